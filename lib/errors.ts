@@ -1,0 +1,58 @@
+/** What went wrong, in the three parts a reader can act on. */
+export interface Complaint {
+  /** What was received, as a phrase: `'a vector of length 3'`. */
+  given: string;
+  /** What would have been right: `'length 5, as the operator has'`. */
+  expected: string;
+  /** What to do about it, as a sentence. */
+  remedy: string;
+}
+
+/**
+ * The base of every error this library throws on purpose.
+ *
+ * The message reads "expected …, but was given …. remedy"; the parts stay readable as fields.
+ */
+export class ImplicitLabError extends Error {
+  override name = 'ImplicitLabError';
+  readonly given: string;
+  readonly expected: string;
+  readonly remedy: string;
+
+  constructor({ given, expected, remedy }: Complaint) {
+    super(`expected ${expected}, but was given ${given}. ${remedy}`);
+    this.given = given;
+    this.expected = expected;
+    this.remedy = remedy;
+  }
+}
+
+/** An argument of the wrong kind, range or name. */
+export class InputError extends ImplicitLabError {
+  override name = 'InputError';
+}
+
+/** Vectors, tensors or parameter lists whose sizes do not fit together. */
+export class ShapeError extends ImplicitLabError {
+  override name = 'ShapeError';
+}
+
+/** A NaN or an infinity where a number was needed. */
+export class NotFiniteError extends ImplicitLabError {
+  override name = 'NotFiniteError';
+}
+
+/** An object used after its memory was given back. */
+export class DisposedError extends ImplicitLabError {
+  override name = 'DisposedError';
+}
+
+/** Something this backend, operation or machine cannot do. */
+export class UnsupportedError extends ImplicitLabError {
+  override name = 'UnsupportedError';
+}
+
+/** A data file that is missing, cut short or of another format. */
+export class DataError extends ImplicitLabError {
+  override name = 'DataError';
+}
