@@ -1,0 +1,12 @@
+export {
+  batches,
+  CLASSES,
+  type Digits,
+  type Mnist,
+  mnist,
+  oneHot,
+  PIXELS,
+  subset,
+  toTensors,
+} from './mnist';
+export { type Random, random } from './random';
