@@ -1,0 +1,89 @@
+import { InputError } from '../errors';
+import type { LinearOperator, Space, Vector } from '../spaces';
+import { iterativeSolver } from './iterative';
+import type { Iterate, IterativeMethod, LinearSystem } from './method';
+import type { LinearSolver } from './solver';
+
+export interface CgOptions {
+  /** The relative residual that counts as solved. Default 1e-6. */
+  tolerance?: number;
+  /** The largest number of iterations, each one product with A. Default 100. */
+  maxIterations?: number;
+  /** `τ ≥ 0`: solve `(A + τI) x = b`. Default 0. */
+  damping?: number;
+  /** Products with an approximate inverse `M ≈ A⁻¹`, symmetric and positive definite. */
+  preconditioner?: LinearOperator<Vector>;
+}
+
+/**
+ * Conjugate gradients: solves `A x = b` for a symmetric positive definite A by products alone.
+ *
+ * Iterate k minimises `½ xᵀAx − bᵀx` over the Krylov space of `b, Ab, …, Aᵏ⁻¹b`; with condition
+ * number κ its error in the norm of A is at most `2((√κ − 1)/(√κ + 1))ᵏ` of the first. With
+ * `damping` τ the matrix is `A + τI`. A direction with `pᵀAp ≤ 0` shows that A is not positive
+ * definite: it stops there with the status `negative-curvature` and the best iterate before it.
+ *
+ * When not to use it: A not symmetric (`gmres`), or symmetric and indefinite (`minres`).
+ *
+ * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
+ * @see Hestenes & Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, §6.7 and §9.2.
+ */
+export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
+  const { tolerance = 1e-6, maxIterations = 100, damping = 0, preconditioner } = options;
+  const record = { name: 'cg', tolerance, maxIterations, damping };
+  if (!(damping >= 0 && damping < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `cg({ damping: ${damping} })`,
+      expected: 'a finite number of at least 0',
+      remedy: 'Damping τ adds τI to the matrix; 0 solves with the matrix itself.',
+    });
+  }
+  return iterativeSolver(
+    preconditioner ? { ...record, preconditioner } : record,
+    conjugateGradients(preconditioner),
+  );
+}
+
+/** z = M r, p the direction, ρ = rᵀz. */
+export function conjugateGradients(preconditioner?: LinearOperator<Vector>): IterativeMethod {
+  const precondition = <V>(r: V): V =>
+    preconditioner ? ((preconditioner as LinearOperator<unknown>).apply(r) as V) : r;
+
+  return {
+    begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
+      const z = precondition(r);
+      return {
+        x,
+        residual: space.dot(r, r),
+        curvature: space.scalars.of(1),
+        vectors: { r, p: z },
+        scalars: { rho: space.dot(r, z) },
+      };
+    },
+
+    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>) {
+      const { r, p } = memory.vectors as { r: V; p: V };
+      const { rho } = memory.scalars as { rho: S };
+      const s = space.scalars;
+
+      const q = A.apply(p);
+      const curvature = space.dot(p, q);
+      const alpha = s.divide(rho, curvature);
+      const nextR = space.axpy(negate(space, alpha), q, r);
+      const z = precondition(nextR);
+      const residual = space.dot(nextR, nextR);
+      const nextRho = z === nextR ? residual : space.dot(nextR, z);
+      return {
+        x: space.axpy(alpha, p, x),
+        residual,
+        curvature,
+        vectors: { r: nextR, p: space.axpy(s.divide(nextRho, rho), p, z) },
+        scalars: { rho: nextRho },
+      };
+    },
+  };
+}
+
+function negate<V, S>({ scalars }: Space<V, S>, a: S): S {
+  return scalars.subtract(scalars.of(0), a);
+}

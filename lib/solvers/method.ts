@@ -1,0 +1,50 @@
+import type { LinearOperator, Space } from '../spaces';
+
+/** `A x = b` in a space. */
+export interface LinearSystem<V, S> {
+  space: Space<V, S>;
+  A: LinearOperator<V>;
+  b: V;
+}
+
+/** Where an iterative method stands: what every method has, and what it alone remembers. */
+export interface Iterate<V, S> {
+  x: V;
+  /** `‖b − A x‖²`, as the method's own recurrence has it. */
+  residual: S;
+  /** `pᵀAp` of the direction that led here; 1 where the method asks nothing of it. */
+  curvature: S;
+  vectors: Record<string, V>;
+  scalars: Record<string, S>;
+}
+
+/** An iterative method as two pure functions; the loops around them are written once for all. */
+export interface IterativeMethod {
+  /** The iterate at `x`, whose residual is `r = b − A x`. */
+  begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S>;
+  /** The next iterate. */
+  advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): Iterate<V, S>;
+}
+
+/** When to stop. */
+export interface StoppingRule {
+  /** The relative residual `‖b − A x‖ / ‖b‖` that counts as solved. */
+  tolerance: number;
+  maxIterations: number;
+}
+
+/** A residual this many times the first one, or `‖b‖` if that is larger, is called divergence. */
+export const DIVERGENCE = 1e8;
+
+/** The iterate at `start`, or at zero. */
+export function beginAt<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  start: V | undefined,
+): Iterate<V, S> {
+  const { space, A, b } = system;
+  if (start !== undefined) space.check(start, b, 'the start');
+  return start === undefined
+    ? method.begin(system, space.zeros(b), space.clone(b))
+    : method.begin(system, space.clone(start), space.subtract(b, A.apply(start)));
+}

@@ -1,0 +1,68 @@
+import type { LinearOperator, Vector } from '../spaces';
+
+/**
+ * How a solve ended.
+ *
+ * - `converged`: the residual is below the tolerance, checked on `b − A x` itself.
+ * - `max-iterations`: it is not, and the iterations are used up (or rounding allows no more).
+ * - `negative-curvature`: a direction with `pᵀAp ≤ 0` was met, so A is not positive definite.
+ * - `diverged`: the residual grew beyond all bounds or ceased to be a number.
+ *
+ * Whatever it is, the value returned is the best iterate met, and finite.
+ */
+export type SolverStatus = 'converged' | 'max-iterations' | 'negative-curvature' | 'diverged';
+
+/** What is known of a solve besides its value. */
+export interface SolveReport {
+  iterations: number;
+  /** `‖b − A x‖₂` of the value returned. */
+  residualNorm: number;
+  status: SolverStatus;
+}
+
+/** The best iterate of a solve, which belongs to the caller, and how it came about. */
+export interface Solution<V> extends SolveReport {
+  value: V;
+}
+
+/** A value that is there at once, on the device, and a report that can be read later. */
+export interface DeferredSolution<V> {
+  value: V;
+  report(): Promise<SolveReport>;
+  /** Frees what the report would have been read from; reading it does so too. */
+  dispose(): void;
+}
+
+export interface SolveOptions<V> {
+  /** Where to start; the zero vector by default. An earlier solution makes a warm start. */
+  start?: V;
+}
+
+/**
+ * A way of solving `A x = b` from products with A: a plain record of a name and its options, which
+ * prints, compares and serializes, with the three ways of running it.
+ */
+export interface LinearSolver {
+  readonly name: string;
+  /** Solves, reading what it needs as it goes. */
+  solve<V extends Vector>(
+    A: LinearOperator<V>,
+    b: V,
+    options?: SolveOptions<V>,
+  ): Promise<Solution<V>>;
+  /**
+   * Solves without waiting.
+   *
+   * @throws UnsupportedError on a GPU backend, where numbers cannot be read without waiting.
+   */
+  solveSync<V extends Vector>(A: LinearOperator<V>, b: V, options?: SolveOptions<V>): Solution<V>;
+  /**
+   * Runs all iterations without reading a number; an iterate that is good enough, or can get no
+   * better, is held by masks on the device. For synchronous code on any backend.
+   */
+  solveDeferred<V extends Vector>(
+    A: LinearOperator<V>,
+    b: V,
+    options?: SolveOptions<V>,
+  ): DeferredSolution<V>;
+}

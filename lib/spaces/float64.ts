@@ -1,0 +1,54 @@
+import { ShapeError } from '../errors';
+import type { Space } from './space';
+
+/**
+ * ℝⁿ in double precision: vectors are `Float64Array`s, scalars are numbers.
+ *
+ * For theory, where errors of 1e-12 are to be seen. Memory is the garbage collector's.
+ */
+export const float64: Space<Float64Array, number> = {
+  name: 'float64',
+  epsilon: Number.EPSILON,
+
+  zeros: (like) => new Float64Array(like.length),
+  clone: (x) => x.slice(),
+  scale: (a, x) => x.map((value) => a * value),
+  axpy: (a, x, y) => x.map((value, i) => a * value + y[i]!),
+  subtract: (x, y) => x.map((value, i) => value - y[i]!),
+  dot(x, y) {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+    return sum;
+  },
+  select: (mask, x, y) => (mask ? x : y),
+
+  scalars: {
+    of: (value) => value,
+    add: (a, b) => a + b,
+    subtract: (a, b) => a - b,
+    multiply: (a, b) => a * b,
+    divide: (a, b) => a / b,
+    sqrt: Math.sqrt,
+    less: (a, b) => (a < b ? 1 : 0),
+    and: (a, b) => (a && b ? 1 : 0),
+    select: (mask, a, b) => (mask ? a : b),
+  },
+
+  read: async (values) => [...values],
+  readSync: (values) => [...values],
+  readableNow: () => true,
+
+  tidy: (f) => f(),
+  keep: (x) => x,
+  free() {},
+
+  check(x, like, what) {
+    if (x.length !== like.length) {
+      throw new ShapeError({
+        given: `${what} of length ${x.length}`,
+        expected: `length ${like.length}`,
+        remedy: 'Give vectors of one length.',
+      });
+    }
+  },
+};

@@ -1,0 +1,31 @@
+import type { Space } from './space';
+
+/**
+ * A linear map of a vector space into itself, known only by its products.
+ *
+ * `apply` returns a new vector that belongs to the caller (or to the `tidy` around the call).
+ * `transpose` is absent where the map is symmetric or its adjoint is not known.
+ */
+export interface LinearOperator<V> {
+  /** `A v`. */
+  apply(v: V): V;
+  /** `Aᵀ v`. */
+  transpose?(v: V): V;
+  /** Gives back whatever the operator holds; harmless when repeated. */
+  dispose(): void;
+}
+
+/** `A + τI`; disposing it disposes A. */
+export function shifted<V, S>(space: Space<V, S>, A: LinearOperator<V>, tau: number) {
+  const add = (v: V, Av: V) => {
+    const result = space.tidy(() => space.axpy(space.scalars.of(tau), v, Av));
+    space.free(Av);
+    return result;
+  };
+  const operator: LinearOperator<V> = {
+    apply: (v) => add(v, A.apply(v)),
+    dispose: () => A.dispose(),
+  };
+  if (A.transpose) operator.transpose = (v) => add(v, A.transpose!(v));
+  return operator;
+}

@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { float64, type NamedTensors, spaceOf, tensors } from '.';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const flatten = (x: NamedTensors) => Object.values(x).flatMap((t) => [...t.dataSync()]);
+const named = (a: number[], b: number[]): NamedTensors => ({
+  W: tf.tensor2d(a, [2, a.length / 2]),
+  b: tf.tensor1d(b),
+});
+
+describe('the two spaces agree on every operation', () => {
+  const numbers = { x: [1, -2, 3, 0.5, 7], y: [2, 0.25, -1, 4, -3] };
+  const x64 = Float64Array.from(numbers.x);
+  const y64 = Float64Array.from(numbers.y);
+  const split = (v: number[]) => named(v.slice(0, 4), v.slice(4));
+
+  const cases: [string, () => [Float64Array, NamedTensors]][] = [
+    ['zeros', () => [float64.zeros(x64), tensors.zeros(split(numbers.x))]],
+    ['clone', () => [float64.clone(x64), tensors.clone(split(numbers.x))]],
+    ['scale', () => [float64.scale(3, x64), tensors.scale(tf.scalar(3), split(numbers.x))]],
+    [
+      'axpy',
+      () => [
+        float64.axpy(-2, x64, y64),
+        tensors.axpy(tf.scalar(-2), split(numbers.x), split(numbers.y)),
+      ],
+    ],
+    [
+      'subtract',
+      () => [float64.subtract(x64, y64), tensors.subtract(split(numbers.x), split(numbers.y))],
+    ],
+    [
+      'select',
+      () => [
+        float64.select(0, x64, y64),
+        tensors.select(tf.scalar(0), split(numbers.x), split(numbers.y)),
+      ],
+    ],
+  ];
+  it.each(cases)('%s', (_, run) => {
+    const [expected, actual] = run();
+    expect(flatten(actual)).toEqual([...expected]);
+  });
+
+  it('dot', async () => {
+    const expected = float64.dot(x64, y64);
+    expect(tensors.readSync([tensors.dot(split(numbers.x), split(numbers.y))])).toEqual([expected]);
+    expect(expected).toBe(2 - 0.5 - 3 + 2 - 21);
+  });
+
+  it('scalars', () => {
+    const run = <S>(s: import('.').Scalars<S>) => [
+      s.add(s.of(2), s.of(3)),
+      s.subtract(s.of(2), s.of(3)),
+      s.multiply(s.of(2), s.of(3)),
+      s.divide(s.of(3), s.of(2)),
+      s.sqrt(s.of(9)),
+      s.less(s.of(2), s.of(3)),
+      s.less(s.of(Number.NaN), s.of(3)),
+      s.and(s.of(1), s.of(0)),
+      s.select(s.of(1), s.of(5), s.of(6)),
+    ];
+    expect(tensors.readSync(run(tensors.scalars))).toEqual(run(float64.scalars));
+  });
+});
+
+describe('a mask keeps what was not chosen out', () => {
+  it('does not let a NaN through', () => {
+    const good = named([1, 2], [3]);
+    const bad = named([Number.NaN, Number.NaN], [Number.NaN]);
+    expect(flatten(tensors.select(tf.scalar(1), good, bad))).toEqual([1, 2, 3]);
+  });
+});
+
+describe('memory', () => {
+  it('tidy frees what is made inside and keeps what it returns', () => {
+    const x = named([1, 2], [3]);
+    const before = tf.memory().numTensors;
+    const y = tensors.tidy(() => tensors.axpy(tf.scalar(2), tensors.scale(tf.scalar(2), x), x));
+    expect(tf.memory().numTensors).toBe(before + 2);
+    tensors.free(y);
+    expect(tf.memory().numTensors).toBe(before);
+    tensors.free(y);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('keep outlives a tidy around it', () => {
+    const kept = tf.tidy(() => {
+      const x = tensors.keep(named([1, 2], [3]));
+      return tf.keep(x.W!);
+    });
+    expect(kept.isDisposed).toBe(false);
+  });
+});
+
+describe('a vector is known for what it is', () => {
+  it('finds the space', () => {
+    expect(spaceOf(new Float64Array(2)).name).toBe('float64');
+    expect(spaceOf(named([1, 2], [3])).name).toBe('tensors');
+  });
+  it.each([[[1, 2]], [new Float32Array(2)], [null], [{}], [{ a: 1 }]])(
+    'refuses %j with what to do instead',
+    (x) => {
+      expect(() => spaceOf(x as never)).toThrow(/Float64Array/);
+    },
+  );
+  it('refuses a bare tensor and says how to name it', () => {
+    expect(() => spaceOf(tf.scalar(1) as never)).toThrow(/\{ x: tensor \}/);
+  });
+});
+
+describe('mismatched vectors are named', () => {
+  const like = named([1, 2], [3]);
+  it.each([
+    ['a missing name', { W: like.W! }, /'b' is missing/],
+    ['an unknown name', { ...like, c: like.b! }, /'c' is unknown/],
+    ['a shape', { ...like, b: tf.tensor1d([1, 2]) }, /'b' has shape \[2\]/],
+  ])('%s', (_, x, message) => {
+    expect(() => tensors.check(x, like, 'v')).toThrow(message);
+  });
+  it('a length', () => {
+    expect(() => float64.check(new Float64Array(3), new Float64Array(2), 'v')).toThrow(/length 3/);
+  });
+});

@@ -1,0 +1,116 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError, ShapeError, UnsupportedError } from '../errors';
+import type { Space } from './space';
+
+/** A vector made of named tensors, as the parameters of a network are: `{ W1, b1, W2, b2 }`. */
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** Applies `f` to each named tensor. */
+export function mapTensors(x: NamedTensors, f: (value: tf.Tensor, name: string) => tf.Tensor) {
+  const result: NamedTensors = {};
+  for (const name of Object.keys(x)) result[name] = f(x[name]!, name);
+  return result;
+}
+
+/**
+ * Named float32 tensors on TensorFlow.js' current backend; scalars are tensors of rank 0.
+ *
+ * The inner product is the sum over all names and entries.
+ */
+export const tensors: Space<NamedTensors, tf.Scalar> = {
+  name: 'tensors',
+  epsilon: 2 ** -23,
+
+  zeros: (like) => mapTensors(like, (value) => tf.zeros(value.shape)),
+  clone: (x) => mapTensors(x, (value) => value.clone()),
+  scale: (a, x) => mapTensors(x, (value) => tf.mul(a, value)),
+  axpy: (a, x, y) =>
+    tf.tidy(() => mapTensors(x, (value, name) => tf.add(tf.mul(a, value), y[name]!))),
+  subtract: (x, y) => mapTensors(x, (value, name) => tf.sub(value, y[name]!)),
+  dot(x, y) {
+    return tf.tidy(() => {
+      const parts = Object.keys(x).map((name) => tf.sum(tf.mul(x[name]!, y[name]!)));
+      return (parts.length === 1 ? parts[0]! : tf.addN(parts)) as tf.Scalar;
+    });
+  },
+  select: (mask, x, y) =>
+    tf.tidy(() => {
+      const chosen = tf.cast(mask, 'bool');
+      return mapTensors(x, (value, name) => tf.where(chosen, value, y[name]!));
+    }),
+
+  scalars: {
+    of: (value) => tf.scalar(value),
+    add: (a, b) => tf.add(a, b),
+    subtract: (a, b) => tf.sub(a, b),
+    multiply: (a, b) => tf.mul(a, b),
+    divide: (a, b) => tf.div(a, b),
+    sqrt: (a) => tf.sqrt(a),
+    less: (a, b) => tf.tidy(() => tf.cast(tf.less(a, b), 'float32') as tf.Scalar),
+    and: (a, b) => tf.mul(a, b),
+    select: (mask, a, b) => tf.tidy(() => tf.where(tf.cast(mask, 'bool'), a, b) as tf.Scalar),
+  },
+
+  async read(values) {
+    if (this.readableNow()) return this.readSync(values);
+    const packed = tf.tidy(() => tf.stack([...values]));
+    try {
+      return [...(await packed.data())];
+    } finally {
+      packed.dispose();
+    }
+  },
+  readSync(values) {
+    if (!this.readableNow()) {
+      throw new UnsupportedError({
+        given: `the backend '${tf.getBackend()}', whose numbers cannot be read without waiting`,
+        expected: "'cpu', 'wasm' or 'tensorflow'",
+        remedy: 'Use the asynchronous form (await solve, await step).',
+      });
+    }
+    return values.map((value) => value.dataSync()[0]!);
+  },
+  readableNow: () => !tf.getBackend().startsWith('web'),
+
+  tidy<T>(f: () => T): T {
+    return tf.tidy(f as () => tf.TensorContainer) as T;
+  },
+  keep<T>(x: T): T {
+    for (const tensor of tensorsIn(x)) tf.keep(tensor);
+    return x;
+  },
+  free(x, except) {
+    const spared = new Set(tensorsIn(except));
+    tf.dispose(tensorsIn(x).filter((tensor) => !spared.has(tensor)));
+  },
+
+  check(x, like, what) {
+    const names = Object.keys(like);
+    const unknown = Object.keys(x).find((name) => !(name in like));
+    const missing = names.find((name) => !(name in x));
+    if (unknown !== undefined || missing !== undefined) {
+      throw new InputError({
+        given: `${what} with the names ${Object.keys(x).join(', ') || '(none)'}`,
+        expected: `the names ${names.join(', ')}`,
+        remedy: unknown !== undefined ? `'${unknown}' is unknown.` : `'${missing}' is missing.`,
+      });
+    }
+    for (const name of names) {
+      const [got, wanted] = [x[name]!.shape, like[name]!.shape];
+      if (got.length !== wanted.length || got.some((size, i) => size !== wanted[i])) {
+        throw new ShapeError({
+          given: `${what} whose '${name}' has shape [${got}]`,
+          expected: `shape [${wanted}]`,
+          remedy: 'Give each named tensor the shape of the parameter it belongs to.',
+        });
+      }
+    }
+  },
+};
+
+/** Every live tensor inside nested records and arrays. */
+function tensorsIn(x: unknown): tf.Tensor[] {
+  if (x instanceof tf.Tensor) return x.isDisposed ? [] : [x];
+  if (x === null || typeof x !== 'object' || ArrayBuffer.isView(x)) return [];
+  return Object.values(x).flatMap(tensorsIn);
+}
