@@ -1,0 +1,53 @@
+import * as tf from '@tensorflow/tfjs';
+import { random } from '../datasets';
+import { weights } from './initial';
+import type { Model } from './model';
+
+export interface CnnOptions {
+  /** Channels of the two convolutions. Default `[8, 16]`. */
+  filters?: readonly [number, number];
+  /** Default 10. */
+  classes?: number;
+}
+
+const SIDE = 28;
+
+/**
+ * A small convolutional network on 28 × 28 images: 5 × 5 convolution, relu, 2 × 2 max pool; 5 × 5
+ * convolution, relu, 2 × 2 max pool; dense.
+ *
+ * Inputs are flat, [batch, 784]. Parameters `K1` [5, 5, 1, f₁], `c1` [f₁], `K2` [5, 5, f₁, f₂],
+ * `c2` [f₂], `W` [49 f₂, classes], `b` [classes].
+ */
+export function cnn({ filters: [f1, f2] = [8, 16], classes = 10 }: CnnOptions = {}): Model {
+  const flat = (SIDE / 4) ** 2 * f2;
+  return {
+    name: `cnn ${f1}-${f2}`,
+
+    init(seed) {
+      const stream = random(seed);
+      return {
+        K1: weights([5, 5, 1, f1], 'relu', stream),
+        c1: tf.zeros([f1]),
+        K2: weights([5, 5, f1, f2], 'relu', stream),
+        c2: tf.zeros([f2]),
+        W: weights([flat, classes], 'output', stream),
+        b: tf.zeros([classes]),
+      };
+    },
+
+    predict: ({ K1, c1, K2, c2, W, b }, x) =>
+      tf.tidy(() => {
+        const stage = (a: tf.Tensor4D, K: tf.Tensor, c: tf.Tensor) =>
+          tf.maxPool(
+            tf.relu(tf.add(tf.conv2d(a, K as tf.Tensor4D, 1, 'same'), c)) as tf.Tensor4D,
+            2,
+            2,
+            'same',
+          );
+        const image = tf.reshape(x, [-1, SIDE, SIDE, 1]) as tf.Tensor4D;
+        const a = stage(stage(image, K1!, c1!), K2!, c2!);
+        return tf.add(tf.matMul(tf.reshape(a, [-1, flat]), W!), b!) as tf.Tensor2D;
+      }),
+  };
+}

@@ -1,0 +1,6 @@
+export { type CnnOptions, cnn } from './cnn';
+export { type Evaluation, evaluate } from './evaluate';
+export type { Activation } from './initial';
+export { logistic, type MlpOptions, mlp } from './mlp';
+export type { Model } from './model';
+export { type RnnOptions, rnn } from './rnn';

@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs';
+import { random } from '../datasets';
+import { InputError } from '../errors';
+import type { NamedTensors } from '../spaces';
+import { type Activation, activate, weights } from './initial';
+import type { Model } from './model';
+
+export interface MlpOptions {
+  /** Features, hidden units layer by layer, classes: `[784, 64, 10]`. */
+  sizes: readonly number[];
+  /** Default `'sigmoid'`. */
+  activation?: Activation;
+}
+
+/**
+ * A fully connected network: `aₗ = σ(aₗ₋₁ Wₗ + bₗ)`, and without σ at the last layer.
+ *
+ * Parameters `W1` of shape [n₀, n₁], `b1` of shape [n₁], `W2`, `b2`, … The sizes [784, 10] make it
+ * multinomial logistic regression.
+ *
+ * @throws InputError for fewer than two sizes, or one that is no positive integer
+ */
+export function mlp({ sizes, activation = 'sigmoid' }: MlpOptions): Model {
+  if (sizes.length < 2 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
+    throw new InputError({
+      given: `the sizes [${sizes}]`,
+      expected: 'at least two positive integers',
+      remedy: 'Give features first and classes last, [784, 64, 10] for example.',
+    });
+  }
+  const layers = sizes.length - 1;
+  return {
+    name: `mlp ${sizes.join('-')} ${activation}`,
+
+    init(seed) {
+      const stream = random(seed);
+      const params: NamedTensors = {};
+      for (let l = 1; l <= layers; l++) {
+        const shape = [sizes[l - 1]!, sizes[l]!];
+        params[`W${l}`] = weights(shape, l < layers ? activation : 'output', stream);
+        params[`b${l}`] = tf.zeros([sizes[l]!]);
+      }
+      return params;
+    },
+
+    predict: (params, x) =>
+      tf.tidy(() => {
+        let a = x;
+        for (let l = 1; l <= layers; l++) {
+          const z = tf.add(tf.matMul(a, params[`W${l}`]!), params[`b${l}`]!);
+          a = l < layers ? activate[activation](z) : z;
+        }
+        return a as tf.Tensor2D;
+      }),
+  };
+}
+
+/** Multinomial logistic regression: an {@link mlp} without a hidden layer. */
+export function logistic({ features = 784, classes = 10 } = {}): Model {
+  return { ...mlp({ sizes: [features, classes] }), name: `logistic ${features}-${classes}` };
+}
