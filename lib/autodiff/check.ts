@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs';
+import { readableSync, readSync } from '../backends/reading';
+import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { type NamedTensors, tensors } from '../spaces';
+
+/** @throws InputError or DisposedError unless `x` holds live float32 tensors, each under one name. */
+export function checkPoint(x: NamedTensors, what: string): void {
+  checkTensors(x, what);
+  const seen = new Map<tf.Tensor, string>();
+  for (const [name, value] of Object.entries(x)) {
+    if (seen.has(value)) {
+      throw new InputError({
+        given: `one tensor as both '${seen.get(value)}' and '${name}' of the ${what}`,
+        expected: 'each tensor under one name',
+        remedy: 'Give shared weights one name and use it twice inside the function.',
+      });
+    }
+    seen.set(value, name);
+  }
+}
+
+/** @throws InputError or DisposedError unless `x` is a record of live float32 tensors. */
+export function checkTensors(x: unknown, what: string): asserts x is NamedTensors {
+  if (x === null || typeof x !== 'object' || Object.keys(x).length === 0) {
+    throw new InputError({
+      given: x === null || typeof x !== 'object' ? `${x} as the ${what}` : `an empty ${what}`,
+      expected: 'a record of named tensors',
+      remedy: 'Pass a record such as { W, b }.',
+    });
+  }
+  for (const [name, value] of Object.entries(x)) checkFloat(value, `'${name}' of the ${what}`);
+}
+
+/** @throws InputError, ShapeError or DisposedError unless `v` can stand for a change of `like`. */
+export function checkLike(v: NamedTensors, like: NamedTensors, what: string): void {
+  tensors.check(v, like, what);
+  for (const name of Object.keys(like)) checkFloat(v[name], `'${name}' of ${what}`);
+}
+
+function checkFloat(value: unknown, what: string): asserts value is tf.Tensor {
+  if (!(value instanceof tf.Tensor) || value.dtype !== 'float32') {
+    throw new InputError({
+      given: `${what}, which is ${value instanceof tf.Tensor ? `of type ${value.dtype}` : 'no tensor'}`,
+      expected: 'a float32 tensor',
+      remedy: "Cast it (`tf.cast(x, 'float32')`) or take it out: only float32 has derivatives.",
+    });
+  }
+  if (value.isDisposed) {
+    throw new DisposedError({
+      given: `${what}, which is disposed`,
+      expected: 'a live tensor',
+      remedy: 'Dispose it later, or `tf.keep` it where a surrounding tidy freed it.',
+    });
+  }
+}
+
+/** @throws ShapeError unless the loss is one number. */
+export function checkScalar(loss: unknown): asserts loss is tf.Scalar {
+  if (loss instanceof tf.Tensor && loss.rank === 0 && loss.dtype === 'float32') return;
+  throw new ShapeError({
+    given: `a loss that is ${describe(loss)}`,
+    expected: 'a float32 scalar',
+    remedy: 'Reduce it, for example by `tf.mean`.',
+  });
+}
+
+const describe = (x: unknown) =>
+  x instanceof tf.Tensor ? `a ${x.dtype} tensor of shape [${x.shape}]` : `no tensor (${typeof x})`;
+
+/**
+ * Looks at the loss where that needs no waiting; on a GPU it is the solver that notices.
+ *
+ * @throws NotFiniteError for NaN and ±∞.
+ */
+export function checkFinite(loss: tf.Scalar): void {
+  if (!readableSync()) return;
+  const value = readSync(loss)[0]!;
+  if (Number.isFinite(value)) return;
+  throw new NotFiniteError({
+    given: `a loss of ${value}`,
+    expected: 'a finite loss',
+    remedy: 'Look for a logarithm of 0, a division by 0, or a step that was too long.',
+  });
+}

@@ -1,0 +1,89 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors';
+import { type LinearOperator, mapTensors, type NamedTensors } from '../spaces';
+import { checkFinite, checkLike } from './check';
+import { listed, named } from './named';
+import type { Tape } from './tape';
+
+/**
+ * A loss at a point: its value, its gradient, and its curvature as a symmetric linear operator.
+ *
+ * All three come from one evaluation, and the operator owns them: they go when it is disposed.
+ * What `apply` returns belongs to the caller.
+ */
+export interface Curvature extends LinearOperator<NamedTensors> {
+  readonly value: tf.Scalar;
+  readonly gradient: NamedTensors;
+  transpose(v: NamedTensors): NamedTensors;
+}
+
+/** What a recorded evaluation is made of, before its products have been planned. */
+interface Parts {
+  tape: Tape;
+  value: tf.Scalar;
+  gradient: NamedTensors;
+  /** The variables among which the products are taken. */
+  block: NamedTensors;
+  /** Plans the products, on the first one; the tape owns what is computed for them. */
+  plan(): (v: tf.Tensor[]) => tf.Tensor[];
+}
+
+/** The operator that its parts make up. */
+export function curvatureOf({ tape, value, gradient, block, plan }: Parts): Curvature {
+  let product: ((v: tf.Tensor[]) => tf.Tensor[]) | undefined;
+  const apply = (v: NamedTensors) => {
+    tape.checkAlive('curvature');
+    checkLike(v, block, 'a direction');
+    product ??= tape.within(plan);
+    const multiply = product;
+    return tf.tidy(() => named(block, multiply(listed(block, v))));
+  };
+  return {
+    get value() {
+      tape.checkAlive('curvature');
+      return value;
+    },
+    get gradient() {
+      tape.checkAlive('curvature');
+      return gradient;
+    },
+    apply,
+    transpose: apply,
+    dispose: () => tape.dispose(),
+  };
+}
+
+/** @throws InputError unless every name of the block is a variable's, and there is one. */
+export function blockOf(variables: NamedTensors, names: readonly string[]): NamedTensors {
+  const unknown = names.find((name) => !(name in variables));
+  if (unknown === undefined && names.length > 0) {
+    return Object.fromEntries(names.map((name) => [name, variables[name]!]));
+  }
+  throw new InputError({
+    given: unknown === undefined ? 'an empty block' : `'${unknown}' in the block`,
+    expected: `names among ${Object.keys(variables).join(', ')}`,
+    remedy: 'Choose the block from the names of the variables.',
+  });
+}
+
+/**
+ * Records at copies of `x`, so that a function which also closes over the tensors of `x` sees
+ * those as constants.
+ *
+ * @throws NotFiniteError for a loss of NaN or ±∞, where it can be read without waiting.
+ */
+export function atCopies(x: NamedTensors, record: (copies: NamedTensors) => Curvature): Curvature {
+  const copies = mapTensors(x, (value) => value.clone());
+  try {
+    const curvature = record(copies);
+    try {
+      checkFinite(curvature.value);
+    } catch (error) {
+      curvature.dispose();
+      throw error;
+    }
+    return curvature;
+  } finally {
+    for (const copy of Object.values(copies)) copy.dispose();
+  }
+}

@@ -1,0 +1,136 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors';
+import type { NamedTensors } from '../spaces';
+import { checkPoint, checkScalar } from './check';
+import { atCopies, type Curvature, curvatureOf } from './curvature';
+import { graph } from './graph';
+import { named } from './named';
+import { Program } from './program';
+import { derive } from './rules';
+import { reverse } from './rules/reverse';
+import { record, type Tape } from './tape';
+
+/** A model cut between its network and its loss. */
+export interface CutModel {
+  /** The network: parameters to its output z (for a classifier the logits). */
+  predict(x: NamedTensors): tf.Tensor;
+  /** The loss as a function of that output; convex in it if the products are to be positive. */
+  loss(z: tf.Tensor): tf.Scalar;
+}
+
+/**
+ * The Gauss–Newton approximation of a loss' Hessian at x, with the loss and its gradient.
+ *
+ * `apply(v)` = Jᵀ H J v, with J = ∂z/∂x and H = ∂²loss/∂z². Positive semidefinite where the loss is
+ * convex in z, and equal to the Hessian where z is linear in x. One tape serves J, Jᵀ and H; a
+ * product costs about one gradient.
+ *
+ * @throws as `hessian` does.
+ * Source: Schraudolph, Fast curvature matrix-vector products, 2002.
+ */
+export function gaussNewton({ predict, loss }: CutModel, x: NamedTensors): Curvature {
+  checkPoint(x, 'point');
+  return atCopies(x, (copies) =>
+    recordGaussNewton(() => loss(markOutput(predict(copies))), copies, copies),
+  );
+}
+
+let outputs: tf.Tensor[] | undefined;
+
+/**
+ * Marks a tensor inside a recorded loss as the output of the network, where Gauss–Newton cuts.
+ *
+ * Use what it returns in place of z. Outside a Gauss–Newton recording it returns z itself.
+ */
+export function markOutput<T extends tf.Tensor>(z: T): T {
+  if (outputs === undefined) return z;
+  const output = z.clone() as T;
+  outputs.push(output);
+  return output;
+}
+
+/**
+ * The gradient of f() for all `variables`, and the Gauss–Newton block for some of them.
+ *
+ * Terms of the loss that do not pass through a marked output, such as a penalty on the weights,
+ * count with their full Hessian: with loss = ℓ(z(x), x) the product is [J; I]ᵀ ∇²ℓ [J; I] v.
+ */
+export function recordGaussNewton(
+  f: () => tf.Scalar,
+  variables: NamedTensors,
+  block: NamedTensors,
+): Curvature {
+  const leaves = Object.values(variables);
+  const { result, tape } = record((tape) => {
+    const { loss, cuts } = collectOutputs(f);
+    const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
+    const partials = new Program(upper, tape, reverse).pull([tf.ones([])]);
+    for (const partial of partials) if (partial !== undefined) tape.own(partial);
+    const gradients = tape.within(() => {
+      const lower = new Program(graph(tape.nodes, leaves, cuts), tape, reverse);
+      return addEach(lower.pullDense(partials.slice(0, cuts.length)), partials.slice(cuts.length));
+    });
+    const gradient = named(
+      variables,
+      gradients.map((g) => tape.own(g)),
+    );
+    return { cuts, partials, value: tape.ownCopy(loss), gradient };
+  });
+  const { cuts, partials, value, gradient } = result;
+  return curvatureOf({
+    tape,
+    value,
+    gradient,
+    block,
+    plan() {
+      const inBlock = Object.values(block);
+      const directly = inBlock.map((leaf) => partials[cuts.length + leaves.indexOf(leaf)]);
+      const J = new Program(graph(tape.nodes, inBlock, cuts), tape, derive);
+      const H = upperHessian(
+        tape,
+        [...cuts, ...inBlock],
+        [...partials.slice(0, cuts.length), ...directly],
+      );
+      return (v) => {
+        const curved = H([...J.pushDense(v), ...v]);
+        return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
+      };
+    },
+  });
+}
+
+/** Runs f, noting the outputs it marks. */
+function collectOutputs(f: () => tf.Scalar): { loss: tf.Scalar; cuts: tf.Tensor[] } {
+  const surrounding = outputs;
+  const cuts: tf.Tensor[] = [];
+  outputs = cuts;
+  try {
+    const loss = f();
+    checkScalar(loss);
+    if (cuts.length > 0) return { loss, cuts };
+  } finally {
+    outputs = surrounding;
+  }
+  throw new InputError({
+    given: 'a loss that marks no output of the network',
+    expected: 'the cut between network and loss',
+    remedy: 'Pass the output through `markOutput` (under compile: `withOutput`).',
+  });
+}
+
+/** v ↦ ∇²ℓ v, from the leaves and the partial derivatives of ℓ by each; `undefined` where zero. */
+function upperHessian(tape: Tape, leaves: tf.Tensor[], partials: (tf.Tensor | undefined)[]) {
+  const present = partials.filter((partial) => partial !== undefined);
+  const program = new Program(graph(tape.nodes, leaves, present), tape, derive);
+  return (v: tf.Tensor[]): (tf.Tensor | undefined)[] => {
+    const products = program.push(v);
+    return partials.map((partial) => (partial === undefined ? undefined : products.shift()));
+  };
+}
+
+/** The sums of two lists, where the second has gaps for zeros. */
+const addEach = (a: tf.Tensor[], b: (tf.Tensor | undefined)[]): tf.Tensor[] =>
+  a.map((value, i) => {
+    const other = b[i];
+    return other === undefined ? value : tf.add(value, other);
+  });

@@ -1,0 +1,43 @@
+import * as tf from '@tensorflow/tfjs';
+import { mapTensors, type NamedTensors } from '../spaces';
+import { checkFinite, checkPoint, checkScalar } from './check';
+import { graph } from './graph';
+import { named } from './named';
+import { Program } from './program';
+import { reverse } from './rules/reverse';
+import { record } from './tape';
+
+/**
+ * A loss at x and its gradient there, both the caller's.
+ *
+ * Where the loss does not depend on a tensor of x, that part of the gradient is zeros. Inside
+ * `tf.grad` the result can be differentiated further.
+ *
+ * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
+ *   infinite, UnsupportedError for an operation without a derivative.
+ */
+export function valueAndGradient(
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+): { value: tf.Scalar; gradient: NamedTensors } {
+  checkPoint(x, 'point');
+  return tf.tidy(() => {
+    const leaves = mapTensors(x, (value) => value.clone());
+    const { result, tape } = record((tape) => {
+      const value = loss(leaves);
+      checkScalar(value);
+      checkFinite(value);
+      return {
+        path: graph(tape.nodes, Object.values(leaves), [value]),
+        value: tape.ownCopy(value),
+      };
+    });
+    try {
+      const program = new Program(result.path, tape, reverse);
+      const gradients = tape.within(() => program.pullDense([tf.ones([])]));
+      return { value: result.value.clone(), gradient: named(x, gradients) };
+    } finally {
+      tape.dispose();
+    }
+  });
+}

@@ -1,0 +1,70 @@
+import * as tf from '@tensorflow/tfjs';
+import type { NamedTensors } from '../spaces';
+import { checkPoint, checkScalar } from './check';
+import { atCopies, type Curvature, curvatureOf } from './curvature';
+import { graph } from './graph';
+import { named } from './named';
+import { Program } from './program';
+import { derive } from './rules';
+import { reverse } from './rules/reverse';
+import { record } from './tape';
+
+/**
+ * The Hessian of a loss at x, with the loss and its gradient from the same evaluation.
+ *
+ * `apply(v)` = ∇²loss(x) v. The gradient is recorded once, and every product runs along the
+ * recorded operations, at about the cost of one gradient. The loss is not called again.
+ *
+ * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
+ *   infinite, UnsupportedError for an operation without a second derivative.
+ * Source: Pearlmutter, Fast exact multiplication by the Hessian, 1994.
+ */
+export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
+  checkPoint(x, 'point');
+  return atCopies(x, (copies) => recordHessian(() => loss(copies), copies, copies));
+}
+
+/** The product of the Hessian of a loss at x with v; take `hessian` for more than one. */
+export function hvp(
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+  v: NamedTensors,
+): NamedTensors {
+  const H = hessian(loss, x);
+  try {
+    return H.apply(v);
+  } finally {
+    H.dispose();
+  }
+}
+
+/** The gradient of f() for all `variables`, and the Hessian's block for some of them. */
+export function recordHessian(
+  f: () => tf.Scalar,
+  variables: NamedTensors,
+  block: NamedTensors,
+): Curvature {
+  const { result, tape } = record((tape) => {
+    const loss = f();
+    checkScalar(loss);
+    const path = graph(tape.nodes, Object.values(variables), [loss]);
+    const gradients = new Program(path, tape, reverse).pullDense([tf.ones([])]);
+    const gradient = named(
+      variables,
+      gradients.map((g) => tape.own(g)),
+    );
+    return { value: tape.ownCopy(loss), gradient };
+  });
+  return curvatureOf({
+    ...result,
+    tape,
+    block,
+    plan() {
+      const names = Object.keys(block);
+      const targets = names.map((name) => result.gradient[name]!);
+      const program = new Program(graph(tape.nodes, Object.values(block), targets), tape, derive);
+      // The Hessian is symmetric: where an operation knows its derivative one way only, go that way.
+      return program.roundabout ? (v) => program.pullDense(v) : (v) => program.pushDense(v);
+    },
+  });
+}

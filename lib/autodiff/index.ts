@@ -1,0 +1,6 @@
+export type { Curvature } from './curvature';
+export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
+export { valueAndGradient } from './gradient';
+export { hessian, hvp } from './hessian';
+export { type Linearization, linearize } from './linearize';
+export { type RecordOptions, recordGradient } from './record-gradient';

@@ -1,0 +1,80 @@
+import * as tf from '@tensorflow/tfjs';
+import { mapTensors, type NamedTensors } from '../spaces';
+import { checkLike, checkPoint, checkTensors } from './check';
+import { graph } from './graph';
+import { listed, named } from './named';
+import { Program } from './program';
+import { derive } from './rules';
+import { record } from './tape';
+
+/** A function at a point: its value, and its derivative as a linear map both ways. */
+export interface Linearization<Y extends tf.Tensor | NamedTensors> {
+  /** f(x); owned by the linearization. */
+  readonly value: Y;
+  /** J v, the change of the value when x changes by v. */
+  jvp(v: NamedTensors): Y;
+  /** Jᵀ u, the gradient with respect to x of ⟨u, f(x)⟩. */
+  vjp(u: Y): NamedTensors;
+  /** Frees the value and the tape; harmless when repeated. */
+  dispose(): void;
+}
+
+/**
+ * Evaluates f at x once, and gives products with its Jacobian as often as wanted.
+ *
+ * With J = ∂f/∂x at x: `jvp(v)` = J v in the shape of f(x), `vjp(u)` = Jᵀ u in the shape of x. f is
+ * not called again, so what is random or has side effects in it happens once. The cost of a product
+ * is about that of one evaluation (J v), or of its gradient less the evaluation (Jᵀ u). Results
+ * belong to the caller.
+ *
+ * @throws InputError and ShapeError for names and shapes that do not fit, UnsupportedError for an
+ *   operation without a derivative, DisposedError after `dispose`.
+ */
+export function linearize<Y extends tf.Tensor | NamedTensors>(
+  f: (x: NamedTensors) => Y,
+  x: NamedTensors,
+): Linearization<Y> {
+  checkPoint(x, 'point');
+  const { result, tape } = record((tape) => {
+    const leaves = mapTensors(x, (value) => value.clone());
+    const y = f(leaves);
+    const outputs = namedOutputs(y);
+    const value = mapTensors(outputs, (output) => tape.ownCopy(output));
+    return { leaves, outputs, value, single: y instanceof tf.Tensor };
+  });
+  const { leaves, outputs, value } = result;
+  const wrap = (y: Y) => (result.single ? { value: y } : y) as NamedTensors;
+  const unwrap = (y: NamedTensors) => (result.single ? y.value : y) as Y;
+
+  let compiled: Program | undefined;
+  const program = () => {
+    tape.checkAlive('linearization');
+    compiled ??= tape.within(() => {
+      const path = graph(tape.nodes, Object.values(leaves), Object.values(outputs));
+      return new Program(path, tape, derive);
+    });
+    return compiled;
+  };
+  return {
+    get value() {
+      tape.checkAlive('linearization');
+      return unwrap(value);
+    },
+    jvp(v) {
+      checkLike(v, leaves, 'a direction');
+      return unwrap(named(value, program().pushDense(listed(leaves, v))));
+    },
+    vjp(u) {
+      checkLike(wrap(u), value, 'a cotangent');
+      return named(leaves, program().pullDense(listed(value, wrap(u))));
+    },
+    dispose: () => tape.dispose(),
+  };
+}
+
+/** What f returned as a record; a single tensor is a record of one. */
+function namedOutputs(y: unknown): NamedTensors {
+  const outputs = y instanceof tf.Tensor ? { value: y } : y;
+  checkTensors(outputs, "function's value");
+  return outputs;
+}

@@ -1,0 +1,10 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { NamedTensors } from '../spaces';
+
+/** The tensors of `x` in the order of the names of `like`. */
+export const listed = (like: NamedTensors, x: NamedTensors): tf.Tensor[] =>
+  Object.keys(like).map((name) => x[name]!);
+
+/** The record whose values, in the order of the names of `like`, are `values`. */
+export const named = (like: NamedTensors, values: readonly tf.Tensor[]): NamedTensors =>
+  Object.fromEntries(Object.keys(like).map((name, i) => [name, values[i]!]));

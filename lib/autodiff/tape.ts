@@ -1,0 +1,179 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
+import { DisposedError } from '../errors';
+
+/** One operation on a tape, with what TensorFlow.js hides from it. */
+export interface Node extends TapeNode {
+  attrs: tf.NamedAttrMap;
+  /** `clone`: a copy made to save a tensor; `custom`: a `tf.customGrad`; else a kernel. */
+  kind: 'kernel' | 'clone' | 'custom';
+}
+
+interface RecordingEngine extends Engine {
+  startTape(): void;
+  endTape(): void;
+  isTapeOn(): boolean;
+  clone(x: tf.Tensor): tf.Tensor;
+}
+
+export const engine = () => tfjsEngine() as RecordingEngine;
+
+interface Disposable {
+  dispose(): void;
+}
+
+/**
+ * What was recorded of an evaluation, and everything it keeps alive.
+ *
+ * A tape recorded where no other tape was running belongs to itself. One recorded inside `tf.grad`,
+ * or inside another recording, is a piece of the outer tape: the outer gradient can be taken
+ * through it, and it lives as long as the outer one.
+ */
+export class Tape {
+  #nodes: Node[] | undefined;
+  #owned: Disposable[] = [];
+  #outer: TapeNode[] | undefined;
+  #start: number;
+
+  constructor(outer: TapeNode[] | undefined, start: number) {
+    this.#outer = outer;
+    this.#start = start;
+  }
+
+  /** The operations in the order in which they ran. */
+  get nodes(): readonly Node[] {
+    return this.#nodes ?? ((engine().state.activeTape ?? []).slice(this.#start) as Node[]);
+  }
+
+  /** Keeps a tensor, or a further tape, until this tape is disposed. */
+  own<T extends Disposable>(thing: T): T {
+    if (thing instanceof tf.Tensor) tf.keep(thing);
+    this.#owned.push(thing);
+    return thing;
+  }
+
+  /** Keeps a reference to the data of any tensor, also of one that somebody else disposes. */
+  ownCopy<T extends tf.Tensor>(tensor: T): T {
+    return this.own(tensor.clone() as T);
+  }
+
+  /**
+   * Runs `f` as the recording was run: on the outer tape where there is one, else unrecorded.
+   *
+   * So what is computed later from the tape is a constant to whoever did not see it recorded.
+   */
+  within<T>(f: () => T): T {
+    return this.#outer === undefined ? isolated(f) : f();
+  }
+
+  /** @throws DisposedError after `dispose`, or when the outer tape it is a piece of has ended. */
+  checkAlive(what: string): void {
+    const outerEnded = this.#outer !== undefined && engine().state.activeTape !== this.#outer;
+    if (this.#nodes !== undefined && !outerEnded) return;
+    throw new DisposedError({
+      given: outerEnded
+        ? `${what} recorded inside a gradient that has ended`
+        : `a disposed ${what}`,
+      expected: `a live ${what}`,
+      remedy: outerEnded
+        ? 'Use it inside the same gradient, or record it outside.'
+        : 'Record again, or dispose later.',
+    });
+  }
+
+  /** Closes the recording: no further operation is added. */
+  close(): void {
+    this.#nodes ??= [...this.nodes];
+  }
+
+  /** Drops what was recorded so far, after a failure. */
+  discard(): void {
+    const nodes = this.nodes;
+    if (this.#outer !== undefined) {
+      for (const node of nodes) tf.dispose(node.saved);
+      this.#outer.length = this.#start;
+    }
+    this.dispose();
+  }
+
+  dispose(): void {
+    for (const thing of this.#owned) thing.dispose();
+    // The pieces of an outer tape are saved for the outer gradient, which frees them.
+    if (this.#outer === undefined) for (const node of this.nodes) tf.dispose(node.saved);
+    this.#owned = [];
+    this.#nodes = undefined;
+  }
+}
+
+/**
+ * Runs `f` once and records every operation it makes.
+ *
+ * `f` gets the tape, so that it may look at the nodes so far, and decides what outlives it:
+ * `tape.own(x)`. All else it made is disposed when it returns. Where it throws, nothing is left.
+ */
+export function record<T>(f: (tape: Tape) => T): { result: T; tape: Tape } {
+  const { state } = engine();
+  const nested = engine().isTapeOn();
+  return nested
+    ? runRecorded(new Tape(state.activeTape!, state.activeTape!.length), f)
+    : isolated(() => runRecorded(new Tape(undefined, 0), f));
+}
+
+function runRecorded<T>(tape: Tape, f: (tape: Tape) => T): { result: T; tape: Tape } {
+  const e = engine();
+  e.startTape();
+  const forget = rememberAttributes(e);
+  try {
+    let result: T;
+    tf.tidy(() => {
+      result = f(tape);
+    });
+    tape.close();
+    return { result: result!, tape };
+  } catch (error) {
+    tape.discard();
+    throw error;
+  } finally {
+    forget();
+    e.endTape();
+  }
+}
+
+/**
+ * Runs `f` unseen by any tape that is running, and puts the engine back as it was.
+ *
+ * Inside the forward function of a `tf.customGrad` TensorFlow.js cannot record (its kernel depth is
+ * not 0), and inside the backward one a new tape would replace the running one.
+ */
+export function isolated<T>(f: () => T): T {
+  const { state } = engine();
+  const { gradientDepth, kernelDepth, activeTape } = state;
+  Object.assign(state, { gradientDepth: 0, kernelDepth: 0 });
+  try {
+    return f();
+  } finally {
+    Object.assign(state, { gradientDepth, kernelDepth, activeTape });
+  }
+}
+
+/**
+ * Lets the engine note on each node its attributes and its kind while a tape runs.
+ *
+ * TensorFlow.js drops the attributes from the node and gives copies and custom gradients the name
+ * of the scope they ran in; what tells them apart is the gradient function they bring along.
+ */
+function rememberAttributes(e: RecordingEngine): () => void {
+  const inherited = Object.getOwnPropertyDescriptor(e, 'addTapeNode');
+  const add = e.addTapeNode;
+  e.addTapeNode = function (name, inputs, outputs, gradient, saved, attrs) {
+    add.call(this, name, inputs, outputs, gradient, saved, attrs);
+    const node = this.state.activeTape!.findLast((n) => n.outputs === outputs) as Node | undefined;
+    if (node === undefined) return;
+    node.attrs = attrs ?? {};
+    node.kind = gradient == null ? 'kernel' : 'x' in inputs ? 'clone' : 'custom';
+  };
+  return () => {
+    if (inherited === undefined) delete (e as Partial<RecordingEngine>).addTapeNode;
+    else Object.defineProperty(e, 'addTapeNode', inherited);
+  };
+}
