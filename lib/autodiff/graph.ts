@@ -30,6 +30,16 @@ export interface End {
 /** Kernels whose derivative is zero wherever it exists. */
 const flat = new Set(['Step', 'Sign', 'Floor', 'Ceil', 'Round', 'ZerosLike', 'OnesLike']);
 
+/** Inputs that decide where a kernel's result goes, or only its shape, but do not change it. */
+const flatInputs: Record<string, readonly string[]> = {
+  AvgPoolGrad: ['input'],
+  AvgPool3DGrad: ['input'],
+  MaxPoolGrad: ['input', 'output'],
+  MaxPool3DGrad: ['input', 'output'],
+  ResizeBilinearGrad: ['images'],
+  ResizeNearestNeighborGrad: ['images'],
+};
+
 /**
  * Finds the operations on every path from a leaf to a target.
  *
@@ -46,9 +56,11 @@ export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.T
   const candidates: { node: Node; names: string[] }[] = [];
   for (const node of nodes) {
     if (isCopy(node) || flat.has(node.kernelName)) continue;
+    const flatOnes = flatInputs[node.kernelName] ?? [];
     const names = Object.keys(node.inputs).filter((name) => {
       const input = node.inputs[name];
-      return input != null && input.dtype === 'float32' && active.has(original(input.id));
+      if (input == null || input.dtype !== 'float32' || flatOnes.includes(name)) return false;
+      return active.has(original(input.id));
     });
     const differentiable = node.outputs.filter((output) => output.dtype === 'float32');
     if (names.length === 0 || differentiable.length === 0) continue;
@@ -88,7 +100,11 @@ export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.T
   };
 }
 
-const isCopy = (node: Node) => node.kind === 'clone' || node.kernelName === 'Identity';
+/** Copies, and casts from float to float. */
+const isCopy = ({ kind, kernelName, inputs, outputs }: Node) =>
+  kind === 'clone' ||
+  kernelName === 'Identity' ||
+  (kernelName === 'Cast' && inputs.x!.dtype === outputs[0]!.dtype);
 
 function seeThroughCopies(nodes: readonly Node[], leaves: ReadonlySet<number>) {
   const source = new Map<number, number>();

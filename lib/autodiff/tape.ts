@@ -52,6 +52,15 @@ export class Tape {
     return thing;
   }
 
+  /** Tensors computed when first asked for, unseen by whoever did not see the recording, and kept. */
+  constants(f: () => tf.Tensor[]): () => tf.Tensor[] {
+    let values: tf.Tensor[] | undefined;
+    return () => {
+      values ??= this.within(() => tf.tidy(f)).map((value) => this.own(value));
+      return values;
+    };
+  }
+
   /** Keeps a reference to the data of any tensor, also of one that somebody else disposes. */
   ownCopy<T extends tf.Tensor>(tensor: T): T {
     return this.own(tensor.clone() as T);

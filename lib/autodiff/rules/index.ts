@@ -1,5 +1,27 @@
 import type { Rule } from '../program';
+import { product, sum } from './arithmetic';
+import { binary, elementwise, unary } from './elementwise';
+import { matMul } from './matmul';
+import { isMultilinear, linearInList, linearList, multilinear } from './multilinear';
 import { reverse } from './reverse';
+import { logSoftmax, softmax } from './softmax';
+
+const rules: Record<string, Rule> = {
+  ...Object.fromEntries([...unary, ...binary].map((kernel) => [kernel, elementwise])),
+  ...Object.fromEntries(linearInList.map((kernel) => [kernel, linearList])),
+  Add: sum,
+  BatchMatMul: matMul,
+  LogSoftmax: logSoftmax,
+  Multiply: product,
+  Softmax: softmax,
+  Sub: sum,
+};
 
 /** The derivative of an operation, by the shortest rule there is for it. */
-export const derive: Rule = reverse;
+export const derive: Rule = (step, tape) => {
+  const { node, names } = step;
+  // A custom gradient runs under the name of the scope it was called in.
+  if (node.kind === 'custom') return reverse(step, tape);
+  const rule = rules[node.kernelName] ?? (isMultilinear(node, names) ? multilinear : reverse);
+  return rule(step, tape);
+};

@@ -3,6 +3,7 @@ import { UnsupportedError } from '../../errors';
 import { graph, type Step } from '../graph';
 import { Program, type Rule } from '../program';
 import { record, type Tape } from '../tape';
+import { sameShape } from './shapes';
 
 /**
  * The derivative of any operation by what TensorFlow.js has of it: its gradient.
@@ -33,7 +34,11 @@ function recordPull(step: Step, pull: (u: tf.Tensor[]) => tf.Tensor[], tape: Tap
   return new Program(recording.result, recording.tape, reverse);
 }
 
-function pullByGradient({ node, names }: Step, cotangents: (tf.Tensor | null)[]): tf.Tensor[] {
+/** Jᵀ u for the active inputs, by the operation's own gradient. */
+export function pullByGradient(
+  { node, names }: Step,
+  cotangents: (tf.Tensor | null)[],
+): tf.Tensor[] {
   const gradients = node.gradient!(cotangents);
   const seen = new Set<tf.Tensor | null>(cotangents);
   return names.map((name) => {
@@ -55,9 +60,6 @@ function pullByGradient({ node, names }: Step, cotangents: (tf.Tensor | null)[])
 }
 
 const step = (kernel: string, input: string) => `the input '${input}' of ${kernel}`;
-
-const sameShape = (a: number[], b: number[]) =>
-  a.length === b.length && a.every((size, i) => size === b[i]);
 
 const wrongGradient = (where: string, given: string, wanted: number[]) =>
   new UnsupportedError({

@@ -1,0 +1,41 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Rule } from '../program';
+import { reduceTo, spreadTo, total } from './shapes';
+
+/** Functions of one number: x ↦ f(x) entry by entry, perhaps with constants. */
+export const unary = [
+  ...['Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'ClipByValue', 'Cos', 'Cosh'],
+  ...['Elu', 'Erf', 'Exp', 'Expm1', 'LeakyRelu', 'Log', 'Log1p', 'Reciprocal', 'Relu', 'Relu6'],
+  ...['Rsqrt', 'Selu', 'Sigmoid', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Square', 'Tan', 'Tanh'],
+];
+
+/** Functions of two numbers, entry by entry, with broadcasting. */
+export const binary = [
+  ...['Atan2', 'DivNoNan', 'Maximum', 'Minimum', 'Mod', 'Pow', 'Prelu', 'RealDiv'],
+  'SquaredDifference',
+];
+
+/**
+ * The derivative of a function applied entry by entry: a diagonal for each input.
+ *
+ * The diagonal is the gradient at u = 1 of the function between tensors that are all spread to the
+ * shape of the output, so that no broadcasting sums its entries. It is computed once; a product
+ * is then one multiplication, and the same both ways.
+ */
+export const elementwise: Rule = ({ node, names }, tape) => {
+  const shape = node.outputs[0]!.shape;
+  const { gradFunc } = tf.getGradient(node.kernelName);
+  const shapes = names.map((name) => node.inputs[name]!.shape);
+  const diagonals = tape.constants(() => {
+    const saved = node.saved.map((value) => spreadTo(value, shape));
+    const gradients = gradFunc(tf.ones(shape), saved, node.attrs) as Record<
+      string,
+      () => tf.Tensor
+    >;
+    return names.map((name) => gradients[name]!());
+  });
+  return {
+    push: (tangents) => [total(tangents.map((t, i) => tf.mul(t, diagonals()[i]!)))],
+    pull: ([u]) => shapes.map((shape, i) => reduceTo(tf.mul(u!, diagonals()[i]!), shape)),
+  };
+};
