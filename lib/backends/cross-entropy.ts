@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs';
+import { ShapeError } from '../errors';
+import { unrecorded } from './unrecorded';
+
+function checkShapes(labels: tf.Tensor, logits: tf.Tensor) {
+  if (tf.util.arraysEqual(labels.shape, logits.shape)) return;
+  throw new ShapeError({
+    given: `labels of shape [${labels.shape}] and logits of shape [${logits.shape}]`,
+    expected: 'labels and logits of the same shape',
+    remedy: 'Labels are probabilities: turn class numbers into `tf.oneHot(numbers, classes)`.',
+  });
+}
+
+/**
+ * The logarithm of the softmax over the last axis, right in every derivative.
+ *
+ * log softmax(z)ᵢ = zᵢ − m − log Σⱼ exp(zⱼ − m) with m = max z, which is held constant: the result
+ * does not depend on it.
+ *
+ * @param logits shape [..., classes]
+ */
+export function logSoftmax(logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const shifted = tf.sub(
+      logits,
+      unrecorded(() => tf.max(logits, -1, true)),
+    );
+    return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), -1, true)));
+  });
+}
+
+/**
+ * The cross-entropy −Σ y log softmax(z) of each example.
+ *
+ * @param labels probabilities y, shape [..., classes]
+ * @param logits z, the same shape
+ * @returns shape [...]
+ * @throws ShapeError where the shapes differ
+ */
+export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  checkShapes(labels, logits);
+  return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, logSoftmax(logits)), -1)));
+}
+
+/**
+ * The cross-entropy between labels and the softmax of logits, averaged over the examples.
+ *
+ * −1/n Σ y log softmax(z); right to second order in both arguments, unlike
+ * `tf.losses.softmaxCrossEntropy` before its repair.
+ *
+ * @param labels probabilities y, shape [..., classes], often one-hot
+ * @param logits z, the same shape
+ * @returns a scalar
+ * @throws ShapeError where the shapes differ
+ */
+export function softmaxCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.mean(softmaxCrossEntropies(labels, logits)));
+}
+
+/**
+ * The cross-entropy of each independent yes-or-no label, log(1 + exp(z)) − y z.
+ *
+ * @param labels probabilities y, any shape
+ * @param logits z, the same shape
+ * @throws ShapeError where the shapes differ
+ */
+export function sigmoidCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  checkShapes(labels, logits);
+  return tf.tidy(() => tf.sub(tf.softplus(logits), tf.mul(labels, logits)));
+}
+
+/**
+ * The cross-entropy between yes-or-no labels and the sigmoid of logits, averaged over all of them.
+ *
+ * @param labels probabilities y, any shape
+ * @param logits z, the same shape
+ * @returns a scalar
+ * @throws ShapeError where the shapes differ
+ */
+export function sigmoidCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.mean(sigmoidCrossEntropies(labels, logits)));
+}

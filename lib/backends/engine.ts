@@ -1,0 +1,39 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** One recorded operation, as TensorFlow.js 4.22 keeps it on its tape. */
+export interface TapeNode {
+  id: number;
+  kernelName: string;
+  inputs: Record<string, tf.Tensor>;
+  outputs: tf.Tensor[];
+  saved: tf.Tensor[];
+  gradient?: (dys: (tf.Tensor | null)[]) => Record<string, () => tf.Tensor>;
+}
+
+/** The parts of the engine that the repairs reach into; they are private in 4.22.0, hence the exact pin. */
+export interface Engine {
+  state: {
+    activeTape: TapeNode[] | null;
+    gradientDepth: number;
+    kernelDepth: number;
+    numBytes: number;
+  };
+  registry: Record<string, tf.KernelBackend & { numDataIds(): number }>;
+  addTapeNode(
+    kernelName: string,
+    inputs: Record<string, tf.Tensor>,
+    outputs: tf.Tensor[],
+    gradient: unknown,
+    saved: tf.Tensor[],
+    attrs: tf.NamedAttrMap,
+  ): void;
+  runKernel(
+    kernelName: string,
+    inputs: Record<string, tf.Tensor>,
+    attrs?: tf.NamedAttrMap,
+  ): tf.Tensor;
+  findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
+}
+
+/** TensorFlow.js' one engine, with the private members that the repairs need. */
+export const engine = (): Engine => tf.engine() as unknown as Engine;

@@ -1,0 +1,21 @@
+import { repairGradients } from './repairs';
+
+repairGradients();
+
+export {
+  logSoftmax,
+  sigmoidCrossEntropies,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropies,
+  softmaxCrossEntropy,
+} from './cross-entropy';
+export { type Engine, engine, type TapeNode } from './engine';
+export { readableSync, readSync } from './reading';
+export { unrecorded } from './unrecorded';
+export {
+  type BackendName,
+  type BackendOptions,
+  type BackendReport,
+  backendNames,
+  useBackend,
+} from './use-backend';

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { InputError, UnsupportedError } from '../errors';
+import { readableSync, readSync, useBackend } from '.';
+
+afterEach(() => vi.unstubAllEnvs());
+
+const product = async () => {
+  const a = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+  const b = tf.matMul(a, a);
+  const values = Array.from(await b.data());
+  tf.dispose([a, b]);
+  return values;
+};
+
+describe('useBackend', () => {
+  test('cpu computes, and its report says who asked', async () => {
+    const report = await useBackend('cpu');
+    expect(report).toMatchObject({ name: 'cpu', threads: 1, passedOver: [] });
+    expect(report.device).not.toBe('');
+    expect(await product()).toEqual([7, 10, 15, 22]);
+  });
+
+  test('wasm computes with the number of threads asked for, and changes it while empty', async () => {
+    for (const threads of [1, 3, 2]) {
+      expect(await useBackend('wasm', { threads })).toMatchObject({ name: 'wasm', threads });
+      expect(await product()).toEqual([7, 10, 15, 22]);
+    }
+  });
+
+  test('wasm refuses to change its threads under living tensors, which survive', async () => {
+    await useBackend('wasm', { threads: 2 });
+    const a = tf.tensor1d([1, 2]);
+    await expect(useBackend('wasm', { threads: 1 })).rejects.toThrow(UnsupportedError);
+    expect(Array.from(await tf.neg(a).data())).toEqual([-1, -2]);
+    a.dispose();
+  });
+
+  test('loading threads leaves no trace in a process, which then ends by itself', () => {
+    const script = `{
+      const os = require('node:os');
+      const workers = require('node:worker_threads');
+      const listeners = () => ['unhandledRejection', 'uncaughtException'].map((event) => process.listeners(event));
+      const state = () => [os.cpus, workers.Worker, globalThis.Worker, ...listeners().flat()];
+      process.on('unhandledRejection', () => {});
+      const before = state();
+      const { useBackend } = require(${JSON.stringify(path.join(__dirname, 'index.ts'))});
+      const same = ({ threads }) => console.log(threads, state().every((x, i) => x === before[i]), state().length === before.length);
+      useBackend('wasm', { threads: 3 }).then(same).then(() => useBackend('wasm', { threads: 2 })).then(same);
+    }`;
+    const out = execFileSync(process.execPath, ['--require', 'tsx/cjs', '-e', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect(out.trim().split('\n')).toEqual(['3 true true', '2 true true']);
+  });
+
+  test('IMPLICIT_BACKEND decides where nothing was named', async () => {
+    vi.stubEnv('IMPLICIT_BACKEND', 'cpu');
+    expect(await useBackend()).toMatchObject({ name: 'cpu', why: 'IMPLICIT_BACKEND asks for it' });
+    vi.stubEnv('IMPLICIT_BACKEND', 'quantum');
+    await expect(useBackend()).rejects.toThrow(InputError);
+  });
+
+  test('a wrong name or number of threads is refused', async () => {
+    await expect(useBackend('webgl' as 'cpu')).rejects.toThrow(/'webgl'/);
+    for (const threads of [0, 9, 1.5, Number.NaN]) {
+      await expect(useBackend('wasm', { threads })).rejects.toThrow(InputError);
+    }
+  });
+
+  test('a backend that fails leaves the one before in place', async () => {
+    await useBackend('cpu');
+    vi.stubEnv('VK_DRIVER_FILES', '/nowhere.json');
+    await expect(useBackend('webgpu')).rejects.toThrow(UnsupportedError);
+    expect(tf.getBackend()).toBe('cpu');
+    expect(await product()).toEqual([7, 10, 15, 22]);
+  });
+
+  test('scalars are read at once on cpu', async () => {
+    await useBackend('cpu');
+    expect(readableSync()).toBe(true);
+    const x = tf.scalar(3);
+    expect(readSync(x)[0]).toBe(3);
+    x.dispose();
+  });
+});

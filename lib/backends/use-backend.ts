@@ -1,0 +1,135 @@
+import os from 'node:os';
+import * as tf from '@tensorflow/tfjs';
+import { InputError, UnsupportedError } from '../errors';
+import { findTensorflow, useTensorflow } from './tensorflow';
+import { mostThreads, useWasm } from './wasm';
+import { findAdapter, useWebgpu } from './webgpu';
+
+/** The backends, best first. */
+export const backendNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+export interface BackendOptions {
+  /** Threads of the wasm backend, 1 to 8; by default as many as there are cores, at most 8. */
+  threads?: number;
+}
+
+/** What was chosen, and why. */
+export interface BackendReport {
+  name: BackendName;
+  /** The processor or GPU that computes, in its driver's words. */
+  device: string;
+  /** Threads of the processor that compute; 0 on a GPU. */
+  threads: number;
+  /** A sentence: who asked for this backend, and what was passed over. */
+  why: string;
+  /** The better backends that could not be had. */
+  passedOver: { name: BackendName; reason: string }[];
+}
+
+type Started = Pick<BackendReport, 'device' | 'threads'> & { remarks?: string[] };
+
+const processor = () => os.cpus()[0]?.model ?? os.arch();
+
+const start: Record<BackendName, (options: BackendOptions) => Promise<Started>> = {
+  webgpu: async () => ({ ...(await useWebgpu(await findAdapter())), threads: 0 }),
+  tensorflow: async () => ({ ...(await useTensorflow()), threads: os.availableParallelism() }),
+  wasm: ({ threads }) => useWasm(threads),
+  cpu: async () => {
+    await tf.setBackend('cpu');
+    // It would advertise tfjs-node at its first tensor; the report says more.
+    (tf.backend() as { firstUse?: boolean }).firstUse = false;
+    return { device: processor(), threads: 1 };
+  },
+};
+
+/** Why `auto` should not even try a backend; nothing where it should. */
+async function obstacle(name: BackendName): Promise<string | undefined> {
+  if (name === 'tensorflow') {
+    const found = findTensorflow();
+    return 'reason' in found ? found.reason : undefined;
+  }
+  if (name !== 'webgpu') return undefined;
+  const adapter = await findAdapter();
+  if ('reason' in adapter) return adapter.reason;
+  return adapter.software ? `${adapter.device} is a software driver` : undefined;
+}
+
+function checkName(name: string, source: string): asserts name is BackendName | 'auto' {
+  if (name === 'auto' || backendNames.includes(name as BackendName)) return;
+  throw new InputError({
+    given: `'${name}' ${source}`,
+    expected: `one of 'auto', ${backendNames.map((n) => `'${n}'`).join(', ')}`,
+    remedy: 'Choose one of these, or leave the choice to the machine.',
+  });
+}
+
+function checkThreads(threads: number | undefined) {
+  if (threads === undefined) return;
+  if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return;
+  throw new InputError({
+    given: `threads: ${threads}`,
+    expected: `a whole number from 1 to ${mostThreads}`,
+    remedy: 'The wasm build can use no more; leave it out for as many as there are cores.',
+  });
+}
+
+/** Starts one backend; on failure the one before is current again. */
+async function startOrRestore(name: BackendName, options: BackendOptions): Promise<Started> {
+  const before = tf.getBackend();
+  try {
+    return await start[name](options);
+  } catch (error) {
+    if (before) await tf.setBackend(before);
+    throw error;
+  }
+}
+
+/**
+ * Chooses what TensorFlow.js computes on, and says what it chose.
+ *
+ * A name is obeyed. `'auto'`, the default, takes the name in the environment variable
+ * `IMPLICIT_BACKEND`; without one, webgpu where there is a real GPU, else tensorflow where
+ * tfjs-node is installed with its addon, else wasm with threads, else cpu.
+ *
+ * @throws InputError for an unknown name or number of threads.
+ * @throws UnsupportedError where a backend that was named does not start; the one before stays.
+ */
+export async function useBackend(
+  name: BackendName | 'auto' = 'auto',
+  options: BackendOptions = {},
+): Promise<BackendReport> {
+  checkName(name, 'as the name of a backend');
+  checkThreads(options.threads);
+  const wished = process.env.IMPLICIT_BACKEND || 'auto';
+  checkName(wished, 'in the environment variable IMPLICIT_BACKEND');
+
+  const named = name !== 'auto' ? name : wished;
+  if (named !== 'auto') {
+    const { remarks = [], ...started } = await startOrRestore(named, options);
+    const who = name === 'auto' ? 'IMPLICIT_BACKEND asks for it' : 'it was asked for';
+    return { name: named, ...started, why: [who, ...remarks].join('; '), passedOver: [] };
+  }
+
+  const passedOver: BackendReport['passedOver'] = [];
+  for (const candidate of backendNames) {
+    try {
+      const reason = await obstacle(candidate);
+      if (reason) {
+        passedOver.push({ name: candidate, reason });
+        continue;
+      }
+      const { remarks = [], ...started } = await startOrRestore(candidate, options);
+      const reasons = passedOver.map((p) => `${p.name}: ${p.reason}`);
+      const why = ['the best that works here', ...reasons, ...remarks].join('; ');
+      return { name: candidate, ...started, why, passedOver };
+    } catch (error) {
+      passedOver.push({ name: candidate, reason: (error as Error).message });
+    }
+  }
+  throw new UnsupportedError({
+    given: `a machine where nothing starts (${passedOver.map((p) => p.reason).join('; ')})`,
+    expected: 'one where at least the cpu backend runs',
+    remedy: 'Check the installation of @tensorflow/tfjs.',
+  });
+}
