@@ -1,7 +1,7 @@
-import { InputError } from '../errors';
-import type { LinearOperator, Space, Vector } from '../spaces';
+import type { LinearOperator, Vector } from '../spaces';
+import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
-import type { Iterate, IterativeMethod, LinearSystem } from './method';
+import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
 import type { LinearSolver } from './solver';
 
 export interface CgOptions {
@@ -11,7 +11,7 @@ export interface CgOptions {
   maxIterations?: number;
   /** `τ ≥ 0`: solve `(A + τI) x = b`. Default 0. */
   damping?: number;
-  /** Products with an approximate inverse `M ≈ A⁻¹`, symmetric and positive definite. */
+  /** Products with an approximate inverse `M ≈ (A + τI)⁻¹`, symmetric and positive definite. */
   preconditioner?: LinearOperator<Vector>;
 }
 
@@ -30,17 +30,12 @@ export interface CgOptions {
  */
 export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
   const { tolerance = 1e-6, maxIterations = 100, damping = 0, preconditioner } = options;
+  checkCount('cg', 'maxIterations', maxIterations);
   const record = { name: 'cg', tolerance, maxIterations, damping };
-  if (!(damping >= 0 && damping < Number.POSITIVE_INFINITY)) {
-    throw new InputError({
-      given: `cg({ damping: ${damping} })`,
-      expected: 'a finite number of at least 0',
-      remedy: 'Damping τ adds τI to the matrix; 0 solves with the matrix itself.',
-    });
-  }
   return iterativeSolver(
     preconditioner ? { ...record, preconditioner } : record,
     conjugateGradients(preconditioner),
+    maxIterations,
   );
 }
 
@@ -82,8 +77,4 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       };
     },
   };
-}
-
-function negate<V, S>({ scalars }: Space<V, S>, a: S): S {
-  return scalars.subtract(scalars.of(0), a);
 }

@@ -5,12 +5,12 @@ import {
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
+  residualAt,
+  SLACK,
   type StoppingRule,
 } from './method';
+import { liftOf } from './scale';
 import type { Solution, SolverStatus } from './solver';
-
-/** Rounding may leave `b − A x` this many times above a tolerance that the recurrence has met. */
-const SLACK = 2;
 
 /**
  * Runs a method until the rule, or trouble, stops it.
@@ -22,76 +22,192 @@ const SLACK = 2;
 export function* iterate<V, S>(
   system: LinearSystem<V, S>,
   method: IterativeMethod,
-  { tolerance, maxIterations }: StoppingRule,
+  rule: StoppingRule,
   start: V | undefined,
 ): Generator<readonly S[], Solution<V>, number[]> {
   const { space, b } = system;
-  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  if (start !== undefined) space.check(start, b, 'the start');
+  const bSquared = yield* squaredNorm(space, b);
+  const lift = liftOf(space, bSquared);
+  if (lift === 1) return yield* iterateFrom(system, method, rule, start, bSquared);
 
-  let current: Iterate<V, S> | undefined;
-  let best: { x: V; residual: number } | undefined;
-  let result: Solution<V> | undefined;
+  const lifted = (x: V, by: number) =>
+    space.keep(space.tidy(() => space.scale(space.scalars.of(by), x)));
+  const held: V[] = [];
   try {
-    current = hold(() => beginAt(system, method, start));
-    const bb = hold(() => space.dot(b, b));
-    const [bSquared, first] = (yield [bb, current.residual]) as [number, number];
-    space.free(bb);
-    if (!Number.isFinite(bSquared)) throw notFinite('a right-hand side b', bSquared);
+    const liftedB = lifted(b, lift);
+    held.push(liftedB);
+    const liftedSquared = yield* squaredNorm(space, liftedB);
+    if (start !== undefined) held.push(lifted(start, lift));
+    const { value, ...report } = yield* iterateFrom(
+      { ...system, b: liftedB },
+      method,
+      rule,
+      held[1],
+      liftedSquared,
+    );
+    held.push(value);
+    return { ...report, value: lifted(value, 1 / lift), residualNorm: report.residualNorm / lift };
+  } finally {
+    space.free(held);
+  }
+}
+
+function* squaredNorm<V, S>(
+  space: LinearSystem<V, S>['space'],
+  b: V,
+): Generator<readonly S[], number, number[]> {
+  const squared = space.keep(space.tidy(() => space.dot(b, b)));
+  try {
+    return (yield [squared])[0]!;
+  } finally {
+    space.free(squared);
+  }
+}
+
+/** A solve under way. */
+interface Run<V, S> {
+  system: LinearSystem<V, S>;
+  method: IterativeMethod;
+  /** The squared residual that counts as solved. */
+  goal: number;
+  /** The squared residual that counts as divergence. */
+  limit: number;
+  maxIterations: number;
+  iterations: number;
+  /** The caller's start, which is not ours to free. */
+  start: V | undefined;
+  current: Iterate<V, S>;
+  /** The iterate to return, with the residual that the recurrence claims for it. */
+  best: { x: V; residual: number };
+  /** The last iterate whose residual was computed as `b − A x`; no x stands for zero. */
+  verified: { x: V | undefined; residual: number };
+}
+
+function* iterateFrom<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  { tolerance, maxIterations }: StoppingRule,
+  start: V | undefined,
+  bSquared: number,
+): Generator<readonly S[], Solution<V>, number[]> {
+  const { space, b } = system;
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  if (!Number.isFinite(bSquared)) throw notFinite('a right-hand side b', bSquared);
+  if (bSquared === 0) {
+    const value = hold(() => space.zeros(b));
+    return { value, iterations: 0, residualNorm: 0, status: 'converged' };
+  }
+
+  let result: Solution<V> | undefined;
+  const current = hold(() => beginAt(system, method, start));
+  const run: Run<V, S> = {
+    system,
+    method,
+    goal: tolerance ** 2 * bSquared,
+    limit: 0,
+    maxIterations,
+    iterations: 0,
+    start,
+    current,
+    best: { x: current.x, residual: 0 },
+    verified: { x: start, residual: 0 },
+  };
+  try {
+    const [first] = (yield [current.residual]) as [number];
     if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
-    if (bSquared === 0) {
-      const value = hold(() => space.zeros(b));
-      result = { value, iterations: 0, residualNorm: 0, status: 'converged' };
-      return result;
-    }
-
-    best = { x: current.x, residual: first };
-    const goal = tolerance ** 2 * bSquared;
-    const limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
-    // Recurrences drift from the truth by rounding: below √ε only b − A x itself is trusted.
-    const verifies = tolerance < Math.sqrt(space.epsilon);
-    let truth = first;
-    let iterations = 0;
-    let status: SolverStatus | undefined;
-
-    while (status === undefined) {
-      if (best.residual > goal && iterations < maxIterations) {
-        const from = current;
-        const next = hold(() => method.advance(system, from));
-        const [residual, curvature] = (yield [next.residual, next.curvature]) as [number, number];
-        if (curvature > 0 && residual < limit) {
-          iterations += 1;
-          space.free(current, [next, best]);
-          current = next;
-          if (residual < best.residual) {
-            space.free(best, current);
-            best = { x: current.x, residual };
-          }
-          continue;
-        }
-        status = curvature <= 0 ? 'negative-curvature' : 'diverged';
-        space.free(next, [current, best]);
-      }
-      if (verifies && iterations > 0) {
-        const { x } = best;
-        const fresh = hold(() => beginAt(system, method, x));
-        space.free([current, best], fresh);
-        current = fresh;
-        const before = truth;
-        [truth] = (yield [fresh.residual]) as [number];
-        best = { x: fresh.x, residual: truth };
-        // From a residual that fell by half the method goes on; from one that did not, it cannot.
-        const stuck = truth > SLACK ** 2 * goal && truth > before / 4;
-        if (stuck || iterations >= maxIterations) status ??= 'max-iterations';
-        if (truth <= SLACK ** 2 * goal) status = 'converged';
-      } else {
-        status ??= best.residual <= goal ? 'converged' : 'max-iterations';
-      }
-    }
-    result = { value: best.x, iterations, residualNorm: Math.sqrt(best.residual), status };
+    run.limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
+    run.best.residual = first;
+    run.verified.residual = first;
+    const status = yield* refine(run);
+    const { x, residual } = run.verified;
+    const value = hold(() => (x === undefined ? space.zeros(b) : space.clone(x)));
+    const { iterations } = run;
+    result = { value, iterations, residualNorm: Math.sqrt(residual), status };
     return result;
   } finally {
-    space.free([current, best], result);
+    space.free([run.current, run.best, run.verified], [start, result]);
   }
+}
+
+/** Improves the verified iterate until it is good enough or gets no better; says how that ended. */
+function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, number[]> {
+  const { space } = run.system;
+  const solved = () => run.verified.residual <= SLACK ** 2 * run.goal;
+  const rounding = run.method.contracts ? 1 + Math.sqrt(space.epsilon) : 1;
+  for (;;) {
+    const steps = run.iterations;
+    const trouble = yield* improve(run);
+    if (run.iterations === steps) return solved() ? 'converged' : (trouble ?? 'max-iterations');
+
+    // A recurrence drifts from the truth by rounding, so what it claims is looked at.
+    const before = run.verified;
+    const truth = yield* trueResidual(run);
+    if (!(truth <= rounding * before.residual)) {
+      if (solved()) return 'converged';
+      return trouble ?? (Number.isFinite(truth) ? 'max-iterations' : 'diverged');
+    }
+    run.verified = { x: run.best.x, residual: truth };
+    if (before.x !== run.start) space.free(before, [run.current, run.best]);
+    if (solved()) return 'converged';
+    if (trouble !== undefined) return trouble;
+    // From a residual that fell by half the method goes on; from one that did not, it cannot.
+    if (truth > before.residual / 4 || run.iterations >= run.maxIterations) return 'max-iterations';
+    restart(run);
+  }
+}
+
+/** Advances until the recurrence claims the goal, the iterations are used up, or trouble. */
+function* improve<V, S>(
+  run: Run<V, S>,
+): Generator<readonly S[], SolverStatus | undefined, number[]> {
+  const { system, method, goal, limit, maxIterations } = run;
+  const { space } = system;
+  let least = run.best.residual;
+  while (run.best.residual > goal && run.iterations < maxIterations) {
+    const { current, best } = run;
+    const next = space.keep(space.tidy(() => method.advance(system, current)));
+    const [residual, curvature] = (yield [next.residual, next.curvature]) as [number, number];
+    const allowed = method.contracts ? least * (1 + Math.sqrt(space.epsilon)) : limit;
+    if (!(curvature > 0 && residual <= allowed)) {
+      space.free(next, current);
+      return curvature <= 0 ? 'negative-curvature' : 'diverged';
+    }
+    run.iterations += 1;
+    run.current = next;
+    if (method.contracts || residual < best.residual) run.best = { x: next.x, residual };
+    least = Math.min(least, residual);
+    space.free([current, best], [run.current, run.best, run.verified]);
+  }
+  return undefined;
+}
+
+/** `‖b − A x‖²` of the best iterate. */
+function* trueResidual<V, S>({
+  system,
+  best,
+}: Run<V, S>): Generator<readonly S[], number, number[]> {
+  const { space } = system;
+  const squared = space.keep(
+    space.tidy(() => {
+      const r = residualAt(system, best.x);
+      return space.dot(r, r);
+    }),
+  );
+  try {
+    return (yield [squared])[0]!;
+  } finally {
+    space.free(squared);
+  }
+}
+
+/** Begins anew at the verified iterate, without what rounding has spoilt. */
+function restart<V, S>(run: Run<V, S>) {
+  const { system, method, current, best, verified } = run;
+  const { space } = system;
+  run.current = space.keep(space.tidy(() => beginAt(system, method, verified.x)));
+  run.best = { x: run.current.x, residual: verified.residual };
+  space.free([current, best], [run.current, verified]);
 }
 
 function notFinite(what: string, squared: number) {

@@ -4,8 +4,11 @@ import {
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
+  residualAt,
+  SLACK,
   type StoppingRule,
 } from './method';
+import { liftScalar } from './scale';
 import type { DeferredSolution, SolverStatus } from './solver';
 
 /**
@@ -13,7 +16,7 @@ import type { DeferredSolution, SolverStatus } from './solver';
  *
  * A mask on the device says whether the iterate is still being improved. Once it is solved, or the
  * next one has met non-positive curvature or has blown up, every further step is computed and not
- * taken.
+ * taken. The value is the last iterate that was taken.
  */
 export function iterateMasked<V, S>(
   system: LinearSystem<V, S>,
@@ -21,21 +24,27 @@ export function iterateMasked<V, S>(
   { tolerance, maxIterations }: StoppingRule,
   start: V | undefined,
 ): DeferredSolution<V> {
-  const { space, b } = system;
+  const { space } = system;
   const s = space.scalars;
+  if (start !== undefined) space.check(start, system.b, 'the start');
 
   const { value, facts } = space.tidy(() => {
-    let current = beginAt(system, method, start);
-    const bb = space.dot(b, b);
+    const lift = liftScalar(space, space.dot(system.b, system.b));
+    const lifted = { ...system, b: space.scale(lift, system.b) };
+    const bb = space.dot(lifted.b, lifted.b);
     const goal = s.multiply(s.of(tolerance ** 2), bb);
+    const first = start && soundStart(lifted, space.scale(lift, start), bb);
+    let current = beginAt(lifted, method, first);
     const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, current.residual));
+    const growth = s.of(1 + Math.sqrt(space.epsilon));
     let active = s.less(goal, current.residual);
     let iterations = s.of(0);
     let curvature = s.of(1);
     for (let k = 0; k < maxIterations; k++) {
       const step = space.tidy(() => {
-        const next = method.advance(system, current);
-        const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, limit));
+        const next = method.advance(lifted, current);
+        const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
+        const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
         const taken = s.and(active, sound);
         return {
           current: choose(space, taken, next, current),
@@ -47,25 +56,37 @@ export function iterateMasked<V, S>(
       space.free([current, iterations, curvature, active], step);
       ({ current, iterations, curvature, active } = step);
     }
-    return { value: current.x, facts: [iterations, current.residual, goal, curvature] };
+    const r = residualAt(lifted, current.x);
+    const truth = space.dot(r, r);
+    const finite = s.less(truth, s.of(Number.POSITIVE_INFINITY));
+    const claimed = s.select(s.less(goal, current.residual), s.of(0), s.of(1));
+    return {
+      value: space.select(finite, space.scale(s.divide(s.of(1), lift), current.x), space.zeros(r)),
+      facts: [iterations, claimed, curvature, s.select(finite, truth, bb), goal, lift],
+    };
   });
 
   space.keep(facts);
   return {
     value,
     async report() {
-      const [iterations, residual, goal, curvature] = (await space.read(facts)) as [
-        number,
-        number,
-        number,
-        number,
-      ];
+      const [iterations, claimed, curvature, truth, goal, lift] = await space.read(facts);
       space.free(facts);
-      const status = statusOf(residual <= goal, iterations >= maxIterations, curvature);
-      return { iterations, residualNorm: Math.sqrt(residual), status };
+      const usedUp = claimed === 1 || iterations! >= maxIterations;
+      const status = statusOf(truth! <= SLACK ** 2 * goal!, usedUp, curvature!);
+      return { iterations: iterations!, residualNorm: Math.sqrt(truth!) / lift!, status };
     },
     dispose: () => space.free(facts),
   };
+}
+
+/** The start, or zero where the solution is zero or the start has no finite residual. */
+function soundStart<V, S>(system: LinearSystem<V, S>, start: V, bb: S): V {
+  const { space } = system;
+  const s = space.scalars;
+  const r = residualAt(system, start);
+  const finite = s.less(space.dot(r, r), s.of(Number.POSITIVE_INFINITY));
+  return space.select(s.and(finite, s.less(s.of(0), bb)), start, space.zeros(start));
 }
 
 function statusOf(solved: boolean, usedUp: boolean, curvature: number): SolverStatus {
@@ -74,7 +95,10 @@ function statusOf(solved: boolean, usedUp: boolean, curvature: number): SolverSt
   return curvature <= 0 ? 'negative-curvature' : 'diverged';
 }
 
-/** One iterate or the other, part by part. */
+/**
+ * One iterate or the other, part by part. Parts that only the first remembers are taken from it:
+ * where the other is chosen, nothing will be advanced from them any more.
+ */
 function choose<V, S>(
   space: LinearSystem<V, S>['space'],
   mask: S,
@@ -86,8 +110,10 @@ function choose<V, S>(
     x: space.select(mask, a.x, b.x),
     residual: scalar(a.residual, b.residual),
     curvature: scalar(a.curvature, b.curvature),
-    vectors: mapRecord(a.vectors, (value, name) => space.select(mask, value, b.vectors[name]!)),
-    scalars: mapRecord(a.scalars, (value, name) => scalar(value, b.scalars[name]!)),
+    vectors: mapRecord(a.vectors, (value, name) =>
+      space.select(mask, value, b.vectors[name] ?? value),
+    ),
+    scalars: mapRecord(a.scalars, (value, name) => scalar(value, b.scalars[name] ?? value)),
   };
 }
 

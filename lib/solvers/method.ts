@@ -24,6 +24,11 @@ export interface IterativeMethod {
   begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S>;
   /** The next iterate. */
   advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): Iterate<V, S>;
+  /**
+   * Whether the residual can only shrink where the method converges: then any growth is
+   * divergence, and the last iterate, not the one of least residual, is the result.
+   */
+  contracts?: boolean;
 }
 
 /** When to stop. */
@@ -36,15 +41,32 @@ export interface StoppingRule {
 /** A residual this many times the first one, or `‖b‖` if that is larger, is called divergence. */
 export const DIVERGENCE = 1e8;
 
+/** Rounding may leave `b − A x` this many times above a tolerance that the recurrence has met. */
+export const SLACK = 2;
+
 /** The iterate at `start`, or at zero. */
 export function beginAt<V, S>(
   system: LinearSystem<V, S>,
   method: IterativeMethod,
   start: V | undefined,
 ): Iterate<V, S> {
-  const { space, A, b } = system;
-  if (start !== undefined) space.check(start, b, 'the start');
+  const { space, b } = system;
   return start === undefined
     ? method.begin(system, space.zeros(b), space.clone(b))
-    : method.begin(system, space.clone(start), space.subtract(b, A.apply(start)));
+    : method.begin(system, space.clone(start), residualAt(system, start));
+}
+
+/** `b − A x`. */
+export function residualAt<V, S>({ space, A, b }: LinearSystem<V, S>, x: V): V {
+  return space.subtract(b, A.apply(x));
+}
+
+/** `a / b`, or 0 where b is not positive: a direction that leads nowhere is given no weight. */
+export function divideOrZero<V, S>({ scalars }: Space<V, S>, a: S, b: S): S {
+  const zero = scalars.of(0);
+  return scalars.select(scalars.less(zero, b), scalars.divide(a, b), zero);
+}
+
+export function negate<V, S>({ scalars }: Space<V, S>, a: S): S {
+  return scalars.subtract(scalars.of(0), a);
 }

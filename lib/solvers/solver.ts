@@ -3,19 +3,21 @@ import type { LinearOperator, Vector } from '../spaces';
 /**
  * How a solve ended.
  *
- * - `converged`: the residual is below the tolerance, checked on `b − A x` itself.
- * - `max-iterations`: it is not, and the iterations are used up (or rounding allows no more).
+ * - `converged`: the residual is below the tolerance, checked on `b − A x` itself (up to a
+ *   factor of 2, which rounding may cost).
+ * - `max-iterations`: it is not, and the iterations are used up, or rounding allows no more.
  * - `negative-curvature`: a direction with `pᵀAp ≤ 0` was met, so A is not positive definite.
  * - `diverged`: the residual grew beyond all bounds or ceased to be a number.
  *
- * Whatever it is, the value returned is the best iterate met, and finite.
+ * Whatever it is, the value returned is the best iterate met, and finite: the one of the smallest
+ * residual, checked not to be worse than the start.
  */
 export type SolverStatus = 'converged' | 'max-iterations' | 'negative-curvature' | 'diverged';
 
 /** What is known of a solve besides its value. */
 export interface SolveReport {
   iterations: number;
-  /** `‖b − A x‖₂` of the value returned. */
+  /** `‖b − A x‖₂` of the value returned, computed from it: one product more than the iterations. */
   residualNorm: number;
   status: SolverStatus;
 }
@@ -65,4 +67,16 @@ export interface LinearSolver {
     b: V,
     options?: SolveOptions<V>,
   ): DeferredSolution<V>;
+}
+
+/** A solver as the record of its options, with the ways of running it beside what is listed. */
+export function solverOf<R extends { readonly name: string }>(
+  record: R,
+  runs: Pick<LinearSolver, 'solve' | 'solveSync' | 'solveDeferred'>,
+): R & LinearSolver {
+  return Object.defineProperties({ ...record } as R & LinearSolver, {
+    solve: { value: runs.solve },
+    solveSync: { value: runs.solveSync },
+    solveDeferred: { value: runs.solveDeferred },
+  });
 }

@@ -1,0 +1,29 @@
+import type { Space } from '../spaces';
+
+/** Squared norms outside this range leave no room for a tolerance, or for growth, in float32. */
+const SINGLE = { least: 2 ** -64, most: 2 ** 80, factor: 2 ** 80 };
+const DOUBLE = { least: 2 ** -500, most: 2 ** 600, factor: 2 ** 600 };
+
+const rangeOf = ({ epsilon }: { epsilon: number }) => (epsilon > 1e-10 ? SINGLE : DOUBLE);
+
+/**
+ * The power of two that brings a vector of this squared norm to where norms can be squared: 1 for
+ * all but the very small (squares vanish below about 1e-19 in float32) and the very large (they
+ * overflow above 1e19). Multiplying by it rounds nothing.
+ */
+export function liftOf(space: { epsilon: number }, squared: number): number {
+  const { least, most, factor } = rangeOf(space);
+  if (squared < least) return factor;
+  return squared > most ? 1 / factor : 1;
+}
+
+/** The same where the scalars live. */
+export function liftScalar<V, S>(space: Space<V, S>, squared: S): S {
+  const { least, most, factor } = rangeOf(space);
+  const s = space.scalars;
+  return s.select(
+    s.less(squared, s.of(least)),
+    s.of(factor),
+    s.select(s.less(s.of(most), squared), s.of(1 / factor), s.of(1)),
+  );
+}
