@@ -1,0 +1,6 @@
+export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
+export type { ParameterChoice } from './parameters';
+export { type ProximalProblem, type ProximalStep, proximalStep } from './proximal';
+export { drops, inverseTime, type Schedule } from './schedule';
+export type { StepStats } from './stats';
+export { withOutput } from './with-output';

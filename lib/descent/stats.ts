@@ -1,0 +1,63 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { SolverStatus } from '../solvers';
+import { tensors } from '../spaces';
+import type { Direction } from './implicit-step';
+import { stepNotFinite } from './variables';
+
+/** What a step did. */
+export interface StepStats {
+  /** The loss before the step. */
+  loss: number;
+  /** The step size δ, schedule included. */
+  stepSize: number;
+  /** Iterations of the linear solver, or Newton steps of an exact step. */
+  iterations: number;
+  /** Norm of what is left of the linear system, or of `x⁺ − x + δ∇F(x⁺)`. */
+  residualNorm: number;
+  /** `negative-curvature`: the best iterate before it was taken. */
+  status: SolverStatus;
+  /** Products with the curvature. */
+  products: number;
+  /** Wall-clock time of the call; on a GPU, until the work was handed over. */
+  seconds: number;
+}
+
+/** The stats of a step, some of whose numbers may still be on the device. */
+export class PendingStats {
+  #loss: tf.Scalar;
+  #sound: tf.Scalar;
+  #direction: Pick<Direction, 'report' | 'dispose'>;
+  #known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
+  #read: Promise<StepStats> | undefined;
+
+  constructor(
+    loss: tf.Scalar,
+    sound: tf.Scalar,
+    direction: Pick<Direction, 'report' | 'dispose'>,
+    known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>,
+  ) {
+    this.#loss = tensors.keep(loss.clone() as tf.Scalar);
+    this.#sound = tensors.keep(sound.clone() as tf.Scalar);
+    this.#direction = direction;
+    this.#known = known;
+  }
+
+  /** @throws NotFiniteError if the step was undone on the device. */
+  read(): Promise<StepStats> {
+    this.#read ??= this.#transfer();
+    return this.#read;
+  }
+
+  async #transfer(): Promise<StepStats> {
+    const [loss, sound] = (await tensors.read([this.#loss, this.#sound])) as [number, number];
+    const report = await this.#direction.report();
+    this.dispose();
+    if (sound !== 1) throw stepNotFinite(loss);
+    return { loss, ...report, ...this.#known };
+  }
+
+  dispose(): void {
+    tensors.free([this.#loss, this.#sound]);
+    this.#direction.dispose();
+  }
+}
