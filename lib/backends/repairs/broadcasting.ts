@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { differentiate, sumTo } from './gradient';
 
-/** The derivative of `a` where `takesA` holds and of `b` elsewhere, summed over what was repeated. */
+/** Hands the derivative to `a` where `takesA` holds and to `b` elsewhere. */
 function repairChoice(kernel: string, takesA: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) {
   differentiate(kernel, {
     inputs: ['a', 'b'],
@@ -15,7 +15,7 @@ function repairChoice(kernel: string, takesA: (a: tf.Tensor, b: tf.Tensor) => tf
   });
 }
 
-/** Elementwise kernels whose derivatives forget that an input was broadcast, and batched matMul. */
+/** Kernels whose derivatives forget that an input was broadcast. */
 export function repairBroadcasting(): void {
   repairChoice('Maximum', tf.greaterEqual);
   repairChoice('Minimum', tf.lessEqual);
@@ -29,26 +29,11 @@ export function repairBroadcasting(): void {
       };
     },
   });
-  differentiate('BatchMatMul', {
+  differentiate<{ transposeA: boolean; transposeB: boolean }>('BatchMatMul', {
     inputs: ['a', 'b'],
-    gradient: (dy, [a, b], attributes) => {
-      const { transposeA, transposeB } = attributes as unknown as Record<string, boolean>;
-      return {
-        a: () =>
-          sumTo(
-            transposeA
-              ? tf.matMul(b!, dy, transposeB, true)
-              : tf.matMul(dy, b!, false, !transposeB),
-            a!.shape,
-          ),
-        b: () =>
-          sumTo(
-            transposeB
-              ? tf.matMul(dy, a!, true, transposeA)
-              : tf.matMul(a!, dy, !transposeA, false),
-            b!.shape,
-          ),
-      };
-    },
+    gradient: (dy, [a, b], { transposeA: ta, transposeB: tb }) => ({
+      a: () => sumTo(ta ? tf.matMul(b!, dy, tb, true) : tf.matMul(dy, b!, false, !tb), a!.shape),
+      b: () => sumTo(tb ? tf.matMul(dy, a!, true, ta) : tf.matMul(a!, dy, !ta, false), b!.shape),
+    }),
   });
 }

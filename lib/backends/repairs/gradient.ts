@@ -1,25 +1,29 @@
 import * as tf from '@tensorflow/tfjs';
 
 type Gradient = Record<string, () => tf.Tensor>;
-type Attributes = tf.NamedAttrMap;
 
-/** How a kernel is differentiated: `gradient(dy, inputs, attributes)` for each of its inputs. */
-export interface Rule {
-  /** The inputs that `gradient` is handed, by name, in order. */
+/** How a kernel with one output is differentiated, given its attributes A. */
+export interface Rule<A> {
+  /** Names of the inputs that `gradient` is handed, in this order. */
   inputs?: string[];
-  /** Hand the outputs over too, after the inputs. */
-  outputs?: number;
-  gradient(dy: tf.Tensor, saved: tf.Tensor[], attributes: Attributes): Gradient;
+  /** Whether it is handed the output too, after the inputs. */
+  output?: boolean;
+  /** From the derivative for the output to the derivatives for the inputs, by name. */
+  gradient(dy: tf.Tensor, saved: tf.Tensor[], attributes: A): Gradient;
 }
 
 /** Registers the derivative of a kernel, in the place of the one that TensorFlow.js has. */
-export function differentiate(kernelName: string, { inputs = [], outputs = 0, gradient }: Rule) {
+export function differentiate<A = unknown>(
+  kernelName: string,
+  { inputs = [], output = false, gradient }: Rule<A>,
+): void {
   if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName);
   tf.registerGradient({
     kernelName,
     inputsToSave: inputs,
-    outputsToSave: Array.from({ length: outputs }, () => true),
-    gradFunc: (dy, saved, attributes) => gradient(dy as tf.Tensor, saved, attributes),
+    outputsToSave: [output],
+    gradFunc: (dy, saved, attributes) =>
+      gradient(Array.isArray(dy) ? dy[0]! : dy, saved, attributes as unknown as A),
   });
 }
 
@@ -31,4 +35,15 @@ export function sumTo(dy: tf.Tensor, shape: number[]): tf.Tensor {
   if (tf.util.arraysEqual(dy.shape, shape)) return dy;
   const axes = tf.backend_util.getReductionAxes(shape, dy.shape);
   return tf.reshape(axes.length ? tf.sum(dy, axes) : dy, shape);
+}
+
+/** 0, 1, 2, … in a shape: handed through an op that moves elements, it says where each went. */
+export const positions = (shape: number[]): tf.Tensor =>
+  tf.reshape(tf.range(0, tf.util.sizeFromShape(shape), 1, 'int32'), shape);
+
+/** Adds each element of `dy` to a zero tensor, at the flat position that `places` gives. */
+export function scatterTo(places: tf.Tensor, dy: tf.Tensor, shape: number[]): tf.Tensor {
+  const size = tf.util.sizeFromShape(shape);
+  const flat = tf.scatterND(tf.reshape(places, [-1, 1]), tf.reshape(dy, [-1]), [size]);
+  return tf.reshape(flat, shape);
 }

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
+import { repairActivations } from './activations';
 import { repairBroadcasting } from './broadcasting';
-import { repairComparisons } from './comparisons';
+import { repairConvolutions } from './convolutions';
+import { repairDilation } from './dilation';
+import { repairEinsum } from './einsum';
+import { repairImages } from './images';
+import { repairIndexing } from './indexing';
+import { repairIntegers } from './integers';
 import { repairLosses } from './losses';
+import { repairPooling } from './pooling';
+import { repairReductions } from './reductions';
 import { repairTapeOrder } from './tape-order';
 
 const done = Symbol.for('implicit-lab.repairs');
@@ -16,7 +24,15 @@ export function repairGradients(): void {
   if (marked[done]) return;
   marked[done] = true;
   repairTapeOrder();
-  repairComparisons();
+  repairIntegers();
   repairBroadcasting();
+  repairActivations();
+  repairReductions();
+  repairIndexing();
+  repairEinsum();
+  repairConvolutions();
+  repairDilation();
+  repairPooling();
+  repairImages();
   repairLosses();
 }

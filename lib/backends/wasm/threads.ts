@@ -53,7 +53,7 @@ export async function withThreads<T>(threads: number, load: () => Promise<T>): P
 
     // Emscripten's handler of errors throws where nobody can catch it.
     override on(event: string, listener: (...args: never[]) => void): this {
-      return this.pooled && event === 'error' ? this : super.on(event, listener);
+      return this.pooled && event === 'error' ? this : super.on(event, listener as () => void);
     }
 
     override postMessage(message: { cmd?: string }, transfer?: workerThreads.Transferable[]) {

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+import { unrecorded } from '../unrecorded';
+import { positions } from './gradient';
+
+/** How a window moves along one axis, and what the padding puts before its first place. */
+export interface Window {
+  size: number;
+  stride: number;
+  dilation: number;
+  before: number;
+  /** How many places it takes. */
+  outputs: number;
+}
+
+/** The `outputs` elements of an axis from `start` on, `stride` apart. */
+function take(x: tf.Tensor, axis: number, start: number, { stride, outputs }: Window): tf.Tensor {
+  const begin = Array(x.rank).fill(0);
+  begin[axis] = start;
+  const size = x.shape.slice();
+  size[axis] = outputs * stride;
+  const run = tf.slice(x, begin, size);
+  if (stride === 1) return run;
+  const split = [...size.slice(0, axis), outputs, stride, ...size.slice(axis + 1)];
+  const firsts = split.map((n, i) => (i === axis + 1 ? 1 : n));
+  const first = tf.slice(tf.reshape(run, split), Array(split.length).fill(0), firsts);
+  return tf.reshape(first, [...size.slice(0, axis), outputs, ...size.slice(axis + 1)]);
+}
+
+/**
+ * What a moving window sees: for each place in it, the input under that place at every output.
+ *
+ * Made of slices, so that it can be differentiated as often as one likes.
+ *
+ * @param x shape [batch, …space, channels]
+ * @param axes one window for each axis of space
+ * @param outside what lies outside the input
+ * @returns as many tensors of the output's shape as the window has places, last axis fastest
+ */
+export function windows(x: tf.Tensor, axes: Window[], outside: number): tf.Tensor[] {
+  const margins = axes.map((w, i): [number, number] => {
+    const needed = (w.size - 1) * w.dilation + w.outputs * w.stride;
+    return [w.before, Math.max(0, needed - w.before - x.shape[i + 1]!)];
+  });
+  const padded = tf.pad(x, [[0, 0], ...margins, [0, 0]] as [number, number][], outside);
+  return axes.reduce<tf.Tensor[]>(
+    (seen, w, i) =>
+      seen.flatMap((part) =>
+        Array.from({ length: w.size }, (_, k) => take(part, i + 1, k * w.dilation, w)),
+      ),
+    [padded],
+  );
+}
+
+/**
+ * Where each maximum of a moving window lies: flat positions in x, the first where several tie.
+ *
+ * @param y the maxima
+ * @param candidates what was compared, from `windows`
+ */
+export function placesOf(
+  y: tf.Tensor,
+  candidates: tf.Tensor[],
+  x: tf.Tensor,
+  axes: Window[],
+): tf.Tensor {
+  return unrecorded(() => {
+    const seen = windows(positions(x.shape), axes, 0);
+    return candidates.reduceRight(
+      (places, candidate, k) => tf.where(tf.equal(candidate, y), seen[k]!, places),
+      tf.zeros(y.shape, 'int32') as tf.Tensor,
+    );
+  });
+}
