@@ -1,0 +1,65 @@
+import * as tf from '@tensorflow/tfjs';
+import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+
+/**
+ * What an update rule may do with vectors.
+ *
+ * A rule written with these operations runs on plain vectors, on vectors that carry their tangents
+ * (`carryTangents`, forward mode) and on vectors that remember where they came from (`recordStep`,
+ * reverse mode). No operation changes its arguments.
+ */
+export interface Arithmetic<V> {
+  /** The linear combination `Σ aᵢxᵢ` of one or more terms; always a new vector. */
+  combine(terms: readonly Term<V>[]): V;
+  /** Entry by entry `xᵢyᵢ`. */
+  multiply(x: V, y: V): V;
+  /** Entry by entry `xᵢ/yᵢ`, and 0 wherever `yᵢ = 0`. */
+  divide(x: V, y: V): V;
+  /** Entry by entry `√xᵢ`; its derivative counts as 0 where `xᵢ = 0`. */
+  sqrt(x: V): V;
+  /** Entry by entry `xᵢ + c`. */
+  shift(x: V, c: number): V;
+}
+
+/** A vector and the number it is multiplied by. */
+export type Term<V> = readonly [coefficient: number, vector: V];
+
+/** The arithmetic of plain vectors like `x`. */
+export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V> {
+  const space = spaceOf(x);
+  const entrywise = x instanceof Float64Array ? float64Entries : tensorEntries;
+  return {
+    combine: (terms) => combine(space, terms),
+    ...(entrywise as unknown as Entrywise<V>),
+  };
+}
+
+function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {
+  const [[first, x], ...rest] = terms as [Term<V>, ...Term<V>[]];
+  const start = first === 1 && rest.length > 0 ? x : space.scale(space.scalars.of(first), x);
+  return rest.reduce((sum, [a, y]) => space.axpy(space.scalars.of(a), y, sum), start);
+}
+
+type Entrywise<V> = Omit<Arithmetic<V>, 'combine'>;
+
+const float64Entries: Entrywise<Float64Array> = {
+  multiply: (x, y) => x.map((value, i) => value * y[i]!),
+  divide: (x, y) => x.map((value, i) => (y[i] === 0 ? 0 : value / y[i]!)),
+  sqrt: (x) => x.map(Math.sqrt),
+  shift: (x, c) => x.map((value) => value + c),
+};
+
+const tensorEntries: Entrywise<NamedTensors> = {
+  multiply: (x, y) => mapTensors(x, (value, name) => tf.mul(value, y[name]!)),
+  divide: (x, y) =>
+    mapTensors(x, (value, name) =>
+      tf.tidy(() => {
+        const divisor = y[name]!;
+        const zero = tf.equal(divisor, 0);
+        const safe = tf.where(zero, tf.onesLike(divisor), divisor);
+        return tf.where(zero, tf.zerosLike(value), tf.div(value, safe));
+      }),
+    ),
+  sqrt: (x) => mapTensors(x, (value) => tf.sqrt(value)),
+  shift: (x, c) => mapTensors(x, (value) => tf.add(value, c)),
+};

@@ -1,0 +1,102 @@
+import { InputError } from '../errors';
+import { type Method, requireSpectrum, type Spectrum } from './method';
+import { residualPolynomials } from './residual-polynomial';
+
+/** What the error of the Jacobian starts from. */
+export interface StartingErrors {
+  /** `Δ = ‖∂x₀ − ∂x*‖`, the first error itself; default 1. */
+  jacobian?: number;
+  /** `G = ‖d/dθ ∇f(x₀(θ), θ)‖`, the total derivative of the first gradient; default 0. */
+  gradient?: number;
+}
+
+/** The phase in which the Jacobian of an unrolled method gets worse before it gets better. */
+export interface BurnIn {
+  /** The step after which the bound is highest; 0 where it never rises. */
+  peakStep: number;
+  /** The bound there, as a multiple of the first error. */
+  peakHeight: number;
+  /** The number of steps until the bound is below the first error for good; 0 without a burn-in. */
+  length: number;
+  /** The bound on `‖∂xₜ − ∂x*‖` for t = 0, 1, 2 … until it is a tenth of the first error. */
+  bound: number[];
+}
+
+/**
+ * Predicts the burn-in of a method from its residual polynomial alone.
+ *
+ * On a quadratic with `∂H/∂θ` commuting with H,
+ * `∂xₜ − ∂x* = (Pₜ − HPₜ')(H) (∂x₀ − ∂x*) + Pₜ'(H) d/dθ ∇f(x₀(θ), θ)`, so that its norm is at most
+ * `max|Pₜ − λPₜ'| Δ + max|Pₜ'| G` over [μ, L]; there is a quadratic that attains each of the two.
+ * The maxima are taken over 257 Chebyshev points with both ends. The worst problem is bounded, not
+ * a given one: with little weight at the critical eigenvalues no burn-in may be seen at all.
+ *
+ * @throws InputError for errors that are not positive (Δ) or negative (G), for a spectrum that does
+ *   not suit the method, or if the method does not converge on it.
+ * @see Derived here, from the formula of Scieur et al., The Curse of Unrolling, 2022, theorem 1.
+ */
+export function burnIn(
+  method: Method,
+  spectrum: Spectrum,
+  { jacobian = 1, gradient = 0 }: StartingErrors = {},
+): BurnIn {
+  const { mu, L } = requireSpectrum(spectrum, 'burnIn');
+  requireErrors(jacobian, gradient);
+  const lambdas = chebyshevPoints(mu, L, 257);
+  const polynomials = residualPolynomials(method, spectrum, lambdas);
+
+  const bound: number[] = [];
+  let length = 0;
+  while (bound.length === 0 || bound[bound.length - 1]! > jacobian / 10) {
+    const { values, derivatives } = polynomials.next().value;
+    const t = bound.length;
+    const first = largest(values, (P, i) => P - lambdas[i]! * derivatives[i]!);
+    bound.push(first * jacobian + (gradient > 0 ? largest(derivatives, (D) => D) * gradient : 0));
+    if (bound[t]! > jacobian * (1 + 1e-12)) length = t + 1;
+    requireConvergence(method, spectrum, bound);
+  }
+  const peak = bound.reduce((best, value) => Math.max(best, value), 0);
+  return {
+    peakStep: length === 0 ? 0 : bound.indexOf(peak),
+    peakHeight: length === 0 ? 1 : peak / jacobian,
+    length,
+    bound,
+  };
+}
+
+/** Points of [μ, L] that lie densest at its ends, both ends among them. */
+export function chebyshevPoints(mu: number, L: number, count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, i) => {
+    const share = Math.sin((Math.PI * i) / (2 * (count - 1))) ** 2;
+    return mu + (L - mu) * share;
+  });
+}
+
+function largest(values: Float64Array, f: (value: number, i: number) => number): number {
+  let best = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(f(values[i]!, i));
+    // Written so that a NaN gets through to the check for convergence.
+    if (!(size <= best)) best = size;
+  }
+  return best;
+}
+
+function requireErrors(jacobian: number, gradient: number): void {
+  if (jacobian > 0 && gradient >= 0 && Number.isFinite(jacobian + gradient)) return;
+  throw new InputError({
+    given: `starting errors { jacobian: ${jacobian}, gradient: ${gradient} }`,
+    expected: 'finite numbers, the first positive and the second not negative',
+    remedy: 'Heights and lengths are measured by the first error of the Jacobian.',
+  });
+}
+
+function requireConvergence(method: Method, { mu, L }: Spectrum, bound: number[]): void {
+  const last = bound[bound.length - 1]!;
+  if (Number.isFinite(last) && bound.length < 1000 * (L / mu + 1)) return;
+  throw new InputError({
+    given: `${JSON.stringify(method)} on { mu: ${mu}, L: ${L} }, where its error is ${last} of the first after ${bound.length - 1} steps`,
+    expected: 'a method that converges for every eigenvalue in [μ, L]',
+    remedy: 'Shorten the step: gradient descent converges for steps below 2/L.',
+  });
+}

@@ -1,0 +1,57 @@
+import { InputError } from '../errors';
+import { asMethod, type Method, requirePositive, requireSpectrum } from './method';
+
+/** The length of a gradient step: a number, or a rule for the eigenvalue bounds μ and L. */
+export type StepSize = number | '1/L' | 'sqrt2/L' | '2/(L+mu)';
+
+export interface GradientDescentOptions {
+  /** Default `'1/L'`. */
+  step?: StepSize;
+}
+
+/**
+ * Gradient descent: `xₜ = xₜ₋₁ − h ∇f(xₜ₋₁)`.
+ *
+ * Residual polynomial `Pₜ(λ) = (1 − hλ)ᵗ`. The step `2/(L + μ)` has the fastest rate,
+ * `(L − μ)/(L + μ)`, and a long burn-in of the Jacobian; `√2/L` is the longest step for which the
+ * part of the Jacobian's error that comes from `∂x₀ − ∂x*` never rises (derived here; for
+ * `μ/L ≥ √2 − 1` it never rises with `2/(L + μ)` either). A bare number is short for `{ step }`.
+ *
+ * @throws InputError for a step that is not positive or a rule that is unknown; on use, for a rule
+ *   without a spectrum.
+ * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
+ */
+export function gradientDescent(options: GradientDescentOptions | number = {}) {
+  const { step = '1/L' } = typeof options === 'number' ? { step: options } : options;
+  if (typeof step === 'number') requirePositive(step, 'a step');
+  else requireRule(step);
+
+  const record: { name: string; step: StepSize } = { name: 'gradientDescent', step };
+  return asMethod(record, (spectrum) => {
+    const h = typeof step === 'number' ? step : rules[step](requireSpectrum(spectrum, record.name));
+    return {
+      begin: (x) => ({ x }),
+      step: (_, { x }, gradient, { combine }) => ({
+        x: combine([
+          [1, x],
+          [-h, gradient(x)],
+        ]),
+      }),
+    };
+  }) satisfies Method;
+}
+
+const rules: Record<Exclude<StepSize, number>, (spectrum: { mu: number; L: number }) => number> = {
+  '1/L': ({ L }) => 1 / L,
+  'sqrt2/L': ({ L }) => Math.SQRT2 / L,
+  '2/(L+mu)': ({ mu, L }) => 2 / (L + mu),
+};
+
+function requireRule(step: string): void {
+  if (step in rules) return;
+  throw new InputError({
+    given: `the step '${step}'`,
+    expected: `a number, or one of ${Object.keys(rules).join(', ')}`,
+    remedy: 'Write the rule exactly so, or compute the step yourself.',
+  });
+}

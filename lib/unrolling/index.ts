@@ -1,0 +1,31 @@
+export { type AdamOptions, adam } from './adam';
+export { type BurnIn, burnIn, type StartingErrors } from './burn-in';
+export { chebyshev } from './chebyshev';
+export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
+export { heavyBall, type MomentumOptions } from './heavy-ball';
+export { predictJacobianErrors } from './jacobian-errors';
+export type { Matrix } from './matrix';
+export type { Iteration, Method, Spectrum, State } from './method';
+export { type NesterovTuning, nesterov } from './nesterov';
+export type {
+  InnerDerivatives,
+  MixedDerivative,
+  Solution,
+  SolvedProblem,
+  Start,
+} from './problem';
+export {
+  type QuadraticFamily,
+  type QuadraticOptions,
+  type QuadraticProblem,
+  quadratic,
+} from './quadratic';
+export { gaussGegenbauer, type Quadrature } from './quadrature';
+export { logisticRegression, type RegressionOptions, ridgeRegression } from './regression';
+export {
+  type PolynomialValue,
+  residualPolynomial,
+  residualPolynomials,
+} from './residual-polynomial';
+export { type SobolevOptions, sobolev } from './sobolev';
+export { naturalSpectrum, type Unrolled, type UnrollOptions, unroll } from './unroll';

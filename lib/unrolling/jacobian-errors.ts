@@ -1,0 +1,53 @@
+import { float64 } from '../spaces';
+import { dot, multiply, multiplyTransposed } from './matrix';
+import { type Method, requireCount } from './method';
+import type { QuadraticProblem } from './quadratic';
+import { dividedDifferences } from './residual-polynomial';
+import { naturalSpectrum } from './unroll';
+
+/**
+ * Predicts `∂xₜ − ∂x*` on a quadratic, for t = 0 … `steps`, by columns, without unrolling anything.
+ *
+ * In the eigenvectors of H, `∂xₜ − ∂x* = Pₜ(H)(∂x₀ − ∂x*) + K (x₀ − x*)` with
+ * `Kᵢⱼ = Pₜ[λᵢ, λⱼ] ∂Hᵢⱼ` (Daleckii–Krein). Where ∂H commutes with H, K is `Pₜ'(H) ∂H`.
+ * For n eigenvalues a step costs O(n²).
+ *
+ * @see Higham, Functions of Matrices, 2008, theorem 3.11; the commuting case is theorem 1 of Scieur
+ *   et al., The Curse of Unrolling, 2022.
+ */
+export function predictJacobianErrors(
+  method: Method,
+  problem: QuadraticProblem,
+  steps: number,
+): Float64Array[][] {
+  requireCount(steps, 'a number of steps', 0);
+  const { start, solution, dHessian } = problem;
+  const { values, vectors } = problem.eigen;
+  const n = values.length;
+  const into = (x: Float64Array) => multiply(vectors, x);
+
+  const residual = into(float64.subtract(start.x, solution.x));
+  const firstErrors = start.jacobian.map((column, j) =>
+    into(float64.subtract(column, solution.jacobian[j]!)),
+  );
+  const derivatives = dHessian.map((dH) => {
+    const images = vectors.map((vector) => multiply(dH, vector));
+    return vectors.map((vector) => Float64Array.from(images, (image) => dot(vector, image)));
+  });
+
+  const left = Float64Array.from({ length: n * n }, (_, k) => values[Math.floor(k / n)]!);
+  const right = Float64Array.from({ length: n * n }, (_, k) => values[k % n]!);
+  const polynomials = dividedDifferences(method, naturalSpectrum(problem), left, right);
+  return Array.from({ length: steps + 1 }, () => {
+    const P = polynomials.next().value;
+    return firstErrors.map((d, column) => {
+      const error = d.map((value, i) => {
+        let sum = P.left[i * n]! * value;
+        const row = derivatives[column]![i]!;
+        for (let j = 0; j < n; j++) sum += P.difference[i * n + j]! * row[j]! * residual[j]!;
+        return sum;
+      });
+      return multiplyTransposed(vectors, error);
+    });
+  });
+}

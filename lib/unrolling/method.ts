@@ -1,0 +1,110 @@
+import { InputError } from '../errors';
+import type { Arithmetic } from './arithmetic';
+
+/** What a method may be told about the problem it is to run on. */
+export interface Spectrum {
+  /** μ > 0: no eigenvalue of the Hessian is smaller. */
+  mu: number;
+  /** L ≥ μ: none is larger. */
+  L: number;
+  /** `‖H'(x₀ − x*)‖² / ‖∂x₀ − ∂x*‖²`, which `sobolev({ eta: 'natural' })` asks for. */
+  naturalEta?: number;
+}
+
+/** Where an iteration stands: the iterate and what else the method remembers. */
+export type State<V> = { x: V } & Record<string, V>;
+
+/**
+ * A first-order method with its coefficients fixed.
+ *
+ * Both functions are pure, so that a step can be repeated, differentiated and replayed. Step 1
+ * leads from x₀ to x₁. A step asks for exactly one gradient.
+ */
+export interface Iteration {
+  begin<V>(x: V): State<V>;
+  step<V>(t: number, state: State<V>, gradient: (x: V) => V, arithmetic: Arithmetic<V>): State<V>;
+}
+
+/** A method as a value: a plain record of a name and its options, and how it iterates. */
+export interface Method {
+  readonly name: string;
+  /**
+   * The iteration for Hessians with eigenvalues in [μ, L].
+   *
+   * The coefficients are constants: a derivative taken through the iteration does not see that
+   * μ and L may depend on the hyperparameters.
+   *
+   * @throws InputError if the method needs what the spectrum does not say.
+   */
+  on(spectrum?: Spectrum): Iteration;
+}
+
+/** Joins a record and its iteration to a value that prints, compares and serializes as the record. */
+export function asMethod<R extends { readonly name: string }>(
+  record: R,
+  on: (spectrum?: Spectrum) => Iteration,
+): R & Method {
+  return Object.defineProperty({ ...record }, 'on', { value: on }) as R & Method;
+}
+
+/** @throws InputError unless μ and L are given, finite and `0 < μ ≤ L`. */
+export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Spectrum {
+  if (spectrum === undefined) {
+    throw new InputError({
+      given: `${who} without a spectrum`,
+      expected: 'bounds { mu, L } of the eigenvalues of the Hessian',
+      remedy: 'Give the spectrum, or a method with numbers for its step and momentum.',
+    });
+  }
+  const { mu, L } = spectrum;
+  if (mu > 0 && mu <= L && L < Number.POSITIVE_INFINITY) return spectrum;
+  throw new InputError({
+    given: `{ mu: ${mu}, L: ${L} }`,
+    expected: 'finite numbers with 0 < mu ≤ L',
+    remedy:
+      'A problem that is not strongly convex has no μ: regularise it, or give the step itself.',
+  });
+}
+
+/** @throws InputError unless `value` is a positive, finite number. */
+export function requirePositive(value: number, what: string): void {
+  if (value > 0 && value < Number.POSITIVE_INFINITY) return;
+  throw new InputError({
+    given: `${what} of ${value}`,
+    expected: 'a positive, finite number',
+    remedy: 'Check how it was computed.',
+  });
+}
+
+/** @throws InputError unless `0 ≤ value < 1`. */
+export function requireFraction(value: number, what: string): void {
+  if (value >= 0 && value < 1) return;
+  throw new InputError({
+    given: `${what} of ${value}`,
+    expected: 'a number of at least 0 and below 1',
+    remedy: 'The memory of a method must fade for it to converge.',
+  });
+}
+
+/** @throws InputError unless `value` is a whole number of at least `least`. */
+export function requireCount(value: number, what: string, least = 1): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new InputError({
+    given: `${what} of ${value}`,
+    expected: `a whole number of at least ${least}`,
+    remedy: 'Count in steps.',
+  });
+}
+
+/**
+ * The sequence `c₁ = first, cₙ = next(cₙ₋₁, n)`, each term computed once.
+ *
+ * A step that is replayed finds its coefficients by its number.
+ */
+export function sequence<C>(first: C, next: (previous: C, n: number) => C): (n: number) => C {
+  const terms = [first];
+  return (n) => {
+    while (terms.length < n) terms.push(next(terms[terms.length - 1]!, terms.length + 1));
+    return terms[n - 1]!;
+  };
+}

@@ -1,0 +1,74 @@
+import { InputError } from '../errors';
+import { checkMomentum, type MomentumOptions } from './heavy-ball';
+import { asMethod, requireSpectrum, type Spectrum } from './method';
+
+/** For which functions the step and the momentum are chosen. */
+export type NesterovTuning = 'standard' | 'quadratic';
+
+/**
+ * Nesterov's accelerated gradient: `y = xₜ + β (xₜ − xₜ₋₁)`, `xₜ₊₁ = y − α ∇f(y)`, from rest.
+ *
+ * `'standard'` (default) is for any strongly convex function: `α = 1/L`,
+ * `β = (√L − √μ)/(√L + √μ)`, rate on quadratics `1 − √(μ/L)`. `'quadratic'` is the best for
+ * quadratics: `α = 4/(3L + μ)`, `β = (s − 2)/(s + 2)`, `s = √(3L/μ + 1)`, rate `1 − 2/s`.
+ * Numbers for both may be given instead.
+ *
+ * @throws InputError for an unknown tuning or numbers out of range; on use, if tuned without a
+ *   spectrum.
+ * @see Nesterov, Introductory Lectures on Convex Optimization, 2004, §2.2; Lessard, Recht and
+ *   Packard, Analysis and design of optimization algorithms via IQCs, 2016, §4.5 (the tuning for
+ *   quadratics).
+ */
+export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
+  const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
+  const record = { name: 'nesterov', ...options };
+  return asMethod(record, (spectrum) => {
+    const { step, momentum } = coefficients(spectrum);
+    return {
+      begin: (x) => ({ x, previous: x }),
+      step: (_, { x, previous }, gradient, { combine }) => {
+        const y = combine([
+          [1 + momentum, x],
+          [-momentum, previous!],
+        ]);
+        return {
+          x: combine([
+            [1, y],
+            [-step, gradient(y)],
+          ]),
+          previous: x,
+        };
+      },
+    };
+  });
+}
+
+const standard: { tuning: NesterovTuning } = { tuning: 'standard' };
+
+function fixed(options: MomentumOptions) {
+  checkMomentum(options);
+  return () => options;
+}
+
+function tuned(tuning: NesterovTuning) {
+  const rule = tunings[tuning];
+  if (rule === undefined) {
+    throw new InputError({
+      given: `nesterov({ tuning: '${tuning}' })`,
+      expected: `one of ${Object.keys(tunings).join(', ')}`,
+      remedy: 'Or give the numbers: nesterov({ step, momentum }).',
+    });
+  }
+  return (spectrum?: Spectrum) => rule(requireSpectrum(spectrum, 'nesterov'));
+}
+
+const tunings: Record<NesterovTuning, (spectrum: Spectrum) => MomentumOptions> = {
+  standard({ mu, L }) {
+    const [rootL, rootMu] = [Math.sqrt(L), Math.sqrt(mu)];
+    return { step: 1 / L, momentum: (rootL - rootMu) / (rootL + rootMu) };
+  },
+  quadratic({ mu, L }) {
+    const s = Math.sqrt((3 * L) / mu + 1);
+    return { step: 4 / (3 * L + mu), momentum: (s - 2) / (s + 2) };
+  },
+};

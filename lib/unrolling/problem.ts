@@ -1,0 +1,46 @@
+import type { LinearOperator } from '../spaces';
+import type { Spectrum } from './method';
+
+/**
+ * An inner problem `f(w, λ)` by its derivatives, in double precision.
+ *
+ * Methods that use a fresh minibatch in every step find it by the number of the step, from 1.
+ */
+export interface InnerDerivatives {
+  /** `∇_w f`. */
+  innerGradient(w: Float64Array, λ: Float64Array, step?: number): Float64Array;
+  /** `∂²f/∂w²`, symmetric. */
+  innerHessian(w: Float64Array, λ: Float64Array, step?: number): LinearOperator<Float64Array>;
+  /** `B = ∂²f/∂w∂λ`, a matrix with a row for each weight and a column for each hyperparameter. */
+  innerMixed(w: Float64Array, λ: Float64Array, step?: number): MixedDerivative;
+}
+
+/** Products with `B = ∂²f/∂w∂λ`. */
+export interface MixedDerivative {
+  /** `B v`. */
+  jvp(v: Float64Array): Float64Array;
+  /** `Bᵀ u`. */
+  vjp(u: Float64Array): Float64Array;
+}
+
+/** An inner problem at one value of its parameters, whose solution and Jacobian are known. */
+export interface SolvedProblem extends InnerDerivatives {
+  /** θ, where the solution is differentiated. */
+  readonly theta: Float64Array;
+  readonly start: Start;
+  readonly solution: Solution;
+  /** Bounds of the eigenvalues of the Hessian, wherever an iteration goes. */
+  readonly spectrum: Spectrum;
+}
+
+/** x₀ and its Jacobian, by columns: one vector for each parameter. */
+export interface Start {
+  x: Float64Array;
+  jacobian: Float64Array[];
+}
+
+/** x* and its Jacobian, by columns. */
+export interface Solution {
+  x: Float64Array;
+  jacobian: Float64Array[];
+}

@@ -1,0 +1,145 @@
+import { InputError } from '../errors';
+import { float64 } from '../spaces';
+import { dot, type Eigen, eigen, type Matrix, multiply, requireSymmetric } from './matrix';
+import type { Spectrum } from './method';
+import type { SolvedProblem, Start } from './problem';
+
+/** A quadratic `f(x, θ) = ½ xᵀH(θ)x − b(θ)ᵀx`, with the derivatives of H and b. */
+export interface QuadraticFamily {
+  /** H(θ), symmetric and positive definite. */
+  hessian(theta: Float64Array): Matrix;
+  /** b(θ). */
+  linear(theta: Float64Array): Float64Array;
+  /** `∂H/∂θⱼ` for each j; all zero where it is left out. */
+  dHessian?(theta: Float64Array): Matrix[];
+  /** `∂b/∂θⱼ` for each j; all zero where it is left out. */
+  dLinear?(theta: Float64Array): Float64Array[];
+}
+
+export interface QuadraticOptions extends QuadraticFamily {
+  theta: Float64Array;
+  /** x₀; zero by default. */
+  start?: Float64Array;
+  /** `∂x₀/∂θⱼ` for each j; all zero by default. */
+  startJacobian?: Float64Array[];
+  /** Default: the smallest and the largest eigenvalue of H(θ). */
+  spectrum?: Spectrum;
+}
+
+/** A quadratic problem, taken apart in the eigenvectors of its Hessian. */
+export interface QuadraticProblem extends SolvedProblem {
+  readonly eigen: Eigen;
+  /** `∂H/∂θⱼ` at θ. */
+  readonly dHessian: Matrix[];
+}
+
+/**
+ * A quadratic at θ, with its solution and the Jacobian of the solution.
+ *
+ * `x* = H⁻¹b` and, with ∂ for the derivative with respect to θⱼ, `∂x* = H⁻¹(∂b − ∂H x*)`. The derivatives of H need not commute with H.
+ *
+ * @throws InputError and ShapeError for matrices that are not symmetric or do not fit, and for an H
+ *   that is not positive definite.
+ */
+export function quadratic(options: QuadraticOptions): QuadraticProblem {
+  const { theta } = options;
+  const { H, b, dH, db } = evaluate(options, theta);
+  const spectral = eigen(H);
+  const { values } = spectral;
+  requirePositiveDefinite(values);
+
+  const solve = (v: Float64Array) => spectralApply(spectral, (value) => 1 / value, v);
+  const x = solve(b);
+  const jacobian = dH.map((dHj, j) => solve(float64.subtract(db[j]!, multiply(dHj, x))));
+  const zeros = () => new Float64Array(b.length);
+  const start: Start = {
+    x: options.start ?? zeros(),
+    jacobian: options.startJacobian ?? dH.map(zeros),
+  };
+  for (const vector of [start.x, ...start.jacobian]) float64.check(vector, b, 'the start');
+
+  return {
+    theta,
+    start,
+    solution: { x, jacobian },
+    spectrum: options.spectrum ?? { mu: values[0]!, L: values[values.length - 1]! },
+    eigen: spectral,
+    dHessian: dH,
+    ...derivatives(options, { theta, H, b, dH, db }),
+  };
+}
+
+/** `Σ f(λᵢ) vᵢvᵢᵀ x`. */
+export function spectralApply(
+  { values, vectors }: Eigen,
+  f: (value: number, i: number) => number,
+  x: Float64Array,
+): Float64Array {
+  const result = new Float64Array(x.length);
+  values.forEach((value, i) => {
+    const vector = vectors[i]!;
+    const weight = f(value, i) * dot(vector, x);
+    for (let k = 0; k < result.length; k++) result[k]! += weight * vector[k]!;
+  });
+  return result;
+}
+
+interface Evaluated {
+  theta: Float64Array;
+  H: Matrix;
+  b: Float64Array;
+  dH: Matrix[];
+  db: Float64Array[];
+}
+
+function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
+  const b = family.linear(theta);
+  const n = b.length;
+  const H = family.hessian(theta);
+  const zeroMatrix = () => Array.from({ length: n }, () => new Float64Array(n));
+  const dH = family.dHessian?.(theta) ?? Array.from(theta, zeroMatrix);
+  const db = family.dLinear?.(theta) ?? Array.from(theta, () => new Float64Array(n));
+  requireSymmetric(H, n, 'a Hessian');
+  for (const dHj of dH) requireSymmetric(dHj, n, 'a derivative of the Hessian');
+  for (const dbj of db) float64.check(dbj, b, 'a derivative of b');
+  if (dH.length !== theta.length || db.length !== theta.length) {
+    throw new InputError({
+      given: `${dH.length} derivatives of H and ${db.length} of b for ${theta.length} parameters`,
+      expected: 'one derivative of each for each parameter',
+      remedy: 'Return a list, also for a single parameter.',
+    });
+  }
+  return { theta, H, b, dH, db };
+}
+
+function derivatives(family: QuadraticFamily, known: Evaluated) {
+  const at = (theta: Float64Array) => (theta === known.theta ? known : evaluate(family, theta));
+  return {
+    innerGradient(x: Float64Array, theta: Float64Array) {
+      const { H, b } = at(theta);
+      return float64.subtract(multiply(H, x), b);
+    },
+    innerHessian(_: Float64Array, theta: Float64Array) {
+      const { H } = at(theta);
+      return { apply: (v: Float64Array) => multiply(H, v), dispose() {} };
+    },
+    innerMixed(x: Float64Array, theta: Float64Array) {
+      const { dH, db } = at(theta);
+      const column = (j: number) => float64.subtract(multiply(dH[j]!, x), db[j]!);
+      return {
+        jvp: (v: Float64Array) =>
+          v.reduce((sum, vj, j) => float64.axpy(vj, column(j), sum), float64.zeros(x)),
+        vjp: (u: Float64Array) => Float64Array.from(dH, (_, j) => dot(column(j), u)),
+      };
+    },
+  };
+}
+
+function requirePositiveDefinite(values: Float64Array): void {
+  if (values[0]! > 0) return;
+  throw new InputError({
+    given: `a Hessian whose smallest eigenvalue is ${values[0]}`,
+    expected: 'a positive definite one',
+    remedy: 'Without strong convexity the solution is not a function of θ: add a ridge μI.',
+  });
+}

@@ -1,0 +1,172 @@
+import { spaceOf, type Vector } from '../spaces';
+import { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
+import type { GradientDerivative, GradientField } from './field';
+import type { Iteration, State } from './method';
+
+/** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
+export interface RecordedStep<V> {
+  /** The state after the step; it belongs to the caller. */
+  readonly next: State<V>;
+  /**
+   * From the gradient of an outer value with respect to the state after the step, that with
+   * respect to the state before, and what the step adds to that with respect to λ. A vector that
+   * is missing counts as zero.
+   */
+  pull(adjoint: Adjoint<V>): { state: Adjoint<V>; λ: V };
+  /** Frees what the walk back needs; harmless when repeated. */
+  dispose(): void;
+}
+
+/** A gradient with respect to a state. */
+export type Adjoint<V> = Partial<State<V>>;
+
+/**
+ * Takes step t from `state` and remembers how it was computed.
+ *
+ * The state must live as long as the recorded step; the caller disposes both.
+ */
+export function recordStep<V extends Vector>(
+  iteration: Iteration,
+  t: number,
+  state: State<V>,
+  field: GradientField<V>,
+  λ: V,
+): RecordedStep<V> {
+  const space = spaceOf(state.x);
+  const tape = new StepTape<V>(arithmeticOf(state.x));
+  try {
+    const inputs = mapState(state, (vector) => tape.input(vector));
+    const parameters = tape.input(λ);
+    const gradient = (x: Node<V>) => tape.gradient(field.linearize(x.value, t), x, parameters);
+    const { outputs, next, saved } = space.tidy(() => {
+      const outputs = iteration.step(t, inputs, gradient, tape.arithmetic);
+      return space.keep({
+        outputs,
+        next: mapState(outputs, ({ value }) => value),
+        saved: tape.saved,
+      });
+    });
+    return {
+      next,
+      pull: (adjoint) =>
+        space.tidy(() => {
+          const pulled = tape.pull(outputs, adjoint);
+          const before: Adjoint<V> = {};
+          for (const name of Object.keys(inputs)) before[name] = pulled(inputs[name]!);
+          return { state: before, λ: pulled(parameters) ?? space.zeros(λ) };
+        }),
+      dispose() {
+        tape.dispose();
+        space.free(saved, [state, next]);
+      },
+    };
+  } catch (error) {
+    tape.dispose();
+    throw error;
+  }
+}
+
+/** A vector that knows its place among the results of a step. */
+interface Node<V> {
+  value: V;
+  index: number;
+}
+
+/** Puts into `adjoints` what the adjoint `u` of one result adds to those of its operands. */
+type PullRule<V> = (u: V, add: (operand: Node<V>, adjoint: V) => void) => void;
+
+/** The operations of one step in order, each with the way back. */
+class StepTape<V> {
+  /** Vectors that the way back needs. */
+  readonly saved: V[] = [];
+  readonly arithmetic: Arithmetic<Node<V>>;
+  readonly #rules: PullRule<V>[] = [];
+  readonly #derivatives: GradientDerivative<V>[] = [];
+  readonly #plain: Arithmetic<V>;
+
+  constructor(plain: Arithmetic<V>) {
+    this.#plain = plain;
+    this.arithmetic = this.#recordingArithmetic(plain);
+  }
+
+  input(value: V): Node<V> {
+    return this.#note(value, () => {});
+  }
+
+  gradient(derivative: GradientDerivative<V>, x: Node<V>, parameters: Node<V>): Node<V> {
+    this.#derivatives.push(derivative);
+    return this.#note(derivative.value, (u, add) => {
+      const { w, λ } = derivative.vjp(u);
+      add(x, w);
+      add(parameters, λ);
+    });
+  }
+
+  /** The adjoints of all results, given those of the outputs; `undefined` is zero. */
+  pull(outputs: State<Node<V>>, adjoint: Adjoint<V>): (result: Node<V>) => V | undefined {
+    const adjoints: (V | undefined)[] = new Array(this.#rules.length);
+    const add = ({ index }: Node<V>, u: V) => {
+      const before = adjoints[index];
+      adjoints[index] =
+        before === undefined
+          ? u
+          : this.#plain.combine([
+              [1, before],
+              [1, u],
+            ]);
+    };
+    for (const name of Object.keys(outputs)) {
+      const u = adjoint[name];
+      if (u !== undefined) add(outputs[name]!, u);
+    }
+    for (let i = adjoints.length - 1; i >= 0; i--) {
+      const u = adjoints[i];
+      if (u !== undefined) this.#rules[i]!(u, add);
+    }
+    return ({ index }) => adjoints[index];
+  }
+
+  dispose(): void {
+    for (const derivative of this.#derivatives) derivative.dispose();
+  }
+
+  #note(value: V, rule: PullRule<V>): Node<V> {
+    return { value, index: this.#rules.push(rule) - 1 };
+  }
+
+  #recordingArithmetic({ combine, multiply, divide, sqrt, shift }: Arithmetic<V>) {
+    const recording: Arithmetic<Node<V>> = {
+      combine: (terms) =>
+        this.#note(combine(terms.map(([a, x]): Term<V> => [a, x.value])), (u, add) => {
+          for (const [a, x] of terms) add(x, combine([[a, u]]));
+        }),
+      multiply: (x, y) => {
+        this.saved.push(x.value, y.value);
+        return this.#note(multiply(x.value, y.value), (u, add) => {
+          add(x, multiply(u, y.value));
+          add(y, multiply(u, x.value));
+        });
+      },
+      divide: (x, y) => {
+        const quotient = divide(x.value, y.value);
+        this.saved.push(quotient, y.value);
+        return this.#note(quotient, (u, add) => {
+          const share = divide(u, y.value);
+          add(x, share);
+          add(y, combine([[-1, multiply(share, quotient)]]));
+        });
+      },
+      sqrt: (x) => {
+        const root = sqrt(x.value);
+        this.saved.push(root);
+        return this.#note(root, (u, add) => add(x, combine([[0.5, divide(u, root)]])));
+      },
+      shift: (x, c) => this.#note(shift(x.value, c), (u, add) => add(x, u)),
+    };
+    return recording;
+  }
+}
+
+function mapState<A, B>(state: State<A>, f: (vector: A) => B): State<B> {
+  return Object.fromEntries(Object.entries(state).map(([name, x]) => [name, f(x)])) as State<B>;
+}

@@ -1,0 +1,199 @@
+import { ShapeError } from '../errors';
+import { float64 } from '../spaces';
+import { arithmeticOf } from './arithmetic';
+import { float64Field, type GradientField } from './field';
+import { type Iteration, type Method, requireCount, type Spectrum, type State } from './method';
+import type { SolvedProblem } from './problem';
+import { type Adjoint, recordStep } from './record-step';
+import { type Carrier, carryTangents } from './tangents';
+
+export interface UnrollOptions {
+  /** The number of steps, T. */
+  steps: number;
+  /** `'forward'` (default) carries the Jacobian along; `'reverse'` walks back from every iterate. */
+  mode?: 'forward' | 'reverse';
+  /** Differentiate from this step on only: `∂x` counts as 0 up to there. Default 0. */
+  from?: number;
+}
+
+/** What an unrolled method did, step by step; entry t is after t steps, entry 0 the start. */
+export interface Unrolled {
+  iterates: Float64Array[];
+  /** `∂xₜ/∂θ` by columns. */
+  jacobians: Float64Array[][];
+  errors: {
+    /** `‖xₜ − x*‖₂`. */
+    iterate: number[];
+    /** `‖∂xₜ − ∂x*‖`, the Frobenius norm. */
+    jacobian: number[];
+  };
+}
+
+/**
+ * Runs a method on a problem with a known solution, and differentiates every iterate.
+ *
+ * Forward mode costs `1 + h` gradients a step for h parameters. Reverse mode walks back from each
+ * of the T iterates in each of the n directions, O(nT²): it is there to check the other by.
+ *
+ * @throws InputError for counts that are not whole, or a method that the spectrum does not suit;
+ *   ShapeError for a start that does not fit.
+ * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
+ */
+export function unroll(
+  method: Method,
+  problem: SolvedProblem,
+  { steps, mode = 'forward', from = 0 }: UnrollOptions,
+): Unrolled {
+  requireCount(steps, 'a number of steps', 0);
+  requireCount(from, 'a first step to differentiate', 0);
+  checkColumns(problem);
+  const setting: Setting = {
+    iteration: method.on(naturalSpectrum(problem)),
+    field: float64Field(problem, problem.theta),
+    problem,
+    steps,
+    from,
+  };
+  const { iterates, jacobians } = mode === 'forward' ? forwards(setting) : backwards(setting);
+  const { x, jacobian } = problem.solution;
+  return {
+    iterates,
+    jacobians,
+    errors: {
+      iterate: iterates.map((iterate) => distance([iterate], [x])),
+      jacobian: jacobians.map((columns) => distance(columns, jacobian)),
+    },
+  };
+}
+
+/**
+ * The spectrum of a problem with its natural η, `‖H'(x₀ − x*)‖² / ‖∂x₀ − ∂x*‖²`.
+ *
+ * On a quadratic `H'(x₀ − x*)` is what the mixed derivative gains from x* to x₀; elsewhere the same
+ * difference is taken for it. It is left out where a term is 0: there is no curse to weigh.
+ */
+export function naturalSpectrum(problem: SolvedProblem): Spectrum {
+  const { theta, start, solution, spectrum } = problem;
+  const at = (x: Float64Array) => problem.innerMixed(x, theta);
+  const [atStart, atSolution] = [at(start.x), at(solution.x)];
+  const gained = Array.from(unitVectors(theta), (unit) =>
+    float64.subtract(atStart.jvp(unit), atSolution.jvp(unit)),
+  );
+  const derivative = norm(gained) ** 2;
+  const value = distance(start.jacobian, solution.jacobian) ** 2;
+  const naturalEta = derivative / value;
+  return naturalEta > 0 && Number.isFinite(naturalEta) ? { ...spectrum, naturalEta } : spectrum;
+}
+
+interface Setting {
+  iteration: Iteration;
+  field: GradientField<Float64Array>;
+  problem: SolvedProblem;
+  steps: number;
+  from: number;
+}
+
+type Trajectory = Pick<Unrolled, 'iterates' | 'jacobians'>;
+
+function forwards({ iteration, field, problem, steps, from }: Setting): Trajectory {
+  const { start, theta } = problem;
+  const arithmetic = carryTangents(arithmeticOf(start.x));
+  const units = unitVectors(theta);
+  const zeros = () => (theta.length === 0 ? [] : Array.from(theta, () => float64.zeros(start.x)));
+
+  let state = iteration.begin<Carrier<Float64Array>>({
+    value: start.x,
+    tangents: from === 0 ? start.jacobian : zeros(),
+  });
+  const trajectory = [state.x];
+  for (let t = 1; t <= steps; t++) {
+    const gradient = ({ value: x, tangents }: Carrier<Float64Array>) => {
+      const derivative = field.linearize(x, t);
+      const moved = t > from ? tangents.map((dx, j) => derivative.jvp(dx, units[j]!)) : zeros();
+      derivative.dispose();
+      return { value: derivative.value, tangents: moved };
+    };
+    state = iteration.step(t, state, gradient, arithmetic);
+    trajectory.push(state.x);
+  }
+  return {
+    iterates: trajectory.map(({ value }) => value),
+    jacobians: trajectory.map(({ tangents }) => tangents),
+  };
+}
+
+function backwards({ iteration, field, problem, steps, from }: Setting): Trajectory {
+  const { start, theta } = problem;
+  const units = unitVectors(start.x);
+  let state: State<Float64Array> = iteration.begin(start.x);
+  const arithmetic = arithmeticOf(start.x);
+  const tape: ReturnType<typeof recordStep<Float64Array>>[] = [];
+
+  const iterates = [start.x];
+  const jacobians = [from === 0 ? start.jacobian : start.jacobian.map(float64.zeros)];
+  for (let t = 1; t <= steps; t++) {
+    if (t > from) {
+      const step = recordStep(iteration, t, state, field, theta);
+      tape.push(step);
+      state = step.next;
+    } else {
+      state = iteration.step(t, state, (x) => field.gradient(x, t), arithmetic);
+    }
+    iterates.push(state.x);
+    const rows = units.map((unit) => {
+      let adjoint: Adjoint<Float64Array> = { x: unit };
+      let row = float64.zeros(theta);
+      for (let i = tape.length - 1; i >= 0; i--) {
+        const pulled = tape[i]!.pull(adjoint);
+        adjoint = pulled.state;
+        row = float64.axpy(1, pulled.λ, row);
+      }
+      return from === 0 ? float64.axpy(1, throughStart(iteration, start, adjoint), row) : row;
+    });
+    jacobians.push(Array.from(theta, (_, j) => Float64Array.from(rows, (row) => row[j]!)));
+  }
+  for (const step of tape) step.dispose();
+  return { iterates, jacobians };
+}
+
+/** `(∂x₀/∂θ)ᵀ` times the adjoint of x₀, which is every vector of the first state. */
+function throughStart(
+  iteration: Iteration,
+  { x, jacobian }: SolvedProblem['start'],
+  adjoint: Adjoint<Float64Array>,
+): Float64Array {
+  const names = Object.keys(iteration.begin(x));
+  const total = names.reduce((sum, name) => {
+    const part = adjoint[name];
+    return part === undefined ? sum : float64.axpy(1, part, sum);
+  }, float64.zeros(x));
+  return Float64Array.from(jacobian, (column) => float64.dot(column, total));
+}
+
+const unitVectors = (like: Float64Array) =>
+  Array.from(like, (_, i) => {
+    const unit = float64.zeros(like);
+    unit[i] = 1;
+    return unit;
+  });
+
+const norm = (columns: readonly Float64Array[]) =>
+  Math.hypot(...columns.map((column) => Math.hypot(...column)));
+
+/** The Frobenius norm of the difference of two matrices, by columns. */
+export const distance = (a: readonly Float64Array[], b: readonly Float64Array[]) =>
+  norm(a.map((column, j) => float64.subtract(column, b[j]!)));
+
+function checkColumns({ theta, start, solution }: SolvedProblem): void {
+  float64.check(start.x, solution.x, 'the start');
+  for (const { jacobian } of [start, solution]) {
+    if (jacobian.length !== theta.length) {
+      throw new ShapeError({
+        given: `a Jacobian with ${jacobian.length} columns`,
+        expected: `${theta.length}, one for each parameter`,
+        remedy: 'Give one vector for each parameter.',
+      });
+    }
+    for (const column of jacobian) float64.check(column, solution.x, 'a column of a Jacobian');
+  }
+}
