@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { useBackend } from '../backends';
 import type { NamedTensors } from '../spaces';
 import { gaussNewton, hessian, linearize, valueAndGradient } from '.';
 import {
@@ -25,9 +26,9 @@ const models: [string, (seed: number) => TestModel][] = [
   ['RNN over 28 steps', (seed) => rnn(28, seed)],
 ];
 
-describe.each(['cpu'])('on %s', (backend) => {
+describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   beforeAll(async () => {
-    await tf.setBackend(backend);
+    await useBackend(backend);
   });
 
   describe.each(models)('%s', (_, build) => {
@@ -93,7 +94,7 @@ describe.each(['cpu'])('on %s', (backend) => {
         const { value, gradient } = valueAndGradient((x) => loss(predict(x)), x);
         expect(numbers(G.value)[0]).toBeCloseTo(numbers(value)[0]!, 5);
         expect(relativeError(G.gradient, gradient)).toBeLessThan(1e-5);
-        tf.dispose([G, J, H]);
+        for (const owner of [G, J, H]) owner.dispose();
       },
     );
   });

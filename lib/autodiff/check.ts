@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { readableSync, readSync } from '../backends/reading';
+import { readableSync, readSync } from '../backends';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 

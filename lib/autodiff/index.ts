@@ -1,4 +1,5 @@
 export type { Curvature } from './curvature';
+export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';
 export { hessian, hvp } from './hessian';

@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
+import { fusedKernel, unfuse } from './fused';
 
 /** One operation on a tape, with what TensorFlow.js hides from it. */
 export interface Node extends TapeNode {
   attrs: tf.NamedAttrMap;
-  /** `clone`: a copy made to save a tensor; `custom`: a `tf.customGrad`; else a kernel. */
-  kind: 'kernel' | 'clone' | 'custom';
+  /** `clone`: a copy made to save a tensor; `custom`: a `tf.customGrad`; `fused`: one with bias. */
+  kind: 'kernel' | 'clone' | 'custom' | 'fused';
 }
 
 interface RecordingEngine extends Engine {
@@ -30,6 +31,7 @@ interface Disposable {
  * through it, and it lives as long as the outer one.
  */
 export class Tape {
+  #recorded: Node[] | undefined;
   #nodes: Node[] | undefined;
   #owned: Disposable[] = [];
   #outer: TapeNode[] | undefined;
@@ -40,9 +42,15 @@ export class Tape {
     this.#start = start;
   }
 
-  /** The operations in the order in which they ran. */
+  /** The operations in the order in which they ran, with fused ones taken apart. */
   get nodes(): readonly Node[] {
-    return this.#nodes ?? ((engine().state.activeTape ?? []).slice(this.#start) as Node[]);
+    return (
+      this.#nodes ?? this.#soFar.flatMap((node) => (node.kind === 'fused' ? unfuse(node) : node))
+    );
+  }
+
+  get #soFar(): Node[] {
+    return this.#recorded ?? ((engine().state.activeTape ?? []).slice(this.#start) as Node[]);
   }
 
   /** Keeps a tensor, or a further tape, until this tape is disposed. */
@@ -78,7 +86,7 @@ export class Tape {
   /** @throws DisposedError after `dispose`, or when the outer tape it is a piece of has ended. */
   checkAlive(what: string): void {
     const outerEnded = this.#outer !== undefined && engine().state.activeTape !== this.#outer;
-    if (this.#nodes !== undefined && !outerEnded) return;
+    if (this.#recorded !== undefined && !outerEnded) return;
     throw new DisposedError({
       given: outerEnded
         ? `${what} recorded inside a gradient that has ended`
@@ -92,14 +100,14 @@ export class Tape {
 
   /** Closes the recording: no further operation is added. */
   close(): void {
-    this.#nodes ??= [...this.nodes];
+    this.#recorded = this.#soFar;
+    this.#nodes = [...this.nodes];
   }
 
   /** Drops what was recorded so far, after a failure. */
   discard(): void {
-    const nodes = this.nodes;
     if (this.#outer !== undefined) {
-      for (const node of nodes) tf.dispose(node.saved);
+      for (const node of this.#soFar) tf.dispose(node.saved);
       this.#outer.length = this.#start;
     }
     this.dispose();
@@ -108,9 +116,10 @@ export class Tape {
   dispose(): void {
     for (const thing of this.#owned) thing.dispose();
     // The pieces of an outer tape are saved for the outer gradient, which frees them.
-    if (this.#outer === undefined) for (const node of this.nodes) tf.dispose(node.saved);
+    if (this.#outer === undefined) for (const node of this.#soFar) tf.dispose(node.saved);
     this.#owned = [];
-    this.#nodes = undefined;
+    this.#recorded = undefined;
+    this.#nodes = [];
   }
 }
 
@@ -172,17 +181,35 @@ export function isolated<T>(f: () => T): T {
  * of the scope they ran in; what tells them apart is the gradient function they bring along.
  */
 function rememberAttributes(e: RecordingEngine): () => void {
-  const inherited = Object.getOwnPropertyDescriptor(e, 'addTapeNode');
-  const add = e.addTapeNode;
-  e.addTapeNode = function (name, inputs, outputs, gradient, saved, attrs) {
-    add.call(this, name, inputs, outputs, gradient, saved, attrs);
-    const node = this.state.activeTape!.findLast((n) => n.outputs === outputs) as Node | undefined;
-    if (node === undefined) return;
-    node.attrs = attrs ?? {};
-    node.kind = gradient == null ? 'kernel' : 'x' in inputs ? 'clone' : 'custom';
+  const restore = restorer(e, ['addTapeNode', 'runKernel']);
+  const { addTapeNode, runKernel } = e;
+  /** Attributes of the last call of each kernel inside a custom gradient. */
+  const inside = new Map<string, tf.NamedAttrMap>();
+  e.runKernel = function (kernelName, inputs, attrs = {}) {
+    if (this.state.kernelDepth > 0) inside.set(kernelName, attrs);
+    return runKernel.call(this, kernelName, inputs, attrs);
   };
+  e.addTapeNode = function (name, inputs, outputs, gradient, saved, attrs) {
+    addTapeNode.call(this, name, inputs, outputs, gradient, saved, attrs);
+    const node = this.state.activeTape!.findLast((n) => n.outputs === outputs) as Node;
+    const fused = inside.get(fusedKernel(name) ?? '');
+    node.attrs = attrs ?? {};
+    if (gradient == null) node.kind = 'kernel';
+    else if ('x' in inputs) node.kind = 'clone';
+    else if (fused?.activation === 'linear') Object.assign(node, { kind: 'fused', attrs: fused });
+    else node.kind = 'custom';
+  };
+  return restore;
+}
+
+/** A function that puts methods back as they are now, whether inherited or an object's own. */
+function restorer<K extends PropertyKey>(object: Record<K, unknown>, names: K[]): () => void {
+  const before = names.map((name) => Object.getOwnPropertyDescriptor(object, name));
   return () => {
-    if (inherited === undefined) delete (e as Partial<RecordingEngine>).addTapeNode;
-    else Object.defineProperty(e, 'addTapeNode', inherited);
+    names.forEach((name, i) => {
+      const descriptor = before[i];
+      if (descriptor === undefined) delete (object as Partial<Record<K, unknown>>)[name];
+      else Object.defineProperty(object, name, descriptor);
+    });
   };
 }

@@ -18,15 +18,18 @@ export const direction = (x: NamedTensors, seed: number): NamedTensors =>
     Object.entries(x).map(([name, value], i) => [name, normal(value.shape, seed + i)]),
   );
 
+/** One tensor or several. */
+export type Tensors = tf.Tensor | readonly tf.Tensor[] | NamedTensors;
+
 /** Numbers of all tensors, one after the other. */
-export const numbers = (x: tf.Tensor | NamedTensors): number[] =>
+export const numbers = (x: Tensors): number[] =>
   x instanceof tf.Tensor ? [...x.dataSync()] : Object.values(x).flatMap((t) => [...t.dataSync()]);
 
 export const dot = (a: number[], b: number[]) =>
   a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 
 /** ‖a − b‖ / ‖b‖. */
-export const relativeError = (a: tf.Tensor | NamedTensors, b: tf.Tensor | NamedTensors) => {
+export const relativeError = (a: Tensors, b: Tensors) => {
   const [p, q] = [numbers(a), numbers(b)];
   const difference = p.map((value, i) => value - q[i]!);
   return Math.sqrt(dot(difference, difference) / dot(q, q));
@@ -42,8 +45,8 @@ export const shifted = (x: NamedTensors, v: NamedTensors, s: number): NamedTenso
  * Float32 leaves no step that is right for all, so the step is swept.
  */
 export function differenceError(
-  product: tf.Tensor | NamedTensors,
-  f: (x: NamedTensors) => tf.Tensor | NamedTensors,
+  product: Tensors,
+  f: (x: NamedTensors) => Tensors,
   x: NamedTensors,
   v: NamedTensors,
 ): number {
