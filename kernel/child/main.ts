@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Cell, enter, followCells, leaveAll } from './context';
+import { bundleOf, clearOutput, display } from './display';
+import { failureOf, INTERRUPTED } from './failure';
+import { answerInput, input } from './input';
+import type { RunCell, ToChild } from './messages';
+import { notebookRequire } from './modules';
+import { reportStrayErrors } from './rejections';
+import { Scope } from './scope';
+import { captureStreams } from './streams';
+import { send } from './wire';
+
+/** The process in which cells run. Its parent holds the sockets and the compiler. */
+
+process.setSourceMapsEnabled(true);
+Error.stackTraceLimit = 30;
+// The terminal's interrupt is the parent's affair.
+process.on('SIGINT', () => {});
+captureStreams();
+reportStrayErrors();
+reportExit();
+followCells();
+
+const scope = new Scope(process.cwd(), notebookRequire(process.cwd()));
+const answered = new Int32Array(new SharedArrayBuffer(4));
+let running: { cell: Cell; made: string[] } | undefined;
+
+Object.assign(globalThis, {
+  input,
+  [Symbol.for('implicit-kernel.display')]: display,
+  [Symbol.for('implicit-kernel.clearOutput')]: clearOutput,
+});
+
+const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
+  workerData: { entry: join(__dirname, 'watchdog.ts'), answered: answered.buffer },
+});
+watchdog.on('message', receive);
+watchdog.once('online', () => send({ type: 'ready' }));
+
+function receive(message: ToChild | { type: 'ping' }): void {
+  leaveAll();
+  if (message.type === 'run') {
+    // A fresh turn of the event loop: what is terminated is then the cell and nothing else.
+    setImmediate(() => void start(message));
+  } else if (message.type === 'interrupt') {
+    Atomics.add(answered, 0, 1);
+    interrupt();
+  } else if (message.type === 'input') {
+    answerInput(message.text);
+  }
+}
+
+function start({ id, code, mappings, allowInput }: RunCell): void {
+  const cell: Cell = { id, allowInput, interrupted: false, printed: 0 };
+  const made: string[] = [];
+  running = { cell, made };
+  let value: unknown;
+  const progress = {
+    made: (...names: string[]) => void made.push(...names),
+    result: (last: unknown) => {
+      value = last;
+    },
+  };
+  const course = enter(cell, async () => {
+    await scope.run({ id, code, mappings }, progress);
+    return value === undefined ? undefined : await bundleOf(value);
+  });
+  course.then(
+    (result) => finish(cell, () => send({ type: 'done', cell: id, ok: true, result })),
+    (error) => finish(cell, () => fail(id, failureOf(error), made)),
+  );
+}
+
+/** An interrupted cell has been answered already, whatever comes of it later. */
+function finish(cell: Cell, answer: () => void): void {
+  if (running?.cell !== cell) return;
+  running = undefined;
+  // Rejections that the cell left are reported once its microtasks are done.
+  setImmediate(answer);
+}
+
+function interrupt(): void {
+  if (!running) return;
+  const { cell, made } = running;
+  running = undefined;
+  cell.interrupted = true;
+  fail(cell.id, INTERRUPTED, made);
+}
+
+function fail(cell: number, failure: ReturnType<typeof failureOf>, made: string[]): void {
+  send({ type: 'done', cell, ok: false, failure, made });
+}
+
+/** Tells the parent that a cell ended the process, which otherwise looks like a crash. */
+function reportExit(): void {
+  process.on('exit', (code) => send({ type: 'exiting', cell: running?.cell.id ?? 0, code }));
+}

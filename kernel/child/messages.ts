@@ -1,0 +1,60 @@
+import type { Json } from '../protocol';
+
+/** What is shown: representations of one thing by MIME type. */
+export interface Bundle {
+  data: Record<string, unknown>;
+  metadata?: Json;
+  /** `display_id` names an output that later updates replace. */
+  transient?: { display_id?: string };
+}
+
+/** An error as it can cross to the parent, which turns it into a traceback. */
+export interface Failure {
+  name: string;
+  message: string;
+  /** With TypeScript positions; `undefined` when something else than an error was thrown. */
+  stack?: string;
+}
+
+export type Stream = 'stdout' | 'stderr';
+
+/** A cell ready to run; `id` also names it in stack traces. */
+export interface RunCell {
+  id: number;
+  code: string;
+  mappings: string;
+  /** Whether the front end can ask its reader for text. */
+  allowInput: boolean;
+}
+
+/** Parent to child. */
+export type ToChild =
+  | ({ type: 'run' } & RunCell)
+  | { type: 'interrupt' }
+  | { type: 'input'; text: string }
+  | { type: 'comm'; message: CommMessage };
+
+/** Child to parent. `cell` is the cell that caused it, even when a later one runs. */
+export type FromChild =
+  | { type: 'ready' }
+  | { type: 'stream'; cell: number; name: Stream; text: string }
+  | { type: 'display'; cell: number; bundle: Bundle; update: boolean }
+  | { type: 'clear'; cell: number; wait: boolean }
+  | { type: 'failure'; cell: number; failure: Failure; heading: string }
+  | { type: 'input'; cell: number; prompt: string; password: boolean }
+  | { type: 'comm'; cell: number; message: CommMessage }
+  | { type: 'exiting'; cell: number; code: number }
+  | Done;
+
+/** The end of a cell, after everything it put out. */
+export type Done =
+  | { type: 'done'; cell: number; ok: true; result?: Bundle }
+  | { type: 'done'; cell: number; ok: false; failure: Failure; made: string[] };
+
+export interface CommMessage {
+  type: 'comm_open' | 'comm_msg' | 'comm_close';
+  content: Json;
+  metadata: Json;
+  /** Base64. */
+  buffers: string[];
+}

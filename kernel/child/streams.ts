@@ -1,0 +1,36 @@
+import { currentCell } from './context';
+import { withoutKernelFrames } from './frames';
+import type { Stream } from './messages';
+import { send } from './wire';
+
+/** More than anyone reads; a browser that receives much more stops answering. */
+const MOST_CHARACTERS = 4_000_000;
+
+/** Sends what a cell prints to the parent, up to a limit. */
+export function captureStreams(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].write = ((
+      chunk: string | Uint8Array,
+      encoding?: BufferEncoding | ((error?: Error) => void),
+      callback?: (error?: Error) => void,
+    ): boolean => {
+      print(name, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString());
+      const done = typeof encoding === 'function' ? encoding : callback;
+      if (done) process.nextTick(done);
+      return true;
+    }) as typeof process.stdout.write;
+  }
+}
+
+function print(name: Stream, printed: string): void {
+  const cell = currentCell();
+  const text = withoutKernelFrames(printed);
+  if (text === '' || cell.interrupted || cell.printed > MOST_CHARACTERS) return;
+  cell.printed += text.length;
+  if (cell.printed > MOST_CHARACTERS) {
+    const notice = `\n[This cell has printed ${MOST_CHARACTERS} characters; what follows is not shown.]\n`;
+    send({ type: 'stream', cell: cell.id, name, text: notice });
+    return;
+  }
+  send({ type: 'stream', cell: cell.id, name, text });
+}

@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { install, type Place, uninstall } from './install';
+import { readConnection } from './protocol';
+import { Kernel } from './server';
+
+const USAGE = `Usage:
+  implicit-kernel install [--prefix DIR | --user]     register the kernel with Jupyter
+  implicit-kernel uninstall [--prefix DIR | --user]   take it away again
+  implicit-kernel start CONNECTION_FILE               run it; Jupyter does this`;
+
+/** The command line of the kernel. */
+export function main(parameters: string[]): void {
+  const { values, positionals } = parseArgs({
+    args: parameters,
+    allowPositionals: true,
+    options: { prefix: { type: 'string' }, user: { type: 'boolean' } },
+  });
+  const place: Place = values.prefix ? { prefix: resolve(values.prefix) } : 'user';
+  const [command, file] = positionals;
+  if (command === 'start' && file) {
+    start(file);
+  } else if (command === 'install') {
+    console.log(`Installed in ${install(place)}`);
+  } else if (command === 'uninstall') {
+    console.log(`Removed ${uninstall(place)}`);
+  } else {
+    console.error(USAGE);
+    process.exitCode = 1;
+  }
+}
+
+function start(connectionFile: string): void {
+  const kernel = new Kernel(readConnection(connectionFile));
+  process.on('SIGINT', () => kernel.interrupt());
+  process.on('SIGTERM', () => void kernel.stop().then(() => process.exit(0)));
+  kernel.start().catch((error) => {
+    console.error(`The kernel could not start: ${error.message}`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,278 @@
+import ts from 'typescript';
+import { type CellMap, composeMaps, decodeMappings, takeInlineMap } from './source-map';
+
+/** A cell made executable. */
+export interface CellProgram {
+  /** The body of an `async function (exports, require, __cell__)`. */
+  code: string;
+  /** From lines and columns of `code` to those of the cell. */
+  map: CellMap;
+}
+
+const f = ts.factory;
+
+/**
+ * Turns the ES module that tslab's converter makes of a cell into the body of an async function.
+ *
+ * Every name at the top of a cell, imports, functions and classes included, becomes a property of
+ * the one object `exports` that all cells share, so that a later cell which redefines a name
+ * redefines it for all. After each declaration the body calls `__cell__.made(…names)`, which tells
+ * how far a cell came that failed; the value of its last expression goes to `__cell__.result(…)`.
+ *
+ * @param module the converter's output.
+ * @param lastExpression the name under which the converter exports the last expression.
+ * @param hasValue whether that expression is the cell's own, to be shown.
+ */
+export function cellProgram(
+  module: string,
+  lastExpression: string | undefined,
+  hasValue: boolean,
+): CellProgram {
+  const { code, map } = takeInlineMap(module);
+  // The compiler decides what a name refers to when it parses, so sharing needs a pass of its own.
+  const shared = transpile(code, ts.ModuleKind.ESNext, {
+    before: [() => (file) => shareNames(file, { name: lastExpression, hasValue })],
+  });
+  const executable = transpile(shared.code, ts.ModuleKind.CommonJS, {
+    after: [() => withoutPrologue],
+  });
+  return {
+    code: executable.code,
+    map: composeMaps(composeMaps(executable.map, shared.map), map),
+  };
+}
+
+function transpile(
+  code: string,
+  module: ts.ModuleKind,
+  transformers: ts.CustomTransformers,
+): CellProgram {
+  const { outputText, sourceMapText } = ts.transpileModule(code, {
+    fileName: 'cell.js',
+    compilerOptions: { module, target: ts.ScriptTarget.ES2022, sourceMap: true },
+    transformers,
+  });
+  return {
+    code: outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, ''),
+    map: decodeMappings(JSON.parse(sourceMapText!).mappings),
+  };
+}
+
+type LastExpression = { name: string | undefined; hasValue: boolean };
+
+function shareNames(file: ts.SourceFile, last: LastExpression): ts.SourceFile {
+  const names = new Set(file.statements.flatMap(exportedNames));
+  const functions: ts.Statement[] = [];
+  const others: ts.Statement[] = [];
+  for (const statement of file.statements) {
+    if (ts.isFunctionDeclaration(statement) && statement.name && names.has(statement.name.text)) {
+      names.delete(statement.name.text);
+      functions.push(sharedFunction(statement), made([statement.name.text]));
+    } else {
+      others.push(...shareStatement(statement, names, last));
+    }
+  }
+  // What is left was declared inside blocks: `if (…) { var x }`.
+  const nested = names.size > 0 ? [exportList([...names]), made([...names])] : [];
+  return f.updateSourceFile(file, [...functions, ...others, ...nested]);
+}
+
+/** The converter exports all names of a cell in one list. */
+function exportedNames(statement: ts.Statement): string[] {
+  if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier) return [];
+  if (!statement.exportClause || !ts.isNamedExports(statement.exportClause)) return [];
+  return statement.exportClause.elements.map(({ name }) => name.text);
+}
+
+/** @param names the names of the cell that are not shared yet; those that get shared leave it. */
+function shareStatement(
+  statement: ts.Statement,
+  names: Set<string>,
+  last: LastExpression,
+): ts.Statement[] {
+  if (ts.isImportDeclaration(statement)) return shareImport(statement, names);
+  if (ts.isExportDeclaration(statement)) return [];
+  if (ts.isClassDeclaration(statement) && statement.name && names.delete(statement.name.text)) {
+    return [sharedClass(statement), made([statement.name.text])];
+  }
+  if (!ts.isVariableStatement(statement)) return [statement];
+  const { declarations } = statement.declarationList;
+  const bound = declarations.flatMap(({ name }) => boundNames(name));
+  if (bound.length === 1 && bound[0] === last.name) {
+    const value = declarations[0].initializer!;
+    const shown = last.hasValue ? callCell('result', [value]) : value;
+    return [at(f.createExpressionStatement(shown), statement)];
+  }
+  if (!bound.some((name) => names.has(name))) return [statement];
+  const unpacked = declarations.flatMap(({ name }) =>
+    ts.isIdentifier(name) ? [] : boundNames(name),
+  );
+  const shared = declarations.map((declaration) => sharedVariable(declaration, names));
+  if (unpacked.length > 0) shared.unshift(declareShared(unpacked));
+  for (const name of bound) names.delete(name);
+  return [...shared, made(bound)];
+}
+
+/** `let x` becomes `export let x = undefined`: running a cell again must not keep an old value. */
+function sharedVariable(declaration: ts.VariableDeclaration, names: Set<string>): ts.Statement {
+  const { name, initializer } = declaration;
+  if (ts.isIdentifier(name)) {
+    if (!names.has(name.text) && !initializer) return f.createEmptyStatement();
+    return at(exportLet(name, initializer ?? f.createIdentifier('undefined')), declaration);
+  }
+  // As a declaration, the CommonJS form would take an array pattern apart by index.
+  const pattern = at(assignmentPattern(name), name);
+  const assignment = f.createParenthesizedExpression(f.createAssignment(pattern, initializer!));
+  return at(f.createExpressionStatement(assignment), declaration);
+}
+
+/** `[a, { b: c = 1 }, ...d]` as what stands on the left of an assignment. */
+function assignmentPattern(pattern: ts.BindingPattern): ts.Expression {
+  if (ts.isArrayBindingPattern(pattern)) {
+    return f.createArrayLiteralExpression(
+      pattern.elements.map((element) => {
+        if (ts.isOmittedExpression(element)) return element;
+        const target = assignmentTarget(element);
+        return element.dotDotDotToken ? f.createSpreadElement(target) : target;
+      }),
+    );
+  }
+  return f.createObjectLiteralExpression(
+    pattern.elements.map((element) => {
+      if (element.dotDotDotToken) return f.createSpreadAssignment(assignmentTarget(element));
+      const property = element.propertyName ?? (element.name as ts.Identifier);
+      const key = ts.isIdentifier(property) ? property.text : property;
+      return f.createPropertyAssignment(key, assignmentTarget(element));
+    }),
+  );
+}
+
+function assignmentTarget({ name, initializer }: ts.BindingElement): ts.Expression {
+  const target = ts.isIdentifier(name)
+    ? at(f.createIdentifier(name.text), name)
+    : assignmentPattern(name);
+  return initializer ? f.createAssignment(target, initializer) : target;
+}
+
+function sharedFunction(declaration: ts.FunctionDeclaration): ts.Statement {
+  const { modifiers, asteriskToken, name, parameters, body } = declaration;
+  const kept = modifiers?.filter((modifier) => modifier.kind === ts.SyntaxKind.AsyncKeyword);
+  const expression = at(
+    f.createFunctionExpression(
+      kept as ts.Modifier[] | undefined,
+      asteriskToken,
+      name,
+      undefined,
+      parameters,
+      undefined,
+      body!,
+    ),
+    declaration,
+  );
+  return at(exportLet(name!, expression), declaration);
+}
+
+function sharedClass(declaration: ts.ClassDeclaration): ts.Statement {
+  const { name, heritageClauses, members } = declaration;
+  const expression = at(
+    f.createClassExpression(undefined, name, undefined, heritageClauses, members),
+    declaration,
+  );
+  return at(exportLet(name!, expression), declaration);
+}
+
+function shareImport(statement: ts.ImportDeclaration, shared: Set<string>): ts.Statement[] {
+  const required = f.createCallExpression(f.createIdentifier('require'), undefined, [
+    statement.moduleSpecifier,
+  ]);
+  const clause = statement.importClause;
+  if (!clause) return [at(f.createExpressionStatement(required), statement)];
+  const result: ts.Statement[] = [];
+  const names: string[] = [];
+  const share = (name: ts.Identifier, form: string, imported?: string): void => {
+    const extra = imported === undefined ? [] : [f.createStringLiteral(imported)];
+    result.push(at(exportLet(name, callCell(form, [required, ...extra])), statement));
+    names.push(name.text);
+    shared.delete(name.text);
+  };
+  if (clause.name) share(clause.name, 'named', 'default');
+  if (clause.namedBindings && ts.isNamespaceImport(clause.namedBindings)) {
+    share(clause.namedBindings.name, 'namespace');
+  }
+  if (clause.namedBindings && ts.isNamedImports(clause.namedBindings)) {
+    for (const { name, propertyName } of clause.namedBindings.elements) {
+      share(name, 'named', (propertyName ?? name).text);
+    }
+  }
+  return [...result, made(names)];
+}
+
+function exportList(names: string[]): ts.Statement {
+  const elements = names.map((name) => f.createExportSpecifier(false, undefined, name));
+  return f.createExportDeclaration(undefined, false, f.createNamedExports(elements));
+}
+
+function boundNames(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  return name.elements.flatMap((element) =>
+    ts.isBindingElement(element) ? boundNames(element.name) : [],
+  );
+}
+
+function exportLet(name: ts.Identifier, value: ts.Expression): ts.Statement {
+  return f.createVariableStatement(
+    [f.createModifier(ts.SyntaxKind.ExportKeyword)],
+    f.createVariableDeclarationList(
+      [f.createVariableDeclaration(name, undefined, undefined, value)],
+      ts.NodeFlags.Let,
+    ),
+  );
+}
+
+function made(names: string[]): ts.Statement {
+  const literals = names.map((name) => f.createStringLiteral(name));
+  return f.createExpressionStatement(callCell('made', literals));
+}
+
+/** Declares names as shared without giving them a value: nothing of it is left when it runs. */
+function declareShared(names: string[]): ts.Statement {
+  return f.createVariableStatement(
+    [f.createModifier(ts.SyntaxKind.ExportKeyword)],
+    f.createVariableDeclarationList(
+      names.map((name) => f.createVariableDeclaration(name)),
+      ts.NodeFlags.Let,
+    ),
+  );
+}
+
+function callCell(method: string, values: ts.Expression[]): ts.Expression {
+  const callee = f.createPropertyAccessExpression(f.createIdentifier('__cell__'), method);
+  return f.createCallExpression(callee, undefined, values);
+}
+
+/** Keeps the place in the source for the source map. */
+function at<N extends ts.Node>(node: N, original: ts.Node): N {
+  return ts.setTextRange(node, original);
+}
+
+/**
+ * Drops what the CommonJS form puts first (`exports.__esModule`, `exports.x = void 0`): an old
+ * value lives until the cell replaces it.
+ */
+function withoutPrologue(file: ts.SourceFile): ts.SourceFile {
+  const statements = file.statements.filter((statement) => {
+    const made = statement.pos < 0 && ts.isExpressionStatement(statement);
+    return !(made && isPrologue(statement.expression));
+  });
+  return f.updateSourceFile(file, statements);
+}
+
+function isPrologue(expression: ts.Expression): boolean {
+  if (ts.isCallExpression(expression)) {
+    const name = expression.arguments[1];
+    return name !== undefined && ts.isStringLiteral(name) && name.text === '__esModule';
+  }
+  let value = expression;
+  while (ts.isBinaryExpression(value)) value = value.right;
+  return value !== expression && ts.isVoidExpression(value);
+}

@@ -1,0 +1,92 @@
+/** `lines[l]` holds `[column, sourceLine, sourceColumn]`, all zero-based, ordered by column. */
+export type CellMap = [number, number, number][][];
+
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** The code of `module` without its inline source map, and that map, whose lines are the cell's. */
+export function takeInlineMap(module: string): { code: string; map: CellMap } {
+  const match = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(module);
+  if (!match) throw new Error('the converter gave no source map');
+  const { mappings } = JSON.parse(Buffer.from(match[1], 'base64').toString());
+  // The converter puts one line before the cell.
+  const map = decodeMappings(mappings).map((segments) =>
+    segments.flatMap(([column, line, sourceColumn]): CellMap[number] =>
+      line === 0 ? [] : [[column, line - 1, sourceColumn]],
+    ),
+  );
+  return { code: module.slice(0, match.index), map };
+}
+
+/** The map from the output of the second step to the source of the first. */
+export function composeMaps(second: CellMap, first: CellMap): CellMap {
+  return second.map((segments) =>
+    segments.flatMap(([column, line, sourceColumn]): CellMap[number] => {
+      const origin = first[line]?.findLast((segment) => segment[0] <= sourceColumn);
+      return origin ? [[column, origin[1], origin[2]]] : [];
+    }),
+  );
+}
+
+/** The `mappings` string of a source map, whose one source is the cell, with `skip` lines before. */
+export function encodeMappings(map: CellMap, skip: number): string {
+  let sourceLine = 0;
+  let sourceColumn = 0;
+  const lines = map.map((segments) => {
+    let column = 0;
+    return segments
+      .map((segment) => {
+        const deltas = [segment[0] - column, 0, segment[1] - sourceLine, segment[2] - sourceColumn];
+        [column, sourceLine, sourceColumn] = segment;
+        return deltas.map(encodeNumber).join('');
+      })
+      .join(',');
+  });
+  return ';'.repeat(skip) + lines.join(';');
+}
+
+/** Decodes base-64 variable-length quantities (Source Map Revision 3, "mappings"). */
+export function decodeMappings(mappings: string): CellMap {
+  let line = 0;
+  let sourceColumn = 0;
+  return mappings.split(';').map((segments) => {
+    let column = 0;
+    const decoded: CellMap[number] = [];
+    for (const segment of segments.split(',')) {
+      const fields = decodeNumbers(segment);
+      if (fields.length === 0) continue;
+      column += fields[0];
+      if (fields.length < 4) continue;
+      line += fields[2];
+      sourceColumn += fields[3];
+      decoded.push([column, line, sourceColumn]);
+    }
+    return decoded;
+  });
+}
+
+function decodeNumbers(segment: string): number[] {
+  const numbers: number[] = [];
+  let value = 0;
+  let shift = 0;
+  for (const character of segment) {
+    const digit = DIGITS.indexOf(character);
+    value |= (digit & 31) << shift;
+    shift += 5;
+    if (digit & 32) continue;
+    numbers.push(value & 1 ? -(value >> 1) : value >> 1);
+    value = 0;
+    shift = 0;
+  }
+  return numbers;
+}
+
+function encodeNumber(value: number): string {
+  let rest = value < 0 ? (-value << 1) | 1 : value << 1;
+  let text = '';
+  do {
+    const digit = rest & 31;
+    rest >>>= 5;
+    text += DIGITS[rest > 0 ? digit | 32 : digit];
+  } while (rest > 0);
+  return text;
+}

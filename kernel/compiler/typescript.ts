@@ -1,0 +1,275 @@
+import { createRequire, Module } from 'node:module';
+import typescript from 'typescript';
+import { FileWatch } from './file-watch';
+
+/**
+ * Runs tslab's converter on the TypeScript of this project instead of tslab's own fork of 5.0.4.
+ *
+ * The fork adds a few exports to the public API and an option that misparses `await`. Here the
+ * exports are rebuilt from the real compiler and the option is dropped; what the converter asks of
+ * the compiler host is changed on the way (strict, newer libraries, watching on request).
+ */
+
+/** The parts of tslab's converter that the kernel calls. Positions are offsets in the cell. */
+export interface Converter {
+  convert(previous: string, source: string): Conversion;
+  inspect(previous: string, source: string, position: number): typescript.QuickInfo | undefined;
+  complete(previous: string, source: string, position: number): Completion;
+  close(): void;
+}
+
+export interface Conversion {
+  diagnostics: Diagnostic[];
+  /** The cell as an ES module, with its source map inline. */
+  output?: string;
+  /** The declarations that later cells see. */
+  declOutput?: string;
+  /** Modules beside the notebook that the cell imports, as ES modules. */
+  sideOutputs?: { path: string; data: string }[];
+  lastExpressionVar?: string;
+}
+
+export interface Diagnostic {
+  start: Position;
+  end: Position;
+  messageText: string;
+  category: number;
+  code: number;
+  fileName?: string;
+}
+
+/** Zero-based. */
+export interface Position {
+  offset: number;
+  line: number;
+  character: number;
+}
+
+export interface Completion {
+  start: number;
+  end: number;
+  candidates: string[];
+  original?: typescript.CompletionInfo;
+}
+
+/** TypeScript with the functions that its types leave out. */
+interface Internals {
+  nullTransformationContext: typescript.TransformationContext;
+  Completions: {
+    getCompletionsAtPosition(...args: unknown[]): typescript.CompletionInfo | undefined;
+  };
+  SymbolDisplay: {
+    getSymbolDisplayPartsDocumentationAndSymbolKind(...args: unknown[]): Pick<
+      typescript.QuickInfo,
+      'displayParts' | 'documentation' | 'tags'
+    > & {
+      symbolKind: typescript.ScriptElementKind;
+    };
+    getSymbolModifiers(checker: typescript.TypeChecker, symbol: typescript.Symbol): string;
+  };
+  getTouchingPropertyName(file: typescript.SourceFile, position: number): typescript.Node;
+}
+
+type Compiler = typeof typescript;
+type WatchHost = typescript.WatchCompilerHostOfFilesAndCompilerOptions<typescript.BuilderProgram>;
+
+const internals = typescript as unknown as Internals;
+
+/** The library types of what this Node.js can run, and never less than ES2023. */
+export function libraries(nodeMajor: number): string[] {
+  const names = ['dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable', 'decorators'];
+  names.push('es2023');
+  if (nodeMajor >= 22) names.push('es2024', 'es2025.collection', 'es2025.iterator');
+  if (nodeMajor >= 24) names.push('esnext');
+  return names.map((name) => `lib.${name}.d.ts`);
+}
+
+/**
+ * Loads tslab's converter on top of this project's TypeScript.
+ *
+ * @param globals a declaration file with what the kernel itself puts into every cell's scope.
+ */
+export function createConverter(globals: string): { converter: Converter; files: FileWatch } {
+  const files = new FileWatch(typescript.sys);
+  const compiler = writableCopy(typescript);
+  compiler.sys = files.system;
+  Object.assign(compiler, forkedExports());
+  compiler.createWatchCompilerHost = ((...given: HostParameters) =>
+    watchHost(given, globals)) as unknown as Compiler['createWatchCompilerHost'];
+  // The cell stays an ES module here: cell-program.ts makes it executable.
+  compiler.transpileModule = ((js: string) => ({
+    outputText: js,
+  })) as Compiler['transpileModule'];
+  return { converter: loadTslab(compiler).createConverter({}), files };
+}
+
+function writableCopy(compiler: Compiler): Compiler {
+  const copy = {} as Compiler;
+  for (const [name, value] of Object.entries(compiler)) {
+    Object.defineProperty(copy, name, { value, writable: true, enumerable: true });
+  }
+  return copy;
+}
+
+function loadTslab(compiler: Compiler): { createConverter(options: object): Converter } {
+  const require = createRequire(__filename);
+  const converter = require.resolve('tslab/dist/converter.js');
+  const fork = createRequire(converter).resolve('@tslab/typescript-for-tslab');
+  const stand = new Module(fork);
+  stand.filename = fork;
+  stand.loaded = true;
+  stand.exports = compiler;
+  require.cache[fork] = stand;
+  delete require.cache[converter];
+  return require(converter);
+}
+
+function forkedExports(): object {
+  const none = { isCancellationRequested: () => false, throwIfCancellationRequested: () => {} };
+  return {
+    getNullTransformationContext: () => internals.nullTransformationContext,
+    getDefaultTypeRoots: (directory: string) =>
+      typescript.getEffectiveTypeRoots({}, { getCurrentDirectory: () => directory }),
+    getQuickInfoAtPosition,
+    getPreEmitDiagnosticsOfFiles,
+    Completions: {
+      ...internals.Completions,
+      getCompletionsAtPositionForTslab: (...args: unknown[]) =>
+        internals.Completions.getCompletionsAtPosition(...args.slice(0, 8), none, undefined),
+    },
+  };
+}
+
+/** Checks what tslab would report, and no library: its files were checked where they are written. */
+function getPreEmitDiagnosticsOfFiles(
+  program: typescript.Program,
+  files: readonly typescript.SourceFile[],
+): typescript.Diagnostic[] {
+  const root = `${program.getCurrentDirectory()}/`;
+  const own = files.filter(
+    ({ fileName }) => fileName.startsWith(root) && !fileName.includes('/node_modules/'),
+  );
+  const found = own.flatMap((file) => [
+    ...program.getSyntacticDiagnostics(file),
+    ...program.getSemanticDiagnostics(file),
+    ...program.getDeclarationDiagnostics(file),
+  ]);
+  return [...typescript.sortAndDeduplicateDiagnostics(found)];
+}
+
+function getQuickInfoAtPosition(
+  file: typescript.SourceFile,
+  checker: typescript.TypeChecker,
+  _cancellation: unknown,
+  position: number,
+): Partial<typescript.QuickInfo> | undefined {
+  const node = internals.getTouchingPropertyName(file, position);
+  if (node === file) return undefined;
+  const textSpan = { start: node.getStart(file), length: node.getEnd() - node.getStart(file) };
+  const symbol = checker.getSymbolAtLocation(node);
+  if (!symbol) {
+    if (!typescript.isExpression(node)) return undefined;
+    const text = checker.typeToString(checker.getTypeAtLocation(node));
+    return { textSpan, displayParts: [{ text, kind: 'text' }] };
+  }
+  const { symbolKind, displayParts, documentation, tags } =
+    internals.SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
+      checker,
+      symbol,
+      file,
+      node.parent,
+      node,
+    );
+  return { kind: symbolKind, textSpan, displayParts, documentation, tags };
+}
+
+/** What tslab's converter passes to `createWatchCompilerHost`. */
+type HostParameters = [
+  roots: string[],
+  options: typescript.CompilerOptions,
+  system: typescript.System,
+  createProgram: null,
+  ...reporters: typescript.DiagnosticReporter[],
+];
+
+function watchHost(
+  [roots, options, system, , ...reporters]: HostParameters,
+  globals: string,
+): WatchHost {
+  const nodeMajor = Number.parseInt(process.versions.node, 10);
+  const { noImplicitUseStrict, disableTopLevelAwait, experimentalDecorators, ...kept } = options;
+  const host = typescript.createWatchCompilerHost(
+    [...roots, globals],
+    {
+      ...kept,
+      strict: true,
+      target: typescript.ScriptTarget.ES2022,
+      lib: libraries(nodeMajor),
+      module: typescript.ModuleKind.ESNext,
+      moduleResolution: typescript.ModuleResolutionKind.Bundler,
+      types: ['node'],
+      inlineSourceMap: true,
+    },
+    system,
+    undefined,
+    ...reporters,
+  ) as WatchHost;
+  return withValueShorthands(host);
+}
+
+/**
+ * Writes `{ x }` as `{ x: exports.x }` where x comes from an earlier cell; tslab's transformer
+ * overlooks the shorthand form.
+ */
+function withValueShorthands(host: WatchHost): WatchHost {
+  let receive: WatchHost['afterProgramCreate'];
+  Object.defineProperty(host, 'afterProgramCreate', {
+    get: () => receive,
+    set: (inner: NonNullable<WatchHost['afterProgramCreate']>) => {
+      receive = (builder) => {
+        const emit = builder.emit.bind(builder);
+        builder.emit = (file, write, cancel, declarationsOnly, transformers = {}) => {
+          const before = [shorthands(builder.getProgram()), ...(transformers.before ?? [])];
+          return emit(file, write, cancel, declarationsOnly, { ...transformers, before });
+        };
+        inner(builder);
+      };
+    },
+  });
+  return host;
+}
+
+function shorthands(
+  program: typescript.Program,
+): typescript.TransformerFactory<typescript.SourceFile> {
+  const checker = program.getTypeChecker();
+  const { factory } = typescript;
+  return (context) => {
+    const visit = (node: typescript.Node): typescript.Node => {
+      if (!typescript.isShorthandPropertyAssignment(node) || !isFromEarlierCell(node)) {
+        return typescript.visitEachChild(node, visit, context);
+      }
+      const value = factory.createPropertyAccessExpression(
+        factory.createIdentifier('exports'),
+        node.name.text,
+      );
+      const initializer = node.objectAssignmentInitializer
+        ? factory.createAssignment(
+            value,
+            typescript.visitNode(node.objectAssignmentInitializer, visit) as typescript.Expression,
+          )
+        : value;
+      return factory.createPropertyAssignment(node.name.text, initializer);
+    };
+    return (file) => typescript.visitEachChild(file, visit, context);
+  };
+
+  function isFromEarlierCell(node: typescript.ShorthandPropertyAssignment): boolean {
+    const symbol = checker.getShorthandAssignmentValueSymbol(node);
+    return Boolean(
+      symbol?.declarations?.some((declaration) =>
+        declaration.getSourceFile().fileName.endsWith('/__prev__.d.ts'),
+      ),
+    );
+  }
+}

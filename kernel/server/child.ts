@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { FromChild, Stream, ToChild } from '../child/messages';
+
+/** How a child process ended. */
+export interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The last of what it wrote to its own stderr, as Node.js does before it aborts. */
+  lastWords: string;
+}
+
+export interface ChildEvents {
+  message(message: FromChild): void;
+  /** Text that did not come through JavaScript: from native code or another process. */
+  output(name: Stream, text: string): void;
+  ended(ending: Ending): void;
+}
+
+const BOOT = join(__dirname, '..', 'bin', 'boot.cjs');
+const MAIN = join(__dirname, '..', 'child', 'main.ts');
+
+/** How Node.js begins its report before it aborts. */
+const ABORT_REPORT =
+  /\n?<--- Last few GCs --->|(?:FATAL ERROR|Fatal error)|\n?\s*#\s+\S*node\S*\[\d+\]/;
+
+/** The process in which cells run, seen from its parent. */
+export class Child {
+  private readonly process: ChildProcess;
+  private lastWords = '';
+
+  constructor(private readonly events: ChildEvents) {
+    // An interrupt may end JavaScript inside a hook, which Node.js would otherwise die of.
+    const flags = ['--no-force-async-hooks-checks'];
+    this.process = spawn(process.execPath, [...flags, BOOT, MAIN], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    this.listen();
+  }
+
+  send(message: ToChild): void {
+    const pipe = this.process.stdio[4] as Writable;
+    if (pipe.writable) pipe.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Ends the process at once. */
+  kill(): void {
+    this.process.kill('SIGKILL');
+  }
+
+  /** The report that Node.js writes when it aborts is kept for the message about it. */
+  private withoutLastWords(text: string): string {
+    const shown = text.replace(/Waiting for the debugger to disconnect\.\.\.\n/, '');
+    const at = this.lastWords === '' ? shown.search(ABORT_REPORT) : 0;
+    if (at < 0) return shown;
+    this.lastWords = (this.lastWords + shown.slice(at)).slice(0, 20_000);
+    return shown.slice(0, at);
+  }
+
+  private listen(): void {
+    const [, , , messages, pipe] = this.process.stdio;
+    pipe!.on('error', () => {});
+    let partial = '';
+    const incoming = messages as Readable;
+    incoming.setEncoding('utf8');
+    incoming.on('error', () => {});
+    incoming.on('data', (text: string) => {
+      const lines = (partial + text).split('\n');
+      partial = lines.pop()!;
+      for (const line of lines) this.events.message(JSON.parse(line));
+    });
+    for (const name of ['stdout', 'stderr'] as const) {
+      const output = this.process[name]!;
+      output.setEncoding('utf8');
+      output.on('data', (text: string) => {
+        const shown = name === 'stderr' ? this.withoutLastWords(text) : text;
+        if (shown !== '') this.events.output(name, shown);
+      });
+    }
+    // 'close' comes after all pipes are read to their end: nothing that was written is lost.
+    this.process.once('close', (code, signal) => {
+      this.events.ended({ code, signal, lastWords: this.lastWords });
+    });
+    this.process.once('error', (error) => {
+      this.events.ended({ code: null, signal: null, lastWords: String(error) });
+    });
+  }
+}
