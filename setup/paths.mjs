@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const windows = process.platform === 'win32';
+
+/** The checkout that these scripts belong to. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+export const inRoot = (...names) => join(root, ...names);
+
+export const venv = inRoot('.venv');
+
+/** The Python inside `.venv`. */
+export const venvPython = windows
+  ? join(venv, 'Scripts', 'python.exe')
+  : join(venv, 'bin', 'python');
+
+/** What each failing program printed, for the sentence that points there. */
+export const log = inRoot('setup.log');
+
+/** The text of a file, or an empty string where there is none. */
+export const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
+/** The SHA-256 of a file's bytes, in hexadecimal. */
+export const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');

@@ -1,0 +1,109 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { log, root, windows } from './paths.mjs';
+
+const running = new Set();
+let stop = (signal) => {
+  killAll();
+  process.exit(signal === 'SIGINT' ? 130 : 143);
+};
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
+process.on('exit', killAll);
+
+/** Replaces what an interrupt does; without it every running program is ended, then this one. */
+export function onInterrupt(action) {
+  stop = action;
+}
+
+/**
+ * Starts a program in a process group of its own, so that it can be ended with all its children and
+ * an interrupt from the terminal reaches it only through us.
+ */
+export function start(program, args, options = {}) {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+    ...options,
+    detached: !windows,
+  });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
+}
+
+/** Sends a signal to a program and everything it started. */
+export function end(child, signal = 'SIGKILL') {
+  if (child.pid === undefined) return;
+  if (windows) {
+    spawnSync('taskkill', ['/pid', String(child.pid), '/T', '/F']);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group has ended already.
+  }
+}
+
+function killAll() {
+  for (const child of running) end(child);
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * - `limit`: `{ seconds, unless }`; ends it after that time, unless `unless()` then holds.
+ * - `onLine(line, stop)`: sees each line it prints; `stop(reason)` ends the program.
+ *
+ * Returns `{ ok, output, reason }`: whether it ended well, all it printed, and why it was ended early
+ * (an empty string where it was not). What a failing program printed goes to the log too.
+ */
+export function run(program, args, { limit, onLine, ...options } = {}) {
+  return new Promise((resolve) => {
+    const child = start(program, args, options);
+    let output = '';
+    let reason = '';
+    const stopFor = (why) => {
+      reason ||= why;
+      end(child);
+    };
+    const timer =
+      limit &&
+      setTimeout(() => {
+        if (!limit.unless?.()) stopFor(`stopped after ${limit.seconds} s`);
+      }, limit.seconds * 1000);
+    const finish = (code) => {
+      clearTimeout(timer);
+      const ok = code === 0 && reason === '';
+      if (!ok) appendFileSync(log, `$ ${program} ${args.join(' ')}\n${output}${reason}\n`);
+      resolve({ ok, output, reason });
+    };
+    const listen = (stream) => {
+      stream.setEncoding('utf8');
+      eachLine(stream, (line) => onLine?.(line, stopFor));
+      stream.on('data', (text) => {
+        output += text;
+      });
+    };
+    if (child.stdout) listen(child.stdout);
+    if (child.stderr) listen(child.stderr);
+    child.on('error', (error) => {
+      output += `${error.message}\n`;
+      finish(-1);
+    });
+    child.on('close', finish);
+  });
+}
+
+/** Calls `use` with each whole line of a text stream, the last one at its end. */
+export function eachLine(stream, use) {
+  let rest = '';
+  stream.on('data', (text) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop();
+    for (const line of lines) use(line);
+  });
+  stream.on('end', () => rest && use(rest));
+}
