@@ -1,0 +1,96 @@
+import { Resvg } from '@resvg/resvg-js';
+import type { Layout } from '../trace';
+import { FAMILY, fontFiles, SIGNS_FAMILY, signRuns } from './fonts';
+import { type Plot, plotlyPage } from './page';
+import { encodeOpaquePng } from './png';
+
+/** What plotly.js draws. */
+export interface Spec {
+  data: unknown[];
+  layout: Sized;
+}
+
+/** A layout of known size. */
+export interface Sized extends Layout {
+  width: number;
+  height: number;
+}
+
+/** Pixels of the picture per pixel of the layout: sharp on today's screens. */
+export const SCALE = 2;
+
+/** A character for private use, of width 0 in Inter and absent from DejaVu Sans. */
+const ONLY_MAIN = '\ue2bf';
+
+/**
+ * Draws a figure as a PNG without a browser; the same figure gives the same bytes anywhere.
+ *
+ * `adjust` may look at the drawn figure and return another layout; the one drawn last comes back.
+ */
+export async function draw(
+  { data, layout }: Spec,
+  adjust?: (plot: Plot) => Sized,
+): Promise<{ png: Buffer; layout: Sized }> {
+  const { plotly, document } = plotlyPage();
+  const root = document.createElement('div');
+  document.body.append(root);
+  try {
+    const first = await plotly.newPlot(root, copy(data), copy(layout));
+    const adjusted = adjust?.(first);
+    const plot = adjusted ? await plotly.newPlot(root, copy(data), copy(adjusted)) : first;
+    const svg = await plotly.toImage(plot, {
+      format: 'svg',
+      width: layout.width,
+      height: layout.height,
+      imageDataOnly: true,
+    });
+    return { png: rasterize(svg), layout: adjusted ?? layout };
+  } finally {
+    plotly.purge(root);
+    root.remove();
+  }
+}
+
+/** plotly.js writes into what it is given. */
+function copy<T>(value: T): T {
+  return structuredClone(value);
+}
+
+/** What plotly.js would ignore in a figure: misspelt attributes and values it does not know. */
+export function ignored({ data, layout }: Spec): string[] {
+  const faults = ['schema', 'value', 'object', 'array'];
+  const found = plotlyPage().plotly.validate(copy(data), copy(layout)) ?? [];
+  return found.filter(({ code }) => faults.includes(code)).map(({ msg }) => msg);
+}
+
+function rasterize(svg: string): Buffer {
+  const image = new Resvg(otherFontForSigns(sharpHeatMaps(svg)), {
+    background: '#ffffff',
+    fitTo: { mode: 'zoom', value: SCALE },
+    font: { fontFiles: fontFiles(), loadSystemFonts: false, defaultFontFamily: FAMILY },
+  });
+  const { pixels, width, height } = image.render();
+  return encodeOpaquePng({ data: pixels, width, height });
+}
+
+/** Of the many spellings that plotly.js writes, resvg knows only this one. */
+function sharpHeatMaps(svg: string): string {
+  return svg.replace(/(image-rendering: [\w-]+;\s*)+/g, 'image-rendering: optimizeSpeed;');
+}
+
+/**
+ * Sets signs that the main font lacks in the other one.
+ *
+ * resvg would set the whole line in the other font, as that has all of its characters; so a
+ * character that only the main font has, without width and ink, goes in too.
+ */
+function otherFontForSigns(svg: string): string {
+  return svg.replace(/>([^<]+)</g, (whole, text: string) => {
+    const runs = signRuns(text);
+    if (!runs.some(({ signs }) => signs)) return whole;
+    const marked = runs.map(({ run, signs }) =>
+      signs ? `<tspan style="font-family: '${SIGNS_FAMILY}'">${run}</tspan>` : run,
+    );
+    return `>${marked.join('')}<tspan style="fill: none">${ONLY_MAIN}</tspan><`;
+  });
+}
