@@ -28,7 +28,7 @@ const models: [string, (seed: number) => TestModel][] = [
 
 describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   beforeAll(async () => {
-    await useBackend(backend);
+    await useBackend(backend, { threads: 1 });
   });
 
   describe.each(models)('%s', (_, build) => {

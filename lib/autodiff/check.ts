@@ -10,7 +10,7 @@ export function checkPoint(x: NamedTensors, what: string): void {
   for (const [name, value] of Object.entries(x)) {
     if (seen.has(value)) {
       throw new InputError({
-        given: `one tensor as both '${seen.get(value)}' and '${name}' of the ${what}`,
+        given: `one tensor as both '${seen.get(value)}' and '${name}' of ${what}`,
         expected: 'each tensor under one name',
         remedy: 'Give shared weights one name and use it twice inside the function.',
       });
@@ -23,18 +23,18 @@ export function checkPoint(x: NamedTensors, what: string): void {
 export function checkTensors(x: unknown, what: string): asserts x is NamedTensors {
   if (x === null || typeof x !== 'object' || Object.keys(x).length === 0) {
     throw new InputError({
-      given: x === null || typeof x !== 'object' ? `${x} as the ${what}` : `an empty ${what}`,
+      given: x === null || typeof x !== 'object' ? `${x} as ${what}` : `nothing as ${what}`,
       expected: 'a record of named tensors',
       remedy: 'Pass a record such as { W, b }.',
     });
   }
-  for (const [name, value] of Object.entries(x)) checkFloat(value, `'${name}' of the ${what}`);
+  for (const [name, value] of Object.entries(x)) checkFloat(value, `'${name}' of ${what}`);
 }
 
 /** @throws InputError, ShapeError or DisposedError unless `v` can stand for a change of `like`. */
 export function checkLike(v: NamedTensors, like: NamedTensors, what: string): void {
+  checkTensors(v, what);
   tensors.check(v, like, what);
-  for (const name of Object.keys(like)) checkFloat(v[name], `'${name}' of ${what}`);
 }
 
 function checkFloat(value: unknown, what: string): asserts value is tf.Tensor {

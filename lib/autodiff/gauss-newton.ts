@@ -29,7 +29,7 @@ export interface CutModel {
  * Source: Schraudolph, Fast curvature matrix-vector products, 2002.
  */
 export function gaussNewton({ predict, loss }: CutModel, x: NamedTensors): Curvature {
-  checkPoint(x, 'point');
+  checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
     recordGaussNewton(() => loss(markOutput(predict(copies))), copies, copies),
   );

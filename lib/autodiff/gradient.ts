@@ -20,7 +20,7 @@ export function valueAndGradient(
   loss: (x: NamedTensors) => tf.Scalar,
   x: NamedTensors,
 ): { value: tf.Scalar; gradient: NamedTensors } {
-  checkPoint(x, 'point');
+  checkPoint(x, 'the point');
   return tf.tidy(() => {
     const leaves = mapTensors(x, (value) => value.clone());
     const { result, tape } = record((tape) => {

@@ -20,7 +20,7 @@ import { record } from './tape';
  * Source: Pearlmutter, Fast exact multiplication by the Hessian, 1994.
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
-  checkPoint(x, 'point');
+  checkPoint(x, 'the point');
   return atCopies(x, (copies) => recordHessian(() => loss(copies), copies, copies));
 }
 

@@ -34,7 +34,7 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   f: (x: NamedTensors) => Y,
   x: NamedTensors,
 ): Linearization<Y> {
-  checkPoint(x, 'point');
+  checkPoint(x, 'the point');
   const { result, tape } = record((tape) => {
     const leaves = mapTensors(x, (value) => value.clone());
     const y = f(leaves);
@@ -75,6 +75,6 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
 /** What f returned as a record; a single tensor is a record of one. */
 function namedOutputs(y: unknown): NamedTensors {
   const outputs = y instanceof tf.Tensor ? { value: y } : y;
-  checkTensors(outputs, "function's value");
+  checkTensors(outputs, 'the value of the function');
   return outputs;
 }

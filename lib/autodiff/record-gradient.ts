@@ -28,7 +28,7 @@ export function recordGradient(
   variables: NamedTensors,
   { curvature = 'hessian', block = Object.keys(variables) }: RecordOptions = {},
 ): Curvature {
-  checkPoint(variables, 'variables');
+  checkPoint(variables, 'the variables');
   const recorded = curvature === 'hessian' ? recordHessian : recordGaussNewton;
   return recorded(f, { ...variables }, blockOf(variables, block));
 }

@@ -69,7 +69,8 @@ export const crossEntropy = (y: tf.Tensor) => (z: tf.Tensor) => {
 export const meanSquare = (y: tf.Tensor) => (z: tf.Tensor) =>
   tf.mean(tf.square(tf.sub(z, y))) as tf.Scalar;
 
-const labels = (count: number, classes: number) =>
+/** One-hot rows that go through the classes in turn. */
+export const oneHot = (count: number, classes: number) =>
   tf.cast(
     tf.oneHot(tf.range(0, count, 1, 'int32').mod(tf.scalar(classes, 'int32')), classes),
     'float32',
@@ -91,7 +92,7 @@ export function mlp(activation: Activation, seed: number): TestModel {
       const a = activation(tf.add(tf.matMul(X, W1!), b1!));
       return tf.add(tf.matMul(a, W2!), b2!);
     },
-    loss: crossEntropy(labels(7, 3)),
+    loss: crossEntropy(oneHot(7, 3)),
   };
 }
 
@@ -110,7 +111,7 @@ export function cnn(pool: 'max' | 'avg', seed: number): TestModel {
       const p = pool === 'max' ? tf.maxPool(a, 2, 2, 'valid') : tf.avgPool(a, 2, 2, 'valid');
       return tf.matMul(tf.reshape(p, [3, 36]), W!);
     },
-    loss: crossEntropy(labels(3, 3)),
+    loss: crossEntropy(oneHot(3, 3)),
   };
 }
 
@@ -131,7 +132,7 @@ export function rnn(steps: number, seed: number): TestModel {
       }
       return tf.matMul(h, V!);
     },
-    loss: crossEntropy(labels(5, 3)),
+    loss: crossEntropy(oneHot(5, 3)),
   };
 }
 

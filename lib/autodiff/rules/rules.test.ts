@@ -237,7 +237,7 @@ const convolutions: typeof operations = [
 
 describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   beforeAll(async () => {
-    await useBackend(backend);
+    await useBackend(backend, { threads: 1 });
   });
 
   test.each([...operations, ...convolutions])(
