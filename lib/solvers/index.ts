@@ -1,4 +1,12 @@
 export { type CgOptions, cg } from './cg';
+export { type CgNormalOptions, cgNormal } from './cg-normal';
+export { type DenseOptions, dense } from './dense';
+export { type FixedPointOptions, fixedPoint, identityMinus } from './fixed-point';
+export { type GmresOptions, gmres } from './gmres';
+export { type MinresOptions, minres } from './minres';
+export { type NeumannOptions, neumann } from './neumann';
+export { type NystromOptions, nystrom } from './nystrom';
+export { solverFromRecord } from './record';
 export type {
   DeferredSolution,
   LinearSolver,
@@ -7,3 +15,10 @@ export type {
   SolveReport,
   SolverStatus,
 } from './solver';
+export {
+  type LowRankOperator,
+  type LowRankParts,
+  lowRank,
+  type WoodburyOptions,
+  woodbury,
+} from './woodbury';

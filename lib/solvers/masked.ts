@@ -16,7 +16,7 @@ import type { DeferredSolution, SolverStatus } from './solver';
  *
  * A mask on the device says whether the iterate is still being improved. Once it is solved, or the
  * next one has met non-positive curvature or has blown up, every further step is computed and not
- * taken. The value is the last iterate that was taken.
+ * taken. The value is the taken iterate of the smallest residual, unless it is worse than the start.
  */
 export function iterateMasked<V, S>(
   system: LinearSystem<V, S>,
@@ -33,36 +33,54 @@ export function iterateMasked<V, S>(
     const lifted = { ...system, b: space.scale(lift, system.b) };
     const bb = space.dot(lifted.b, lifted.b);
     const goal = s.multiply(s.of(tolerance ** 2), bb);
-    const first = start && soundStart(lifted, space.scale(lift, start), bb);
-    let current = beginAt(lifted, method, first);
-    const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, current.residual));
+    const origin =
+      start === undefined ? undefined : soundStart(lifted, space.scale(lift, start), bb);
+    const begun = beginAt(lifted, method, origin);
+    const first = s.multiply(s.of(1), begun.residual);
+    const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, first));
     const growth = s.of(1 + Math.sqrt(space.epsilon));
-    let active = s.less(goal, current.residual);
-    let iterations = s.of(0);
-    let curvature = s.of(1);
+
+    let state: State<V, S> = {
+      current: begun,
+      best: { x: begun.x, residual: begun.residual },
+      active: s.less(goal, begun.residual),
+      iterations: s.of(0),
+      curvature: s.of(1),
+    };
     for (let k = 0; k < maxIterations; k++) {
-      const step = space.tidy(() => {
+      const before = state;
+      state = space.tidy(() => {
+        const { current, best, active, iterations, curvature } = before;
         const next = method.advance(lifted, current);
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
         const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
         const taken = s.and(active, sound);
+        const better = method.contracts
+          ? taken
+          : s.and(taken, s.less(next.residual, best.residual));
         return {
           current: choose(space, taken, next, current),
+          best: {
+            x: space.select(better, next.x, best.x),
+            residual: s.select(better, next.residual, best.residual),
+          },
+          active: s.and(taken, s.less(goal, next.residual)),
           iterations: s.add(iterations, taken),
           curvature: s.select(active, next.curvature, curvature),
-          active: s.and(taken, s.less(goal, next.residual)),
         };
       });
-      space.free([current, iterations, curvature, active], step);
-      ({ current, iterations, curvature, active } = step);
+      space.free(before, state);
     }
-    const r = residualAt(lifted, current.x);
+
+    const { best, iterations, curvature } = state;
+    const r = residualAt(lifted, best.x);
     const truth = space.dot(r, r);
-    const finite = s.less(truth, s.of(Number.POSITIVE_INFINITY));
-    const claimed = s.select(s.less(goal, current.residual), s.of(0), s.of(1));
+    const gained = s.less(truth, s.multiply(growth, first));
+    const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
+    const x = space.select(gained, best.x, origin ?? space.zeros(r));
     return {
-      value: space.select(finite, space.scale(s.divide(s.of(1), lift), current.x), space.zeros(r)),
-      facts: [iterations, claimed, curvature, s.select(finite, truth, bb), goal, lift],
+      value: space.scale(s.divide(s.of(1), lift), x),
+      facts: [iterations, claimed, curvature, s.select(gained, truth, first), goal, lift],
     };
   });
 
@@ -78,6 +96,16 @@ export function iterateMasked<V, S>(
     },
     dispose: () => space.free(facts),
   };
+}
+
+/** What a step starts from and leaves behind, all of it on the device. */
+interface State<V, S> {
+  current: Iterate<V, S>;
+  best: { x: V; residual: S };
+  /** The mask of whether steps are still taken. */
+  active: S;
+  iterations: S;
+  curvature: S;
 }
 
 /** The start, or zero where the solution is zero or the start has no finite residual. */
@@ -96,8 +124,8 @@ function statusOf(solved: boolean, usedUp: boolean, curvature: number): SolverSt
 }
 
 /**
- * One iterate or the other, part by part. Parts that only the first remembers are taken from it:
- * where the other is chosen, nothing will be advanced from them any more.
+ * One iterate or the other, part by part; what both share is passed on. Parts that only the first
+ * remembers are taken from it: where the other is chosen, nothing is advanced from them any more.
  */
 function choose<V, S>(
   space: LinearSystem<V, S>['space'],
@@ -105,15 +133,15 @@ function choose<V, S>(
   a: Iterate<V, S>,
   b: Iterate<V, S>,
 ): Iterate<V, S> {
-  const scalar = (one: S, other: S) => space.scalars.select(mask, one, other);
+  const vector = (one: V, other: V = one) => (one === other ? one : space.select(mask, one, other));
+  const scalar = (one: S, other: S = one) =>
+    one === other ? one : space.scalars.select(mask, one, other);
   return {
-    x: space.select(mask, a.x, b.x),
+    x: vector(a.x, b.x),
     residual: scalar(a.residual, b.residual),
     curvature: scalar(a.curvature, b.curvature),
-    vectors: mapRecord(a.vectors, (value, name) =>
-      space.select(mask, value, b.vectors[name] ?? value),
-    ),
-    scalars: mapRecord(a.scalars, (value, name) => scalar(value, b.scalars[name] ?? value)),
+    vectors: mapRecord(a.vectors, (value, name) => vector(value, b.vectors[name])),
+    scalars: mapRecord(a.scalars, (value, name) => scalar(value, b.scalars[name])),
   };
 }
 

@@ -44,6 +44,9 @@ export const DIVERGENCE = 1e8;
 /** Rounding may leave `b − A x` this many times above a tolerance that the recurrence has met. */
 export const SLACK = 2;
 
+/** Below this many roundoffs of what it was computed from, a number is taken for rounding. */
+export const ROUNDING = 100;
+
 /** The iterate at `start`, or at zero. */
 export function beginAt<V, S>(
   system: LinearSystem<V, S>,

@@ -1,0 +1,82 @@
+import { checkCount } from './checks';
+import { iterativeSolver } from './iterative';
+import {
+  divideOrZero,
+  type Iterate,
+  type IterativeMethod,
+  type LinearSystem,
+  negate,
+  ROUNDING,
+} from './method';
+import type { LinearSolver } from './solver';
+
+export interface CgNormalOptions {
+  /** The relative residual `‖b − A x‖ / ‖b‖` that counts as solved. Default 1e-6. */
+  tolerance?: number;
+  /** The largest number of iterations, each a product with A and one with Aᵀ. Default 100. */
+  maxIterations?: number;
+  /** `τ ≥ 0`: solve `(A + τI) x = b`. Default 0. */
+  damping?: number;
+}
+
+/**
+ * Conjugate gradients on the normal equations `AᵀA x = Aᵀb`, never forming `AᵀA`.
+ *
+ * For any square A whose transpose can be applied; an operator without `transpose` is taken to be
+ * symmetric (if it is not, the residual, which is always that of `A x = b`, does not fall, and the
+ * status says so). The residual never grows. Where no solution exists the iterates tend to the
+ * least-squares solution, with the status `max-iterations`.
+ *
+ * When not to use it: nearly always. The condition number is squared, and an iteration costs two
+ * products; A symmetric calls for `cg` or `minres`, A not symmetric for `gmres`. It is for A far
+ * from symmetric, of moderate condition, where the vectors that `gmres` holds do not fit.
+ *
+ * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
+ * @see Hestenes & Stiefel 1952, §10; Björck, Numerical Methods for Least Squares Problems, §7.4.
+ */
+export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
+  const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
+  checkCount('cgNormal', 'maxIterations', maxIterations);
+  const record = { name: 'cgNormal', tolerance, maxIterations, damping };
+  return iterativeSolver(record, leastSquares, maxIterations);
+}
+
+/** p the direction, ρ = ‖Aᵀr‖², and ‖A‖² at least the largest ‖Aᵀr‖²/‖r‖² met. */
+const leastSquares: IterativeMethod = {
+  begin<V, S>({ space, A }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
+    const gradient = A.transpose ? A.transpose(r) : A.apply(r);
+    const residual = space.dot(r, r);
+    const rho = space.dot(gradient, gradient);
+    return {
+      x,
+      residual,
+      curvature: space.scalars.of(1),
+      vectors: { r, p: gradient },
+      scalars: { rho, normA: divideOrZero(space, rho, residual) },
+    };
+  },
+
+  advance<V, S>({ space, A }: LinearSystem<V, S>, { x, residual, ...memory }: Iterate<V, S>) {
+    const { r, p } = memory.vectors as { r: V; p: V };
+    const { rho, normA } = memory.scalars as { rho: S; normA: S };
+    const { of, multiply, less, select } = space.scalars;
+
+    // An Aᵀr of nothing but rounding: no x has a smaller residual.
+    const floor = multiply(of((ROUNDING * space.epsilon) ** 2), multiply(normA, residual));
+    const q = A.apply(p);
+    const step = divideOrZero(space, rho, space.dot(q, q));
+    const alpha = select(less(floor, rho), step, of(0));
+    const nextR = space.axpy(negate(space, alpha), q, r);
+    const gradient = A.transpose ? A.transpose(nextR) : A.apply(nextR);
+    const nextResidual = space.dot(nextR, nextR);
+    const nextRho = space.dot(gradient, gradient);
+    const ratio = divideOrZero(space, nextRho, nextResidual);
+    return {
+      x: space.axpy(alpha, p, x),
+      residual: nextResidual,
+      curvature: of(1),
+      vectors: { r: nextR, p: space.axpy(divideOrZero(space, nextRho, rho), p, gradient) },
+      scalars: { rho: nextRho, normA: select(less(normA, ratio), ratio, normA) },
+    };
+  },
+};

@@ -1,0 +1,125 @@
+import { NotFiniteError } from '../errors';
+import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { checkDamping, checkTolerance } from './checks';
+import { readVectors, readVectorsSync } from './flat';
+import {
+  type DeferredSolution,
+  type LinearSolver,
+  type Solution,
+  type SolveOptions,
+  solverOf,
+} from './solver';
+
+/** What a direct method is asked: it yields vectors that it wants to read, and is sent numbers. */
+export type Reading<T> = Generator<readonly Vector[], T, Float64Array[]>;
+
+/** Solves `A x = b`, and says for how many products; the value is held, all else freed. */
+export type DirectMethod = <V extends Vector>(
+  A: LinearOperator<V>,
+  b: V,
+) => Reading<{ value: V; products: number }>;
+
+/**
+ * Makes a solver of a direct method; what it finds is judged by `b − A x` as everywhere else.
+ *
+ * It reads whole vectors, so on a GPU only the asynchronous form works. A start is of no use to it.
+ *
+ * @throws InputError for a tolerance outside [0, 1) or negative damping.
+ */
+export function directSolver<
+  R extends { readonly name: string; readonly tolerance: number; readonly damping: number },
+>(record: R, method: DirectMethod): R & LinearSolver {
+  checkTolerance(record.name, record.tolerance);
+  checkDamping(record.name, record.damping);
+
+  async function solve<V extends Vector>(
+    A: LinearOperator<V>,
+    b: V,
+    { start }: SolveOptions<V> = {},
+  ): Promise<Solution<V>> {
+    const steps = judged(A, b, start, method, record);
+    let turn = steps.next();
+    while (!turn.done) {
+      turn = await readVectors(turn.value).then(
+        (numbers) => steps.next(numbers),
+        (error) => steps.throw(error),
+      );
+    }
+    return turn.value;
+  }
+
+  function solveSync<V extends Vector>(
+    A: LinearOperator<V>,
+    b: V,
+    { start }: SolveOptions<V> = {},
+  ): Solution<V> {
+    const space = spaceOf(b);
+    space.readSync([]);
+    const steps = judged(A, b, start, method, record);
+    let turn = steps.next();
+    while (!turn.done) turn = steps.next(readVectorsSync(turn.value));
+    const value = space.clone(turn.value.value);
+    space.free(turn.value.value);
+    return { ...turn.value, value };
+  }
+
+  function solveDeferred<V extends Vector>(
+    A: LinearOperator<V>,
+    b: V,
+    options: SolveOptions<V> = {},
+  ): DeferredSolution<V> {
+    const { value, ...report } = solveSync(A, b, options);
+    return { value, report: async () => report, dispose() {} };
+  }
+
+  return solverOf(record, { solve, solveSync, solveDeferred });
+}
+
+function* judged<V extends Vector>(
+  A: LinearOperator<V>,
+  b: V,
+  start: V | undefined,
+  method: DirectMethod,
+  { tolerance, damping }: { tolerance: number; damping: number },
+): Reading<Solution<V>> {
+  const space = spaceOf(b);
+  if (start !== undefined) space.check(start, b, 'the start');
+  const [numbers] = (yield [b]) as [Float64Array];
+  const bNorm = norm(numbers);
+  if (!Number.isFinite(bNorm)) {
+    throw new NotFiniteError({
+      given: `a right-hand side b with the norm ${bNorm}`,
+      expected: 'finite numbers',
+      remedy: 'Look for a NaN, or an overflow, in what the system is made of.',
+    });
+  }
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  const { value, products } = yield* method(A, b);
+  let result: Solution<V> | undefined;
+  const residual = hold(() => {
+    const Ax = A.apply(value);
+    const damped = damping ? space.axpy(space.scalars.of(damping), value, Ax) : Ax;
+    return space.subtract(b, damped);
+  });
+  try {
+    const [left] = (yield [residual]) as [Float64Array];
+    const residualNorm = norm(left);
+    if (residualNorm <= bNorm) {
+      const status = residualNorm <= tolerance * bNorm ? 'converged' : 'max-iterations';
+      result = { value, iterations: products, residualNorm, status };
+    } else {
+      const zero = hold(() => space.zeros(b));
+      result = { value: zero, iterations: products, residualNorm: bNorm, status: 'diverged' };
+    }
+    return result;
+  } finally {
+    space.free([value, residual], result);
+  }
+}
+
+/** `‖x‖₂`, without overflow of the squares. */
+function norm(x: Float64Array): number {
+  const largest = x.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  return largest * Math.sqrt(x.reduce((sum, value) => sum + (value / largest) ** 2, 0));
+}

@@ -1,0 +1,49 @@
+import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { checkCount } from './checks';
+import { iterativeSolver } from './iterative';
+import { richardson } from './richardson';
+import type { LinearSolver } from './solver';
+
+export interface FixedPointOptions {
+  /** The relative residual that counts as solved. Default 1e-6. */
+  tolerance?: number;
+  /** The largest number of iterations, each one product. Default 100. */
+  maxIterations?: number;
+}
+
+/**
+ * Fixed-point iteration: solves `A x = b` for `A = I − M` by `x ← M x + b`.
+ *
+ * It converges if the spectral radius of M is below 1, by that factor a step in the long run; M
+ * need not be symmetric, and the residual may grow for a while. K steps from zero are the K terms
+ * `Σ_{k<K} Mᵏ b`, those of `neumann({ terms: K, scale: 1 })`. Make A from M with `identityMinus`.
+ * For an equilibrium `x = Φ(x, θ)`, M is `∂ₓΦᵀ`, and one step is the Jacobian-free gradient.
+ *
+ * When not to use it: a spectral radius close to 1, or above (`gmres` needs no contraction).
+ *
+ * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
+ * @see Bai, Kolter & Koltun 2019, §3.1.2; Grazzi et al. 2020, §3.
+ */
+export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
+  const { tolerance = 1e-6, maxIterations = 100 } = options;
+  checkCount('fixedPoint', 'maxIterations', maxIterations);
+  const record = { name: 'fixedPoint', tolerance, maxIterations };
+  const method = richardson(({ space }) => space.scalars.of(1));
+  return iterativeSolver(record, method, maxIterations);
+}
+
+/** `I − M`; disposing it disposes M. */
+export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOperator<V> {
+  const minus = (v: V, Mv: V) => {
+    const space = spaceOf(v);
+    const result = space.subtract(v, Mv);
+    space.free(Mv);
+    return result;
+  };
+  const operator: LinearOperator<V> = {
+    apply: (v) => minus(v, M.apply(v)),
+    dispose: () => M.dispose(),
+  };
+  if (M.transpose) operator.transpose = (v) => minus(v, M.transpose!(v));
+  return operator;
+}

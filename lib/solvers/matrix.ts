@@ -1,0 +1,177 @@
+/** A square matrix, row after row. */
+export interface SquareMatrix {
+  readonly size: number;
+  readonly entries: Float64Array;
+}
+
+/** A factorization, ready to solve with; the right-hand side is left as it was. */
+export type Solve = (b: Float64Array) => Float64Array;
+
+/**
+ * Solves with `A = LLᵀ`, or returns undefined if A is not positive definite to working precision
+ * (a pivot of at most `precision` times the largest diagonal entry). Reads the lower triangle.
+ *
+ * @see Golub & Van Loan, Matrix Computations, §4.2.
+ */
+export function cholesky({ size, entries }: SquareMatrix, precision: number): Solve | undefined {
+  const L = entries.slice();
+  let largest = 0;
+  for (let i = 0; i < size; i++) largest = Math.max(largest, L[i * size + i]!);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = L[i * size + j]!;
+      for (let k = 0; k < j; k++) sum -= L[i * size + k]! * L[j * size + k]!;
+      if (j < i) {
+        L[i * size + j] = sum / L[j * size + j]!;
+      } else {
+        if (!(sum > precision * largest)) return undefined;
+        L[i * size + i] = Math.sqrt(sum);
+      }
+    }
+  }
+  return (b) => {
+    const x = b.slice();
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < i; k++) x[i]! -= L[i * size + k]! * x[k]!;
+      x[i]! /= L[i * size + i]!;
+    }
+    for (let i = size - 1; i >= 0; i--) {
+      for (let k = i + 1; k < size; k++) x[i]! -= L[k * size + i]! * x[k]!;
+      x[i]! /= L[i * size + i]!;
+    }
+    return x;
+  };
+}
+
+/**
+ * Solves with `PAQ = LU`, pivots chosen from all that is left of the matrix.
+ *
+ * A pivot of at most `precision` times the first ends the elimination: the rank is reached, and
+ * the unknowns without a pivot are 0. So a singular system is solved if it can be.
+ *
+ * @see Golub & Van Loan, Matrix Computations, §3.4.8.
+ */
+export function lu({ size, entries }: SquareMatrix, precision: number): Solve {
+  const U = entries.slice();
+  const rows = Int32Array.from({ length: size }, (_, i) => i);
+  const columns = rows.slice();
+  const at = (i: number, j: number) => rows[i]! * size + columns[j]!;
+  let rank = 0;
+  let first = 0;
+  for (; rank < size; rank++) {
+    let [row, column, largest] = [rank, rank, 0];
+    for (let i = rank; i < size; i++) {
+      for (let j = rank; j < size; j++) {
+        const value = Math.abs(U[at(i, j)]!);
+        if (value > largest) [row, column, largest] = [i, j, value];
+      }
+    }
+    if (rank === 0) first = largest;
+    if (!(largest > precision * first)) break;
+    [rows[rank], rows[row]] = [rows[row]!, rows[rank]!];
+    [columns[rank], columns[column]] = [columns[column]!, columns[rank]!];
+    const pivot = U[at(rank, rank)]!;
+    for (let i = rank + 1; i < size; i++) {
+      const factor = U[at(i, rank)]! / pivot;
+      U[at(i, rank)] = factor;
+      if (factor === 0) continue;
+      for (let j = rank + 1; j < size; j++) U[at(i, j)]! -= factor * U[at(rank, j)]!;
+    }
+  }
+  return (b) => {
+    const y = Float64Array.from({ length: rank }, (_, i) => b[rows[i]!]!);
+    for (let i = 0; i < rank; i++) for (let k = 0; k < i; k++) y[i]! -= U[at(i, k)]! * y[k]!;
+    for (let i = rank - 1; i >= 0; i--) {
+      for (let k = i + 1; k < rank; k++) y[i]! -= U[at(i, k)]! * y[k]!;
+      y[i]! /= U[at(i, i)]!;
+    }
+    const x = new Float64Array(size);
+    for (let i = 0; i < rank; i++) x[columns[i]!] = y[i]!;
+    return x;
+  };
+}
+
+/**
+ * Cholesky where the matrix is symmetric and positive definite to the given precision of its
+ * entries, LU with complete pivoting where it is not.
+ */
+export function factorize(matrix: SquareMatrix, epsilon: number): Solve {
+  const precision = matrix.size * epsilon;
+  const solve = isSymmetric(matrix, 100 * epsilon) ? cholesky(matrix, precision) : undefined;
+  return solve ?? lu(matrix, precision);
+}
+
+function isSymmetric({ size, entries }: SquareMatrix, tolerance: number): boolean {
+  let [largest, difference] = [0, 0];
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      const [a, b] = [entries[i * size + j]!, entries[j * size + i]!];
+      largest = Math.max(largest, Math.abs(a));
+      difference = Math.max(difference, Math.abs(a - b));
+    }
+  }
+  return difference <= tolerance * largest;
+}
+
+/**
+ * The eigenvalues of a symmetric matrix in descending order, and their vectors of length 1, by
+ * Jacobi's rotations.
+ *
+ * @see Golub & Van Loan, Matrix Computations, §8.5.
+ */
+export function eigenSymmetric({ size, entries }: SquareMatrix) {
+  const A = entries.slice();
+  const V = Float64Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+  const scale = Math.max(...A.map(Math.abs));
+  for (let sweep = 0; sweep < 60; sweep++) {
+    let off = 0;
+    for (let p = 0; p < size; p++) {
+      for (let q = p + 1; q < size; q++) {
+        const apq = A[p * size + q]!;
+        off = Math.max(off, Math.abs(apq));
+        if (apq === 0) continue;
+        const theta = (A[q * size + q]! - A[p * size + p]!) / (2 * apq);
+        const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
+        const c = 1 / Math.hypot(t, 1);
+        rotate(A, size, p, q, c, t * c);
+        for (let k = 0; k < size; k++) {
+          const [a, b] = [V[k * size + p]!, V[k * size + q]!];
+          V[k * size + p] = c * a - t * c * b;
+          V[k * size + q] = t * c * a + c * b;
+        }
+      }
+    }
+    if (off <= Number.EPSILON * scale) break;
+  }
+  const order = Array.from({ length: size }, (_, i) => i).sort(
+    (i, j) => A[j * size + j]! - A[i * size + i]!,
+  );
+  return {
+    values: Float64Array.from(order, (i) => A[i * size + i]!),
+    vectors: order.map((i) => Float64Array.from({ length: size }, (_, k) => V[k * size + i]!)),
+  };
+}
+
+/** `JᵀAJ` for the rotation J of the coordinates p and q. */
+function rotate(A: Float64Array, size: number, p: number, q: number, c: number, s: number) {
+  for (let k = 0; k < size; k++) {
+    const [a, b] = [A[k * size + p]!, A[k * size + q]!];
+    A[k * size + p] = c * a - s * b;
+    A[k * size + q] = s * a + c * b;
+  }
+  for (let k = 0; k < size; k++) {
+    const [a, b] = [A[p * size + k]!, A[q * size + k]!];
+    A[p * size + k] = c * a - s * b;
+    A[q * size + k] = s * a + c * b;
+  }
+}
+
+/** The square matrix with these columns. */
+export function squareMatrix(columns: readonly Float64Array[]): SquareMatrix {
+  const size = columns.length;
+  const entries = new Float64Array(size * size);
+  for (let j = 0; j < size; j++) {
+    for (let i = 0; i < size; i++) entries[i * size + j] = columns[j]![i]!;
+  }
+  return { size, entries };
+}

@@ -1,0 +1,153 @@
+import { random } from '../datasets/random';
+import { InputError } from '../errors';
+import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
+import { checkCount, checkDamping } from './checks';
+import { sizeOf, vectorOf } from './flat';
+import { eigenSymmetric, type SquareMatrix } from './matrix';
+import { divideOrZero, negate, ROUNDING } from './method';
+
+export interface NystromOptions {
+  /** How many directions are drawn and held, each for one product with A. Default 20. */
+  rank?: number;
+  /** The seed of the directions. Default 0. */
+  seed?: number;
+  /** The τ of the solver that it is for. Default 0. */
+  damping?: number;
+}
+
+/**
+ * A randomised preconditioner `M ≈ (A + τI)⁻¹` for a symmetric positive semidefinite A.
+ *
+ * Products with `rank` random directions give the largest eigenvalues λ and vectors U of A, about
+ * right; M is `U (Λ + τ)⁻¹ Uᵀ` in their span and `1/(λ_last + τ)` outside. It pays where the
+ * spectrum falls off within the rank, as Hessians of networks and kernels do, and where it is used
+ * for several solves with the same A, or nearly the same. The vectors that it holds are its own:
+ * dispose it.
+ *
+ * When not to use it: a flat spectrum, or a single solve of few iterations; it costs `rank`
+ * products beforehand and `rank` inner products each time.
+ *
+ * @param like any vector of the space that A acts on; only its shape matters
+ * @throws InputError for options out of range, or if a direction shows that A is not positive
+ * semidefinite.
+ * @see Frangella, Tropp & Udell, Randomized Nyström preconditioning, 2023, Algorithm 2.1 and §5.
+ */
+export async function nystrom<V extends Vector>(
+  A: LinearOperator<V>,
+  like: V,
+  options: NystromOptions = {},
+): Promise<LinearOperator<V>> {
+  const { seed = 0, damping = 0 } = options;
+  checkCount('nystrom', 'rank', options.rank ?? 20);
+  checkDamping('nystrom', damping);
+  const rank = Math.min(options.rank ?? 20, sizeOf(like));
+  const space = spaceOf(like);
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+
+  const draw = random(seed);
+  const gaussian = () => vectorOf(draw.normals(sizeOf(like)), like);
+  const drawn = hold(() => orthonormal(space, Array.from({ length: rank }, gaussian)));
+  const images: V[] = [];
+  let products: unknown[] = [];
+  try {
+    for (const direction of drawn) images.push(hold(() => A.apply(direction)));
+    products = hold(() =>
+      [drawn, images].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),
+    );
+    const numbers = Float64Array.from(await space.read(products));
+    const [core, squares] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
+    const { values, mixes } = eigenpairs(rank, core, squares, space.epsilon);
+    const vectors = hold(() =>
+      orthonormal(
+        space,
+        mixes.map((mix) =>
+          images.reduce(
+            (sum, image, i) => space.axpy(space.scalars.of(mix[i]!), image, sum),
+            space.zeros(like),
+          ),
+        ),
+      ),
+    );
+    return inverse(space, vectors, values, damping);
+  } finally {
+    space.free([drawn, images, products]);
+  }
+}
+
+/** `U (Λ + τ)⁻¹ Uᵀ v + (v − U Uᵀ v)/(λ_last + τ)`. */
+function inverse<V, S>(
+  space: Space<V, S>,
+  vectors: V[],
+  values: number[],
+  damping: number,
+): LinearOperator<V> {
+  const outside = 1 / (values.at(-1)! + damping);
+  return {
+    apply: (v) =>
+      space.tidy(() => {
+        let result = space.scale(space.scalars.of(outside), v);
+        vectors.forEach((u, i) => {
+          const weight = space.scalars.of(1 / (values[i]! + damping) - outside);
+          result = space.axpy(space.scalars.multiply(weight, space.dot(u, v)), u, result);
+        });
+        return result;
+      }),
+    dispose: () => space.free(vectors),
+  };
+}
+
+/**
+ * The eigenvalues of `Y (ΩᵀY)⁺ Yᵀ`, for `Y = AΩ`, in descending order, and how its eigenvectors
+ * are mixed from the columns of Y; from the inner products ΩᵀY and YᵀY.
+ */
+function eigenpairs(rank: number, core: Float64Array, squares: Float64Array, epsilon: number) {
+  const { values: d, vectors: w } = eigenSymmetric(symmetric(rank, (i, j) => core[i * rank + j]!));
+  const floor = rank * ROUNDING * epsilon * Math.abs(d[0]!);
+  if (!(d[0]! > 0) || d[rank - 1]! < -floor) {
+    throw new InputError({
+      given: `an operator with the curvature ${d[0]! > 0 ? d[rank - 1] : d[0]} in some direction`,
+      expected: 'a symmetric, positive semidefinite operator that is not zero',
+      remedy: 'Use the Gauss–Newton product for the Hessian, or precondition with something else.',
+    });
+  }
+  // The columns of Y W D^(−1/2), those of rounding left out.
+  const basis = w.filter((_, k) => d[k]! > floor).map((u, k) => u.map((a) => a / Math.sqrt(d[k]!)));
+  const gram = symmetric(basis.length, (k, l) => quadratic(squares, basis[k]!, basis[l]!));
+  const { values, vectors } = eigenSymmetric(gram);
+  const kept = [...values].filter((value) => value > ROUNDING * epsilon * values[0]!);
+  const mixes = kept.map((value, k) =>
+    Float64Array.from({ length: rank }, (_, i) =>
+      basis.reduce((sum, u, l) => sum + (u[i]! * vectors[k]![l]!) / Math.sqrt(value), 0),
+    ),
+  );
+  return { values: kept, mixes };
+}
+
+/** `uᵀ G v`. */
+function quadratic(G: Float64Array, u: Float64Array, v: Float64Array): number {
+  const n = u.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) sum += u[i]! * G[i * n + j]! * v[j]!;
+  return sum;
+}
+
+/** The symmetric part of the matrix with these entries. */
+function symmetric(size: number, entry: (i: number, j: number) => number): SquareMatrix {
+  const entries = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) entries[i * size + j] = (entry(i, j) + entry(j, i)) / 2;
+  }
+  return { size, entries };
+}
+
+/** Gram and Schmidt, each vector made orthogonal to those before it twice: once may not do. */
+function orthonormal<V, S>(space: Space<V, S>, vectors: V[]): V[] {
+  const done: V[] = [];
+  for (const vector of vectors) {
+    let v = vector;
+    for (const u of [...done, ...done]) v = space.axpy(negate(space, space.dot(u, v)), u, v);
+    const { of, sqrt } = space.scalars;
+    done.push(space.scale(divideOrZero(space, of(1), sqrt(space.dot(v, v))), v));
+  }
+  return done;
+}

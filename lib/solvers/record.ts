@@ -1,0 +1,56 @@
+import { InputError } from '../errors';
+import { cg } from './cg';
+import { cgNormal } from './cg-normal';
+import { dense } from './dense';
+import { fixedPoint } from './fixed-point';
+import { gmres } from './gmres';
+import { minres } from './minres';
+import { neumann } from './neumann';
+import type { LinearSolver } from './solver';
+import { woodbury } from './woodbury';
+
+const makers: Record<string, (options: object) => LinearSolver> = {
+  cg,
+  cgNormal,
+  minres,
+  gmres,
+  neumann,
+  fixedPoint,
+  dense,
+  woodbury,
+};
+
+/**
+ * The solver that a record describes: the inverse of `{ ...solver }`, or of what JSON made of it.
+ *
+ * @throws InputError for an unknown name, an option that the solver does not have or that is out of
+ * range, or a preconditioner that did not survive JSON.
+ */
+export function solverFromRecord(record: { readonly name: string }): LinearSolver {
+  const { name, ...options } = record;
+  if (!Object.hasOwn(makers, name)) {
+    throw new InputError({
+      given: `a solver named ${JSON.stringify(name)}`,
+      expected: `one of ${Object.keys(makers).join(', ')}`,
+      remedy: 'A record has the name of its solver and the options that it was made with.',
+    });
+  }
+  const { preconditioner } = options as { preconditioner?: { apply?: unknown } };
+  if (preconditioner !== undefined && typeof preconditioner.apply !== 'function') {
+    throw new InputError({
+      given: `a record of ${name} whose preconditioner has no products`,
+      expected: 'an operator, or no preconditioner',
+      remedy: 'Functions do not survive JSON: take it out of the record, or put a new one in.',
+    });
+  }
+  const solver = makers[name]!(options);
+  const unknown = Object.keys(options).find((option) => !Object.hasOwn(solver, option));
+  if (unknown !== undefined) {
+    throw new InputError({
+      given: `the option '${unknown}' of ${name}`,
+      expected: `one of ${Object.keys(solver).slice(1).join(', ')}`,
+      remedy: 'Look for a misspelling, or a record from another version.',
+    });
+  }
+  return solver;
+}

@@ -1,0 +1,38 @@
+import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
+
+/**
+ * `x ← x + α (b − A x)`: from zero, K steps add up the K terms `α Σ_{k<K} (I − αA)ᵏ b`.
+ *
+ * The residual is carried along, `r ← r − αA r`, so that a step is one product and the residual
+ * after the last one costs nothing more.
+ */
+export function richardson(
+  scale: <V, S>(system: LinearSystem<V, S>, r: V) => S,
+  { contracts = false } = {},
+): IterativeMethod {
+  return {
+    contracts,
+    begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
+      const { space } = system;
+      return {
+        x,
+        residual: space.dot(r, r),
+        curvature: space.scalars.of(1),
+        vectors: { r },
+        scalars: { alpha: scale(system, r) },
+      };
+    },
+    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>) {
+      const { r } = memory.vectors as { r: V };
+      const { alpha } = memory.scalars as { alpha: S };
+      const nextR = space.axpy(negate(space, alpha), A.apply(r), r);
+      return {
+        x: space.axpy(alpha, r, x),
+        residual: space.dot(nextR, nextR),
+        curvature: space.scalars.of(1),
+        vectors: { r: nextR },
+        scalars: { alpha },
+      };
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { InputError } from '../errors';
+import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { directSolver } from './direct';
+import { sizeOf, unitVector, vectorOf } from './flat';
+import { factorize, squareMatrix } from './matrix';
+import type { LinearSolver } from './solver';
+
+/** The parts of `A = d I + Jᵀ S J`, where J maps n parameters to m outputs. */
+export interface LowRankParts<V extends Vector, U extends Vector> {
+  /** d > 0. */
+  diagonal: number;
+  /** `J v`. */
+  jvp(v: V): U;
+  /** `Jᵀ u`. */
+  vjp(u: U): V;
+  /** `S u`, symmetric; the identity by default. It may be singular. */
+  middle?(u: U): U;
+  /** Any vector of outputs; only its shape matters. */
+  outputs: U;
+}
+
+/** An operator that knows that it is a multiple of the identity and something of low rank. */
+export interface LowRankOperator<V extends Vector> extends LinearOperator<V> {
+  readonly lowRank: LowRankParts<V, Vector>;
+}
+
+/**
+ * The operator `d I + Jᵀ S J`, for `woodbury` and every other solver.
+ *
+ * The step of a Gauss–Newton method is of this form: J the Jacobian of the outputs (n C of them),
+ * S the step size times the Hessian of the loss with respect to them.
+ *
+ * @throws InputError if d is not a positive number.
+ */
+export function lowRank<V extends Vector, U extends Vector>(
+  parts: LowRankParts<V, U>,
+): LowRankOperator<V> {
+  const { diagonal, jvp, vjp, middle = (u: U) => u } = parts;
+  if (!(diagonal > 0 && diagonal < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `lowRank({ diagonal: ${diagonal} })`,
+      expected: 'a positive number',
+      remedy: 'Without a multiple of the identity A is singular; add some damping.',
+    });
+  }
+  return {
+    lowRank: parts as unknown as LowRankParts<V, Vector>,
+    apply(v) {
+      const space = spaceOf(v);
+      return space.tidy(() => space.axpy(space.scalars.of(diagonal), v, vjp(middle(jvp(v)))));
+    },
+    dispose() {},
+  };
+}
+
+export interface WoodburyOptions {
+  /** The relative residual that counts as solved. Default 1e-6. */
+  tolerance?: number;
+  /** `τ ≥ 0`: solve `(A + τI) x = b`. Default 0. */
+  damping?: number;
+}
+
+/**
+ * Solves `(d I + Jᵀ S J) x = b` through a system of the size m of the outputs, not n:
+ * `x = (b − Jᵀ y)/d` with `(d I + S J Jᵀ) y = S J b`, in double precision.
+ *
+ * The operator must come from `lowRank`, which says what d, J and S are. `iterations` counts the
+ * products with `J Jᵀ`, one for each output. It loses as many digits as d is smaller than
+ * `‖JᵀSJ‖`, and says so by its residual.
+ *
+ * When not to use it: m above a few hundred, or above n (`dense`), or when `cg` would need fewer
+ * iterations than there are outputs. On a GPU it works only as `await solve`.
+ *
+ * @throws InputError for another operator, or options out of range; NotFiniteError for a NaN in b;
+ * UnsupportedError where vectors cannot be read without waiting.
+ * @see Golub & Van Loan, Matrix Computations, §2.1.4.
+ */
+export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & LinearSolver {
+  const { tolerance = 1e-6, damping = 0 } = options;
+  const record = { name: 'woodbury', tolerance, damping };
+
+  return directSolver(record, function* <V extends Vector>(A: LinearOperator<V>, b: V) {
+    const { diagonal, jvp, vjp, middle = (u: Vector) => u, outputs } = partsOf(A);
+    const d = diagonal + damping;
+    const size = sizeOf(outputs);
+    const outer = spaceOf(outputs);
+    const hold = <T>(make: () => T): T => outer.keep(outer.tidy(make));
+    const held: Vector[] = [];
+    try {
+      for (let i = 0; i < size; i++) {
+        held.push(hold(() => middle(jvp(vjp(unitVector(i, outputs))))));
+      }
+      held.push(hold(() => middle(jvp(b))));
+      const numbers = yield held;
+      const matrix = squareMatrix(numbers.slice(0, size));
+      for (let i = 0; i < size; i++) matrix.entries[i * (size + 1)]! += d;
+      const y = factorize(matrix, spaceOf(b).epsilon)(numbers[size]!);
+      const space = spaceOf(b);
+      const value = hold(() => {
+        const share = vjp(vectorOf(y, outputs));
+        return space.scale(space.scalars.of(1 / d), space.subtract(b, share));
+      });
+      return { value, products: size };
+    } finally {
+      outer.free(held);
+    }
+  });
+}
+
+function partsOf<V extends Vector>(A: LinearOperator<V>): LowRankParts<V, Vector> {
+  if ('lowRank' in A) return (A as LowRankOperator<V>).lowRank;
+  throw new InputError({
+    given: 'an operator that is known by its products alone',
+    expected: 'one made by lowRank({ diagonal, jvp, vjp, middle, outputs })',
+    remedy: 'Say how A is made of the identity and a low rank, or use cg.',
+  });
+}
