@@ -1,0 +1,37 @@
+const DIGITS = 4;
+const SUPERSCRIPTS: Record<string, string> = { '-': '⁻' };
+[...'⁰¹²³⁴⁵⁶⁷⁸⁹'].forEach((sign, digit) => {
+  SUPERSCRIPTS[digit] = sign;
+});
+
+/**
+ * A number for reading: `digits` significant digits (4 unless given), thousands apart, powers of
+ * ten where a number is very large or small. Whole numbers below 10⁶ keep all their digits.
+ */
+export function formatNumber(value: number, digits = DIGITS): string {
+  if (Number.isNaN(value)) return 'NaN';
+  const sign = value < 0 ? '−' : '';
+  const size = Math.abs(value);
+  if (size === Number.POSITIVE_INFINITY) return `${sign}∞`;
+  if (Number.isInteger(value) && size < 1e6) return sign + size.toLocaleString('en');
+  const [mantissa, exponent] = size.toExponential(digits - 1).split('e') as [string, string];
+  const power = Number(exponent);
+  if (power >= 6 || power < -4) return `${sign}${mantissa}×10${superscript(power)}`;
+  const fraction = Math.max(0, digits - 1 - power);
+  const fixed = { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
+  return sign + size.toLocaleString('en', fixed);
+}
+
+/** Seconds for reading: `0.4 s`, `12 s`, `1 min 05 s`, `2 h 10 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const pair = (number: number) => String(number).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pair(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pair(Math.floor((whole % 3600) / 60))} min`;
+}
+
+function superscript(power: number): string {
+  return [...String(power)].map((character) => SUPERSCRIPTS[character]).join('');
+}
