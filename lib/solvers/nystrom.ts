@@ -48,29 +48,28 @@ export async function nystrom<V extends Vector>(
   const gaussian = () => vectorOf(draw.normals(sizeOf(like)), like);
   const drawn = hold(() => orthonormal(space, Array.from({ length: rank }, gaussian)));
   const images: V[] = [];
+  let basis: V[] = [];
   let products: unknown[] = [];
   try {
     for (const direction of drawn) images.push(hold(() => A.apply(direction)));
+    basis = hold(() => orthonormal(space, images));
     products = hold(() =>
-      [drawn, images].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),
+      [drawn, basis].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),
     );
     const numbers = Float64Array.from(await space.read(products));
-    const [core, squares] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
-    const { values, mixes } = eigenpairs(rank, core, squares, space.epsilon);
+    const [core, triangle] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
+    const { values, mixes } = eigenpairs(rank, core, triangle, space.epsilon);
     const vectors = hold(() =>
-      orthonormal(
-        space,
-        mixes.map((mix) =>
-          images.reduce(
-            (sum, image, i) => space.axpy(space.scalars.of(mix[i]!), image, sum),
-            space.zeros(like),
-          ),
+      mixes.map((mix) =>
+        basis.reduce(
+          (sum, q, i) => space.axpy(space.scalars.of(mix[i]!), q, sum),
+          space.zeros(like),
         ),
       ),
     );
     return inverse(space, vectors, values, damping);
   } finally {
-    space.free([drawn, images, products]);
+    space.free([drawn, images, basis, products]);
   }
 }
 
@@ -97,10 +96,10 @@ function inverse<V, S>(
 }
 
 /**
- * The eigenvalues of `Y (ΩᵀY)⁺ Yᵀ`, for `Y = AΩ`, in descending order, and how its eigenvectors
- * are mixed from the columns of Y; from the inner products ΩᵀY and YᵀY.
+ * The eigenvalues of `Y (ΩᵀY)⁺ Yᵀ`, for `Y = AΩ = QR`, in descending order, and how its
+ * eigenvectors are mixed from the columns of Q; from the inner products ΩᵀY and R = QᵀY.
  */
-function eigenpairs(rank: number, core: Float64Array, squares: Float64Array, epsilon: number) {
+function eigenpairs(rank: number, core: Float64Array, triangle: Float64Array, epsilon: number) {
   const { values: d, vectors: w } = eigenSymmetric(symmetric(rank, (i, j) => core[i * rank + j]!));
   const floor = rank * ROUNDING * epsilon * Math.abs(d[0]!);
   if (!(d[0]! > 0) || d[rank - 1]! < -floor) {
@@ -110,25 +109,19 @@ function eigenpairs(rank: number, core: Float64Array, squares: Float64Array, eps
       remedy: 'Use the Gauss–Newton product for the Hessian, or precondition with something else.',
     });
   }
-  // The columns of Y W D^(−1/2), those of rounding left out.
-  const basis = w.filter((_, k) => d[k]! > floor).map((u, k) => u.map((a) => a / Math.sqrt(d[k]!)));
-  const gram = symmetric(basis.length, (k, l) => quadratic(squares, basis[k]!, basis[l]!));
-  const { values, vectors } = eigenSymmetric(gram);
-  const kept = [...values].filter((value) => value > ROUNDING * epsilon * values[0]!);
-  const mixes = kept.map((value, k) =>
-    Float64Array.from({ length: rank }, (_, i) =>
-      basis.reduce((sum, u, l) => sum + (u[i]! * vectors[k]![l]!) / Math.sqrt(value), 0),
-    ),
+  // The columns of R W D^(−1/2), those of rounding left out.
+  const columns = w
+    .filter((_, k) => d[k]! > floor)
+    .map((u, k) => times(triangle, u).map((value) => value / Math.sqrt(d[k]!)));
+  const { values, vectors } = eigenSymmetric(
+    symmetric(rank, (i, j) => columns.reduce((sum, c) => sum + c[i]! * c[j]!, 0)),
   );
-  return { values: kept, mixes };
+  const kept = [...values].filter((value) => value > floor);
+  return { values: kept, mixes: vectors.slice(0, kept.length) };
 }
 
-/** `uᵀ G v`. */
-function quadratic(G: Float64Array, u: Float64Array, v: Float64Array): number {
-  const n = u.length;
-  let sum = 0;
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) sum += u[i]! * G[i * n + j]! * v[j]!;
-  return sum;
+function times(matrix: Float64Array, x: Float64Array): Float64Array {
+  return x.map((_, i) => x.reduce((sum, value, j) => sum + matrix[i * x.length + j]! * value, 0));
 }
 
 /** The symmetric part of the matrix with these entries. */
