@@ -27,6 +27,12 @@ export interface Engine {
     saved: tf.Tensor[],
     attrs: tf.NamedAttrMap,
   ): void;
+  gradients(
+    f: () => tf.Tensor,
+    xs: tf.Tensor[],
+    dy?: tf.Tensor,
+    allowNoGradients?: boolean,
+  ): { value: tf.Tensor; grads: (tf.Tensor | null)[] };
   runKernel(
     kernelName: string,
     inputs: Record<string, tf.Tensor>,

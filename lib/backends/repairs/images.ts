@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { engine } from '../engine';
 import { unrecorded } from '../unrecorded';
-import { differentiate, positions, scatterTo, zerosLike } from './gradient';
+import { differentiate, positions, scatterTo } from './gradient';
 
 interface Resize {
   alignCorners: boolean;
@@ -32,7 +31,11 @@ function mixing(from: number, to: number, { alignCorners, halfPixelCenters }: Re
   return tf.tensor2d(rows, [to, from]);
 }
 
-/** Each output pixel mixes input pixels, along rows and columns alike: Y = R X Cᵀ. */
+/**
+ * Each output pixel mixes input pixels, along rows and columns alike: Y = R X Cᵀ.
+ *
+ * The stock kernel swaps height and width on cpu, and ignores half pixels.
+ */
 function unmix(dy: tf.Tensor, images: tf.Tensor, resize: Resize): tf.Tensor {
   const [batch, height, width, channels] = images.shape as [number, number, number, number];
   const [, tall, wide] = dy.shape as [number, number, number, number];
@@ -57,28 +60,9 @@ function band(channels: number, radius: number): tf.Tensor2D {
 
 /** Resizing, and normalization over neighbouring channels. */
 export function repairImages(): void {
-  const run = engine();
   differentiate<Resize>('ResizeBilinear', {
     inputs: ['images'],
-    gradient: (dy, [images], resize) => ({
-      // The stock kernel ignores that the centres of pixels lie half a pixel in.
-      images: () =>
-        resize.halfPixelCenters
-          ? unmix(dy, images!, resize)
-          : run.runKernel('ResizeBilinearGrad', { dy, images: images! }, { ...resize }),
-    }),
-  });
-  differentiate<Resize>('ResizeBilinearGrad', {
-    inputs: ['images', 'dy'],
-    gradient: (dx, [images, dy], { alignCorners }) => ({
-      images: zerosLike(images!),
-      dy: () =>
-        tf.image.resizeBilinear(
-          dx as tf.Tensor4D,
-          dy!.shape.slice(1, 3) as [number, number],
-          alignCorners,
-        ),
-    }),
+    gradient: (dy, [images], resize) => ({ images: () => unmix(dy, images!, resize) }),
   });
   differentiate<Resize>('ResizeNearestNeighbor', {
     inputs: ['images'],

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { repairCpuKernels } from '../kernels/cpu';
 import { repairActivations } from './activations';
 import { repairBroadcasting } from './broadcasting';
 import { repairConvolutions } from './convolutions';
@@ -10,7 +11,7 @@ import { repairIntegers } from './integers';
 import { repairLosses } from './losses';
 import { repairPooling } from './pooling';
 import { repairReductions } from './reductions';
-import { repairTapeOrder } from './tape-order';
+import { repairFailedTapes, repairTapeOrder } from './tape';
 
 const done = Symbol.for('implicit-lab.repairs');
 
@@ -24,6 +25,7 @@ export function repairGradients(): void {
   if (marked[done]) return;
   marked[done] = true;
   repairTapeOrder();
+  repairFailedTapes();
   repairIntegers();
   repairBroadcasting();
   repairActivations();
@@ -35,4 +37,5 @@ export function repairGradients(): void {
   repairPooling();
   repairImages();
   repairLosses();
+  repairCpuKernels();
 }

@@ -119,11 +119,11 @@ export function repairIndexing(): void {
     gradient: (dy) => ({ image: () => tf.image.flipLeftRight(dy as tf.Tensor4D) }),
   });
   for (const kernel of ['Bincount', 'DenseBincount']) {
-    differentiate(kernel, {
+    differentiate<{ binaryOutput?: boolean }>(kernel, {
       inputs: ['x', 'weights'],
-      gradient: (dy, [x, weights]) => ({
+      gradient: (dy, [x, weights], { binaryOutput }) => ({
         x: zerosLike(x!),
-        weights: () => binned(dy, x!, weights!),
+        weights: binaryOutput ? zerosLike(weights!) : () => binned(dy, x!, weights!),
       }),
     });
   }
@@ -148,7 +148,43 @@ export function repairIndexing(): void {
       segmentIds: zerosLike(ids!),
     }),
   });
+  repairParts();
+  repairGather();
+  repairSegmentSum();
   repairTopK();
+}
+
+/** Split and unstack, also where there is one part only: its derivative comes without a list. */
+function repairParts() {
+  const list = (dys: tf.Tensor | tf.Tensor[]) => (Array.isArray(dys) ? dys : [dys]);
+  for (const kernel of ['SplitV', 'Unpack']) {
+    const stock = tf.getGradient(kernel)!;
+    tf.unregisterGradient(kernel);
+    tf.registerGradient({
+      ...stock,
+      gradFunc: (dys, saved, attributes) => stock.gradFunc(list(dys), saved, attributes),
+    });
+  }
+}
+
+/** Rows, or with batch dimensions single elements, go back where they were taken from. */
+function repairGather() {
+  const stock = tf.getGradient('GatherV2')!;
+  differentiate<{ axis: number; batchDims: number }>('GatherV2', {
+    inputs: ['x', 'indices'],
+    gradient: (dy, [x, indices], attributes) => {
+      const { axis, batchDims } = attributes;
+      const attrs = attributes as unknown as tf.NamedAttrMap;
+      const apart = () => {
+        const places = tf.gather(positions(x!.shape), indices as tf.Tensor1D, axis, batchDims);
+        return scatterTo(places, dy, x!.shape);
+      };
+      return {
+        x: batchDims === 0 ? stock.gradFunc(dy, [x!, indices!], attrs).x! : apart,
+        indices: zerosLike(indices!),
+      };
+    },
+  });
 }
 
 /** The derivative for each weight that was counted: that of its bin, row by row. */
@@ -160,6 +196,18 @@ function binned(dy: tf.Tensor, x: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   const places = tf.minimum(tf.reshape(rows, [-1]), tf.scalar(dy.size - 1, 'int32'));
   const taken = tf.gather(tf.reshape(dy, [-1]), tf.cast(places, 'int32') as tf.Tensor1D);
   return tf.mul(tf.reshape(taken, weights.shape), inside);
+}
+
+/** The stock derivative knows of the values only, not that row numbers may depend on something. */
+function repairSegmentSum() {
+  const stock = tf.getGradient('UnsortedSegmentSum')!;
+  differentiate<tf.NamedAttrMap>('UnsortedSegmentSum', {
+    inputs: ['segmentIds'],
+    gradient: (dy, [ids], attributes) => ({
+      x: stock.gradFunc(dy, [ids!], attributes).x!,
+      segmentIds: zerosLike(ids!),
+    }),
+  });
 }
 
 /** The values of `topk` go back where they came from; its indices carry no derivative. */

@@ -63,10 +63,74 @@ function takeAtMaxima(t: tf.Tensor, x: tf.Tensor, y: tf.Tensor, pool: Pool): tf.
   return tf.reshape(taken, y.shape);
 }
 
+/** How many elements of the input, not of the padding, a window covers at each place. */
+function counts(n: number, { size, stride, before, outputs }: Window): number[] {
+  return Array.from({ length: outputs }, (_, o) => {
+    const start = o * stride - before;
+    return Math.min(start + size, n) - Math.max(start, 0);
+  });
+}
+
+/** Writes zeros between and around the elements of an axis, so that a window over it spreads them. */
+function loosen(dy: tf.Tensor, axis: number, n: number, { size, stride, before, outputs }: Window) {
+  const insert = (t: tf.Tensor, shape: number[], margin: [number, number]) =>
+    tf.pad(
+      tf.reshape(t, shape),
+      shape.map((_, i): [number, number] =>
+        i === axis + (shape.length - t.rank) ? margin : [0, 0],
+      ),
+    );
+  const head = dy.shape.slice(0, axis);
+  const tail = dy.shape.slice(axis + 1);
+  const split = insert(dy, [...head, outputs, 1, ...tail], [0, stride - 1]);
+  const front = size - 1 - before;
+  const length = Math.min(outputs * stride, n + size - 1 - front);
+  const apart = tf.slice(
+    tf.reshape(split, [...head, outputs * stride, ...tail]),
+    Array(dy.rank).fill(0),
+    [...head, length, ...tail],
+  );
+  return insert(apart, apart.shape, [front, n + size - 1 - front - length]);
+}
+
+/**
+ * The derivative of an average that leaves the padding out of account.
+ *
+ * Each output's share is spread over its window, which is a sum over a moving window again. The
+ * stock kernels divide by the whole window's size instead, but for those of tfjs-node.
+ */
+function spreadAverage(kernel: string, dy: tf.Tensor, x: tf.Tensor, axes: Window[]): tf.Tensor {
+  const shares = axes.reduce<tf.Tensor>((t, window, i) => {
+    const shape = t.shape.map((_, axis) => (axis === i + 1 ? -1 : 1));
+    return tf.div(t, tf.reshape(counts(x.shape[i + 1]!, window), shape));
+  }, dy);
+  const loose = axes.reduce((t, window, i) => loosen(t, i + 1, x.shape[i + 1]!, window), shares);
+  const filterSize = axes.map((w) => w.size);
+  const strides = axes.map(() => 1);
+  const sizes = filterSize.reduce((a, b) => a * b, 1);
+  const attributes = { filterSize, strides, pad: 'valid', dataFormat: 'NDHWC' };
+  return tf.mul(engine().runKernel(kernel, { x: loose }, attributes), sizes);
+}
+
+/** Whether some window covers padding. */
+const isPadded = (x: tf.Tensor, axes: Window[]) =>
+  axes.some((window, i) => counts(x.shape[i + 1]!, window).some((n) => n !== window.size));
+
 /** Pools, whose derivatives are linear in dy and have none themselves. */
 export function repairPooling(): void {
   const run = engine();
   for (const kernel of ['AvgPool', 'AvgPool3D']) {
+    differentiate<Pool>(kernel, {
+      inputs: ['x'],
+      gradient: (dy, [x], pool) => ({
+        x: () => {
+          const axes = windowsOf(x!, pool);
+          return isPadded(x!, axes)
+            ? spreadAverage(kernel, dy, x!, axes)
+            : run.runKernel(`${kernel}Grad`, { dy, input: x! }, { ...pool } as tf.NamedAttrMap);
+        },
+      }),
+    });
     differentiate<tf.NamedAttrMap>(`${kernel}Grad`, {
       inputs: ['input'],
       gradient: (dx, [input], pool) => ({

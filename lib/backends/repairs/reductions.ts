@@ -17,12 +17,13 @@ function expand(y: tf.Tensor, shape: number[], axes: number[]): tf.Tensor {
 
 /** The greatest or least gets the derivative; where several tie they share it evenly. */
 function repairExtremum(kernel: 'Max' | 'Min') {
-  differentiate<{ reductionIndices: number | number[] }>(kernel, {
+  // The two kernels name their axes differently.
+  differentiate<{ reductionIndices?: number[]; axis?: number[] }>(kernel, {
     inputs: ['x'],
     output: true,
-    gradient: (dy, [x, y], { reductionIndices }) => ({
+    gradient: (dy, [x, y], { reductionIndices, axis }) => ({
       x: () => {
-        const axes = tf.util.parseAxisParam(reductionIndices, x!.shape);
+        const axes = tf.util.parseAxisParam((reductionIndices ?? axis)!, x!.shape);
         const taken = tf.cast(tf.equal(x!, expand(y!, x!.shape, axes)), 'float32');
         const share = tf.div(expand(dy, x!.shape, axes), tf.sum(taken, axes, true));
         return tf.mul(share, taken);

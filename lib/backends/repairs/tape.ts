@@ -24,3 +24,24 @@ export function repairTapeOrder(): void {
     tape.splice(at, 0, node);
   };
 }
+
+/**
+ * Frees what the tape holds where a function that is differentiated throws, or cannot be.
+ *
+ * TensorFlow.js leaves the tape lying there: its tensors are lost, and count for ever.
+ */
+export function repairFailedTapes(): void {
+  const e = engine();
+  const { gradients } = e;
+  e.gradients = function (...args) {
+    try {
+      return gradients.apply(this, args);
+    } catch (error) {
+      if (this.state.gradientDepth === 0 && this.state.activeTape) {
+        for (const node of this.state.activeTape) for (const t of node.saved) t.dispose();
+        this.state.activeTape = null;
+      }
+      throw error;
+    }
+  };
+}

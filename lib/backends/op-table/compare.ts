@@ -1,0 +1,44 @@
+import { useBackend } from '..';
+import { type Case, type Evaluation, evaluate, opTable } from '.';
+
+/** How a backend's answer to a case stands beside the cpu's. */
+export interface Comparison {
+  name: string;
+  /** The largest difference of value, gradient and product, beside their largest entries. */
+  error: number;
+  /** What the backend said where it refused. */
+  refusal?: string;
+}
+
+const largest = (a: number[]) => a.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+function distance(a: number[], b: number[]): number {
+  if (a.length !== b.length || a.some(Number.isNaN)) return Number.POSITIVE_INFINITY;
+  return largest(a.map((x, i) => x - b[i]!)) / Math.max(1, largest(b));
+}
+
+const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
+const parts = ({ value, gradient, product }: Evaluation) => [value, gradient, product];
+
+/** What cpu, which is held against finite differences elsewhere, says to every case. */
+export async function cpuAnswers(): Promise<Map<Case, Evaluation>> {
+  await useBackend('cpu');
+  const answers = new Map<Case, Evaluation>();
+  for (const c of opTable) if (!c.refusal) answers.set(c, await evaluate(c));
+  return answers;
+}
+
+/** The current backend's answers beside those of cpu. */
+export async function compare(answers: Map<Case, Evaluation>): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  for (const [c, expected] of answers) {
+    try {
+      const found = parts(await evaluate(c));
+      const errors = parts(expected).map((e, i) => distance(found[i]!, e));
+      comparisons.push({ name: title(c), error: Math.max(...errors) });
+    } catch (error) {
+      comparisons.push({ name: title(c), error: 0, refusal: (error as Error).message });
+    }
+  }
+  return comparisons;
+}
