@@ -130,7 +130,7 @@ function quietOutput(child) {
       held = [];
       use = (line) => {
         const level = /^\[([A-Z]) /.exec(line)?.[1];
-        if (level) informing = level === 'I' || level === 'D';
+        if (level) informing = level !== 'W' && level !== 'E';
         if (!informing) console.error(line);
       };
     },

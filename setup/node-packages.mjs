@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { hashOf, inRoot, read, windows } from './paths.mjs';
 import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
@@ -44,6 +44,8 @@ export async function installNodePackages(progress) {
     },
   });
   if (!ok) throw new SetupError(sentence(output, reason));
+  // npm makes no folder where there is nothing to install.
+  mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted());
   return 'installed';
 }
@@ -76,7 +78,6 @@ function packagesToInstall() {
 
 const native = inRoot('node_modules', '@tensorflow', 'tfjs-node');
 const nativeStamp = inRoot('node_modules', '.tfjs-node-tried');
-const nativeSeconds = 60;
 
 /** Whether tfjs-node has its addon; without it the package counts as absent. */
 function hasAddon() {
@@ -93,17 +94,17 @@ function hasAddon() {
  * It downloads a binary and may fail; everything works without it. An addon that does not load is
  * removed, and so is half a download.
  */
-export async function installNativeBackend(progress) {
+export async function installNativeBackend(progress, seconds = 60) {
   const absent = 'not available here, and not needed';
   if (hasAddon()) return 'ready';
   if (!existsSync(native) || existsSync(nativeStamp)) return absent;
-  progress(`downloading, for at most ${nativeSeconds} s`);
+  progress(`downloading, for at most ${seconds} s`);
   writeFileSync(nativeStamp, '');
   const bin = inRoot('node_modules', '.bin');
   const script = await run(process.execPath, ['scripts/install.js'], {
     cwd: native,
     env: { ...process.env, PATH: bin + delimiter + process.env.PATH },
-    limit: { seconds: nativeSeconds },
+    limit: { seconds },
   });
   const loads =
     script.ok &&

@@ -3,17 +3,27 @@ import { appendFileSync } from 'node:fs';
 import { log, root, windows } from './paths.mjs';
 
 const running = new Set();
-let stop = (signal) => {
-  killAll();
-  process.exit(signal === 'SIGINT' ? 130 : 143);
-};
+const secondsToStop = 5;
+let interrupted = endAll;
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
-process.on('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupted());
+process.on('exit', () => {
+  for (const child of running) end(child);
+});
 
-/** Replaces what an interrupt does; without it every running program is ended, then this one. */
+/** Lets every running program end itself (a kernel's client ends its kernel), then ends this one. */
+function endAll() {
+  const status = 130;
+  for (const child of running) {
+    end(child, 'SIGTERM');
+    child.on('close', () => running.size === 0 && process.exit(status));
+  }
+  setTimeout(() => process.exit(status), running.size === 0 ? 0 : secondsToStop * 1000);
+}
+
+/** Replaces what an interrupt does. */
 export function onInterrupt(action) {
-  stop = action;
+  interrupted = action;
 }
 
 /**
@@ -47,10 +57,6 @@ export function end(child, signal = 'SIGKILL') {
   }
 }
 
-function killAll() {
-  for (const child of running) end(child);
-}
-
 /**
  * Runs a program to its end.
  *
@@ -77,7 +83,8 @@ export function run(program, args, { limit, onLine, ...options } = {}) {
     const finish = (code) => {
       clearTimeout(timer);
       const ok = code === 0 && reason === '';
-      if (!ok) appendFileSync(log, `$ ${program} ${args.join(' ')}\n${output}${reason}\n`);
+      if (!ok && output + reason !== '')
+        appendFileSync(log, `$ ${program} ${args.join(' ')}\n${output}${reason}\n`);
       resolve({ ok, output, reason });
     };
     const listen = (stream) => {

@@ -1,0 +1,103 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { jupyterEnvironment } from './jupyterlab.mjs';
+import { inRoot, root, venvPython } from './paths.mjs';
+import { run } from './run.mjs';
+
+/**
+ * The parts of `npm test`. Each has a `name` and a function `run(folder)`, which uses the folder for
+ * its own files, shows its output as it comes and returns an outcome: how many `passed`, and a line
+ * for each that `failed` or was `skipped`.
+ */
+export const parts = [
+  { name: 'Types', run: () => tool('typescript/bin/tsc', '--noEmit') },
+  { name: 'Format and lint', run: () => tool('@biomejs/biome/bin/biome', 'check') },
+  { name: 'Unit tests', run: unitTests },
+  { name: 'Lessons', run: lessons, isSlow: true },
+];
+
+const minutes = 60;
+const limits = { tool: 5 * minutes, unitTests: 40 * minutes, lessons: 60 * minutes };
+
+const node = (script, args, options) =>
+  run(process.execPath, [inRoot('node_modules', script), ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  });
+
+async function tool(script, ...args) {
+  const { ok, reason } = await node(script, args, { limit: { seconds: limits.tool } });
+  return ok
+    ? { passed: 1, failed: [], skipped: [] }
+    : { passed: 0, failed: [reason || 'see its output above'], skipped: [] };
+}
+
+async function unitTests(folder) {
+  const report = join(folder, 'tests.json');
+  const skips = join(folder, 'skips.jsonl');
+  const reporters = ['--reporter=default', `--reporter=${inRoot('setup', 'reporter.mjs')}`];
+  // A test marked `only` would silence all others.
+  const { ok, reason } = await node(
+    'vitest/vitest.mjs',
+    ['run', '--allowOnly=false', ...reporters],
+    {
+      env: { ...jupyterEnvironment(), TEST_REPORT: report, SKIPS: skips },
+      limit: { seconds: limits.unitTests },
+    },
+  );
+  if (!existsSync(report)) {
+    return { passed: 0, failed: [reason || 'Vitest ended without a report'], skipped: [] };
+  }
+  const { tests, errors } = JSON.parse(readFileSync(report, 'utf8'));
+  const named = (state) => tests.filter((test) => test.state === state);
+  const failed = [...errors, ...named('failed').map(({ file, name }) => `${file}: ${name}`)];
+  if (!ok && failed.length === 0) failed.push(reason || 'Vitest ended with an error of its own');
+  return {
+    passed: named('passed').length,
+    failed,
+    skipped: named('skipped').map(
+      (test) => `${test.file}: ${test.name} (${test.note || whyFileSkips(skips, test.file)})`,
+    ),
+  };
+}
+
+/** The reasons that `needs` in test/needs.ts gave for one test file. */
+function whyFileSkips(skips, file) {
+  const lines = existsSync(skips) ? readFileSync(skips, 'utf8').trim().split('\n') : [];
+  const reasons = lines
+    .map((line) => JSON.parse(line))
+    .filter((skip) => relative(root, skip.file) === file)
+    .map((skip) => skip.reason);
+  return reasons.length > 0 ? [...new Set(reasons)].join('; ') : 'no reason given';
+}
+
+async function lessons(folder) {
+  if (!['notebooks', 'solutions'].some(hasNotebooks)) {
+    return { passed: 0, failed: [], skipped: ['no notebooks in notebooks/ and solutions/'] };
+  }
+  const report = join(folder, 'lessons.json');
+  const environment = jupyterEnvironment();
+  // The short profile, whatever the shell of the one who tests says.
+  delete environment.FULL;
+  const { reason } = await run(venvPython, [inRoot('test', 'lessons.py'), '--report', report], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: environment,
+    limit: { seconds: limits.lessons },
+  });
+  if (!existsSync(report)) {
+    return { passed: 0, failed: [reason || 'ended without a report'], skipped: [] };
+  }
+  const results = JSON.parse(readFileSync(report, 'utf8'));
+  return {
+    passed: results.filter(({ error }) => !error).length,
+    failed: results
+      .filter(({ error }) => error)
+      .map(({ notebook, error }) => `${notebook}: ${lastLine(error)}`),
+    skipped: [],
+  };
+}
+
+const hasNotebooks = (folder) =>
+  existsSync(inRoot(folder)) && readdirSync(inRoot(folder)).some((name) => name.endsWith('.ipynb'));
+
+const lastLine = (text) => text.trim().split('\n').at(-1);

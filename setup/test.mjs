@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parts } from './parts.mjs';
+import { prepare } from './prepare.mjs';
+import { secondsSince, told } from './step.mjs';
+
+await told(async () => {
+  const isQuick = process.argv.includes('--quick');
+  if (isQuick) process.env.QUICK = '1';
+  await prepare();
+  const outcomes = await runAll(isQuick);
+  console.log(`\n${summary(outcomes)}`);
+  process.exitCode = outcomes.some(({ failed }) => failed.length > 0) ? 1 : 0;
+});
+
+/** Runs every part, also after one has failed. */
+async function runAll(isQuick) {
+  const folder = mkdtempSync(join(tmpdir(), 'npm-test-'));
+  const outcomes = [];
+  for (const part of parts) {
+    const start = Date.now();
+    console.log(`\n${part.name}`);
+    const outcome =
+      isQuick && part.isSlow
+        ? { passed: 0, failed: [], skipped: ['left out of the quick run'] }
+        : await part.run(folder);
+    outcomes.push({ name: part.name, seconds: secondsSince(start), ...outcome });
+  }
+  rmSync(folder, { recursive: true, force: true });
+  return outcomes;
+}
+
+function summary(outcomes) {
+  const all = (key) =>
+    outcomes.flatMap((outcome) => outcome[key].map((line) => `  ${outcome.name}: ${line}`));
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  return [
+    'Summary',
+    ...outcomes.map(line),
+    ...section('Skipped', all('skipped')),
+    ...section('Failed', all('failed')),
+    `${passed} passed, ${all('failed').length} failed, ${all('skipped').length} skipped`,
+  ].join('\n');
+}
+
+function line({ name, seconds, passed, failed, skipped }) {
+  const counts = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
+  return `  ${name.padEnd(16)}${seconds.toFixed(0).padStart(5)} s  ${counts}`;
+}
+
+const section = (title, lines) => (lines.length > 0 ? [title, ...lines] : []);

@@ -1,0 +1,119 @@
+"""Executes notebooks through their kernels and says which of them end without an error.
+
+Usage: lessons.py [--limit SECONDS] [--report FILE] [NOTEBOOK ...]
+
+Without a notebook it takes all of notebooks/ and solutions/. Each runs from top to bottom in a new
+kernel whose working directory is the notebook's own; the files stay as they are. The exit status is
+1 where a notebook failed. The report is a JSON list of {"notebook", "seconds", "error"}.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main():
+    options = arguments()
+    notebooks = options.notebooks or [
+        path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder).glob("*.ipynb"))
+    ]
+    results = [executed(path.resolve(), options.limit) for path in notebooks]
+    if options.report:
+        options.report.write_text(json.dumps(results))
+    return 1 if any(result["error"] for result in results) else 0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--limit", type=float, default=600, help="seconds a notebook may take")
+    parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    return parser.parse_args()
+
+
+def executed(path, limit):
+    """Runs one notebook and prints one line about it."""
+    name = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    start = time.monotonic()
+    cells = 0
+    error = ""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        cells = forget_outputs(notebook)
+        asyncio.run(asyncio.wait_for(run(notebook, path.parent, name, cells), limit))
+        error = first_error(notebook)
+    except asyncio.TimeoutError:
+        error = f"not finished after {limit:g} s"
+    except CellExecutionError as failure:
+        error = str(failure)
+    except Exception as failure:  # A notebook that cannot be read, or a kernel that died.
+        error = f"{type(failure).__name__}: {failure}"
+    seconds = time.monotonic() - start
+    clear_line()
+    outcome = f"FAILED\n{error.rstrip()}" if error else f"{cells} cells"
+    print(f"{name}: {seconds:.1f} s, {outcome}", flush=True)
+    return {"notebook": name, "seconds": seconds, "error": error}
+
+
+def forget_outputs(notebook):
+    """Clears what an earlier run left, so that it cannot pass for this one; returns the number of cells to run."""
+    to_run = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+            to_run += bool(cell.source.strip())
+    return to_run
+
+
+async def run(notebook, folder, name, cells):
+    done = 0
+
+    def progress(**_):
+        nonlocal done
+        done += 1
+        if sys.stdout.isatty():
+            clear_line()
+            print(f"{name}: cell {done} of {cells}", end="", flush=True)
+
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name=notebook.metadata.kernelspec.name,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_execute=progress,
+    )
+    await client.async_execute()
+
+
+def first_error(notebook):
+    """What went wrong although every request was answered: an error shown, or a cell never run."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if cell.execution_count is None:
+            return f"cell {number} was not executed"
+        if "raises-exception" in cell.metadata.get("tags", []):
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                return f"cell {number}: " + "\n".join(output.traceback)
+    return ""
+
+
+def clear_line():
+    if sys.stdout.isatty():
+        print("\r\x1b[K", end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,409 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { needs } from './needs';
+
+const root = join(__dirname, '..');
+const time = needs('time');
+
+/** A minute is what a failure may take; the limit on a test leaves room for a busy machine. */
+const minute = 60_000;
+
+let checkout: string;
+let children: ChildProcess[];
+let servers: Server[];
+
+beforeEach(() => {
+  checkout = mkdtempSync(join(tmpdir(), 'set-up '));
+  children = [];
+  servers = [];
+  cpSync(join(root, 'setup'), inCheckout('setup'), { recursive: true });
+  write('package.json', JSON.stringify({ name: 'stub', version: '1.0.0' }));
+  write('package-lock.json', lock({}));
+  write('requirements.txt', 'jupyterlab==0.1\n');
+  write(
+    'kernel/bin/implicit-kernel.cjs',
+    `const { mkdirSync, writeFileSync } = require('node:fs');
+     const [, , command, flag, prefix] = process.argv;
+     if (command !== 'install' || flag !== '--prefix') process.exit(2);
+     const folder = prefix + '/share/jupyter/kernels/implicit-kernel';
+     mkdirSync(folder, { recursive: true });
+     writeFileSync(folder + '/kernel.json', '{}');`,
+  );
+  mkdirSync(inCheckout('notebooks'));
+});
+
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  for (const server of servers) server.close();
+  rmSync(checkout, { recursive: true, force: true, maxRetries: 5 });
+});
+
+const inCheckout = (...names: string[]) => join(checkout, ...names);
+
+function write(name: string, text: string): void {
+  mkdirSync(dirname(inCheckout(name)), { recursive: true });
+  writeFileSync(inCheckout(name), text);
+}
+
+const readText = (...names: string[]) => readFileSync(inCheckout(...names), 'utf8');
+
+/** A package-lock.json of the given packages, by name and version. */
+function lock(packages: Record<string, string>): string {
+  const locked = Object.entries(packages).map(([name, version]) => [
+    `node_modules/${name}`,
+    { version, integrity: 'sha512-AAAA' },
+  ]);
+  const own = { name: 'stub', version: '1.0.0', dependencies: packages };
+  return JSON.stringify({
+    name: 'stub',
+    version: '1.0.0',
+    lockfileVersion: 3,
+    packages: { '': own, ...Object.fromEntries(locked) },
+  });
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** An environment in which pip finds only the wheels that a test has made. */
+const ownWheels = (): Environment => ({
+  PIP_NO_INDEX: '1',
+  // As an address: pip splits the variable at spaces, and the checkout's name has one.
+  PIP_FIND_LINKS: pathToFileURL(inCheckout('wheels')).href,
+  PIP_NO_CACHE_DIR: '1',
+});
+
+/** An environment in which pip asks an index on this machine. */
+const ownIndex = (port: number): Environment => ({
+  PIP_NO_INDEX: undefined,
+  PIP_FIND_LINKS: undefined,
+  PIP_EXTRA_INDEX_URL: undefined,
+  PIP_INDEX_URL: `http://127.0.0.1:${port}/simple`,
+  PIP_NO_CACHE_DIR: '1',
+});
+
+/** An environment in which npm asks a registry on this machine. */
+const ownRegistry = (port: number): Environment => ({
+  npm_config_registry: `http://127.0.0.1:${port}/`,
+  npm_config_cache: inCheckout('npm-cache'),
+});
+
+/** Runs the start script to its end. */
+function start(environment: Environment, ...args: string[]) {
+  const from = Date.now();
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [inCheckout('setup', 'start.mjs'), ...args],
+    { encoding: 'utf8', env: { ...process.env, ...environment } },
+  );
+  return { status, stdout, stderr, took: Date.now() - from };
+}
+
+/** Starts the start script and waits until it has printed an address. */
+async function startServer(environment: Environment, ...args: string[]) {
+  const child = spawn(process.execPath, [inCheckout('setup', 'start.mjs'), ...args], {
+    env: { ...process.env, ...environment },
+  });
+  children.push(child);
+  let output = '';
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  await new Promise<void>((resolve, reject) => {
+    const listen = (text: string) => {
+      output += text;
+      if (output.includes('Ctrl-C')) resolve();
+    };
+    child.stdout.setEncoding('utf8').on('data', listen);
+    child.stderr.setEncoding('utf8').on('data', listen);
+    child.on('close', () => reject(new Error(`It ended without an address:\n${output}`)));
+  });
+  return { child, ended, output: () => output };
+}
+
+/** What a failing start owes the user: one sentence, a failure status, no half-made `.venv`. */
+function expectOneSentence(result: ReturnType<typeof start>, sentence: RegExp): void {
+  expect(result.stderr.trim()).toMatch(sentence);
+  expect(result.stderr.trim().split('\n')).toHaveLength(1);
+  expect(result.status).toBe(1);
+  expect(existsSync(inCheckout('.venv'))).toBe(false);
+}
+
+/** A folder with the given programs, shell scripts by name, to be the whole PATH. */
+function onlyPrograms(programs: Record<string, string>): Environment {
+  for (const [name, script] of Object.entries(programs)) {
+    write(`programs/${name}`, `#!/bin/sh\n${script}\n`);
+    chmodSync(inCheckout('programs', name), 0o755);
+  }
+  mkdirSync(inCheckout('programs'), { recursive: true });
+  symlinkSync('/bin/sh', inCheckout('programs', 'sh'));
+  return { PATH: inCheckout('programs') };
+}
+
+/** A Python that answers the question for its version like the real one. */
+const python = (version: string, hasVenv: boolean, venv = 'exit 1') => `
+  case "$*" in
+    *ensurepip*) echo ${version}; ${hasVenv ? 'echo venv' : ':'} ;;
+    *) ${venv} ;;
+  esac`;
+
+/** A stub of JupyterLab as a wheel; it notes how it was started, serves nothing, ends on SIGTERM. */
+function makeWheel(): void {
+  const main = `
+import json, os, signal, sys
+if "--version" in sys.argv:
+    print("0.1")
+    sys.exit(0)
+if "--wrong" in sys.argv:
+    print("wrong argument", file=sys.stderr)
+    sys.exit(3)
+with open("../seen.json", "w") as file:
+    json.dump({"args": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ)}, file)
+def stop(*_):
+    print("[C 00:00:00 ServerApp] received signal 15, stopping", file=sys.stderr)
+    open("../stopped", "w").close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print("[I 00:00:00 ServerApp] information", file=sys.stderr)
+with open(os.environ["JUPYTER_RUNTIME_DIR"] + f"/jpserver-{os.getpid()}.json", "w") as file:
+    json.dump({"url": "http://localhost:1234/", "token": "secret"}, file)
+print("[W 00:00:00 ServerApp] warning", file=sys.stderr, flush=True)
+signal.pause()
+`;
+  const files = {
+    'jupyterlab/__init__.py': '',
+    'jupyterlab/__main__.py': main,
+    'jupyterlab-0.1.dist-info/METADATA': 'Metadata-Version: 2.1\nName: jupyterlab\nVersion: 0.1\n',
+    'jupyterlab-0.1.dist-info/WHEEL':
+      'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    'jupyterlab-0.1.dist-info/RECORD': '',
+  };
+  mkdirSync(inCheckout('wheels'));
+  const zip = `
+import json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    for name, text in json.loads(sys.stdin.read()).items():
+        wheel.writestr(name, text)
+`;
+  const wheel = inCheckout('wheels', 'jupyterlab-0.1-py3-none-any.whl');
+  spawnSync('python3', ['-c', zip, wheel], { input: JSON.stringify(files) });
+}
+
+/** A port where nobody listens. */
+const closedPort = 9;
+
+/** A port where connections are accepted and nothing is ever answered. */
+async function silentPort(): Promise<number> {
+  const server = createServer((socket) => socket.on('error', () => {}));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+describe('a machine that lacks something', () => {
+  test('no Python: says what to install', () => {
+    expectOneSentence(start(onlyPrograms({})), /^Python was not found: install Python 3\.10/);
+    expect(existsSync(inCheckout('node_modules'))).toBe(false);
+  });
+
+  test('a Python that is too old: names its version', () => {
+    const programs = onlyPrograms({ python3: python('3.9.18', true) });
+    expectOneSentence(start(programs), /^Python 3\.9\.18 is too old: install Python 3\.10/);
+  });
+
+  test('a Python without ensurepip: names the package', () => {
+    const programs = onlyPrograms({ python3: python('3.12.3', false) });
+    expectOneSentence(start(programs), /^Python 3\.12\.3 cannot .* apt install python3\.12-venv/);
+  });
+
+  test('a venv that fails halfway: names the package and takes the half away', () => {
+    const leavesHalf = 'for last; do :; done; mkdir -p "$last/bin"; exit 1';
+    const programs = onlyPrograms({
+      python3: python('3.12.3', true, leavesHalf.replace('mkdir', '/bin/mkdir')),
+    });
+    expectOneSentence(start(programs), /^Python 3\.12\.3 cannot .* apt install python3\.12-venv/);
+  });
+
+  test('a newer Python beside one that is too old is taken', () => {
+    const programs = onlyPrograms({
+      python3: python('3.9.18', true),
+      'python3.12': python('3.12.3', false),
+      'python3.11': python('3.11.2', true),
+    });
+    const code = `import('./setup/machine.mjs').then((m) => console.log(m.findPython().command[0]))`;
+    const { stdout } = spawnSync(process.execPath, ['-e', code], {
+      encoding: 'utf8',
+      cwd: checkout,
+      env: { ...process.env, ...programs },
+    });
+    expect(stdout.trim()).toBe('python3.11');
+  });
+
+  test('a Node that is too old: says so before anything else', () => {
+    const code = `
+      Object.defineProperty(process.versions, 'node', { value: '18.19.0' });
+      import('./setup/start.mjs');`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', code], {
+      encoding: 'utf8',
+      cwd: checkout,
+    });
+    expect(stderr.trim()).toMatch(/^Node 18\.19\.0 is too old: install Node 20 or newer/);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  });
+});
+
+describe('no network', () => {
+  test('for npm: says so, and does not count the packages as installed', () => {
+    write('package.json', readOwn({ 'no-such-package': '1.0.0' }));
+    write('package-lock.json', lock({ 'no-such-package': '1.0.0' }));
+    const result = start(ownRegistry(closedPort));
+    expectOneSentence(result, /^npm could not download the packages: check the network/);
+    expect(existsSync(inCheckout('node_modules', '.installed'))).toBe(false);
+  });
+
+  test('for pip: says so, and the next try with a network succeeds', async () => {
+    const result = start(ownIndex(closedPort));
+    expectOneSentence(result, /^pip could not download the Python packages: check the network/);
+    makeWheel();
+    const { output } = await startServer(ownWheels());
+    expect(output()).toContain('http://localhost:1234/lab?token=secret');
+  });
+
+  test('a registry that lacks a package is not called a missing network', () => {
+    mkdirSync(inCheckout('wheels'));
+    const result = start(ownWheels());
+    expectOneSentence(result, /^pip could not install the packages of requirements\.txt/);
+    expect(readText('setup.log')).toContain('jupyterlab==0.1');
+  });
+
+  test.skipIf(!time.available)(
+    'npm gives up within a minute where the registry never answers',
+    async () => {
+      const names = Array.from({ length: 40 }, (_, i) => [`no-such-package-${i}`, '1.0.0']);
+      write('package.json', readOwn(Object.fromEntries(names)));
+      write('package-lock.json', lock(Object.fromEntries(names)));
+      const result = start(ownRegistry(await silentPort()));
+      expectOneSentence(result, /^npm could not download the packages: check the network/);
+    },
+    2 * minute,
+  );
+
+  test.skipIf(!time.available)(
+    'pip gives up within a minute where the index never answers',
+    async () => {
+      const result = start(ownIndex(await silentPort()));
+      expectOneSentence(result, /^pip could not download the Python packages: check the network/);
+    },
+    2 * minute,
+  );
+});
+
+const readOwn = (dependencies: Record<string, string>) =>
+  JSON.stringify({ name: 'stub', version: '1.0.0', dependencies });
+
+describe('npm start', () => {
+  beforeEach(makeWheel);
+
+  test('sets up once, prints the real address, passes arguments on, and ends cleanly', async () => {
+    const { child, ended, output } = await startServer(
+      { ...ownWheels(), PYTHONPATH: '/elsewhere', JUPYTER_CONFIG_DIR: '/elsewhere' },
+      '--no-browser',
+      '--port',
+      '9000',
+    );
+    expect(output()).toContain('JupyterLab: http://localhost:1234/lab?token=secret\n');
+    expect(output()).not.toContain('information');
+    const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
+    expect(readText('.venv', '.ready').trim()).toBe(hash);
+    expect(existsSync(inCheckout('.venv/share/jupyter/kernels/implicit-kernel'))).toBe(true);
+
+    const seen = JSON.parse(readText('seen.json'));
+    expect(seen.cwd).toBe(inCheckout('notebooks'));
+    expect(seen.args.slice(-3)).toEqual(['--no-browser', '--port', '9000']);
+    expect(seen.args).toContain('--LabApp.news_url=None');
+    expect(seen.args).toContain('--LabApp.extension_manager=readonly');
+    expect(seen.args.includes('--allow-root')).toBe(process.getuid?.() === 0);
+    expect(seen.environment.PYTHONPATH).toBeUndefined();
+    expect(seen.environment.JUPYTER_CONFIG_DIR).toBe(inCheckout('.jupyter', 'config'));
+
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(existsSync(inCheckout('stopped'))).toBe(true);
+    expect(output()).not.toContain('stopping');
+
+    const second = await startServer({ ...ownIndex(closedPort), ...ownRegistry(closedPort) });
+    expect(second.output()).toContain('npm packages: ready\n');
+    expect(second.output()).toContain('Python packages in .venv: ready\n');
+
+    const version = start({}, '--version');
+    expect(version).toMatchObject({ status: 0, stderr: '0.1\n' });
+    const wrong = start({}, '--wrong');
+    expect(wrong).toMatchObject({ status: 3, stderr: 'wrong argument\n' });
+  });
+
+  test('a half-made .venv, and one for other requirements, is made anew', async () => {
+    write('.venv/bin/python', 'half');
+    const first = await startServer(ownWheels());
+    first.child.kill('SIGINT');
+    await first.ended;
+    write('requirements.txt', '# changed\njupyterlab==0.1\n');
+    const second = await startServer(ownWheels());
+    expect(second.output()).toContain('Python packages in .venv: installed');
+  });
+});
+
+describe('the optional tfjs-node', () => {
+  const native = 'node_modules/@tensorflow/tfjs-node';
+
+  /** Runs the step; the printed words are its result. */
+  function install(script: string): string {
+    write(`${native}/scripts/install.js`, script);
+    write(`${native}/index.js`, `require('./lib/napi-v8/tfjs_binding.node')`);
+    const code = `import('./setup/node-packages.mjs')
+      .then((m) => m.installNativeBackend(() => {}, 2))
+      .then(console.log)`;
+    return spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', cwd: checkout }).stdout;
+  }
+
+  /** An install script that leaves an addon; a broken one cannot be loaded. */
+  const leavesAddon = `
+    const { mkdirSync, writeFileSync } = require('node:fs');
+    mkdirSync('deps/lib', { recursive: true });
+    mkdirSync('lib/napi-v8', { recursive: true });
+    writeFileSync('lib/napi-v8/tfjs_binding.node', 'not a library');`;
+
+  test('a script that fails is told in one line and not run again', () => {
+    expect(install(`require('node:fs').writeFileSync('ran', ''); process.exit(1)`)).toBe(
+      'not available here, and not needed\n',
+    );
+    rmSync(inCheckout(native, 'ran'));
+    expect(install(`require('node:fs').writeFileSync('ran', '')`)).toContain('not available');
+    expect(existsSync(inCheckout(native, 'ran'))).toBe(false);
+  });
+
+  test('a script that hangs is ended', () => {
+    expect(install('setInterval(() => {}, 1000)')).toContain('not available');
+    expect(readText('setup.log')).toContain('stopped after 2 s');
+  });
+
+  test('an addon that does not load is taken away', () => {
+    expect(install(leavesAddon)).toContain('not available');
+    expect(existsSync(inCheckout(native, 'lib'))).toBe(false);
+    expect(existsSync(inCheckout(native, 'deps'))).toBe(false);
+  });
+});
