@@ -10,3 +10,4 @@ export {
   toTensors,
 } from './mnist';
 export { type Random, random } from './random';
+export * from './synthetic';

@@ -1,0 +1,87 @@
+import { InputError } from '../../errors';
+import { float64 } from '../../spaces';
+import { type Random, random } from '../random';
+
+/** Samples by rows, with a number for each: a target, or a label 0 or 1. */
+export interface Samples {
+  X: Float64Array[];
+  y: Float64Array;
+}
+
+/** Samples to learn from and to validate with, and the weights they were made with. */
+export interface LinearData {
+  train: Samples;
+  validation: Samples;
+  weights: Float64Array;
+}
+
+/** What a data set drawn from a linear model is made with. */
+export interface LinearDataOptions {
+  /** Samples to learn from. */
+  train: number;
+  /** Samples to validate with; as many as to learn from, unless given. */
+  validation?: number;
+  features: number;
+  /** How many of the weights are not 0; all, unless given. */
+  relevant?: number;
+  /** Largest over smallest variance of a feature; 1 unless given. */
+  condition?: number;
+  seed: number;
+}
+
+/**
+ * Targets `y = xᵀw + noise · ε` of normal features, weights and ε.
+ *
+ * The variances of the features fall geometrically from 1 to 1/`condition`.
+ *
+ * @param noise the standard deviation of the noise; .1 unless given
+ * @throws InputError if a count is not a whole number of at least 1
+ */
+export function regressionData({
+  noise = 0.1,
+  ...options
+}: LinearDataOptions & { noise?: number }): LinearData {
+  return linearData(options, (z, stream) => z + noise * stream.normal());
+}
+
+/**
+ * Labels 0 and 1, the latter with probability `1/(1 + exp(−xᵀw))`, of normal features and weights.
+ *
+ * The variances of the features fall geometrically from 1 to 1/`condition`.
+ *
+ * @throws InputError if a count is not a whole number of at least 1
+ */
+export function classificationData(options: LinearDataOptions): LinearData {
+  return linearData(options, (z, stream) => (stream.uniform() < 1 / (1 + Math.exp(-z)) ? 1 : 0));
+}
+
+function linearData(
+  options: LinearDataOptions,
+  target: (z: number, stream: Random) => number,
+): LinearData {
+  const { train, validation = train, features, relevant = features, condition = 1 } = options;
+  const counts = { train, validation, features, relevant };
+  for (const [name, count] of Object.entries(counts)) requireCount(name, count);
+  const stream = random(options.seed);
+  const weights = stream.normals(features).fill(0, relevant);
+  const deviations = Float64Array.from(
+    weights,
+    (_, j) => condition ** (-j / (2 * Math.max(1, features - 1))),
+  );
+  const samples = (rows: number): Samples => {
+    const X = Array.from({ length: rows }, () =>
+      stream.normals(features).map((value, j) => value * deviations[j]!),
+    );
+    return { X, y: Float64Array.from(X, (x) => target(float64.dot(x, weights), stream)) };
+  };
+  return { train: samples(train), validation: samples(validation), weights };
+}
+
+function requireCount(name: string, count: number) {
+  if (Number.isInteger(count) && count >= 1) return;
+  throw new InputError({
+    given: `${name}: ${count}`,
+    expected: 'a whole number of at least 1',
+    remedy: 'Pass how many there are.',
+  });
+}

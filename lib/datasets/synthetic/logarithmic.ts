@@ -1,0 +1,29 @@
+import { times } from './penalty';
+import type { KnownBilevel } from './problem';
+
+/**
+ * The same problem with `θ = log λ` for its hyperparameters, which keeps λ positive.
+ *
+ * `B` and `∂g/∂λ` take the factor `dλ/dθ = λ`.
+ */
+export function logarithmic(problem: KnownBilevel): KnownBilevel {
+  const λof = (θ: Float64Array): Float64Array => θ.map(Math.exp);
+  return {
+    ...problem,
+    inner: (w, θ) => problem.inner(w, λof(θ)),
+    innerGradient: (w, θ) => problem.innerGradient(w, λof(θ)),
+    innerHessian: (w, θ) => problem.innerHessian(w, λof(θ)),
+    innerMixed(w, θ) {
+      const λ = λof(θ);
+      const mixed = problem.innerMixed(w, λ);
+      return { jvp: (v) => mixed.jvp(times(λ, v)), vjp: (u) => times(λ, mixed.vjp(u)) };
+    },
+    outer(w, θ) {
+      const λ = λof(θ);
+      const outer = problem.outer(w, λ);
+      return { ...outer, dλ: times(λ, outer.dλ) };
+    },
+    solution: (θ) => problem.solution(λof(θ)),
+    hypergradient: (θ) => times(λof(θ), problem.hypergradient(λof(θ))),
+  };
+}

@@ -1,0 +1,124 @@
+import { InputError } from '../../errors';
+import { float64 } from '../../spaces';
+import { solvePositive } from './cholesky';
+import type { LinearData, Samples } from './data';
+import { type Penalty, squaredPenalty, times } from './penalty';
+import { type KnownBilevel, requireLength, withHypergradient } from './problem';
+import { featuresOf, multiply, multiplyTransposed } from './rows';
+
+const MAX_NEWTON_STEPS = 100;
+
+/**
+ * Logistic regression whose penalties are chosen by the loss on validation data.
+ *
+ * `f = Σ ℓ(xᵢᵀw, yᵢ)/n + ½ Σ λⱼwⱼ²` with `ℓ(z, y) = log(1 + eᶻ) − yz`, and g the mean of ℓ on the validation
+ * data; `H = XᵀSX/n + diag λ` with `S = diag p(1 − p)`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is
+ * shared. w* is found by Newton's method to rounding.
+ *
+ * @param penalty one λ for all weights, or one for each
+ * @throws InputError or ShapeError for data, labels, λ or w that do not fit
+ *
+ * Source: Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.
+ */
+export function bilevelLogistic(
+  { train, validation }: Pick<LinearData, 'train' | 'validation'>,
+  { penalty = 'shared' }: { penalty?: Penalty } = {},
+): KnownBilevel {
+  const weights = featuresOf(train, validation);
+  const penalties = squaredPenalty(weights, penalty);
+  const fit = logisticLoss(train);
+  const error = logisticLoss(validation);
+
+  const inner = (w: Float64Array, λ: Float64Array) => fit.value(w) + penalties.value(w, λ);
+  const innerGradient = (w: Float64Array, λ: Float64Array) =>
+    float64.axpy(1, fit.gradient(w), times(penalties.each(λ), w));
+  const innerHessian = (w: Float64Array, λ: Float64Array) => {
+    const each = penalties.each(λ);
+    const curvature = fit.curvature(w);
+    return {
+      apply: (v: Float64Array) => float64.axpy(1, curvature(v), times(each, v)),
+      dispose() {},
+    };
+  };
+  const newtonStep = (w: Float64Array, λ: Float64Array) => {
+    const direction = solvePositive(innerHessian(w, λ), innerGradient(w, λ));
+    const value = inner(w, λ);
+    let length = 1;
+    let next = float64.subtract(w, direction);
+    while (inner(next, λ) > value && length > 1e-3) {
+      length /= 2;
+      next = float64.axpy(-length, direction, w);
+    }
+    return next;
+  };
+
+  return withHypergradient({
+    weights,
+    hyperparameters: penalties.count,
+    inner,
+    innerGradient,
+    innerHessian,
+    innerMixed: (w) => penalties.mixed(w),
+    outer: (w) => ({
+      value: error.value(w),
+      dw: error.gradient(w),
+      dλ: new Float64Array(penalties.count),
+    }),
+    solution(λ) {
+      const slope = (w: Float64Array) => Math.hypot(...innerGradient(w, λ));
+      let w: Float64Array = new Float64Array(weights);
+      for (let step = 0; step < MAX_NEWTON_STEPS; step++) {
+        const next = newtonStep(w, λ);
+        if (slope(next) >= slope(w) && slope(w) < 1e-10) return w;
+        w = next;
+      }
+      throw new InputError({
+        given: `an inner problem that Newton's method leaves at a slope of ${slope(w)}`,
+        expected: 'one whose solution is found to rounding',
+        remedy: 'Take a larger λ: without it, separable data have no solution.',
+      });
+    },
+  });
+}
+
+/** The mean of `log(1 + eᶻ) − yz` with its derivatives in w. */
+function logisticLoss({ X, y }: Samples) {
+  requireLabels(y);
+  const n = X.length;
+  const logits = (w: Float64Array) => {
+    requireLength(w, X[0]!.length, 'w');
+    return multiply(X, w);
+  };
+  return {
+    value: (w: Float64Array) =>
+      logits(w).reduce((sum, z, i) => sum + (softplus(z) - y[i]! * z) / n, 0),
+    gradient: (w: Float64Array) =>
+      multiplyTransposed(
+        X,
+        logits(w).map((z, i) => (sigmoid(z) - y[i]!) / n),
+      ),
+    curvature(w: Float64Array) {
+      const s = logits(w).map((z) => (sigmoid(z) * sigmoid(-z)) / n);
+      return (v: Float64Array) => multiplyTransposed(X, times(s, multiply(X, v)));
+    },
+  };
+}
+
+function requireLabels(y: Float64Array) {
+  const wrong = y.find((label) => label !== 0 && label !== 1);
+  if (wrong === undefined) return;
+  throw new InputError({
+    given: `a label of ${wrong}`,
+    expected: 'labels 0 and 1',
+    remedy: 'Map −1 to 0.',
+  });
+}
+
+function sigmoid(z: number): number {
+  return 1 / (1 + Math.exp(-z));
+}
+
+/** `log(1 + eᶻ)` without overflow. */
+function softplus(z: number): number {
+  return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+}

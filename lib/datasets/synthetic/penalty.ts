@@ -1,0 +1,44 @@
+import { float64 } from '../../spaces';
+import type { MixedDerivative } from '../../unrolling';
+import { requirePenalties } from './problem';
+
+/** Whether one λ serves all weights, or each has its own. */
+export type Penalty = 'shared' | 'per-weight';
+
+/** `½ Σ λⱼ wⱼ²` with its derivatives. */
+export interface SquaredPenalty {
+  /** The number of hyperparameters. */
+  count: number;
+  /** λⱼ for each weight. @throws ShapeError, NotFiniteError or InputError for a bad λ */
+  each(λ: Float64Array): Float64Array;
+  value(w: Float64Array, λ: Float64Array): number;
+  /** `∂²/∂w∂λ`: diag w, or the column w where λ is shared. */
+  mixed(w: Float64Array): MixedDerivative;
+}
+
+/** The squared penalty of that many weights. */
+export function squaredPenalty(weights: number, penalty: Penalty): SquaredPenalty {
+  const shared = penalty === 'shared';
+  const count = shared ? 1 : weights;
+  const each = (λ: Float64Array) => {
+    requirePenalties(λ, count);
+    return shared ? new Float64Array(weights).fill(λ[0]!) : λ;
+  };
+  return {
+    count,
+    each,
+    value: (w, λ) => each(λ).reduce((sum, λj, j) => sum + (λj * w[j]! ** 2) / 2, 0),
+    mixed: (w) =>
+      shared
+        ? {
+            jvp: (v) => float64.scale(v[0]!, w),
+            vjp: (u) => Float64Array.of(float64.dot(w, u)),
+          }
+        : { jvp: (v) => times(w, v), vjp: (u) => times(w, u) },
+  };
+}
+
+/** The products of entries. */
+export function times(x: Float64Array, y: Float64Array): Float64Array {
+  return x.map((value, i) => value * y[i]!);
+}
