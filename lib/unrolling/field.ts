@@ -1,3 +1,6 @@
+import * as tf from '@tensorflow/tfjs';
+import { linearize, valueAndGradient } from '../autodiff';
+import type { NamedTensors } from '../spaces';
 import type { InnerDerivatives } from './problem';
 
 /** The gradient of an inner loss at fixed hyperparameters, for every step and every w. */
@@ -31,7 +34,11 @@ export function float64Field(
       const B = problem.innerMixed(w, λ, step);
       return {
         value: problem.innerGradient(w, λ, step),
-        jvp: (dw, dλ) => H.apply(dw).map(plus(B.jvp(dλ))),
+        jvp(dw, dλ) {
+          const Hw = H.apply(dw);
+          const Bλ = B.jvp(dλ);
+          return Hw.map((value, i) => value + Bλ[i]!);
+        },
         vjp: (u) => ({ w: H.apply(u), λ: B.vjp(u) }),
         dispose: () => H.dispose(),
       };
@@ -39,4 +46,48 @@ export function float64Field(
   };
 }
 
-const plus = (y: Float64Array) => (value: number, i: number) => value + y[i]!;
+/** An inner loss on named tensors; methods with minibatches find them by the number of the step. */
+export type InnerLoss = (w: NamedTensors, λ: NamedTensors, step: number) => tf.Scalar;
+
+/** The field of a loss on named tensors, at λ. */
+export function tensorField(inner: InnerLoss, λ: NamedTensors): GradientField<NamedTensors> {
+  const gradientAt = (w: NamedTensors, λ: NamedTensors, step: number) =>
+    valueAndGradient((x) => inner(x, λ, step), w).gradient;
+  return {
+    gradient: (w, step) => tf.tidy(() => gradientAt(w, λ, step)),
+    linearize(w, step) {
+      const recorded = linearize(
+        (both) => {
+          const parts = split(both);
+          return gradientAt(parts.w, parts.λ, step);
+        },
+        join(w, λ),
+      );
+      return {
+        value: recorded.value,
+        jvp: (dw, dλ) => recorded.jvp(join(dw, dλ)),
+        vjp: (u) => split(recorded.vjp(u)),
+        dispose: () => recorded.dispose(),
+      };
+    },
+  };
+}
+
+/** Weights and hyperparameters as one record; they may have names in common. */
+export const join = (w: NamedTensors, λ: NamedTensors): NamedTensors => ({
+  ...prefixed('w/', w),
+  ...prefixed('λ/', λ),
+});
+
+const prefixed = (prefix: string, x: NamedTensors) =>
+  Object.fromEntries(Object.entries(x).map(([name, value]) => [prefix + name, value]));
+
+export function split(both: NamedTensors): { w: NamedTensors; λ: NamedTensors } {
+  const part = (prefix: string) =>
+    Object.fromEntries(
+      Object.entries(both)
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, value]) => [name.slice(prefix.length), value]),
+    );
+  return { w: part('w/'), λ: part('λ/') };
+}

@@ -1,12 +1,30 @@
 export { type AdamOptions, adam } from './adam';
 export { type BurnIn, burnIn, type StartingErrors } from './burn-in';
 export { chebyshev } from './chebyshev';
+export {
+  type Advice,
+  chooseDifferentiation,
+  type DifferentiationProblem,
+} from './choose-differentiation';
+export {
+  type Cost,
+  type CostOptions,
+  costModel,
+  type ProblemSize,
+  solverSteps,
+} from './cost-model';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { predictJacobianErrors } from './jacobian-errors';
 export type { Matrix } from './matrix';
 export type { Iteration, Method, Spectrum, State } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
+export type {
+  DerivativeProblem,
+  LossProblem,
+  OuterDerivatives,
+  UnrolledProblem,
+} from './objective';
 export type {
   InnerDerivatives,
   MixedDerivative,
@@ -27,5 +45,19 @@ export {
   residualPolynomial,
   residualPolynomials,
 } from './residual-polynomial';
+export {
+  type Action,
+  type Checkpoint,
+  type ScheduleCost,
+  schedule,
+  scheduleCost,
+} from './schedule';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { naturalSpectrum, type Unrolled, type UnrollOptions, unroll } from './unroll';
+export {
+  type DifferentiateUnrolled,
+  type UnrolledDerivative,
+  type UnrolledOptions,
+  type UnrolledStats,
+  unrolled,
+} from './unrolled';

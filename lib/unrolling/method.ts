@@ -14,6 +14,11 @@ export interface Spectrum {
 /** Where an iteration stands: the iterate and what else the method remembers. */
 export type State<V> = { x: V } & Record<string, V>;
 
+/** Applies `f` to each vector of a state. */
+export function mapState<A, B>(state: State<A>, f: (vector: A) => B): State<B> {
+  return Object.fromEntries(Object.entries(state).map(([name, x]) => [name, f(x)])) as State<B>;
+}
+
 /**
  * A first-order method with its coefficients fixed.
  *

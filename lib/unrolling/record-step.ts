@@ -1,7 +1,7 @@
 import { spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
 import type { GradientDerivative, GradientField } from './field';
-import type { Iteration, State } from './method';
+import { type Iteration, mapState, type State } from './method';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
 export interface RecordedStep<V> {
@@ -165,8 +165,4 @@ class StepTape<V> {
     };
     return recording;
   }
-}
-
-function mapState<A, B>(state: State<A>, f: (vector: A) => B): State<B> {
-  return Object.fromEntries(Object.entries(state).map(([name, x]) => [name, f(x)])) as State<B>;
 }

@@ -69,7 +69,7 @@ const worstDifference = (a: Float64Array[][], b: Float64Array[][]) =>
 
 /** `∂/∂θⱼ` of something by central differences of order 4. */
 function differentiate(f: (theta: number[]) => Float64Array, theta: number[], j: number) {
-  const h = 1e-3;
+  const h = 3e-4;
   const at = (k: number) => f(theta.map((value, i) => (i === j ? value + k * h : value)));
   const [a, b, c, d] = [at(-2), at(-1), at(1), at(2)];
   return a.map((value, i) => (value - 8 * b[i]! + 8 * c[i]! - d[i]!) / (12 * h));
@@ -90,15 +90,15 @@ describe('the Jacobian of an unrolled method', () => {
 
   it.each(named(methods))('%s: agrees with finite differences', (_, method) => {
     const theta = [0.3, -0.2];
-    const problem = randomQuadratic(5, theta);
+    const problem = randomQuadratic(6, theta);
     // Neither the spectrum nor η may depend on θ.
     const fixed = { ...problem.spectrum, naturalEta: 1 };
     const tuned = method.name === 'sobolev' ? sobolev({ eta: 1 }) : method;
-    const { jacobians } = unroll(tuned, randomQuadratic(5, theta, fixed), { steps: 15 });
+    const { jacobians } = unroll(tuned, randomQuadratic(6, theta, fixed), { steps: 15 });
     for (const t of [1, 2, 9, 15]) {
       for (const j of [0, 1]) {
         const iterate = (values: number[]) =>
-          unroll(tuned, randomQuadratic(5, values, fixed), { steps: 15 }).iterates[t]!;
+          unroll(tuned, randomQuadratic(6, values, fixed), { steps: 15 }).iterates[t]!;
         const difference = differentiate(iterate, theta, j);
         expect(distance([jacobians[t]![j]!], [difference])).toBeLessThan(1e-8);
       }

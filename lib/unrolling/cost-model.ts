@@ -1,0 +1,102 @@
+import { InputError } from '../errors';
+import { requireCount } from './method';
+import { type Checkpoint, schedule, scheduleCost } from './schedule';
+
+/** The sizes that the cost of a hypergradient depends on. */
+export interface ProblemSize {
+  /** p, the number of weights. */
+  parameters: number;
+  /** h, the number of hyperparameters. */
+  hyperparameters: number;
+  /** T, the number of inner steps. */
+  steps: number;
+  /** `L/μ` of the inner Hessian at the solution; left out where it is not known. */
+  conditionNumber?: number;
+  /** What a recorded gradient keeps in memory; by default four vectors of float32 weights. */
+  recordBytes?: number;
+  /** What one vector of weights takes; by default `4p` bytes, float32. */
+  vectorBytes?: number;
+}
+
+/** Numbers that belong to a way of differentiating, not to the problem. */
+export interface CostOptions {
+  /** k, the steps of the linear solver; by default what conjugate gradients need for 1e-3. */
+  solverSteps?: number;
+  /** K of truncation; by default T/10, rounded up. */
+  truncate?: number;
+  /** s of binomial checkpointing; by default 10. */
+  snapshots?: number;
+}
+
+/** What one way of differentiating costs, the T inner steps included. */
+export interface Cost {
+  way: 'implicit' | 'reverse' | 'forward' | 'truncated' | 'sqrt' | 'binomial';
+  /** Evaluations of the inner gradient. */
+  gradients: number;
+  /** Products with its derivative, each about as dear as a gradient where the tape is kept. */
+  products: number;
+  bytes: number;
+}
+
+/** Gradients and products together: the time, in units of one gradient. */
+export const time = ({ gradients, products }: Cost) => gradients + products;
+
+/**
+ * The table of the notes on bilevel problems, counted: what each way costs in time and in memory.
+ *
+ * With T inner steps, k solver steps, h hyperparameters: implicit `T + k + 1`, flat memory; reverse `2T`,
+ * T recorded steps; forward `T + hT`, h tangents; truncated `T + K`, K recorded steps; √T checkpoints
+ * `3T`, 2√T; binomial checkpoints `2T` and what their schedule repeats, s states. Memory counts what
+ * grows: a state is taken for two vectors, and the solver for five.
+ *
+ * @throws InputError for sizes that are not whole or out of range.
+ * @see Griewank and Walther, Evaluating Derivatives, 2008, chapter 12; Franceschi et al., 2017, §3.
+ */
+export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
+  const { parameters, hyperparameters: h, steps: T } = problem;
+  requireCount(parameters, 'a number of parameters');
+  requireCount(h, 'a number of hyperparameters');
+  requireCount(T, 'a number of steps');
+  const vector = problem.vectorBytes ?? 4 * parameters;
+  const record = problem.recordBytes ?? 4 * vector;
+  const state = 2 * vector;
+  const k = options.solverSteps ?? solverSteps(problem);
+  const K = Math.min(T, options.truncate ?? Math.ceil(T / 10));
+  const checkpointed = (checkpoint: Checkpoint) => {
+    const { advanced, states, recorded } = scheduleCost(schedule(0, T, checkpoint));
+    return {
+      gradients: T + advanced,
+      products: T,
+      bytes: states * state + recorded * record,
+    };
+  };
+  return [
+    { way: 'implicit', gradients: T, products: k + 1, bytes: 5 * vector + record },
+    { way: 'reverse', gradients: T, products: T, bytes: state + T * record },
+    { way: 'forward', gradients: T, products: h * T, bytes: (1 + h) * state + record },
+    { way: 'truncated', gradients: T, products: K, bytes: state + K * record },
+    { way: 'sqrt', ...checkpointed('sqrt') },
+    { way: 'binomial', ...checkpointed({ snapshots: options.snapshots ?? 10 }) },
+  ];
+}
+
+/**
+ * The steps conjugate gradients need for a relative residual ε: `½√κ ln(2√κ/ε)`, at most p.
+ *
+ * @see Saad, Iterative Methods for Sparse Linear Systems, 2003, §6.11.3; for the residual the bound on
+ *   the energy norm grows by √κ.
+ */
+export function solverSteps(
+  { parameters, conditionNumber = Number.POSITIVE_INFINITY }: ProblemSize,
+  tolerance = 1e-3,
+): number {
+  if (!(conditionNumber >= 1)) {
+    throw new InputError({
+      given: `a condition number of ${conditionNumber}`,
+      expected: 'L/μ, which is at least 1',
+      remedy: 'Where κ is written for μ/L, give its inverse.',
+    });
+  }
+  const root = Math.sqrt(conditionNumber);
+  return Math.min(parameters, Math.ceil((root / 2) * Math.log((2 * root) / tolerance)));
+}

@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs';
+import { valueAndGradient } from '../autodiff';
+import { InputError } from '../errors';
+import { type NamedTensors, spaceOf, type Vector } from '../spaces';
+import { float64Field, type GradientField, join, split, tensorField } from './field';
+import type { InnerDerivatives } from './problem';
+
+/** A bilevel problem as two losses of named tensors: weights w, hyperparameters λ. */
+export interface LossProblem {
+  /** The loss that w minimises. A method with minibatches finds them by the number of the step. */
+  inner(w: NamedTensors, λ: NamedTensors, step: number): tf.Scalar;
+  /** The loss that λ is to minimise. */
+  outer(w: NamedTensors, λ: NamedTensors): tf.Scalar;
+}
+
+/** A bilevel problem by its derivatives, in double precision. */
+export interface DerivativeProblem extends InnerDerivatives {
+  outer(w: Float64Array, λ: Float64Array): OuterDerivatives;
+}
+
+/** An outer loss and its two partial gradients. */
+export interface OuterDerivatives {
+  value: number;
+  dw: Float64Array;
+  dλ: Float64Array;
+}
+
+/** The form of a bilevel problem that goes with a kind of vector. */
+export type UnrolledProblem<V extends Vector> = V extends Float64Array
+  ? DerivativeProblem
+  : LossProblem;
+
+/** What unrolling needs of a bilevel problem at λ, in either form. */
+export interface Objective<V> {
+  field: GradientField<V>;
+  /** The gradients of the outer loss at w, which belong to the caller. */
+  outer(w: V): { dw: V; dλ: V };
+}
+
+/** @throws InputError for a problem in the form that does not go with the vectors. */
+export function objectiveOf<V extends Vector>(problem: UnrolledProblem<V>, λ: V): Objective<V> {
+  spaceOf(λ);
+  const objective =
+    λ instanceof Float64Array
+      ? float64Objective(problem as DerivativeProblem, λ)
+      : tensorObjective(problem as LossProblem, λ as NamedTensors);
+  return objective as unknown as Objective<V>;
+}
+
+function float64Objective(problem: DerivativeProblem, λ: Float64Array): Objective<Float64Array> {
+  requireFunctions(problem, ['innerGradient', 'innerHessian', 'innerMixed', 'outer']);
+  return { field: float64Field(problem, λ), outer: (w) => problem.outer(w, λ) };
+}
+
+function tensorObjective(problem: LossProblem, λ: NamedTensors): Objective<NamedTensors> {
+  requireFunctions(problem, ['inner', 'outer']);
+  return {
+    field: tensorField((w, λ, step) => problem.inner(w, λ, step), λ),
+    outer: (w) =>
+      tf.tidy(() => {
+        const loss = (both: NamedTensors) => {
+          const parts = split(both);
+          return problem.outer(parts.w, parts.λ);
+        };
+        const { w: dw, λ: dλ } = split(valueAndGradient(loss, join(w, λ)).gradient);
+        return { dw, dλ };
+      }),
+  };
+}
+
+function requireFunctions<K extends string>(problem: Record<K, unknown>, names: K[]): void {
+  const missing = names.find((name) => typeof problem[name] !== 'function');
+  if (missing === undefined) return;
+  throw new InputError({
+    given: `a problem without the function '${missing}'`,
+    expected: `the functions ${names.join(', ')}`,
+    remedy: 'Named tensors go with losses, Float64Arrays with derivatives.',
+  });
+}

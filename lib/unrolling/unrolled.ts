@@ -1,0 +1,429 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError, NotFiniteError } from '../errors';
+import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+import { type Arithmetic, arithmeticOf } from './arithmetic';
+import {
+  type Iteration,
+  type Method,
+  mapState,
+  requireCount,
+  type Spectrum,
+  type State,
+} from './method';
+import { type Objective, objectiveOf, type UnrolledProblem } from './objective';
+import { type Adjoint, type RecordedStep, recordStep } from './record-step';
+import { type Action, type Checkpoint, schedule } from './schedule';
+import { type Carrier, carryTangents } from './tangents';
+
+export interface UnrolledOptions {
+  /** How the inner problem is solved, for example `adam(1e-3)` or `gradientDescent(0.1)`. */
+  method: Method;
+  /** The number of inner steps, T. */
+  steps: number;
+  /**
+   * `'reverse'` (default) keeps what all steps need to be walked back; its cost does not depend on
+   * the number of hyperparameters. `'forward'` keeps a tangent for each of them, whatever T is.
+   */
+  mode?: 'reverse' | 'forward';
+  /** Differentiate the last K steps only. */
+  truncate?: number;
+  /** Reverse mode only: keep some states, and compute the others again. */
+  checkpoint?: Checkpoint;
+  /** Bounds of the eigenvalues of the inner Hessian, for methods that are tuned by them. */
+  spectrum?: Spectrum;
+}
+
+/** What an unrolled derivative is made of, and what it cost. */
+export interface UnrolledDerivative<V> {
+  /** `dE/dλ`, the derivative of `outer(w_T(λ), λ)`. */
+  value: V;
+  /** The weights after the last step. */
+  w: V;
+  /** `dE/dw₀`; only of reverse mode through all steps. */
+  adjoint?: V;
+  stats: UnrolledStats;
+}
+
+export interface UnrolledStats {
+  /** Inner gradients computed, those that were computed again among them. */
+  gradients: number;
+  /** Products with the derivative of an inner gradient. */
+  products: number;
+  /** The most steps that were on record at one time. */
+  peakRecorded: number;
+  /** The most states that were stored besides, the first among them. */
+  peakStates: number;
+  /**
+   * The most bytes of tensors in use between operations, above those at the beginning, as
+   * `tf.memory()` counts (a copy that shares its data counts again); undefined in float64.
+   */
+  peakBytes: number | undefined;
+}
+
+/**
+ * Differentiating through the inner iteration, as a value: hand it to `hypergradient`.
+ *
+ * With `wₜ = Φₜ(wₜ₋₁, λ)` from w₀, the value is the derivative of the outer loss at w_T itself, not at
+ * the inner solution: exact for the T steps taken, and subject to the burn-in where they are few.
+ * In T steps with h hyperparameters, reverse mode costs T gradients and T products, forward mode
+ * T gradients and hT products; `truncate: K` leaves K for T in the products. Memory: T recorded steps
+ * (reverse), h tangents (forward), K (truncated), 2√T (`'sqrt'`), s (`{ snapshots: s }`).
+ *
+ * When not to use it: at a well-converged inner solution `implicit` costs no memory and has no burn-in.
+ *
+ * @throws InputError for counts that are not whole or options that exclude each other.
+ * @see Franceschi et al., Forward and reverse gradient-based hyperparameter optimization, 2017;
+ *   Shaban et al., Truncated back-propagation for bilevel optimization, 2019 (truncation).
+ */
+export function unrolled(options: UnrolledOptions): UnrolledOptions & DifferentiateUnrolled {
+  checkOptions(options);
+  const record = { name: 'unrolled' as const, ...options };
+  return Object.defineProperty(record, 'differentiate', {
+    value: <V extends Vector>(problem: UnrolledProblem<V>, w: V, λ: V) =>
+      differentiate(options, problem, w, λ),
+  }) as typeof record & DifferentiateUnrolled;
+}
+
+export interface DifferentiateUnrolled {
+  readonly name: 'unrolled';
+  /**
+   * Takes the steps from w₀ and differentiates the outer loss at the last one; results are the
+   * caller's.
+   *
+   * @throws InputError or ShapeError for a problem or vectors that do not fit; NotFiniteError if the
+   *   iteration or its derivative leaves the finite numbers.
+   */
+  differentiate(
+    problem: UnrolledProblem<NamedTensors>,
+    w: NamedTensors,
+    λ: NamedTensors,
+  ): Promise<UnrolledDerivative<NamedTensors>>;
+  differentiate(
+    problem: UnrolledProblem<Float64Array>,
+    w: Float64Array,
+    λ: Float64Array,
+  ): Promise<UnrolledDerivative<Float64Array>>;
+}
+
+async function differentiate<V extends Vector>(
+  { method, steps, mode = 'reverse', truncate = steps, checkpoint, spectrum }: UnrolledOptions,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+): Promise<UnrolledDerivative<V>> {
+  const iteration = method.on(spectrum);
+  const run = new Run(iteration, objectiveOf(problem, λ), w, λ);
+  try {
+    const from = steps - truncate;
+    if (from > 0) {
+      await run.advance(0, from);
+      run.forget(0);
+    }
+    const result =
+      mode === 'forward'
+        ? await forward(run, from, steps)
+        : await reverse(run, schedule(from, steps, checkpoint));
+    await requireFinite(run.space, result);
+    return { ...result, stats: run.stats };
+  } finally {
+    run.dispose();
+  }
+}
+
+/** Walks the recorded steps back, by a schedule whose first `reverse` ends at the last step. */
+async function reverse<V extends Vector>(
+  run: Run<V>,
+  actions: readonly Action[],
+): Promise<Result<V>> {
+  const records: RecordedStep<V>[] = [];
+  let result: Result<V> | undefined;
+  let adjoint: Adjoint<V> = {};
+  try {
+    for (const action of actions) {
+      if (action.kind === 'advance') await run.advance(action.from, action.to);
+      if (action.kind === 'free') run.forget(action.at);
+      if (action.kind !== 'reverse') continue;
+      const start = run.states.get(action.from)!;
+      await run.record(action.from, action.to, records);
+      if (result === undefined) {
+        const { x } = records[records.length - 1]!.next;
+        const { dw, dλ } = run.outer(x);
+        result = { value: dλ, w: run.copy(x) };
+        adjoint = { x: dw };
+      }
+      while (records.length > 0) {
+        const record = records[records.length - 1]!;
+        const pulled = run.pull(record, adjoint, result.value, records.length);
+        run.free(adjoint, pulled.adjoint);
+        run.free(result.value);
+        adjoint = pulled.adjoint;
+        result.value = pulled.value;
+        records.pop();
+        record.dispose();
+        run.free(record.next, records[records.length - 1]?.next ?? start);
+        await run.breathe(result.w);
+      }
+    }
+    if (run.states.has(0)) result!.adjoint = run.sum(adjoint);
+    return result!;
+  } catch (error) {
+    run.free(result);
+    throw error;
+  } finally {
+    for (const record of records) {
+      record.dispose();
+      run.free(record.next);
+    }
+    run.free(adjoint);
+  }
+}
+
+/** Carries a tangent for every hyperparameter along. */
+async function forward<V extends Vector>(
+  run: Run<V>,
+  from: number,
+  to: number,
+): Promise<Result<V>> {
+  const { space, iteration, objective, λ, stats } = run;
+  const count = entries(λ);
+  const arithmetic = carryTangents(run.arithmetic);
+  let state: State<Carrier<V>> | undefined;
+  try {
+    state = space.tidy(() =>
+      space.keep(
+        mapState(run.states.get(from)!, (value) => ({
+          value: space.clone(value),
+          tangents: Array.from({ length: count }, () => space.zeros(value)),
+        })),
+      ),
+    );
+    for (let t = from + 1; t <= to; t++) {
+      const gradient = ({ value, tangents }: Carrier<V>) => {
+        const derivative = objective.field.linearize(value, t);
+        try {
+          return {
+            value: space.clone(derivative.value),
+            tangents: tangents.map((dw, j) => derivative.jvp(dw, unit(λ, j))),
+          };
+        } finally {
+          derivative.dispose();
+        }
+      };
+      const before: State<Carrier<V>> = state;
+      state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      run.free(before, state);
+      stats.gradients++;
+      stats.products += count;
+      run.look();
+      await run.breathe(state.x.value);
+    }
+    const { value: w, tangents } = state.x;
+    const { dw, dλ } = run.outer(w);
+    const value = space.tidy(() =>
+      space.keep(
+        tangents.reduce(
+          (sum, tangent, j) => space.axpy(space.dot(dw, tangent), unit(λ, j), sum),
+          space.clone(dλ),
+        ),
+      ),
+    );
+    run.free([dw, dλ]);
+    return { value, w: run.copy(w) };
+  } finally {
+    run.free(state);
+  }
+}
+
+type Result<V> = Omit<UnrolledDerivative<V>, 'stats'>;
+
+/** An iteration under way: its stored states, and what it has cost so far. */
+class Run<V extends Vector> {
+  readonly space: Space<V, unknown>;
+  readonly arithmetic: Arithmetic<V>;
+  readonly states = new Map<number, State<V>>();
+  readonly stats: UnrolledStats;
+  readonly #bytesBefore = tf.memory().numBytes;
+  #stepsSinceBreath = 0;
+
+  constructor(
+    readonly iteration: Iteration,
+    readonly objective: Objective<V>,
+    w: V,
+    readonly λ: V,
+  ) {
+    this.space = spaceOf(w);
+    this.arithmetic = arithmeticOf(w);
+    this.states.set(0, iteration.begin(this.copy(w)));
+    this.stats = {
+      gradients: 0,
+      products: 0,
+      peakRecorded: 0,
+      peakStates: 1,
+      peakBytes: w instanceof Float64Array ? undefined : 0,
+    };
+  }
+
+  /** Computes state `to` from the stored state `from`, and stores it too. */
+  async advance(from: number, to: number): Promise<void> {
+    const { space, iteration, arithmetic, objective } = this;
+    let state = this.states.get(from)!;
+    for (let t = from + 1; t <= to; t++) {
+      const before = state;
+      const gradient = (x: V) => objective.field.gradient(x, t);
+      state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      this.states.set(to, state);
+      this.free(before);
+      this.stats.gradients++;
+      this.look();
+      await this.breathe(state.x);
+    }
+  }
+
+  /** Adds to `records` the steps from the stored state `from` to state `to`. */
+  async record(from: number, to: number, records: RecordedStep<V>[]): Promise<void> {
+    let state = this.states.get(from)!;
+    for (let t = from + 1; t <= to; t++) {
+      records.push(recordStep(this.iteration, t, state, this.objective.field, this.λ));
+      state = records[records.length - 1]!.next;
+      this.stats.gradients++;
+      this.look(records.length);
+      await this.breathe(state.x);
+    }
+  }
+
+  /** The adjoint of the state before a step, and the derivative with the part of the step. */
+  pull(record: RecordedStep<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
+    const { space } = this;
+    const pulled = space.tidy(() => {
+      const { state, λ } = record.pull(adjoint);
+      return space.keep({
+        adjoint: state,
+        value: this.arithmetic.combine([
+          [1, value],
+          [1, λ],
+        ]),
+      });
+    });
+    this.stats.products++;
+    this.look(recorded);
+    return pulled;
+  }
+
+  /** The gradients of the outer loss, kept. */
+  outer(w: V): { dw: V; dλ: V } {
+    return this.space.keep(this.objective.outer(w));
+  }
+
+  copy(x: V): V {
+    return this.space.keep(this.space.clone(x));
+  }
+
+  /** The sum of the vectors of an adjoint: that of w₀, which every vector of the first state is. */
+  sum(adjoint: Adjoint<V>): V {
+    const vectors = Object.values(adjoint).filter((vector): vector is V => vector !== undefined);
+    const terms = vectors.map((vector) => [1, vector] as const);
+    return this.space.tidy(() => this.space.keep(this.arithmetic.combine(terms)));
+  }
+
+  /** Frees what is inside x, but for what is also in a stored state or in `spared`. */
+  free(x: unknown, spared?: unknown): void {
+    this.space.free(x, [...this.states.values(), spared]);
+  }
+
+  forget(t: number): void {
+    const state = this.states.get(t)!;
+    this.states.delete(t);
+    this.free(state);
+  }
+
+  /** Notes how much is in use. */
+  look(recorded = 0): void {
+    const { stats } = this;
+    stats.peakRecorded = Math.max(stats.peakRecorded, recorded);
+    stats.peakStates = Math.max(stats.peakStates, this.states.size);
+    if (stats.peakBytes === undefined) return;
+    stats.peakBytes = Math.max(stats.peakBytes, tf.memory().numBytes - this.#bytesBefore);
+  }
+
+  /** Waits for a GPU now and then: its queue does not bear thousands of steps. */
+  async breathe(x: V): Promise<void> {
+    if (this.space.readableNow() || ++this.#stepsSinceBreath % 20 !== 0) return;
+    const square = this.space.tidy(() => this.space.keep(this.space.dot(x, x)));
+    await this.space.read([square]);
+    this.space.free(square);
+  }
+
+  dispose(): void {
+    for (const t of [...this.states.keys()]) this.forget(t);
+  }
+}
+
+/** How many hyperparameters there are. */
+const entries = (λ: Vector): number =>
+  λ instanceof Float64Array ? λ.length : Object.values(λ).reduce((sum, { size }) => sum + size, 0);
+
+/** The direction in which the j-th hyperparameter alone changes. */
+function unit<V extends Vector>(λ: V, j: number): V {
+  if (λ instanceof Float64Array) return λ.map((_, i) => (i === j ? 1 : 0)) as V;
+  let first = 0;
+  return mapTensors(λ as NamedTensors, ({ size, shape }) => {
+    const values = new Float32Array(size);
+    if (j >= first && j < first + size) values[j - first] = 1;
+    first += size;
+    return tf.tensor(values, shape);
+  }) as V;
+}
+
+async function requireFinite<V extends Vector>(
+  space: Space<V, unknown>,
+  result: Result<V>,
+): Promise<void> {
+  const square = space.tidy(() => space.keep(space.dot(result.value, result.value)));
+  const [size] = await space.read([square]);
+  space.free(square);
+  if (Number.isFinite(size)) return;
+  space.free(result);
+  throw new NotFiniteError({
+    given: `an unrolled derivative whose squared norm is ${size}`,
+    expected: 'a finite number',
+    remedy: 'The inner iteration diverges, or its derivative does: take shorter or fewer steps.',
+  });
+}
+
+function checkOptions({ method, steps, mode, truncate, checkpoint }: UnrolledOptions): void {
+  if (typeof method?.on !== 'function') {
+    throw new InputError({
+      given: 'no method',
+      expected: 'an inner method such as gradientDescent(0.1)',
+      remedy:
+        'A tf.Optimizer assigns variables and cannot be differentiated through; adam(rate) can.',
+    });
+  }
+  requireCount(steps, 'a number of steps');
+  if (mode !== undefined && mode !== 'reverse' && mode !== 'forward') {
+    throw new InputError({
+      given: `the mode '${mode}'`,
+      expected: "'reverse' or 'forward'",
+      remedy: "Forward mode pays for few hyperparameters only; 'reverse' is the default.",
+    });
+  }
+  if (truncate !== undefined) {
+    requireCount(truncate, 'a truncation');
+    if (truncate > steps) {
+      throw new InputError({
+        given: `truncate: ${truncate} of ${steps} steps`,
+        expected: 'at most as many as there are',
+        remedy: 'Leave it out to differentiate all steps.',
+      });
+    }
+  }
+  if (checkpoint === undefined) return;
+  schedule(0, 1, checkpoint);
+  if (mode === 'forward') {
+    throw new InputError({
+      given: "a checkpoint with mode: 'forward'",
+      expected: 'one of the two',
+      remedy: 'Forward mode stores no steps that checkpoints could save.',
+    });
+  }
+}
