@@ -57,7 +57,9 @@ export function curvatureOf({ tape, value, gradient, block, plan }: Parts): Curv
 export function blockOf(variables: NamedTensors, names: readonly string[]): NamedTensors {
   const unknown = names.find((name) => !(name in variables));
   if (unknown === undefined && names.length > 0) {
-    return Object.fromEntries(names.map((name) => [name, variables[name]!]));
+    // In the order of the variables, so that a block of all is the whole.
+    const inBlock = new Set(names);
+    return Object.fromEntries(Object.entries(variables).filter(([name]) => inBlock.has(name)));
   }
   throw new InputError({
     given: unknown === undefined ? 'an empty block' : `'${unknown}' in the block`,

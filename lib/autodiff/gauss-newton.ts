@@ -61,36 +61,35 @@ export function recordGaussNewton(
   block: NamedTensors,
 ): Curvature {
   const leaves = Object.values(variables);
+  const inBlock = Object.values(block);
+  const jacobian = (tape: Tape, from: tf.Tensor[], cuts: tf.Tensor[]) =>
+    new Program(graph(tape.nodes, from, cuts), tape, derive);
+
   const { result, tape } = record((tape) => {
     const { loss, cuts } = collectOutputs(f);
     const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
     const partials = new Program(upper, tape, reverse).pull([tf.ones([])]);
     for (const partial of partials) if (partial !== undefined) tape.own(partial);
-    const gradients = tape.within(() => {
-      const lower = new Program(graph(tape.nodes, leaves, cuts), tape, reverse);
-      return addEach(lower.pullDense(partials.slice(0, cuts.length)), partials.slice(cuts.length));
-    });
-    const gradient = named(
-      variables,
-      gradients.map((g) => tape.own(g)),
-    );
-    return { cuts, partials, value: tape.ownCopy(loss), gradient };
+    const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
+
+    const J = tape.within(() => jacobian(tape, leaves, cuts));
+    const gradients = tape.within(() => addEach(J.pullDense(byCuts), byLeaves));
+    for (const gradient of gradients) tape.own(gradient);
+    const gradient = named(variables, gradients);
+    return { value: tape.ownCopy(loss), gradient, J, cuts, byCuts, byLeaves };
   });
-  const { cuts, partials, value, gradient } = result;
+
   return curvatureOf({
     tape,
-    value,
-    gradient,
+    value: result.value,
+    gradient: result.gradient,
     block,
     plan() {
-      const inBlock = Object.values(block);
-      const directly = inBlock.map((leaf) => partials[cuts.length + leaves.indexOf(leaf)]);
-      const J = new Program(graph(tape.nodes, inBlock, cuts), tape, derive);
-      const H = upperHessian(
-        tape,
-        [...cuts, ...inBlock],
-        [...partials.slice(0, cuts.length), ...directly],
-      );
+      const { cuts, byCuts, byLeaves } = result;
+      const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
+      const whole = inBlock.length === leaves.length;
+      const J = whole ? result.J : jacobian(tape, inBlock, cuts);
+      const H = upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]);
       return (v) => {
         const curved = H([...J.pushDense(v), ...v]);
         return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../errors';
+import { sameShape } from './rules/shapes';
 import type { Node } from './tape';
 
 /** An operation whose derivative matters, with its tensors as numbered slots. */
@@ -50,7 +51,7 @@ const flatInputs: Record<string, readonly string[]> = {
  */
 export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.Tensor[]): Graph {
   const leafIds = new Set(leaves.map((leaf) => leaf.id));
-  const original = seeThroughCopies(nodes, leafIds);
+  const { original, see } = seeThroughCopies(nodes, leafIds);
   const active = new Set(leafIds);
 
   const candidates: { node: Node; names: string[] }[] = [];
@@ -64,6 +65,10 @@ export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.T
     });
     const differentiable = node.outputs.filter((output) => output.dtype === 'float32');
     if (names.length === 0 || differentiable.length === 0) continue;
+    if (passesOn(node, names) && !leafIds.has(node.outputs[0]!.id)) {
+      see(node.outputs[0]!.id, node.inputs[names[0]!]!.id);
+      continue;
+    }
     for (const output of differentiable) active.add(output.id);
     candidates.push({ node, names });
   }
@@ -106,16 +111,27 @@ const isCopy = ({ kind, kernelName, inputs, outputs }: Node) =>
   kernelName === 'Identity' ||
   (kernelName === 'Cast' && inputs.x!.dtype === outputs[0]!.dtype);
 
+/** Adding a constant, or reshaping to the same shape: the change of the input is that of the output. */
+function passesOn({ kernelName, inputs, outputs }: Node, names: readonly string[]): boolean {
+  const adds = kernelName === 'Add' || (kernelName === 'Sub' && names[0] === 'a');
+  if (names.length !== 1 || !(adds || kernelName === 'Reshape')) return false;
+  return sameShape(inputs[names[0]!]!.shape, outputs[0]!.shape);
+}
+
 function seeThroughCopies(nodes: readonly Node[], leaves: ReadonlySet<number>) {
   const source = new Map<number, number>();
   for (const node of nodes) {
     const output = node.outputs[0]!.id;
     if (isCopy(node) && !leaves.has(output)) source.set(output, node.inputs.x!.id);
   }
-  return (id: number) => {
-    let found = id;
-    for (let next = source.get(found); next !== undefined; next = source.get(found)) found = next;
-    return found;
+  return {
+    /** Makes `output` another name for `input`. */
+    see: (output: number, input: number) => source.set(output, input),
+    original(id: number) {
+      let found = id;
+      for (let next = source.get(found); next !== undefined; next = source.get(found)) found = next;
+      return found;
+    },
   };
 }
 

@@ -1,12 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import type { End, Graph, Step } from './graph';
+import { add, copy } from './kernels';
 import type { Tape } from './tape';
 
 /** The derivative of one operation at the point where it was recorded. */
 export interface LocalDerivative {
   /** Tangents of the active inputs to tangents of the outputs. */
   push(tangents: tf.Tensor[]): tf.Tensor[];
-  /** Cotangents of the outputs (`null` for none) to cotangents of the active inputs. */
+  /**
+   * Cotangents of the outputs (`null` for none) to cotangents of the active inputs; one of the
+   * latter may be the former handed on.
+   */
   pull(cotangents: (tf.Tensor | null)[]): tf.Tensor[];
   /** Set where `push` is roundabout and `pull` is to be preferred if either would do. */
   roundabout?: boolean;
@@ -64,28 +68,28 @@ export class Program {
     return inTidy(() => {
       const values: Slots = new Array(this.#graph.slots);
       const given = new Set(cotangents);
-      const free = (value: tf.Tensor | null) => {
-        if (value !== null && !given.has(value)) value.dispose();
+      const free = (value: tf.Tensor) => {
+        if (!given.has(value)) value.dispose();
       };
-      const add = (slot: number, value: tf.Tensor) => {
+      const accumulate = (slot: number, value: tf.Tensor) => {
         const before = values[slot];
-        values[slot] = before === undefined ? value : tf.add(before, value);
+        values[slot] = before === undefined ? value : add(before, value);
         if (before === undefined) return;
         free(before);
         free(value);
       };
       this.#graph.targets.forEach(({ slot }, i) => {
         const cotangent = cotangents[i];
-        if (slot !== undefined && cotangent !== undefined) add(slot, cotangent);
+        if (slot !== undefined && cotangent !== undefined) accumulate(slot, cotangent);
       });
       for (let i = this.#instructions.length - 1; i >= 0; i--) {
         const { pull, reads, writes } = this.#instructions[i]!;
         const us = writes.map((slot) => (slot === undefined ? null : (values[slot] ?? null)));
         if (us.every((u) => u === null)) continue;
         const results = pull(us);
-        for (const u of us) free(u);
+        for (const u of us) if (u !== null && !results.includes(u)) free(u);
         results.forEach((value, j) => {
-          add(reads[j]!, value);
+          accumulate(reads[j]!, value);
         });
       }
       return distinct(this.#graph.leaves.map(at(values)), cotangents);
@@ -132,7 +136,7 @@ const fill = (values: Slots, ends: End[]) =>
 function distinct(values: Slots, given: Readonly<Slots>): Slots {
   const seen = new Set(given);
   return values.map((value) => {
-    if (value !== undefined && seen.has(value)) return value.clone();
+    if (value !== undefined && seen.has(value)) return copy(value);
     seen.add(value);
     return value;
   });

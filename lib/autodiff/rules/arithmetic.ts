@@ -1,37 +1,33 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
+import { add, copy, multiply, negate, subtract } from '../kernels';
 import type { Rule } from '../program';
-import { reduceTo, sameShape, spreadTo, sumTo, total } from './shapes';
+import { fresh, reduce, spread, total, using } from './shapes';
 
 /** a + b and a − b, with broadcasting. */
 export const sum: Rule = ({ node, names }) => {
   const shape = node.outputs[0]!.shape;
   const minus = node.kernelName === 'Sub';
   const shapes = names.map((name) => node.inputs[name]!.shape);
-  const signed = (x: tf.Tensor, name: string) => (minus && name === 'b' ? tf.neg(x) : x);
+  const negative = names.map((name) => minus && name === 'b');
   return {
-    push(tangents) {
-      const [a, b] = tangents;
-      if (b !== undefined) return [minus ? tf.sub(a!, b) : tf.add(a!, b)];
-      const t = signed(a!, names[0]!);
-      return [t === a ? spreadTo(t, shape) : spread(t, shape)];
+    push([a, b]) {
+      if (b !== undefined) return [minus ? subtract(a!, b) : add(a!, b)];
+      if (negative[0]) return [using(negate(a!), (t) => spread(t, shape))];
+      return [fresh(a!, (t) => spread(t, shape))];
     },
-    pull: ([u]) =>
-      names.map((name, i) => {
-        const reduced = sumTo(u!, shapes[i]!);
-        const result = signed(reduced, name);
-        if (result !== reduced) reduced.dispose();
+    pull([u]) {
+      const results = shapes.map((shape, i) => {
+        const reduced = reduce(u!, shape);
+        if (!negative[i]) return reduced;
+        const result = negate(reduced);
+        if (reduced !== u) reduced.dispose();
         return result;
-      }),
+      });
+      if (results[0] === u && results[1] === u) results[1] = copy(u!);
+      return results;
+    },
   };
 };
-
-/** `spreadTo` for a tensor that nobody else needs. */
-function spread(x: tf.Tensor, shape: number[]): tf.Tensor {
-  if (sameShape(x.shape, shape)) return x;
-  const result = tf.broadcastTo(x, shape);
-  x.dispose();
-  return result;
-}
 
 /** a b entry by entry, with broadcasting. */
 export const product: Rule = ({ node, names }) => {
@@ -40,7 +36,11 @@ export const product: Rule = ({ node, names }) => {
   const [a, b] = node.saved as [tf.Tensor, tf.Tensor];
   const factors = names.map((name) => (name === 'a' ? b : a));
   return {
-    push: (tangents) => [spread(total(tangents.map((t, i) => tf.mul(t, factors[i]!))), shape)],
-    pull: ([u]) => shapes.map((shape, i) => reduceTo(tf.mul(u!, factors[i]!), shape)),
+    push: (tangents) => {
+      const parts = tangents.map((t, i) => multiply(t, factors[i]!));
+      return [using(total(parts), (t) => spread(t, shape))];
+    },
+    pull: ([u]) =>
+      shapes.map((shape, i) => using(multiply(u!, factors[i]!), (t) => reduce(t, shape))),
   };
 };

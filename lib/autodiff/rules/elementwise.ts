@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { multiply } from '../kernels';
 import type { Rule } from '../program';
-import { reduceTo, spreadTo, total } from './shapes';
+import { reduce, spread, total, using } from './shapes';
 
 /** Functions of one number: x ↦ f(x) entry by entry, perhaps with constants. */
 export const unary = [
@@ -27,7 +28,7 @@ export const elementwise: Rule = ({ node, names }, tape) => {
   const { gradFunc } = tf.getGradient(node.kernelName);
   const shapes = names.map((name) => node.inputs[name]!.shape);
   const diagonals = tape.constants(() => {
-    const saved = node.saved.map((value) => spreadTo(value, shape));
+    const saved = node.saved.map((value) => spread(value, shape));
     const gradients = gradFunc(tf.ones(shape), saved, node.attrs) as Record<
       string,
       () => tf.Tensor
@@ -35,7 +36,8 @@ export const elementwise: Rule = ({ node, names }, tape) => {
     return names.map((name) => gradients[name]!());
   });
   return {
-    push: (tangents) => [total(tangents.map((t, i) => tf.mul(t, diagonals()[i]!)))],
-    pull: ([u]) => shapes.map((shape, i) => reduceTo(tf.mul(u!, diagonals()[i]!), shape)),
+    push: (tangents) => [total(tangents.map((t, i) => multiply(t, diagonals()[i]!)))],
+    pull: ([u]) =>
+      shapes.map((shape, i) => using(multiply(u!, diagonals()[i]!), (t) => reduce(t, shape))),
   };
 };

@@ -2,7 +2,10 @@ import type { Rule } from '../program';
 import { product, sum } from './arithmetic';
 import { binary, elementwise, unary } from './elementwise';
 import { matMul } from './matmul';
+import { maxPool } from './max-pool';
 import { isMultilinear, linearInList, linearList, multilinear } from './multilinear';
+import { reshaping, transposition } from './rearrangements';
+import { reduction } from './reductions';
 import { reverse } from './reverse';
 import { logSoftmax, softmax } from './softmax';
 
@@ -11,10 +14,17 @@ const rules: Record<string, Rule> = {
   ...Object.fromEntries(linearInList.map((kernel) => [kernel, linearList])),
   Add: sum,
   BatchMatMul: matMul,
+  ExpandDims: reshaping,
   LogSoftmax: logSoftmax,
+  MaxPool: maxPool,
+  MaxPool3D: maxPool,
+  Mean: reduction,
   Multiply: product,
+  Reshape: reshaping,
   Softmax: softmax,
   Sub: sum,
+  Sum: reduction,
+  Transpose: transposition,
 };
 
 /** The derivative of an operation, by the shortest rule there is for it. */

@@ -19,7 +19,6 @@ export const linearIn: Record<string, readonly string[]> = {
   DepthwiseConv2dNative: ['x', 'filter'],
   DepthwiseConv2dNativeBackpropFilter: ['x', 'dy'],
   DepthwiseConv2dNativeBackpropInput: ['dy', 'filter'],
-  ExpandDims: ['input'],
   GatherNd: ['params'],
   GatherV2: ['x'],
   MaxPoolGrad: ['dy'],
@@ -27,7 +26,6 @@ export const linearIn: Record<string, readonly string[]> = {
   MirrorPad: ['x'],
   Neg: ['x'],
   PadV2: ['x'],
-  Reshape: ['x'],
   ResizeBilinear: ['images'],
   ResizeBilinearGrad: ['dy'],
   ResizeNearestNeighbor: ['images'],
@@ -41,7 +39,6 @@ export const linearIn: Record<string, readonly string[]> = {
   StridedSlice: ['x'],
   Sum: ['x'],
   Tile: ['x'],
-  Transpose: ['x'],
   Unpack: ['value'],
   UnsortedSegmentSum: ['x'],
 };

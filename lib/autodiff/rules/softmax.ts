@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { multiply, subtract, sumOver } from '../kernels';
 import type { Rule } from '../program';
 import { pullByGradient } from './reverse';
+import { using } from './shapes';
 
 /** s = softmax(z): J = diag(s) − s sᵀ is symmetric, so J v is the gradient at u = v. */
 export const softmax: Rule = (step) => ({
@@ -14,7 +16,11 @@ export const logSoftmax: Rule = (step, tape) => {
   const axis = step.node.attrs.axis as number;
   const probabilities = tape.constants(() => [tf.exp(l)]);
   return {
-    push: ([v]) => [tf.sub(v!, tf.sum(tf.mul(v!, probabilities()[0]!), axis, true))],
+    push([v]) {
+      const weighted = multiply(v!, probabilities()[0]!);
+      const mean = using(weighted, (x) => sumOver(x, tf.util.parseAxisParam(axis, l.shape), true));
+      return [using(mean, (m) => subtract(v!, m))];
+    },
     pull: (cotangents) => pullByGradient(step, cotangents),
   };
 };
