@@ -9,7 +9,7 @@ let answers: Map<Case, Evaluation>;
 
 beforeAll(async () => {
   answers = await cpuAnswers();
-});
+}, 120_000);
 
 describe.each([1, Math.min(8, Math.max(2, os.availableParallelism()))])(
   'wasm with %i threads',

@@ -1,4 +1,9 @@
 import { repairEinsumKernel } from '../../kernels/einsum';
+import { repairConvolutionKernels } from './convolutions';
+import { repairCopies } from './copies';
+import { repairMatrixProducts } from './matrix-products';
+import { repairPools } from './pooling';
+import { repairSegments } from './segments';
 
 let done = false;
 
@@ -6,5 +11,10 @@ let done = false;
 export function repairKernels(): void {
   if (done) return;
   done = true;
+  repairCopies();
+  repairMatrixProducts();
   repairEinsumKernel('wasm');
+  repairSegments();
+  repairPools();
+  repairConvolutionKernels();
 }

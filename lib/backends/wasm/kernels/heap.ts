@@ -1,0 +1,26 @@
+import type * as tf from '@tensorflow/tfjs';
+
+/** The parts of the wasm backend that kernels work with. */
+export interface Heap extends tf.KernelBackend {
+  /** Memory for a result, not cleared. */
+  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+  /** A tensor's numbers in place: valid until the next allocation, which may move the heap. */
+  typedArrayFromHeap(x: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
+  dataIdMap: { get(dataId: tf.DataId): { dtype: tf.DataType } };
+}
+
+/** A float32 tensor's numbers in place. */
+export const floats = (heap: Heap, x: tf.TensorInfo) => heap.typedArrayFromHeap(x) as Float32Array;
+
+/** A result that starts at zero. */
+export function zeros(heap: Heap, shape: number[], dtype: tf.DataType = 'float32'): tf.TensorInfo {
+  const out = heap.makeOutput(shape, dtype);
+  heap.typedArrayFromHeap(out).fill(0);
+  return out;
+}
+
+/** The same data once more, without a copy. */
+export function shared(heap: Heap, x: tf.TensorInfo): tf.TensorInfo {
+  heap.incRef(x.dataId);
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+}
