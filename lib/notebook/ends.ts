@@ -99,8 +99,9 @@ function endOf(trace: Trace, colour: string, plot: Plot): End[] {
   return [];
 }
 
+/** Where a label ends, with some room for the other font that a browser may set it in. */
 function right({ left, text }: End): number {
-  return left + GAP + textWidth(text, FONT_SIZE, 400);
+  return left + GAP + 1.1 * textWidth(text, FONT_SIZE, 400);
 }
 
 /** Ends whose labels share some width, and so could cover each other. */

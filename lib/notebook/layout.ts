@@ -8,7 +8,7 @@ import type { Axis, Layout, Trace } from './trace';
 const LEGEND_ROW = 24;
 
 /** The space above the axes: with nothing there, with a title, with title and subtitle. */
-const [NO_HEAD, TITLE, TITLE_AND_SUBTITLE] = [24, 52, 76];
+const [NO_HEAD, TITLE, TITLE_AND_SUBTITLE] = [24, 52, 84];
 
 /** The layout with its size, the common look, and titles as plotly.js wants them. */
 export function completed(

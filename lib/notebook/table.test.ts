@@ -65,6 +65,11 @@ describe('table', () => {
     expect(cells[1]!.textContent).toBe('0.3125');
   });
 
+  it('does not align points with those of powers of ten', () => {
+    const lines = text([{ a: 12.5 }, { a: 3e-7 }]).split('\n');
+    expect(lines.slice(2)).toEqual(['    12.50', '3.000×10⁻⁷'].map((line) => line.padStart(10)));
+  });
+
   it('shows a field that some rows lack, in the order of first appearance', () => {
     const lines = text([{ b: 1 }, { a: 'x', b: 2 }]).split('\n');
     expect(lines[0]).toBe('b  a');

@@ -108,8 +108,9 @@ function formatCell(value: Cell, { digits, format }: Column): string {
   return typeof value === 'number' ? formatNumber(value, digits) : String(value);
 }
 
-/** Spaces behind each number make up for the decimals that others have more. */
+/** Spaces behind each number make up for the decimals that others have more; not beside powers. */
 function alignedAtPoint(cells: string[]): string[] {
+  if (cells.some((cell) => cell.includes('×'))) return cells;
   const decimals = (cell: string) => (cell.includes('.') ? cell.length - cell.indexOf('.') : 0);
   const most = Math.max(...cells.map(decimals));
   return cells.map((cell) => (/\d/.test(cell) ? cell + ' '.repeat(most - decimals(cell)) : cell));

@@ -55,6 +55,12 @@ describe('textBox', () => {
     expect(box('start').bottom).toBeGreaterThan(50);
   });
 
+  it('lowers a text by its dy', () => {
+    const plain = textBox(svg('<text style="font-size: 10px">step</text>'))!;
+    const lowered = textBox(svg('<text dy="0.7em" style="font-size: 10px">step</text>'))!;
+    expect(lowered.top - plain.top).toBeCloseTo(7);
+  });
+
   it('stacks lines and takes the widest', () => {
     const lines = ['st', 'step'].map((line) => `<tspan class="line">${line}</tspan>`).join('');
     const one = textBox(svg('<text style="font-size: 10px">step</text>'))!;

@@ -35,7 +35,7 @@ function ownBox(text: Element): Box | undefined {
   const size = fontSize(text);
   const width = Math.max(...lines.map(lineWidth));
   const x = Number(text.getAttribute('x') ?? 0);
-  const y = Number(text.getAttribute('y') ?? 0);
+  const y = Number(text.getAttribute('y') ?? 0) + shift(text) * size;
   const anchor = (text as SVGElement).style.textAnchor || text.getAttribute('text-anchor');
   const before = anchor === 'middle' ? width / 2 : anchor === 'end' ? width : 0;
   return {
@@ -44,6 +44,12 @@ function ownBox(text: Element): Box | undefined {
     top: y - ASCENT * size,
     bottom: y + ((lines.length - 1) * LINE_SPACING + DESCENT) * size,
   };
+}
+
+/** How far `dy` lowers a text, in units of the font size. */
+function shift(text: Element): number {
+  const dy = text.getAttribute('dy') ?? '';
+  return dy.endsWith('em') ? Number.parseFloat(dy) : 0;
 }
 
 /** The advance width of one line, with its parts in other sizes and weights. */
