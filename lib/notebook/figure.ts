@@ -65,10 +65,11 @@ export async function figureBundle(
   const { data, gaps: missing } = cleaned(traces, layout, gaps);
   const spoken = missing.length === 0 ? words : `${words} Gaps (${gaps}): ${listed(missing)}.`;
   const complete = completed(cleanLayout(layout), data, labels);
-  requireSmall({ data, layout: complete });
-  requireKnown({ data, layout: complete });
+  const spec = { data, layout: complete };
+  requireSmall(spec);
+  requireNone(ignored(spec));
   const { png, layout: drawn } = await draw(
-    { data, layout: complete },
+    spec,
     labels === 'ends' ? (plot) => labelEnds(data, complete, plot) : undefined,
   );
   return {
@@ -125,8 +126,7 @@ function listed(gaps: Gaps[]): string {
   return gaps.map(({ trace, missing, of }) => `${missing} of ${of} in ${trace}`).join(', ');
 }
 
-function requireKnown(spec: Spec) {
-  const faults = ignored(spec);
+function requireNone(faults: string[]) {
   if (faults.length === 0) return;
   throw new InputError({
     given: `a figure that plotly.js does not understand: ${faults.join('; ')}`,

@@ -1,4 +1,4 @@
-import { Resvg } from '@resvg/resvg-js';
+import { createRequire } from 'node:module';
 import type { Layout } from '../trace';
 import { FAMILY, fontFiles, SIGNS_FAMILY, signRuns } from './fonts';
 import { type Plot, plotlyPage } from './page';
@@ -64,6 +64,9 @@ export function ignored({ data, layout }: Spec): string[] {
 }
 
 function rasterize(svg: string): Buffer {
+  const { Resvg } = createRequire(__filename)(
+    '@resvg/resvg-js',
+  ) as typeof import('@resvg/resvg-js');
   const image = new Resvg(otherFontForSigns(sharpHeatMaps(svg)), {
     background: '#ffffff',
     fitTo: { mode: 'zoom', value: SCALE },

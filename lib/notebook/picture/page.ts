@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TextDecoder, TextEncoder } from 'node:util';
-import { type DOMWindow, JSDOM } from 'jsdom';
+import type { DOMWindow } from 'jsdom';
 import { Painter } from './canvas';
 import { lineWidth, textBox } from './measure';
 import { pathLength, pointAlong } from './path';
@@ -29,6 +29,9 @@ export function plotlyPage(): { plotly: Plotly; document: Document } {
 }
 
 function open() {
+  // Not imported above: whoever draws nothing should not wait for it.
+  const load = createRequire(__filename);
+  const { JSDOM } = load('jsdom') as typeof import('jsdom');
   const { window } = new JSDOM('<!doctype html><body></body>', {
     runScripts: 'outside-only',
     pretendToBeVisual: false,
@@ -40,9 +43,7 @@ function open() {
   define(window, 'TextEncoder', TextEncoder);
   window.URL.createObjectURL = () => 'blob:none';
   window.URL.revokeObjectURL = () => {};
-  window.eval(
-    readFileSync(createRequire(__filename).resolve('plotly.js-dist-min/plotly.min.js'), 'utf8'),
-  );
+  window.eval(readFileSync(load.resolve('plotly.js-dist-min/plotly.min.js'), 'utf8'));
   const plotly = (window as unknown as { Plotly: Plotly }).Plotly;
   rememberSchema(plotly);
   return { plotly, document: window.document };
