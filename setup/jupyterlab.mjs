@@ -11,19 +11,21 @@ const secondsToReady = 60;
 const secondsToStop = 15;
 
 /**
- * Jupyter's folders, all inside the checkout: the user's own settings and kernels are neither read
+ * The environment of Jupyter, with its folders, all inside the checkout: the user's own settings and kernels are neither read
  * nor changed. They lie outside `.venv`, so that a theme outlives a new version of the packages.
  */
 export function jupyterEnvironment() {
+  mkdirSync(runtime, { recursive: true });
   const environment = {
     ...pythonEnvironment(),
     JUPYTER_CONFIG_DIR: join(home, 'config'),
     JUPYTER_DATA_DIR: join(home, 'data'),
     JUPYTER_RUNTIME_DIR: runtime,
     IPYTHONDIR: join(home, 'ipython'),
+    JUPYTER_CONFIG_PATH: inRoot('setup', 'jupyter'),
     JUPYTER_PREFER_ENV_PATH: '1',
   };
-  for (const name of ['JUPYTER_PATH', 'JUPYTER_CONFIG_PATH', 'JUPYTERLAB_SETTINGS_DIR']) {
+  for (const name of ['JUPYTER_PATH', 'JUPYTERLAB_SETTINGS_DIR', 'JUPYTERLAB_WORKSPACES_DIR']) {
     delete environment[name];
   }
   return environment;
@@ -37,9 +39,7 @@ function settings() {
     `--ServerApp.root_dir=${root}`,
     `--FileContentsManager.preferred_dir=${inRoot('notebooks')}`,
     '--MultiKernelManager.default_kernel_name=implicit-kernel',
-    // What asks the internet, or the user about the internet.
-    '--LabApp.news_url=None',
-    '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
+    // It would ask the internet; so would the announcements, which setup/jupyter/ turns off.
     '--LabApp.extension_manager=readonly',
     // Browsers that live in a sandbox may not read the file that would lead them to the page.
     '--ServerApp.use_redirect_file=False',
@@ -54,11 +54,11 @@ function settings() {
  * argument, `--help`) it says what it has to say, and `url` is undefined.
  */
 export async function startJupyterLab(args) {
-  mkdirSync(runtime, { recursive: true });
+  const env = jupyterEnvironment();
   const earlier = new Set(serverFiles());
   const child = start(venvPython, ['-m', 'jupyterlab', ...settings(), ...args], {
     cwd: inRoot('notebooks'),
-    env: jupyterEnvironment(),
+    env,
   });
   const said = quietOutput(child);
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));

@@ -1,22 +1,44 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { hashOf, inRoot, read, windows } from './paths.mjs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { inRoot, read, windows } from './paths.mjs';
 import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
 const lock = inRoot('package-lock.json');
-const stamp = inRoot('node_modules', '.installed');
+/** npm's own account of what it has installed, which it writes last. */
+const installed = inRoot('node_modules', '.package-lock.json');
 const secondsToFirstPackage = 40;
 const attempts = 2;
 
-/** What a finished installation is stamped with; some packages are binaries, hence the platform. */
-const wanted = () => `${hashOf(lock)} ${process.platform} ${process.arch}\n`;
+/** The packages that a lock file names, with their paths; none where it is missing or cut off. */
+function packagesOf(file) {
+  try {
+    return Object.entries(JSON.parse(read(file)).packages);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a package, as a lock describes it, is for this platform. */
+const isForHere = ({ os, cpu }) =>
+  (!os || os.includes(process.platform)) && (!cpu || cpu.includes(process.arch));
+
+/** Whether node_modules holds the packages of the lock, for this platform. */
+function isInstalled() {
+  const present = new Map(packagesOf(installed));
+  const holds = ([path, { version, optional }]) =>
+    path === '' || optional || present.get(path)?.version === version;
+  const wanted = packagesOf(lock);
+  return wanted.length > 0 && wanted.every(holds) && [...present.values()].every(isForHere);
+}
 
 /** Installs the locked npm packages, without their install scripts, where they are not yet there. */
 export async function installNodePackages(progress) {
-  if (read(stamp) === wanted()) return 'ready';
+  if (isInstalled()) return 'ready';
   progress('asking the registry');
-  const expected = packagesToInstall();
+  const expected = packagesOf(lock).filter(
+    ([path, entry]) => path.includes('node_modules/') && !entry.link && isForHere(entry),
+  ).length;
   let received = 0;
   const [program, args] = npm([
     'ci',
@@ -44,15 +66,12 @@ export async function installNodePackages(progress) {
     },
   });
   if (!ok) throw new SetupError(sentence(output, reason));
-  // npm makes no folder where there is nothing to install.
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, wanted());
   return 'installed';
 }
 
 function sentence(output, reason) {
   const offline =
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|network/;
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|npm error network/;
   return reason !== '' || offline.test(output)
     ? "npm could not download the packages: check the network (or npm's registry and proxy settings) and run the command again (details in setup.log)."
     : 'npm could not install the packages of package-lock.json: read setup.log, cure what it names and run the command again.';
@@ -62,18 +81,6 @@ function sentence(output, reason) {
 function npm(args) {
   const self = process.env.npm_execpath ?? '';
   return self.endsWith('npm-cli.js') ? [process.execPath, [self, ...args]] : ['npm', args];
-}
-
-function packagesToInstall() {
-  const { packages } = JSON.parse(read(lock));
-  const fits = (allowed, here) => !allowed || allowed.includes(here);
-  return Object.entries(packages).filter(
-    ([path, { link, os, cpu }]) =>
-      path.includes('node_modules/') &&
-      !link &&
-      fits(os, process.platform) &&
-      fits(cpu, process.arch),
-  ).length;
 }
 
 const native = inRoot('node_modules', '@tensorflow', 'tfjs-node');

@@ -49,7 +49,10 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children.filter((child) => child.exitCode === null)) {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.on('close', resolve));
+  }
   for (const server of servers) server.close();
   rmSync(checkout, { recursive: true, force: true, maxRetries: 5 });
 });
@@ -268,12 +271,13 @@ describe('a machine that lacks something', () => {
 });
 
 describe('no network', () => {
-  test('for npm: says so, and does not count the packages as installed', () => {
+  test('for npm: says so, and tries again the next time', () => {
     write('package.json', readOwn({ 'no-such-package': '1.0.0' }));
     write('package-lock.json', lock({ 'no-such-package': '1.0.0' }));
     const result = start(ownRegistry(closedPort));
     expectOneSentence(result, /^npm could not download the packages: check the network/);
-    expect(existsSync(inCheckout('node_modules', '.installed'))).toBe(false);
+    const again = start(ownRegistry(closedPort));
+    expectOneSentence(again, /^npm could not download the packages/);
   });
 
   test('for pip: says so, and the next try with a network succeeds', async () => {
@@ -335,7 +339,6 @@ describe('npm start', () => {
     const seen = JSON.parse(readText('seen.json'));
     expect(seen.cwd).toBe(inCheckout('notebooks'));
     expect(seen.args.slice(-3)).toEqual(['--no-browser', '--port', '9000']);
-    expect(seen.args).toContain('--LabApp.news_url=None');
     expect(seen.args).toContain('--LabApp.extension_manager=readonly');
     expect(seen.args.includes('--allow-root')).toBe(process.getuid?.() === 0);
     expect(seen.environment.PYTHONPATH).toBeUndefined();
