@@ -26,10 +26,31 @@ export function currentCell(): Cell {
   return current ?? latest;
 }
 
-/** Runs `start` as the beginning of `cell`. */
-export function enter<T>(cell: Cell, start: () => T): T {
+/** Makes `cell` the one that things are put down to which cannot be told. */
+export function setLatest(cell: Cell): void {
   latest = cell;
-  return within(cell, start);
+}
+
+let blamed: { error: unknown; cell: Cell } | undefined;
+
+/** The cell that an error or a promise comes from which nobody caught. */
+export function originOf(error: unknown, promise?: object): Cell {
+  if (blamed && blamed.error === error) return blamed.cell;
+  return (promise && Stamp.of(promise)) ?? currentCell();
+}
+
+/** Runs something as part of `cell`. */
+export function within<T>(cell: Cell, run: () => T): T {
+  const before = current;
+  current = cell;
+  try {
+    return run();
+  } catch (error) {
+    blamed = { error, cell };
+    throw error;
+  } finally {
+    current = before;
+  }
 }
 
 /** To be called first in each turn of the kernel's own: a terminated one left its traces. */
@@ -87,16 +108,6 @@ function follow<Name extends string>(scope: Record<Name, unknown> | object, name
     });
   }
   (scope as Record<Name, Scheduler>)[name] = following;
-}
-
-function within<T>(cell: Cell, run: () => T): T {
-  const before = current;
-  current = cell;
-  try {
-    return run();
-  } finally {
-    current = before;
-  }
 }
 
 class Returned {

@@ -1,13 +1,16 @@
 import { inspect, types } from 'node:util';
 import type { Failure } from './messages';
 
+const MOST_CHARACTERS = 100_000;
+
 /** What was thrown, as it can be sent: also when it is no error, or its fields are strange. */
 export function failureOf(thrown: unknown): Failure {
-  if (!isError(thrown)) return { name: 'Uncaught', message: inspect(thrown) };
   try {
+    if (!isError(thrown)) return { name: 'Uncaught', message: inspect(thrown) };
     const name = String(thrown.name);
-    const message = String(thrown.message);
-    return { name, message, stack: stackOf(thrown, name, message) };
+    const message = plainNames(String(thrown.message));
+    const stack = plainNames(stackOf(thrown, name, message));
+    return { name, message, stack: stack.slice(0, MOST_CHARACTERS) };
   } catch {
     return { name: 'Error', message: 'an error whose fields cannot be read' };
   }
@@ -17,6 +20,13 @@ export const INTERRUPTED: Failure = {
   name: 'KeyboardInterrupt',
   message: 'the cell was interrupted',
 };
+
+/** Names as the cell has them: `(0 , f__shared.f)` and `x__shared.x` are how they are compiled. */
+function plainNames(text: string): string {
+  return text.includes('__shared.')
+    ? text.replace(/\(0 , ([\w$]+)__shared\.\1\)|([\w$]+)__shared\.\2/g, '$1$2')
+    : text;
+}
 
 function stackOf(error: Error, name: string, message: string): string {
   const stack = typeof error.stack === 'string' ? error.stack : `${name}: ${message}`;

@@ -1,7 +1,7 @@
 import { currentCell } from './context';
 import { send } from './wire';
 
-let answer: ((text: string) => void) | undefined;
+let waiting: ((text: string) => void)[] = [];
 
 /** Asks the reader for a line of text. See compiler/globals.d.ts. */
 export function input(prompt = '', { password = false } = {}): Promise<string> {
@@ -11,11 +11,15 @@ export function input(prompt = '', { password = false } = {}): Promise<string> {
   }
   send({ type: 'input', cell: cell.id, prompt: String(prompt), password });
   return new Promise((resolve) => {
-    answer = resolve;
+    waiting.push(resolve);
   });
 }
 
 export function answerInput(text: string): void {
-  answer?.(text);
-  answer = undefined;
+  waiting.shift()?.(text);
+}
+
+/** The cell that asked is gone: an answer belongs to the next one that asks. */
+export function forgetQuestions(): void {
+  waiting = [];
 }

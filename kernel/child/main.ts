@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Cell, enter, followCells, leaveAll } from './context';
+import { comms, receiveComm } from './comm';
+import { type Cell, followCells, leaveAll, setLatest, within } from './context';
 import { bundleOf, clearOutput, display } from './display';
 import { failureOf, INTERRUPTED } from './failure';
-import { answerInput, input } from './input';
-import type { RunCell, ToChild } from './messages';
+import { answerInput, forgetQuestions, input } from './input';
+import type { CommMessage, RunCell, ToChild } from './messages';
 import { notebookRequire } from './modules';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { captureStreams } from './streams';
+import { closeTensorScopes } from './tfjs';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
@@ -30,6 +32,7 @@ Object.assign(globalThis, {
   input,
   [Symbol.for('implicit-kernel.display')]: display,
   [Symbol.for('implicit-kernel.clearOutput')]: clearOutput,
+  [Symbol.for('implicit-kernel.comms')]: comms,
 });
 
 const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
@@ -48,13 +51,28 @@ function receive(message: ToChild | { type: 'ping' }): void {
     interrupt();
   } else if (message.type === 'input') {
     answerInput(message.text);
+  } else if (message.type === 'comm') {
+    setImmediate(() => handleComm(message.id, message.message));
   }
 }
 
+function handleComm(id: number, message: CommMessage): void {
+  try {
+    within(newCell(id), () => receiveComm(message));
+  } finally {
+    send({ type: 'handled', cell: id });
+  }
+}
+
+function newCell(id: number, allowInput = false): Cell {
+  return { id, allowInput, interrupted: false, printed: 0 };
+}
+
 function start({ id, code, mappings, allowInput }: RunCell): void {
-  const cell: Cell = { id, allowInput, interrupted: false, printed: 0 };
+  const cell = newCell(id, allowInput);
   const made: string[] = [];
   running = { cell, made };
+  setLatest(cell);
   let value: unknown;
   const progress = {
     made: (...names: string[]) => void made.push(...names),
@@ -62,7 +80,7 @@ function start({ id, code, mappings, allowInput }: RunCell): void {
       value = last;
     },
   };
-  const course = enter(cell, async () => {
+  const course = within(cell, async () => {
     await scope.run({ id, code, mappings }, progress);
     return value === undefined ? undefined : await bundleOf(value);
   });
@@ -85,6 +103,8 @@ function interrupt(): void {
   const { cell, made } = running;
   running = undefined;
   cell.interrupted = true;
+  forgetQuestions();
+  closeTensorScopes();
   fail(cell.id, INTERRUPTED, made);
 }
 

@@ -32,7 +32,7 @@ export type ToChild =
   | ({ type: 'run' } & RunCell)
   | { type: 'interrupt' }
   | { type: 'input'; text: string }
-  | { type: 'comm'; message: CommMessage };
+  | { type: 'comm'; id: number; message: CommMessage };
 
 /** Child to parent. `cell` is the cell that caused it, even when a later one runs. */
 export type FromChild =
@@ -43,6 +43,8 @@ export type FromChild =
   | { type: 'failure'; cell: number; failure: Failure; heading: string }
   | { type: 'input'; cell: number; prompt: string; password: boolean }
   | { type: 'comm'; cell: number; message: CommMessage }
+  /** A message of the front end to a comm has been dealt with. */
+  | { type: 'handled'; cell: number }
   | { type: 'exiting'; cell: number; code: number }
   | Done;
 

@@ -1,4 +1,4 @@
-import { currentCell } from './context';
+import { type Cell, originOf } from './context';
 import { failureOf } from './failure';
 import { send } from './wire';
 
@@ -10,21 +10,20 @@ import { send } from './wire';
  */
 export function reportStrayErrors(): void {
   let rejected: { reason: unknown } | undefined;
-  process.on('unhandledRejection', (reason) => {
+  process.on('unhandledRejection', (reason, promise) => {
     rejected = { reason };
     setImmediate(() => {
       rejected = undefined;
     });
-    report(reason, 'This promise was rejected and nothing awaited it:');
+    report(reason, originOf(reason, promise), 'This promise was rejected and nothing awaited it:');
   });
   process.setUncaughtExceptionCaptureCallback((error) => {
     if (rejected && rejected.reason === error) return;
-    report(error, 'This error was thrown outside of the cell’s own course:');
+    report(error, originOf(error), 'This error was thrown in a callback, and nothing caught it:');
   });
 }
 
-function report(thrown: unknown, heading: string): void {
-  const cell = currentCell();
+function report(thrown: unknown, cell: Cell, heading: string): void {
   if (cell.interrupted) return;
   send({ type: 'failure', cell: cell.id, failure: failureOf(thrown), heading });
 }

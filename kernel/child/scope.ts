@@ -1,9 +1,12 @@
 import { Module } from 'node:module';
 import { join } from 'node:path';
 
-/** Runs the code of cells, which all share one object of names. */
+/** Holds the value of one name, as the property of that name. */
+type Box = Record<string, unknown>;
+
+/** Runs the code of cells, which share their names. */
 export class Scope {
-  private readonly names: Record<string, unknown> = {};
+  private readonly boxes = new Map<string, Box>();
 
   constructor(
     private readonly directory: string,
@@ -24,12 +27,20 @@ export class Scope {
     module.filename = filename;
     const map = { version: 3, sources: [filename], names: [], mappings: cell.mappings };
     const url = `data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
-    const code = `module.exports = async function (exports, require, __cell__) {
+    const code = `module.exports = async function (require, __cell__) {
 ${cell.code}
 };
 //# sourceMappingURL=${url}`;
     module._compile(code, filename);
-    await module.exports(this.names, this.require, { ...importForms, ...progress });
+    const box = (name: string): Box => this.box(name);
+    await module.exports(this.require, { ...importForms, ...progress, box });
+  }
+
+  /** A box without its value at first: the engine then takes its kind from the first one. */
+  private box(name: string): Box {
+    const box = this.boxes.get(name) ?? {};
+    this.boxes.set(name, box);
+    return box;
   }
 }
 

@@ -77,7 +77,7 @@ const internals = typescript as unknown as Internals;
 
 /** The library types of what this Node.js can run, and never less than ES2023. */
 export function libraries(nodeMajor: number): string[] {
-  const names = ['dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable', 'decorators'];
+  const names = ['esnext.disposable', 'decorators'];
   names.push('es2023');
   if (nodeMajor >= 22) names.push('es2024', 'es2025.collection', 'es2025.iterator');
   if (nodeMajor >= 24) names.push('esnext');

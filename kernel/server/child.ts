@@ -23,7 +23,7 @@ const MAIN = join(__dirname, '..', 'child', 'main.ts');
 
 /** How Node.js begins its report before it aborts. */
 const ABORT_REPORT =
-  /\n?<--- Last few GCs --->|(?:FATAL ERROR|Fatal error)|\n?\s*#\s+\S*node\S*\[\d+\]/;
+  /\n?<--- Last few GCs --->|(?:FATAL ERROR|Fatal error)|\n?----- Native stack trace|\n?\s*#\s+\S*node\S*\[\d+\]/;
 
 /** The process in which cells run, seen from its parent. */
 export class Child {

@@ -25,9 +25,14 @@ export class Output {
     else this.timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
-  publish(type: string, content: Json, parent: Header, buffers?: Buffer[]): void {
+  publish(
+    type: string,
+    content: Json,
+    parent: Header,
+    extra?: { metadata?: Json; buffers?: readonly Buffer[] },
+  ): void {
     this.flush();
-    this.channels.publish(type, content, parent, { buffers });
+    this.channels.publish(type, content, parent, extra);
   }
 
   flush(): void {

@@ -1,12 +1,17 @@
-import type { Done, FromChild, RunCell, Stream } from '../child/messages';
+import type { CommMessage, Done, FromChild, RunCell, Stream } from '../child/messages';
 import { Child, type Ending } from './child';
 
 /** How a cell ended: by itself, or with its process. */
 export type Outcome = Done | { type: 'lost'; ending: Ending; exitCode: number | undefined };
 
+/** Something that a cell put out or asks for. */
+export type FromCell = Exclude<
+  FromChild,
+  Done | { type: 'ready' } | { type: 'handled' } | { type: 'exiting' }
+>;
+
 export interface RunnerEvents {
-  /** Something a cell put out or asks for; `done` and `exiting` stay inside. */
-  message(message: Exclude<FromChild, Done>): void;
+  message(message: FromCell): void;
   output(name: Stream, text: string): void;
   /** The process ended, with all variables, and a fresh one takes its place. */
   replaced(ending: Ending, exitCode: number | undefined): void;
@@ -17,9 +22,11 @@ const INTERRUPT_AGAIN_MS = 500;
 
 /** Runs cells, one at a time, in a child process that is replaced when it dies. */
 export class Runner {
-  private child: Child;
+  private child: Child | undefined;
   private running: { id: number; settle(outcome: Outcome): void } | undefined;
+  private readonly handling = new Map<number, () => void>();
   private exitCode: number | undefined;
+  private ready = false;
   private stopped = false;
 
   constructor(private readonly events: RunnerEvents) {
@@ -27,6 +34,7 @@ export class Runner {
   }
 
   run(cell: RunCell): Promise<Outcome> {
+    this.child ??= this.spawn();
     this.child.send({ type: 'run', ...cell });
     return new Promise((resolve) => {
       this.running = { id: cell.id, settle: resolve };
@@ -37,19 +45,26 @@ export class Runner {
   interrupt(): void {
     const interrupted = this.running;
     if (!interrupted) return;
-    this.child.send({ type: 'interrupt' });
+    this.child?.send({ type: 'interrupt' });
     setTimeout(() => {
       if (this.running === interrupted) this.interrupt();
     }, INTERRUPT_AGAIN_MS);
   }
 
+  /** Hands a front end's message to the comms of the cells; resolves once they have heard it. */
+  sendComm(id: number, message: CommMessage): Promise<void> {
+    if (!this.child) return Promise.resolve();
+    this.child.send({ type: 'comm', id, message });
+    return new Promise((resolve) => this.handling.set(id, resolve));
+  }
+
   answerInput(text: string): void {
-    this.child.send({ type: 'input', text });
+    this.child?.send({ type: 'input', text });
   }
 
   stop(): void {
     this.stopped = true;
-    this.child.kill();
+    this.child?.kill();
   }
 
   private spawn(): Child {
@@ -61,18 +76,39 @@ export class Runner {
   }
 
   private receive(message: FromChild): void {
-    if (message.type === 'exiting') this.exitCode = message.code;
-    if (message.type !== 'done') this.events.message(message);
-    else if (message.cell === this.running?.id) this.settle(message);
+    switch (message.type) {
+      case 'ready':
+        this.ready = true;
+        break;
+      case 'handled':
+        this.handled(message.cell);
+        break;
+      case 'exiting':
+        this.exitCode = message.code;
+        break;
+      case 'done':
+        if (message.cell === this.running?.id) this.settle(message);
+        break;
+      default:
+        this.events.message(message);
+    }
   }
 
   private replace(ending: Ending): void {
     if (this.stopped) return;
     const { exitCode } = this;
     this.exitCode = undefined;
-    this.child = this.spawn();
+    // A process that cannot even start would be replaced without end: wait until it is needed.
+    this.child = this.ready ? this.spawn() : undefined;
+    this.ready = false;
     this.events.replaced(ending, exitCode);
+    for (const id of this.handling.keys()) this.handled(id);
     this.settle({ type: 'lost', ending, exitCode });
+  }
+
+  private handled(id: number): void {
+    this.handling.get(id)?.();
+    this.handling.delete(id);
   }
 
   private settle(outcome: Outcome): void {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Failure } from '../child/messages';
 import type { Diagnostic } from '../compiler';
 
@@ -20,15 +21,17 @@ export function errorOf(failure: Failure, sources: ReadonlyMap<number, string>):
     const line = message === '' ? name : `${name}: ${message}`;
     return { ename: name, evalue: message, traceback: [line] };
   }
-  const lines = stack.split('\n').filter((line) => !(/^\s+at /.test(line) && KERNEL.test(line)));
+  const lines = stack.split('\n').filter((line) => !(isFrame(line) && KERNEL.test(line)));
   const shown = lines.map((line) =>
-    line
-      .replace(CELL_PATH, 'cell [$1]:')
-      .replace(/^(\s+at )(?:async )?Module\.module\.exports \((cell .*)\)$/, '$1$2'),
+    !isFrame(line)
+      ? line
+      : line
+          .replace(CELL_PATH, 'cell [$1]:')
+          .replace(/^(\s+at )(?:async )?Module\.module\.exports \((cell .*)\)$/, '$1$2'),
   );
-  const frame = frameOfStack(lines, sources);
-  const first = shown.findIndex((line) => /^\s+at /.test(line));
-  if (frame && first >= 0) shown.splice(first, 0, ...frame, '');
+  const first = shown.findIndex(isFrame);
+  const frames = codeFrames(lines.filter(isFrame).map(placeOf), sources);
+  if (first >= 0) shown.splice(first, 0, ...frames.flatMap((frame) => [...frame, '']));
   return { ename: name, evalue: message, traceback: shown };
 }
 
@@ -48,21 +51,56 @@ export function typeErrorsOf(diagnostics: readonly Diagnostic[], source: string)
   };
 }
 
+/** Other lines are the message's, of any length. */
+function isFrame(line: string): boolean {
+  return line.length < 1000 && /^\s+at /.test(line);
+}
+
 const CELL_PATH = /(?:file:\/\/)?[^\s()]*\/cell-(\d+)\.ts:/g;
 
-function frameOfStack(
-  lines: readonly string[],
+/** Where a frame of a stack is: in a cell, by its number, or in a file. Line and column from 1. */
+type Place = { where: number | string; line: number; column: number };
+
+function placeOf(frame: string): Place | undefined {
+  const match = /(?:^\s+at |\()(?:file:\/\/)?(\/[^()]*|[A-Z]:[^()]*):(\d+):(\d+)\)?$/.exec(frame);
+  if (!match) return undefined;
+  const cell = /\/cell-(\d+)\.ts$/.exec(match[1]);
+  return {
+    where: cell ? Number(cell[1]) : match[1],
+    line: Number(match[2]),
+    column: Number(match[3]),
+  };
+}
+
+/** The code where the error was thrown, and where the cell called what threw it. */
+function codeFrames(
+  places: readonly (Place | undefined)[],
   sources: ReadonlyMap<number, string>,
-): string[] | undefined {
-  for (const line of lines) {
-    const match = /^\s+at .*\/cell-(\d+)\.ts:(\d+):(\d+)/.exec(line);
-    if (!match) continue;
-    const source = sources.get(Number(match[1]));
-    return source === undefined
-      ? source
-      : codeFrame(source, Number(match[2]) - 1, Number(match[3]) - 1, 1);
+): string[][] {
+  const own = places.filter((place) => place !== undefined).filter(isOwn);
+  const thrown = own.at(0);
+  const called = own.find(({ where }) => typeof where === 'number');
+  const shown = [thrown, thrown === called ? undefined : called];
+  return shown.flatMap((place) => {
+    if (!place) return [];
+    const source = sourceAt(place, sources);
+    if (source === undefined) return [];
+    const frame = codeFrame(source, place.line - 1, place.column - 1, 1);
+    return [typeof place.where === 'string' ? [`${place.where}:`, ...frame] : frame];
+  });
+}
+
+function isOwn({ where }: Place): boolean {
+  return typeof where === 'number' || !where.includes('/node_modules/');
+}
+
+function sourceAt({ where }: Place, sources: ReadonlyMap<number, string>): string | undefined {
+  if (typeof where === 'number') return sources.get(where);
+  try {
+    return readFileSync(where, 'utf8');
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 /** The lines around a zero-based position, numbered, with the place marked below. */

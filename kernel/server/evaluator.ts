@@ -1,0 +1,164 @@
+import type { Bundle } from '../child/messages';
+import { Compiler } from '../compiler';
+import type { Channels, Header, Json, Message } from '../protocol';
+import type { Ending } from './child';
+import { CommTable, commMessageOf } from './comms';
+import { endingError } from './ending';
+import { Output } from './output';
+import { type FromCell, type Outcome, Runner } from './runner';
+import { type ErrorContent, errorOf, typeErrorsOf } from './traceback';
+
+/** How a cell ended, in the protocol's terms. */
+export type Verdict = { ok: true; result?: Bundle } | { ok: false; error: ErrorContent };
+
+/** Compiles and runs cells, and publishes what they put out, also after their end. */
+export class Evaluator {
+  readonly compiler = new Compiler();
+  readonly comms = new CommTable();
+  readonly output: Output;
+  private readonly runner: Runner;
+  /** What was executed, by the number that its stack frames carry, and the requests behind it. */
+  private readonly sources = new Map<number, string>();
+  private readonly headers = new Map<number, Header>();
+  private lastCell = 0;
+  private request: Message | undefined;
+  private interrupted = false;
+
+  constructor(private readonly channels: Channels) {
+    this.output = new Output(channels);
+    this.runner = new Runner({
+      message: (message) => this.receive(message),
+      output: (name, text) => {
+        const parent = this.headers.get(this.lastCell);
+        if (parent) this.output.print(name, text, parent);
+      },
+      replaced: (ending, exitCode) => this.forget(ending, exitCode),
+    });
+  }
+
+  /**
+   * Evaluates `code` as part of `request`.
+   *
+   * @param keep whether later cells see what it declares.
+   */
+  async evaluate(code: string, request: Message, keep = true): Promise<Verdict> {
+    this.request = request;
+    this.interrupted = false;
+    try {
+      const compiled = await this.compiler.call('compile', code);
+      if (!compiled.ok) return { ok: false, error: typeErrorsOf(compiled.diagnostics, code) };
+      if (this.interrupted) return INTERRUPTED_EARLY;
+      const id = this.number(request);
+      this.sources.set(id, code);
+      const allowInput = request.content.allow_stdin === true;
+      const outcome = await this.runner.run({ id, allowInput, ...compiled });
+      return this.judge(outcome, keep);
+    } finally {
+      this.request = undefined;
+    }
+  }
+
+  /** Ends what runs; where nothing does, nothing happens. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.runner.interrupt();
+  }
+
+  answerInput(text: string): void {
+    this.runner.answerInput(text);
+  }
+
+  /** Hands a message of the front end to the comms that cells have opened. */
+  async sendComm(request: Message): Promise<void> {
+    const message = commMessageOf(request);
+    this.comms.note(message);
+    await this.runner.sendComm(this.number(request), message);
+  }
+
+  stop(): void {
+    this.runner.stop();
+    this.output.flush();
+  }
+
+  private number(request: Message): number {
+    this.headers.set(++this.lastCell, request.header);
+    return this.lastCell;
+  }
+
+  private judge(outcome: Outcome, keep: boolean): Verdict {
+    if (outcome.type === 'lost') {
+      return { ok: false, error: endingError(outcome.ending, outcome.exitCode) };
+    }
+    if (outcome.ok) {
+      if (keep) void this.compiler.call('commit');
+      return { ok: true, result: outcome.result };
+    }
+    if (keep) void this.compiler.call('commit', outcome.made);
+    return { ok: false, error: errorOf(outcome.failure, this.sources) };
+  }
+
+  private receive(message: FromCell): void {
+    const parent = this.headers.get(message.cell);
+    if (!parent) return;
+    switch (message.type) {
+      case 'stream':
+        this.output.print(message.name, message.text, parent);
+        break;
+      case 'display': {
+        const { data, metadata = {}, transient = {} } = message.bundle;
+        const type = message.update ? 'update_display_data' : 'display_data';
+        this.output.publish(type, { data, metadata, transient }, parent);
+        break;
+      }
+      case 'clear':
+        this.output.publish('clear_output', { wait: message.wait }, parent);
+        break;
+      case 'failure': {
+        const { traceback } = errorOf(message.failure, this.sources);
+        this.output.print('stderr', `${message.heading}\n${traceback.join('\n')}\n`, parent);
+        break;
+      }
+      case 'input':
+        this.ask(message.prompt, message.password);
+        break;
+      case 'comm': {
+        const { type, content, metadata, buffers } = message.message;
+        this.comms.note(message.message);
+        const binary = buffers.map((text) => Buffer.from(text, 'base64'));
+        this.output.publish(type, content, parent, { metadata, buffers: binary });
+      }
+    }
+  }
+
+  private ask(prompt: string, password: boolean): void {
+    if (!this.request) return;
+    this.output.flush();
+    this.channels.reply('stdin', this.request, 'input_request', { prompt, password });
+  }
+
+  /** The process of the cells is gone, and their variables with it. */
+  private forget(ending: Ending, exitCode: number | undefined): void {
+    void this.compiler.call('reset');
+    this.comms.clear();
+    const parent = this.headers.get(this.lastCell);
+    if (this.request || !parent) return;
+    const { traceback } = endingError(ending, exitCode);
+    this.output.print('stderr', `${traceback.join('\n')}\n`, parent);
+  }
+}
+
+const INTERRUPTED_EARLY: Verdict = {
+  ok: false,
+  error: {
+    ename: 'KeyboardInterrupt',
+    evalue: 'the cell was interrupted before it ran',
+    traceback: ['KeyboardInterrupt: the cell was interrupted before it ran'],
+  },
+};
+
+/** What `user_expressions` or an `execute_reply` say about a value or an error. */
+export function expressionResult(verdict: Verdict): Json {
+  if (!verdict.ok) return { status: 'error', ...verdict.error };
+  const { data = {}, metadata = {} } = verdict.result ?? {};
+  return { status: 'ok', data, metadata };
+}

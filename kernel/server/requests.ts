@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Json, type Message, PROTOCOL_VERSION } from '../protocol';
+import type { Evaluator } from './evaluator';
+import type { History } from './history';
+
+/** What the answers are drawn from. */
+export interface Sources {
+  evaluator: Evaluator;
+  history: History;
+}
+
+type Answer = (request: Message, sources: Sources) => Json | Promise<Json>;
+
+/** The requests that only ask; each gives the content of its reply. */
+export const answers: Record<string, Answer> = {
+  kernel_info_request: () => kernelInfo(),
+
+  async complete_request({ content }, { evaluator }) {
+    const [code, cursor] = codeAndCursor(content);
+    const { matches, start, end } = await evaluator.compiler.call('complete', code, cursor);
+    return {
+      matches,
+      cursor_start: codePoints(code, start),
+      cursor_end: codePoints(code, end),
+      metadata: {},
+    };
+  },
+
+  async inspect_request({ content }, { evaluator }) {
+    const text = await evaluator.compiler.call('inspect', ...codeAndCursor(content));
+    const found = text !== undefined;
+    return { found, data: found ? { 'text/plain': text } : {}, metadata: {} };
+  },
+
+  async is_complete_request({ content }, { evaluator }) {
+    return { ...(await evaluator.compiler.call('completeness', String(content.code ?? ''))) };
+  },
+
+  history_request: ({ content }, { history }) => ({ history: history.answer(content) }),
+
+  comm_info_request: ({ content }, { evaluator }) => evaluator.comms.info(content.target_name),
+
+  interrupt_request(_request, { evaluator }) {
+    evaluator.interrupt();
+    return {};
+  },
+};
+
+function kernelInfo(): Json {
+  const version = versionIn(join(__dirname, '..', 'package.json'));
+  const typescript = versionIn(require.resolve('typescript/package.json'));
+  return {
+    protocol_version: PROTOCOL_VERSION,
+    implementation: 'implicit-kernel',
+    implementation_version: version,
+    banner: `TypeScript ${typescript} on Node.js ${process.versions.node}`,
+    help_links: [
+      { text: 'TypeScript handbook', url: 'https://www.typescriptlang.org/docs/handbook/' },
+    ],
+    language_info: {
+      name: 'typescript',
+      version: typescript,
+      mimetype: 'text/typescript',
+      file_extension: '.ts',
+      pygments_lexer: 'typescript',
+      codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
+      nbconvert_exporter: 'script',
+    },
+  };
+}
+
+function versionIn(packageFile: string): string {
+  return JSON.parse(readFileSync(packageFile, 'utf8')).version;
+}
+
+/** The protocol counts cursor positions in code points, JavaScript in UTF-16 units. */
+function codeAndCursor(content: Json): [string, number] {
+  const code = String(content.code ?? '');
+  const points = typeof content.cursor_pos === 'number' ? content.cursor_pos : code.length;
+  return [code, [...code].slice(0, points).join('').length];
+}
+
+function codePoints(code: string, units: number): number {
+  return [...code.slice(0, units)].length;
+}

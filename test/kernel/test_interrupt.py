@@ -1,0 +1,130 @@
+"""An interrupt ends a cell within a second, keeps its variables, and nothing goes on."""
+
+import time
+
+import pytest
+from conftest import NOTEBOOKS
+
+FORMS = {
+    "a synchronous loop": "for (;;) { rounds++ }",
+    "a synchronous loop after await": "await 1; for (;;) { rounds++ }",
+    "a loop of microtasks": "for (;;) { rounds++; await null }",
+    "an async loop": "for (;;) { await sleep(5); rounds++; console.log('on') }",
+    "an async loop over files": "for (;;) { await readFile('/etc/hostname'); rounds++; console.log('on') }",
+    "timers": "setInterval(() => { rounds++; console.log('on') }, 5); await new Promise(() => {})",
+    "chained timers": "const next = () => { rounds++; console.log('on'); setTimeout(next, 5) }; next(); await new Promise(() => {})",
+    "immediates": "const step = () => { rounds++; setImmediate(step) }; step(); await new Promise(() => {})",
+    "a loop in try and finally": "try { for (;;) { rounds++ } } catch { console.log('on') } finally { console.log('on') }",
+    "a wait that never ends": "rounds++; await new Promise(() => {})",
+    "Atomics.wait": "rounds++; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(kernel):
+    kernel.run(
+        "import { readFile } from 'node:fs/promises';"
+        "const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));"
+        "let rounds = 0;"
+    )
+    return kernel
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_ends(prepared, form):
+    prepared.run("rounds = 0")
+    ran = prepared.interrupted_after(FORMS[form], 0.4)
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.seconds < 1
+    assert prepared.stray_texts(0.3) == []
+    count = int(prepared.run("rounds").value)
+    assert count > 0, "the variable is kept"
+    assert int(prepared.run("rounds").value) == count, "nothing counts on"
+
+
+def test_twenty_times_in_a_row(prepared):
+    kinds = list(FORMS.values())
+    for i in range(20):
+        ran = prepared.interrupted_after(kinds[i % len(kinds)], 0.15)
+        assert ran.error["ename"] == "KeyboardInterrupt", i
+        assert ran.seconds < 1, i
+        assert prepared.run(f"{i} + 1").value == str(i + 1)
+
+
+def test_training_stops_and_leaves_tensorflow_usable(prepared):
+    prepared.run(
+        "import * as tf from '@tensorflow/tfjs';"
+        "const model = tf.sequential({ layers: [tf.layers.dense({ units: 64, inputShape: [32] }), tf.layers.dense({ units: 1 })] });"
+        "model.compile({ optimizer: tf.train.adam(), loss: 'meanSquaredError' });"
+        "const xs = tf.randomNormal([2000, 32]), ys = tf.randomNormal([2000, 1]); let epochs = 0;"
+    )
+    ran = prepared.interrupted_after(
+        "await model.fit(xs, ys, { epochs: 100000, verbose: 0, callbacks: { onEpochEnd: () => { epochs++ } } })", 2
+    )
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.seconds < 1
+    epochs = prepared.run("epochs").value
+    kept = prepared.run("tf.memory().numTensors").value
+    prepared.run("await new Promise((resolve) => setTimeout(resolve, 300))")
+    assert prepared.run("epochs").value == epochs
+    prepared.run("for (let i = 0; i < 10; i++) tf.tidy(() => { tf.grad((x: tf.Tensor) => x.square().sum())(tf.ones([3])) })")
+    assert prepared.run("tf.memory().numTensors").value == kept
+
+
+def test_a_long_solver_call_stops_and_leaks_nothing(prepared):
+    prepared.run("import * as tf from '@tensorflow/tfjs'; const A = tf.eye(400); const before = tf.memory().numTensors;")
+    ran = prepared.interrupted_after(
+        "tf.tidy(() => { let v: tf.Tensor = tf.ones([400, 400]); for (;;) v = A.matMul(v) })", 1
+    )
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.seconds < 1
+    assert prepared.run("tf.memory().numTensors - before").value == "0"
+
+
+def test_background_work_of_other_cells_goes_on(prepared):
+    prepared.run("let beats = 0; const heart = setInterval(() => { beats++ }, 10); 0")
+    prepared.interrupted_after("for (;;) { await sleep(5) }", 0.3)
+    before = int(prepared.run("beats").value)
+    prepared.run("await sleep(200)")
+    assert int(prepared.run("beats").value) > before
+    prepared.run("clearInterval(heart)")
+
+
+def test_a_cell_that_waits_for_input_can_be_interrupted(prepared):
+    msg_id = prepared.start("await input('? ')", allow_stdin=True)
+    prepared.client.get_stdin_msg(timeout=30)
+    prepared.manager.interrupt_kernel()
+    assert prepared.finish(msg_id).error["ename"] == "KeyboardInterrupt"
+    second = prepared.start("await input('again? ')", allow_stdin=True)
+    prepared.client.get_stdin_msg(timeout=30)
+    prepared.client.input("yes")
+    assert prepared.finish(second).value == "'yes'"
+
+
+def test_an_interrupt_of_an_idle_kernel_does_nothing(prepared):
+    prepared.manager.interrupt_kernel()
+    time.sleep(0.2)
+    assert prepared.run("'still here'").value == "'still here'"
+    assert int(prepared.run("rounds").value) >= 0
+
+
+def test_nbclient_interrupts_a_cell_that_takes_too_long():
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.v4.new_notebook()
+    cells = ["const kept: number = 41; kept", "for (;;) {}", "kept + 1"]
+    notebook.cells = [nbformat.v4.new_code_cell(code) for code in cells]
+    client = NotebookClient(
+        notebook,
+        timeout=20,
+        kernel_name="implicit-kernel",
+        interrupt_on_timeout=True,
+        allow_errors=True,
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+    )
+    client.execute()
+    first, second, third = (cell.outputs[0] for cell in notebook.cells)
+    assert first["data"]["text/plain"] == "41"
+    assert second["ename"] == "KeyboardInterrupt"
+    assert third["data"]["text/plain"] == "42"

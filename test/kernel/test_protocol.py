@@ -1,0 +1,59 @@
+"""The public test suite for Jupyter kernels, whole."""
+
+import jupyter_kernel_test
+from jupyter_kernel_test import IopubWelcomeTests, KernelTests
+
+# The suite skips what a kernel does not offer; this one offers everything.
+jupyter_kernel_test.SkipTest = AssertionError
+
+
+class TestKernel(KernelTests):
+    kernel_name = "implicit-kernel"
+    language_name = "typescript"
+    file_extension = ".ts"
+    code_hello_world = "console.log('hello, world')"
+    code_stderr = "console.error('oops')"
+    code_generate_error = "throw new TypeError('wrong')"
+    code_inspect_sample = "Array.isArray"
+    code_page_something = "Array.isArray?"
+    code_clear_output = (
+        "(globalThis as any)[Symbol.for('implicit-kernel.clearOutput')]()"
+    )
+    code_history_pattern = "1?2*"
+    supported_history_operations = ("tail", "range", "search")
+    completion_samples = [
+        {"text": "Array.isA", "matches": {"isArray"}},
+        {"text": "const zebra = 1; zeb", "matches": {"zebra"}},
+    ]
+    complete_code_samples = ["1 + 1", "const f = (x: number) => x", "await 1", "`a\nb`"]
+    incomplete_code_samples = ["`open", "function f() {", "[1, 2", "/* open", "const x ="]
+    invalid_code_samples = ["let 1x", "1 +* 2", "const )"]
+    code_display_data = [
+        {"code": "import * as tslab from 'tslab'; tslab.display.html('<b>1</b>')", "mime": "text/html"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.png(new Uint8Array([1]))", "mime": "image/png"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.svg('<svg/>')", "mime": "image/svg+xml"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.markdown('*a*')", "mime": "text/markdown"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.raw('text/x', 'a')", "mime": "text/x"},
+    ]
+    code_execute_result = [
+        {"code": "1+2+3", "result": "6"},
+        {"code": "'a'.repeat(2)", "result": "'aa'"},
+        {"code": "await Promise.resolve([1])", "result": "[ 1 ]"},
+        {
+            "code": "({ [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<i>2</i>' }) })",
+            "mime": "text/html",
+            "result": "<i>2</i>",
+        },
+        {"code": "2*4", "result": "8"},
+        {"code": "3-4", "result": "-1"},
+        {"code": "5**2", "result": "25"},
+    ]
+
+
+class TestWelcome(IopubWelcomeTests):
+    kernel_name = "implicit-kernel"
+    support_iopub_welcome = True
+
+
+# Its templates would run once more under the names they are imported by.
+del KernelTests, IopubWelcomeTests
