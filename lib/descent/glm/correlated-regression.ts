@@ -1,0 +1,70 @@
+import { random } from '../../datasets/random';
+import type { Sample } from './glm';
+
+/** A linear regression of which everything is known, seen through a stream of samples. */
+export interface RegressionStream {
+  dimension: number;
+  /** The coefficients that the samples come from. */
+  truth: Float64Array;
+  /** `tr A`, where A is the covariance of x. */
+  trace: number;
+  /** The smallest eigenvalue of A. */
+  smallest: number;
+  /** `½ (θ − θ*)ᵀ A (θ − θ*)`: what θ loses on a new sample, on average. */
+  risk(theta: Float64Array): number;
+  samples(count: number, seed: number): Generator<Sample>;
+}
+
+/**
+ * The setting of Toulis & Airoldi: `y = xᵀθ* + ε`, θ* = 1, ε of variance 1, x normal with the
+ * covariance `A = diag(.2, …, 1) + uuᵀ`, `u = ½ linspace(−1, 1)`.
+ *
+ * @see Toulis, Airoldi & Rennie, ICML 2014, §5.1.
+ */
+export function correlatedRegression(dimension = 100): RegressionStream {
+  const line = (from: number, to: number) =>
+    Float64Array.from({ length: dimension }, (_, i) => from + ((to - from) * i) / (dimension - 1));
+  const diagonal = line(0.2, 1);
+  const u = line(-0.5, 0.5);
+  const deviation = diagonal.map(Math.sqrt);
+
+  return {
+    dimension,
+    truth: new Float64Array(dimension).fill(1),
+    trace: diagonal.reduce((sum, d, i) => sum + d + u[i]! ** 2, 0),
+    smallest: smallestEigenvalue(diagonal, u),
+    risk(theta) {
+      let squares = 0;
+      let along = 0;
+      theta.forEach((value, i) => {
+        squares += diagonal[i]! * (value - 1) ** 2;
+        along += u[i]! * (value - 1);
+      });
+      return (squares + along ** 2) / 2;
+    },
+    *samples(count, seed) {
+      const draw = random(seed);
+      for (let t = 0; t < count; t++) {
+        const common = draw.normal();
+        const x = deviation.map((d, i) => d * draw.normal() + u[i]! * common);
+        yield { x, y: x.reduce((sum, value) => sum + value, 0) + draw.normal() };
+      }
+    },
+  };
+}
+
+/**
+ * Of `diag(d) + uuᵀ` with rising d: the root of `1 + Σ uᵢ²/(dᵢ − λ)` between d₁ and d₂.
+ *
+ * @see Golub & Van Loan, Matrix Computations, §8.4.3.
+ */
+function smallestEigenvalue(d: Float64Array, u: Float64Array): number {
+  let [low, high] = [d[0]!, d[1]!];
+  for (let k = 0; k < 60; k++) {
+    const middle = (low + high) / 2;
+    const secular = d.reduce((sum, value, i) => sum + u[i]! ** 2 / (value - middle), 1);
+    if (secular < 0) low = middle;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,11 @@
+export { correlatedRegression, type RegressionStream } from './correlated-regression';
+export type { GlmName } from './family';
+export {
+  decreasingRate,
+  explicitGLM,
+  type GlmFit,
+  type GlmMethod,
+  type GlmOptions,
+  implicitGLM,
+  type Sample,
+} from './glm';
