@@ -232,6 +232,16 @@ const convolutions: typeof operations = [
   ],
   ['average pool', [[2, 6, 6, 2]], (x) => tf.avgPool(x as tf.Tensor4D, 2, 2, 'valid')],
   ['max pool', [[2, 6, 6, 2]], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid')],
+  [
+    'max pool, windows taller than wide',
+    [[2, 6, 4, 2]],
+    (x) => tf.maxPool(x as tf.Tensor4D, [3, 2], [3, 2], 'same'),
+  ],
+  [
+    'max pool, windows apart',
+    [[2, 6, 6, 2]],
+    (x) => tf.maxPool(x as tf.Tensor4D, [2, 2], [2, 3], 'valid'),
+  ],
   ['max pool, overlapping', [[2, 6, 6, 2]], (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, 'same')],
 ];
 
