@@ -1,4 +1,8 @@
 import { statSync } from 'node:fs';
+import { Module } from 'node:module';
+import { dirname, sep } from 'node:path';
+
+const KERNEL = `${dirname(__dirname)}${sep}`;
 
 /**
  * Lets an edited library be imported again: before a cell that imports, modules whose files have
@@ -6,47 +10,46 @@ import { statSync } from 'node:fs';
  * are taken as fixed.
  */
 export class FreshModules {
-  private readonly modified = new Map<string, number>();
+  private readonly modified = new Map<NodeModule, number>();
 
-  constructor(private readonly cache: NodeJS.Dict<NodeModule>) {}
+  constructor(private readonly cache: NodeJS.Dict<NodeModule>) {
+    const prototype = Module.prototype as unknown as { load(this: NodeModule, file: string): void };
+    const { load } = prototype;
+    const { modified } = this;
+    prototype.load = function (this: NodeModule, file) {
+      if (isOwn(file)) modified.set(this, modificationTime(file));
+      load.call(this, file);
+    };
+  }
 
   /** Makes the next `require` read what has changed. */
   refresh(): void {
-    const modules = Object.values(this.cache).filter((module) => module && isOwn(module.filename));
     const stale = new Set<NodeModule>();
-    for (const module of modules as NodeModule[]) {
-      const modified = modificationTime(module.filename);
-      const known = this.modified.get(module.filename);
-      this.modified.set(module.filename, modified);
-      if (known !== undefined && known !== modified) stale.add(module);
+    for (const [module, modified] of this.modified) {
+      if (modificationTime(module.filename) !== modified) stale.add(module);
     }
-    if (stale.size > 0) this.drop(withDependents(stale, modules as NodeModule[]));
-  }
-
-  private drop(modules: ReadonlySet<NodeModule>): void {
+    if (stale.size === 0) return;
+    this.addDependents(stale);
     for (const [path, module] of Object.entries(this.cache)) {
-      if (!module || !modules.has(module)) continue;
-      delete this.cache[path];
-      this.modified.delete(module.filename);
+      if (module && stale.has(module)) delete this.cache[path];
+    }
+    for (const module of stale) this.modified.delete(module);
+  }
+
+  private addDependents(stale: Set<NodeModule>): void {
+    for (let before = -1; before !== stale.size; ) {
+      before = stale.size;
+      for (const module of this.modified.keys()) {
+        if (module.children.some((child) => stale.has(child))) stale.add(module);
+      }
     }
   }
 }
 
-function withDependents(stale: Set<NodeModule>, modules: readonly NodeModule[]): Set<NodeModule> {
-  const found = new Set(stale);
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const module of modules) {
-      if (module.children.some((child) => found.has(child))) found.add(module);
-    }
-  }
-  return found;
+function isOwn(file: string): boolean {
+  return !file.includes(`${sep}node_modules${sep}`) && !file.startsWith(KERNEL);
 }
 
-function isOwn(filename: string): boolean {
-  return !filename.includes('/node_modules/') && !filename.includes('/kernel/');
-}
-
-function modificationTime(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+function modificationTime(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

@@ -4,6 +4,7 @@ import { comms, receiveComm } from './comm';
 import { type Cell, followCells, leaveAll, setLatest, within } from './context';
 import { bundleOf, clearOutput, display } from './display';
 import { failureOf, INTERRUPTED } from './failure';
+import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
 import type { CommMessage, RunCell, ToChild } from './messages';
 import { notebookRequire } from './modules';
@@ -24,7 +25,9 @@ reportStrayErrors();
 reportExit();
 followCells();
 
-const scope = new Scope(process.cwd(), notebookRequire(process.cwd()));
+const notebook = notebookRequire(process.cwd());
+const modules = new FreshModules(notebook.cache);
+const scope = new Scope(process.cwd(), notebook);
 const answered = new Int32Array(new SharedArrayBuffer(4));
 let running: { cell: Cell; made: string[] } | undefined;
 
@@ -68,11 +71,12 @@ function newCell(id: number, allowInput = false): Cell {
   return { id, allowInput, interrupted: false, printed: 0 };
 }
 
-function start({ id, code, mappings, allowInput }: RunCell): void {
+function start({ id, code, mappings, imports, allowInput }: RunCell): void {
   const cell = newCell(id, allowInput);
   const made: string[] = [];
   running = { cell, made };
   setLatest(cell);
+  if (imports) modules.refresh();
   let value: unknown;
   const progress = {
     made: (...names: string[]) => void made.push(...names),

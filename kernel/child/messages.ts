@@ -23,6 +23,8 @@ export interface RunCell {
   id: number;
   code: string;
   mappings: string;
+  /** Whether it imports: what was edited is then read again. */
+  imports: boolean;
   /** Whether the front end can ask its reader for text. */
   allowInput: boolean;
 }

@@ -2,13 +2,17 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { cellProgram } from './cell-program';
 import { completeness } from './completeness';
+import type { FileWatch } from './file-watch';
 import { encodeMappings } from './source-map';
 import { type Converter, createConverter, type Diagnostic } from './typescript';
 
 /** What the compiler makes of a cell. */
 export type Compiled =
-  | { ok: true; code: string; mappings: string }
+  | { ok: true; code: string; mappings: string; imports: boolean }
   | { ok: false; diagnostics: Diagnostic[] };
+
+/** TypeScript's number for an import of something that is not there. */
+const CANNOT_FIND_MODULE = 2307;
 
 /** Lines that the child puts before the code of a cell; its source map skips them. */
 export const LINES_BEFORE_CODE = 1;
@@ -19,30 +23,48 @@ export const LINES_BEFORE_CODE = 1;
  * A cell's declarations count only once `commit` says that it ran, wholly or in part.
  */
 export class Session {
-  private readonly converter: Converter;
-  private readonly refresh: () => void;
+  private converter!: Converter;
+  private files!: FileWatch;
+  /** Whether the last cell imported something that was not there. */
+  private missing = false;
   private declared = '';
   private pending = { source: '', declared: '' };
 
   constructor() {
-    const { converter, files } = createConverter(join(__dirname, 'globals.d.ts'));
-    this.converter = converter;
-    this.refresh = () => files.refresh();
+    this.createConverter();
     // The first check of a program is slow; let it happen before the first cell.
     this.converter.convert('', '0');
+  }
+
+  private createConverter(): void {
+    const { converter, files } = createConverter(join(__dirname, 'globals.d.ts'));
+    this.converter = converter;
+    this.files = files;
+  }
+
+  /** Looks for edits. The compiler remembers what it could not find: that takes a new one. */
+  private refresh(): void {
+    if (this.missing) {
+      this.converter.close();
+      this.createConverter();
+    }
+    this.missing = false;
+    this.files.refresh();
   }
 
   /** Checks a cell and makes it executable. */
   compile(cell: string): Compiled {
     const source = withoutExports(cell);
-    if (imports(source)) this.refresh();
+    const imports = /\b(?:import|require)\b/.test(source);
+    if (imports) this.refresh();
     const result = this.converter.convert(this.declared, source);
     if (result.diagnostics.length > 0 || result.output === undefined) {
+      this.missing = result.diagnostics.some(({ code }) => code === CANNOT_FIND_MODULE);
       return { ok: false, diagnostics: result.diagnostics };
     }
     this.pending = { source, declared: result.declOutput ?? '' };
     const { code, map } = cellProgram(result.output, result.lastExpressionVar, endsInValue(source));
-    return { ok: true, code, mappings: encodeMappings(map, LINES_BEFORE_CODE) };
+    return { ok: true, code, mappings: encodeMappings(map, LINES_BEFORE_CODE), imports };
   }
 
   /**
@@ -118,12 +140,6 @@ function withoutExports(cell: string): string {
 function endsInValue(source: string): boolean {
   const last = parse(source).statements.findLast((statement) => !ts.isEmptyStatement(statement));
   return last !== undefined && ts.isExpressionStatement(last);
-}
-
-function imports(source: string): boolean {
-  return parse(source).statements.some(
-    (statement) => ts.isImportDeclaration(statement) || ts.isImportEqualsDeclaration(statement),
-  );
 }
 
 /** The statements of a cell that declare types, functions or names in `made`. */
