@@ -10,8 +10,10 @@ export const backendNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 export interface BackendOptions {
-  /** Threads of the wasm backend, 1 to 8; by default as many as there are cores, at most 8. */
+  /** Threads of wasm, or of the BLAS it uses, 1 to 8; by default as many as there are cores. */
   threads?: number;
+  /** Whether wasm multiplies matrices by the system's OpenBLAS where it is installed; by default yes. */
+  blas?: boolean;
 }
 
 /** What was chosen, and why. */
@@ -21,20 +23,22 @@ export interface BackendReport {
   device: string;
   /** Threads of the processor that compute; 0 on a GPU. */
   threads: number;
+  /** The system's library that multiplies matrices for wasm, where one does. */
+  blas?: string;
   /** A sentence: who asked for this backend, and what was passed over. */
   why: string;
   /** The better backends that could not be had. */
   passedOver: { name: BackendName; reason: string }[];
 }
 
-type Started = Pick<BackendReport, 'device' | 'threads'> & { remarks?: string[] };
+type Started = Pick<BackendReport, 'device' | 'threads' | 'blas'> & { remarks?: string[] };
 
 const processor = () => os.cpus()[0]?.model ?? os.arch();
 
 const start: Record<BackendName, (options: BackendOptions) => Promise<Started>> = {
   webgpu: async () => ({ ...(await useWebgpu(await findAdapter())), threads: 0 }),
   tensorflow: async () => ({ ...(await useTensorflow()), threads: os.availableParallelism() }),
-  wasm: ({ threads }) => useWasm(threads),
+  wasm: ({ threads, blas }) => useWasm(threads, blas),
   cpu: async () => {
     await tf.setBackend('cpu');
     // It would advertise tfjs-node at its first tensor; the report says more.

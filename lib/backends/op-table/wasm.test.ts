@@ -11,23 +11,31 @@ beforeAll(async () => {
   answers = await cpuAnswers();
 }, 120_000);
 
-describe.each([1, Math.min(8, Math.max(2, os.availableParallelism()))])(
-  'wasm with %i threads',
-  (threads) => {
-    test('gives the values, gradients and Hessian products that cpu gives, and leaks nothing', async () => {
-      await useBackend('wasm', { threads });
-      const before = tf.memory();
-      const comparisons = await compare(answers);
-      const refused = comparisons.filter((c) => c.refusal);
-      const wrong = comparisons.filter((c) => !(c.error < 1e-4));
-      console.log(
-        `wasm, ${threads} threads: ${comparisons.length - refused.length - wrong.length} calls as on cpu, ` +
-          `${refused.length} refused: ${refused.map((c) => `${c.name} (${c.refusal})`).join('; ')}`,
-      );
-      expect(wrong).toEqual([]);
-      expect(refused).toEqual([]);
-      expect(tf.memory().numTensors).toBe(before.numTensors);
-      expect(tf.memory().numBytes).toBe(before.numBytes);
-    });
-  },
-);
+const most = Math.min(8, Math.max(2, os.availableParallelism()));
+
+describe.each([
+  { threads: 1, blas: false },
+  { threads: most, blas: false },
+  { threads: most, blas: true },
+])('wasm, %o', (options) => {
+  test('gives the values, gradients and Hessian products that cpu gives, and leaks nothing', async (context) => {
+    const report = await useBackend('wasm', options);
+    if (options.blas && !report.blas) {
+      console.log('skipped: libopenblas is not on this machine');
+      if (process.env.REQUIRE?.includes('blas')) throw new Error('libopenblas is required');
+      return context.skip();
+    }
+    const before = tf.memory();
+    const comparisons = await compare(answers);
+    const refused = comparisons.filter((c) => c.refusal);
+    const wrong = comparisons.filter((c) => !(c.error < 1e-4));
+    console.log(
+      `op table on wasm, ${options.threads} threads, ${report.blas ?? 'no BLAS'}: ` +
+        `${comparisons.length - refused.length - wrong.length} calls as on cpu`,
+    );
+    expect(wrong).toEqual([]);
+    expect(refused).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before.numTensors);
+    expect(tf.memory().numBytes).toBe(before.numBytes);
+  });
+});

@@ -2,6 +2,7 @@ import os from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
+import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
 import { keepingListeners } from './listeners';
 import { defaultThreads, withThreads } from './threads';
@@ -12,6 +13,8 @@ export { mostThreads } from './threads';
 export interface WasmReport {
   device: string;
   threads: number;
+  /** The library of the system that multiplies matrices, where one does. */
+  blas?: string;
   remarks: string[];
 }
 
@@ -45,18 +48,23 @@ async function stop(threads: number): Promise<void> {
 /**
  * Makes wasm the current backend, with repaired kernels.
  *
- * @param threads how many; by default as many as there are cores, at most 8. One that is running
- *   is kept if nothing is asked or it has that many.
+ * Where the system has OpenBLAS, it multiplies matrices on all the threads and the build does the
+ * rest on one: two pools of threads that wait for each other's work by spinning are slower than
+ * either alone.
+ *
+ * @param threads how many; by default as many as there are cores, at most 8
+ * @param blas whether the system's OpenBLAS is used where it is found
  * @throws UnsupportedError where it cannot start, or would have to drop tensors to change threads.
  */
-export async function useWasm(threads?: number): Promise<WasmReport> {
+export async function useWasm(threads = defaultThreads(), blas = true): Promise<WasmReport> {
   const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
+  const library = switchBlas(blas, threads);
+  const wanted = library ? 1 : threads;
   const remarks: string[] = [];
-  if (running() && threads !== undefined && threads !== getThreadsCount()) await stop(threads);
+  if (running() && wanted !== getThreadsCount()) await stop(wanted);
   if (running()) {
     await tf.setBackend('wasm');
   } else {
-    const wanted = threads ?? defaultThreads();
     let started = await start(wanted).catch((error: Error) => {
       remarks.push(`threads failed (${error.message})`);
       return false;
@@ -70,5 +78,7 @@ export async function useWasm(threads?: number): Promise<WasmReport> {
       });
     }
   }
-  return { device: os.cpus()[0]?.model ?? os.arch(), threads: getThreadsCount(), remarks };
+  const device = os.cpus()[0]?.model ?? os.arch();
+  if (!library) return { device, threads: getThreadsCount(), remarks };
+  return { device, threads, blas: library, remarks };
 }

@@ -35,27 +35,31 @@ function spaceOf(x: number[], filter: number[], attrs: Convolution, depthwise = 
 }
 
 /**
- * Visits what the window sees, line by line: where a line of outputs begins in a table of
- * [places · channels, outputs], and where its first input lies, or −1 where that is padding.
+ * Visits what the window sees in a table of [outputs, places · channels]: a line of the window is
+ * a run of neighbours in the input too. `lead` says how many of its elements lie in the padding
+ * before the input, `length` how many lie in the input.
  */
-function eachLine(
+function eachRun(
   { batch, channels, depth, height, width }: Space,
-  visit: (row: number, input: number, shift: number) => void,
+  visit: (row: number, input: number, lead: number, length: number) => void,
 ): void {
+  const run = width.size * channels;
   let row = 0;
-  for (let i = 0; i < depth.size; i++) {
-    for (let j = 0; j < height.size; j++) {
-      for (let k = 0; k < width.size; k++) {
-        for (let c = 0; c < channels; c++) {
-          for (let n = 0; n < batch; n++) {
-            for (let d = 0; d < depth.outputs; d++) {
-              const z = d * depth.stride - depth.before + i;
-              for (let h = 0; h < height.outputs; h++, row += width.outputs) {
-                const y = h * height.stride - height.before + j;
-                const inside = z >= 0 && z < depth.length && y >= 0 && y < height.length;
-                const line = ((n * depth.length + z) * height.length + y) * width.length;
-                visit(row, inside ? line * channels + c : -1, k - width.before);
-              }
+  for (let n = 0; n < batch; n++) {
+    for (let d = 0; d < depth.outputs; d++) {
+      for (let h = 0; h < height.outputs; h++) {
+        for (let w = 0; w < width.outputs; w++) {
+          const first = w * width.stride - width.before;
+          const begin = Math.max(0, first);
+          const lead = (begin - first) * channels;
+          const inside = (Math.min(width.length, first + width.size) - begin) * channels;
+          for (let i = 0; i < depth.size; i++) {
+            const z = d * depth.stride - depth.before + i;
+            for (let j = 0; j < height.size; j++, row += run) {
+              const y = h * height.stride - height.before + j;
+              const outside = z < 0 || z >= depth.length || y < 0 || y >= height.length;
+              const line = ((n * depth.length + z) * height.length + y) * width.length;
+              visit(row, (line + begin) * channels, lead, outside ? 0 : inside);
             }
           }
         }
@@ -64,28 +68,17 @@ function eachLine(
   }
 }
 
-/** Writes what the window sees into a table of [places · channels, outputs]. */
-function gatherColumns(from: Float32Array, to: Float32Array, space: Space): void {
-  const { channels, width } = space;
-  eachLine(space, (row, line, shift) => {
-    if (line < 0) {
-      to.fill(0, row, row + width.outputs);
-      return;
-    }
-    for (let w = 0, at = shift; w < width.outputs; w++, at += width.stride) {
-      to[row + w] = at < 0 || at >= width.length ? 0 : from[line + at * channels]!;
-    }
+/** Writes what the window sees into a table of [outputs, places · channels] that is zero. */
+function gatherRuns(from: Float32Array, to: Float32Array, space: Space): void {
+  eachRun(space, (row, input, lead, length) => {
+    for (let i = 0, o = row + lead; i < length; i++) to[o + i] = from[input + i]!;
   });
 }
 
-/** Adds a table of [places · channels, outputs] to where the window saw it: the transpose. */
-function scatterColumns(from: Float32Array, to: Float32Array, space: Space): void {
-  const { channels, width } = space;
-  eachLine(space, (row, line, shift) => {
-    if (line < 0) return;
-    for (let w = 0, at = shift; w < width.outputs; w++, at += width.stride) {
-      if (at >= 0 && at < width.length) to[line + at * channels]! += from[row + w]!;
-    }
+/** Adds a table of [outputs, places · channels] to where the window saw it: the transpose. */
+function scatterRuns(from: Float32Array, to: Float32Array, space: Space): void {
+  eachRun(space, (row, input, lead, length) => {
+    for (let i = 0, o = row + lead; i < length; i++) to[input + i]! += from[o + i]!;
   });
 }
 
@@ -95,11 +88,10 @@ function multiply(
   backend: tf.KernelBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
-  transposeB = false,
+  attrs: { transposeA: boolean; transposeB: boolean },
 ): tf.TensorInfo {
-  const attrs = { transposeA: false, transposeB } as never;
   const product = kernelFunction('BatchMatMul', 'wasm');
-  return product({ inputs: { a, b }, attrs, backend }) as tf.TensorInfo;
+  return product({ inputs: { a, b }, attrs: attrs as never, backend }) as tf.TensorInfo;
 }
 
 type ToFilter = Call<'x' | 'dy', Convolution & { filterShape: number[] }>;
@@ -109,29 +101,31 @@ function backpropFilter({ inputs: { x, dy }, attrs, backend }: ToFilter): tf.Ten
   const heap = backend as Heap;
   const { filterShape } = attrs;
   const outputs = filterShape[filterShape.length - 1]!;
-  const rows = size(filterShape) / outputs;
+  const places = size(filterShape) / outputs;
   const pixels = size(dy.shape) / outputs;
-  const seen = heap.makeOutput([1, rows, pixels], 'float32');
-  gatherColumns(floats(heap, x), floats(heap, seen), spaceOf(x.shape, filterShape, attrs));
-  const product = multiply(backend, seen, reshaped(dy, [1, pixels, outputs]));
+  const seen = zeros(heap, [1, pixels, places]);
+  gatherRuns(floats(heap, x), floats(heap, seen), spaceOf(x.shape, filterShape, attrs));
+  const slopes = reshaped(dy, [1, pixels, outputs]);
+  const product = multiply(backend, seen, slopes, { transposeA: true, transposeB: false });
   backend.disposeData(seen.dataId);
   return reshaped(product, filterShape);
 }
 
 type ToInput = Call<'dy' | 'filter', Convolution & { inputShape: number[] }>;
 
-/** The derivative for the input: filter times dy, added to where the window saw it. */
+/** The derivative for the input: dy times filter, added to where the window saw it. */
 function backpropInput({ inputs: { dy, filter }, attrs, backend }: ToInput): tf.TensorInfo {
   const heap = backend as Heap;
   const { inputShape } = attrs;
   const outputs = filter.shape[filter.shape.length - 1]!;
-  const rows = size(filter.shape) / outputs;
+  const places = size(filter.shape) / outputs;
   const pixels = size(dy.shape) / outputs;
-  const weights = reshaped(filter, [1, rows, outputs]);
-  const table = multiply(backend, weights, reshaped(dy, [1, pixels, outputs]), true);
+  const slopes = reshaped(dy, [1, pixels, outputs]);
+  const weights = reshaped(filter, [1, places, outputs]);
+  const table = multiply(backend, slopes, weights, { transposeA: false, transposeB: true });
   const out = zeros(heap, inputShape);
   const space = spaceOf(inputShape, filter.shape, attrs);
-  scatterColumns(floats(heap, table), floats(heap, out), space);
+  scatterRuns(floats(heap, table), floats(heap, out), space);
   backend.disposeData(table.dataId);
   return out;
 }

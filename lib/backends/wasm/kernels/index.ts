@@ -4,6 +4,7 @@ import { repairCopies } from './copies';
 import { repairMatrixProducts } from './matrix-products';
 import { repairPools } from './pooling';
 import { repairSegments } from './segments';
+import { repairSums } from './sums';
 
 let done = false;
 
@@ -15,6 +16,7 @@ export function repairKernels(): void {
   repairMatrixProducts();
   repairEinsumKernel('wasm');
   repairSegments();
+  repairSums();
   repairPools();
   repairConvolutionKernels();
 }

@@ -1,13 +1,15 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import type { Heap } from './heap';
+import { type Multiply, systemMultiply } from '../blas';
+import { floats, type Heap } from './heap';
 
-interface Transposes {
+interface Attributes {
   transposeA: boolean;
   transposeB: boolean;
+  activation?: string;
 }
 
-type Product = Call<'a' | 'b', Transposes>;
+type Product = Call<'a' | 'b' | 'bias', Attributes>;
 
 /** A matrix, or a batch of them, with rows and columns exchanged. */
 function transposed(x: tf.TensorInfo, backend: tf.KernelBackend): tf.TensorInfo {
@@ -38,8 +40,8 @@ function rightOperand(b: tf.TensorInfo, heap: Heap): tf.TensorInfo {
   return copy;
 }
 
-/** Runs a kernel that multiplies on operands that suit it. */
-function withSuitableOperands(kernelName: string) {
+/** Multiplies by the stock kernel, on operands that suit it. */
+function byTheBuild(kernelName: string) {
   const multiply = kernelFunction(kernelName, 'wasm');
   return ({ inputs, attrs, backend }: Product): tf.TensorInfo => {
     const { transposeA, transposeB } = attrs;
@@ -58,9 +60,66 @@ function withSuitableOperands(kernelName: string) {
   };
 }
 
-/** Products of transposed matrices: the stock way is slow, and wrong where it is fused. */
+const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Multiplies by the system's BLAS, in place on the heap; each matrix of a batch by itself. */
+function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.TensorInfo {
+  const heap = backend as Heap;
+  const { a, b, bias } = inputs;
+  const { transposeA, transposeB } = attrs;
+  const [ma, na] = a.shape.slice(-2) as [number, number];
+  const [mb, nb] = b.shape.slice(-2) as [number, number];
+  const [rows, inner] = transposeA ? [na, ma] : [ma, na];
+  const [innerB, columns] = transposeB ? [nb, mb] : [mb, nb];
+  if (inner !== innerB) {
+    throw new Error(`Error in matMul: shapes [${a.shape}] and [${b.shape}] do not fit together`);
+  }
+  const batchA = a.shape.slice(0, -2);
+  const batchB = b.shape.slice(0, -2);
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+  const out = heap.makeOutput([...batch, rows, columns], 'float32');
+  // Views are taken now, after the last allocation: an allocation may move the heap.
+  const [left, right, to] = [floats(heap, a), floats(heap, b), floats(heap, out)];
+  if (bias) {
+    const offsets = floats(heap, bias);
+    for (let o = 0; o < to.length; o += columns) to.set(offsets, o);
+  }
+  const part = (of: Float32Array, count: number, i: number, length: number) =>
+    of.subarray((i % count) * length, ((i % count) + 1) * length);
+  const count = size(batch);
+  for (let i = 0; i < count; i++) {
+    multiply(
+      transposeA,
+      transposeB,
+      rows,
+      columns,
+      inner,
+      part(left, size(batchA), i, rows * inner),
+      part(right, size(batchB), i, inner * columns),
+      part(to, count, i, rows * columns),
+      bias !== undefined,
+    );
+  }
+  return out;
+}
+
+/** Whether a batch is not broadcast, or one matrix is for all. */
+function isSimple({ inputs: { a, b, bias } }: Product): boolean {
+  const [batchA, batchB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const simple = batchA.join() === batchB.join() || size(batchA) === 1 || size(batchB) === 1;
+  return simple && (!bias || bias.shape.length === 1) && size(a.shape) * size(b.shape) > 0;
+}
+
+/** Products of matrices: by BLAS where it is on, else by the build. */
 export function repairMatrixProducts(): void {
   for (const kernel of ['BatchMatMul', '_FusedMatMul']) {
-    replaceKernel(kernel, 'wasm', withSuitableOperands(kernel));
+    const build = byTheBuild(kernel);
+    replaceKernel<'a' | 'b' | 'bias', Attributes>(kernel, 'wasm', (call) => {
+      const multiply = systemMultiply();
+      const { activation = 'linear' } = call.attrs;
+      return multiply && activation === 'linear' && isSimple(call)
+        ? bySystem(multiply, call)
+        : build(call);
+    });
   }
 }

@@ -11,31 +11,35 @@ import { overImages, type Pool, poolSpace, type Space } from './window';
 function maxima(x: Float32Array, space: Space, addend?: Float32Array): Int32Array {
   const { batch, channels, depth, height, width } = space;
   const places = new Int32Array(batch * depth.outputs * height.outputs * width.outputs * channels);
+  const best = new Float32Array(channels);
+  // One pixel of the window after the other, all channels at a time: they are neighbours.
+  const compare = (o: number, pixel: number, row: number) => {
+    for (let c = 0; c < channels; c++) {
+      const value = x[pixel + c]! + (addend ? addend[row + c]! : 0);
+      if (value > best[c]!) {
+        best[c] = value;
+        places[o + c] = pixel + c;
+      }
+    }
+  };
   let o = 0;
   for (let n = 0; n < batch; n++) {
     for (let d = 0; d < depth.outputs; d++) {
       for (let h = 0; h < height.outputs; h++) {
-        for (let w = 0; w < width.outputs; w++) {
-          for (let c = 0; c < channels; c++, o++) {
-            let best = Number.NEGATIVE_INFINITY;
-            for (let i = 0; i < depth.size; i++) {
-              const z = d * depth.stride - depth.before + i * depth.dilation;
-              if (z < 0 || z >= depth.length) continue;
-              for (let j = 0; j < height.size; j++) {
-                const y = h * height.stride - height.before + j * height.dilation;
-                if (y < 0 || y >= height.length) continue;
-                const line = ((n * depth.length + z) * height.length + y) * width.length;
-                const row = (i * height.size + j) * width.size;
-                for (let k = 0; k < width.size; k++) {
-                  const at = w * width.stride - width.before + k * width.dilation;
-                  if (at < 0 || at >= width.length) continue;
-                  const p = (line + at) * channels + c;
-                  const value = x[p]! + (addend ? addend[(row + k) * channels + c]! : 0);
-                  if (value > best) {
-                    best = value;
-                    places[o] = p;
-                  }
-                }
+        for (let w = 0; w < width.outputs; w++, o += channels) {
+          best.fill(Number.NEGATIVE_INFINITY);
+          for (let i = 0; i < depth.size; i++) {
+            const z = d * depth.stride - depth.before + i * depth.dilation;
+            if (z < 0 || z >= depth.length) continue;
+            for (let j = 0; j < height.size; j++) {
+              const y = h * height.stride - height.before + j * height.dilation;
+              if (y < 0 || y >= height.length) continue;
+              const line = ((n * depth.length + z) * height.length + y) * width.length;
+              const row = (i * height.size + j) * width.size;
+              for (let k = 0; k < width.size; k++) {
+                const at = w * width.stride - width.before + k * width.dilation;
+                if (at < 0 || at >= width.length) continue;
+                compare(o, (line + at) * channels, (row + k) * channels);
               }
             }
           }

@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module';
+
+/** C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked. */
+export type Multiply = (
+  transposeA: boolean,
+  transposeB: boolean,
+  rows: number,
+  columns: number,
+  inner: number,
+  a: Float32Array,
+  b: Float32Array,
+  c: Float32Array,
+  add: boolean,
+) => void;
+
+/** A library of the system that multiplies matrices. */
+interface Blas {
+  /** Its own words about itself: `OpenBLAS 0.3.21 … Zen MAX_THREADS=64`. */
+  name: string;
+  multiply: Multiply;
+  setThreads(threads: number): void;
+}
+
+const names = ['libopenblas.so.0', 'libopenblas.so', 'libopenblas.dylib', 'libopenblas.dll'];
+const rowMajor = 101;
+const order = (transpose: boolean) => (transpose ? 112 : 111);
+
+function load(): Blas | undefined {
+  const koffi = createRequire(__filename)('koffi') as typeof import('koffi');
+  for (const file of names) {
+    try {
+      const library = koffi.load(file);
+      const sgemm = library.func(
+        'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
+      );
+      const setThreads = library.func('void openblas_set_num_threads(int)');
+      const config = library.func('const char* openblas_get_config()') as () => string;
+      return {
+        name: config().trim(),
+        setThreads,
+        multiply: (ta, tb, m, n, k, a, b, c, add) =>
+          sgemm(
+            rowMajor,
+            order(ta),
+            order(tb),
+            m,
+            n,
+            k,
+            1,
+            a,
+            ta ? m : k,
+            b,
+            tb ? k : n,
+            add ? 1 : 0,
+            c,
+            n,
+          ),
+      };
+    } catch {
+      // Not under this name; perhaps under the next.
+    }
+  }
+  return undefined;
+}
+
+let found: Blas | undefined | null = null;
+let current: Multiply | undefined;
+
+/** Multiplies matrices by the system's library, where there is one and it is switched on. */
+export const systemMultiply = (): Multiply | undefined => current;
+
+/**
+ * Switches the system's BLAS on, with so many threads, or off.
+ *
+ * @returns its name where it is on
+ */
+export function switchBlas(on: boolean, threads: number): string | undefined {
+  current = undefined;
+  if (!on) return undefined;
+  if (found === null) found = load();
+  if (!found) return undefined;
+  found.setThreads(threads);
+  current = found.multiply;
+  return found.name;
+}
