@@ -63,6 +63,16 @@ describe('figureBundle', () => {
     expect(await figureBundle([line], titles, { words })).toEqual(first);
   });
 
+  it('draws figures that are asked for at once as if one after the other', async () => {
+    const inputs = [line, { ...line, y: [3, 2, 1] }];
+    const alone = [];
+    for (const trace of inputs) alone.push(await picture([trace], titles, { words }));
+    const failing = figureBundle([], titles, { words }).catch(() => {});
+    const together = await Promise.all(inputs.map((t) => picture([t], titles, { words })));
+    await failing;
+    expect(together.map((png, i) => png.equals(alone[i]!))).toEqual([true, true]);
+  });
+
   it('draws text without the fonts of the system', async () => {
     const [a, b] = [
       await picture([line], { ...titles, title: 'aaaa' }, { words }),

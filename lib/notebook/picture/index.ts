@@ -16,28 +16,45 @@ export interface Sized extends Layout {
   height: number;
 }
 
+/** A drawn figure, and the layout it was drawn with. */
+export interface Picture {
+  png: Buffer;
+  layout: Sized;
+}
+
 /** Pixels of the picture per pixel of the layout: sharp on today's screens. */
 export const SCALE = 2;
 
+/** Nothing listens for a mouse. */
+const STATIC = { staticPlot: true };
+
 /** A character for private use, of width 0 in Inter and absent from DejaVu Sans. */
 const ONLY_MAIN = '\ue2bf';
+
+let previous: Promise<unknown> = Promise.resolve();
 
 /**
  * Draws a figure as a PNG without a browser; the same figure gives the same bytes anywhere.
  *
  * `adjust` may look at the drawn figure and return another layout; the one drawn last comes back.
  */
-export async function draw(
-  { data, layout }: Spec,
-  adjust?: (plot: Plot) => Sized,
-): Promise<{ png: Buffer; layout: Sized }> {
-  const { plotly, document } = plotlyPage();
+export function draw(spec: Spec, adjust?: (plot: Plot) => Sized): Promise<Picture> {
+  // One at a time: figures share the page and the names of their elements.
+  const picture = previous.then(() => drawNow(spec, adjust));
+  previous = picture.catch(() => {});
+  return picture;
+}
+
+async function drawNow({ data, layout }: Spec, adjust?: (plot: Plot) => Sized): Promise<Picture> {
+  const { plotly, document, restartNames } = plotlyPage();
+  // jsdom remembers every name it has looked up, with its elements: new names would pile up.
+  restartNames();
   const root = document.createElement('div');
   document.body.append(root);
   try {
-    const first = await plotly.newPlot(root, copy(data), copy(layout));
+    const first = await plotly.newPlot(root, copy(data), copy(layout), STATIC);
     const adjusted = adjust?.(first);
-    const plot = adjusted ? await plotly.newPlot(root, copy(data), copy(adjusted)) : first;
+    const plot = adjusted ? await plotly.newPlot(root, copy(data), copy(adjusted), STATIC) : first;
     const svg = await plotly.toImage(plot, {
       format: 'svg',
       width: layout.width,

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TextDecoder, TextEncoder } from 'node:util';
 import type { DOMWindow } from 'jsdom';
+import { random } from '../../datasets/random';
 import { Painter } from './canvas';
 import { lineWidth, textBox } from './measure';
 import { pathLength, pointAlong } from './path';
 
 /** The part of plotly.js that pictures are drawn with. */
 export interface Plotly {
-  newPlot(root: HTMLElement, data: unknown, layout: unknown): Promise<Plot>;
+  newPlot(root: HTMLElement, data: unknown, layout: unknown, config: unknown): Promise<Plot>;
   validate(data: unknown, layout: unknown): { code: string; msg: string }[] | undefined;
   PlotSchema: { get(): unknown };
   toImage(plot: Plot, options: unknown): Promise<string>;
@@ -20,15 +21,23 @@ export interface Plot extends HTMLElement {
   _fullLayout: Record<string, unknown>;
 }
 
-let page: { plotly: Plotly; document: Document } | undefined;
+/** plotly.js in a page without a browser. */
+export interface Page {
+  plotly: Plotly;
+  document: Document;
+  /** Makes plotly.js choose the same names for its elements again. */
+  restartNames(): void;
+}
 
-/** plotly.js in a page without a browser, loaded once (about 0.7 s). */
-export function plotlyPage(): { plotly: Plotly; document: Document } {
+let page: Page | undefined;
+
+/** The page, opened once (about a second). */
+export function plotlyPage(): Page {
   page ??= open();
   return page;
 }
 
-function open() {
+function open(): Page {
   // Not imported above: whoever draws nothing should not wait for it.
   const load = createRequire(__filename);
   const { JSDOM } = load('jsdom') as typeof import('jsdom');
@@ -46,7 +55,8 @@ function open() {
   window.eval(readFileSync(load.resolve('plotly.js-dist-min/plotly.min.js'), 'utf8'));
   const plotly = (window as unknown as { Plotly: Plotly }).Plotly;
   rememberSchema(plotly);
-  return { plotly, document: window.document };
+  const restartNames = () => define(window.Math, 'random', random(0).uniform);
+  return { plotly, document: window.document, restartNames };
 }
 
 /** plotly.js builds its list of attributes anew, in half a second, each time that it validates. */
