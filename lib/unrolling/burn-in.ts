@@ -16,6 +16,8 @@ export interface BurnIn {
   peakStep: number;
   /** The bound there, as a multiple of the first error. */
   peakHeight: number;
+  /** The eigenvalue at which `|P − λP'|` is largest there; an error all on it is the worst problem. */
+  eigenvalue: number;
   /** The number of steps until the bound is below the first error for good; 0 without a burn-in. */
   length: number;
   /** The bound on `‖∂xₜ − ∂x*‖` for t = 0, 1, 2 … until it is a tenth of the first error. */
@@ -47,21 +49,23 @@ export function burnIn(
 
   const bound: number[] = [];
   let length = 0;
+  let [peak, peakStep, eigenvalue] = [0, 0, L];
   while (bound.length === 0 || bound[bound.length - 1]! > jacobian / 10) {
     const { values, derivatives } = polynomials.next().value;
     const t = bound.length;
-    const first = largest(values, (P, i) => P - lambdas[i]! * derivatives[i]!);
-    bound.push(first * jacobian + (gradient > 0 ? largest(derivatives, (D) => D) * gradient : 0));
+    const errors = values.map((P, i) => Math.abs(P - lambdas[i]! * derivatives[i]!));
+    const first = largest(errors);
+    const second = gradient > 0 ? largest(derivatives.map(Math.abs)) : 0;
+    bound.push(first * jacobian + second * gradient);
+    if (bound[t]! > peak) {
+      [peak, peakStep, eigenvalue] = [bound[t]!, t, lambdas[errors.indexOf(first)]!];
+    }
     if (bound[t]! > jacobian * (1 + 1e-12)) length = t + 1;
     requireConvergence(method, spectrum, bound);
   }
-  const peak = bound.reduce((best, value) => Math.max(best, value), 0);
-  return {
-    peakStep: length === 0 ? 0 : bound.indexOf(peak),
-    peakHeight: length === 0 ? 1 : peak / jacobian,
-    length,
-    bound,
-  };
+  return length === 0
+    ? { peakStep: 0, peakHeight: 1, eigenvalue: L, length, bound }
+    : { peakStep, peakHeight: peak / jacobian, eigenvalue, length, bound };
 }
 
 /** Points of [μ, L] that lie densest at its ends, both ends among them. */
@@ -72,13 +76,10 @@ export function chebyshevPoints(mu: number, L: number, count: number): Float64Ar
   });
 }
 
-function largest(values: Float64Array, f: (value: number, i: number) => number): number {
+function largest(sizes: Float64Array): number {
   let best = 0;
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(f(values[i]!, i));
-    // Written so that a NaN gets through to the check for convergence.
-    if (!(size <= best)) best = size;
-  }
+  // Written so that a NaN gets through to the check for convergence.
+  for (const size of sizes) if (!(size <= best)) best = size;
   return best;
 }
 

@@ -8,7 +8,7 @@ import { asMethod, requireSpectrum, sequence } from './method';
  * `xₜ = xₜ₋₁ + (ωₜ − 1)(xₜ₋₁ − xₜ₋₂) − ωₜ · 2/(L + μ) · ∇f(xₜ₋₁)`. Its error is at most
  * `2/(ξᵗ + ξ⁻ᵗ)` with `ξ = (√L + √μ)/(√L − √μ)`.
  *
- * When not to use it: the Jacobian of its iterates has the highest burn-in of all; eigenvalues
+ * When not to use it: the Jacobian of its iterates has a high burn-in, near 4e⁻²L/μ; eigenvalues
  * outside [μ, L] make it diverge.
  *
  * @throws InputError on use, without a spectrum.

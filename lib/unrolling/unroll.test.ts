@@ -239,13 +239,18 @@ describe('the predicted burn-in', () => {
   it.each([0.1, 0.01, 1e-3, 1e-4])(
     'is attained by the worst quadratic, and never exceeded by another (κ = %f)',
     (kappa) => {
-      for (const method of [gradientDescent({ step: '2/(L+mu)' }), chebyshev(), heavyBall()]) {
+      for (const method of [
+        gradientDescent({ step: '2/(L+mu)' }),
+        chebyshev(),
+        heavyBall(),
+        nesterov(),
+      ]) {
         if (kappa < 1e-3 && method.name === 'gradientDescent') continue;
         const predicted = burnIn(method, { mu: kappa, L: 1 });
         const steps = predicted.bound.length - 1;
         // d/dθ ∇f(x₀) = 0: ∂b = H'x₀. All of the first error at one eigenvalue.
         const at = (where: (i: number, n: number) => number) => {
-          const lambdas = Float64Array.of(kappa, 0.3, 0.7, 1);
+          const lambdas = Float64Array.of(kappa, 0.3, 0.7, predicted.eigenvalue);
           const problem = quadratic({
             theta: Float64Array.of(0),
             hessian: ([θ]) => diagonal(lambdas.map((value) => value + θ!)),
@@ -253,6 +258,7 @@ describe('the predicted burn-in', () => {
             linear: ([θ]) => lambdas.map((value, i) => (value + 3 * θ!) * where(i, 4)),
             dLinear: () => [lambdas.map((_, i) => 3 * where(i, 4))],
             start: lambdas.map((_, i) => 3 * where(i, 4)),
+            spectrum: { mu: kappa, L: 1 },
           });
           const { jacobian } = unroll(method, problem, { steps }).errors;
           return jacobian.map((error) => error / jacobian[0]!);

@@ -201,6 +201,7 @@ async function forward<V extends Vector>(
       const gradient = ({ value, tangents }: Carrier<V>) => {
         const derivative = objective.field.linearize(value, t);
         try {
+          run.look(1);
           return {
             value: space.clone(derivative.value),
             tangents: tangents.map((dw, j) => derivative.jvp(dw, unit(λ, j))),

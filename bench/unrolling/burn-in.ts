@@ -1,0 +1,53 @@
+import { burnIn, type QuadraticProblem, quadratic, unroll } from '../../lib/unrolling';
+import { methods } from './problems';
+import { printTable } from './table';
+
+/** The burn-in that `burnIn` predicts, beside the one that is measured. */
+export function burnInTable(kappas: number[]): void {
+  const rows = kappas.flatMap((kappa) =>
+    methods
+      .filter(([name]) => !name.startsWith('Sobolev'))
+      .map(([name, method]) => {
+        const predicted = burnIn(method, { mu: kappa, L: 1 });
+        const steps = Math.max(1, Math.min(predicted.length + 5, 60_000));
+        const worst = measure(
+          unroll(method, concentrated(kappa, predicted.eigenvalue), { steps }).errors.jacobian,
+        );
+        return {
+          'κ = μ/L': kappa,
+          method: name,
+          'peak step': predicted.peakStep,
+          measured: worst.step,
+          'peak height': predicted.peakHeight,
+          'measured ': worst.height,
+          length: predicted.length,
+          'measured  ': worst.length,
+        };
+      }),
+  );
+  printTable(
+    'Burn-in of the Jacobian: predicted from the residual polynomial, and measured',
+    'Worst case: the first error lies on the eigenvalue predicted, and the first gradient does not depend on θ (G = 0).',
+    rows,
+  );
+}
+
+function measure(errors: number[]) {
+  const relative = errors.map((error) => error / errors[0]!);
+  const above = relative.findLastIndex((error) => error > 1 + 1e-9);
+  const height = above < 0 ? 1 : Math.max(...relative);
+  return { height, step: above < 0 ? 0 : relative.indexOf(height), length: above + 1 };
+}
+
+/** A problem all of whose error is on one eigenvalue, with `d/dθ ∇f(x₀) = 0`. */
+function concentrated(kappa: number, eigenvalue: number): QuadraticProblem {
+  return quadratic({
+    theta: Float64Array.of(0),
+    hessian: ([θ]) => [Float64Array.of(kappa, 0), Float64Array.of(0, eigenvalue + θ!)],
+    dHessian: () => [[Float64Array.of(0, 0), Float64Array.of(0, 1)]],
+    linear: ([θ]) => Float64Array.of(0, eigenvalue + 11 * θ!),
+    dLinear: () => [Float64Array.of(0, 11)],
+    start: Float64Array.of(0, 11),
+    spectrum: { mu: kappa, L: 1 },
+  });
+}

@@ -1,0 +1,35 @@
+import { burnInTable } from './burn-in';
+import { memoryTable } from './memory';
+import { networkTable } from './network';
+import { realDataTable } from './real-data';
+import { scenarioTables } from './scenarios';
+import { lateStartTable, sobolevTable, spectraTable } from './spectra';
+
+const parts: Record<string, () => void | Promise<void>> = {
+  'burn-in': () => burnInTable([0.1, 0.01, 1e-3, 1e-4]),
+  spectra: spectraTable,
+  sobolev: sobolevTable,
+  late: lateStartTable,
+  real: realDataTable,
+  network: networkTable,
+  memory: () => memoryTable([10, 30, 100, 300, 1000]),
+  scenarios: scenarioTables,
+};
+
+/**
+ * Does the derivative of an unrolled solver converge as the solver does, and what does it cost?
+ *
+ * `npm run bench -- unrolling [burn-in | spectra | sobolev | late | real | network | memory | scenarios …]`
+ */
+export async function run(args: string[]): Promise<void> {
+  const names = args.length === 0 ? Object.keys(parts) : args;
+  const unknown = names.find((name) => !(name in parts));
+  if (unknown !== undefined) {
+    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}`);
+    process.exitCode = 1;
+    return;
+  }
+  for (const name of names) await parts[name]!();
+}
+
+export default run;

@@ -1,0 +1,87 @@
+import { mnist, random, subset } from '../../lib/datasets';
+import {
+  chebyshev,
+  gaussGegenbauer,
+  gradientDescent,
+  heavyBall,
+  type Method,
+  nesterov,
+  type QuadraticProblem,
+  quadratic,
+  sobolev,
+} from '../../lib/unrolling';
+
+/** The methods of the tables, with their names. */
+export const methods: [string, Method][] = [
+  ['GD 1/L', gradientDescent({ step: '1/L' })],
+  ['GD √2/L', gradientDescent({ step: 'sqrt2/L' })],
+  ['GD 2/(L+μ)', gradientDescent({ step: '2/(L+mu)' })],
+  ['heavy ball', heavyBall()],
+  ['Nesterov', nesterov()],
+  ['Chebyshev', chebyshev()],
+  ['Sobolev α=½', sobolev()],
+];
+
+/** `H(θ) = diag(λ) + θI`, `x* = 1`, `x₀ = 11`, `∂x₀ = 0` at θ = 0: the experiment of the notes. */
+export function diagonalProblem(lambdas: Float64Array, start = 11): QuadraticProblem {
+  const diagonal = (f: (i: number) => number) =>
+    Array.from(lambdas, (_, i) => {
+      const row = new Float64Array(lambdas.length);
+      row[i] = f(i);
+      return row;
+    });
+  return quadratic({
+    theta: Float64Array.of(0),
+    hessian: ([θ]) => diagonal((i) => lambdas[i]! + θ!),
+    dHessian: () => [diagonal(() => 1)],
+    linear: () => lambdas,
+    start: new Float64Array(lambdas.length).fill(start),
+  });
+}
+
+/** Spectra in [.01, 1] of 100 eigenvalues. */
+export const spectra: Record<string, Float64Array> = {
+  uniform: spectrum((s) => s),
+  'Chebyshev nodes': spectrum((s) => Math.sin((Math.PI * s) / 2) ** 2),
+  'Legendre nodes': gaussGegenbauer(0.5, 100).nodes.map((m) => 0.505 + 0.495 * m),
+  geometric: spectrum((s) => (100 ** s - 1) / 99),
+  'crowded at μ': spectrum((s) => s ** 6),
+  'crowded at L': spectrum((s) => 1 - (1 - s) ** 6),
+  'two clusters': spectrum((s) => (s < 0.5 ? 0.1 * s : 0.9 + 0.1 * s)),
+  random: randomSpectrum(1),
+};
+
+function spectrum(f: (share: number) => number): Float64Array {
+  return Float64Array.from({ length: 100 }, (_, i) => 0.01 + 0.99 * f(i / 99));
+}
+
+function randomSpectrum(seed: number): Float64Array {
+  const noise = random(seed);
+  const inner = Array.from({ length: 98 }, () => 0.01 + 0.99 * noise.uniform());
+  return Float64Array.from([0.01, ...inner, 1]);
+}
+
+/** Threes and eights of MNIST, averaged over squares of 4 × 4, with a constant feature. */
+export function digits(count: number, seed: number) {
+  const { train } = mnist();
+  const all = subset(train, 8 * count, seed);
+  const X: Float64Array[] = [];
+  const labels: number[] = [];
+  for (let i = 0; i < all.count && X.length < count; i++) {
+    const label = all.labels[i]!;
+    if (label !== 3 && label !== 8) continue;
+    X.push(pooled(all.images.subarray(784 * i, 784 * (i + 1))));
+    labels.push(label === 8 ? 1 : 0);
+  }
+  return { X, labels: Float64Array.from(labels) };
+}
+
+function pooled(image: Float32Array): Float64Array {
+  const features = new Float64Array(50);
+  features[49] = 1;
+  image.forEach((value, k) => {
+    const [row, column] = [Math.floor(k / 28), k % 28];
+    features[7 * Math.floor(row / 4) + Math.floor(column / 4)]! += value / 16;
+  });
+  return features;
+}

@@ -1,0 +1,1 @@
+export async function scenarioTables(): Promise<void> {}
