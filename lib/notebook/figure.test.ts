@@ -65,7 +65,7 @@ describe('figureBundle', () => {
 
   it('draws figures that are asked for at once as if one after the other', async () => {
     const inputs = [line, { ...line, y: [3, 2, 1] }];
-    const alone = [];
+    const alone: Buffer[] = [];
     for (const trace of inputs) alone.push(await picture([trace], titles, { words }));
     const failing = figureBundle([], titles, { words }).catch(() => {});
     const together = await Promise.all(inputs.map((t) => picture([t], titles, { words })));
