@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { endCell } from './cell-end';
 import { comms, receiveComm } from './comm';
 import { type Cell, followCells, leaveAll, setLatest, within } from './context';
 import { bundleOf, clearOutput, display } from './display';
@@ -98,6 +99,7 @@ function start({ id, code, mappings, imports, allowInput }: RunCell): void {
 function finish(cell: Cell, answer: () => void): void {
   if (running?.cell !== cell) return;
   running = undefined;
+  endCell(cell);
   // Rejections that the cell left are reported once its microtasks are done.
   setImmediate(answer);
 }
@@ -106,6 +108,7 @@ function interrupt(): void {
   if (!running) return;
   const { cell, made } = running;
   running = undefined;
+  endCell(cell);
   cell.interrupted = true;
   forgetQuestions();
   closeTensorScopes();
