@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect, test } from 'vitest';
+import { needs } from '../../../test/needs';
+import { readableSync, readSync, useBackend } from '..';
+import { compare, cpuAnswers } from './compare';
+
+// Chromium brings a Vulkan driver that computes on the processor.
+const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
+const gpu = needs('webgpu');
+
+test.skipIf(!gpu.available)(
+  'webgpu gives the values, gradients and Hessian products that cpu gives, and leaks nothing',
+  async () => {
+    const answers = await cpuAnswers();
+    const report = await useBackend('webgpu');
+    expect(readableSync()).toBe(false);
+    const before = tf.memory();
+    const comparisons = await compare(answers);
+    const refused = comparisons.filter((c) => c.refusal);
+    const wrong = comparisons.filter((c) => !(c.error < 1e-3));
+    console.log(
+      `op table on webgpu (${report.device}): ` +
+        `${comparisons.length - refused.length - wrong.length} calls as on cpu; refused: ` +
+        refused.map((c) => `${c.name} (${c.refusal})`).join('; '),
+    );
+    expect(wrong).toEqual([]);
+    expect(refused).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before.numTensors);
+    expect(tf.memory().numBytes).toBe(before.numBytes);
+  },
+  600_000,
+);
+
+test.skipIf(!gpu.available)('a tensor on a GPU is not read at once', async () => {
+  await useBackend('webgpu');
+  const x = tf.square(tf.scalar(3));
+  expect(() => readSync(x)).toThrow(/webgpu/);
+  expect((await x.data())[0]).toBe(9);
+  x.dispose();
+});
