@@ -31,21 +31,15 @@ const STATIC = { staticPlot: true };
 /** A character for private use, of width 0 in Inter and absent from DejaVu Sans. */
 const ONLY_MAIN = '\ue2bf';
 
-let previous: Promise<unknown> = Promise.resolve();
-
 /**
  * Draws a figure as a PNG without a browser; the same figure gives the same bytes anywhere.
  *
  * `adjust` may look at the drawn figure and return another layout; the one drawn last comes back.
  */
-export function draw(spec: Spec, adjust?: (plot: Plot) => Sized): Promise<Picture> {
-  // One at a time: figures share the page and the names of their elements.
-  const picture = previous.then(() => drawNow(spec, adjust));
-  previous = picture.catch(() => {});
-  return picture;
-}
-
-async function drawNow({ data, layout }: Spec, adjust?: (plot: Plot) => Sized): Promise<Picture> {
+export async function draw(
+  { data, layout }: Spec,
+  adjust?: (plot: Plot) => Sized,
+): Promise<Picture> {
   const { plotly, document, restartNames } = plotlyPage();
   // jsdom remembers every name it has looked up, with its elements: new names would pile up.
   restartNames();
