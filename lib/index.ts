@@ -1,6 +1,7 @@
 export {
   type Curvature,
   type CutModel,
+  functional,
   gaussNewton,
   hessian,
   hvp,
@@ -11,6 +12,7 @@ export {
   valueAndGradient,
 } from './autodiff';
 export {
+  type BackendName,
   type BackendOptions,
   type BackendReport,
   logSoftmax,
@@ -25,3 +27,25 @@ export * from './models';
 export * from './notebook';
 export * from './solvers';
 export * from './spaces';
+export {
+  type Advice,
+  adam,
+  type BurnIn,
+  burnIn,
+  chebyshev,
+  chooseDifferentiation,
+  costModel,
+  gradientDescent,
+  heavyBall,
+  logisticRegression,
+  type Method,
+  nesterov,
+  predictJacobianErrors,
+  quadratic,
+  residualPolynomial,
+  residualPolynomials,
+  ridgeRegression,
+  sobolev,
+  unroll,
+  unrolled,
+} from './unrolling';
