@@ -127,6 +127,39 @@ describe('on Float64Arrays', () => {
     expect(residualNorm / truth).toBeLessThan(5);
   });
 
+  it('does not claim a tolerance that its own recurrence has drifted away from', async () => {
+    const hilbert = Array.from({ length: 12 }, (_, i) =>
+      Array.from({ length: 12 }, (_, j) => 1 / (i + j + 1)),
+    );
+    for (const seed of [1, 2, 3]) {
+      const b = randomVector(12, seed);
+      const { value, status, residualNorm } = await cg({
+        tolerance: 1e-3,
+        maxIterations: 2000,
+      }).solve(dense(hilbert), b);
+      const truth = norm(float64.subtract(b, multiply(hilbert, value)));
+      expect(Math.abs(residualNorm - truth)).toBeLessThan(1e-12 * norm(b));
+      expect(truth).toBeLessThanOrEqual(norm(b));
+      if (status === 'converged') expect(truth).toBeLessThan(2e-3 * norm(b));
+    }
+  });
+
+  it('returns the best iterate: with more iterations the residual never grows', () => {
+    const eigenvalues = Float64Array.from({ length: 40 }, (_, i) => 10 ** (-i / 8));
+    const A: LinearOperator<Float64Array> = {
+      apply: (v) => v.map((value, i) => eigenvalues[i]! * value),
+      dispose() {},
+    };
+    const b = randomVector(40, 4);
+    const residuals = Array.from(
+      { length: 60 },
+      (_, k) => cg({ tolerance: 0, maxIterations: k + 1 }).solveSync(A, b).residualNorm,
+    );
+    residuals.slice(1).forEach((residual, k) => {
+      expect(residual).toBeLessThanOrEqual(residuals[k]! * (1 + 1e-9));
+    });
+  });
+
   it('stops at negative curvature with the best iterate before it', () => {
     const A: LinearOperator<Float64Array> = {
       apply: (v) => Float64Array.of(3 * v[0]!, v[1]!, -v[2]!),
@@ -235,6 +268,49 @@ describe('on named tensors', () => {
     );
     expect((await deferred.report()).status).toBe('negative-curvature');
     expect(flat(deferred.value).every(Number.isFinite)).toBe(true);
+  });
+
+  it('without a readback: a start with a NaN is not taken, nor any start for b = 0', async () => {
+    const rule = { tolerance: 1e-3, maxIterations: 12 };
+    const run = (right: NamedTensors, entry: number) =>
+      iterateMasked({ space: tensors, A, b: right }, conjugateGradients(), rule, {
+        W: tf.fill([2, 2], entry),
+        b: tf.zeros([2]),
+      });
+    const fromNaN = run(b, Number.NaN);
+    expect((await fromNaN.report()).status).toBe('converged');
+    flat(fromNaN.value).forEach((v, i) => {
+      expect(v).toBeCloseTo(solution[i]!, 1);
+    });
+    const zero = run({ W: tf.zeros([2, 2]), b: tf.zeros([2]) }, 1);
+    expect(flat(zero.value)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(await zero.report()).toEqual({ iterations: 0, residualNorm: 0, status: 'converged' });
+  });
+
+  it('leaks nothing where it begins anew, and where that is in vain', async () => {
+    const spectrum = tf.tensor1d(Array.from({ length: 30 }, (_, i) => 10 ** (-i / 5)));
+    const hard: LinearOperator<NamedTensors> = {
+      apply: ({ x }) => ({ x: tf.mul(spectrum, x!) }),
+      dispose() {},
+    };
+    let products = 0;
+    const fickle: LinearOperator<NamedTensors> = {
+      apply: ({ x }) => ({ x: tf.mul(spectrum, tf.mul(x!, 1 + 1e-3 * (products++ % 2))) }),
+      dispose() {},
+    };
+    const right = { x: tf.tensor1d([...randomVector(30, 5)]) };
+    const start = { x: tf.tensor1d([...randomVector(30, 6)]) };
+    const before = tf.memory().numTensors;
+    for (const operator of [hard, fickle]) {
+      for (const options of [{}, { start }]) {
+        const solver = cg({ tolerance: 1e-7, maxIterations: 300 });
+        const { value, status } = await solver.solve(operator, right, options);
+        expect(status).toBe('max-iterations');
+        tensors.free(value);
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    }
+    expect(start.x.isDisposed).toBe(false);
   });
 
   it('frees what it holds when a product throws, and refuses a start that does not fit', async () => {

@@ -100,6 +100,37 @@ describe('without a solution', () => {
   });
 });
 
+describe.each([1, 2, 3, 4, 5])('of rank 15 in 20 dimensions, seed %i', (seed) => {
+  const rows = randomMatrix(20, seed).slice(0, 15);
+  const A = operator(
+    Array.from({ length: 20 }, (_, i) =>
+      Array.from({ length: 20 }, (_, j) =>
+        rows.reduce((sum, g, k) => sum + (k % 2 ? 1 : -1) * g[i]! * g[j]!, 0),
+      ),
+    ),
+  );
+  const b = random(seed + 20).normals(20);
+  /** What of b no A x can reach: its part orthogonal to the rows. */
+  let rest = b;
+  const basis: Float64Array[] = [];
+  for (const row of rows) {
+    let q: Float64Array = Float64Array.from(row);
+    for (const u of [...basis, ...basis]) q = float64.axpy(-float64.dot(u, q), u, q);
+    basis.push(float64.scale(1 / norm(q), q));
+  }
+  for (const u of [...basis, ...basis]) rest = float64.axpy(-float64.dot(u, rest), u, rest);
+
+  it.each([
+    minres({ maxIterations: 200 }),
+    gmres({ maxIterations: 200 }),
+    cgNormal({ maxIterations: 200 }),
+  ])('$name loses nothing of the least squares when it is carried on for long', (solver) => {
+    const { status, residualNorm } = solver.solveSync(A, b);
+    expect(status).toBe('max-iterations');
+    expect(residualNorm / norm(rest)).toBeLessThan(1.01);
+  });
+});
+
 describe('cgNormal', () => {
   it('needs the true transpose, and says so where it is missing', () => {
     const A = operator(randomMatrix(20, 4));
