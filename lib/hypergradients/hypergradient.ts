@@ -1,0 +1,90 @@
+import { InputError } from '../errors';
+import type { NamedTensors } from '../spaces';
+import type {
+  DerivativeProblem,
+  DifferentiateUnrolled,
+  LossProblem,
+  UnrolledDerivative,
+} from '../unrolling';
+import type { DifferentiateImplicit, ImplicitDerivative } from './implicit';
+import { type BatchedProblem, type Batches, onBatches } from './problem';
+
+/** How to differentiate, as a value: `implicit(…)` or `unrolled(…)`. */
+export type Differentiation = DifferentiateImplicit | DifferentiateUnrolled;
+
+/** What a way of differentiating returns. */
+export type Hypergradient<V, How extends Differentiation> = How extends DifferentiateImplicit
+  ? ImplicitDerivative<V>
+  : UnrolledDerivative<V>;
+
+/**
+ * The derivative of the outer loss with respect to the hyperparameters,
+ * `d/dλ g(w*(λ), λ) = ∂g/∂λ − Bᵀ A⁻¹ ∂g/∂w` at `w* = argmin_w f(w, λ)`, or its unrolled approximation.
+ *
+ * @param problem losses of named tensors, or derivatives in float64
+ * @param w with `implicit`, the inner solution at λ, or what is known of it; with `unrolled`, w₀
+ * @param λ the hyperparameters; like w they are left as they were
+ * @param how `implicit({ solver, curvature })` or `unrolled({ method, steps })`
+ * @param options.batch what the losses get as third argument, for problems that see batches; the
+ *   same inner batch for the Hessian and for B. A hypergradient of batches is biased: the inverse
+ *   of a mean is not the mean of the inverses.
+ * @param options.start with `implicit`, an earlier `adjoint` for a warm start
+ * @returns `value` (dg/dλ, the shape of λ), `adjoint` (implicit: `A⁻¹ ∂g/∂w`; unrolled: dE/dw₀)
+ *   and `stats`; vectors are the caller's
+ * @throws InputError or ShapeError for what does not fit; NotFiniteError for a NaN
+ *
+ * @see Pedregosa, Hyperparameter optimization with approximate gradient, 2016.
+ */
+export function hypergradient<How extends Differentiation>(
+  problem: DerivativeProblem,
+  w: Float64Array,
+  λ: Float64Array,
+  how: How,
+  options?: { start?: Float64Array },
+): Promise<Hypergradient<Float64Array, How>>;
+export function hypergradient<How extends Differentiation>(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+  how: How,
+  options?: { start?: NamedTensors },
+): Promise<Hypergradient<NamedTensors, How>>;
+export function hypergradient<B, How extends Differentiation>(
+  problem: BatchedProblem<B>,
+  w: NamedTensors,
+  λ: NamedTensors,
+  how: How,
+  options: { batch: Batches<B>; start?: NamedTensors },
+): Promise<Hypergradient<NamedTensors, How>>;
+export async function hypergradient(
+  problem: DerivativeProblem | LossProblem | BatchedProblem<unknown>,
+  w: Float64Array | NamedTensors,
+  λ: Float64Array | NamedTensors,
+  how: Differentiation,
+  { batch, start }: { batch?: Batches<unknown>; start?: Float64Array | NamedTensors } = {},
+): Promise<unknown> {
+  checkHow(how, start);
+  const losses =
+    batch === undefined ? problem : onBatches(problem as BatchedProblem<unknown>, batch);
+  // The overloads have paired the problem with its vectors; each way checks the pairing again.
+  const args = [losses as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
+  if (how.name === 'unrolled') return how.differentiate(...args);
+  return how.differentiate(...args, start === undefined ? {} : { start: start as NamedTensors });
+}
+
+function checkHow(how: Differentiation, start: unknown): void {
+  if (typeof how?.differentiate !== 'function') {
+    throw new InputError({
+      given: 'no way of differentiating',
+      expected: 'implicit({ solver }) or unrolled({ method, steps })',
+      remedy: 'Pass one as the fourth argument.',
+    });
+  }
+  if (how.name === 'unrolled' && start !== undefined) {
+    throw new InputError({
+      given: 'a start for an unrolled derivative',
+      expected: 'a start with implicit() only',
+      remedy: 'Unrolling starts from w itself; leave it out.',
+    });
+  }
+}

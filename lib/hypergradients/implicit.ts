@@ -1,0 +1,306 @@
+import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { cg, type LinearSolver, type SolverStatus } from '../solvers';
+import {
+  type LinearOperator,
+  type NamedTensors,
+  type Space,
+  spaceOf,
+  type Vector,
+} from '../spaces';
+import type { UnrolledProblem } from '../unrolling';
+import type { GradientDerivative } from '../unrolling/field';
+import { type Objective, objectiveOf } from '../unrolling/objective';
+import { type ErrorEstimate, errorEstimate } from './error-estimate';
+import { curvatureOf, type InnerCurvature } from './problem';
+
+/** How the implicit derivative is computed. */
+export interface ImplicitOptions {
+  /** Solves `A v = ∂g/∂w`. Default `cg()`. */
+  solver?: LinearSolver;
+  /**
+   * A: `'hessian'` (default), or `'gauss-newton'`, which is never indefinite; of a loss of tensors
+   * it needs the network's output marked by `markOutput`.
+   */
+  curvature?: InnerCurvature;
+  /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
+  estimate?: EstimateOptions | false;
+}
+
+/** How the error is estimated. */
+export interface EstimateOptions {
+  /** μ, where a lower bound of the Hessian's eigenvalues is known: the weakest penalty, say. */
+  mu?: number;
+  /** Lanczos steps spent on μ where it is not known. Default 20. */
+  products?: number;
+}
+
+/** What an earlier derivative may lend to the next one. */
+export interface DifferentiateOptions<V> {
+  /** An earlier `adjoint`, where the solve is to start. Default zero. */
+  start?: V;
+}
+
+/** An implicit derivative and what is known of it; vectors belong to the caller. */
+export interface ImplicitDerivative<V> {
+  /** `dg/dλ = ∂g/∂λ − Bᵀ v`. */
+  value: V;
+  /** v, the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
+  adjoint: V;
+  stats: ImplicitStats;
+}
+
+export interface ImplicitStats {
+  /** How the linear solve ended. The value stands whatever it was, with the best v met. */
+  status: SolverStatus;
+  /** `‖∂g/∂w − A v‖₂`. */
+  residual: number;
+  iterations: number;
+  /** `‖∇_w f(w, λ)‖₂`: how far w is from an inner solution. */
+  innerGradientNorm: number;
+  /** Products with A and derivatives of inner gradients, those of the estimate among them. */
+  products: number;
+  seconds: number;
+  /**
+   * The hyperparameters whose derivative is exactly 0, by name (`'3'` is the fourth of an array):
+   * nothing depends on them here, or they were given under the wrong name.
+   */
+  zero: string[];
+  /** Unless it was not asked for. */
+  error?: ErrorEstimate;
+}
+
+export interface DifferentiateImplicit {
+  readonly name: 'implicit';
+  /**
+   * The derivative at w, which should be the inner solution at λ; w and λ are left as they were.
+   *
+   * @throws InputError or ShapeError for a problem or vectors that do not fit; NotFiniteError for a
+   *   NaN in a loss or a gradient.
+   */
+  differentiate(
+    problem: UnrolledProblem<NamedTensors>,
+    w: NamedTensors,
+    λ: NamedTensors,
+    options?: DifferentiateOptions<NamedTensors>,
+  ): Promise<ImplicitDerivative<NamedTensors>>;
+  differentiate(
+    problem: UnrolledProblem<Float64Array>,
+    w: Float64Array,
+    λ: Float64Array,
+    options?: DifferentiateOptions<Float64Array>,
+  ): Promise<ImplicitDerivative<Float64Array>>;
+}
+
+/**
+ * The implicit function theorem, as a value: hand it to `hypergradient`.
+ *
+ * At `∇_w f(w*, λ) = 0`, with `A = ∂²f/∂w²` and `B = ∂²f/∂w∂λ`:
+ * `dg/dλ = ∂g/∂λ − Bᵀ A⁻¹ ∂g/∂w`: one linear solve by products with A, one product with Bᵀ. No
+ * p × p or p × h matrix is formed, and the memory does not depend on how w* was found. An inner
+ * loss of tensors is evaluated twice, or three times for the error, so what is random in it
+ * must be fixed: a batch, a dropout mask.
+ *
+ * When not to use it: far from an inner solution. `stats.innerGradientNorm` and the error say so;
+ * `unrolled` differentiates what was done instead.
+ *
+ * @throws InputError for options that are unknown or out of range.
+ * @see Bengio, Gradient-based optimization of hyperparameters, 2000; Lorraine, Vicol & Duvenaud,
+ *   Optimizing millions of hyperparameters by implicit differentiation, 2020, §3.
+ */
+export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
+  const { solver = cg(), curvature = 'hessian', estimate = {} } = options;
+  const settings = { solver, curvature, estimate };
+  checkOptions(settings);
+  return Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
+    value: <V extends Vector>(
+      problem: UnrolledProblem<V>,
+      w: V,
+      λ: V,
+      { start }: DifferentiateOptions<V> = {},
+    ) => differentiate(settings, problem, w, λ, start),
+  }) as ImplicitOptions & DifferentiateImplicit;
+}
+
+async function differentiate<V extends Vector>(
+  { solver, curvature, estimate }: Required<ImplicitOptions>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  start: V | undefined,
+): Promise<ImplicitDerivative<V>> {
+  const began = performance.now();
+  const space = spaceOf(w);
+  checkSpaces(space, λ);
+  const objective = objectiveOf(problem, λ);
+  const held: unknown[] = [];
+  const result: Partial<ImplicitDerivative<V>> = {};
+  const count = { products: 0 };
+  const operators: { dispose(): void }[] = [];
+  try {
+    const outer = space.keep(objective.outer(w));
+    held.push(outer);
+    space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
+    space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
+
+    const A = counted(curvatureOf(problem, w, λ, curvature), count);
+    operators.push(A);
+    const { value: v, ...solve } = await solver.solve(A, outer.dw, start ? { start } : {});
+    result.adjoint = v;
+
+    const derivative = counting(objective.field.linearize(w, 1), count);
+    operators.push(derivative);
+    const pulled = space.keep(derivative.vjp(v));
+    held.push(pulled);
+    result.value = space.keep(space.subtract(outer.dλ, pulled.λ));
+
+    const [innerSquared, valueSquared] = await squaredNorms(space, [
+      derivative.value,
+      result.value,
+    ]);
+    requireFinite(innerSquared!, 'an inner gradient ∇_w f');
+    requireFinite(valueSquared!, 'a hypergradient');
+    const stats: ImplicitStats = {
+      status: solve.status,
+      residual: solve.residualNorm,
+      iterations: solve.iterations,
+      innerGradientNorm: Math.sqrt(innerSquared!),
+      products: 0,
+      seconds: 0,
+      zero: await zeroParts(space, result.value),
+    };
+    if (estimate !== false) {
+      stats.error = await errorEstimate(
+        { space, objective, count, w, λ, v, outer, derivative, pulled },
+        estimate,
+      );
+    }
+    stats.products = count.products;
+    stats.seconds = (performance.now() - began) / 1000;
+    return { value: result.value, adjoint: v, stats };
+  } catch (error) {
+    space.free(result);
+    throw error;
+  } finally {
+    for (const operator of operators) operator.dispose();
+    space.free(held, result);
+  }
+}
+
+/** How many products were made. */
+export interface Count {
+  products: number;
+}
+
+function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
+  return {
+    apply(v) {
+      count.products++;
+      return A.apply(v);
+    },
+    dispose: () => A.dispose(),
+  };
+}
+
+/** The derivative of a gradient whose products are counted. */
+export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
+  const counted: GradientDerivative<V> = {
+    value: derivative.value,
+    jvp(dw, dλ) {
+      count.products++;
+      return derivative.jvp(dw, dλ);
+    },
+    vjp(u) {
+      count.products++;
+      return derivative.vjp(u);
+    },
+    dispose: () => derivative.dispose(),
+  };
+  return counted;
+}
+
+/** All at one point, for the estimate of the error. */
+export interface Evaluation<V> {
+  space: Space<V, unknown>;
+  objective: Objective<V>;
+  count: Count;
+  w: V;
+  λ: V;
+  /** The adjoint, as it was computed. */
+  v: V;
+  outer: { dw: V; dλ: V };
+  derivative: GradientDerivative<V>;
+  /** `H v` and `Bᵀ v`. */
+  pulled: { w: V; λ: V };
+}
+
+/** The squared norms of some vectors, in one transfer. */
+export async function squaredNorms<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
+  const squares = space.tidy(() => space.keep(vectors.map((x) => space.dot(x, x))));
+  try {
+    return await space.read(squares);
+  } finally {
+    space.free(squares);
+  }
+}
+
+/** The names of the parts of x that are exactly 0. */
+async function zeroParts<V extends Vector>(space: Space<V, unknown>, x: V): Promise<string[]> {
+  if (x instanceof Float64Array) {
+    return [...x.keys()].filter((i) => x[i] === 0).map(String);
+  }
+  const names = Object.keys(x);
+  const parts = names.map((name) => ({ [name]: x[name]! }) as NamedTensors as V);
+  const squares = await squaredNorms(space, parts);
+  return names.filter((_, i) => squares[i] === 0);
+}
+
+function checkSpaces<V extends Vector>(space: Space<V, unknown>, λ: V): void {
+  if (spaceOf(λ) === space) return;
+  throw new ShapeError({
+    given: 'weights and hyperparameters of two kinds',
+    expected: 'both as Float64Arrays or both as named tensors',
+    remedy: 'A problem has derivatives in float64, or losses of named tensors.',
+  });
+}
+
+function requireFinite(squared: number, what: string): void {
+  if (Number.isFinite(squared)) return;
+  throw new NotFiniteError({
+    given: `${what} whose squared norm is ${squared}`,
+    expected: 'a finite number',
+    remedy: 'Look for a NaN in the batch, or an inner optimization that diverged.',
+  });
+}
+
+function checkOptions({ solver, curvature, estimate }: Required<ImplicitOptions>): void {
+  if (typeof solver?.solve !== 'function') {
+    throw new InputError({
+      given: 'a solver without solve()',
+      expected: 'a linear solver such as cg() or neumann({ terms: 20 })',
+      remedy: 'Import one from solvers.',
+    });
+  }
+  if (curvature !== 'hessian' && curvature !== 'gauss-newton') {
+    throw new InputError({
+      given: `the curvature '${curvature}'`,
+      expected: "'hessian' or 'gauss-newton'",
+      remedy: 'Write it exactly so.',
+    });
+  }
+  if (estimate === false) return;
+  const { mu, products } = estimate;
+  if (mu !== undefined && !(mu > 0 && mu < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `estimate: { mu: ${mu} }`,
+      expected: "a positive lower bound of the Hessian's eigenvalues",
+      remedy: 'Leave it out where it is not known.',
+    });
+  }
+  if (products !== undefined && !(Number.isSafeInteger(products) && products >= 1)) {
+    throw new InputError({
+      given: `estimate: { products: ${products} }`,
+      expected: 'a whole number of at least 1',
+      remedy: 'It counts Lanczos steps.',
+    });
+  }
+}

@@ -1,0 +1,12 @@
+export type { ErrorConstants, ErrorEstimate } from './error-estimate';
+export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
+export {
+  type DifferentiateImplicit,
+  type DifferentiateOptions,
+  type EstimateOptions,
+  type ImplicitDerivative,
+  type ImplicitOptions,
+  type ImplicitStats,
+  implicit,
+} from './implicit';
+export type { BatchedProblem, Batches, GaussNewtonProblem, InnerCurvature } from './problem';

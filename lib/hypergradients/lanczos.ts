@@ -1,0 +1,71 @@
+import { eigenSymmetric } from '../solvers/matrix';
+import type { Space } from '../spaces';
+
+/**
+ * The smallest Ritz value of a symmetric A after some Lanczos steps from `start`.
+ *
+ * It is never below the smallest eigenvalue (but for rounding) and comes down to it with the
+ * steps; only eigenvalues that `start` has a share of are seen. Undefined for a start of 0.
+ *
+ * @see Golub & Van Loan, Matrix Computations, §10.1.
+ */
+export async function smallestRitzValue<V>(
+  space: Space<V, unknown>,
+  A: (v: V) => V,
+  start: V,
+  steps: number,
+): Promise<number | undefined> {
+  const s = space.scalars;
+  const held: unknown[] = [];
+  const hold = <T>(make: () => T): T => {
+    const made = space.keep(space.tidy(make));
+    held.push(made);
+    return made;
+  };
+  const lengthOf = async (x: V) => {
+    const square = hold(() => space.dot(x, x));
+    return Math.sqrt((await space.read([square]))[0]!);
+  };
+  try {
+    const length = await lengthOf(start);
+    if (!(length > 0)) return undefined;
+    const diagonal: number[] = [];
+    const off: number[] = [];
+    let before = start;
+    let v = hold(() => space.scale(s.of(1 / length), start));
+    while (diagonal.length < steps) {
+      const Av = hold(() => A(v));
+      const product = hold(() => space.dot(v, Av));
+      const delta = (await space.read([product]))[0]!;
+      diagonal.push(delta);
+      const gamma = off[off.length - 1] ?? 0;
+      const rest = hold(() => space.axpy(s.of(-delta), v, space.axpy(s.of(-gamma), before, Av)));
+      const next = await lengthOf(rest);
+      if (!(next > 100 * space.epsilon * Math.abs(delta)) || diagonal.length === steps) break;
+      off.push(next);
+      // Two vectors are all that the recurrence remembers.
+      const following = space.keep(space.tidy(() => space.scale(s.of(1 / next), rest)));
+      space.free(held, v);
+      held.length = 0;
+      before = v;
+      v = following;
+      held.push(before, v);
+    }
+    return smallestEigenvalue(diagonal, off);
+  } finally {
+    space.free(held);
+  }
+}
+
+function smallestEigenvalue(diagonal: number[], off: number[]): number {
+  const size = diagonal.length;
+  const entries = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    entries[i * size + i] = diagonal[i]!;
+    if (i + 1 === size) continue;
+    entries[i * size + i + 1] = off[i]!;
+    entries[(i + 1) * size + i] = off[i]!;
+  }
+  const { values } = eigenSymmetric({ size, entries });
+  return values[size - 1]!;
+}

@@ -1,0 +1,86 @@
+import type * as tf from '@tensorflow/tfjs';
+import { recordGradient } from '../autodiff';
+import { InputError } from '../errors';
+import { type LinearOperator, mapTensors, type NamedTensors, type Vector } from '../spaces';
+import type { DerivativeProblem, LossProblem, UnrolledProblem } from '../unrolling';
+
+/**
+ * A bilevel problem as two losses that see batches: `w*(λ) = argmin inner(w, λ)`, `outer(w*(λ), λ)`
+ * is to be minimised. A batch is whatever the losses make of it.
+ */
+export interface BatchedProblem<B> {
+  inner(w: NamedTensors, λ: NamedTensors, batch: B): tf.Scalar;
+  outer(w: NamedTensors, λ: NamedTensors, batch: B): tf.Scalar;
+}
+
+/** The batches of one evaluation. */
+export interface Batches<B> {
+  inner: B;
+  outer: B;
+}
+
+/** The problem on these batches alone. */
+export function onBatches<B>(problem: BatchedProblem<B>, { inner, outer }: Batches<B>) {
+  return {
+    inner: (w: NamedTensors, λ: NamedTensors) => problem.inner(w, λ, inner),
+    outer: (w: NamedTensors, λ: NamedTensors) => problem.outer(w, λ, outer),
+  } satisfies LossProblem;
+}
+
+/** A problem in double precision whose loss has a network in it may give these products too. */
+export interface GaussNewtonProblem extends DerivativeProblem {
+  /** `Jᵀ ∇²ℓ J`, with J the derivative of the network's output in w. */
+  innerGaussNewton(w: Float64Array, λ: Float64Array): LinearOperator<Float64Array>;
+}
+
+/** Which matrix stands for the inner Hessian in the linear system. */
+export type InnerCurvature = 'hessian' | 'gauss-newton';
+
+/**
+ * The curvature of the inner loss in w.
+ *
+ * @throws InputError for Gauss–Newton of a float64 problem that does not give it, or of a loss
+ *   that marks no output.
+ */
+export function curvatureOf<V extends Vector>(
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  curvature: InnerCurvature,
+): LinearOperator<V> {
+  const operator =
+    w instanceof Float64Array
+      ? float64Curvature(problem as DerivativeProblem, w, λ as Float64Array, curvature)
+      : tensorCurvature(problem as LossProblem, w as NamedTensors, λ as NamedTensors, curvature);
+  return operator as LinearOperator<Vector> as LinearOperator<V>;
+}
+
+function float64Curvature(
+  problem: DerivativeProblem | GaussNewtonProblem,
+  w: Float64Array,
+  λ: Float64Array,
+  curvature: InnerCurvature,
+) {
+  if (curvature === 'hessian') return problem.innerHessian(w, λ);
+  if ('innerGaussNewton' in problem) return problem.innerGaussNewton(w, λ);
+  throw new InputError({
+    given: "curvature: 'gauss-newton' for a problem without innerGaussNewton",
+    expected: 'its products, or the Hessian',
+    remedy: "Give innerGaussNewton(w, λ), or use curvature: 'hessian'.",
+  });
+}
+
+function tensorCurvature(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+  curvature: InnerCurvature,
+) {
+  // Copies, so that a loss which also closes over the tensors of w sees those as constants.
+  const copies = mapTensors(w, (value) => value.clone());
+  try {
+    return recordGradient(() => problem.inner(copies, λ, 1), copies, { curvature });
+  } finally {
+    for (const copy of Object.values(copies)) copy.dispose();
+  }
+}
