@@ -141,29 +141,26 @@ describe('the error estimate', () => {
     ['ridge, κ in the hundreds', conditioned, new Float64Array(60).fill(0.01), 200],
   ];
 
-  it.each([...problems, conditioned])(
-    '%s: bounds the true error, and not by far',
-    async (_, problem) => {
-      const stream = random(11);
-      const solution = problem.solution(λ);
-      const truth = problem.hypergradient(λ);
-      const ratios: number[] = [];
-      for (const off of [0, 1e-6, 1e-3, 1e-2]) {
-        for (const tolerance of [1e-12, 1e-6, 1e-3, 1e-1]) {
-          for (let repeat = 0; repeat < 3; repeat++) {
-            const w = float64.axpy(off, stream.normals(solution.length), solution);
-            const how = implicit({ solver: cg({ tolerance }) });
-            const { value, stats } = await hypergradient(problem, w, λ, how);
-            const error = Math.hypot(...float64.subtract(value, truth));
-            expect(error).toBeLessThan(stats.error!.bound);
-            if (error > 1e-12) ratios.push(stats.error!.bound / error);
-          }
+  it.each(cases)('%s: bounds the true error, and not by far', async (_, problem, λ, slack) => {
+    const stream = random(11);
+    const solution = problem.solution(λ);
+    const truth = problem.hypergradient(λ);
+    const ratios: number[] = [];
+    for (const off of [0, 1e-6, 1e-3, 1e-2]) {
+      for (const tolerance of [1e-12, 1e-6, 1e-3, 1e-1]) {
+        for (let repeat = 0; repeat < 3; repeat++) {
+          const w = float64.axpy(off, stream.normals(solution.length), solution);
+          const how = implicit({ solver: cg({ tolerance }) });
+          const { value, stats } = await hypergradient(problem, w, λ, how);
+          const error = Math.hypot(...float64.subtract(value, truth));
+          expect(error).toBeLessThan(stats.error!.bound);
+          if (error > 1e-12) ratios.push(stats.error!.bound / error);
         }
       }
-      ratios.sort((a, b) => a - b);
-      expect(ratios[Math.floor(ratios.length / 2)]).toBeLessThan(slack);
-    },
-  );
+    }
+    ratios.sort((a, b) => a - b);
+    expect(ratios[Math.floor(ratios.length / 2)]).toBeLessThan(slack);
+  });
 
   it('grows with the distance from the inner solution, and says that this is why', async () => {
     const λ = hyperparameters(logistic);
