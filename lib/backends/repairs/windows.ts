@@ -64,10 +64,14 @@ export function placesOf(
   axes: Window[],
 ): tf.Tensor {
   return unrecorded(() => {
-    const seen = windows(positions(x.shape), axes, 0);
-    return candidates.reduceRight(
-      (places, candidate, k) => tf.where(tf.equal(candidate, y), seen[k]!, places),
-      tf.zeros(y.shape, 'int32') as tf.Tensor,
+    // As vectors: some backends choose between tensors of rank 4 at most.
+    const flat = (t: tf.Tensor) => tf.reshape(t, [-1]);
+    const seen = windows(positions(x.shape), axes, 0).map(flat);
+    const maxima = flat(y);
+    const places = candidates.reduceRight(
+      (found, candidate, k) => tf.where(tf.equal(flat(candidate), maxima), seen[k]!, found),
+      tf.zeros([y.size], 'int32') as tf.Tensor,
     );
+    return tf.reshape(places, y.shape);
   });
 }

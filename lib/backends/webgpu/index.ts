@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
+import { repairWebgpuKernels } from './kernels';
 
 /** What stands in a GPU adapter's `info`. */
 interface AdapterInfo {
@@ -85,6 +86,7 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   if ('reason' in adapter) throw refuse(`one where ${adapter.reason}`);
   await installGlobals(adapter.gpu);
   await import('@tensorflow/tfjs-backend-webgpu');
+  repairWebgpuKernels();
   if (!(await tf.setBackend('webgpu'))) throw refuse(`'${adapter.device}', which does not start`);
   return { device: adapter.device };
 }

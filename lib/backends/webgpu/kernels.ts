@@ -1,0 +1,126 @@
+import * as tf from '@tensorflow/tfjs';
+import { repairEinsumKernel } from '../kernels/einsum';
+import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
+
+type Info = tf.TensorInfo;
+
+const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+function run(
+  kernel: string,
+  inputs: Record<string, Info>,
+  attrs: object,
+  call: Call<string, never>,
+) {
+  const compute = kernelFunction(kernel, 'webgpu');
+  return compute({ inputs, attrs: attrs as never, backend: call.backend }) as Info;
+}
+
+/**
+ * Pads of rank 5 and more, one axis after the other.
+ *
+ * The stock shader declares vectors of five and six elements, which do not exist; the result is
+ * zeros.
+ */
+function repairPad() {
+  const stock = kernelFunction('PadV2', 'webgpu');
+  interface Attributes {
+    paddings: [number, number][];
+    constantValue: number;
+  }
+  replaceKernel<string, Attributes>('PadV2', 'webgpu', (call) => {
+    const x = call.inputs.x!;
+    if (x.shape.length < 5) return stock(call as unknown as Call<string, never>);
+    const { paddings, constantValue } = call.attrs;
+    let padded: Info | undefined;
+    let shape = x.shape;
+    paddings.forEach(([before, after], axis) => {
+      if (before + after === 0) return;
+      const head = size(shape.slice(0, axis));
+      const tail = size(shape.slice(axis + 1));
+      const previous = padded;
+      padded = stock({
+        inputs: { x: reshaped(previous ?? x, [head, shape[axis]!, tail]) },
+        attrs: {
+          paddings: [
+            [0, 0],
+            [before, after],
+            [0, 0],
+          ],
+          constantValue,
+        } as never,
+        backend: call.backend,
+      }) as Info;
+      if (previous) call.backend.disposeData(previous.dataId);
+      shape = shape.map((n, i) => (i === axis ? n + before + after : n));
+    });
+    if (padded) return reshaped(padded, shape);
+    call.backend.incRef(x.dataId);
+    return reshaped(x, shape);
+  });
+}
+
+/**
+ * Casts to float32 that change the numbers in memory, not their name alone.
+ *
+ * Under the name only, a shader that copies elements as they are (a transpose) does not compile,
+ * and leaves the result empty.
+ */
+function repairCast() {
+  const stock = kernelFunction('Cast', 'webgpu');
+  replaceKernel<string, { dtype: tf.DataType }>('Cast', 'webgpu', (call) => {
+    const x = call.inputs.x!;
+    const plain = call as unknown as Call<string, never>;
+    const cast = stock(plain) as Info;
+    const isRenamed = call.attrs.dtype === 'float32' && (x.dtype === 'int32' || x.dtype === 'bool');
+    if (!isRenamed) return cast;
+    const one = tf.scalar(1);
+    try {
+      return run('Multiply', { a: cast, b: one }, {}, plain);
+    } finally {
+      one.dispose();
+      call.backend.disposeData(cast.dataId);
+    }
+  });
+}
+
+/**
+ * Scans from the end, as scans from the start of what is reversed.
+ *
+ * The stock shader has the length of the axis written into it, but is kept under a name without
+ * it: the second length that is used gets the first one's shader.
+ */
+function repairScan(kernel: 'Cumsum' | 'Cumprod') {
+  const stock = kernelFunction(kernel, 'webgpu');
+  interface Attributes {
+    axis: number;
+    exclusive: boolean;
+    reverse: boolean;
+  }
+  replaceKernel<string, Attributes>(kernel, 'webgpu', (call) => {
+    const plain = call as unknown as Call<string, never>;
+    if (!call.attrs.reverse) return stock(plain);
+    const { axis, exclusive } = call.attrs;
+    const flip = (x: Info) => run('Reverse', { x }, { dims: [axis] }, plain);
+    const flipped = flip(call.inputs.x!);
+    const forward = { axis, exclusive, reverse: false } as never;
+    const scanned = stock({ ...plain, inputs: { x: flipped }, attrs: forward }) as Info;
+    const result = flip(scanned);
+    call.backend.disposeData(flipped.dataId);
+    call.backend.disposeData(scanned.dataId);
+    return result;
+  });
+}
+
+let done = false;
+
+/** Replaces the kernels of the webgpu backend that are wrong, once it is imported. */
+export function repairWebgpuKernels(): void {
+  if (done) return;
+  done = true;
+  repairPad();
+  repairCast();
+  repairScan('Cumsum');
+  repairScan('Cumprod');
+  repairEinsumKernel('webgpu');
+}
