@@ -50,6 +50,7 @@ describe('the advice', () => {
       { how: 'unrolled', options: { mode: 'forward' } },
     ],
     ['a nonconvex inner problem', { stronglyConvex: false }, { how: 'unrolled' }],
+    ['minibatches', { stochastic: true }, { how: 'unrolled' }],
     ['a step length', { actsThroughIteration: true }, { how: 'unrolled' }],
     [
       'little memory',

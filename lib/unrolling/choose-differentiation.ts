@@ -8,7 +8,7 @@ export interface DifferentiationProblem extends ProblemSize {
   converged: boolean;
   /** Whether the inner Hessian is positive definite where the iteration ends. */
   stronglyConvex: boolean;
-  /** Whether the inner steps see minibatches only. Default false. */
+  /** Whether gradients and products see minibatches only. Default false. */
   stochastic?: boolean;
   /** Whether λ acts through the iteration: a step length, w₀ itself. Default false. */
   actsThroughIteration?: boolean;
@@ -59,6 +59,9 @@ function whyNotImplicit(problem: DifferentiationProblem): string | undefined {
   if (!problem.stronglyConvex) {
     return 'The inner Hessian is not positive definite: the solution is no function of the hyperparameters, and the linear system is singular or indefinite. Unrolling differentiates the iterate that was found.';
   }
+  if (problem.stochastic) {
+    return 'Every step sees a minibatch of its own: a product of steps with fresh batches is unbiased, as the inverse of the Hessian of one batch is not. (With products from the whole data, solve instead.)';
+  }
   if (!problem.converged) {
     return 'The inner problem is not solved: the implicit derivative would be that of a point not reached, off by about ‖∇f‖/μ times the Lipschitz constants. Unrolling is exact for the steps taken.';
   }
@@ -78,11 +81,6 @@ function whyImplicit(problem: DifferentiationProblem, costs: Cost[]): string[] {
   } else if (implicit.products > reverse.products) {
     reasons.push(
       `The system is ill-conditioned (L/μ = ${problem.conditionNumber}): precondition or damp the solve, or start it from the last one.`,
-    );
-  }
-  if (problem.stochastic) {
-    reasons.push(
-      'With minibatches the inverse of a batch Hessian is biased, by about the variance over the batch size: draw fresh batches for every product (a Neumann sum), or use large ones.',
     );
   }
   return reasons;
