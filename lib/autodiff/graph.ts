@@ -31,6 +31,9 @@ export interface End {
 /** Kernels whose derivative is zero wherever it exists. */
 const flat = new Set(['Step', 'Sign', 'Floor', 'Ceil', 'Round', 'ZerosLike', 'OnesLike']);
 
+/** Integers and truth values are flat too; complex numbers are not, though none has a derivative. */
+const mayVary = ({ dtype }: tf.Tensor) => dtype === 'float32' || dtype === 'complex64';
+
 /** Inputs that decide where a kernel's result goes, or only its shape, but do not change it. */
 const flatInputs: Record<string, readonly string[]> = {
   AvgPoolGrad: ['input'],
@@ -60,16 +63,16 @@ export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.T
     const flatOnes = flatInputs[node.kernelName] ?? [];
     const names = Object.keys(node.inputs).filter((name) => {
       const input = node.inputs[name];
-      if (input == null || input.dtype !== 'float32' || flatOnes.includes(name)) return false;
+      if (input == null || !mayVary(input) || flatOnes.includes(name)) return false;
       return active.has(original(input.id));
     });
-    const differentiable = node.outputs.filter((output) => output.dtype === 'float32');
-    if (names.length === 0 || differentiable.length === 0) continue;
+    const varying = node.outputs.filter(mayVary);
+    if (names.length === 0 || varying.length === 0) continue;
     if (passesOn(node, names) && !leafIds.has(node.outputs[0]!.id)) {
       see(node.outputs[0]!.id, node.inputs[names[0]!]!.id);
       continue;
     }
-    for (const output of differentiable) active.add(output.id);
+    for (const output of varying) active.add(output.id);
     candidates.push({ node, names });
   }
 

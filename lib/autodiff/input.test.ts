@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { useBackend } from '../backends';
-import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { DisposedError, InputError, NotFiniteError, ShapeError, UnsupportedError } from '../errors';
 import type { NamedTensors } from '../spaces';
 import {
   gaussNewton,
@@ -104,4 +104,10 @@ test('a penalty on the weights counts in full beside the cut', () => {
   const [Gv, Hv] = [numbers(G.apply(v)), numbers(H.apply(v))];
   expect(Gv).toEqual(Hv.map((value) => expect.closeTo(value, 3)));
   expect(numbers(G.gradient)).toEqual(numbers(H.gradient).map((g) => expect.closeTo(g, 3)));
+});
+
+test('a path through complex numbers is refused, not taken for a constant', () => {
+  const spectrum = ({ x }: NamedTensors) =>
+    tf.sum(tf.real(tf.spectral.fft(tf.complex(x!, tf.zerosLike(x!))))) as tf.Scalar;
+  expect(() => valueAndGradient(spectrum, x())).toThrow(UnsupportedError);
 });

@@ -126,6 +126,30 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(memory()).toEqual(before);
   });
 
+  test('recording reads nothing but the loss, and products read nothing', () => {
+    const reads: number[] = [];
+    const e = tf.engine();
+    const { readSync } = e;
+    e.readSync = function (id) {
+      const values = readSync.call(this, id);
+      reads.push(values.length);
+      return values;
+    };
+    try {
+      const H = hessian(whole, model.x);
+      const G = gaussNewton(model, model.x);
+      const recorded = recordGradient(() => whole(model.x), model.x);
+      const J = linearize(model.predict, model.x);
+      expect(reads).toEqual([1, 1]);
+      const u = J.jvp(v);
+      tf.dispose([H.apply(v), G.apply(v), recorded.apply(v), u, J.vjp(u)]);
+      expect(reads).toEqual([1, 1]);
+      for (const owner of [H, G, recorded, J]) owner.dispose();
+    } finally {
+      delete (e as Partial<typeof e>).readSync;
+    }
+  });
+
   test('what is assigned to a variable later does not change what was recorded', () => {
     const w = tf.variable(tf.tensor1d([1, 2, 3]));
     const C = recordGradient(() => tf.sum(tf.pow(w, 3)), { w });

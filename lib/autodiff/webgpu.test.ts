@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect, test } from 'vitest';
+import { needs } from '../../test/needs';
+import { useBackend } from '../backends';
+import type { NamedTensors } from '../spaces';
+import { gaussNewton, hessian, linearize, recordGradient } from '.';
+import { cnn, direction, mlp, rnn, type TestModel } from './testing';
+
+// Chromium brings a Vulkan driver that computes on the processor.
+const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
+const gpu = needs('webgpu');
+
+const models: [string, () => TestModel][] = [
+  ['tanh MLP', () => mlp(tf.tanh, 1)],
+  ['CNN', () => cnn('max', 1)],
+  ['RNN', () => rnn(6, 1)],
+];
+
+/** Every product of a model, and what is left of them. */
+async function products({ x, predict, loss }: TestModel) {
+  const v = direction(x, 50);
+  const whole = (x: NamedTensors) => loss(predict(x));
+  const before = tf.memory().numTensors;
+  const H = hessian(whole, x);
+  const G = gaussNewton({ predict, loss }, x);
+  const R = recordGradient(() => whole(x), x);
+  const J = linearize(predict, x);
+  const u = J.jvp(v);
+  const all = [R.value, R.gradient, H.apply(v), G.apply(v), R.apply(v), u, J.vjp(u)];
+  const tensors = all.flatMap((y) => (y instanceof tf.Tensor ? [y] : Object.values(y)));
+  const numbers = await Promise.all(tensors.map(async (t) => [...(await t.data())]));
+  tf.dispose(all);
+  for (const owner of [H, G, R, J]) owner.dispose();
+  return { numbers, left: tf.memory().numTensors - before };
+}
+
+test.skipIf(!gpu.available)(
+  'webgpu gives the products that cpu gives, without a synchronous read, and leaks nothing',
+  async () => {
+    await useBackend('cpu');
+    const expected = new Map<string, number[][]>();
+    for (const [name, build] of models) expected.set(name, (await products(build())).numbers);
+    await useBackend('webgpu');
+    for (const [name, build] of models) {
+      // The backend throws where a tensor on the GPU is read at once.
+      const { numbers, left } = await products(build());
+      expect(left).toBe(0);
+      numbers.forEach((mine, i) => {
+        const other = expected.get(name)![i]!;
+        const size = Math.max(...other.map(Math.abs));
+        const error = Math.max(...mine.map((y, j) => Math.abs(y - other[j]!)));
+        expect(error).toBeLessThan(1e-4 * size);
+      });
+    }
+  },
+  300_000,
+);
