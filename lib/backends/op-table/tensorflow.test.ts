@@ -1,0 +1,28 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect, test } from 'vitest';
+import { useBackend } from '..';
+import { findTensorflow } from '../tensorflow';
+import { compare, cpuAnswers } from './compare';
+
+const found = findTensorflow();
+if ('reason' in found) console.log(`skipped: ${found.reason}`);
+
+test.skipIf('reason' in found)(
+  'tensorflow gives the values, gradients and Hessian products that cpu gives, and leaks nothing',
+  async () => {
+    const answers = await cpuAnswers();
+    await useBackend('tensorflow');
+    const before = tf.memory();
+    const comparisons = await compare(answers);
+    const refused = comparisons.filter((c) => c.refusal);
+    const wrong = comparisons.filter((c) => !(c.error < 1e-4));
+    console.log(
+      `op table on tensorflow: ${comparisons.length - refused.length - wrong.length} calls as on cpu; ` +
+        `refused: ${refused.map((c) => `${c.name} (${c.refusal})`).join('; ')}`,
+    );
+    expect(wrong).toEqual([]);
+    expect(refused).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before.numTensors);
+  },
+  300_000,
+);
