@@ -9,4 +9,11 @@ export {
   type ImplicitStats,
   implicit,
 } from './implicit';
-export type { BatchedProblem, Batches, GaussNewtonProblem, InnerCurvature } from './problem';
+export * from './kinds';
+export {
+  type BatchedProblem,
+  type Batches,
+  type GaussNewtonProblem,
+  type InnerCurvature,
+  onBatches,
+} from './problem';

@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs';
+import type { NamedTensors } from '../../spaces';
+import { kindOf } from './kind';
+
+export interface AugmentationOptions {
+  /** The inputs of a batch made into others by λ; noise in it must be the same in every call. */
+  transform(x: tf.Tensor, λ: NamedTensors): tf.Tensor;
+  /** A new λ to start from. */
+  initial(): NamedTensors;
+}
+
+/**
+ * Data augmentation: `f = mean ℓ(w, T(x, λ))`, with T a small network or a map with few parameters.
+ *
+ * λ enters through the inputs, so there is no direct term, and B is as dense as the model.
+ *
+ * @see Lorraine, Vicol & Duvenaud 2020, §5.3.
+ */
+export function augmentation({ transform, initial }: AugmentationOptions) {
+  return kindOf(
+    { name: 'augmentation' },
+    {
+      initial,
+      loss: (losses, w, λ, batch) => tf.mean(losses(w, { ...batch, x: transform(batch.x, λ) })),
+    },
+  );
+}

@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs';
+import type { NamedTensors } from '../../spaces';
+import type { BatchedProblem } from '../problem';
+
+/** Examples to learn from or to validate with: inputs and targets, by rows. */
+export interface Examples {
+  x: tf.Tensor;
+  y: tf.Tensor;
+  /** The place of each row in the whole set, int32, for kinds that weigh examples. */
+  index?: tf.Tensor1D;
+}
+
+/** A model with its loss: the loss of each example, a vector. */
+export type ExampleLosses = (w: NamedTensors, examples: Examples) => tf.Tensor1D;
+
+/** A kind of hyperparameter: where λ starts, and how it enters the inner loss. */
+export interface Kind {
+  readonly name: string;
+  /** A new λ to start from; the caller's. */
+  initial(w: NamedTensors): NamedTensors;
+  /** The inner loss of a batch. */
+  loss(losses: ExampleLosses, w: NamedTensors, λ: NamedTensors, batch: Examples): tf.Scalar;
+}
+
+/**
+ * The problem of choosing hyperparameters of a kind by the mean loss on validation examples.
+ *
+ * Its batches are `Examples`: give them to `hypergradient` as `{ batch: { inner, outer } }`, or
+ * fix them once by `onBatches`.
+ */
+export function bilevelProblem(losses: ExampleLosses, kind: Kind): BatchedProblem<Examples> {
+  return {
+    inner: (w, λ, batch) => kind.loss(losses, w, λ, batch),
+    outer: (w, _, batch) => tf.mean(losses(w, batch)),
+  };
+}
+
+/** Joins a record and its functions to a value that prints and serializes as the record. */
+export function kindOf<R extends { readonly name: string }>(
+  record: R,
+  functions: Pick<Kind, 'initial' | 'loss'>,
+): R & Kind {
+  return Object.defineProperties({ ...record } as R & Kind, {
+    initial: { value: functions.initial },
+    loss: { value: functions.loss },
+  });
+}

@@ -1,0 +1,70 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../../errors';
+import { mapTensors, type NamedTensors } from '../../spaces';
+import { kindOf } from './kind';
+
+export interface L2Options {
+  /** λ to start from, the logarithm of the penalty. Default −4. */
+  initial?: number;
+  /** The weights that are penalised, by name. Default all. */
+  names?: readonly string[];
+}
+
+/**
+ * A squared penalty for every weight: `f = mean ℓ + ½ Σⱼ exp(λⱼ) wⱼ²`, λ in the shape of w.
+ *
+ * The exponential keeps each penalty positive; `Bᵀv = exp(λ) ⊙ w ⊙ v`.
+ *
+ * @throws InputError for a name that w does not have, or an initial value that is not finite.
+ * @see Lorraine, Vicol & Duvenaud 2020, §5.1.
+ */
+export const perWeightL2 = (options: L2Options = {}) =>
+  squaredPenalty('perWeightL2', options, (shape) => shape);
+
+/** The same with one λ for each row of a weight matrix: for each input feature of a layer. */
+export const perFeatureL2 = (options: L2Options = {}) =>
+  squaredPenalty('perFeatureL2', options, ([rows, ...rest]) =>
+    rows === undefined ? [] : [rows, ...rest.map(() => 1)],
+  );
+
+/** The same with one λ for each named tensor: a scalar. */
+export const perTensorL2 = (options: L2Options = {}) =>
+  squaredPenalty('perTensorL2', options, () => []);
+
+/** λ has the names of w; its shapes are broadcast to those of w. */
+function squaredPenalty(
+  name: string,
+  { initial = -4, names }: L2Options,
+  shapeOf: (shape: number[]) => number[],
+) {
+  if (!Number.isFinite(initial)) {
+    throw new InputError({
+      given: `${name}({ initial: ${initial} })`,
+      expected: 'a finite number, the logarithm of a penalty',
+      remedy: 'A penalty of 0 has no logarithm: name the weights to be penalised instead.',
+    });
+  }
+  const record = names === undefined ? { name, initial } : { name, initial, names };
+  return kindOf(record, {
+    initial: (w) =>
+      mapTensors(penalised(w, names), ({ shape }) => tf.fill(shapeOf(shape), initial)),
+    loss: (losses, w, λ, batch) =>
+      tf.add(
+        tf.mean(losses(w, batch)),
+        tf.mul(
+          0.5,
+          tf.addN(Object.keys(λ).map((key) => tf.sum(tf.mul(tf.exp(λ[key]!), tf.square(w[key]!))))),
+        ),
+      ) as tf.Scalar,
+  });
+}
+
+function penalised(w: NamedTensors, names: readonly string[] = Object.keys(w)): NamedTensors {
+  const unknown = names.find((name) => !(name in w));
+  if (unknown === undefined) return Object.fromEntries(names.map((name) => [name, w[name]!]));
+  throw new InputError({
+    given: `'${unknown}' among the weights to be penalised`,
+    expected: `names among ${Object.keys(w).join(', ')}`,
+    remedy: 'Choose from the names of the weights.',
+  });
+}

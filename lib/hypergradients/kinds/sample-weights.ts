@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs';
+import { kindOf } from './kind';
+import { requireWhole } from './require';
+
+export interface SampleWeightsOptions {
+  /** The number of examples in the whole set. */
+  count: number;
+}
+
+/**
+ * A weight for every training example: `f = mean 2σ(λᵢ) ℓᵢ` over the batch, λ as `{ logits }`.
+ *
+ * It starts from 0, where every weight is 1; the sigmoid keeps weights between 0 and 2. The inner
+ * Hessian needs a penalty in the losses, or examples enough, to be positive definite. A batch
+ * that is not the whole set needs the `index` of its rows.
+ *
+ * @see Ren et al., Learning to reweight examples for robust deep learning, 2018.
+ */
+export function sampleWeights({ count }: SampleWeightsOptions) {
+  requireWhole(count, 'sampleWeights({ count })');
+  return kindOf(
+    { name: 'sampleWeights', count },
+    {
+      initial: () => ({ logits: tf.zeros([count]) }),
+      loss(losses, w, λ, batch) {
+        const weights = tf.mul(2, tf.sigmoid(λ.logits!));
+        const chosen = batch.index === undefined ? weights : tf.gather(weights, batch.index);
+        return tf.mean(tf.mul(chosen, losses(w, batch)));
+      },
+    },
+  );
+}
