@@ -67,6 +67,7 @@ interface Internals {
     };
     getSymbolModifiers(checker: typescript.TypeChecker, symbol: typescript.Symbol): string;
   };
+  bindSourceFile(file: typescript.SourceFile, options: typescript.CompilerOptions): void;
   getTouchingPropertyName(file: typescript.SourceFile, position: number): typescript.Node;
 }
 
@@ -145,10 +146,7 @@ function getPreEmitDiagnosticsOfFiles(
   program: typescript.Program,
   files: readonly typescript.SourceFile[],
 ): typescript.Diagnostic[] {
-  const root = `${program.getCurrentDirectory()}/`;
-  const own = files.filter(
-    ({ fileName }) => fileName.startsWith(root) && !fileName.includes('/node_modules/'),
-  );
+  const own = files.filter((file) => isBesideNotebook(file, program));
   const found = own.flatMap((file) => [
     ...program.getSyntacticDiagnostics(file),
     ...program.getSemanticDiagnostics(file),
@@ -211,10 +209,33 @@ function watchHost(
       inlineSourceMap: true,
     },
     system,
-    undefined,
+    createLightBuilder,
     ...reporters,
   ) as WatchHost;
   return withValueShorthands(host);
+}
+
+/**
+ * A builder that keeps no state of its own. The usual one looks into every file of every package
+ * after every change, for what the converter needs only of the files beside the notebook.
+ */
+const createLightBuilder: typescript.CreateProgram<typescript.BuilderProgram> = (...given) => {
+  const builder = typescript.createAbstractBuilder(...given);
+  const program = builder.getProgram();
+  const own = program.getSourceFiles().filter((file) => isBesideNotebook(file, program));
+  // The converter reads the names of a cell off its file right away.
+  for (const file of own) internals.bindSourceFile(file, program.getCompilerOptions());
+  builder.getAllDependencies = () => own.map(({ fileName }) => fileName);
+  return builder;
+};
+
+function isBesideNotebook(
+  { fileName }: typescript.SourceFile,
+  program: typescript.Program,
+): boolean {
+  return (
+    fileName.startsWith(`${program.getCurrentDirectory()}/`) && !fileName.includes('/node_modules/')
+  );
 }
 
 /**

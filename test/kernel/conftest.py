@@ -91,8 +91,15 @@ class Kernel:
         return self.finish(self.start(code, **options), timeout)
 
     def interrupted_after(self, code, delay):
-        """Runs a cell, interrupts it, and measures from the interrupt to the end."""
-        msg_id = self.start(code)
+        """Runs a cell, interrupts it once it is running, and measures from there to the end."""
+        msg_id = self.start(f"console.log('begun'); {code}")
+        while True:
+            message = self.client.get_iopub_msg(timeout=TIMEOUT)
+            if message["parent_header"].get("msg_id") != msg_id:
+                self.strays.append(message)
+            elif message["msg_type"] in ("stream", "error"):
+                break
+        assert message["msg_type"] == "stream", message["content"]
         time.sleep(delay)
         self.manager.interrupt_kernel()
         return self.finish(msg_id)

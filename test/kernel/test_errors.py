@@ -1,6 +1,6 @@
 """An error names the cell, its TypeScript line and column, and shows the code."""
 
-from conftest import NOTEBOOKS
+
 
 
 def test_a_trace_names_cell_line_and_column_without_kernel_frames(kernel):
@@ -102,4 +102,3 @@ def test_a_missing_module_is_named(kernel):
     assert "no-such-package" in kernel.run("require('no-such-package')").traceback
 
 
-assert NOTEBOOKS.is_dir()

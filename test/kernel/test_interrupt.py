@@ -33,7 +33,7 @@ def prepared(kernel):
 @pytest.mark.parametrize("form", FORMS)
 def test_it_ends(prepared, form):
     prepared.run("rounds = 0")
-    ran = prepared.interrupted_after(FORMS[form], 0.4)
+    ran = prepared.interrupted_after(FORMS[form], 0.3)
     assert ran.error["ename"] == "KeyboardInterrupt"
     assert ran.seconds < 1
     assert prepared.stray_texts(0.3) == []

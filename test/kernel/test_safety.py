@@ -76,7 +76,7 @@ def damaged(session, rng):
         at = rng.randrange(len(frames))
         frames[at] = frames[at][: rng.randrange(len(frames[at]) + 1)]
         return frames
-    nonsense = [None, [], "x", -1, 1e400, {"a": None}, True]
+    nonsense = [None, [], "x", -1, 1e300, {"a": None}, True]
     keys = ["code", "cursor_pos", "hist_access_type", "n", "session", "start", "pattern", "comm_id", "data", "target_name", "value"]
     content = {key: rng.choice(nonsense) for key in rng.sample(keys, 6)}
     if kind == 3:
