@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { repairEinsumKernel } from './einsum';
 import { kernelFunction, replaceKernel } from './kernel';
+import { repairStridedSlice } from './strided-slice';
 
 /** The stock kernel writes the updates into its input, which others still use. */
 function repairScatterUpdate(): void {
@@ -22,4 +23,5 @@ function repairScatterUpdate(): void {
 export function repairCpuKernels(): void {
   repairScatterUpdate();
   repairEinsumKernel('cpu');
+  repairStridedSlice('cpu');
 }

@@ -151,7 +151,7 @@ export const movement: Case[] = [
   ),
   call('slice', [signed(3, 3)], (x) => tf.slice(x, [1, 0], [2, 2])),
   call('sparseToDense', [signed(3)], (v) =>
-    tf.sparseToDense(tf.tensor2d([0, 1, 2, 2, 1, 0], [3, 2], 'int32'), v, [3, 3]),
+    tf.sparseToDense(tf.tensor2d([0, 1, 1, 0, 2, 2], [3, 2], 'int32'), v, [3, 3]),
   ),
   call(
     'sparseToDense',

@@ -7,6 +7,17 @@ import { compare, cpuAnswers } from './compare';
 const found = findTensorflow();
 if ('reason' in found) console.log(`skipped: ${found.reason}`);
 
+/** What tfjs-node 4.22 has no kernel for, or TensorFlow does not do on a processor. */
+const unavailable = [
+  'bitwiseAnd',
+  'conv2d, padding 1',
+  'denseBincount',
+  'depthwiseConv2d, dilated',
+  'maxPoolWithArgmax',
+  'sparse.sparseSegmentMean',
+  'sparse.sparseSegmentSum',
+];
+
 test.skipIf('reason' in found)(
   'tensorflow gives the values, gradients and Hessian products that cpu gives, and leaks nothing',
   async () => {
@@ -21,7 +32,7 @@ test.skipIf('reason' in found)(
         `refused: ${refused.map((c) => `${c.name} (${c.refusal})`).join('; ')}`,
     );
     expect(wrong).toEqual([]);
-    expect(refused).toEqual([]);
+    expect(refused.map((c) => c.name).sort()).toEqual(unavailable);
     expect(tf.memory().numTensors).toBe(before.numTensors);
   },
   300_000,

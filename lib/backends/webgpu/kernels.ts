@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { repairEinsumKernel } from '../kernels/einsum';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
+import { repairStridedSlice } from '../kernels/strided-slice';
 
 type Info = tf.TensorInfo;
 
@@ -122,5 +123,6 @@ export function repairWebgpuKernels(): void {
   repairCast();
   repairScan('Cumsum');
   repairScan('Cumprod');
+  repairStridedSlice('webgpu');
   repairEinsumKernel('webgpu');
 }

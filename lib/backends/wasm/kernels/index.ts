@@ -1,4 +1,5 @@
 import { repairEinsumKernel } from '../../kernels/einsum';
+import { repairStridedSlice } from '../../kernels/strided-slice';
 import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
 import { repairMatrixProducts } from './matrix-products';
@@ -14,6 +15,7 @@ export function repairKernels(): void {
   done = true;
   repairCopies();
   repairMatrixProducts();
+  repairStridedSlice('wasm');
   repairEinsumKernel('wasm');
   repairSegments();
   repairSums();
