@@ -49,7 +49,8 @@ async function installPackages(progress) {
       onLine(line) {
         if (/^(Collecting|Ignoring) /.test(line)) seen += 1;
         if (/^\s*(Downloading|Using cached|Processing) /.test(line)) received += 1;
-        if (/^(Collecting|Ignoring) /.test(line)) progress(`${seen} of ${expected} packages`);
+        if (/^(Collecting|Ignoring) /.test(line))
+          progress(`${Math.min(seen, expected)} of ${expected} packages`);
         if (line.startsWith('Installing ')) progress('unpacking the packages');
       },
     },

@@ -49,4 +49,6 @@ function line({ name, seconds, passed, failed, skipped }) {
   return `  ${name.padEnd(16)}${seconds.toFixed(0).padStart(5)} s  ${counts}`;
 }
 
-const section = (title, lines) => (lines.length > 0 ? [title, ...lines] : []);
+function section(title, lines) {
+  return lines.length > 0 ? [title, ...lines] : [];
+}

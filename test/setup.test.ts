@@ -15,14 +15,14 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { needs } from './needs';
 
 const root = join(__dirname, '..');
 const time = needs('time');
 
-/** A minute is what a failure may take; the limit on a test leaves room for a busy machine. */
-const minute = 60_000;
+// A failure may take a minute, and making a .venv takes a while; the rest is for a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let checkout: string;
 let children: ChildProcess[];
@@ -304,7 +304,6 @@ describe('no network', () => {
       const result = start(ownRegistry(await silentPort()));
       expectOneSentence(result, /^npm could not download the packages: check the network/);
     },
-    2 * minute,
   );
 
   test.skipIf(!time.available)(
@@ -313,7 +312,6 @@ describe('no network', () => {
       const result = start(ownIndex(await silentPort()));
       expectOneSentence(result, /^pip could not download the Python packages: check the network/);
     },
-    2 * minute,
   );
 });
 
@@ -367,6 +365,84 @@ describe('npm start', () => {
     write('requirements.txt', '# changed\njupyterlab==0.1\n');
     const second = await startServer(ownWheels());
     expect(second.output()).toContain('Python packages in .venv: installed');
+  });
+});
+
+describe('npm test', () => {
+  beforeEach(() => {
+    makeWheel();
+    write('node_modules/typescript/bin/tsc', 'process.exit(1)');
+    write('node_modules/@biomejs/biome/bin/biome', '');
+    symlinkSync(join(root, 'node_modules', 'vitest'), inCheckout('node_modules', 'vitest'));
+    cpSync(join(root, 'test', 'needs.ts'), inCheckout('test', 'needs.ts'));
+    write('notebooks/01-first.ipynb', '{}');
+    write(
+      'test/lessons.py',
+      `import json, os, sys
+assert "FULL" not in os.environ
+results = [{"notebook": "first", "error": ""}, {"notebook": "second", "error": "a\\nb"}]
+open(sys.argv[sys.argv.index("--report") + 1], "w").write(json.dumps(results))`,
+    );
+  });
+
+  /** Runs the test script; returns its summary, without the times, and its exit status. */
+  function runTests(environment: Environment, ...args: string[]) {
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [inCheckout('setup', 'test.mjs'), ...args],
+      { encoding: 'utf8', cwd: checkout, env: { ...process.env, ...ownWheels(), ...environment } },
+    );
+    const summary = stdout.slice(stdout.lastIndexOf('\nSummary\n') + 1).trim();
+    return { status, summary: summary.replace(/ +\d+ s {2}/g, ' ').split('\n') };
+  }
+
+  test('runs every part, names what failed and what was skipped and why, and counts all', () => {
+    write(
+      'test/some.test.ts',
+      `import { expect, test } from 'vitest';
+       import { needs } from './needs';
+       const time = needs('time');
+       test('passes', () => {});
+       test('fails', () => expect(1).toBe(2));
+       test.skipIf(!time.available)('takes long', () => {});
+       test('gives up', (context) => context.skip('too tired'));`,
+    );
+    const { status, summary } = runTests({ QUICK: '1', FULL: '1', REQUIRE: '' });
+    expect(summary).toEqual([
+      'Summary',
+      '  Types 0 passed, 1 failed, 0 skipped',
+      '  Format and lint 1 passed, 0 failed, 0 skipped',
+      '  Unit tests 1 passed, 1 failed, 2 skipped',
+      '  Lessons 1 passed, 1 failed, 0 skipped',
+      'Skipped',
+      '  Unit tests: test/some.test.ts: takes long (time: left out of the quick run)',
+      '  Unit tests: test/some.test.ts: gives up (too tired)',
+      'Failed',
+      '  Types: see its output above',
+      '  Unit tests: test/some.test.ts: fails',
+      '  Lessons: second: b',
+      '3 passed, 3 failed, 2 skipped',
+    ]);
+    expect(status).toBe(1);
+  });
+
+  test('fails where REQUIRE names what is missing; the quick run leaves the lessons out', () => {
+    write('node_modules/typescript/bin/tsc', '');
+    write(
+      'test/some.test.ts',
+      `import { test } from 'vitest';
+       import { needs } from './needs';
+       const time = needs('time');
+       test.skipIf(!time.available)('takes long', () => {});`,
+    );
+    const required = runTests({ REQUIRE: 'time' }, '--quick');
+    expect(required.summary).toContain('  Lessons: left out of the quick run');
+    expect(required.summary.at(-1)).toBe('2 passed, 1 failed, 1 skipped');
+    expect(required.status).toBe(1);
+
+    const free = runTests({ REQUIRE: '' }, '--quick');
+    expect(free.summary.at(-1)).toBe('2 passed, 0 failed, 2 skipped');
+    expect(free.status).toBe(0);
   });
 });
 
