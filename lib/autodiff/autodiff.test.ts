@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../backends';
 import { mapTensors, type NamedTensors } from '../spaces';
-import { gaussNewton, hessian, linearize, valueAndGradient } from '.';
+import { gaussNewton, hessian, linearize, markOutput, recordGradient, valueAndGradient } from '.';
 import {
   cnn,
   differenceError,
@@ -98,6 +98,24 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
         for (const owner of [G, J, H]) owner.dispose();
       },
     );
+  });
+
+  test.each(['hessian', 'gauss-newton'] as const)('a block of the %s is a block', (curvature) => {
+    const { x, predict, loss } = mlp(tf.tanh, 9);
+    const v = direction(x, 60);
+    const f = () => loss(markOutput(predict(x)));
+    const whole = recordGradient(f, x, { curvature });
+    const block = recordGradient(f, x, { curvature, block: ['W2', 'b1'] });
+    const { b1, W2 } = whole.apply({
+      ...mapTensors(x, (t) => tf.zerosLike(t)),
+      b1: v.b1!,
+      W2: v.W2!,
+    });
+    const product = block.apply({ W2: v.W2!, b1: v.b1! });
+    expect(Object.keys(product).sort()).toEqual(['W2', 'b1']);
+    expect(relativeError(product.b1!, b1!)).toBeLessThan(1e-5);
+    expect(relativeError(product.W2!, W2!)).toBeLessThan(1e-5);
+    expect(relativeError(block.gradient, whole.gradient)).toBeLessThan(1e-6);
   });
 
   test('Gauss–Newton of a linear model is its Hessian', () => {

@@ -67,6 +67,22 @@ describe('inside tf.grad', () => {
     J!.dispose();
   });
 
+  test('a function that throws, and is caught, leaves nothing', () => {
+    const x = tf.tensor1d(at);
+    const broken = (p: NamedTensors): tf.Scalar => {
+      if (cubic(p).rank === 0) throw new Error('broken');
+      return cubic(p);
+    };
+    const before = tf.memory().numTensors;
+    const slope = tf.grad((x) => {
+      expect(() => hvp(broken, { x }, { x })).toThrow('broken');
+      return cubic({ x });
+    })(x);
+    expect(numbers(slope)).toEqual(close(at.map((x) => 3 * x * x)));
+    slope.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   test('nothing is left', () => {
     const x = tf.tensor1d(at);
     const before = tf.memory().numTensors;

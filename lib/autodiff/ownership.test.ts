@@ -79,6 +79,20 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(memory()).toEqual(before);
   });
 
+  test('a result is never the tensor that was given, nor the same as another', () => {
+    const J = linearize(({ x }) => ({ a: x!, b: x! }), { x: tf.ones([2]) });
+    const direction = tf.tensor1d([3, 4]);
+    const { a, b } = J.jvp({ x: direction });
+    const back = J.vjp({ a: direction, b: tf.zeros([2]) }).x!;
+    const once = linearize(({ x }) => x!, { x: tf.ones([2]) });
+    const same = once.vjp(direction).x!;
+    tf.dispose([a!, back, same]);
+    expect(numbers(b!)).toEqual([3, 4]);
+    expect(numbers(direction)).toEqual([3, 4]);
+    J.dispose();
+    once.dispose();
+  });
+
   test('use after dispose is a DisposedError', () => {
     const H = hessian(whole, model.x);
     const J = linearize(model.predict, model.x);
