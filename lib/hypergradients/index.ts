@@ -1,3 +1,12 @@
+export {
+  type BatchPlan,
+  type BilevelOptions,
+  type BilevelRun,
+  bilevel,
+  decreasingTolerance,
+  type OuterStep,
+} from './bilevel';
+export type { BilevelCheckpoint } from './checkpoint';
 export type { ErrorConstants, ErrorEstimate } from './error-estimate';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
 export {
