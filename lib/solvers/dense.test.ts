@@ -80,6 +80,17 @@ describe('factorizations', () => {
     ]);
   });
 
+  it('do not divide by what rounding leaves of a pivot', () => {
+    for (const seed of [1, 2, 3]) {
+      const A = gram(randomRows(3, 8, seed), 8);
+      const x = random(seed + 30).normals(8);
+      const solution = lu(A, 8 * Number.EPSILON)(times(A, x));
+      expect(norm(float64.subtract(times(A, solution), times(A, x)))).toBeLessThan(1e-11);
+      expect(norm(solution)).toBeLessThan(100);
+      expect(solution.filter((value) => value === 0).length).toBe(5);
+    }
+  });
+
   it('find the eigenvalues of the second difference, and orthonormal vectors', () => {
     const n = 12;
     const A = matrix(n, (i, j) => (i === j ? 2 : Math.abs(i - j) === 1 ? -1 : 0));

@@ -122,6 +122,20 @@ describe('backwardEuler', () => {
     expect(coarse / fine).toBeGreaterThan(6);
   });
 
+  it('takes steps whose true error is .81 of the tolerance, as its controller aims at', () => {
+    const { times, states } = backwardEuler(decay(1), Float64Array.of(1), {
+      to: 3,
+      step: 1e-3,
+      adaptive: { relative: 1e-4, absolute: 1e-12 },
+    });
+    for (let k = Math.floor(times.length / 2); k < times.length - 2; k++) {
+      const [before, after] = [states[k]![0]!, states[k + 1]![0]!];
+      const error = Math.abs(after - before * Math.exp(times[k]! - times[k + 1]!)) / before;
+      expect(error / 1e-4).toBeGreaterThan(0.7);
+      expect(error / 1e-4).toBeLessThan(0.9);
+    }
+  });
+
   it('takes steps a thousand times longer than an explicit method could', () => {
     const { f, y0, jacobian } = robertson;
     const adaptive = { relative: 1e-3, absolute: 1e-7 };
