@@ -26,6 +26,8 @@ interface Scenario {
   /** Gradients and products that may be spent. */
   budget: number;
   known: Omit<DifferentiationProblem, 'steps'>;
+  /** The same with other draws, where it is random. */
+  redrawn?: Scenario[];
 }
 
 /** What was predicted and what won: every way spends the same number of gradients and products. */
@@ -34,15 +36,14 @@ export async function scenarioTables(): Promise<void> {
   for (const scenario of await scenarios()) {
     const { budget, known, stopped } = scenario;
     const h = scenario.λ.length;
-    const advice = chooseDifferentiation({ ...known, steps: stopped ?? Math.floor(budget / 2) });
+    const T = stopped ?? Math.floor(budget / 2);
+    const tangents = stopped ?? Math.max(1, Math.floor(budget / (1 + h)));
+    const advice = chooseDifferentiation({ ...known, steps: T });
+    const draws = [scenario, ...(scenario.redrawn ?? [])];
     const errors = {
-      implicit: await implicit(scenario),
-      reverse: await unroll(scenario, stopped ?? Math.floor(budget / 2), 'reverse'),
-      forward: await unroll(
-        scenario,
-        stopped ?? Math.max(1, Math.floor(budget / (1 + h))),
-        'forward',
-      ),
+      implicit: await rootMeanSquare(draws, (draw) => implicit(draw)),
+      reverse: await rootMeanSquare(draws, (draw) => unroll(draw, T, 'reverse')),
+      forward: await rootMeanSquare(draws, (draw) => unroll(draw, tangents, 'forward')),
     };
     const best = Math.min(...Object.values(errors));
     const winners = Object.entries(errors).filter(([, error]) => error <= 1.01 * best + 1e-12);
@@ -59,6 +60,12 @@ export async function scenarioTables(): Promise<void> {
     'Relative error of the hypergradient for one budget of gradients and products: implicit spends on conjugate gradients what the cost model says, reverse half of it on the way back, forward h of every h + 1.',
     rows,
   );
+}
+
+async function rootMeanSquare(draws: Scenario[], f: (draw: Scenario) => Promise<number>) {
+  const errors = [];
+  for (const draw of draws) errors.push(await f(draw));
+  return Math.hypot(...errors) / Math.sqrt(errors.length);
 }
 
 async function unroll(scenario: Scenario, steps: number, mode: 'reverse' | 'forward') {
@@ -231,30 +238,34 @@ function stochastic(): Scenario {
       rows.map((i) => y[i]!),
     );
   });
-  const at = (step = 1) => batches[step % batches.length]!;
   const dw = float64.subtract(full.solution.x, target);
-  return {
-    name: 'stochastic, batches of 20',
-    problem: {
-      innerGradient: (w, λ, step) => at(step).innerGradient(w, λ),
-      innerHessian: (w, λ, step) => at(step).innerHessian(w, λ),
-      innerMixed: (w, λ, step) => at(step).innerMixed(w, λ),
-      outer: (w) => ({ value: 0, dw: float64.subtract(w, target), dλ: new Float64Array(1) }),
-    },
-    start: new Float64Array(p),
-    λ: Float64Array.of(0.1),
-    step: 0.1,
-    truth: Float64Array.of(float64.dot(full.solution.jacobian[0]!, dw)),
-    budget: 400,
-    known: {
-      parameters: p,
-      hyperparameters: 1,
-      conditionNumber: full.spectrum.L / full.spectrum.mu,
-      converged: true,
-      stronglyConvex: true,
-      stochastic: true,
-    },
+  const drawn = (offset: number): Scenario => {
+    const at = (step = 1) => batches[(step + offset) % batches.length]!;
+    return {
+      name: 'stochastic, batches of 20',
+      problem: {
+        innerGradient: (w, λ, step) => at(step).innerGradient(w, λ),
+        innerHessian: (w, λ, step) => at(step).innerHessian(w, λ),
+        innerMixed: (w, λ, step) => at(step).innerMixed(w, λ),
+        outer: (w) => ({ value: 0, dw: float64.subtract(w, target), dλ: new Float64Array(1) }),
+      },
+      start: new Float64Array(p),
+      λ: Float64Array.of(0.1),
+      step: 0.1,
+      truth: Float64Array.of(float64.dot(full.solution.jacobian[0]!, dw)),
+      budget: 400,
+      known: {
+        parameters: p,
+        hyperparameters: 1,
+        conditionNumber: full.spectrum.L / full.spectrum.mu,
+        converged: true,
+        stronglyConvex: true,
+        stochastic: true,
+      },
+    };
   };
+  const redrawn = Array.from({ length: 15 }, (_, i) => drawn(25 * (i + 1)));
+  return { ...drawn(0), redrawn };
 }
 
 const logistic = (X: Float64Array[], y: number[]) =>

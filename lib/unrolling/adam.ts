@@ -1,4 +1,4 @@
-import { asMethod, requireFraction, requirePositive } from './method';
+import { asMethod, type Iteration, requireFraction, requirePositive } from './method';
 
 export interface AdamOptions {
   /** Default 0.9. */
@@ -30,38 +30,41 @@ export function adam(
   requireFraction(beta1, 'beta1');
   requireFraction(beta2, 'beta2');
   requirePositive(epsilon, 'epsilon');
-  return asMethod({ name: 'adam', rate, beta1, beta2, epsilon }, () => ({
-    begin: (x) => ({ x }),
-    step: (t, { x, m, v }, gradient, { combine, multiply, divide, sqrt, shift }) => {
-      const g = gradient(x);
-      const square = multiply(g, g);
-      const nextM = combine(
-        m === undefined
-          ? [[1 - beta1, g]]
-          : [
-              [beta1, m],
-              [1 - beta1, g],
-            ],
-      );
-      const nextV = combine(
-        v === undefined
-          ? [[1 - beta2, square]]
-          : [
-              [beta2, v],
-              [1 - beta2, square],
-            ],
-      );
-      const root = sqrt(combine([[1 / (1 - beta2 ** t), nextV]]));
-      const direction = divide(nextM, shift(root, epsilon));
-      const length = rate / (1 - beta1 ** t);
-      return {
-        x: combine([
-          [1, x],
-          [-length, direction],
-        ]),
-        m: nextM,
-        v: nextV,
-      };
-    },
-  }));
+  return asMethod(
+    { name: 'adam', rate, beta1, beta2, epsilon },
+    (): Iteration => ({
+      begin: (x) => ({ x }),
+      step: (t, { x, m, v }, gradient, { combine, multiply, divide, sqrt, shift }) => {
+        const g = gradient(x);
+        const square = multiply(g, g);
+        const nextM = combine(
+          m === undefined
+            ? [[1 - beta1, g]]
+            : [
+                [beta1, m],
+                [1 - beta1, g],
+              ],
+        );
+        const nextV = combine(
+          v === undefined
+            ? [[1 - beta2, square]]
+            : [
+                [beta2, v],
+                [1 - beta2, square],
+              ],
+        );
+        const root = sqrt(combine([[1 / (1 - beta2 ** t), nextV]]));
+        const direction = divide(nextM, shift(root, epsilon));
+        const length = rate / (1 - beta1 ** t);
+        return {
+          x: combine([
+            [1, x],
+            [-length, direction],
+          ]),
+          m: nextM,
+          v: nextV,
+        };
+      },
+    }),
+  );
 }

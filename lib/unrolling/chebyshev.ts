@@ -1,4 +1,4 @@
-import { asMethod, requireSpectrum, sequence } from './method';
+import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
 
 /**
  * The Chebyshev iteration: the smallest worst-case error on quadratics after every single step.
@@ -16,7 +16,7 @@ import { asMethod, requireSpectrum, sequence } from './method';
  *   Unrolling, 2022, arXiv 2209.13271 (its Jacobian).
  */
 export function chebyshev() {
-  return asMethod({ name: 'chebyshev' }, (spectrum) => {
+  return asMethod({ name: 'chebyshev' }, (spectrum): Iteration => {
     const { mu, L } = requireSpectrum(spectrum, 'chebyshev');
     const inverseSigma2 = ((L - mu) / (L + mu)) ** 2;
     const weight = sequence(1, (omega, t) =>

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { asMethod, type Method, requirePositive, requireSpectrum } from './method';
+import { asMethod, type Iteration, type Method, requirePositive, requireSpectrum } from './method';
 
 /** The length of a gradient step: a number, or a rule for the eigenvalue bounds μ and L. */
 export type StepSize = number | '1/L' | 'sqrt2/L' | '2/(L+mu)';
@@ -27,7 +27,7 @@ export function gradientDescent(options: GradientDescentOptions | number = {}) {
   else requireRule(step);
 
   const record: { name: string; step: StepSize } = { name: 'gradientDescent', step };
-  return asMethod(record, (spectrum) => {
+  return asMethod(record, (spectrum): Iteration => {
     const h = typeof step === 'number' ? step : rules[step](requireSpectrum(spectrum, record.name));
     return {
       begin: (x) => ({ x }),

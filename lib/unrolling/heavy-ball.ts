@@ -1,5 +1,6 @@
 import {
   asMethod,
+  type Iteration,
   requireFraction,
   requirePositive,
   requireSpectrum,
@@ -28,7 +29,7 @@ export interface MomentumOptions {
 export function heavyBall(options?: MomentumOptions) {
   if (options !== undefined) checkMomentum(options);
   const record = { name: 'heavyBall', ...options };
-  return asMethod(record, (spectrum) => {
+  return asMethod(record, (spectrum): Iteration => {
     const { step, momentum } = options ?? tuned(requireSpectrum(spectrum, record.name));
     return {
       begin: (x) => ({ x, previous: x }),

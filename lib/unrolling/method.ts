@@ -12,7 +12,10 @@ export interface Spectrum {
 }
 
 /** Where an iteration stands: the iterate and what else the method remembers. */
-export type State<V> = { x: V } & Record<string, V>;
+export interface State<V> {
+  x: V;
+  [name: string]: V;
+}
 
 /** Applies `f` to each vector of a state. */
 export function mapState<A, B>(state: State<A>, f: (vector: A) => B): State<B> {

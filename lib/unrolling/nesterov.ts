@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { checkMomentum, type MomentumOptions } from './heavy-ball';
-import { asMethod, requireSpectrum, type Spectrum } from './method';
+import { asMethod, type Iteration, requireSpectrum, type Spectrum } from './method';
 
 /** For which functions the step and the momentum are chosen. */
 export type NesterovTuning = 'standard' | 'quadratic';
@@ -22,7 +22,7 @@ export type NesterovTuning = 'standard' | 'quadratic';
 export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
   const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
   const record = { name: 'nesterov', ...options };
-  return asMethod(record, (spectrum) => {
+  return asMethod(record, (spectrum): Iteration => {
     const { step, momentum } = coefficients(spectrum);
     return {
       begin: (x) => ({ x, previous: x }),

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { asMethod, requireSpectrum, type Spectrum, sequence } from './method';
+import { asMethod, type Iteration, requireSpectrum, type Spectrum, sequence } from './method';
 
 export interface SobolevOptions {
   /** α ≥ ½ of the weight `(1 − m²)^(α − ½)`; ½, the default, is the constant weight. */
@@ -38,7 +38,7 @@ export interface SobolevOptions {
 export function sobolev({ alpha = 0.5, eta = 'natural' }: SobolevOptions = {}) {
   checkOptions(alpha, eta);
   const record = { name: 'sobolev', alpha, eta };
-  return asMethod(record, (given) => {
+  return asMethod(record, (given): Iteration => {
     const spectrum = requireSpectrum(given, 'sobolev');
     requireWidth(spectrum);
     const coefficient = coefficients(alpha, etaFor(eta, spectrum), spectrum);
