@@ -18,11 +18,11 @@ export async function prepare() {
   const pythonWords = python ? `, Python ${python.version}` : '';
   console.log(`Node ${process.versions.node}${pythonWords}`);
   await step('npm packages', installNodePackages);
-  await step('tfjs-node (optional)', installNativeBackend);
   await step('Python packages in .venv', async (progress) => {
     if (!python) return 'ready';
     await makeVenv(python, progress);
     return 'installed';
   });
   await step('Kernel "TypeScript"', registerKernel);
+  await step('tfjs-node (optional)', installNativeBackend);
 }

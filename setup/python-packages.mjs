@@ -7,7 +7,7 @@ import { SetupError } from './step.mjs';
 
 const requirements = inRoot('requirements.txt');
 const stamp = join(venv, '.ready');
-const secondsToFirstPackage = 45;
+const secondsToFirstPackage = 35;
 
 /** Whether `.venv` is whole: its stamp, written last, holds the hash of the requirements. */
 export function venvIsReady() {
