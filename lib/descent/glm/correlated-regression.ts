@@ -1,5 +1,5 @@
 import { random } from '../../datasets/random';
-import type { Sample } from './glm';
+import type { GlmSample } from './glm';
 
 /** A linear regression of which everything is known, seen through a stream of samples. */
 export interface RegressionStream {
@@ -12,7 +12,7 @@ export interface RegressionStream {
   smallest: number;
   /** `½ (θ − θ*)ᵀ A (θ − θ*)`: what θ loses on a new sample, on average. */
   risk(theta: Float64Array): number;
-  samples(count: number, seed: number): Generator<Sample>;
+  samples(count: number, seed: number): Generator<GlmSample>;
 }
 
 /**

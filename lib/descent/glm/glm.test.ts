@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../../datasets/random';
 import { float64 } from '../../spaces';
-import { correlatedRegression, decreasingRate, explicitGLM, implicitGLM, type Sample } from '.';
+import { correlatedRegression, decreasingRate, explicitGLM, type GlmSample, implicitGLM } from '.';
 import { families } from './family';
 import { implicitRoot } from './implicit-root';
 
@@ -143,7 +143,7 @@ describe('Toulis and Airoldi’s setting', () => {
 
 describe('in the long run', () => {
   /** One feature √2, noise 1: Fisher information 2. */
-  function* line(count: number, seed: number): Generator<Sample> {
+  function* line(count: number, seed: number): Generator<GlmSample> {
     const draw = random(seed);
     const x = Float64Array.of(Math.SQRT2);
     for (let t = 0; t < count; t++) yield { x, y: Math.SQRT2 + draw.normal() };

@@ -4,7 +4,7 @@ import { families, type GlmFamily, type GlmName } from './family';
 import { implicitRoot } from './implicit-root';
 
 /** One observation. */
-export interface Sample {
+export interface GlmSample {
   /** p features. */
   x: Float64Array;
   /** A number; in [0, 1] for logistic, at least 0 for Poisson regression. */
@@ -35,14 +35,14 @@ export interface GlmMethod {
   readonly name: 'implicitGLM' | 'explicitGLM';
   readonly family: GlmName;
   /** The θ after one sample with the rate γ. */
-  step(theta: Float64Array, sample: Sample, gamma: number): Float64Array;
+  step(theta: Float64Array, sample: GlmSample, gamma: number): Float64Array;
   /**
    * One step for each sample, from θ₀.
    *
    * @throws ShapeError for an x of another length; InputError for a y outside the range of the
    * family or a rate that is not positive; NotFiniteError for a NaN in x, y or θ₀.
    */
-  fit(samples: Iterable<Sample>, theta0: Float64Array): GlmFit;
+  fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit;
 }
 
 /**
@@ -129,13 +129,13 @@ function glmMethod(
   }
   const family = families[familyName];
 
-  function step(theta: Float64Array, { x, y }: Sample, gamma: number): Float64Array {
+  function step(theta: Float64Array, { x, y }: GlmSample, gamma: number): Float64Array {
     const squared = float64.dot(x, x);
     if (squared === 0) return theta.slice();
     return float64.axpy(length(family, y, float64.dot(x, theta), squared, gamma), x, theta);
   }
 
-  function fit(samples: Iterable<Sample>, theta0: Float64Array): GlmFit {
+  function fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit {
     let theta: Float64Array = theta0.slice();
     const average = float64.zeros(theta0);
     let steps = 0;
@@ -161,7 +161,7 @@ function glmMethod(
 
 function check(
   { name, range }: GlmFamily,
-  { x, y }: Sample,
+  { x, y }: GlmSample,
   theta: Float64Array,
   gamma: number,
   index: number,

@@ -6,6 +6,6 @@ export {
   type GlmFit,
   type GlmMethod,
   type GlmOptions,
+  type GlmSample,
   implicitGLM,
-  type Sample,
 } from './glm';

@@ -16,7 +16,7 @@ export { fastSlow, robertson, type StiffProblem, vanDerPol } from './problems';
 export {
   amplification,
   type Complex,
-  evaluate,
   type StabilityFunction,
+  stabilityAt,
   stabilityFunctions,
 } from './stability';

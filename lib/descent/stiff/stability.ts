@@ -81,7 +81,7 @@ export const stabilityFunctions = {
 } satisfies Record<string, StabilityFunction>;
 
 /** `R(z)`; infinite at a pole. */
-export function evaluate({ numerator, denominator }: StabilityFunction, z: Complex): Complex {
+export function stabilityAt({ numerator, denominator }: StabilityFunction, z: Complex): Complex {
   const [p, q] = [polynomial(numerator, z), polynomial(denominator, z)];
   const squared = q.re ** 2 + q.im ** 2;
   return {
@@ -92,7 +92,7 @@ export function evaluate({ numerator, denominator }: StabilityFunction, z: Compl
 
 /** `|R(x + iy)|`: a step is stable where it is at most 1. */
 export function amplification(method: StabilityFunction, re: number, im = 0): number {
-  const value = evaluate(method, { re, im });
+  const value = stabilityAt(method, { re, im });
   return Number.isFinite(value.re) ? Math.hypot(value.re, value.im) : Number.POSITIVE_INFINITY;
 }
 

@@ -3,13 +3,13 @@ import { cg, gmres } from '../../solvers';
 import {
   amplification,
   backwardEuler,
-  evaluate,
   fastSlow,
   finalState,
   forwardEuler,
   type RightHandSide,
   robertson,
   type StabilityFunction,
+  stabilityAt,
   stabilityFunctions,
   vanDerPol,
 } from '.';
@@ -251,7 +251,7 @@ describe.each(Object.values(stabilityFunctions) as StabilityFunction[])(
     it('agrees with the exponential to its order', () => {
       const error = (h: number) => {
         const z = { re: 0.6 * h, im: 0.8 * h };
-        const value = evaluate(method, z);
+        const value = stabilityAt(method, z);
         return Math.hypot(
           value.re - Math.exp(z.re) * Math.cos(z.im),
           value.im - Math.exp(z.re) * Math.sin(z.im),
@@ -299,11 +299,11 @@ it('the stability functions are those of the integrators', () => {
     const explicit = finalState(forwardEuler(decay(-z), Float64Array.of(1), options))[0]!;
     const implicit = finalState(backwardEuler(decay(-z), Float64Array.of(1), options))[0]!;
     expect(explicit).toBeCloseTo(
-      evaluate(stabilityFunctions.forwardEuler, { re: z, im: 0 }).re,
+      stabilityAt(stabilityFunctions.forwardEuler, { re: z, im: 0 }).re,
       12,
     );
     expect(implicit).toBeCloseTo(
-      evaluate(stabilityFunctions.backwardEuler, { re: z, im: 0 }).re,
+      stabilityAt(stabilityFunctions.backwardEuler, { re: z, im: 0 }).re,
       7,
     );
   }
