@@ -5,3 +5,4 @@ export { valueAndGradient } from './gradient';
 export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
 export { type RecordOptions, recordGradient } from './record-gradient';
+export { isolated } from './tape';

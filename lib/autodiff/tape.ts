@@ -162,7 +162,7 @@ function runRecorded<T>(tape: Tape, f: (tape: Tape) => T): { result: T; tape: Ta
  * Inside the forward function of a `tf.customGrad` TensorFlow.js cannot record (its kernel depth is
  * not 0), and inside the backward one a new tape would replace the running one.
  */
-function isolated<T>(f: () => T): T {
+export function isolated<T>(f: () => T): T {
   const { state } = engine();
   const { gradientDepth, kernelDepth, activeTape } = state;
   Object.assign(state, { gradientDepth: 0, kernelDepth: 0 });
