@@ -23,6 +23,7 @@ export {
 export * from './datasets';
 export * from './descent';
 export * from './errors';
+export * from './hypergradients';
 export * from './models';
 export * from './notebook';
 export * from './solvers';
