@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../autodiff';
-import { random } from '../datasets';
+import { bilevelQuadratic, random } from '../datasets';
 import { float64, mapTensors, type NamedTensors } from '../spaces';
 import { adam } from './adam';
 import { chebyshev } from './chebyshev';
@@ -120,6 +120,24 @@ describe('in float64', () => {
       ];
       expect(a.value[0]).toBeCloseTo(b.value[0]!, 10);
     }
+  });
+
+  it('comes to the hypergradient of the solution as the steps do', async () => {
+    const known = bilevelQuadratic({
+      eigenvalues: [0.1, 0.2, 0.5, 1],
+      hyperparameters: 3,
+      seed: 5,
+    });
+    const point = Float64Array.of(0.3, -0.1, 0.2);
+    const w = new Float64Array(known.weights);
+    const method = gradientDescent(1);
+    const errors = [];
+    for (const steps of [100, 200, 400]) {
+      const { value } = await unrolled({ method, steps }).differentiate(known, w, point);
+      errors.push(Math.hypot(...float64.subtract(value, known.hypergradient(point))));
+    }
+    expect(errors[1]).toBeLessThan(errors[0]! / 100);
+    expect(errors[2]).toBeLessThan(1e-10);
   });
 
   it('counts what it does', async () => {
