@@ -1,18 +1,41 @@
+import type { Comms } from './child/comm';
 import type { clearOutput as ClearOutput, Display } from './child/display';
 
+export type { Comm, CommEvent, CommExtras, Comms } from './child/comm';
 export type { Display } from './child/display';
 export type { Bundle } from './child/messages';
 
-/**
+/*
  * What a library may use inside of a cell. A library that must not depend on the kernel finds the
- * same functions as `globalThis[Symbol.for('implicit-kernel.display')]` and
- * `globalThis[Symbol.for('implicit-kernel.clearOutput')]`; outside of the kernel they are missing.
+ * same things as `globalThis[Symbol.for('implicit-kernel.display')]`, `….clearOutput` and `….comms`;
+ * outside of the kernel they are missing.
+ */
+
+/**
+ * Shows a bundle of representations, by MIME type, under the running cell; with `update`, replaces
+ * the output that has the same `transient.display_id`.
+ *
+ * @throws Error outside of the kernel's cells.
  */
 export const display: Display = (bundle, update) => hook<Display>('display')(bundle, update);
 
-/** Removes what the running cell has shown; with `wait`, only once something new is shown. */
+/**
+ * Removes what the running cell has shown; with `wait`, only once something new is shown.
+ *
+ * @throws Error outside of the kernel's cells.
+ */
 export const clearOutput: typeof ClearOutput = (wait) =>
   hook<typeof ClearOutput>('clearOutput')(wait);
+
+/**
+ * Opens channels to objects of the front end, as widgets use them.
+ *
+ * @throws Error outside of the kernel's cells.
+ */
+export const comms: Comms = {
+  open: (target, data, extras) => hook<Comms>('comms').open(target, data, extras),
+  register: (target, opened) => hook<Comms>('comms').register(target, opened),
+};
 
 function hook<T>(name: string): T {
   const found = (globalThis as Record<symbol, unknown>)[Symbol.for(`implicit-kernel.${name}`)];

@@ -16,8 +16,8 @@ TENSORS = (
     "const loss{i} = tf.tidy(() => tf.grads((w: tf.Tensor) => x{i}.matMul(w as tf.Tensor2D).square().mean())([w{i}])[0].dataSync()[0]); loss{i}",
 )
 LANGUAGES = {
-    "typescript": {"const": "const c{i}: number = {i}", "probe": ("[1, 2].leng", "length"), "tensors": TENSORS},
-    "python": {"const": "c{i} = {i}", "probe": ("'ab'.upp", "upper"), "tensors": None},
+    "typescript": {"const": "const c{i}: number = {i}", "probe": ("const probe = [1, 2]", "probe.leng", "length"), "tensors": TENSORS},
+    "python": {"const": "c{i} = {i}", "probe": ("probe = 'ab'", "probe.upp", "upper"), "tensors": None},
 }
 ROUNDS = 3
 CELLS = 15
@@ -60,10 +60,11 @@ def measure(name, directory, samples):
             note("import of tfjs", timed(run, client, load))
             for i in range(CELLS):
                 note("tfjs cell", timed(run, client, cell.replace("{i}", str(i))))
-        text, expected = language["probe"]
+        declaration, text, expected = language["probe"]
+        run(client, declaration)
         for _ in range(CELLS):
             note("complete", timed(complete, client, text, expected))
-            note("inspect", timed(inspect, client, text + expected[4:]))
+            note("inspect", timed(inspect, client, f"probe.{expected}"))
         note("memory", resident(manager.provisioner.process.pid) / 1e6)
     finally:
         client.stop_channels()

@@ -51,6 +51,7 @@ function interrupt(): void {
  * next could be what it terminates. Empty messages give it something else.
  */
 function terminate(): void {
+  if (held) return;
   held = [];
   const pings = setInterval(() => port.postMessage({ type: 'ping' }), 20);
   inspector.post('Runtime.terminateExecution', () => {

@@ -4,21 +4,24 @@ export type Completeness =
   | { status: 'complete' | 'invalid' }
   | { status: 'incomplete'; indent: string };
 
-/** Unterminated comment, regular expression and template; an expected token at the end. */
-const UNTERMINATED = new Set([1010, 1160]);
+/** TypeScript's numbers for a comment and a template that are open at the end. */
+const OPEN = new Set([1010, 1160]);
+/** And for a string that its line does not close: more lines will not help. */
+const OPEN_STRING = 1002;
 
 /** Whether a console should run `code` or wait for more of it. */
 export function completeness(code: string): Completeness {
   const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.Latest, true);
-  const found = (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] })
-    .parseDiagnostics;
+  const { parseDiagnostics: found } = file as unknown as {
+    parseDiagnostics: ts.DiagnosticWithLocation[];
+  };
   if (found.length === 0) return { status: 'complete' };
   const end = code.trimEnd().length;
-  const open = found.some(
-    ({ code: number, start, length }) =>
-      UNTERMINATED.has(number) || (start + length >= end && start >= end),
-  );
-  return open ? { status: 'incomplete', indent: indentAfter(code) } : { status: 'invalid' };
+  const open = found.some(({ code: number, start }) => OPEN.has(number) || start >= end);
+  if (!open || found.some(({ code: number }) => number === OPEN_STRING)) {
+    return { status: 'invalid' };
+  }
+  return { status: 'incomplete', indent: indentAfter(code) };
 }
 
 /** The indent of the last line, and two more spaces behind an opened bracket. */

@@ -76,9 +76,12 @@ type WatchHost = typescript.WatchCompilerHostOfFilesAndCompilerOptions<typescrip
 
 const internals = typescript as unknown as Internals;
 
-/** The library types of what this Node.js can run, and never less than ES2023. */
+/**
+ * The library types of what this Node.js can run, and never less than ES2023. The DOM is not there,
+ * but the types of many packages name it, and those of WebAssembly are a part of it.
+ */
 export function libraries(nodeMajor: number): string[] {
-  const names = ['esnext.disposable', 'decorators'];
+  const names = ['dom', 'esnext.disposable', 'decorators'];
   names.push('es2023');
   if (nodeMajor >= 22) names.push('es2024', 'es2025.collection', 'es2025.iterator');
   if (nodeMajor >= 24) names.push('esnext');

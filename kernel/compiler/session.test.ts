@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { Session } from './session';
+
+const session = new Session();
+
+/** The executable form of a cell, without line breaks. */
+function code(cell: string): string {
+  const compiled = session.compile(cell);
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0].messageText);
+  return compiled.code.replace(/\s+/g, ' ');
+}
+
+test('a name is one box wherever it stands', () => {
+  const text = code('let s = 1; const f = () => { s += 1; return { s } }; f()');
+  expect(text).toContain('s__shared.s = 1');
+  expect(text).toContain('s__shared.s += 1');
+  expect(text).toContain('{ s: s__shared.s }');
+  expect(text).toContain('__cell__.result((0, f__shared.f)())');
+});
+
+test('a local name that looks like a shared one stays local', () => {
+  session.compile('let x = 1');
+  session.commit();
+  const text = code('const g = (x: number) => { const y = x; return { x, y } }');
+  expect(text).not.toContain('x__shared');
+});
+
+test('types leave nothing behind', () => {
+  expect(code('interface I { a: number } type T = I; export type { T }')).toBe('"use strict"; ');
+});
+
+test('declarations count only once they are committed, and as far as they came', () => {
+  session.reset();
+  session.compile('const first: number = 1; const second = 2; function third() {}');
+  expect(session.compile('first').ok).toBe(false);
+  session.compile('const first: number = 1; const second = 2; function third() {}');
+  session.commit(['first', 'third']);
+  expect(session.compile('first + 1; third()').ok).toBe(true);
+  expect(session.compile('second').ok).toBe(false);
+});
+
+test('completion offers what begins as the text does, and where to put it', () => {
+  session.reset();
+  session.compile('const giraffe = { neck: 3, legs: 4 }');
+  session.commit();
+  expect(session.complete('giraffe.ne + 1', 10)).toEqual({ matches: ['neck'], start: 8, end: 10 });
+});
+
+test('inspection tells the type and the documentation', () => {
+  const text = session.inspect('Array.isArray', 13);
+  expect(text).toContain('isArray(arg: any): arg is any[]');
+  expect(session.inspect('', 0)).toBeUndefined();
+});
