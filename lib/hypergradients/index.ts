@@ -1,4 +1,12 @@
 export {
+  type ArgminOptions,
+  argmin,
+  attach,
+  type Optimality,
+  type Point,
+  stationarity,
+} from './argmin';
+export {
   type BatchPlan,
   type BilevelOptions,
   type BilevelRun,
