@@ -25,8 +25,13 @@ export type Adapter = { device: string; software: boolean; gpu: Gpu } | { reason
 /** Dawn complains on stderr where the Vulkan loader is missing, so it is looked for first. */
 function hasLoader(): boolean {
   if (process.platform !== 'linux') return true;
+  let koffi: typeof import('koffi');
   try {
-    const koffi = createRequire(__filename)('koffi') as typeof import('koffi');
+    koffi = createRequire(__filename)('koffi') as typeof import('koffi');
+  } catch {
+    return true;
+  }
+  try {
     koffi.load('libvulkan.so.1').unload();
     return true;
   } catch {
