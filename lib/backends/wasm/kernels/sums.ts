@@ -22,11 +22,21 @@ export function repairSums(): void {
     const heap = backend as Heap;
     const kept = x.shape.slice(axes.length);
     const out = zeros(heap, attrs.keepDims ? [...axes.map(() => 1), ...kept] : kept);
-    const from = floats(heap, x);
-    const to = floats(heap, out);
-    for (let row = 0; row < from.length; row += to.length) {
-      for (let i = 0; i < to.length; i++) to[i]! += from[row + i]!;
-    }
+    addRows(floats(heap, x), floats(heap, out));
     return out;
   });
+}
+
+/** Adds all rows, four at a time: each visit to a sum costs more than the addition. */
+function addRows(from: Float32Array, to: Float32Array): void {
+  const n = to.length;
+  const inFours = from.length - (from.length % (4 * n));
+  for (let row = 0; row < inFours; row += 4 * n) {
+    for (let i = 0, p = row; i < n; i++, p++) {
+      to[i]! += from[p]! + from[p + n]! + from[p + 2 * n]! + from[p + 3 * n]!;
+    }
+  }
+  for (let row = inFours; row < from.length; row += n) {
+    for (let i = 0; i < n; i++) to[i]! += from[row + i]!;
+  }
 }
