@@ -1,0 +1,31 @@
+import { useBackend } from '../../lib';
+import { biasedTable } from './biased';
+import { logisticTable } from './logistic';
+import { overfitTable } from './overfit';
+import { ridgeTable } from './ridge';
+
+const parts: Record<string, () => Promise<void>> = {
+  ridge: ridgeTable,
+  logistic: logisticTable,
+  biased: biasedTable,
+  overfit: overfitTable,
+};
+
+/**
+ * Do hypergradients reproduce what the peers have published?
+ *
+ * `npm run bench -- hypergradients [ridge | logistic | biased | overfit …]`
+ */
+export async function run(args: string[]): Promise<void> {
+  const names = args.length === 0 ? Object.keys(parts) : args;
+  const unknown = names.find((name) => !(name in parts));
+  if (unknown !== undefined) {
+    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}`);
+    process.exitCode = 1;
+    return;
+  }
+  await useBackend('wasm', { threads: 1 });
+  for (const name of names) await parts[name]!();
+}
+
+export default run;
