@@ -1,4 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
 import { repairWebgpuKernels } from './kernels';
@@ -22,9 +25,19 @@ interface Gpu {
 /** A GPU that was found, or why none was. */
 export type Adapter = { device: string; software: boolean; gpu: Gpu } | { reason: string };
 
-/** Dawn complains on stderr where the Vulkan loader is missing, so it is looked for first. */
+/**
+ * Why there can be no Vulkan driver here, or nothing where there may be one.
+ *
+ * The loader and Dawn complain on stderr about what is missing, which would end up in a notebook,
+ * so it is looked for first.
+ */
+function vulkanObstacle(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  if (!hasLoader()) return 'the Vulkan loader (libvulkan.so.1) is missing';
+  return hasDriver() ? undefined : 'no GPU driver was found';
+}
+
 function hasLoader(): boolean {
-  if (process.platform !== 'linux') return true;
   let koffi: typeof import('koffi');
   try {
     koffi = createRequire(__filename)('koffi') as typeof import('koffi');
@@ -39,6 +52,25 @@ function hasLoader(): boolean {
   }
 }
 
+/** Whether a driver has announced itself by a manifest, in any of the places the loader reads. */
+function hasDriver(): boolean {
+  const { env } = process;
+  if (env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES || env.VK_ADD_DRIVER_FILES) return true;
+  const bases = [
+    '/etc',
+    '/usr/local/etc',
+    '/usr/local/share',
+    '/usr/share',
+    env.XDG_CONFIG_HOME ?? join(homedir(), '.config'),
+    env.XDG_DATA_HOME ?? join(homedir(), '.local/share'),
+    ...[env.XDG_CONFIG_DIRS, env.XDG_DATA_DIRS].flatMap((list) => list?.split(':') ?? []),
+  ];
+  return bases.some((base) => {
+    const folder = join(base, 'vulkan/icd.d');
+    return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json'));
+  });
+}
+
 const firstLine = (error: unknown) => String((error as Error)?.message ?? error).split('\n')[0]!;
 
 /**
@@ -49,7 +81,8 @@ const firstLine = (error: unknown) => String((error as Error)?.message ?? error)
  */
 export async function findAdapter(): Promise<Adapter> {
   try {
-    if (!hasLoader()) return { reason: 'the Vulkan loader (libvulkan.so.1) is missing' };
+    const obstacle = vulkanObstacle();
+    if (obstacle) return { reason: obstacle };
     const present = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
     const gpu = present ?? ((await import('webgpu')).create([]) as unknown as Gpu);
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
