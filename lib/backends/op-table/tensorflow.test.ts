@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { useBackend } from '..';
 import { findTensorflow } from '../tensorflow';
 import { compare, cpuAnswers } from './compare';
+import { leaks } from './leaks';
 
 const found = findTensorflow();
 if ('reason' in found) console.log(`skipped: ${found.reason}`);
@@ -34,6 +35,7 @@ test.skipIf('reason' in found)(
     expect(wrong).toEqual([]);
     expect(refused.map((c) => c.name).sort()).toEqual(unavailable);
     expect(tf.memory().numTensors).toBe(before.numTensors);
+    expect(await leaks(1000)).toEqual({ tensors: 0, bytes: 0 });
   },
   300_000,
 );

@@ -1,9 +1,12 @@
 import os from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { needs } from '../../../test/needs';
 import { useBackend } from '..';
 import type { Case, Evaluation } from '.';
 import { compare, cpuAnswers } from './compare';
+
+const library = needs('blas');
 
 let answers: Map<Case, Evaluation>;
 
@@ -20,11 +23,8 @@ describe.each([
 ])('wasm, %o', (options) => {
   test('gives the values, gradients and Hessian products that cpu gives, and leaks nothing', async (context) => {
     const report = await useBackend('wasm', options);
-    if (options.blas && !report.blas) {
-      console.log('skipped: libopenblas is not on this machine');
-      if (process.env.REQUIRE?.includes('blas')) throw new Error('libopenblas is required');
-      return context.skip();
-    }
+    if (options.blas && !library.available) return context.skip();
+    expect(report.blas !== undefined).toBe(options.blas);
     const before = tf.memory();
     const comparisons = await compare(answers);
     const refused = comparisons.filter((c) => c.refusal);

@@ -4,13 +4,15 @@ import { expect, test } from 'vitest';
 import { needs } from '../../../test/needs';
 import { readableSync, readSync, useBackend } from '..';
 import { compare, cpuAnswers } from './compare';
+import { leaks } from './leaks';
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
 const gpu = needs('webgpu');
+const time = needs('time');
 
-test.skipIf(!gpu.available)(
+test.skipIf(!gpu.available || !time.available)(
   'webgpu gives the values, gradients and Hessian products that cpu gives, and leaks nothing',
   async () => {
     const answers = await cpuAnswers();
@@ -40,3 +42,12 @@ test.skipIf(!gpu.available)('a tensor on a GPU is not read at once', async () =>
   expect((await x.data())[0]).toBe(9);
   x.dispose();
 });
+
+test.skipIf(!gpu.available)(
+  '1,000 Hessian products leak no tensor and no byte',
+  async () => {
+    await useBackend('webgpu');
+    expect(await leaks(1000)).toEqual({ tensors: 0, bytes: 0 });
+  },
+  300_000,
+);

@@ -1,0 +1,24 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** What is left behind by many Hessian products on the current backend. */
+export async function leaks(products: number): Promise<{ tensors: number; bytes: number }> {
+  const x = tf.randomNormal([4, 3], 0, 1, 'float32', 1);
+  const w = tf.randomNormal([3, 2], 0, 1, 'float32', 2);
+  const loss = (w: tf.Tensor) => tf.sum(tf.square(tf.tanh(tf.matMul(x, w))));
+  const gradient = tf.grad(loss);
+  const product = tf.grad((w: tf.Tensor) => tf.sum(tf.mul(gradient(w), w)));
+  product(w).dispose();
+  const before = tf.memory();
+  for (let i = 0; i < products; i++) {
+    const p = product(w);
+    // A software GPU fails where the queue is never waited for.
+    if (i % 20 === 0) await p.data();
+    p.dispose();
+  }
+  const after = tf.memory();
+  tf.dispose([x, w]);
+  return {
+    tensors: after.numTensors - before.numTensors,
+    bytes: after.numBytes - before.numBytes,
+  };
+}
