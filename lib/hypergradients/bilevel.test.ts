@@ -175,7 +175,15 @@ describe('batches', () => {
     });
     await collect(run);
     expect([...new Set(asked)]).toEqual(['i1', 'i2', 'o1', 'c1', 'i3', 'i4', 'o2', 'c2']);
+    asked.length = 0;
+    const resumed = bilevel(scaled, {
+      ...{ w: w0(), λ: λ0(), how, inner: { ...few }, outer: outer(), steps: 3 },
+      ...{ batches, checkpoint: await run.save() },
+    });
+    await collect(resumed);
+    expect([...new Set(asked)]).toEqual(['i5', 'i6', 'o3', 'c3']);
     run.dispose();
+    resumed.dispose();
   });
 });
 

@@ -176,6 +176,26 @@ describe('the error estimate', () => {
     expect(far.error!.stationarity).toBeGreaterThan(0.99 * far.error!.bound);
   });
 
+  it('sees an error that comes from B alone, where the linear system is the same everywhere', async () => {
+    const target = random(9).normals(ridge.weights);
+    const linear = {
+      ...ridge,
+      outer: (w: Float64Array, λ: Float64Array) => ({
+        value: float64.dot(target, w),
+        dw: target,
+        dλ: new Float64Array(λ.length),
+      }),
+    };
+    const λ = hyperparameters(ridge);
+    const solution = ridge.solution(λ);
+    const truth = (await hypergradient(linear, solution, λ, exact)).value;
+    const w = float64.axpy(1e-3, random(10).normals(ridge.weights), solution);
+    const { value, stats } = await hypergradient(linear, w, λ, exact);
+    const { bound, constants } = stats.error!;
+    expect(constants.residualSlope).toBeLessThan(1e-9);
+    expect(Math.hypot(...float64.subtract(value, truth))).toBeLessThan(bound);
+  });
+
   it('is that of the linear solve at the inner solution', async () => {
     const λ = hyperparameters(ridge);
     const how = implicit({ solver: neumann({ terms: 3 }) });
@@ -234,6 +254,33 @@ describe('on tensors', () => {
       const { value } = await hypergradient(problem, w, fromFloat64(λ), implicit({ curvature }));
       expect(distance(numbers(value), logistic.hypergradient(λ))).toBeLessThan(1e-4);
     }
+  });
+
+  it('what Gauss–Newton leaves out of a network is part of the error estimate', async () => {
+    const x = tf.tensor2d([-2, -1, 0, 1, 2], [5, 1]);
+    const y = tf.tensor2d([1, -1, 0.5, -0.5, 1], [5, 1]);
+    const predict = ({ a, b }: NamedTensors) =>
+      tf.mul(b!, tf.tanh(tf.mul(a!, tf.add(x, 0.3)))) as tf.Tensor;
+    const problem: LossProblem = {
+      inner: (w, λ) =>
+        tf.add(
+          tf.mean(tf.square(tf.sub(markOutput(predict(w)), y))),
+          tf.mul(λ.x!, tf.add(tf.square(w.a!), tf.square(w.b!))),
+        ) as tf.Scalar,
+      outer: (w) => tf.mean(tf.square(tf.sub(predict(w), 0.3))) as tf.Scalar,
+    };
+    const λ = { x: tf.scalar(0.05) };
+    const walk = unrolled({ method: gradientDescent(0.2), steps: 400, truncate: 1 });
+    const w0 = { a: tf.scalar(1), b: tf.scalar(1) };
+    const { w } = await hypergradient(problem, w0, λ, walk);
+    const exact = await hypergradient(problem, w, λ, implicit());
+    const approximate = await hypergradient(problem, w, λ, implicit({ curvature: 'gauss-newton' }));
+    const error = Math.abs(numbers(exact.value)[0]! - numbers(approximate.value)[0]!);
+    expect(exact.stats.status).toBe('converged');
+    expect(exact.stats.error!.bound).toBeLessThan(0.1 * error);
+    expect(approximate.stats.status).toBe('converged');
+    expect(approximate.stats.residual).toBeLessThan(1e-5);
+    expect(approximate.stats.error!.bound).toBeGreaterThan(error);
   });
 
   it('batches are what the losses get', async () => {
