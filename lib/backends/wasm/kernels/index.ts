@@ -6,6 +6,7 @@ import { repairMatrixProducts } from './matrix-products';
 import { repairPools } from './pooling';
 import { repairSegments } from './segments';
 import { repairSums } from './sums';
+import { repairTiles } from './tiles';
 
 let done = false;
 
@@ -19,6 +20,7 @@ export function repairKernels(): void {
   repairEinsumKernel('wasm');
   repairSegments();
   repairSums();
+  repairTiles();
   repairPools();
   repairConvolutionKernels();
 }
