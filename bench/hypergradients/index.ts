@@ -1,11 +1,15 @@
 import { useBackend } from '../../lib';
 import { biasedTable } from './biased';
+import { inexactTable } from './hoag';
 import { logisticTable } from './logistic';
 import { overfitTable } from './overfit';
 import { ridgeTable } from './ridge';
+import { solverTable } from './solvers';
 
 const parts: Record<string, () => Promise<void>> = {
   ridge: ridgeTable,
+  solvers: solverTable,
+  inexact: inexactTable,
   logistic: logisticTable,
   biased: biasedTable,
   overfit: overfitTable,
@@ -14,7 +18,7 @@ const parts: Record<string, () => Promise<void>> = {
 /**
  * Do hypergradients reproduce what the peers have published?
  *
- * `npm run bench -- hypergradients [ridge | logistic | biased | overfit …]`
+ * `npm run bench -- hypergradients [ridge | solvers | inexact | logistic | biased | overfit …]`
  */
 export async function run(args: string[]): Promise<void> {
   const names = args.length === 0 ? Object.keys(parts) : args;
