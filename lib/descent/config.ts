@@ -11,7 +11,8 @@ import type { Schedule } from './schedule';
  * one name. Parameters are remembered by their places, since variables of a loaded model have
  * other names.
  *
- * @throws InputError where the choice of parameters is a function that has not met them yet.
+ * @throws InputError where the choice of parameters has not met them yet, or the solver is made of
+ *   more than its record holds, such as a preconditioner.
  */
 export function configOf(
   learningRate: number,
@@ -37,7 +38,10 @@ export function configOf(
     },
     exact,
   };
-  return JSON.parse(JSON.stringify(config));
+  const record = JSON.parse(JSON.stringify(config));
+  // What cannot be restored is refused now, not when the saved model is loaded.
+  fromConfig(record);
+  return record;
 }
 
 /** What {@link configOf} recorded, as arguments of the constructor. */

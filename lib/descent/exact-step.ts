@@ -50,7 +50,10 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
     reached = value;
     assign(reached);
     if (plan.others === 'explicit' && gradientOfRest && rest.length > 0) {
-      tensors.free(move(variables, gradientOfRest, gradientOfRest[rest[0]!]!.sum(), stepSize));
+      const gradient = gradientOfRest;
+      const loss = report.loss;
+      const before = tensors.scalars.of(loss);
+      tensors.free([move(variables, gradient, before, stepSize), before]);
     }
     return report;
   } catch (error) {

@@ -367,3 +367,65 @@ describe('bad input is refused, with the weights as they were', () => {
     );
   });
 });
+
+describe('on a stiff convex quadratic the loss falls although the solver is cut off', () => {
+  /** F = ½ Σ λᵢ xᵢ² with λ from 1 to 1e5, at xᵢ = 1/λᵢ: CG's residual grows for many iterations. */
+  const stiff = () => {
+    const lambda = Float32Array.from({ length: 40 }, (_, i) => 10 ** ((5 * i) / 39));
+    const weights = tf.tensor1d(lambda);
+    const x = tf.variable(tf.div(1, weights), true, 'x');
+    const loss = () =>
+      tf.tidy(() => tf.mul(0.5, tf.sum(tf.mul(weights, tf.square(x)))) as tf.Scalar);
+    return { x, loss };
+  };
+
+  it.each([0.01, 1, 10, 100])('linearised, δ = %f', (delta) => {
+    const { loss } = stiff();
+    const optimizer = implicitSGD(delta);
+    let before = numbers(loss())[0]!;
+    for (let k = 0; k < 10; k++) {
+      optimizer.minimize(loss);
+      const after = numbers(loss())[0]!;
+      expect(after).toBeLessThan(before);
+      before = after;
+    }
+  });
+
+  it.each([1, 10])('exact, δ = %f', async (delta) => {
+    const { loss } = stiff();
+    const before = numbers(loss())[0]!;
+    const { iterations } = await implicitSGD(delta, { exact: true }).step(loss);
+    expect(iterations).toBeGreaterThan(0);
+    expect(numbers(loss())[0]!).toBeLessThan(0.9 * before);
+  });
+});
+
+describe('what a saved optimizer could not restore is refused', () => {
+  it('a preconditioner, when saving', () => {
+    const preconditioner = { apply: <V>(v: V) => v, dispose() {} };
+    const optimizer = implicitSGD(1, { solver: cg({ preconditioner }) });
+    expect(() => optimizer.getConfig()).toThrow(/preconditioner/);
+  });
+  it.each([
+    [{ curvature: 'gaussnewton' }, /gaussnewton/],
+    [{ others: 'freeze' }, /freeze/],
+    [{ dampening: 1 }, /dampening/],
+  ])('misspelt options: %j', (options, message) => {
+    expect(() => implicitSGD(1, options as ImplicitSgdOptions)).toThrow(message);
+  });
+});
+
+it('an exact step of a block leaks nothing', async () => {
+  const { loss } = coupled();
+  const optimizer = implicitSGD(0.1, { exact: true, parameters: ['b'], solver: tight });
+  await optimizer.step(loss);
+  const before = tf.memory().numTensors;
+  for (let k = 0; k < 10; k++) await optimizer.step(loss);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+it('an enormous rate is no reason to refuse a small step', () => {
+  const x = tf.variable(tf.tensor1d([3, -2]), true, 'x');
+  implicitSGD(1e20).minimize(() => tf.mul(0.5, tf.sum(tf.square(x))) as tf.Scalar);
+  close(x, [0, 0]);
+});

@@ -9,7 +9,7 @@ import { type Direction, linearisedDirection, rankOneDirection } from './implici
 import { chosenParameters, type ParameterChoice } from './parameters';
 import { factorAt, type Schedule } from './schedule';
 import { PendingStats, type StepStats } from './stats';
-import { move, type NamedVariables, pick, trainable } from './variables';
+import { checkFinite, move, type NamedVariables, pick, trainable } from './variables';
 
 export interface ImplicitSgdOptions {
   /**
@@ -18,7 +18,10 @@ export interface ImplicitSgdOptions {
    * compile); or g gᵀ, whose step is a closed form.
    */
   curvature?: 'hessian' | 'gauss-newton' | 'fisher-rank-one';
-  /** Solves the linear system. Default `cg({ tolerance: 1e-3, maxIterations: 10 })`. */
+  /**
+   * Solves the linear system. Default `cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' })`: cut
+   * off early, the iterate of least energy still lowers the loss; that of least residual may not.
+   */
   solver?: LinearSolver;
   /** Which parameters take the implicit step. Default all. */
   parameters?: ParameterChoice;
@@ -37,7 +40,7 @@ export interface ImplicitSgdOptions {
 /** The optimizer's own state, in the form in which models save it. */
 type NamedWeights = Awaited<ReturnType<tf.Optimizer['getWeights']>>;
 
-const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10 });
+const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' });
 
 /**
  * Implicit gradient descent, as a drop-in `tf.Optimizer`.
@@ -47,8 +50,9 @@ const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10 });
  *     x⁺ = x − δ (I + δC)⁻¹ g,
  *
  * which is the backward Euler step of the gradient flow, linearised at x. For δ → 0 it is gradient
- * descent, for δ → ∞ Newton's method. On a convex quadratic no δ is too large. The parameters not
- * chosen take `x⁺ = x − δ g` from the same gradient, or stay.
+ * descent, for δ → ∞ Newton's method. On a convex quadratic the loss falls for every δ, however few
+ * iterations CG is given; elsewhere the linearisation promises nothing far from
+ * x: see `exact`. The parameters not chosen take `x⁺ = x − δ g` from the same gradient, or stay.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
  * When not to use it: where a plain step is stable at the rate you want, it costs one product an
@@ -75,13 +79,14 @@ export class ImplicitSGD extends tf.Optimizer {
 
   constructor(learningRate: number, options: ImplicitSgdOptions = {}) {
     super();
-    if (!(learningRate > 0 && learningRate < Number.POSITIVE_INFINITY)) {
+    if (!(Number.isFinite(learningRate) && learningRate > 0)) {
       throw new InputError({
         given: `the learning rate ${learningRate}`,
         expected: 'a positive, finite number',
         remedy: 'An implicit step is stable at large rates: 0.1, 1 and 10 are all worth a try.',
       });
     }
+    checkOptions(options);
     this.learningRate = learningRate;
     this.options = options;
   }
@@ -103,6 +108,7 @@ export class ImplicitSGD extends tf.Optimizer {
     let direction: Direction | undefined;
     try {
       const { value: loss, gradient } = recorded;
+      checkFinite(loss, gradient);
       direction = this.#direction(recorded, pick(gradient, block), stepSize);
       const step =
         this.options.others === 'frozen' ? direction.value : { ...gradient, ...direction.value };
@@ -226,6 +232,27 @@ export class ImplicitSGD extends tf.Optimizer {
 tf.serialization.registerClass(ImplicitSGD);
 
 const secondsSince = (began: number) => (performance.now() - began) / 1000;
+
+/** What TypeScript would refuse, refused also where nobody checks types. */
+function checkOptions(options: ImplicitSgdOptions): void {
+  const known = ['curvature', 'solver', 'parameters', 'others', 'schedule', 'exact'];
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  const { curvature = 'hessian', others = 'explicit' } = options;
+  let given: string | undefined;
+  let expected = '';
+  if (unknown !== undefined) {
+    given = `the option '${unknown}'`;
+    expected = `options among ${known.join(', ')}`;
+  } else if (!['hessian', 'gauss-newton', 'fisher-rank-one'].includes(curvature)) {
+    given = `curvature: '${curvature}'`;
+    expected = "'hessian', 'gauss-newton' or 'fisher-rank-one'";
+  } else if (!['explicit', 'frozen'].includes(others)) {
+    given = `others: '${others}'`;
+    expected = "'explicit' or 'frozen'";
+  }
+  if (given === undefined) return;
+  throw new InputError({ given, expected, remedy: 'Look for a spelling mistake.' });
+}
 
 const exactNeedsStep = () =>
   new InputError({

@@ -31,8 +31,9 @@ export function proximalOperator(
  * The linearised implicit step: `s = (I + δH)⁻¹ g`, so that `x⁺ = x − δ s`.
  *
  * It is backward Euler for the gradient flow with `∇F(x⁺)` replaced by `g + H (x⁺ − x)`. Where the
- * very first direction shows curvature below −1/δ, the solver has nothing to offer; the rank-one
- * step of {@link rankOneDirection} stands in.
+ * very first direction shows curvature of H below −1/δ, the solver has nothing to offer (its report
+ * then says `negative-curvature` after 0 iterations); the rank-one step of {@link rankOneDirection}
+ * stands in.
  */
 export function linearisedDirection(
   H: LinearOperator<NamedTensors>,

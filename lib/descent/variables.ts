@@ -48,10 +48,9 @@ export function move(
   const s = tensors.scalars;
   return tensors.tidy(() => {
     const squared = tensors.dot(step, step);
-    const sound = s.and(
-      s.less(tf.abs(loss), s.of(HUGE)),
-      s.less(s.multiply(s.of(delta ** 2), squared), s.of(HUGE)),
-    );
+    // The square root first: δ² overflows long before the step does.
+    const length = s.multiply(s.of(delta), s.sqrt(squared));
+    const sound = s.and(s.less(tf.abs(loss), s.of(HUGE)), s.less(length, s.of(HUGE)));
     const readable = tensors.readableNow();
     if (readable && tensors.readSync([sound])[0] !== 1) {
       const [value, size] = tensors.readSync([loss, squared]) as [number, number];
@@ -62,6 +61,29 @@ export function move(
     const next = readable ? moved : tensors.select(sound, moved, old);
     for (const name of Object.keys(step)) variables[name]!.assign(next[name]!);
     return sound;
+  });
+}
+
+/**
+ * Looks at the loss and the gradient before they are built upon, where that needs no waiting.
+ *
+ * @throws NotFiniteError naming the one that is not finite.
+ */
+export function checkFinite(loss: tf.Scalar, gradient: NamedTensors): void {
+  if (!tensors.readableNow()) return;
+  const [value, squared] = tensors.tidy(() =>
+    tensors.readSync([loss, tensors.dot(gradient, gradient)]),
+  ) as [number, number];
+  if (Number.isFinite(value) && Number.isFinite(squared)) return;
+  const gradientToo = Number.isFinite(value)
+    ? ` whose gradient has the squared norm ${squared}`
+    : '';
+  throw new NotFiniteError({
+    given: `a loss of ${value}${gradientToo}`,
+    expected: 'a finite loss with a finite gradient',
+    remedy:
+      'The weights are as they were. Look for a NaN in the data, a logarithm or root of 0, or a ' +
+      'step before that was too long.',
   });
 }
 

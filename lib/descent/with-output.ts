@@ -8,6 +8,8 @@ import { markOutput } from '../autodiff';
  * For a classifier let that layer be linear, so that z are logits, and put the softmax into the
  * loss: cut at probabilities, Gauss–Newton would be the empirical Fisher matrix.
  *
+ * TensorFlow.js does not save losses that are functions: compile a loaded model again with this.
+ *
  * ```ts
  * model.compile({
  *   optimizer: implicitSGD(0.2, { curvature: 'gauss-newton' }),

@@ -190,6 +190,52 @@ describe('on Float64Arrays', () => {
   });
 });
 
+describe('with the energy as measure', () => {
+  /** λ from 1 to 1e5 and b = 1: the residual grows for many iterations, the energy never does. */
+  const lambda = Float64Array.from({ length: 40 }, (_, i) => 10 ** ((5 * i) / 39));
+  const stiff: LinearOperator<Float64Array> = {
+    apply: (v) => v.map((value, i) => lambda[i]! * value),
+    dispose() {},
+  };
+  const b = new Float64Array(40).fill(1);
+  const energy = (x: Float64Array) => 0.5 * float64.dot(x, stiff.apply(x)) - float64.dot(b, x);
+
+  it('a solve that is cut off still lowers it, further with every iteration', () => {
+    let before = 0;
+    for (const maxIterations of [1, 2, 5, 10, 20]) {
+      const { value } = cg({ maxIterations, best: 'energy' }).solveSync(stiff, b);
+      expect(energy(value)).toBeLessThan(before);
+      before = energy(value);
+    }
+  });
+
+  it('a warm start is never made worse', () => {
+    const start = lambda.map((value, i) => (1 + 0.1 * Math.sin(i)) / value);
+    const { value } = cg({ maxIterations: 3, best: 'energy' }).solveSync(stiff, b, { start });
+    expect(energy(value)).toBeLessThan(energy(start));
+  });
+
+  it('without a readback: the same iterate', async () => {
+    await tf.setBackend('cpu');
+    const weights = tf.tensor1d(Float32Array.from({ length: 8 }, (_, i) => 10 ** (i / 2)));
+    const A: LinearOperator<NamedTensors> = {
+      apply: ({ x }) => ({ x: tf.mul(weights, x!) }),
+      dispose() {},
+    };
+    const ones = { x: tf.ones([8]) };
+    const read = cg({ maxIterations: 3, best: 'energy' }).solveSync(A, ones);
+    const method = { ...conjugateGradients(), minimisesEnergy: true };
+    const rule = { tolerance: 1e-6, maxIterations: 3 };
+    const masked = iterateMasked({ space: tensors, A, b: ones }, method, rule, undefined);
+    const [one, other] = [read.value.x!.dataSync(), masked.value.x!.dataSync()];
+    expect(one[0]).not.toBe(0);
+    one.forEach((value, i) => {
+      expect(other[i]).toBeCloseTo(value, 5);
+    });
+    masked.dispose();
+  });
+});
+
 describe('as a value', () => {
   it('prints, compares and serializes as its options', () => {
     const record = { name: 'cg', tolerance: 1e-8, maxIterations: 5, damping: 0 };

@@ -1,3 +1,4 @@
+import { InputError } from '../errors';
 import type { LinearOperator, Vector } from '../spaces';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
@@ -11,6 +12,13 @@ export interface CgOptions {
   maxIterations?: number;
   /** `τ ≥ 0`: solve `(A + τI) x = b`. Default 0. */
   damping?: number;
+  /**
+   * Which iterate is the best, and so the result of a solve that is cut off: the one of least
+   * residual `‖b − A x‖` (default), or of least energy `½ xᵀAx − bᵀx`, which is the last one. Where
+   * x is a step that is to lower a loss, ask for the energy: it falls with every iteration, while
+   * the residual may grow for many.
+   */
+  best?: 'residual' | 'energy';
   /** Products with an approximate inverse `M ≈ (A + τI)⁻¹`, symmetric and positive definite. */
   preconditioner?: LinearOperator<Vector>;
 }
@@ -29,14 +37,24 @@ export interface CgOptions {
  * @see Hestenes & Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, §6.7 and §9.2.
  */
 export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
-  const { tolerance = 1e-6, maxIterations = 100, damping = 0, preconditioner } = options;
+  const { tolerance = 1e-6, maxIterations = 100, damping = 0, best, preconditioner } = options;
   checkCount('cg', 'maxIterations', maxIterations);
+  checkBest(best);
   const record = { name: 'cg', tolerance, maxIterations, damping };
   return iterativeSolver(
-    preconditioner ? { ...record, preconditioner } : record,
-    conjugateGradients(preconditioner),
+    { ...record, ...(best && { best }), ...(preconditioner && { preconditioner }) },
+    { ...conjugateGradients(preconditioner), minimisesEnergy: best === 'energy' },
     maxIterations,
   );
+}
+
+function checkBest(best: unknown): void {
+  if (best === undefined || best === 'residual' || best === 'energy') return;
+  throw new InputError({
+    given: `cg({ best: ${JSON.stringify(best)} })`,
+    expected: "'residual' or 'energy'",
+    remedy: 'The residual tells how well the system is solved, the energy how far a loss falls.',
+  });
 }
 
 /** z = M r, p the direction, ρ = rᵀz. */

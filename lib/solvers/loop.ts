@@ -2,6 +2,7 @@ import { NotFiniteError } from '../errors';
 import {
   beginAt,
   DIVERGENCE,
+  energyOf,
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
@@ -81,7 +82,7 @@ interface Run<V, S> {
   /** The iterate to return, with the residual that the recurrence claims for it. */
   best: { x: V; residual: number };
   /** The last iterate whose residual was computed as `b − A x`; no x stands for zero. */
-  verified: { x: V | undefined; residual: number };
+  verified: { x: V | undefined; residual: number; energy: number };
 }
 
 function* iterateFrom<V, S>(
@@ -111,10 +112,15 @@ function* iterateFrom<V, S>(
     start,
     current,
     best: { x: current.x, residual: 0 },
-    verified: { x: start, residual: 0 },
+    verified: { x: start, residual: 0, energy: 0 },
   };
   try {
     const [first] = (yield [current.residual]) as [number];
+    if (start !== undefined && method.minimisesEnergy) {
+      const energy = hold(() => energyOf(system, start, current.vectors.r!));
+      run.verified.energy = (yield [energy])[0]!;
+      space.free(energy);
+    }
     if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
     run.limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
     run.best.residual = first;
@@ -142,12 +148,13 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
 
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;
-    const truth = yield* trueResidual(run);
-    if (!(truth <= rounding * before.residual)) {
+    const { truth, energy } = yield* lookedAt(run);
+    const gained = truth <= rounding * before.residual || energy < before.energy;
+    if (!gained || !Number.isFinite(truth)) {
       if (solved()) return 'converged';
       return trouble ?? (Number.isFinite(truth) ? 'max-iterations' : 'diverged');
     }
-    run.verified = { x: run.best.x, residual: truth };
+    run.verified = { x: run.best.x, residual: truth, energy };
     if (before.x !== run.start) space.free(before, [run.current, run.best]);
     if (solved()) return 'converged';
     if (trouble !== undefined) return trouble;
@@ -175,29 +182,34 @@ function* improve<V, S>(
     }
     run.iterations += 1;
     run.current = next;
-    if (method.contracts || residual < best.residual) run.best = { x: next.x, residual };
+    if (method.contracts || method.minimisesEnergy || residual < best.residual) {
+      run.best = { x: next.x, residual };
+    }
     least = Math.min(least, residual);
     space.free([current, best], [run.current, run.best, run.verified]);
   }
   return undefined;
 }
 
-/** `‖b − A x‖²` of the best iterate. */
-function* trueResidual<V, S>({
+/** `‖b − A x‖²` of the best iterate, and its energy where the method has an eye on it. */
+function* lookedAt<V, S>({
   system,
+  method,
   best,
-}: Run<V, S>): Generator<readonly S[], number, number[]> {
+}: Run<V, S>): Generator<readonly S[], { truth: number; energy: number }, number[]> {
   const { space } = system;
-  const squared = space.keep(
+  const facts = space.keep(
     space.tidy(() => {
       const r = residualAt(system, best.x);
-      return space.dot(r, r);
+      const squared = space.dot(r, r);
+      return method.minimisesEnergy ? [squared, energyOf(system, best.x, r)] : [squared];
     }),
   );
   try {
-    return (yield [squared])[0]!;
+    const [truth, energy = Number.POSITIVE_INFINITY] = yield facts;
+    return { truth: truth!, energy };
   } finally {
-    space.free(squared);
+    space.free(facts);
   }
 }
 

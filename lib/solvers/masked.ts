@@ -1,6 +1,7 @@
 import {
   beginAt,
   DIVERGENCE,
+  energyOf,
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
@@ -16,7 +17,8 @@ import type { DeferredSolution, SolverStatus } from './solver';
  *
  * A mask on the device says whether the iterate is still being improved. Once it is solved, or the
  * next one has met non-positive curvature or has blown up, every further step is computed and not
- * taken. The value is the taken iterate of the smallest residual, unless it is worse than the start.
+ * taken. The value is the taken iterate of the smallest residual, or the last one of a method that
+ * minimises the energy, unless it is worse than the start.
  */
 export function iterateMasked<V, S>(
   system: LinearSystem<V, S>,
@@ -55,9 +57,10 @@ export function iterateMasked<V, S>(
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
         const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
         const taken = s.and(active, sound);
-        const better = method.contracts
-          ? taken
-          : s.and(taken, s.less(next.residual, best.residual));
+        const better =
+          method.contracts || method.minimisesEnergy
+            ? taken
+            : s.and(taken, s.less(next.residual, best.residual));
         return {
           current: choose(space, taken, next, current),
           best: {
@@ -73,9 +76,15 @@ export function iterateMasked<V, S>(
     }
 
     const { best, iterations, curvature } = state;
+    const lower = (r: V) =>
+      s.less(
+        energyOf(lifted, best.x, r),
+        origin === undefined ? s.of(0) : energyOf(lifted, origin, residualAt(lifted, origin)),
+      );
     const r = residualAt(lifted, best.x);
     const truth = space.dot(r, r);
-    const gained = s.less(truth, s.multiply(growth, first));
+    const closer = s.less(truth, s.multiply(growth, first));
+    const gained = method.minimisesEnergy ? either(space, closer, lower(r)) : closer;
     const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
     const x = space.select(gained, best.x, origin ?? space.zeros(r));
     return {
@@ -115,6 +124,11 @@ function soundStart<V, S>(system: LinearSystem<V, S>, start: V, bb: S): V {
   const r = residualAt(system, start);
   const finite = s.less(space.dot(r, r), s.of(Number.POSITIVE_INFINITY));
   return space.select(s.and(finite, s.less(s.of(0), bb)), start, space.zeros(start));
+}
+
+/** The mask of one or the other. */
+function either<V, S>({ scalars: s }: LinearSystem<V, S>['space'], a: S, b: S): S {
+  return s.select(a, s.of(1), b);
 }
 
 function statusOf(solved: boolean, usedUp: boolean, curvature: number): SolverStatus {

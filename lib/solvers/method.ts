@@ -29,6 +29,11 @@ export interface IterativeMethod {
    * divergence, and the last iterate, not the one of least residual, is the result.
    */
   contracts?: boolean;
+  /**
+   * Whether the energy `½ xᵀAx − bᵀx` is what counts, which falls with every iterate while the
+   * residual may grow: then the last iterate is the result. The residual is kept as `vectors.r`.
+   */
+  minimisesEnergy?: boolean;
 }
 
 /** When to stop. */
@@ -62,6 +67,12 @@ export function beginAt<V, S>(
 /** `b − A x`. */
 export function residualAt<V, S>({ space, A, b }: LinearSystem<V, S>, x: V): V {
   return space.subtract(b, A.apply(x));
+}
+
+/** `½ xᵀAx − bᵀx`, from the residual r of x: a minimum where `A x = b`, and 0 at `x = 0`. */
+export function energyOf<V, S>({ space, b }: LinearSystem<V, S>, x: V, r: V): S {
+  const s = space.scalars;
+  return s.multiply(s.of(-0.5), s.add(space.dot(x, b), space.dot(x, r)));
 }
 
 /** `a / b`, or 0 where b is not positive: a direction that leads nowhere is given no weight. */
