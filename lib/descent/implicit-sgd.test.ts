@@ -113,6 +113,16 @@ describe('the step', () => {
     close(x, [3]);
   });
 
+  it('takes a new rate from the next step on, and refuses a wrong one', () => {
+    const x = tf.variable(tf.scalar(8), true, 'x');
+    const optimizer = implicitSGD(1, { solver: tight });
+    optimizer.setLearningRate(3);
+    optimizer.minimize(() => tf.mul(0.5, tf.square(x)) as tf.Scalar);
+    close(x, [2]);
+    expect(() => optimizer.setLearningRate(-5)).toThrow(/learning rate -5/);
+    expect(optimizer.learningRate).toBe(3);
+  });
+
   it('meets negative curvature with a bounded step, and says so', async () => {
     const x = tf.variable(tf.scalar(0.5), true, 'x');
     const optimizer = implicitSGD(100);

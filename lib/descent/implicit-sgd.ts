@@ -71,24 +71,29 @@ export function implicitSGD(learningRate: number, options: ImplicitSgdOptions = 
 /** See {@link implicitSGD}. */
 export class ImplicitSGD extends tf.Optimizer {
   static readonly className = 'ImplicitSGD';
-  readonly learningRate: number;
   readonly options: ImplicitSgdOptions;
+  #learningRate: number;
   /** Where the implicit parameters stand among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
 
   constructor(learningRate: number, options: ImplicitSgdOptions = {}) {
     super();
-    if (!(Number.isFinite(learningRate) && learningRate > 0)) {
-      throw new InputError({
-        given: `the learning rate ${learningRate}`,
-        expected: 'a positive, finite number',
-        remedy: 'An implicit step is stable at large rates: 0.1, 1 and 10 are all worth a try.',
-      });
-    }
+    checkRate(learningRate);
     checkOptions(options);
-    this.learningRate = learningRate;
+    this.#learningRate = learningRate;
     this.options = options;
+  }
+
+  /** δ before its schedule. */
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  /** Changes δ from the next step on. */
+  setLearningRate(learningRate: number): void {
+    checkRate(learningRate);
+    this.#learningRate = learningRate;
   }
 
   /**
@@ -232,6 +237,15 @@ export class ImplicitSGD extends tf.Optimizer {
 tf.serialization.registerClass(ImplicitSGD);
 
 const secondsSince = (began: number) => (performance.now() - began) / 1000;
+
+function checkRate(learningRate: number): void {
+  if (Number.isFinite(learningRate) && learningRate > 0) return;
+  throw new InputError({
+    given: `the learning rate ${learningRate}`,
+    expected: 'a positive, finite number',
+    remedy: 'Implicit steps bear large rates: 0.1, 1 and 10 are all worth a try.',
+  });
+}
 
 /** What TypeScript would refuse, refused also where nobody checks types. */
 function checkOptions(options: ImplicitSgdOptions): void {
