@@ -1,12 +1,16 @@
 import { spawnSync } from 'node:child_process';
+import { jupyterEnvironment } from './jupyterlab.mjs';
 import { inRoot, venvPython } from './paths.mjs';
 import { prepare } from './prepare.mjs';
+import { told } from './step.mjs';
 
 /** `npm run build:notebooks [-- NAME … | --all]`: writes and runs the notebooks whose text changed. */
-await prepare();
-const { status } = spawnSync(
-  venvPython,
-  [inRoot('setup', 'build_notebooks.py'), ...process.argv.slice(2)],
-  { stdio: 'inherit' },
-);
-process.exitCode = status ?? 1;
+await told(async () => {
+  await prepare();
+  const program = inRoot('setup', 'build_notebooks.py');
+  const { status } = spawnSync(venvPython, [program, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: jupyterEnvironment(),
+  });
+  process.exitCode = status ?? 1;
+});

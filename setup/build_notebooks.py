@@ -87,7 +87,6 @@ def from_markdown(source: Path) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": KERNELSPEC,
-            "language_info": {"name": "typescript", "file_extension": ".ts"},
             "implicit-lab": {"source": source.name, "sha256": hash_of(source)},
         }
     )
@@ -117,7 +116,6 @@ def execute(notebook: nbformat.NotebookNode, name: str) -> None:
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Takes out what changes from run to run without a meaning."""
-    notebook.metadata["language_info"] = {"name": "typescript", "file_extension": ".ts"}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             output.pop("transient", None)
