@@ -42,7 +42,8 @@ export function bilevelLogistic(
   };
   const newtonStep = (w: Float64Array, λ: Float64Array) => {
     const direction = solvePositive(innerHessian(w, λ), innerGradient(w, λ));
-    const value = inner(w, λ);
+    // Near the solution the value cannot tell a better w from rounding; the slope still can.
+    const value = inner(w, λ) * (1 + 8 * Number.EPSILON);
     let length = 1;
     let next = float64.subtract(w, direction);
     while (inner(next, λ) > value && length > 1e-3) {
