@@ -64,6 +64,14 @@ const reasons = {
     return status === 0 ? '' : 'libopenblas is not installed';
   },
 
+  registry() {
+    const { status } = spawnSync('npm ping --fetch-timeout=10000 --fetch-retries=0', {
+      shell: true,
+      timeout: 30_000,
+    });
+    return status === 0 ? '' : 'no npm registry answers';
+  },
+
   /** Tests that take long ask for it; `npm run test:quick` has none to give. */
   time: () => (process.env.QUICK ? 'left out of the quick run' : ''),
 };

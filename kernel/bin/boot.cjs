@@ -1,4 +1,4 @@
-// Loads a TypeScript entry point in a child process (its path in argv) or in a worker (in workerData).
+// Loads an entry point in a child process (its path in argv) or in a worker (in workerData).
 // Node.js 22 and later keep compiled code for the next start.
 require('node:module').enableCompileCache?.();
 require('tsx/cjs');

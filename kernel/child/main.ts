@@ -40,7 +40,7 @@ Object.assign(globalThis, {
 });
 
 const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-  workerData: { entry: join(__dirname, 'watchdog.ts'), answered: answered.buffer },
+  workerData: { entry: join(__dirname, 'watchdog'), answered: answered.buffer },
 });
 watchdog.on('message', receive);
 watchdog.once('online', () => send({ type: 'ready' }));

@@ -25,7 +25,7 @@ export class Compiler {
 
   constructor() {
     this.worker = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-      workerData: { entry: join(__dirname, 'service.ts') },
+      workerData: { entry: join(__dirname, 'service') },
     });
     this.worker.on('message', (answer: Answer) => this.settle(answer));
   }

@@ -19,7 +19,7 @@ export interface ChildEvents {
 }
 
 const BOOT = join(__dirname, '..', 'bin', 'boot.cjs');
-const MAIN = join(__dirname, '..', 'child', 'main.ts');
+const MAIN = join(__dirname, '..', 'child', 'main');
 
 /** How Node.js begins its report before it aborts. */
 const ABORT_REPORT =

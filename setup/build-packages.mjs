@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { buildPackage } from './packages/build.mjs';
+import { inRoot } from './paths.mjs';
+import { run } from './run.mjs';
+import { SetupError, step, told } from './step.mjs';
+
+/**
+ * `npm run build:packages`: writes `lib/dist/` and `kernel/dist/`, each a package ready to be
+ * published, and beside them what `npm pack` makes of it.
+ */
+await told(async () => {
+  if (!existsSync(inRoot('node_modules', 'esbuild'))) {
+    throw new SetupError('The packages are built with what `npm ci` installs: run that first.');
+  }
+  for (const folder of ['lib', 'kernel']) {
+    await step(folder, async () => {
+      const { name, version, dist } = await buildPackage(inRoot(folder));
+      const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+      const { ok, output } = await run(npm, ['pack', '--pack-destination', '..'], { cwd: dist });
+      if (!ok) throw new SetupError(`npm could not pack ${dist}:\n${output}`);
+      return `${folder}/${name}-${version}.tgz`;
+    });
+  }
+});

@@ -1,0 +1,123 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, sep } from 'node:path';
+import { build } from 'esbuild';
+import ts from 'typescript';
+import { inRoot, read } from '../paths.mjs';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Writes `folder/dist`, the workspace as a package of plain JavaScript with types.
+ *
+ * Module by module, so that what finds its files by `__dirname` goes on finding them. The code is
+ * CommonJS; `index.mjs` gives the same objects to `import`, so that a program which uses both has
+ * one library with one backend, not two.
+ */
+export async function buildPackage(folder) {
+  const dist = join(folder, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  const files = filesOf(folder);
+  await build({
+    entryPoints: files.filter(isModule).map((file) => join(folder, file)),
+    outdir: dist,
+    outbase: folder,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'error',
+  });
+  writeTypes(folder, dist);
+  for (const file of files.filter(isCopied)) {
+    mkdirSync(dirname(join(dist, file)), { recursive: true });
+    cpSync(join(folder, file), join(dist, file));
+  }
+  cpSync(inRoot('LICENSE'), join(dist, 'LICENSE'));
+  cpSync(inRoot('CHANGELOG.md'), join(dist, 'CHANGELOG.md'));
+  writeEntryForImport(dist);
+  const manifest = published(JSON.parse(read(join(folder, 'package.json'))));
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return { name: manifest.name, version: manifest.version, dist };
+}
+
+/** The files of a workspace that belong into its package, by their paths in it. */
+function filesOf(folder) {
+  const isForeign = (file) => ['dist', 'node_modules'].includes(file.split(sep)[0]);
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => !isForeign(file) && !file.endsWith('.test.ts'))
+    .sort();
+}
+
+const isDeclaration = (file) => file.endsWith('.d.ts');
+const isModule = (file) => file.endsWith('.ts') && !isDeclaration(file);
+/** What is not compiled: declarations written by hand, commands, pages to read. */
+const isCopied = (file) =>
+  isDeclaration(file) || file.endsWith('.md') || (file.startsWith('bin') && /\.[cm]js$/.test(file));
+
+function writeTypes(folder, dist) {
+  const program = ts.createProgram([join(folder, 'index.ts')], {
+    target: ts.ScriptTarget.ES2023,
+    lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+    module: ts.ModuleKind.Preserve,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    strict: true,
+    esModuleInterop: true,
+    skipLibCheck: true,
+    types: ['node'],
+    typeRoots: [inRoot('node_modules', '@types')],
+    declaration: true,
+    emitDeclarationOnly: true,
+    noEmitOnError: true,
+    rootDir: folder,
+    outDir: dist,
+  });
+  const { diagnostics } = program.emit();
+  const all = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
+  if (all.length > 0) {
+    const host = {
+      getCurrentDirectory: () => folder,
+      getCanonicalFileName: (file) => file,
+      getNewLine: () => '\n',
+    };
+    throw new Error(ts.formatDiagnostics(all, host));
+  }
+}
+
+function writeEntryForImport(dist) {
+  const names = Object.keys(require(join(dist, 'index.js'))).sort();
+  const code = [
+    "import library from './index.js';",
+    `export const {\n${names.map((name) => `  ${name},\n`).join('')}} = library;`,
+  ];
+  writeFileSync(join(dist, 'index.mjs'), `${code.join('\n')}\n`);
+  writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
+}
+
+/**
+ * The package.json of the package, from that of the workspace. `main` and `types` stand beside
+ * `exports` because a notebook's cell resolves packages the older way.
+ *
+ * TensorFlow.js keeps its engine in a global, and the library repairs that very version of it: it
+ * belongs to the program that uses both, and its version is exact.
+ */
+function published({ private: _, main, types, ...manifest }) {
+  const tfjs = '@tensorflow/tfjs';
+  const { [tfjs]: version, ...dependencies } = manifest.dependencies;
+  return {
+    ...manifest,
+    engines: JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).engines,
+    type: 'commonjs',
+    main: 'index.js',
+    module: 'index.mjs',
+    types: 'index.d.ts',
+    exports: {
+      '.': {
+        import: { types: './index.d.mts', default: './index.mjs' },
+        require: { types: './index.d.ts', default: './index.js' },
+      },
+      './package.json': './package.json',
+    },
+    dependencies,
+    ...(version && { peerDependencies: { [tfjs]: version } }),
+  };
+}

@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { jupyterEnvironment } from '../setup/jupyterlab.mjs';
+import { venvPython } from '../setup/paths.mjs';
+import { needs } from './needs';
+
+/** The packages as a stranger has them: packed, and installed into an empty project elsewhere. */
+
+const root = join(__dirname, '..');
+const time = needs('time');
+const registry = time.available ? needs('registry') : time;
+const patience = 300_000;
+
+const run = async (command: string, args: string[], options: { cwd: string; env?: object }) => {
+  const { stdout } = await promisify(execFile)(command, args, {
+    ...options,
+    env: { ...process.env, ...options.env },
+    maxBuffer: 1e8,
+  });
+  return stdout;
+};
+
+const manifest = (...names: string[]) =>
+  JSON.parse(readFileSync(join(root, ...names, 'package.json'), 'utf8'));
+
+describe.skipIf(!registry.available)('the packages, installed into an empty project', () => {
+  let project: string;
+  const write = (name: string, lines: string[]) => {
+    writeFileSync(join(project, name), `${lines.join('\n')}\n`);
+    return join(project, name);
+  };
+  const node = (file: string) => run(process.execPath, [file], { cwd: project });
+
+  beforeAll(async () => {
+    project = mkdtempSync(join(tmpdir(), 'packages-'));
+    await run(process.execPath, [join(root, 'setup', 'build-packages.mjs')], { cwd: root });
+    write('package.json', ['{ "private": true }']);
+    const tfjs = `@tensorflow/tfjs@${manifest('lib').dependencies['@tensorflow/tfjs']}`;
+    const packed = ['lib', 'kernel'].map((folder) => {
+      const { name, version } = manifest(folder);
+      return join(root, folder, `${name}-${version}.tgz`);
+    });
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packed, tfjs], {
+      cwd: project,
+    });
+  }, patience);
+
+  afterAll(() => rmSync(project, { recursive: true, force: true, maxRetries: 5 }));
+
+  test('bring JavaScript and types, and none of their sources', () => {
+    const library = join(project, 'node_modules', 'implicit-lab');
+    for (const file of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'LICENSE']) {
+      expect(existsSync(join(library, file)), file).toBe(true);
+    }
+    expect(existsSync(join(library, 'index.ts'))).toBe(false);
+    expect(JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))).toMatchObject({
+      main: 'index.js',
+      types: 'index.d.ts',
+      peerDependencies: { '@tensorflow/tfjs': '4.22.0' },
+    });
+  });
+
+  const uses = [
+    "const { backend } = { backend: await useBackend('wasm', { threads: 1 }) };",
+    'const A = { apply: ([x, y]) => Float64Array.of(2 * x + y, x + 3 * y), dispose() {} };',
+    'const { value } = await cg().solve(A, Float64Array.of(3, 4));',
+    'console.log(JSON.stringify({ name: backend.name, value: Array.from(value, Math.round) }));',
+  ];
+  const said = { name: 'wasm', value: [1, 1] };
+
+  test('work from a JavaScript module', async () => {
+    const file = write('module.mjs', ["import { cg, useBackend } from 'implicit-lab';", ...uses]);
+    expect(JSON.parse(await node(file))).toEqual(said);
+  });
+
+  test('work from a CommonJS file', async () => {
+    const file = write('script.cjs', [
+      "const { cg, useBackend } = require('implicit-lab');",
+      '(async () => {',
+      ...uses,
+      '})();',
+    ]);
+    expect(JSON.parse(await node(file))).toEqual(said);
+  });
+
+  test('are one library, not two, for a program that imports and requires', async () => {
+    const file = write('both.mjs', [
+      "import { createRequire } from 'node:module';",
+      "import * as imported from 'implicit-lab';",
+      "const required = createRequire(import.meta.url)('implicit-lab');",
+      'const names = Object.keys(required);',
+      'console.log(names.length > 100 && names.every((name) => imported[name] === required[name]));',
+    ]);
+    expect(await node(file)).toBe('true\n');
+  });
+
+  const typed = [
+    "import * as tf from '@tensorflow/tfjs';",
+    "import { cg, implicitSGD, type BackendReport, useBackend } from 'implicit-lab';",
+    'export async function train(): Promise<Float32Array> {',
+    "  const report: BackendReport = await useBackend('cpu');",
+    '  const optimizer: tf.Optimizer = implicitSGD(0.5, { solver: cg({ tolerance: 1e-6 }) });',
+    '  const x = tf.variable(tf.tensor1d([3, -6]));',
+    '  optimizer.minimize(() => tf.sum(tf.square(x)) as tf.Scalar, false, [x]);',
+    '  return report.name === "cpu" ? ((await x.data()) as Float32Array) : new Float32Array();',
+    '}',
+    'void train().then((x) => console.log(Array.from(x, (value) => value.toFixed(4)).join()));',
+  ];
+  const compile = (...args: string[]) =>
+    run(
+      process.execPath,
+      [
+        join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+        '--strict',
+        '--skipLibCheck', // The declarations of TensorFlow.js do not hold by themselves.
+        '--target',
+        'es2022',
+        ...args,
+      ],
+      { cwd: project },
+    );
+
+  test.for(['typed.mts', 'typed.cts'])('are typed for %s, and run compiled', async (name) => {
+    const file = write(name, typed);
+    await compile('--module', 'node20', file);
+    // Backward Euler of x' = -2x with a step of 1/2 halves x.
+    expect(await node(file.replace('ts', 'js'))).toBe('1.5000,-3.0000\n');
+  });
+
+  test('refuse a wrong argument when types are checked', async () => {
+    const file = write('wrong.mts', [
+      "import { implicitSGD } from 'implicit-lab';",
+      "implicitSGD('fast');",
+    ]);
+    const error = await compile('--noEmit', '--module', 'node20', file).catch((error) => error);
+    expect(error.stdout).toMatch(/'string' is not assignable to parameter of type 'number/);
+  });
+
+  test('give Jupyter a kernel whose cells use the library', { timeout: patience }, async () => {
+    const bin = join(project, 'node_modules', '.bin', 'implicit-kernel');
+    await run(bin, ['install', '--prefix', project], { cwd: project });
+    const spec = join(project, 'share', 'jupyter', 'kernels', 'implicit-kernel', 'kernel.json');
+    expect(JSON.parse(readFileSync(spec, 'utf8')).argv.join()).toContain(project);
+    const cell = (source: string) => ({
+      cell_type: 'code',
+      execution_count: null,
+      metadata: {},
+      outputs: [],
+      source,
+    });
+    const notebook = write('cells.ipynb', [
+      JSON.stringify({
+        nbformat: 4,
+        nbformat_minor: 4,
+        metadata: {
+          kernelspec: {
+            name: 'implicit-kernel',
+            display_name: 'TypeScript',
+            language: 'typescript',
+          },
+        },
+        cells: [
+          cell(
+            "import { cg, useBackend } from 'implicit-lab';\nimport * as tf from '@tensorflow/tfjs'",
+          ),
+          cell(uses.join('\n').replace('([x, y])', '([x, y]: Float64Array)')),
+          cell("import { writeFileSync } from 'node:fs'\nwriteFileSync('ran.txt', String(value))"),
+        ],
+      }),
+    ]);
+    await run(venvPython, [join(root, 'test', 'lessons.py'), notebook], {
+      cwd: project,
+      env: { ...jupyterEnvironment(), JUPYTER_PATH: join(project, 'share', 'jupyter') },
+    });
+    expect(readFileSync(join(project, 'ran.txt'), 'utf8')).toMatch(/^(1|0\.9+\d*|1\.0+\d*),/);
+  });
+});
