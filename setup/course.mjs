@@ -1,0 +1,16 @@
+import { spawnSync } from 'node:child_process';
+import { jupyterEnvironment } from './jupyterlab.mjs';
+import { inRoot, venvPython } from './paths.mjs';
+import { prepare } from './prepare.mjs';
+import { told } from './step.mjs';
+
+/** `npm run course [-- NOTEBOOK …]`: runs all lessons and solutions, or those named, headless. */
+await told(async () => {
+  await prepare();
+  const program = inRoot('test', 'lessons.py');
+  const { status } = spawnSync(venvPython, [program, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: jupyterEnvironment(),
+  });
+  process.exitCode = status ?? 1;
+});
