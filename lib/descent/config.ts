@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { solverFromRecord } from '../solvers';
-import type { ImplicitSgdOptions } from './implicit-sgd';
+import type { ImplicitStepOptions } from './implicit-optimizer';
 import type { Schedule } from './schedule';
 
 /**
@@ -16,10 +16,10 @@ import type { Schedule } from './schedule';
  */
 export function configOf(
   learningRate: number,
-  options: ImplicitSgdOptions,
+  options: ImplicitStepOptions,
   places: readonly number[] | undefined,
 ): tf.serialization.ConfigDict {
-  const { curvature, solver, parameters, others, schedule, exact } = options;
+  const { curvature, solver, parameters, others, schedule, ...numbers } = options;
   if (parameters !== undefined && places === undefined && !('places' in parameters)) {
     throw new InputError({
       given: 'an optimizer with chosen parameters that has taken no step yet',
@@ -28,6 +28,7 @@ export function configOf(
     });
   }
   const config = {
+    ...numbers,
     learningRate,
     curvature: curvature && { name: curvature },
     others: others && { name: others },
@@ -36,7 +37,6 @@ export function configOf(
     parameters: parameters && {
       places: places ?? ('places' in parameters ? parameters.places : []),
     },
-    exact,
   };
   const record = JSON.parse(JSON.stringify(config));
   // What cannot be restored is refused now, not when the saved model is loaded.
@@ -45,24 +45,22 @@ export function configOf(
 }
 
 /** What {@link configOf} recorded, as arguments of the constructor. */
-export function fromConfig(config: tf.serialization.ConfigDict): [number, ImplicitSgdOptions] {
-  const saved = config as unknown as Saved;
-  const options: ImplicitSgdOptions = {};
-  if (saved.curvature) options.curvature = saved.curvature.name;
-  if (saved.others) options.others = saved.others.name;
-  if (saved.solver) options.solver = solverFromRecord(saved.solver);
-  if (saved.schedule) options.schedule = saved.schedule;
-  if (saved.parameters) options.parameters = saved.parameters;
-  if (saved.exact !== undefined) options.exact = saved.exact;
-  return [saved.learningRate, options];
+export function fromConfig(config: tf.serialization.ConfigDict): [number, ImplicitStepOptions] {
+  const { learningRate, ...saved } = config as unknown as Saved;
+  const { curvature, others, solver, ...same } = saved;
+  const options: ImplicitStepOptions = same;
+  if (curvature) options.curvature = curvature.name;
+  if (others) options.others = others.name;
+  if (solver) options.solver = solverFromRecord(solver);
+  return [learningRate, options];
 }
 
+/** A config as JSON holds it; what is not named here is a number or a truth value, kept as it is. */
 interface Saved {
   learningRate: number;
-  curvature?: { name: NonNullable<ImplicitSgdOptions['curvature']> };
-  others?: { name: NonNullable<ImplicitSgdOptions['others']> };
+  curvature?: { name: NonNullable<ImplicitStepOptions['curvature']> };
+  others?: { name: NonNullable<ImplicitStepOptions['others']> };
   solver?: { name: string };
   schedule?: Schedule;
   parameters?: { places: number[] };
-  exact?: boolean;
 }

@@ -11,7 +11,8 @@ export interface ExactStepPlan {
   record(): Curvature;
   variables: NamedVariables;
   block: readonly string[];
-  others: 'explicit' | 'frozen';
+  /** Names of those that move at all. */
+  moving: readonly string[];
   stepSize: number;
   solver: LinearSolver;
 }
@@ -23,12 +24,12 @@ export interface ExactStepPlan {
  * Whatever is thrown, the variables are then as they were.
  */
 export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep, 'value'>> {
-  const { variables, block, stepSize, solver } = plan;
+  const { variables, block, moving, stepSize, solver } = plan;
   const start = tensors.keep(mapTensors(variables, (variable) => variable.clone()));
   const assign = (values: NamedTensors) => {
     for (const name of Object.keys(values)) variables[name]!.assign(values[name]!);
   };
-  const rest = Object.keys(variables).filter((name) => !block.includes(name));
+  const rest = moving.filter((name) => !block.includes(name));
   let gradientOfRest: NamedTensors | undefined;
   let reached: NamedTensors | undefined;
   try {
@@ -49,7 +50,7 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
     });
     reached = value;
     assign(reached);
-    if (plan.others === 'explicit' && gradientOfRest && rest.length > 0) {
+    if (gradientOfRest && rest.length > 0) {
       const gradient = gradientOfRest;
       const loss = report.loss;
       const before = tensors.scalars.of(loss);

@@ -1,34 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, recordGradient } from '../autodiff';
-import { InputError, UnsupportedError } from '../errors';
-import { cg, type LinearSolver } from '../solvers';
-import { type NamedTensors, tensors } from '../spaces';
-import { configOf, fromConfig } from './config';
+import type { Curvature } from '../autodiff';
+import { InputError } from '../errors';
+import { tensors } from '../spaces';
 import { exactStep } from './exact-step';
-import { type Direction, linearisedDirection, rankOneDirection } from './implicit-step';
-import { chosenParameters, type ParameterChoice } from './parameters';
-import { factorAt, type Schedule } from './schedule';
-import { PendingStats, type StepStats } from './stats';
-import { checkFinite, move, type NamedVariables, pick, trainable } from './variables';
+import {
+  checkNames,
+  defaultSolver,
+  ImplicitOptimizer,
+  type ImplicitStepOptions,
+  type Proposal,
+  type StepPlan,
+  secondsSince,
+} from './implicit-optimizer';
+import { linearisedDirection, rankOneDirection } from './implicit-step';
+import type { StepStats } from './stats';
+import { pick } from './variables';
 
-export interface ImplicitSgdOptions {
-  /**
-   * The matrix C of the step `(I + δC)⁻¹ g`: the Hessian (default); Gauss–Newton, which is positive
-   * semidefinite and needs the cut between network and loss (`markOutput`, or `withOutput` under
-   * compile); or g gᵀ, whose step is a closed form.
-   */
-  curvature?: 'hessian' | 'gauss-newton' | 'fisher-rank-one';
-  /**
-   * Solves the linear system. Default `cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' })`: cut
-   * off early, the iterate of least energy still lowers the loss; that of least residual may not.
-   */
-  solver?: LinearSolver;
-  /** Which parameters take the implicit step. Default all. */
-  parameters?: ParameterChoice;
-  /** What the others do: a plain gradient step of the same size (default), or nothing. */
-  others?: 'explicit' | 'frozen';
-  /** How the learning rate changes from step to step. Default not at all. */
-  schedule?: Schedule;
+export interface ImplicitSgdOptions extends ImplicitStepOptions {
   /**
    * Go on until `x⁺ = x − δ∇F(x⁺)` itself holds, not its linearisation at x: stable for every
    * convex F, where the linearised step is so only for quadratics. For `await optimizer.step(f)`,
@@ -36,11 +24,6 @@ export interface ImplicitSgdOptions {
    */
   exact?: boolean;
 }
-
-/** The optimizer's own state, in the form in which models save it. */
-type NamedWeights = Awaited<ReturnType<tf.Optimizer['getWeights']>>;
-
-const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' });
 
 /**
  * Implicit gradient descent, as a drop-in `tf.Optimizer`.
@@ -58,9 +41,9 @@ const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' })
  * When not to use it: where a plain step is stable at the rate you want, it costs one product an
  * iteration of the solver and gains nothing.
  *
- * @throws InputError for a learning rate that is not positive or an unknown parameter;
- *   NotFiniteError for a NaN loss or an overflowing step, with the weights as they were (on a GPU
- *   from `lastStep()`).
+ * @throws InputError for a learning rate that is not positive, an unknown parameter, or a variable
+ *   on which the loss does not depend; NotFiniteError for a NaN loss or an overflowing step, with
+ *   the weights as they were (on a GPU from `lastStep()`).
  * Source: Toulis & Airoldi, Asymptotic and finite-sample properties of estimators based on
  * stochastic gradients, Ann. Stat. 45(4), 2017, §1; Hairer & Wanner, Solving ODEs II, §IV.7.
  */
@@ -69,208 +52,56 @@ export function implicitSGD(learningRate: number, options: ImplicitSgdOptions = 
 }
 
 /** See {@link implicitSGD}. */
-export class ImplicitSGD extends tf.Optimizer {
+export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
-  readonly options: ImplicitSgdOptions;
-  #learningRate: number;
-  /** Where the implicit parameters stand among the variables; names change when a model is saved. */
-  #places: readonly number[] | undefined;
-  #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
 
   constructor(learningRate: number, options: ImplicitSgdOptions = {}) {
-    super();
-    checkRate(learningRate);
-    checkOptions(options);
-    this.#learningRate = learningRate;
-    this.options = options;
+    checkNames(options, ['exact']);
+    super(learningRate, options);
   }
 
-  /** δ before its schedule. */
-  get learningRate(): number {
-    return this.#learningRate;
-  }
-
-  /** Changes δ from the next step on. */
-  setLearningRate(learningRate: number): void {
-    checkRate(learningRate);
-    this.#learningRate = learningRate;
-  }
-
-  /**
-   * Takes one step on the loss `f()`; returns the loss before it, if asked to.
-   *
-   * Synchronous, as `model.fit` needs it: nothing is read back from a GPU.
-   */
   override minimize(
     f: () => tf.Scalar,
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
-    if (this.options.exact) throw exactNeedsStep();
-    const began = performance.now();
-    const { variables, block, stepSize } = this.#plan(varList);
-    const recorded = this.#record(f, variables, block);
-    let direction: Direction | undefined;
-    try {
-      const { value: loss, gradient } = recorded;
-      checkFinite(loss, gradient);
-      direction = this.#direction(recorded, pick(gradient, block), stepSize);
-      const step =
-        this.options.others === 'frozen' ? direction.value : { ...gradient, ...direction.value };
-      const sound = move(variables, step, loss, stepSize);
-      const known = { stepSize, products: direction.products, seconds: secondsSince(began) };
-      this.#remember(new PendingStats(loss, sound, direction, known));
-      tensors.free(sound);
-      return returnCost ? (loss.clone() as tf.Scalar) : null;
-    } catch (error) {
-      direction?.dispose();
-      throw error;
-    } finally {
-      tensors.free(direction?.value);
-      recorded.dispose();
-    }
+    if (!this.options.exact) return super.minimize(f, returnCost, varList);
+    throw new InputError({
+      given: 'minimize() of an optimizer with exact: true',
+      expected: 'await optimizer.step(f)',
+      remedy: 'An exact step evaluates f several times and waits for numbers in between.',
+    });
   }
 
-  /**
-   * Takes one step on the loss `f()` and waits for its stats; with `exact`, the exact step.
-   *
-   * @throws what `minimize` throws, and NotFiniteError also on a GPU; the weights are then as they
-   *   were.
-   */
-  async step(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
-    if (!this.options.exact) {
-      this.minimize(f, false, varList);
-      return this.lastStep();
-    }
+  /** As for every implicit optimizer; with `exact`, the exact step. */
+  override async step(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
+    if (!this.options.exact) return super.step(f, varList);
     const began = performance.now();
-    const { variables, block, stepSize } = this.#plan(varList);
+    const plan = this.plan(varList);
     const report = await exactStep({
+      ...plan,
       loss: f,
-      record: () => this.#record(f, variables, block),
-      variables,
-      block,
-      others: this.options.others ?? 'explicit',
-      stepSize,
+      record: () => this.record(f, plan),
       solver: this.options.solver ?? defaultSolver,
     });
-    const stats = { ...report, stepSize, seconds: secondsSince(began) };
-    this.#remember({ read: async () => stats, dispose() {} });
+    const stats = { ...report, stepSize: plan.stepSize, seconds: secondsSince(began) };
+    this.remember({ read: async () => stats, dispose() {} });
     return stats;
   }
 
-  /**
-   * The stats of the last step.
-   *
-   * @throws InputError before the first one; NotFiniteError for a step that was undone on a GPU.
-   */
-  async lastStep(): Promise<StepStats> {
-    if (this.#last !== undefined) return this.#last.read();
-    throw new InputError({
-      given: 'lastStep() before any step',
-      expected: 'a step to have been taken',
-      remedy: 'Call minimize() or step() first.',
-    });
-  }
-
-  /** Not to be had: the step needs the curvature, which gradients alone do not tell. */
-  override applyGradients(): void {
-    throw new UnsupportedError({
-      given: 'applyGradients() on implicit gradient descent',
-      expected: 'minimize(f) or step(f)',
-      remedy: 'The step depends on the curvature of the loss, which the gradients do not hold.',
-    });
-  }
-
-  /** Frees the stats of the last step; the optimizer can go on. */
-  override dispose(): void {
-    this.#last?.dispose();
-    this.#last = undefined;
-  }
-
-  override async getWeights(): Promise<NamedWeights> {
-    return [await this.saveIterations()];
-  }
-
-  override async setWeights(weights: NamedWeights): Promise<void> {
-    await this.extractIterations(weights);
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return configOf(this.learningRate, this.options, this.#places);
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(...fromConfig(config));
-  }
-
-  /** What the next step moves, and how far. */
-  #plan(varList: tf.Variable[] | undefined) {
-    const variables = trainable(varList);
-    const names = Object.keys(variables);
-    const block = chosenParameters(this.options.parameters, names);
-    this.#places = block.map((name) => names.indexOf(name));
-    const factor = this.options.schedule ? factorAt(this.options.schedule, this.iterations) : 1;
-    return { variables, block, stepSize: this.learningRate * factor };
-  }
-
-  #record(f: () => tf.Scalar, variables: NamedVariables, block: string[]): Curvature {
-    const curvature = this.options.curvature === 'gauss-newton' ? 'gauss-newton' : 'hessian';
-    return recordGradient(f, variables, { curvature, block });
-  }
-
-  #direction(C: Curvature, g: NamedTensors, stepSize: number): Direction {
-    return this.options.curvature === 'fisher-rank-one'
-      ? rankOneDirection(g, stepSize)
-      : linearisedDirection(C, g, stepSize, this.options.solver ?? defaultSolver);
-  }
-
-  #remember(stats: Pick<PendingStats, 'read' | 'dispose'>): void {
-    this.#last?.dispose();
-    this.#last = stats;
-    this.incrementIterations();
+  protected override propose(recorded: Curvature, { block, moving, stepSize }: StepPlan): Proposal {
+    const { solver = defaultSolver, curvature } = this.options;
+    const g = pick(recorded.gradient, block);
+    const direction =
+      curvature === 'fisher-rank-one'
+        ? rankOneDirection(g, stepSize)
+        : linearisedDirection(recorded, g, stepSize, solver);
+    return {
+      step: { ...pick(recorded.gradient, moving), ...direction.value },
+      solved: direction,
+      free: () => tensors.free(direction.value),
+    };
   }
 }
 
 tf.serialization.registerClass(ImplicitSGD);
-
-const secondsSince = (began: number) => (performance.now() - began) / 1000;
-
-function checkRate(learningRate: number): void {
-  if (Number.isFinite(learningRate) && learningRate > 0) return;
-  throw new InputError({
-    given: `the learning rate ${learningRate}`,
-    expected: 'a positive, finite number',
-    remedy: 'Implicit steps bear large rates: 0.1, 1 and 10 are all worth a try.',
-  });
-}
-
-/** What TypeScript would refuse, refused also where nobody checks types. */
-function checkOptions(options: ImplicitSgdOptions): void {
-  const known = ['curvature', 'solver', 'parameters', 'others', 'schedule', 'exact'];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  const { curvature = 'hessian', others = 'explicit' } = options;
-  let given: string | undefined;
-  let expected = '';
-  if (unknown !== undefined) {
-    given = `the option '${unknown}'`;
-    expected = `options among ${known.join(', ')}`;
-  } else if (!['hessian', 'gauss-newton', 'fisher-rank-one'].includes(curvature)) {
-    given = `curvature: '${curvature}'`;
-    expected = "'hessian', 'gauss-newton' or 'fisher-rank-one'";
-  } else if (!['explicit', 'frozen'].includes(others)) {
-    given = `others: '${others}'`;
-    expected = "'explicit' or 'frozen'";
-  }
-  if (given === undefined) return;
-  throw new InputError({ given, expected, remedy: 'Look for a spelling mistake.' });
-}
-
-const exactNeedsStep = () =>
-  new InputError({
-    given: 'minimize() of an optimizer with exact: true',
-    expected: 'await optimizer.step(f)',
-    remedy: 'An exact step evaluates f several times and waits for numbers in between.',
-  });

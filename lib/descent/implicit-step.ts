@@ -53,16 +53,18 @@ export function linearisedDirection(
 }
 
 /**
- * The implicit step for the curvature `g gᵀ`, in closed form: `s = g / (1 + δ‖g‖²)`.
+ * The implicit step for the curvature `g gᵀ`, in closed form: `s = g / (1 + δ‖g‖²)`, or, for another
+ * right-hand side, `s = (I + δ g gᵀ)⁻¹ b = b − δ g (gᵀb) / (1 + δ‖g‖²)`.
  *
- * It costs no product and never exceeds `√δ / 2` in length, but it is gradient descent with a
- * shortened step: for δ > 2/L it circles the minimum instead of reaching it.
+ * It costs no product. For b = g the step δs is no longer than `√δ / 2`, but
+ * it is gradient descent with a shortened step: for δ > 2/L it circles the minimum instead of
+ * reaching it.
  *
- * Source: Sherman & Morrison 1950 on `(I + δ g gᵀ)⁻¹ g`.
+ * Source: Sherman & Morrison 1950.
  */
-export function rankOneDirection(g: NamedTensors, delta: number): Direction {
+export function rankOneDirection(g: NamedTensors, delta: number, b = g): Direction {
   return {
-    value: tensors.tidy(() => rankOne(g, delta)),
+    value: tensors.tidy(() => (b === g ? rankOne(g, delta) : rankOneSolve(g, delta, b))),
     products: 0,
     report: async () => ({ iterations: 0, residualNorm: 0, status: 'converged' }),
     dispose() {},
@@ -70,10 +72,17 @@ export function rankOneDirection(g: NamedTensors, delta: number): Direction {
 }
 
 function rankOne(g: NamedTensors, delta: number): NamedTensors {
+  return tensors.scale(tensors.scalars.divide(tensors.scalars.of(1), grown(g, delta)), g);
+}
+
+function rankOneSolve(g: NamedTensors, delta: number, b: NamedTensors): NamedTensors {
   const s = tensors.scalars;
-  const shrink: tf.Scalar = s.divide(
-    s.of(1),
-    s.add(s.of(1), s.multiply(s.of(delta), tensors.dot(g, g))),
-  );
-  return tensors.scale(shrink, g);
+  const along = s.divide(s.multiply(s.of(-delta), tensors.dot(g, b)), grown(g, delta));
+  return tensors.axpy(along, g, b);
+}
+
+/** `1 + δ‖g‖²`. */
+function grown(g: NamedTensors, delta: number): tf.Scalar {
+  const s = tensors.scalars;
+  return s.add(s.of(1), s.multiply(s.of(delta), tensors.dot(g, g)));
 }

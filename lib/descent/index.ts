@@ -10,6 +10,8 @@ export {
   implicitGLM,
   type RegressionStream,
 } from './glm';
+export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit-adam';
+export type { ImplicitStepOptions } from './implicit-optimizer';
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
 export type { ParameterChoice } from './parameters';
 export { type ProximalProblem, type ProximalStep, proximalStep } from './proximal';

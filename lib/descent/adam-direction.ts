@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+import type { LinearSolver } from '../solvers';
+import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
+import { type Direction, linearisedDirection, rankOneDirection } from './implicit-step';
+
+/** The linear system `(D + δk(1 − β₁)C) d = k m̃` of a step of implicit Adam. */
+export interface AdamSystem {
+  /** C: the curvature. */
+  curvature: LinearOperator<NamedTensors>;
+  /** g. */
+  gradient: NamedTensors;
+  /** m̃ = β₁m + (1 − β₁)g. */
+  momentum: NamedTensors;
+  /** The diagonal of D, positive. */
+  scale: NamedTensors;
+  /** δ. */
+  stepSize: number;
+  beta1: number;
+  /** k = 1 / (1 − β₁ᵗ). */
+  correction: number;
+}
+
+/** How a step of implicit Adam moves, and what it remembers. */
+export interface AdamDirection extends Direction {
+  /** m⁺ of the step; belongs to the caller. */
+  momentum: NamedTensors;
+}
+
+/**
+ * Solves for the direction d of implicit Adam, and for the momentum `m⁺ = Dd / k` it leaves.
+ *
+ * With `d = D^{−½}y` the system is that of an implicit gradient step in scaled coordinates,
+ *
+ *     (I + δ̃ D^{−½} C D^{−½}) y = k D^{−½} m̃,   δ̃ = δk(1 − β₁),
+ *
+ * on which any solver works, and conjugate gradients work as with the preconditioner D. For the
+ * momentum no product is needed: `m⁺ = β₁m + (1 − β₁)(g − δCd)` where the system is solved, and
+ * `x⁺ = x − δkD⁻¹m⁺` also where the solver was cut off.
+ *
+ * @param solver `'rank-one'` for the closed form with `C = g gᵀ`
+ */
+export function adamDirection(
+  { curvature, gradient, momentum, scale, stepSize, beta1, correction }: AdamSystem,
+  solver: LinearSolver | 'rank-one',
+): AdamDirection {
+  const delta = stepSize * correction * (1 - beta1);
+  const { root, b } = tensors.tidy(() => {
+    const root = mapTensors(scale, tf.rsqrt);
+    return { root, b: tensors.scale(tensors.scalars.of(correction), times(root, momentum)) };
+  });
+  const scaled: LinearOperator<NamedTensors> = {
+    apply: (v) => tensors.tidy(() => times(root, curvature.apply(times(root, v)))),
+    dispose() {},
+  };
+  try {
+    const { value: y, ...solved } =
+      solver === 'rank-one'
+        ? tensors.tidy(() => rankOneDirection(times(root, gradient), delta, b))
+        : linearisedDirection(scaled, b, delta, solver);
+    const { value, left } = tensors.tidy(() => ({
+      value: times(root, y),
+      left: mapTensors(y, (v, name) => tf.div(v, tf.mul(root[name]!, correction))),
+    }));
+    tensors.free(y);
+    return { ...solved, value, momentum: left };
+  } finally {
+    tensors.free([root, b]);
+  }
+}
+
+/** The product entry by entry. */
+const times = (x: NamedTensors, y: NamedTensors) =>
+  mapTensors(x, (value, name) => tf.mul(value, y[name]!));

@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs';
+import { ShapeError } from '../errors';
+import { type NamedTensors, tensors } from '../spaces';
+import { pick } from './variables';
+
+/** Averages of the gradient and of its square, by name. */
+export interface Moments {
+  m: NamedTensors;
+  v: NamedTensors;
+}
+
+/** The moments that Adam keeps of each parameter from step to step. */
+export class KeptMoments {
+  #m: NamedTensors = {};
+  #v: NamedTensors = {};
+  /** Tensors of a saved optimizer, until they are given to the parameters they belong to. */
+  #saved: tf.Tensor[] | undefined;
+
+  /** The moments of these parameters, zero for those not met before. */
+  of(parameters: NamedTensors): Moments {
+    const names = Object.keys(parameters);
+    if (this.#saved !== undefined) this.#adopt(parameters);
+    for (const name of names) {
+      this.#m[name] ??= tf.keep(tf.zeros(parameters[name]!.shape));
+      this.#v[name] ??= tf.keep(tf.zeros(parameters[name]!.shape));
+    }
+    return { m: pick(this.#m, names), v: pick(this.#v, names) };
+  }
+
+  /** Puts new moments in the place of old ones, which are freed. */
+  replace({ m, v }: Moments): void {
+    tensors.keep([m, v]);
+    const names = Object.keys(m);
+    tensors.free([pick(this.#m, names), pick(this.#v, names)]);
+    Object.assign(this.#m, m);
+    Object.assign(this.#v, v);
+  }
+
+  /** All moments, first m, then v, in the order in which the parameters were met. */
+  toWeights(): { name: string; tensor: tf.Tensor }[] {
+    const listed = (moments: NamedTensors, suffix: string) =>
+      Object.entries(moments).map(([name, tensor]) => ({ name: `${name}/${suffix}`, tensor }));
+    return [...listed(this.#m, 'm'), ...listed(this.#v, 'v')];
+  }
+
+  /** Takes copies of what `toWeights` gave; names do not count, since loading changes them. */
+  fromWeights(weights: readonly { tensor: tf.Tensor }[]): void {
+    this.dispose();
+    this.#saved = weights.map(({ tensor }) => tf.keep(tensor.clone()));
+  }
+
+  dispose(): void {
+    tensors.free([this.#m, this.#v, this.#saved]);
+    this.#m = {};
+    this.#v = {};
+    this.#saved = undefined;
+  }
+
+  #adopt(parameters: NamedTensors): void {
+    const saved = this.#saved!;
+    const names = Object.keys(parameters);
+    const fits = (name: string, tensor: tf.Tensor | undefined) =>
+      tensor !== undefined && tf.util.arraysEqual(tensor.shape, parameters[name]!.shape);
+    const count = names.length;
+    const wrong = names.find((name, i) => !fits(name, saved[i]) || !fits(name, saved[count + i]));
+    if (saved.length !== 2 * count || wrong !== undefined) {
+      throw new ShapeError({
+        given: `${saved.length} saved moments for ${count} parameters${
+          wrong === undefined
+            ? ''
+            : `, and none of shape [${parameters[wrong]!.shape}] for '${wrong}'`
+        }`,
+        expected: 'two for each parameter, of its shape',
+        remedy: 'Restore the optimizer for the model it was saved with.',
+      });
+    }
+    names.forEach((name, i) => {
+      this.#m[name] = saved[i]!;
+      this.#v[name] = saved[count + i]!;
+    });
+    this.#saved = undefined;
+  }
+}
