@@ -2,10 +2,26 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bilevelRidge, logarithmic, regressionData } from '../datasets';
 import { implicitSGD } from '../descent';
-import { InputError, NotFiniteError } from '../errors';
-import { mapTensors, type NamedTensors } from '../spaces';
-import { gradientDescent, type LossProblem, unrolled } from '../unrolling';
-import { type BilevelRun, bilevel, decreasingTolerance, implicit, type OuterStep } from '.';
+import { InputError, NotFiniteError, UnsupportedError } from '../errors';
+import { cg, neumann } from '../solvers';
+import { mapTensors, type NamedTensors, type Vector } from '../spaces';
+import {
+  adam,
+  gradientDescent,
+  heavyBall,
+  type LossProblem,
+  nesterov,
+  unrolled,
+} from '../unrolling';
+import {
+  type BilevelRun,
+  bilevel,
+  decreasingTolerance,
+  hypergradient,
+  implicit,
+  type OuterStep,
+  stepControl,
+} from '.';
 import { distance, numbers, ridgeLosses } from './testing';
 
 beforeAll(async () => {
@@ -26,7 +42,7 @@ const how = implicit({ estimate: false });
 const inner = () => ({ optimizer: tf.train.sgd(0.4), steps: 40 });
 const outer = () => ({ optimizer: tf.train.adam(0.2) });
 
-async function collect(run: BilevelRun): Promise<OuterStep[]> {
+async function collect<V extends Vector>(run: BilevelRun<V>): Promise<OuterStep[]> {
   const steps: OuterStep[] = [];
   for await (const step of run) steps.push(step);
   return steps;
@@ -74,6 +90,105 @@ describe('bilevel finds the best penalty', () => {
     const first = Float64Array.of(-3);
     expect(known.outer(known.solution(first), first).value).toBeGreaterThan(1.1 * least);
     run.dispose();
+  });
+});
+
+describe('in float64', () => {
+  const start = () => ({ w: new Float64Array(5), λ: Float64Array.of(-3) });
+  const descent = { optimizer: gradientDescent(0.4), steps: 500 };
+  const exact = implicit({ solver: cg({ tolerance: 1e-12 }), estimate: false });
+
+  it.each([
+    ['a step control', stepControl(), 60, 1e-6],
+    ['Adam', adam(0.2), 120, 1e-2],
+    ['heavy ball', heavyBall({ step: 2, momentum: 0.5 }), 120, 1e-6],
+  ])('%s finds the best penalty', async (_, optimizer, steps, tolerance) => {
+    const options = { ...start(), how: exact, inner: descent, outer: { optimizer }, steps };
+    const run = bilevel(known, { ...options, tolerance: decreasingTolerance({ factor: 0.8 }) });
+    await collect(run);
+    expect(Math.abs(run.λ[0]! - best())).toBeLessThan(tolerance);
+  });
+
+  it('a step says what the closed form says, to 1e-8', async () => {
+    const options = { ...start(), how: implicit({ solver: cg({ tolerance: 1e-12 }) }), steps: 1 };
+    const long = { optimizer: gradientDescent(0.4), steps: 2000 };
+    const run = bilevel(known, { ...options, inner: long, outer: { optimizer: stepControl() } });
+    const [step] = await collect(run);
+    const { λ } = start();
+    const solution = known.solution(λ);
+    const slope = known.hypergradient(λ)[0]!;
+    expect(Math.abs(step!.hypergradientNorm - Math.abs(slope))).toBeLessThan(1e-8);
+    expect(Math.abs(step!.innerLoss - known.inner(solution, λ))).toBeLessThan(1e-8);
+    expect(Math.abs(step!.outerLoss - known.outer(solution, λ).value)).toBeLessThan(1e-8);
+    expect(step!.products).toBeGreaterThan(5);
+    // The first move has length 1, downhill.
+    expect(run.λ[0]!).toBeCloseTo(-3 - Math.sign(slope), 12);
+  });
+
+  it('unrolled steps find it too, and tensors take methods for optimizers', async () => {
+    const how = unrolled({ method: gradientDescent(0.4), steps: 200 });
+    const outer = { optimizer: adam(0.2) };
+    const one = bilevel(known, { ...start(), how, outer, steps: 120 });
+    await collect(one);
+    expect(Math.abs(one.λ[0]! - best())).toBeLessThan(1e-2);
+    const inner = { optimizer: gradientDescent(0.4), steps: 40 };
+    const options = { how: implicit({ estimate: false }), inner, outer, steps: 3 };
+    const double = bilevel(known, { ...start(), ...options });
+    const single = bilevel(problem, { w: w0(), λ: λ0(), ...options });
+    const [a, b] = [await collect(double), await collect(single)];
+    a.forEach((step, i) => {
+      expect(b[i]!.outerLoss).toBeCloseTo(step.outerLoss, 4);
+    });
+    expect(numbers(single.λ)[0]).toBeCloseTo(double.λ[0]!, 4);
+    single.dispose();
+  });
+
+  it('resumes exactly from a checkpoint', async () => {
+    const options = (optimizer: ReturnType<typeof stepControl> | ReturnType<typeof adam>) => ({
+      ...start(),
+      how: exact,
+      inner: { optimizer: heavyBall({ step: 0.2, momentum: 0.5 }), steps: 7 },
+      outer: { optimizer },
+    });
+    for (const make of [() => stepControl(), () => adam(0.2)]) {
+      const whole = bilevel(known, { ...options(make()), steps: 9 });
+      await collect(whole);
+      const first = bilevel(known, { ...options(make()), steps: 4 });
+      await collect(first);
+      const checkpoint = JSON.parse(JSON.stringify(await first.save()));
+      const second = bilevel(known, { ...options(make()), steps: 9, checkpoint });
+      expect([...second.λ]).toEqual([...first.λ]);
+      await collect(second);
+      expect([[...second.w], [...second.λ]]).toEqual([[...whole.w], [...whole.λ]]);
+    }
+  });
+});
+
+describe('stepControl', () => {
+  const control = stepControl({ first: 2, grow: 1.5, shrink: 0.25 });
+  const fresh = { step: 0, loss: 0, tolerance: 0, moved: 0, longest: 0 };
+  const first = control.next(fresh, { loss: 10, norm: 4, tolerance: 0.5 });
+  const after = (loss: number) => control.next(first, { loss, norm: 1, tolerance: 0.25 }).step;
+
+  it('moves by the first length, then longer, as far or shorter', () => {
+    expect(first).toEqual({ step: 0.5, loss: 10, tolerance: 0.5, moved: 2, longest: 2 });
+    // 10 + .25 + .5 · (1 + 2) − 2²/(2 · .5) = 7.75
+    expect(after(7.7)).toBe(0.75);
+    expect(after(7.8)).toBe(0.5);
+    expect(after(10)).toBe(0.5);
+    expect(after(10.1)).toBe(0.125);
+    // Twice as long as any move before at most.
+    expect(control.next(first, { loss: 0, norm: 100, tolerance: 0 }).moved).toBe(4);
+  });
+
+  it('waits where there is no slope', () => {
+    const memory = control.next(fresh, { loss: 1, norm: 0, tolerance: 0 });
+    expect(memory).toEqual({ ...fresh, loss: 1 });
+  });
+
+  it('prints as a record', () => {
+    const record = { name: 'stepControl', first: 2, grow: 1.5, shrink: 0.25 };
+    expect(JSON.parse(JSON.stringify(control))).toEqual(record);
   });
 });
 
@@ -154,7 +269,180 @@ describe('an interrupted run', () => {
   });
 });
 
+describe('a step that is cut short without a word', () => {
+  it.each([
+    ['tf.Optimizers', () => tf.train.adam(0.05), () => tf.train.rmsprop(0.1)],
+    ['methods', () => adam(0.05), () => stepControl()],
+  ])('%s: is done again as if it had never begun', async (_, inner, outer) => {
+    const options = (progress?: { update(done: number): void }) => ({
+      w: w0(),
+      λ: λ0(),
+      inner: { optimizer: inner(), steps: 4 },
+      outer: { optimizer: outer() },
+      ...(progress && { progress }),
+      steps: 6,
+    });
+    const whole = bilevel(problem, { ...options(), how });
+    const expected = await collect(whole);
+
+    let hangs = false;
+    const hanging = {
+      ...how,
+      differentiate: (...args: Parameters<typeof how.differentiate>) =>
+        hangs ? new Promise<never>(() => {}) : how.differentiate(...args),
+    } as typeof how;
+    const run = bilevel(problem, { ...options(), how: hanging });
+    const seen: OuterStep[] = [];
+    for await (const step of run) {
+      seen.push(step);
+      if (step.step === 3) break;
+    }
+    const before = [numbers(run.w), numbers(run.λ)];
+    hangs = true;
+    void run[Symbol.asyncIterator]().next();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(numbers(run.w)).not.toEqual(before[0]);
+    hangs = false;
+    const checkpoint = await run.save();
+    expect([numbers(run.w), numbers(run.λ)]).toEqual(before);
+    expect(checkpoint.step).toBe(3);
+    seen.push(...(await collect(run)));
+    expect(seen.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    seen.forEach((step, i) => {
+      expect(step.outerLoss).toBeCloseTo(expected[i]!.outerLoss, 5);
+      expect(step.hypergradientNorm).toBeCloseTo(expected[i]!.hypergradientNorm, 5);
+    });
+    expect(distance(numbers(run.λ), numbers(whole.λ))).toBeLessThan(1e-5);
+    expect(distance(numbers(run.w), numbers(whole.w))).toBeLessThan(1e-5);
+    for (const one of [whole, run]) one.dispose();
+  });
+});
+
+it('a restart makes the inner optimizer new again', async () => {
+  const steps = { optimizer: tf.train.adam(0.05), steps: 5 };
+  const still = { optimizer: tf.train.sgd(0) };
+  const options = { w: w0(), λ: λ0(), how, inner: steps, outer: still, steps: 4, restart: true };
+  const run = bilevel(problem, options);
+  const losses = (await collect(run)).map(({ innerLoss }) => innerLoss);
+  losses.forEach((loss) => {
+    expect(loss).toBeCloseTo(losses[0]!, 6);
+  });
+  run.dispose();
+});
+
+it('progress is told after every inner and outer step', async () => {
+  const told: [number, string | undefined][] = [];
+  const progress = { update: (done: number, note?: string) => void told.push([done, note]) };
+  const few = { optimizer: tf.train.sgd(0.4), steps: 3 };
+  const options = { w: w0(), λ: λ0(), how, inner: few, outer: outer(), steps: 2, progress };
+  const run = bilevel(problem, options);
+  await collect(run);
+  expect(told.map(([done]) => done)).toEqual([0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]);
+  expect(told[0]![1]).toBe('inner step 1 of 3');
+  expect(told[3]![1]).toMatch(/^outer loss \d/);
+  run.dispose();
+});
+
+describe('memory', () => {
+  /** The most bytes that are in use while an inner loss is evaluated, above those at first. */
+  async function peak(steps: number, walk: boolean): Promise<number> {
+    let most = 0;
+    const watched: LossProblem = {
+      ...problem,
+      inner(w, λ, t) {
+        const loss = problem.inner(w, λ, t);
+        most = Math.max(most, tf.memory().numBytes);
+        return loss;
+      },
+    };
+    const { numBytes } = tf.memory();
+    const optimizer = tf.train.sgd(0.01);
+    const ways = walk
+      ? { how: unrolled({ method: gradientDescent(0.01), steps }) }
+      : { how: implicit(), inner: { optimizer, steps } };
+    const run = bilevel(watched, { w: w0(), λ: λ0(), outer: outer(), ...ways, steps: 2 });
+    await collect(run);
+    run.dispose();
+    return most - numBytes;
+  }
+
+  it('implicit: as many bytes at 10 and at 1,000 inner steps', async () => {
+    await peak(10, false);
+    const few = await peak(10, false);
+    expect(few).toBeGreaterThan(0);
+    expect(await peak(1000, false)).toBe(few);
+    // The measure would see it: unrolling keeps every step.
+    expect(await peak(100, true)).toBeGreaterThan(5 * (await peak(10, true)));
+  });
+});
+
 describe('batches', () => {
+  it('of their own for each factor take the bias away', async () => {
+    // H of a batch b is 1 + b with b = ± .6, so H = 1: terms of the series are known by hand.
+    const noisy = {
+      inner: (w: NamedTensors, { x: λ }: NamedTensors, b: number) =>
+        tf.sub(tf.mul((1 + b) / 2, tf.square(w.x!)), tf.mul(w.x!, λ!)) as tf.Scalar,
+      outer: (w: NamedTensors) => w.x as tf.Scalar,
+    };
+    const [terms, scale] = [4, 0.8];
+    const how = implicit({ solver: neumann({ terms, scale }), estimate: false });
+    const at = { w: { x: tf.scalar(1) }, λ: { x: tf.scalar(1) } };
+    const value = async (batch: { inner: number; outer: number; factors?(j: number): number }) => {
+      const { value, adjoint } = await hypergradient(noisy, at.w, at.λ, how, { batch });
+      const [number] = numbers(value);
+      tf.dispose([value.x!, adjoint.x!]);
+      return number!;
+    };
+    const sum = (h: number) => (1 - (1 - scale * h) ** terms) / h;
+    const one = [await value({ inner: 0.6, outer: 0 }), await value({ inner: -0.6, outer: 0 })];
+    expect(one[0]).toBeCloseTo(sum(1.6), 5);
+    expect(one[1]).toBeCloseTo(sum(0.4), 5);
+    const truth = sum(1);
+    expect(Math.abs((one[0]! + one[1]!) / 2 - truth)).toBeGreaterThan(0.1);
+
+    // Three products: all eight ways to draw their batches, equally likely.
+    let mean = 0;
+    for (let draw = 0; draw < 8; draw++) {
+      const factors = (j: number) => ((draw >> (j - 1)) & 1 ? 0.6 : -0.6);
+      mean += (await value({ inner: 0, outer: 0, factors })) / 8;
+    }
+    expect(mean).toBeCloseTo(truth, 5);
+  });
+
+  it('for factors are asked for by outer step and product, and need a plain series', async () => {
+    const asked: number[][] = [];
+    const scaled = {
+      inner: (w: NamedTensors, λ: NamedTensors, s: number) =>
+        tf.mul(s, problem.inner(w, λ, 1)) as tf.Scalar,
+      outer: (w: NamedTensors, λ: NamedTensors) => problem.outer(w, λ),
+    };
+    const batches = {
+      inner: () => 1,
+      outer: () => 1,
+      factors: (k: number, j: number) => {
+        asked.push([k, j]);
+        return 1;
+      },
+    };
+    const few = { optimizer: tf.train.sgd(0.4), steps: 2 };
+    const common = { w: w0(), λ: λ0(), inner: few, steps: 2, batches };
+    const series = implicit({ solver: neumann({ terms: 3, scale: 0.4 }) });
+    const run = bilevel(scaled, { ...common, outer: outer(), how: series });
+    const plain = { ...common, batches: { inner: batches.inner, outer: batches.outer } };
+    const usual = bilevel(scaled, { ...plain, outer: outer(), how: series });
+    const [own, shared] = [await collect(run), await collect(usual)];
+    // From zero the first term needs no product; a warm start does.
+    expect(asked.map(String)).toEqual(['1,1', '1,2', '2,1', '2,2', '2,3']);
+    own.forEach(({ hypergradientNorm, error }, i) => {
+      expect(hypergradientNorm).toBeCloseTo(shared[i]!.hypergradientNorm, 5);
+      expect(error! / shared[i]!.error!).toBeCloseTo(1, 2);
+    });
+    const auto = implicit({ solver: neumann({ terms: 3 }) });
+    const wrong = bilevel(scaled, { ...common, outer: outer(), how: auto });
+    await expect(collect(wrong)).rejects.toThrow(/batches for the factors/);
+    for (const one of [run, usual, wrong]) one.dispose();
+  });
+
   it('are asked for by the number of the step', async () => {
     const asked: string[] = [];
     const note = (what: string) => (t: number) => {
@@ -235,6 +523,38 @@ describe('trouble', () => {
     expect(() => bilevel(problem, { ...base, how: walk, tolerance: () => 1 })).toThrow(InputError);
     expect(() => bilevel(problem, { ...base, how, inner: inner(), steps: 0 })).toThrow(InputError);
     expect(() => decreasingTolerance({ factor: 1 })).toThrow(InputError);
+    expect(() => stepControl({ shrink: 1 })).toThrow(InputError);
+    const sgd = tf.train.sgd(0.1);
+    const twice = { ...base, how, inner: { optimizer: sgd, steps: 1 }, outer: { optimizer: sgd } };
+    expect(() => bilevel(problem, twice)).toThrow(/one optimizer for weights/);
+  });
+
+  it('names optimizers that do not fit', async () => {
+    const λ = Float64Array.of(-3);
+    const w = new Float64Array(5);
+    const plain = { optimizer: gradientDescent(0.1), steps: 1 };
+    expect(() => bilevel(known, { w, λ, how, inner: plain, outer: outer() })).toThrow(/in float64/);
+    const rule = { optimizer: gradientDescent(), steps: 1 };
+    expect(() => bilevel(known, { w, λ, how, inner: rule, outer: plain })).toThrow(/spectrum/);
+    const control = { optimizer: stepControl() as never, steps: 1 };
+    const inside = bilevel(known, { w, λ, how, inner: control, outer: plain });
+    await expect(collect(inside)).rejects.toThrow(/stepControl\(\) for the weights/);
+    const ahead = { optimizer: nesterov({ step: 0.1, momentum: 0.9 }) };
+    const elsewhere = bilevel(known, { w, λ, how, inner: plain, outer: ahead });
+    await expect(collect(elsewhere)).rejects.toThrow(/looks at other points/);
+    expect([...elsewhere.λ]).toEqual([-3]);
+    const adamax = { optimizer: tf.train.adamax(0.1) };
+    const silent = bilevel(problem, {
+      w: w0(),
+      λ: λ0(),
+      how,
+      inner: inner(),
+      outer: adamax,
+      steps: 1,
+    });
+    await collect(silent);
+    await expect(silent.save()).rejects.toThrow(UnsupportedError);
+    silent.dispose();
   });
 
   it('refuses a checkpoint of another problem', async () => {

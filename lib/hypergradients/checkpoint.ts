@@ -1,72 +1,113 @@
 import * as tf from '@tensorflow/tfjs';
-import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import { InputError } from '../errors';
+import { mapTensors, type NamedTensors, spaceOf, tensors, type Vector } from '../spaces';
+import type { Memory } from './mover';
 
-/** Everything a bilevel run needs to go on, as plain numbers: it survives JSON. */
+/** Everything a bilevel run needs to go on, as plain text and numbers: it survives JSON. */
 export interface BilevelCheckpoint {
   /** Outer and inner steps taken. */
   step: number;
   innerSteps: number;
-  w: SavedTensors;
-  λ: SavedTensors;
-  adjoint?: SavedTensors;
-  innerOptimizer?: SavedTensors;
-  outerOptimizer: SavedTensors;
+  w: SavedVector;
+  λ: SavedVector;
+  adjoint?: SavedVector;
+  innerOptimizer?: SavedMemory;
+  outerOptimizer: SavedMemory;
 }
 
-export type SavedTensors = Record<
-  string,
-  { shape: number[]; dtype: tf.DataType; values: number[] }
->;
+/** A vector: named tensors, or one array. */
+export type SavedVector = Record<string, SavedArray> | SavedArray;
 
-export async function save(x: NamedTensors): Promise<SavedTensors> {
-  const saved: SavedTensors = {};
+/** The numbers of an array, little-endian, in base64. */
+export interface SavedArray {
+  shape: number[];
+  dtype: 'float64' | tf.DataType;
+  base64: string;
+}
+
+export interface SavedMemory {
+  vectors: Record<string, SavedVector>;
+  numbers: Record<string, number>;
+}
+
+export async function save(x: Vector): Promise<SavedVector> {
+  if (x instanceof Float64Array) {
+    return { shape: [x.length], dtype: 'float64', base64: encode(x) };
+  }
+  const saved: Record<string, SavedArray> = {};
   for (const [name, value] of Object.entries(x)) {
-    saved[name] = { shape: value.shape, dtype: value.dtype, values: [...(await value.data())] };
+    const { shape, dtype } = value;
+    saved[name] = { shape, dtype, base64: encode(await value.data()) };
   }
   return saved;
 }
 
-/** New tensors, the caller's. */
-export function load(saved: SavedTensors): NamedTensors {
-  return Object.fromEntries(
-    Object.entries(saved).map(([name, { shape, dtype, values }]) => [
-      name,
-      tf.tensor(values, shape, dtype),
-    ]),
+/** A new vector, the caller's. */
+export function load(saved: SavedVector): Vector {
+  if (isArray(saved)) return new Float64Array(decode(saved.base64).buffer);
+  return tensors.keep(
+    Object.fromEntries(
+      Object.entries(saved).map(([name, { shape, dtype, base64 }]) => {
+        const { buffer } = decode(base64);
+        const values = dtype === 'int32' ? new Int32Array(buffer) : new Float32Array(buffer);
+        return [name, tf.tensor(values, shape, dtype as tf.DataType)];
+      }),
+    ),
   );
 }
 
-/** Loads what must be like something that is there. */
-export function loadLike(saved: SavedTensors, like: NamedTensors, what: string): NamedTensors {
+/** @throws InputError or ShapeError for what is not like something that is there. */
+export function loadLike<V extends Vector>(saved: SavedVector, like: V, what: string): V {
   const loaded = load(saved);
+  const space = spaceOf(like);
   try {
-    tensors.check(loaded, like, what);
+    if (loaded instanceof Float64Array !== like instanceof Float64Array) {
+      throw new InputError({
+        given: `${what} in another arithmetic`,
+        expected: 'float64 for float64, tensors for tensors',
+        remedy: 'A checkpoint goes with the problem that it was made of.',
+      });
+    }
+    space.check(loaded as V, like, what);
+    if (loaded instanceof Float64Array) return loaded as V;
     // In the order of the original.
-    return mapTensors(like, (_, name) => loaded[name]!);
+    return mapTensors(like as NamedTensors, (_, name) => loaded[name]!) as V;
   } catch (error) {
-    tensors.free(loaded);
+    space.free(loaded);
     throw error;
   }
 }
 
-/** The state of an optimizer: its moments, by place. */
-export async function saveOptimizer(optimizer: tf.Optimizer): Promise<SavedTensors> {
-  const weights = await optimizer.getWeights();
-  const saved = await save(
-    Object.fromEntries(weights.map(({ name, tensor }, i) => [`${i}/${name}`, tensor])),
-  );
-  // The count of steps is made for the asking; moments are the optimizer's own.
-  for (const { tensor } of weights) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+export async function saveMemory({ vectors, numbers }: Memory): Promise<SavedMemory> {
+  const saved: SavedMemory = { vectors: {}, numbers };
+  for (const [name, x] of Object.entries(vectors)) saved.vectors[name] = await save(x);
   return saved;
 }
 
-/** Moments become variables of the optimizer's, which has to be new. */
-export async function loadOptimizer(optimizer: tf.Optimizer, saved: SavedTensors): Promise<void> {
-  const loaded = load(saved);
-  const weights = Object.entries(loaded).map(([name, tensor]) => ({
-    name: name.slice(name.indexOf('/') + 1),
-    tensor,
-  }));
-  await optimizer.setWeights(weights);
-  tensors.free(loaded);
+export function loadMemory({ vectors, numbers }: SavedMemory): Memory {
+  return {
+    vectors: Object.fromEntries(Object.entries(vectors).map(([name, x]) => [name, load(x)])),
+    numbers: { ...numbers },
+  };
+}
+
+const isArray = (saved: SavedVector): saved is SavedArray => typeof saved.base64 === 'string';
+
+/** So many bytes at a time are few enough for the arguments of a function, and a multiple of 3. */
+const CHUNK = 3 * 8192;
+
+function encode({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  let text = '';
+  for (let from = 0; from < byteLength; from += CHUNK) {
+    const size = Math.min(CHUNK, byteLength - from);
+    text += btoa(String.fromCharCode(...new Uint8Array(buffer, byteOffset + from, size)));
+  }
+  return text;
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

@@ -6,7 +6,7 @@ import type {
   LossProblem,
   UnrolledDerivative,
 } from '../unrolling';
-import type { DifferentiateImplicit, ImplicitDerivative } from './implicit';
+import type { DifferentiateImplicit, DifferentiateOptions, ImplicitDerivative } from './implicit';
 import { type BatchedProblem, type Batches, onBatches } from './problem';
 
 /** How to differentiate, as a value: `implicit(…)` or `unrolled(…)`. */
@@ -26,8 +26,9 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  * @param λ the hyperparameters; like w they are left as they were
  * @param how `implicit({ solver, curvature })` or `unrolled({ method, steps })`
  * @param options.batch what the losses get as third argument, for problems that see batches; the
- *   same inner batch for the Hessian and for B. A hypergradient of batches is biased: the inverse
- *   of a mean is not the mean of the inverses.
+ *   same inner batch for the Hessian and for B, unless `batch.factors` gives every product of a
+ *   Neumann series its own. With one batch the mean over batches is not the hypergradient: the
+ *   inverse of a mean is not the mean of the inverses.
  * @param options.start with `implicit`, an earlier `adjoint` for a warm start
  * @returns `value` (dg/dλ, the shape of λ), `adjoint` (implicit: `A⁻¹ ∂g/∂w`; unrolled: dE/dw₀)
  *   and `stats`; vectors are the caller's
@@ -63,16 +64,21 @@ export async function hypergradient(
   how: Differentiation,
   { batch, start }: { batch?: Batches<unknown>; start?: Float64Array | NamedTensors } = {},
 ): Promise<unknown> {
-  checkHow(how, start);
-  const losses =
-    batch === undefined ? problem : onBatches(problem as BatchedProblem<unknown>, batch);
+  checkHow(how, start, batch);
+  const seen = problem as BatchedProblem<unknown>;
+  const losses = batch === undefined ? problem : onBatches(seen, batch);
   // The overloads have paired the problem with its vectors; each way checks the pairing again.
   const args = [losses as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
   if (how.name === 'unrolled') return how.differentiate(...args);
-  return how.differentiate(...args, start === undefined ? {} : { start: start as NamedTensors });
+  const options: DifferentiateOptions<NamedTensors> = {};
+  if (start !== undefined) options.start = start as NamedTensors;
+  if (batch?.factors !== undefined) {
+    options.factors = (j) => onBatches(seen, { ...batch, inner: batch.factors!(j) });
+  }
+  return how.differentiate(...args, options);
 }
 
-function checkHow(how: Differentiation, start: unknown): void {
+function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> | undefined): void {
   if (typeof how?.differentiate !== 'function') {
     throw new InputError({
       given: 'no way of differentiating',
@@ -80,11 +86,10 @@ function checkHow(how: Differentiation, start: unknown): void {
       remedy: 'Pass one as the fourth argument.',
     });
   }
-  if (how.name === 'unrolled' && start !== undefined) {
-    throw new InputError({
-      given: 'a start for an unrolled derivative',
-      expected: 'a start with implicit() only',
-      remedy: 'Unrolling starts from w itself; leave it out.',
-    });
-  }
+  if (how.name !== 'unrolled' || (start === undefined && batch?.factors === undefined)) return;
+  throw new InputError({
+    given: `${start === undefined ? 'batches for factors' : 'a start'} with unrolled()`,
+    expected: 'them with implicit() only',
+    remedy: 'Unrolling starts from w itself and solves no linear system; leave them out.',
+  });
 }

@@ -12,6 +12,7 @@ import type { GradientDerivative } from '../unrolling/field';
 import { type Objective, objectiveOf } from '../unrolling/objective';
 import { type ErrorEstimate, errorEstimate } from './error-estimate';
 import { curvatureOf, type InnerCurvature } from './problem';
+import { sampledSeries } from './sampled-series';
 
 /** How the implicit derivative is computed. */
 export interface ImplicitOptions {
@@ -38,6 +39,11 @@ export interface EstimateOptions {
 export interface DifferentiateOptions<V> {
   /** An earlier `adjoint`, where the solve is to start. Default zero. */
   start?: V;
+  /**
+   * The problem on a batch of its own for each product of `neumann({ terms, scale })`, j = 1, 2, …
+   * The mean of the result is then that of the terms with the mean of the Hessians.
+   */
+  factors?: (j: number) => UnrolledProblem<V & Vector>;
 }
 
 /** An implicit derivative and what is known of it; vectors belong to the caller. */
@@ -116,8 +122,8 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
       problem: UnrolledProblem<V>,
       w: V,
       λ: V,
-      { start }: DifferentiateOptions<V> = {},
-    ) => differentiate(settings, problem, w, λ, start),
+      options: DifferentiateOptions<V> = {},
+    ) => differentiate(settings, problem, w, λ, options),
   }) as ImplicitOptions & DifferentiateImplicit;
 }
 
@@ -126,7 +132,7 @@ async function differentiate<V extends Vector>(
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
-  start: V | undefined,
+  { start, factors }: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
   const began = performance.now();
   const space = spaceOf(w);
@@ -144,7 +150,14 @@ async function differentiate<V extends Vector>(
 
     const A = counted(curvatureOf(problem, w, λ, curvature), count);
     operators.push(A);
-    const { value: v, ...solve } = await solver.solve(A, outer.dw, start ? { start } : {});
+    const { value: v, ...solve } = await (factors === undefined
+      ? solver.solve(A, outer.dw, start ? { start } : {})
+      : sampledSeries(
+          space,
+          solver,
+          (j) => counted(curvatureOf(factors(j) as UnrolledProblem<V>, w, λ, curvature), count),
+          { A, b: outer.dw, start },
+        ));
     result.adjoint = v;
 
     const derivative = counting(objective.field.linearize(w, 1), count);

@@ -14,7 +14,7 @@ export {
   decreasingTolerance,
   type OuterStep,
 } from './bilevel';
-export type { BilevelCheckpoint } from './checkpoint';
+export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
 export type { ErrorConstants, ErrorEstimate } from './error-estimate';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
 export {
@@ -27,10 +27,13 @@ export {
   implicit,
 } from './implicit';
 export * from './kinds';
+export type { InnerOptimizer, OuterOptimizer } from './mover';
 export {
   type BatchedProblem,
   type Batches,
   type GaussNewtonProblem,
   type InnerCurvature,
   onBatches,
+  type ValuedProblem,
 } from './problem';
+export { type StepControl, type StepControlOptions, stepControl } from './step-control';

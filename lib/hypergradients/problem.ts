@@ -15,16 +15,31 @@ export interface BatchedProblem<B> {
 
 /** The batches of one evaluation. */
 export interface Batches<B> {
+  /** Of A and B. */
   inner: B;
+  /** Of `∂g/∂w` and `∂g/∂λ`. */
   outer: B;
+  /**
+   * Of the j-th product with A, from 1, with `implicit({ solver: neumann({ terms, scale }) })`.
+   * Default: that of `inner` for all of them, which biases the result.
+   */
+  factors?(j: number): B;
 }
 
 /** The problem on these batches alone. */
-export function onBatches<B>(problem: BatchedProblem<B>, { inner, outer }: Batches<B>) {
+export function onBatches<B>(
+  problem: BatchedProblem<B>,
+  { inner, outer }: Pick<Batches<B>, 'inner' | 'outer'>,
+) {
   return {
     inner: (w: NamedTensors, λ: NamedTensors) => problem.inner(w, λ, inner),
     outer: (w: NamedTensors, λ: NamedTensors) => problem.outer(w, λ, outer),
   } satisfies LossProblem;
+}
+
+/** A problem in double precision that also tells its inner loss. */
+export interface ValuedProblem extends DerivativeProblem {
+  inner(w: Float64Array, λ: Float64Array): number;
 }
 
 /** A problem in double precision whose loss has a network in it may give these products too. */

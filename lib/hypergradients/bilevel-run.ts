@@ -1,0 +1,320 @@
+import * as tf from '@tensorflow/tfjs';
+import { NotFiniteError } from '../errors';
+import { solverFromRecord } from '../solvers';
+import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
+import type { LossProblem, UnrolledProblem } from '../unrolling';
+import { objectiveOf } from '../unrolling/objective';
+import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel';
+import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
+import {
+  type DifferentiateImplicit,
+  type DifferentiateOptions,
+  type ImplicitOptions,
+  implicit,
+  squaredNorms,
+} from './implicit';
+import { copyOf, type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
+import { type Place, placeOf } from './place';
+import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
+
+/** All that a run is between two outer steps. */
+interface Snapshot<V> {
+  step: number;
+  innerSteps: number;
+  w: V;
+  λ: V;
+  adjoint: V | undefined;
+  /** Undefined where an optimizer does not tell. */
+  inner: Memory | undefined;
+  outer: Memory | undefined;
+}
+
+/** See `bilevel`. */
+export class Run<V extends Vector, B> implements BilevelRun<V> {
+  readonly #problem: BatchedProblem<B>;
+  readonly #options: BilevelOptions<B, V>;
+  readonly #space: Space<V, unknown>;
+  readonly #w: Place<V>;
+  readonly #λ: Place<V>;
+  readonly #inner: Mover<V> | undefined;
+  readonly #outer: Mover<V>;
+  /** With `restart`: where every outer step starts. */
+  readonly #firstW: V | undefined;
+  #firstMemory: Memory | undefined;
+  #adjoint: V | undefined;
+  #step = 0;
+  #innerSteps = 0;
+  /** Where to go back to before anything else: a step was cut short, or a checkpoint is to be loaded. */
+  #goBack: Snapshot<V> | undefined;
+
+  constructor(
+    problem: ValuedProblem | LossProblem | BatchedProblem<B>,
+    options: BilevelOptions<B, V>,
+  ) {
+    const { w, λ, checkpoint, restart, inner, outer } = options;
+    this.#problem = problem as BatchedProblem<B>;
+    this.#options = options;
+    this.#space = spaceOf(w);
+    this.#goBack = checkpoint && loaded(checkpoint, w, λ);
+    this.#w = placeOf(this.#goBack?.w ?? w);
+    this.#λ = placeOf(this.#goBack?.λ ?? λ);
+    this.#firstW = restart ? this.#space.keep(this.#space.clone(w)) : undefined;
+    this.#inner = inner && moverOf(inner.optimizer, this.#w);
+    this.#outer = moverOf(outer.optimizer, this.#λ);
+  }
+
+  get w(): V {
+    return this.#w.value;
+  }
+
+  get λ(): V {
+    return this.#λ.value;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<OuterStep, void, undefined> {
+    await this.#settle();
+    const { steps = Number.POSITIVE_INFINITY } = this.#options;
+    while (this.#step < steps) yield await this.#outerStep();
+  }
+
+  async save(): Promise<BilevelCheckpoint> {
+    await this.#settle();
+    const outer = await rememberOrThrow(this.#outer);
+    const inner = this.#inner && (await rememberOrThrow(this.#inner));
+    try {
+      const checkpoint: BilevelCheckpoint = {
+        step: this.#step,
+        innerSteps: this.#innerSteps,
+        w: await save(this.#w.value),
+        λ: await save(this.#λ.value),
+        outerOptimizer: await saveMemory(outer),
+      };
+      if (inner !== undefined) checkpoint.innerOptimizer = await saveMemory(inner);
+      if (this.#adjoint !== undefined) checkpoint.adjoint = await save(this.#adjoint);
+      return checkpoint;
+    } finally {
+      tensors.free([outer, inner]);
+    }
+  }
+
+  dispose(): void {
+    this.#w.dispose();
+    this.#λ.dispose();
+    this.#inner?.dispose();
+    this.#outer.dispose();
+    tensors.free([this.#firstW, this.#firstMemory, this.#adjoint, this.#goBack]);
+  }
+
+  /** Makes the run whole again, and ready for its first step. */
+  async #settle(): Promise<void> {
+    if (this.#options.restart) this.#firstMemory ??= await this.#inner?.remember();
+    const state = this.#goBack;
+    if (state === undefined) return;
+    this.#w.assign(state.w);
+    this.#λ.assign(state.λ);
+    if (state.inner !== undefined) await this.#inner?.recall(copyOf(state.inner));
+    if (state.outer !== undefined) await this.#outer.recall(copyOf(state.outer));
+    if (this.#adjoint !== state.adjoint) this.#space.free(this.#adjoint);
+    this.#adjoint = state.adjoint;
+    this.#step = state.step;
+    this.#innerSteps = state.innerSteps;
+    this.#goBack = undefined;
+    this.#free(state);
+  }
+
+  /** A copy of all but the adjoint, which no step changes. */
+  async #snapshot(): Promise<Snapshot<V>> {
+    const space = this.#space;
+    return {
+      step: this.#step,
+      innerSteps: this.#innerSteps,
+      w: space.keep(space.clone(this.#w.value)),
+      λ: space.keep(space.clone(this.#λ.value)),
+      adjoint: this.#adjoint,
+      inner: await this.#inner?.remember(),
+      outer: await this.#outer.remember(),
+    };
+  }
+
+  #free(state: Snapshot<V>): void {
+    tensors.free(state, this.#adjoint);
+  }
+
+  async #outerStep(): Promise<OuterStep> {
+    const began = performance.now();
+    await this.#settle();
+    const k = this.#step + 1;
+    const before = await this.#snapshot();
+    this.#goBack = before;
+    try {
+      await this.#begin();
+      const tolerance = this.#options.tolerance?.(k) ?? 0;
+      if (this.#options.how.name === 'implicit') await this.#train(k, tolerance);
+      const { value, stats } = await this.#differentiate(k, tolerance);
+      try {
+        const losses = await this.#losses(k);
+        const norm = Math.sqrt((await squaredNorms(this.#space, [value]))[0]!);
+        this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
+        const innerSteps = this.#innerSteps - before.innerSteps;
+        this.#step = k;
+        this.#goBack = undefined;
+        this.#free(before);
+        this.#options.progress?.update(k, `outer loss ${losses.outerLoss.toPrecision(4)}`);
+        const seconds = (performance.now() - began) / 1000;
+        return { step: k, ...losses, hypergradientNorm: norm, ...stats, innerSteps, seconds };
+      } finally {
+        this.#space.free(value);
+      }
+    } catch (error) {
+      await this.#settle();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#firstW === undefined) return;
+    this.#w.assign(this.#firstW);
+    if (this.#firstMemory !== undefined) await this.#inner?.recall(copyOf(this.#firstMemory));
+  }
+
+  /** Inner steps until there are enough of them, or the gradient is small enough. */
+  async #train(k: number, enough: number): Promise<void> {
+    const { inner, progress } = this.#options;
+    const { steps } = inner!;
+    for (let i = 0; i < steps; i++) {
+      const { moved } = await this.#inner!.descend(
+        this.#innerProblem(this.#innerSteps + 1),
+        enough,
+      );
+      if (!moved) return;
+      this.#innerSteps++;
+      progress?.update(k - 1 + (i + 1) / (steps + 1), `inner step ${i + 1} of ${steps}`);
+    }
+  }
+
+  /** The inner problem of the t-th inner step, at the λ of now. */
+  #innerProblem(t: number) {
+    const problem = this.#problem;
+    const w = this.#w.value;
+    const λ = this.#λ.value;
+    // A problem without batches gets the number of the step in their place.
+    const { batches } = this.#options;
+    const batch = batches === undefined ? (t as B) : batches.inner(t);
+    const seen =
+      batches === undefined
+        ? (problem as unknown as UnrolledProblem<V>)
+        : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
+    return {
+      loss: () => problem.inner(w as never, λ as never, batch),
+      gradient: (x: V) => objectiveOf(seen, λ).field.gradient(x, t),
+    };
+  }
+
+  async #differentiate(k: number, tolerance: number) {
+    const { how, batches } = this.#options;
+    // One of two overloads, each for problem and vectors of a kind, which bilevel() has paired.
+    const args = [
+      this.#problemOf(k) as LossProblem,
+      this.#w.value as NamedTensors,
+      this.#λ.value as NamedTensors,
+    ] as const;
+    if (how.name === 'unrolled') {
+      const { value, w, adjoint, stats } = await how.differentiate(...args);
+      tensors.free(adjoint);
+      this.#w.assign(w as V);
+      tensors.free(w);
+      this.#innerSteps += how.steps;
+      return { value: value as V, stats: { products: stats.products } };
+    }
+    const options: DifferentiateOptions<NamedTensors> = {};
+    if (this.#adjoint !== undefined) options.start = this.#adjoint as NamedTensors;
+    if (batches?.factors !== undefined) {
+      options.factors = (j) =>
+        onBatches(this.#problem, {
+          inner: batches.factors!(k, j),
+          outer: batches.outer(k),
+        });
+    }
+    const result = await tightened(how, tolerance).differentiate(...args, options);
+    // The last adjoint lives on in the snapshot until the step is done.
+    this.#adjoint = result.adjoint as V;
+    const { innerGradientNorm, status, error, products } = result.stats;
+    const known = { innerGradientNorm, status, products };
+    return {
+      value: result.value as V,
+      stats: error === undefined ? known : { ...known, error: error.bound },
+    };
+  }
+
+  async #losses(k: number): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
+    const [w, λ] = [this.#w.value, this.#λ.value];
+    if (w instanceof Float64Array) {
+      const problem = this.#problem as unknown as ValuedProblem;
+      const { value } = problem.outer(w, λ as Float64Array);
+      return finite(problem.inner(w, λ as Float64Array), value);
+    }
+    const args = [w as NamedTensors, λ as NamedTensors] as const;
+    const { inner, outer } = this.#problem;
+    const last = Math.max(1, this.#innerSteps);
+    const { batches } = this.#options;
+    const losses = tf.tidy(() =>
+      [
+        inner(...args, batches === undefined ? (last as B) : this.#curvatureBatch(k)!),
+        outer(...args, batches?.outer(k) as B),
+      ].map((loss) => tf.keep(loss.clone())),
+    );
+    const [innerLoss, outerLoss] = await tensors.read(losses);
+    tf.dispose(losses);
+    return finite(innerLoss!, outerLoss!);
+  }
+
+  /** The problem on the batches of outer step k. */
+  #problemOf(k: number): unknown {
+    const { batches, how } = this.#options;
+    if (batches === undefined) return this.#problem;
+    const outer = batches.outer(k);
+    if (how.name === 'unrolled') {
+      const from = this.#innerSteps;
+      return {
+        inner: (w, λ, step) => this.#problem.inner(w, λ, batches.inner(from + step)),
+        outer: (w, λ) => this.#problem.outer(w, λ, outer),
+      } satisfies LossProblem;
+    }
+    return onBatches(this.#problem, { inner: this.#curvatureBatch(k)!, outer });
+  }
+
+  #curvatureBatch(k: number): B | undefined {
+    const { batches } = this.#options;
+    return batches?.curvature?.(k) ?? batches?.inner(Math.max(1, this.#innerSteps));
+  }
+}
+
+function loaded<V extends Vector>(checkpoint: BilevelCheckpoint, w: V, λ: V): Snapshot<V> {
+  const { step, innerSteps, adjoint, innerOptimizer, outerOptimizer } = checkpoint;
+  return {
+    step,
+    innerSteps,
+    w: loadLike(checkpoint.w, w, 'the saved w'),
+    λ: loadLike(checkpoint.λ, λ, 'the saved λ'),
+    adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
+    inner: innerOptimizer && loadMemory(innerOptimizer),
+    outer: loadMemory(outerOptimizer),
+  };
+}
+
+function finite(innerLoss: number, outerLoss: number) {
+  if (Number.isFinite(innerLoss) && Number.isFinite(outerLoss)) return { innerLoss, outerLoss };
+  throw new NotFiniteError({
+    given: `an inner loss of ${innerLoss} and an outer loss of ${outerLoss}`,
+    expected: 'finite losses',
+    remedy: 'Look for a NaN in the batch, or take shorter steps.',
+  });
+}
+
+/** The same way, with the tolerance of its solver set. */
+function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
+  if (tolerance === 0) return how;
+  const { solver, ...rest } = how;
+  const tight = solverFromRecord({ ...solver!, tolerance: Math.min(tolerance, 0.5) } as never);
+  return implicit({ ...rest, solver: tight });
+}

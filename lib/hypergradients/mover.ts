@@ -1,0 +1,336 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError, NotFiniteError, UnsupportedError } from '../errors';
+import {
+  mapTensors,
+  type NamedTensors,
+  type Space,
+  spaceOf,
+  tensors,
+  type Vector,
+} from '../spaces';
+import type { Method } from '../unrolling';
+import { arithmeticOf } from '../unrolling/arithmetic';
+import type { State } from '../unrolling/method';
+import { squaredNorms } from './implicit';
+import { type Place, variablesOf } from './place';
+import { type StepControl, startControl } from './step-control';
+
+/** What moves weights: an optimizer of TensorFlow.js', or a method of `unrolling`, for float64 too. */
+export type InnerOptimizer = tf.Optimizer | Method;
+
+/** What moves hyperparameters: the same, or HOAG's step control. */
+export type OuterOptimizer = InnerOptimizer | StepControl;
+
+/** An inner problem at the λ and the batch of one step. */
+export interface InnerProblem<V> {
+  /** Of the weights as they are; of tensors only. */
+  loss?: () => tf.Scalar;
+  gradient(w: V): V;
+}
+
+/** What an inner step saw before it moved the weights. */
+export interface InnerStep {
+  /** Undefined where the step needs the gradient alone. */
+  loss: number | undefined;
+  /** `‖∇f‖₂`; undefined for optimizers that keep their gradient to themselves. */
+  gradientNorm: number | undefined;
+  /** Whether the weights were moved: not where the gradient was small enough. */
+  moved: boolean;
+}
+
+/** What is known where the hyperparameters are about to be moved. */
+export interface OuterFacts {
+  /** The outer loss, and the norm of its gradient. */
+  loss: number;
+  norm: number;
+  /** εₖ: how exact the hypergradient is. */
+  tolerance: number;
+}
+
+/** Vectors and numbers that an optimizer remembers from step to step. */
+export interface Memory {
+  vectors: Record<string, Vector>;
+  numbers: Record<string, number>;
+}
+
+/** Moves the vector of one place by its gradients. */
+export interface Mover<V> {
+  /**
+   * An inner step, unless the norm of the gradient is at most `enough` already.
+   *
+   * @throws NotFiniteError for a loss or a gradient that is not finite, before anything is moved
+   *   but by optimizers that take their step in one piece.
+   */
+  descend(problem: InnerProblem<V>, enough: number): Promise<InnerStep>;
+  /** An outer step. */
+  follow(gradient: V, facts: OuterFacts): void;
+  /** A copy of what it remembers, the caller's; undefined of an optimizer that cannot tell. */
+  remember(): Promise<Memory | undefined>;
+  /** Goes back to what it remembered, or to a memory of the same kind of optimizer. */
+  recall(memory: Memory): Promise<void>;
+  dispose(): void;
+}
+
+/** @throws InputError for a `tf.Optimizer` on float64. */
+export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Place<V>): Mover<V> {
+  if (isControl(optimizer)) return controlMover(optimizer, place);
+  if (isMethod(optimizer)) return new MethodMover(optimizer, place);
+  if (place.value instanceof Float64Array) {
+    throw new InputError({
+      given: 'an optimizer of TensorFlow.js for a problem in float64',
+      expected: 'a method such as gradientDescent(0.1) or adam(1e-2)',
+      remedy: 'Optimizers move variables, and a Float64Array is none.',
+    });
+  }
+  const mover = new OptimizerMover(optimizer, place as unknown as Place<NamedTensors>);
+  return mover as unknown as Mover<V>;
+}
+
+const isMethod = (x: OuterOptimizer): x is Method => typeof (x as Method).on === 'function';
+const isControl = (x: OuterOptimizer): x is StepControl =>
+  (x as StepControl).name === 'stepControl';
+
+/** Whether `x` can move anything. */
+export function isOptimizer(x: unknown): boolean {
+  const { minimize, on, name } = (x ?? {}) as Partial<tf.Optimizer & Method>;
+  return typeof minimize === 'function' || typeof on === 'function' || name === 'stepControl';
+}
+
+class OptimizerMover implements Mover<NamedTensors> {
+  readonly #optimizer: tf.Optimizer;
+  readonly #variables: Record<string, tf.Variable>;
+
+  constructor(optimizer: tf.Optimizer, place: Place<NamedTensors>) {
+    this.#optimizer = optimizer;
+    this.#variables = variablesOf(place);
+  }
+
+  async descend({ loss }: InnerProblem<NamedTensors>, enough: number): Promise<InnerStep> {
+    const optimizer = this.#optimizer;
+    const variables = Object.values(this.#variables);
+    const f = loss!;
+    // An optimizer with a minimize of its own needs more than gradients: the curvature, say.
+    const plain = optimizer.minimize === tf.Optimizer.prototype.minimize;
+    if (!plain && enough === 0) {
+      const cost = optimizer.minimize(f, true, variables)!;
+      const [value] = await tensors.read([cost]);
+      cost.dispose();
+      requireFinite(value!, 'an inner loss');
+      return { loss: value!, gradientNorm: undefined, moved: true };
+    }
+    const { value, grads } = optimizer.computeGradients(f, variables);
+    try {
+      const [cost] = await tensors.read([value]);
+      const gradientNorm = await finiteNorm(
+        tensors,
+        grads,
+        'the squared norm of an inner gradient',
+      );
+      requireFinite(cost!, 'an inner loss');
+      const moved = gradientNorm > enough;
+      if (moved && plain) optimizer.applyGradients(grads);
+      if (moved && !plain) optimizer.minimize(f, false, variables);
+      return { loss: cost!, gradientNorm, moved };
+    } finally {
+      tf.dispose([value, ...Object.values(grads)]);
+    }
+  }
+
+  follow(gradient: NamedTensors): void {
+    this.#optimizer.applyGradients(
+      Object.fromEntries(
+        Object.entries(this.#variables).map(([name, { name: known }]) => [known, gradient[name]!]),
+      ),
+    );
+  }
+
+  async remember(): Promise<Memory | undefined> {
+    const weights = await this.#weights();
+    if (weights === undefined) return undefined;
+    const moments = weights.slice(1).map(({ name, tensor }, i) => [`${i}/${name}`, tensor.clone()]);
+    return {
+      vectors: moments.length === 0 ? {} : { moments: tensors.keep(Object.fromEntries(moments)) },
+      numbers: { iterations: this.#optimizer.iterations },
+    };
+  }
+
+  async recall({ vectors, numbers }: Memory): Promise<void> {
+    const moments = Object.entries((vectors.moments ?? {}) as NamedTensors);
+    const iterations = tf.scalar(numbers.iterations!, 'int32');
+    const before = (await this.#weights())!;
+    try {
+      // The optimizer makes variables of the moments, and forgets those it has.
+      await this.#optimizer.setWeights([
+        { name: 'iter', tensor: iterations },
+        ...moments.map(([key, tensor]) => ({ name: key.slice(key.indexOf('/') + 1), tensor })),
+      ]);
+    } finally {
+      tf.dispose([iterations, before.slice(1).map(({ tensor }) => tensor)]);
+    }
+  }
+
+  dispose(): void {}
+
+  /** The count of steps, a tensor no longer, and then the moments, the optimizer's own. */
+  async #weights() {
+    const weights = await this.#optimizer.getWeights().catch(() => undefined);
+    // The count is made for the asking.
+    weights?.[0]?.tensor.dispose();
+    return weights;
+  }
+}
+
+class MethodMover<V extends Vector> implements Mover<V> {
+  readonly #method: Method;
+  readonly #place: Place<V>;
+  readonly #space: Space<V, unknown>;
+  #state: State<V> | undefined;
+  #steps = 0;
+
+  constructor(method: Method, place: Place<V>) {
+    this.#method = method;
+    this.#place = place;
+    this.#space = spaceOf(place.value);
+    method.on();
+  }
+
+  async descend({ gradient }: InnerProblem<V>, enough: number): Promise<InnerStep> {
+    let seen: V | undefined;
+    const next = this.#next((x) => {
+      seen = this.#space.keep(gradient(x));
+      return seen;
+    });
+    try {
+      const gradientNorm = await finiteNorm(
+        this.#space,
+        seen!,
+        'the squared norm of an inner gradient',
+      );
+      const moved = gradientNorm > enough;
+      if (moved) this.#move(next);
+      else this.#space.free(next, this.#state);
+      return { loss: undefined, gradientNorm, moved };
+    } catch (error) {
+      this.#space.free(next, this.#state);
+      throw error;
+    } finally {
+      this.#space.free(seen);
+    }
+  }
+
+  follow(gradient: V): void {
+    const next = this.#next((x) => {
+      if (x === this.#state!.x) return gradient;
+      throw new InputError({
+        given: `the outer optimizer ${this.#method.name}, which looks at other points than λ`,
+        expected: 'gradientDescent, heavyBall, adam, or an optimizer of TensorFlow.js',
+        remedy: 'A hypergradient is known at λ alone.',
+      });
+    });
+    this.#move(next);
+  }
+
+  async remember(): Promise<Memory> {
+    const vectors = this.#space.keep(
+      Object.fromEntries(
+        Object.entries(this.#state ?? {}).map(([name, x]) => [name, this.#space.clone(x)]),
+      ),
+    );
+    return { vectors, numbers: { steps: this.#steps } };
+  }
+
+  async recall({ vectors, numbers }: Memory): Promise<void> {
+    const before = this.#state;
+    const entries = Object.entries(vectors).map(([name, x]) => [name, this.#space.clone(x as V)]);
+    this.#state = entries.length === 0 ? undefined : this.#space.keep(Object.fromEntries(entries));
+    this.#steps = numbers.steps!;
+    this.#space.free(before);
+  }
+
+  dispose(): void {
+    this.#space.free(this.#state);
+    this.#state = undefined;
+  }
+
+  #next(gradient: (x: V) => V): State<V> {
+    const space = this.#space;
+    const iteration = this.#method.on();
+    // What the method keeps of a place must not move with it.
+    this.#state ??= space.keep(iteration.begin(space.clone(this.#place.value)));
+    const state = this.#state;
+    const arithmetic = arithmeticOf(this.#place.value);
+    return space.tidy(() =>
+      space.keep(iteration.step(this.#steps + 1, state, gradient, arithmetic)),
+    );
+  }
+
+  #move(next: State<V>): void {
+    this.#place.assign(next.x);
+    this.#space.free(this.#state, next);
+    this.#state = next;
+    this.#steps++;
+  }
+}
+
+function controlMover<V extends Vector>(control: StepControl, place: Place<V>): Mover<V> {
+  const space = spaceOf(place.value);
+  let memory = startControl();
+  return {
+    descend() {
+      throw new InputError({
+        given: 'stepControl() for the weights',
+        expected: 'stepControl() for the hyperparameters',
+        remedy: 'It compares outer losses. Inside, take gradientDescent or an optimizer.',
+      });
+    },
+    follow(gradient, facts) {
+      memory = control.next(memory, facts);
+      const moved = space.tidy(() =>
+        space.keep(space.axpy(space.scalars.of(-memory.step), gradient, place.value)),
+      );
+      place.assign(moved);
+      space.free(moved);
+    },
+    remember: async () => ({ vectors: {}, numbers: { ...memory } }),
+    async recall({ numbers }) {
+      memory = { ...startControl(), ...numbers };
+    },
+    dispose() {},
+  };
+}
+
+async function finiteNorm<V>(space: Space<V, unknown>, x: V, what: string): Promise<number> {
+  const [squared] = await squaredNorms(space, [x]);
+  requireFinite(squared!, what);
+  return Math.sqrt(squared!);
+}
+
+function requireFinite(value: number, what: string): void {
+  if (Number.isFinite(value)) return;
+  throw new NotFiniteError({
+    given: `${what} of ${value}`,
+    expected: 'a finite number',
+    remedy: 'Look for a NaN in the batch, or take shorter inner steps.',
+  });
+}
+
+/** @throws UnsupportedError for an optimizer that cannot tell what it remembers. */
+export async function rememberOrThrow<V>(mover: Mover<V>): Promise<Memory> {
+  const memory = await mover.remember();
+  if (memory !== undefined) return memory;
+  throw new UnsupportedError({
+    given: 'a run with an optimizer that does not tell its state (getWeights)',
+    expected: 'one that does: sgd, momentum, rmsprop, adam, adagrad, adadelta',
+    remedy: 'Take another optimizer, or do without a checkpoint.',
+  });
+}
+
+export const copyOf = (memory: Memory): Memory => ({
+  vectors: Object.fromEntries(
+    Object.entries(memory.vectors).map(([name, x]) => [
+      name,
+      x instanceof Float64Array ? x.slice() : tensors.keep(mapTensors(x, (value) => value.clone())),
+    ]),
+  ),
+  numbers: { ...memory.numbers },
+});
