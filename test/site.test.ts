@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as library from '../lib';
+import { chromiumPath, needs } from './needs';
+
+/** The static site, built from the notebooks as they are and read from the disk, without a network. */
+
+const root = join(__dirname, '..');
+const time = needs('time');
+const browserNeed = needs('browser');
+const LESSON = join('notebooks', '05-implicit-steps-on-mnist.html');
+
+const notebooks = ['notebooks', 'exercises', 'solutions'].flatMap((folder) =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.ipynb'))
+        .map((name) => join(folder, name.replace(/ipynb$/, 'html')))
+    : [],
+);
+
+describe.skipIf(!time.available)('the site', () => {
+  let site: string;
+  const textOf = (page: string) => readFileSync(join(site, page), 'utf8');
+  const pages = () =>
+    readdirSync(site, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.html') && !name.startsWith('api'),
+    );
+
+  beforeAll(async () => {
+    site = mkdtempSync(join(tmpdir(), 'site-'));
+    await promisify(execFile)(process.execPath, [join(root, 'setup', 'build-site.mjs'), site]);
+  }, 300_000);
+
+  afterAll(() => rmSync(site, { recursive: true, force: true }));
+
+  test('has a page for every notebook, and one that leads to them', () => {
+    expect(pages()).toEqual(expect.arrayContaining(['index.html', ...notebooks]));
+    expect(textOf(join('notebooks', 'index.html'))).toContain('05-implicit-steps-on-mnist.html');
+  });
+
+  test('leads nowhere that is not there', () => {
+    const lost = pages().flatMap((page) =>
+      [...textOf(page).matchAll(/\b(?:href|src)="([^"#]+)[^"]*"/g)]
+        .map((match) => match[1])
+        .filter((link) => !/^(https?|data|mailto):/.test(link))
+        .filter((link) => !existsSync(join(site, dirname(page), decodeURI(link))))
+        .map((link) => `${page}: ${link}`),
+    );
+    expect(lost).toEqual([]);
+  });
+
+  test('loads nothing over the net', () => {
+    const foreign = pages().flatMap((page) =>
+      [
+        ...textOf(page).matchAll(/<(?:script|link|img|iframe)[^>]*\b(?:href|src)="https?:[^>]*>/g),
+      ].map((match) => `${page}: ${match[0]}`),
+    );
+    expect(foreign).toEqual([]);
+  });
+
+  test('has all its formulas set', () => {
+    for (const page of pages()) {
+      expect(textOf(page), page).not.toContain('katex-error');
+      expect(textOf(page), page).not.toMatch(/<span class="math">/);
+    }
+    expect(textOf(LESSON)).toContain('class="katex"');
+  });
+
+  test('describes every public name', () => {
+    const described = readdirSync(join(site, 'api'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.html'))
+      .map((name) => name.replace(/^.*[\\/]/, '').replace(/\.html$/, ''));
+    expect(described).toEqual(expect.arrayContaining(Object.keys(library)));
+  });
+
+  test.skipIf(!browserNeed.available)(
+    'shows a lesson without a network: figures that answer the pointer, no errors',
+    { timeout: 120_000 },
+    async () => {
+      const browser = await chromium.launch({
+        executablePath: chromiumPath(),
+        args: ['--no-sandbox'],
+      });
+      try {
+        const context = await browser.newContext({ offline: true });
+        const page = await context.newPage();
+        const troubles: string[] = [];
+        page.on('pageerror', (error) => troubles.push(error.message));
+        page.on('requestfailed', (request) => troubles.push(request.url()));
+        await page.goto(`file://${join(site, LESSON)}`);
+        const figure = page.locator('figure').last();
+        await figure.scrollIntoViewIfNeeded();
+        await figure.locator('svg.main-svg').first().waitFor();
+        expect(await figure.locator('[role=img]').getAttribute('aria-label')).toMatch(/^Test loss/);
+        expect(await page.locator('.katex').count()).toBeGreaterThan(50);
+        expect(troubles).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+});
