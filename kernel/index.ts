@@ -1,9 +1,11 @@
 import type { Comms } from './child/comm';
 import type { clearOutput as ClearOutput, Display } from './child/display';
+import type { redirect as Redirect } from './child/redirect';
 
 export type { Comm, CommEvent, CommExtras, Comms } from './child/comm';
 export type { Display } from './child/display';
 export type { Bundle } from './child/messages';
+export type { Sink } from './child/redirect';
 
 /*
  * What a library may use inside of a cell. A library that must not depend on the kernel finds the
@@ -36,6 +38,22 @@ export const comms: Comms = {
   open: (target, data, extras) => hook<Comms>('comms').open(target, data, extras),
   register: (target, opened) => hook<Comms>('comms').register(target, opened),
 };
+
+/**
+ * Calls `run` and returns what it returns; what it and all that it starts show and print goes to
+ * `sink`.
+ *
+ * @throws Error outside of the kernel's cells.
+ */
+export const redirect: typeof Redirect = (sink, run) =>
+  hook<typeof Redirect>('redirect')(sink, run);
+
+/**
+ * Whether the front end of the running cell can ask a person, as JupyterLab can and `nbclient` cannot.
+ *
+ * @throws Error outside of the kernel's cells.
+ */
+export const attended = (): boolean => hook<() => boolean>('attended')();
 
 function hook<T>(name: string): T {
   const found = (globalThis as Record<symbol, unknown>)[Symbol.for(`implicit-kernel.${name}`)];

@@ -10,6 +10,7 @@ export type Display = (bundle: Bundle, update?: boolean) => void;
 export const display: Display = (bundle, update = false) => {
   const cell = currentCell();
   if (cell.interrupted) return;
+  if (cell.sink) return cell.sink.display(bundle, update);
   send({ type: 'display', cell: cell.id, bundle, update });
 };
 

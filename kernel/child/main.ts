@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { endCell } from './cell-end';
 import { comms, receiveComm } from './comm';
-import { type Cell, followCells, leaveAll, setLatest, within } from './context';
+import { type Cell, currentCell, followCells, leaveAll, setLatest, within } from './context';
 import { bundleOf, clearOutput, display } from './display';
 import { failureOf, INTERRUPTED } from './failure';
 import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
 import type { CommMessage, RunCell, ToChild } from './messages';
 import { notebookRequire } from './modules';
+import { interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { captureStreams } from './streams';
@@ -31,12 +32,16 @@ const modules = new FreshModules(notebook.cache);
 const scope = new Scope(process.cwd(), notebook);
 const answered = new Int32Array(new SharedArrayBuffer(4));
 let running: { cell: Cell; made: string[] } | undefined;
+/** The message to a comm that is being handled. */
+let handling: number | undefined;
 
 Object.assign(globalThis, {
   input,
   [Symbol.for('implicit-kernel.display')]: display,
   [Symbol.for('implicit-kernel.clearOutput')]: clearOutput,
   [Symbol.for('implicit-kernel.comms')]: comms,
+  [Symbol.for('implicit-kernel.redirect')]: redirect,
+  [Symbol.for('implicit-kernel.attended')]: () => currentCell().allowInput,
 });
 
 const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
@@ -61,11 +66,17 @@ function receive(message: ToChild | { type: 'ping' }): void {
 }
 
 function handleComm(id: number, message: CommMessage): void {
+  handling = id;
   try {
     within(newCell(id), () => receiveComm(message));
   } finally {
-    send({ type: 'handled', cell: id });
+    handled();
   }
+}
+
+function handled(): void {
+  if (handling !== undefined) send({ type: 'handled', cell: handling });
+  handling = undefined;
 }
 
 function newCell(id: number, allowInput = false): Cell {
@@ -105,6 +116,9 @@ function finish(cell: Cell, answer: () => void): void {
 }
 
 function interrupt(): void {
+  // Where a handler was terminated, its own `finally` was skipped.
+  handled();
+  if (interruptRedirected()) closeTensorScopes();
   if (!running) return;
   const { cell, made } = running;
   running = undefined;

@@ -25,5 +25,10 @@ export function reportStrayErrors(): void {
 
 function report(thrown: unknown, cell: Cell, heading: string): void {
   if (cell.interrupted) return;
+  if (cell.sink) {
+    const { name, message } = failureOf(thrown);
+    cell.sink.print('stderr', `${heading}\n${name}: ${message}\n`);
+    return;
+  }
   send({ type: 'failure', cell: cell.id, failure: failureOf(thrown), heading });
 }

@@ -26,6 +26,10 @@ function print(name: Stream, printed: string): void {
   const cell = currentCell();
   const text = withoutKernelFrames(printed);
   if (text === '' || cell.interrupted || cell.printed > MOST_CHARACTERS) return;
+  if (cell.sink) {
+    cell.sink.print(name, text);
+    return;
+  }
   cell.printed += text.length;
   if (cell.printed > MOST_CHARACTERS) {
     const notice = `\n[This cell has printed ${MOST_CHARACTERS} characters; what follows is not shown.]\n`;

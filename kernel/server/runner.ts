@@ -41,11 +41,11 @@ export class Runner {
     });
   }
 
-  /** Ends the running cell and whatever it has started. */
+  /** Ends the running cell and whatever it has started, and what a message to a comm has started. */
   interrupt(): void {
+    this.child?.send({ type: 'interrupt' });
     const interrupted = this.running;
     if (!interrupted) return;
-    this.child?.send({ type: 'interrupt' });
     setTimeout(() => {
       if (this.running === interrupted) this.interrupt();
     }, INTERRUPT_AGAIN_MS);

@@ -1,0 +1,82 @@
+"""What a library uses to draw a part of a notebook again: messages of the front end, sinks, interrupts."""
+
+import time
+
+import pytest
+
+from test_messages import comm_message
+
+SETUP = """
+const hook = (name: string) => (globalThis as any)[Symbol.for(`implicit-kernel.${name}`)];
+const seen: string[] = [];
+const sink = {
+  display: (bundle: any) => void seen.push(`shown ${bundle.data['text/plain']}`),
+  print: (name: string, text: string) => void seen.push(`${name} ${text.trim()}`),
+  interrupted: () => void seen.push('interrupted'),
+};
+const show = (text: string) => hook('display')({ data: { 'text/plain': text } });
+"""
+
+
+@pytest.fixture
+def prepared(kernel):
+    kernel.run(SETUP)
+    kernel.run("seen.length = 0")
+    return kernel
+
+
+def seen(kernel):
+    return kernel.run("seen.join(', ')").value.strip("'")
+
+
+def test_what_is_redirected_goes_to_its_sink_also_later(prepared):
+    ran = prepared.run(
+        "const late = hook('redirect')(sink, async () => {"
+        "  show('one'); console.log('two'); console.error('three');"
+        "  await new Promise((resolve) => setTimeout(resolve, 20)); show('four'); return 5; });"
+        "console.log('mine'); await late"
+    )
+    assert (ran.text(), ran.of("display_data"), ran.value) == ("mine\n", [], "5")
+    assert seen(prepared) == "shown one, stdout two, stderr three, shown four"
+
+
+def test_an_error_passes_through(prepared):
+    ran = prepared.run("hook('redirect')(sink, () => { throw new Error('lost'); })")
+    assert ran.error["evalue"] == "lost"
+    assert prepared.run("console.log('still here')").text() == "still here\n"
+
+
+def test_nobody_attends_where_nobody_can_be_asked(prepared):
+    assert prepared.run("hook('attended')()", allow_stdin=False).value == "false"
+    assert prepared.run("hook('attended')()", allow_stdin=True).value == "true"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    ["while (true);", "return (async () => { while (true) await null; })();", "return new Promise(() => {});"],
+)
+def test_an_interrupt_ends_what_a_message_started(prepared, endless):
+    ran = prepared.run(
+        "const comm = hook('comms').open('draws', {});"
+        f"comm.onMessage(() => void hook('redirect')(sink, () => {{ show('begun'); {endless} }}));"
+    )
+    content = {"comm_id": ran.of("comm_open")[0]["comm_id"], "data": {}}
+    for _ in range(2):
+        msg_id = comm_message(prepared, "comm_msg", content)
+        time.sleep(0.5)
+        prepared.manager.interrupt_kernel()
+        idle_after(prepared, msg_id)
+        # Nobody answers for the interrupt itself, and it must not meet the next cell.
+        time.sleep(0.5)
+    assert seen(prepared) == "shown begun, interrupted, shown begun, interrupted"
+
+
+def idle_after(kernel, msg_id):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        message = kernel.client.get_iopub_msg(timeout=30)
+        if message["parent_header"].get("msg_id") != msg_id or message["msg_type"] != "status":
+            continue
+        if message["content"]["execution_state"] == "idle":
+            return
+    raise AssertionError("the message was never dealt with")
