@@ -1,4 +1,6 @@
+import { bargainTable } from './bargain';
 import { burnInTable } from './burn-in';
+import { figures } from './figures';
 import { memoryTable } from './memory';
 import { networkTable } from './network';
 import { realDataTable } from './real-data';
@@ -13,13 +15,15 @@ const parts: Record<string, () => void | Promise<void>> = {
   real: realDataTable,
   network: networkTable,
   memory: () => memoryTable([10, 30, 100, 300, 1000]),
+  bargain: () => bargainTable([10, 30, 100, 300]),
   scenarios: scenarioTables,
+  figures,
 };
 
 /**
  * Does the derivative of an unrolled solver converge as the solver does, and what does it cost?
  *
- * `npm run bench -- unrolling [burn-in | spectra | sobolev | late | real | network | memory | scenarios …]`
+ * `npm run bench -- unrolling [burn-in | spectra | sobolev | late | real | network | memory | bargain | scenarios | figures …]`
  */
 export async function run(args: string[]): Promise<void> {
   const names = args.length === 0 ? Object.keys(parts) : args;

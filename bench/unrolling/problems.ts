@@ -61,6 +61,13 @@ function randomSpectrum(seed: number): Float64Array {
   return Float64Array.from([0.01, ...inner, 1]);
 }
 
+/** First weights far from any solution on the digits. */
+export function farStart(count: number): Float64Array {
+  return random(2)
+    .normals(count)
+    .map((value) => 3 * value);
+}
+
 /** Threes and eights of MNIST, averaged over squares of 4 × 4, with a constant feature. */
 export function digits(count: number, seed: number) {
   const { train } = mnist();

@@ -1,4 +1,3 @@
-import { random } from '../../lib/datasets';
 import {
   adam,
   logisticRegression,
@@ -7,15 +6,14 @@ import {
   type SolvedProblem,
   unroll,
 } from '../../lib/unrolling';
-import { digits, methods } from './problems';
+import { digits, farStart, methods } from './problems';
 import { printTable } from './table';
 
 /** Ridge and logistic regression on digits: where the curse shows, and where it does not. */
 export function realDataTable(): void {
   const { X, labels } = digits(500, 1);
   const targets = labels.map((label) => 2 * label - 1);
-  const noise = random(2);
-  const far = Float64Array.from(noise.normals(50), (value) => 3 * value);
+  const far = farStart(50);
   const problems: [string, SolvedProblem, [string, Method][]][] = [];
   for (const lambda of [0.01, 0.1]) {
     for (const [where, start] of [

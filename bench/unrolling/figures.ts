@@ -1,0 +1,227 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FigureOptions, type Layout, PALETTE, type Trace } from '../../lib/notebook';
+import { figureBundle } from '../../lib/notebook/figure';
+import {
+  burnIn,
+  chebyshev,
+  gradientDescent,
+  logisticRegression,
+  type Method,
+  ridgeRegression,
+  type SolvedProblem,
+  sobolev,
+  unroll,
+} from '../../lib/unrolling';
+import { measuredBurnIn } from './burn-in';
+import { networkErrors, networkMethods } from './network';
+import { type Curve, type PanelOptions, panels, type Row } from './panels';
+import { diagonalProblem, digits, farStart, spectra } from './problems';
+
+const FOLDER = join(__dirname, '..', 'results', 'unrolling');
+const [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY] = PALETTE as string[];
+
+/** A method with a colour of its own, the same in every figure. */
+interface Drawn {
+  name: string;
+  method: Method;
+  colour: string;
+  dash?: string;
+  /** The step from which it is differentiated; 0 unless given. */
+  from?: number;
+}
+
+const slow = { name: 'GD 1/L', method: gradientDescent({ step: '1/L' }), colour: SKY! };
+const fast = { name: 'GD 2/(L+μ)', method: gradientDescent({ step: '2/(L+mu)' }), colour: BLUE! };
+const accelerated = { name: 'Chebyshev', method: chebyshev(), colour: VERMILION! };
+const sobolevs = { name: 'Sobolev', method: sobolev(), colour: GREEN! };
+const late = (drawn: Drawn, from: number): Drawn => ({
+  ...drawn,
+  name: `${drawn.name} from ${from}`,
+  dash: 'dot',
+  from,
+});
+
+/** One figure of the page: its file, its name, and what it shows with its numbers. */
+interface Entry {
+  file: string;
+  title: string;
+  words: string;
+}
+
+/** Draws the figures of the burn-in, and the page that says what they show. */
+export async function figures(): Promise<void> {
+  mkdirSync(FOLDER, { recursive: true });
+  const entries = [
+    await spectraFigure(),
+    await ridgeFigure(),
+    await predictionFigure(),
+    await beyondFigure(),
+  ];
+  writeFileSync(join(FOLDER, 'README.md'), page(entries));
+  console.log(
+    `\nWritten to bench/results/unrolling: ${entries.map(({ file }) => file).join(', ')}`,
+  );
+}
+
+function page(entries: Entry[]): string {
+  const sections = entries.map(
+    ({ file, title, words }) => `## ${title}\n\n![${title}](${file})\n\n${words}\n`,
+  );
+  return `# The curse of unrolling, in pictures
+
+Written by \`npm run bench -- unrolling figures\`, the numbers too. All errors are relative to those at the start, where \`∂x₀ = 0\`: above 1 (shaded), the Jacobian of the unrolled iterate is further from that of the solution than 0 is. Why this happens is told on a page in [lib/unrolling](../../../lib/unrolling/README.md), and step by step in lesson 13.
+
+${sections.join('\n')}`;
+}
+
+async function spectraFigure(): Promise<Entry> {
+  const list = [slow, fast, accelerated, late(accelerated, 10), sobolevs];
+  const rows = ['uniform', 'crowded at L', 'crowded at μ'].map((name) => ({
+    title: `Eigenvalues ${name}`,
+    curves: curvesOf(list, diagonalProblem(spectra[name]!), 100),
+  }));
+  return panelFigure('spectra.png', 'Quadratics with chosen spectra', rows, {
+    range: { iterate: [-4, 0.3], jacobian: [-2.5, 2] },
+    words:
+      'Quadratics with 100 eigenvalues in [.01, 1], x₀ − x* = 10 in every coordinate, H′ = I. Every iterate falls from the first step; its Jacobian does not. Chebyshev “from 10” differentiates its last steps only, from step 10 on. On the spectrum crowded at μ the Sobolev iteration rises too: nothing is monotone on every spectrum.',
+  });
+}
+
+async function ridgeFigure(): Promise<Entry> {
+  const list = [slow, fast, accelerated, late(accelerated, 20), sobolevs];
+  const { X, labels } = digits(500, 1);
+  const y = labels.map((label) => 2 * label - 1);
+  const starts = { 'from x₀ = 0': undefined, 'from a far start': farStart(50) };
+  const rows = Object.entries(starts).map(([where, start]) => ({
+    title: `Ridge regression ${where}`,
+    curves: curvesOf(
+      list,
+      ridgeRegression({ X, y, lambda: 0.01, ...(start ? { start } : {}) }),
+      150,
+    ),
+  }));
+  return panelFigure('ridge.png', 'Ridge regression on real data', rows, {
+    range: { iterate: [-4, 0.3], jacobian: [-3, 1.6] },
+    words:
+      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, where everyone starts, **no method shows the curse**: the error is (P − λP′)(H) H⁻¹x*, and H⁻¹x* lies on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
+  });
+}
+
+async function predictionFigure(): Promise<Entry> {
+  const kappas = [0.1, 0.01, 1e-3, 1e-4];
+  const list: (Drawn & { law: string })[] = [
+    { ...fast, law: '1/(eκ)' },
+    { ...accelerated, law: '4e⁻²/κ' },
+    { name: 'GD √2/L', method: gradientDescent({ step: 'sqrt2/L' }), colour: ORANGE!, law: '1' },
+  ];
+  const inverse = kappas.map((kappa) => 1 / kappa);
+  const measured = list.map((drawn) => kappas.map((kappa) => measuredBurnIn(drawn.method, kappa)));
+  const fine = Array.from({ length: 25 }, (_, i) => 10 ** (-1 - i / 8));
+  const traces: Trace[] = list.flatMap(({ name, method, colour, law }, k) =>
+    (['peakHeight', 'peakStep'] as const).flatMap((of, column) => {
+      const axes = column === 0 ? {} : { xaxis: 'x2', yaxis: 'y2' };
+      const predicted = fine.map((kappa) => burnIn(method, { mu: kappa, L: 1 })[of]);
+      const points = measured[k]!.map((one) => (of === 'peakHeight' ? one.height : one.step));
+      // Where the bound never rises there is no step of a peak, and nothing to draw on a log axis.
+      if (of === 'peakStep' && points.every((step) => step === 0)) return [];
+      return [
+        {
+          x: fine.map((kappa) => 1 / kappa),
+          y: predicted,
+          mode: 'lines',
+          name: of === 'peakHeight' ? `${name}: ${law}` : name,
+          line: { color: colour, width: 2.2 },
+          ...axes,
+        },
+        { x: inverse, y: points, mode: 'markers', marker: { color: colour, size: 9 }, ...axes },
+      ];
+    }),
+  );
+  const layout: Layout = {
+    width: 960,
+    height: 400,
+    xaxis: { title: 'condition number L/μ = 1/κ', type: 'log', domain: [0, 0.36], dtick: 1 },
+    yaxis: { title: 'highest error of the Jacobian (relative)', type: 'log', dtick: 1 },
+    xaxis2: {
+      title: 'condition number L/μ = 1/κ',
+      type: 'log',
+      domain: [0.6, 1],
+      dtick: 1,
+      anchor: 'y2',
+    },
+    yaxis2: { title: 'step at which it is reached', type: 'log', dtick: 1, anchor: 'x2' },
+  };
+  const said = list.map(
+    ({ name }, k) =>
+      `${name} ${measured[k]!.map(({ height }) => Number(height.toPrecision(4))).join(', ')}`,
+  );
+  return save('prediction.png', 'The burn-in, predicted and measured', traces, layout, {
+    labels: 'ends',
+    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = ${kappas.join(', ')}. Measured heights: ${said.join('; ')}. The fastest gradient descent rises to 1/(eκ) after 1/(2κ) steps, Chebyshev's method higher but sooner, after about 1/√κ; at √2/L and below, nothing rises.`,
+  });
+}
+
+async function beyondFigure(): Promise<Entry> {
+  const { X, labels } = digits(500, 1);
+  const logistic = logisticRegression({ X, y: labels, lambda: 0.01, start: farStart(50) });
+  const colours = [GREY, PURPLE, ORANGE, VERMILION];
+  const networks = [];
+  for (const [i, [name, method]] of networkMethods.entries()) {
+    networks.push({ name, colour: colours[i]!, ...(await networkErrors(method, 1)) });
+  }
+  const rows = [
+    {
+      title: 'Logistic regression from a far start',
+      curves: curvesOf([slow, fast], logistic, 600),
+    },
+    { title: 'A network with 4 tanh units', curves: networks },
+  ];
+  return panelFigure('beyond-quadratics.png', 'Beyond quadratics', rows, {
+    range: { iterate: [-4, 0.3], jacobian: [-2, 1.6] },
+    words:
+      'Threes against eights again, with the logistic loss. The burn-in is there, though no residual polynomial describes it. The network is measured against the minimum that each method itself comes to. Adam with a small ε is a case apart: as its gradients vanish, its step over √v + ε outgrows what the curvature allows. Every few hundred steps the weights are thrown off a little, and their Jacobian a great deal.',
+  });
+}
+
+function curvesOf(list: Drawn[], problem: SolvedProblem, steps: number): Curve[] {
+  return list.map(({ method, from = 0, ...drawn }) => {
+    const { errors } = unroll(method, problem, { steps, from });
+    const relative = (values: number[]) => values.map((value) => value / values[0]!);
+    return { ...drawn, iterate: relative(errors.iterate), jacobian: relative(errors.jacobian) };
+  });
+}
+
+/** A figure of two panels a row, with the highest errors in its words. */
+function panelFigure(
+  file: string,
+  title: string,
+  rows: Row[],
+  { words, ...options }: PanelOptions & { words: string },
+): Promise<Entry> {
+  const { traces, layout } = panels(rows, options);
+  const peaks = rows.map(({ title, curves }) => {
+    const heights = curves.map(({ name, jacobian }) => {
+      const highest = Math.max(...jacobian);
+      const rises = highest > 1 + 1e-9;
+      if (!rises) return `${name} does not rise`;
+      return `${name} ${Number(highest.toPrecision(3))} at step ${jacobian.indexOf(highest)}`;
+    });
+    return `${title}: ${heights.join(', ')}.`;
+  });
+  return save(file, title, traces, layout, {
+    words: `${words} Highest errors of the Jacobian: ${peaks.join(' ')}`,
+  });
+}
+
+async function save(
+  file: string,
+  title: string,
+  traces: Trace[],
+  layout: Layout,
+  options: FigureOptions,
+): Promise<Entry> {
+  const { data } = await figureBundle(traces, layout, options);
+  writeFileSync(join(FOLDER, file), Buffer.from(data['image/png'] as string, 'base64'));
+  return { file, title, words: options.words };
+}
