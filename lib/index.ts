@@ -1,6 +1,7 @@
 export {
   type Curvature,
   type CutModel,
+  type FunctionalModel,
   functional,
   gaussNewton,
   hessian,
@@ -8,6 +9,7 @@ export {
   type Linearization,
   linearize,
   markOutput,
+  type RecordOptions,
   recordGradient,
   valueAndGradient,
 } from './autodiff';
@@ -15,6 +17,7 @@ export {
   type BackendName,
   type BackendOptions,
   type BackendReport,
+  backendNames,
   logSoftmax,
   sigmoidCrossEntropy,
   softmaxCrossEntropy,
@@ -23,30 +26,62 @@ export {
 export * from './datasets';
 export * from './descent';
 export * from './errors';
+export * from './exercises';
 export * from './hypergradients';
 export * from './models';
 export * from './notebook';
 export * from './solvers';
 export * from './spaces';
 export {
+  type AdamOptions,
   type Advice,
   adam,
   type BurnIn,
   burnIn,
+  type Checkpoint,
+  type Cost,
+  type CostOptions,
   chebyshev,
   chooseDifferentiation,
   costModel,
+  type DerivativeProblem,
+  type DifferentiateUnrolled,
+  type DifferentiationProblem,
+  type GradientDescentOptions,
   gradientDescent,
   heavyBall,
+  type InnerDerivatives,
+  type Iteration,
+  type LossProblem,
   logisticRegression,
   type Method,
+  type MixedDerivative,
+  type MomentumOptions,
+  type NesterovTuning,
   nesterov,
+  type OuterDerivatives,
+  type PolynomialValue,
+  type ProblemSize,
   predictJacobianErrors,
+  type QuadraticOptions,
+  type QuadraticProblem,
   quadratic,
+  type RegressionOptions,
   residualPolynomial,
   residualPolynomials,
   ridgeRegression,
+  type SobolevOptions,
+  type SolvedProblem,
+  type Spectrum,
+  type StartingErrors,
+  type StepSize,
   sobolev,
+  type Unrolled,
+  type UnrolledDerivative,
+  type UnrolledOptions,
+  type UnrolledProblem,
+  type UnrolledStats,
+  type UnrollOptions,
   unroll,
   unrolled,
 } from './unrolling';
