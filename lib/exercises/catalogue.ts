@@ -1,0 +1,48 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Exercise } from './exercise';
+import { load } from './load';
+
+/** The ids of all exercises, one for each file in `catalogue/`, by lesson where they are listed. */
+export function exerciseIds(): string[] {
+  return readdirSync(join(__dirname, 'catalogue'))
+    .filter((name) => /^[a-z]+-\d\d\.(ts|js)$/.test(name))
+    .map((name) => name.slice(0, -3))
+    .sort();
+}
+
+/** Loads one exercise, and nothing of the others. */
+export async function loadExercise(id: string): Promise<Exercise> {
+  return (await load<{ exercise: Exercise }>(`catalogue/${id}`)).exercise;
+}
+
+/** All exercises in the order of the course. */
+export async function loadExercises(): Promise<Exercise[]> {
+  const all = await Promise.all(exerciseIds().map(loadExercise));
+  return all.sort((a, b) => (a.lesson + a.id < b.lesson + b.id ? -1 : 1));
+}
+
+/** The sentence for an id that does not exist, with the one that may have been meant. */
+export function unknownExercise(id: string): string {
+  const known = exerciseIds();
+  const [best] = known
+    .map((name) => ({ name, edits: editDistance(id.toLowerCase(), name) }))
+    .sort((a, b) => a.edits - b.edits);
+  const meant = best && best.edits <= 3 ? ` Did you mean ${best.name}?` : '';
+  return `There is no exercise "${id.slice(0, 60)}".${meant} There are: ${known.join(', ')}.`;
+}
+
+/** The number of letters to insert, delete or replace to make one word of the other. */
+function editDistance(a: string, b: string): number {
+  if (a.length > 60) return a.length;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,269 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import ts from 'typescript';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { exerciseIds, loadExercise } from './catalogue';
+import { distance } from './compare';
+import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
+import { judge } from './judge';
+import { exerciseNotebook, type Notebook, solutionNotebook, textOf } from './source/notebook';
+import { exercisesIn, parseSource, type SourceCell, titleIn } from './source/parse';
+import type { Outcome } from './submission/child';
+import { programOf } from './submission/program';
+import { runJobs } from './submission/run';
+import { tryOut } from './trial';
+
+/**
+ * The gate that every exercise has to pass. For one alone:
+ *
+ *     npx vitest run lib/exercises/gate.test.ts -t ift-01
+ */
+
+const ROOT = join(__dirname, '..', '..');
+const EXERCISES = join(ROOT, 'exercises');
+const SOLUTIONS = join(ROOT, 'solutions');
+const LESSONS = Array.from({ length: 15 }, (_, i) => String(i).padStart(2, '0'));
+
+interface Source {
+  /** Without the ending. */
+  name: string;
+  text: string;
+  cells: SourceCell[];
+  ids: string[];
+  /** Why it cannot be read. */
+  error?: string;
+}
+
+const sources: Source[] = readdirSync(EXERCISES)
+  .filter((file) => /^\d\d-.*\.md$/.test(file))
+  .map((file) => {
+    const name = file.replace(/\.md$/, '');
+    const text = readFileSync(join(EXERCISES, file), 'utf8');
+    try {
+      const cells = parseSource(text, file);
+      return { name, text, cells, ids: exercisesIn(cells) };
+    } catch (error) {
+      return { name, text, cells: [], ids: [], error: String(error) };
+    }
+  });
+
+const ids = exerciseIds();
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+it('can read every source', () => {
+  expect(sources.flatMap(({ error }) => error ?? [])).toEqual([]);
+});
+
+it('finds every exercise in exactly one source, and every source with an exercise for each heading', () => {
+  expect(sources.flatMap((source) => source.ids).sort()).toEqual(ids);
+});
+
+it('leaves no generated notebook without a source', () => {
+  const names = sources.map(({ name }) => name);
+  const orphans = [EXERCISES, SOLUTIONS]
+    .flatMap((folder) => readdirSync(folder))
+    .filter((file) => file.endsWith('.ipynb') && !names.includes(file.replace(/\.ipynb$/, '')));
+  expect(orphans).toEqual([]);
+});
+
+describe.each(ids)('%s', (id) => {
+  let exercise: Exercise;
+  beforeAll(async () => {
+    exercise = await loadExercise(id);
+  });
+  const source = () => sources.find((one) => one.ids.includes(id))!;
+
+  it('is described completely', () => {
+    expect(exercise.id).toBe(id);
+    expect(LESSONS).toContain(exercise.lesson);
+    expect(source().name.slice(0, 2)).toBe(exercise.lesson);
+    expect(exercise.minutes).toBeGreaterThan(0);
+    expect(exercise.probes.length).toBeGreaterThan(0);
+    expect(exercise.mutants.length).toBeGreaterThanOrEqual(4);
+    expect(exercise.alternatives.length).toBeGreaterThanOrEqual(2);
+    expect(exercise.hints.length).toBeGreaterThanOrEqual(3);
+    const { mutants, properties = [], probes } = exercise;
+    for (const named of [mutants, properties, probes]) {
+      const names = named.map(({ name }) => name);
+      expect(new Set(names).size).toBe(names.length);
+    }
+    for (const { diagnosis } of mutants) expect(diagnosis.length).toBeGreaterThan(40);
+    const known = [...LESSONS, ...ids];
+    expect(exercise.needs.filter((need) => !known.includes(need))).toEqual([]);
+  });
+
+  it('says the same in its source: title, difficulty, minutes and what comes first', () => {
+    const { title, difficulty, minutes, needs } = exercise;
+    const after = needs.map((need) => (LESSONS.includes(need) ? `lesson ${need}` : need));
+    const line = `*Difficulty ${difficulty} of 3 · ${minutes} minutes${after.length > 0 ? ` · after ${after.join(', ')}` : ''}*`;
+    expect(titleIn(source().cells, id)).toBe(title);
+    const section = source().cells.find((cell) => cell.exercise === id)!.solution;
+    expect(section.split('\n')).toContain(line);
+  });
+
+  it('accepts the reference and every alternative', async () => {
+    const answers = [{ name: 'reference', answer: exercise.reference }, ...exercise.alternatives];
+    for (const { name, answer } of answers) {
+      const verdict = await judge(exercise, answer);
+      expect(verdict, name).toMatchObject({ status: 'right', remarks: [] });
+    }
+  });
+
+  it('gives every mutant its own diagnosis', async () => {
+    for (const { name, answer } of exercise.mutants) {
+      const { status, mistake, title } = await judge(exercise, answer);
+      expect({ status, mistake }, `${name}: ${title}`).toEqual({
+        status: 'mistake',
+        mistake: name,
+      });
+    }
+  });
+
+  it('has probes that tell right and wrong far apart', async () => {
+    const { tolerance = DEFAULT_TOLERANCE, probes, reference } = exercise;
+    const mutants = exercise.mutants.filter(({ caughtBy }) => !caughtBy);
+    const answers = [{ name: 'right', answer: reference }, ...mutants];
+    for (const [i, one] of answers.entries()) {
+      for (const other of answers.slice(i + 1)) {
+        let apart = 0;
+        for (const probe of probes) {
+          const trials = [
+            await tryOut(one.answer, probe, DEFAULT_SECONDS * 1000),
+            await tryOut(other.answer, probe, DEFAULT_SECONDS * 1000),
+            await tryOut(reference, probe, DEFAULT_SECONDS * 1000),
+          ];
+          const [a, b, right] = trials.map((trial) => ('parts' in trial ? trial.parts : undefined));
+          apart = Math.max(apart, a && b ? distance(a, b, right!) : Number.POSITIVE_INFINITY);
+        }
+        expect(apart, `${one.name} and ${other.name}`).toBeGreaterThan(20 * tolerance);
+      }
+    }
+  });
+
+  it('takes the stub for to do, and the solution for right, each run on its own', async () => {
+    expect(await outcomesOf(source(), 'stub')).toContainEqual(
+      expect.objectContaining({ id, verdict: expect.objectContaining({ status: 'to-do' }) }),
+    );
+    expect(await outcomesOf(source(), 'solution')).toContainEqual({
+      id,
+      failures: [],
+      verdict: expect.objectContaining({ status: 'right', remarks: [] }),
+    });
+  });
+
+  it('has a stub and a solution whose types are right', () => {
+    for (const kind of ['stub', 'solution'] as const) {
+      expect(typeErrors().get(fileName(source(), id, kind))).toEqual([]);
+    }
+  });
+
+  it('has notebooks that were made from the source as it stands (npm run build:notebooks)', () => {
+    const { name, cells, text } = source();
+    const compare = (folder: string, made: Notebook) => {
+      const path = join(folder, `${name}.ipynb`);
+      expect(existsSync(path), `${path} has not been built`).toBe(true);
+      const notebook = JSON.parse(readFileSync(path, 'utf8')) as Notebook;
+      const plain = (cell: Notebook['cells'][number]) => [cell.cell_type, cell.id, textOf(cell)];
+      expect(notebook.cells.map(plain)).toEqual(made.cells.map(plain));
+      expect(notebook.metadata['implicit-lab']).toEqual(made.metadata['implicit-lab']);
+      return notebook;
+    };
+    const exercises = compare(EXERCISES, exerciseNotebook(cells, text, `${name}.md`));
+    expect(exercises.cells.flatMap((cell) => cell.outputs ?? [])).toEqual([]);
+    const solutions = compare(SOLUTIONS, solutionNotebook(cells, text, `${name}.md`));
+    const shown = solutions.cells.flatMap((cell) => cell.outputs ?? []);
+    expect(JSON.stringify(shown)).toContain(`✓ ${id}`);
+  });
+});
+
+type Kind = 'stub' | 'solution';
+
+/** The code that belongs to one exercise: what comes before all, and its own section. */
+function codeOf({ cells }: Source, id: string, kind: Kind): string[] {
+  return cells
+    .filter((cell) => cell.kind === 'code' && (cell.exercise ?? id) === id)
+    .map((cell) => cell[kind])
+    .filter((code) => code !== undefined);
+}
+
+const running = new Map<string, Promise<Outcome[]>>();
+
+/** Runs the exercises of a source, each by itself, in one process. */
+function outcomesOf(source: Source, kind: Kind): Promise<Outcome[]> {
+  const key = `${source.name} ${kind}`;
+  if (!running.has(key)) running.set(key, run(source, kind));
+  return running.get(key)!;
+}
+
+async function run(source: Source, kind: Kind): Promise<Outcome[]> {
+  const jobs = source.ids.map((id) => {
+    const { code, broken } = programOf(codeOf(source, id, kind));
+    expect(broken).toEqual([]);
+    return { id, code, folder: EXERCISES };
+  });
+  const { outcomes, stopped, details } = await runJobs(jobs, { seconds: 120 });
+  expect({ stopped, details: stopped && details }).toEqual({});
+  return outcomes;
+}
+
+const fileName = ({ name }: Source, id: string, kind: Kind) =>
+  join(EXERCISES, `${name}.${id}.${kind}.ts`);
+
+let errors: Map<string, string[]> | undefined;
+
+/** The type errors of all stubs and solutions, checked together, as strictly as the kernel does. */
+function typeErrors(): Map<string, string[]> {
+  if (errors) return errors;
+  const files = new Map<string, string>();
+  for (const source of sources) {
+    for (const id of source.ids) {
+      for (const kind of ['stub', 'solution'] as const) {
+        const code = codeOf(source, id, kind).join('\n');
+        files.set(fileName(source, id, kind), `${code}\nexport {};`);
+      }
+    }
+  }
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    esModuleInterop: true,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    types: ['node'],
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (path) => files.has(path) || fileExists(path);
+  host.readFile = (path) => files.get(path) ?? readFile(path);
+  host.getSourceFile = (path, language, ...more) => {
+    const text = files.get(path);
+    return text === undefined
+      ? getSourceFile(path, language, ...more)
+      : ts.createSourceFile(path, text, language);
+  };
+  const program = ts.createProgram([...files.keys()], options, host);
+  errors = new Map();
+  for (const path of files.keys()) {
+    const file = program.getSourceFile(path);
+    const found = [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file),
+    ];
+    errors.set(
+      path,
+      found.map(({ messageText, start = 0 }) => {
+        const { line } = file!.getLineAndCharacterOfPosition(start);
+        const text = file!.text.split('\n')[line]!.trim();
+        return `${ts.flattenDiagnosticMessageText(messageText, ' ')} (in: ${text})`;
+      }),
+    );
+  }
+  return errors;
+}

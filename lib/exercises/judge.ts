@@ -1,0 +1,359 @@
+import * as tf from '@tensorflow/tfjs';
+import { formatNumber } from '../notebook/number';
+import {
+  commonFactor,
+  differenceInForm,
+  distance,
+  type Evidence,
+  notFinite,
+  worstEntry,
+} from './compare';
+import {
+  DEFAULT_SECONDS,
+  DEFAULT_TOLERANCE,
+  type Exercise,
+  type Probe,
+  type Run,
+  type Task,
+} from './exercise';
+import { conform, describe, type Part, partsOf } from './reading';
+import { describeError, tryOut } from './trial';
+import type { Status, Verdict } from './verdict';
+
+/** An answer's result on a probe beside the right one. */
+interface Pair {
+  probe: Probe<Task>;
+  args: unknown[];
+  value: unknown;
+  /** The value in the types of the reference, for properties. */
+  result: unknown;
+  mine: Part[];
+  right: Part[];
+  rightValue: unknown;
+  /** The first argument that was changed. */
+  changed: number | undefined;
+  /** What was thrown instead of a result. */
+  thrown?: { error: unknown };
+}
+
+/** What a run that threw has to show. */
+const NOTHING = { value: undefined, parts: [] };
+
+type Function = (...args: never[]) => unknown;
+
+/**
+ * Judges an answer: runs it on the probes of an exercise and compares what comes back with the
+ * reference, then with the known mistakes, then with the properties of a right answer.
+ *
+ * Shows and remembers nothing. Never throws, whatever the answer does.
+ *
+ * @param seconds the time limit for all probes, unless it is the exercise's own
+ */
+export async function judge(
+  exercise: Exercise<never> | Exercise,
+  answer: unknown,
+  { seconds = exercise.seconds ?? DEFAULT_SECONDS }: { seconds?: number } = {},
+): Promise<Verdict> {
+  try {
+    return await judged(exercise as Exercise, answer, seconds);
+  } catch (error) {
+    return verdictOf(exercise.id, 'broken', 'this check itself failed', {
+      explanation: `It is not your answer's fault: ${describeError(error)}`,
+    });
+  }
+}
+
+async function judged(exercise: Exercise, answer: unknown, seconds: number): Promise<Verdict> {
+  if (typeof answer !== 'function') return notAFunction(exercise.id, answer);
+  const tensorsBefore = tf.memory().numTensors;
+  const began = performance.now();
+  const pairs: Pair[] = [];
+  const verdict = await tried(exercise, answer as Function, seconds, pairs);
+  const elapsed = (performance.now() - began) / 1000;
+  const changed = pairs.map(({ changed }) => changed).find((at) => at !== undefined);
+  for (const pair of pairs)
+    safely(() => tf.dispose([pair.args, pair.value, pair.rightValue] as tf.TensorContainer));
+  const kept = tf.memory().numTensors - tensorsBefore;
+  if (verdict.passed && elapsed > seconds) {
+    return tooSlow(exercise.id, undefined, seconds, elapsed);
+  }
+  if (changed !== undefined) {
+    verdict.remarks.push(
+      `your function changes its argument ${changed + 1}. Here that does no harm, but whoever calls it may not expect it.`,
+    );
+  }
+  if (kept > 0 && pairs.length > 0) {
+    verdict.remarks.push(
+      `${kept} tensors were left behind in ${pairs.length} calls. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
+    );
+  }
+  return verdict;
+}
+
+/** Fills `pairs` as far as it comes. */
+async function tried(
+  exercise: Exercise,
+  answer: Function,
+  seconds: number,
+  pairs: Pair[],
+): Promise<Verdict> {
+  const { id } = exercise;
+  const end = performance.now() + seconds * 1000;
+  for (const probe of exercise.probes) {
+    const before = await arraysOf(probe.args());
+    const trial = await tryOut(answer, probe, Math.max(0, end - performance.now()));
+    if (trial.outcome === 'to-do') {
+      return verdictOf(id, 'to-do', 'still to do', {
+        explanation: 'Replace `todo()` by your own code and run the check again.',
+      });
+    }
+    if (trial.outcome === 'late') return tooSlow(id, probe.name, seconds);
+    const thrown = trial.outcome === 'threw' ? { error: trial.error } : undefined;
+    const { args } = trial;
+    const { value, parts } = trial.outcome === 'returned' ? trial : NOTHING;
+    const changed = await firstChange(before, args);
+    const rightArgs: unknown[] = probe.args();
+    const rightValue = await exercise.reference(...(rightArgs as never[]));
+    const right = await partsOf(rightValue);
+    const result = safely(() => conform(value, rightValue)) ?? value;
+    pairs.push({ probe, args, value, result, mine: parts, right, rightValue, changed, thrown });
+    disposeExcept(rightArgs, rightValue);
+  }
+  return verdictOn(exercise, answer, pairs);
+}
+
+async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): Promise<Verdict> {
+  const { id, tolerance = DEFAULT_TOLERANCE } = exercise;
+  const returned = pairs.filter(({ thrown }) => !thrown);
+  const form = firstOf(returned, ({ mine, right }) => differenceInForm(mine, right));
+  const apart = form ? Number.POSITIVE_INFINITY : largestDistance(returned);
+  const areRight = apart <= tolerance && returned.length > 0;
+  if (areRight && returned.length === pairs.length) return checkProperties(exercise, answer, pairs);
+
+  const evidence = returned
+    .map(({ probe, mine, right }) => worstEntry(probe.name, mine, right))
+    .filter((found) => found !== undefined)
+    .slice(0, 2);
+  const mutant = areRight ? undefined : await nearestMutant(exercise, pairs, tolerance);
+  if (mutant) {
+    return verdictOf(id, 'mistake', mutant.name, {
+      mistake: mutant.name,
+      explanation: mutant.diagnosis,
+      evidence,
+    });
+  }
+  const thrown = firstOf(pairs, (pair) => pair.thrown);
+  if (thrown) return threw(id, thrown.pair.probe.name, thrown.found.error, returned);
+  if (form) {
+    return verdictOf(id, 'shape', 'the result has another form', {
+      explanation: `On the ${form.pair.probe.name} probe: ${form.found}`,
+    });
+  }
+  const bad = firstOf(pairs, ({ probe, mine, right }) => notFinite(probe.name, mine, right));
+  if (bad) {
+    return verdictOf(id, 'not-finite', 'a NaN or an infinity in the result', {
+      explanation:
+        'Look for a division by 0, a square root of a negative number, an entry beyond the end of an array, or an iteration that explodes.',
+      evidence: [bad.found],
+    });
+  }
+  const failed = await firstComplaint(exercise, answer, pairs);
+  if (failed) {
+    return verdictOf(id, 'property', `${failed.name}: not yet`, {
+      mistake: failed.name,
+      explanation: failed.complaint,
+      evidence,
+    });
+  }
+  return verdictOf(id, 'differs', 'the numbers differ', {
+    explanation: differs(pairs, apart, tolerance),
+    evidence,
+  });
+}
+
+/** For numbers that are right: whether they were also come by in the right way. */
+async function checkProperties(
+  exercise: Exercise,
+  answer: Function,
+  pairs: Pair[],
+): Promise<Verdict> {
+  const failed = await firstComplaint(exercise, answer, pairs, { strict: true });
+  if (!failed) return verdictOf(exercise.id, 'right', 'right');
+  const mutant = exercise.mutants.find(({ caughtBy }) => caughtBy === failed.name);
+  if (mutant) {
+    return verdictOf(exercise.id, 'mistake', mutant.name, {
+      mistake: mutant.name,
+      explanation: `${mutant.diagnosis}\n\n${failed.complaint}`,
+    });
+  }
+  return verdictOf(exercise.id, 'property', `right numbers, but ${failed.name}: not yet`, {
+    mistake: failed.name,
+    explanation: failed.complaint,
+  });
+}
+
+/**
+ * The first property that does not hold. Where the numbers are wrong already (not `strict`), a
+ * property that cannot even be computed says nothing.
+ */
+async function firstComplaint(
+  { properties = [] }: Exercise,
+  answer: Function,
+  pairs: Pair[],
+  { strict = false }: { strict?: boolean } = {},
+): Promise<{ name: string; complaint: string } | undefined> {
+  for (const { name, complaint } of properties) {
+    for (const { probe, args, result, rightValue } of pairs) {
+      const run = {
+        probe: probe.name,
+        args,
+        result,
+        answer: async (...more: never[]) => conform(await answer(...more), rightValue),
+      } as unknown as Run<Task>;
+      try {
+        const words = await complaint(run);
+        if (words !== undefined) return { name, complaint: words };
+      } catch (error) {
+        if (strict) return { name, complaint: `It could not be checked: ${describeError(error)}` };
+      }
+    }
+  }
+  return undefined;
+}
+
+async function nearestMutant(exercise: Exercise, pairs: Pair[], tolerance: number) {
+  let nearest: { name: string; diagnosis: string } | undefined;
+  let least = tolerance;
+  for (const mutant of exercise.mutants) {
+    const far = await distanceToMutant(mutant.answer, pairs, least);
+    if (far <= least) {
+      least = far;
+      nearest = mutant;
+    }
+  }
+  return nearest;
+}
+
+/**
+ * How far an answer is from a mutant; infinite where one of them throws and the other does not.
+ * Breaks off where it is further than `limit`.
+ */
+async function distanceToMutant(mutant: Function, pairs: Pair[], limit: number): Promise<number> {
+  let largest = 0;
+  for (const { probe, mine, right, thrown } of pairs) {
+    const trial = await tryOut(mutant, probe, DEFAULT_SECONDS * 1000);
+    if ('args' in trial) disposeExcept(trial, undefined);
+    if (thrown && trial.outcome === 'threw') continue;
+    if (thrown || trial.outcome !== 'returned') return Number.POSITIVE_INFINITY;
+    largest = Math.max(largest, distance(mine, trial.parts, right));
+    if (largest > limit) return largest;
+  }
+  return largest;
+}
+
+const largestDistance = (pairs: Pair[]) =>
+  Math.max(...pairs.map(({ mine, right }) => distance(mine, right, right)));
+
+function differs(pairs: Pair[], apart: number, tolerance: number): string {
+  if (apart < 1e3 * tolerance) {
+    return `They agree to a relative ${formatNumber(apart, 2)}, and ${formatNumber(tolerance, 2)} is asked for. An iteration that ends too early, a tolerance that is too loose or a difference quotient can be the reason.`;
+  }
+  const factor = commonFactor(pairs);
+  if (factor !== undefined) {
+    return `Your result is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
+  }
+  const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
+  const where =
+    good.length === 0 ? 'on all probes' : `not on ${listed(good)}: what is special there?`;
+  return `No known mistake gives these numbers. They differ ${where}${good.length === 0 ? '. A hint may help.' : ''}`;
+}
+
+function notAFunction(id: string, answer: unknown): Verdict {
+  return verdictOf(id, 'not-a-function', 'a function is wanted', {
+    explanation: `What was handed over is ${describe(answer)}. Pass the function itself, without calling it: \`await check('${id}', yourFunction)\`.`,
+  });
+}
+
+function threw(id: string, probe: string, error: unknown, others: Pair[]): Verdict {
+  const fine = others.length > 0 ? ` On ${listed(others)} it ran through.` : '';
+  return verdictOf(id, 'threw', 'your function threw', {
+    explanation: `On the ${probe} probe: \`${describeError(error).replaceAll('`', "'")}\`.${fine}`,
+  });
+}
+
+const listed = (pairs: Pair[]) => pairs.map(({ probe }) => probe.name).join(', ');
+
+function tooSlow(id: string, probe: string | undefined, seconds: number, took?: number): Verdict {
+  const explanation =
+    took === undefined
+      ? `No result on the ${probe} probe within ${seconds} s. Is there a promise that is never resolved, or an iteration without end?`
+      : `The numbers are right, but they took ${took.toFixed(1)} s where ${seconds} s is plenty.`;
+  return verdictOf(id, 'too-slow', 'too slow', { explanation });
+}
+
+function verdictOf(
+  exercise: string,
+  status: Status,
+  title: string,
+  more: { mistake?: string; explanation?: string; evidence?: Evidence[] } = {},
+): Verdict {
+  return {
+    exercise,
+    passed: status === 'right',
+    status,
+    title,
+    explanation: '',
+    evidence: [],
+    remarks: [],
+    ...more,
+  };
+}
+
+function firstOf<T>(
+  pairs: Pair[],
+  look: (pair: Pair) => T | undefined,
+): { pair: Pair; found: T } | undefined {
+  for (const pair of pairs) {
+    const found = look(pair);
+    if (found !== undefined) return { pair, found };
+  }
+  return undefined;
+}
+
+/**
+ * The arrays in each of some arguments, which nobody needs otherwise. Single numbers are left out:
+ * counters count.
+ */
+async function arraysOf(args: unknown[]): Promise<Part[][]> {
+  const parts = await Promise.all(args.map(readArrays));
+  disposeExcept(args, undefined);
+  return parts;
+}
+
+async function readArrays(argument: unknown): Promise<Part[]> {
+  const parts = await partsOf(argument).catch(() => []);
+  return parts.filter(({ shape }) => shape.length > 0);
+}
+
+async function firstChange(before: Part[][], args: unknown[]): Promise<number | undefined> {
+  const after = await Promise.all(args.map(readArrays));
+  const at = before.findIndex((parts, i) => distance(after[i]!, parts, parts) > 0);
+  return at < 0 ? undefined : at;
+}
+
+/** Gives back tensors that are not also in what was returned. */
+function disposeExcept(args: unknown, returned: unknown) {
+  const kept = new Set(tensorsIn(returned));
+  for (const tensor of tensorsIn(args)) if (!kept.has(tensor)) tensor.dispose();
+}
+
+const tensorsIn = (value: unknown): tf.Tensor[] =>
+  safely(() => tf.tensor_util.getTensorsInContainer(value as tf.TensorContainer)) ?? [];
+
+function safely<T>(compute: () => T): T | undefined {
+  try {
+    return compute();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,191 @@
+/** A piece of a result: numbers with their shape, a word, or something that is neither. */
+export interface Part {
+  /** Where it lies in the result: `''` for the whole, `'.w'`, `'[2].loss'`. */
+  path: string;
+  kind: 'numbers' | 'word' | 'other';
+  /** Of numbers; `[]` for a single one. */
+  shape: readonly number[];
+  numbers: Float64Array;
+  /** The word itself, or what the other thing is, as a phrase. */
+  word: string;
+}
+
+/** A tensor, as far as reading one goes. */
+interface ReadableTensor {
+  shape: number[];
+  data(): Promise<ArrayLike<number>>;
+}
+
+const MOST_NUMBERS = 5e6;
+const DEEPEST = 6;
+
+/**
+ * The pieces of whatever a function gave back: numbers, typed and plain arrays, matrices as arrays
+ * of arrays, tensors, booleans, strings, and records or lists of these.
+ *
+ * @throws whatever reading an object throws: it may be a proxy, or a tensor disposed of
+ * @throws RangeError where there are more numbers than any exercise asks for
+ */
+export async function partsOf(value: unknown): Promise<Part[]> {
+  const budget = { left: MOST_NUMBERS };
+  return read(value, '', budget, 0);
+}
+
+async function read(
+  value: unknown,
+  path: string,
+  budget: { left: number },
+  depth: number,
+): Promise<Part[]> {
+  if (typeof value === 'number') return [numbersPart(path, [], Float64Array.of(value))];
+  if (typeof value === 'string' || typeof value === 'boolean') return [wordPart(path, value)];
+  if (value === null || typeof value !== 'object' || depth > DEEPEST) {
+    return [otherPart(path, value)];
+  }
+  if (isTensor(value)) {
+    const shape = [...value.shape];
+    spend(budget, size(shape));
+    return [numbersPart(path, shape, Float64Array.from(await value.data()))];
+  }
+  if (isTypedArray(value)) {
+    spend(budget, value.length);
+    return [numbersPart(path, [value.length], Float64Array.from(value, Number))];
+  }
+  if (Array.isArray(value)) return readList(value, path, budget, depth);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== null && prototype.constructor?.name !== 'Object') {
+    return [otherPart(path, value)];
+  }
+  const parts: Part[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    parts.push(...(await read(member, `${path}.${key}`, budget, depth + 1)));
+  }
+  return parts.length > 0 ? parts : [otherPart(path, value)];
+}
+
+async function readList(
+  list: unknown[],
+  path: string,
+  budget: { left: number },
+  depth: number,
+): Promise<Part[]> {
+  spend(budget, list.length);
+  if (list.every((member) => typeof member === 'number')) {
+    return [numbersPart(path, [list.length], Float64Array.from(list))];
+  }
+  const members: Part[][] = [];
+  for (const [i, member] of list.entries()) {
+    members.push(await read(member, `${path}[${i}]`, budget, depth + 1));
+  }
+  const [first] = members[0] ?? [];
+  const isRegular = members.every(
+    ([part, ...rest]) =>
+      rest.length === 0 &&
+      part?.kind === 'numbers' &&
+      part.shape.length > 0 &&
+      sameShape(part.shape, first!.shape),
+  );
+  if (!isRegular) return members.flat();
+  const stacked = new Float64Array(list.length * size(first!.shape));
+  for (const [i, [part]] of members.entries()) stacked.set(part!.numbers, i * size(first!.shape));
+  return [numbersPart(path, [list.length, ...first!.shape], stacked)];
+}
+
+/**
+ * A copy of `value` in the types of `template`: numbers in the kind of array that it has there.
+ * What does not fit stays as it is.
+ */
+export function conform(value: unknown, template: unknown): unknown {
+  if (typeof template !== 'object' || template === null || isTensor(template)) return value;
+  if (isTypedArray(template)) {
+    const isList = Array.isArray(value) || (isObject(value) && isTypedArray(value));
+    const Kind = template.constructor as unknown as { from(values: ArrayLike<number>): unknown };
+    return isList ? Kind.from(value as ArrayLike<number>) : value;
+  }
+  if (Array.isArray(template)) {
+    if (!Array.isArray(value) && !(isObject(value) && isTypedArray(value))) return value;
+    return Array.from(value as ArrayLike<unknown>, (member, i) => conform(member, template[i]));
+  }
+  if (!isObject(value)) return value;
+  const members = Object.entries(template).map(([key, member]) => [
+    key,
+    conform(Reflect.get(value, key), member),
+  ]);
+  return Object.fromEntries(members);
+}
+
+/** What a value is, as a phrase: `'a list of 3 numbers'`. Never throws. */
+export function describe(value: unknown): string {
+  try {
+    if (value === undefined) return 'nothing (undefined)';
+    if (value === null) return 'null';
+    if (typeof value === 'function') return 'a function';
+    if (typeof value !== 'object') return `the ${typeof value} ${String(value).slice(0, 60)}`;
+    if (isTensor(value)) return describeShape(value.shape);
+    if (isTypedArray(value)) return describeShape([value.length]);
+    if (Array.isArray(value)) {
+      const isNumbers = value.length < 1e6 && value.every((member) => typeof member === 'number');
+      return isNumbers ? describeShape([value.length]) : `a list of ${value.length} things`;
+    }
+    if (typeof Reflect.get(value, 'then') === 'function') return 'a promise';
+    const keys = Object.keys(value);
+    const name = Object.getPrototypeOf(value)?.constructor?.name;
+    const kind = name && name !== 'Object' ? `an object of class ${name}` : 'a record';
+    return keys.length > 0 ? `${kind} with ${keys.slice(0, 5).join(', ')}` : `${kind}, empty`;
+  } catch {
+    return 'something that cannot be looked at';
+  }
+}
+
+/** `'a number'`, `'3 numbers'`, `'a 3 × 5 matrix'`. */
+export function describeShape(shape: readonly number[]): string {
+  if (shape.length === 0) return 'a number';
+  if (shape.length === 1) return shape[0] === 1 ? 'a list of 1 number' : `${shape[0]} numbers`;
+  return `numbers in the shape ${shape.join(' × ')}`;
+}
+
+export const sameShape = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((length, i) => length === b[i]);
+
+const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
+
+function spend(budget: { left: number }, count: number) {
+  budget.left -= count;
+  if (!(budget.left >= 0)) throw new RangeError('far more numbers came back than were asked for');
+}
+
+export function isTensor(value: object): value is object & ReadableTensor {
+  return 'dataId' in value && 'shape' in value && 'data' in value;
+}
+
+export function isTypedArray(value: object): value is Float64Array {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const NONE = new Float64Array(0);
+
+const numbersPart = (path: string, shape: number[], numbers: Float64Array): Part => ({
+  path,
+  kind: 'numbers',
+  shape,
+  numbers,
+  word: '',
+});
+
+const wordPart = (path: string, value: string | boolean): Part => ({
+  path,
+  kind: 'word',
+  shape: [],
+  numbers: NONE,
+  word: String(value),
+});
+
+const otherPart = (path: string, value: unknown): Part => ({
+  path,
+  kind: 'other',
+  shape: [],
+  numbers: NONE,
+  word: describe(value),
+});

@@ -1,0 +1,39 @@
+import { escapeHtml } from '../notebook/html';
+
+const FENCE = /```\w*\n([\s\S]*?)\n?```/g;
+
+/**
+ * The Markdown of hints and diagnoses as HTML: paragraphs, fenced code and `code`. Formulas stay
+ * as they are, between dollars, for the notebook to typeset.
+ */
+export function richHtml(markdown: string): string {
+  return markdown
+    .split(FENCE)
+    .map((piece, i) => (i % 2 === 1 ? codeBlock(piece) : paragraphs(piece)))
+    .join('');
+}
+
+/** The same for a terminal: fences become indented code, the rest stays. */
+export function richText(markdown: string): string {
+  return markdown
+    .replace(FENCE, (_, code: string) => code.replace(/^/gm, '    '))
+    .replace(/`([^`\n]+)`/g, '$1');
+}
+
+const codeBlock = (code: string) =>
+  `<pre style="padding: 6px 10px; margin: 4px 0">${escapeHtml(code)}</pre>`;
+
+function paragraphs(text: string): string {
+  return text
+    .split(/\n{2,}/)
+    .filter((paragraph) => paragraph.trim() !== '')
+    .map((paragraph) => `<p style="margin: 4px 0">${inline(paragraph.trim())}</p>`)
+    .join('');
+}
+
+function inline(text: string): string {
+  return text
+    .split(/`([^`\n]+)`/)
+    .map((piece, i) => (i % 2 === 1 ? `<code>${escapeHtml(piece)}</code>` : escapeHtml(piece)))
+    .join('');
+}

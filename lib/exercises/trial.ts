@@ -1,0 +1,72 @@
+import type { Probe, Task } from './exercise';
+import { describe, type Part, partsOf } from './reading';
+
+/** How one run of a function on a probe ended. */
+export type Trial =
+  | { outcome: 'returned'; value: unknown; parts: Part[]; args: unknown[] }
+  | { outcome: 'threw'; error: unknown; args: unknown[] }
+  | { outcome: 'to-do' }
+  | { outcome: 'late' };
+
+const LATE = Symbol('late');
+
+/**
+ * Runs a function on a probe, whatever it does, and reads what it gives back.
+ *
+ * A promise that is not settled after `milliseconds` is left to itself. A loop that never ends
+ * cannot be left: a notebook's interrupt, or the process around it, has to end that one.
+ */
+export async function tryOut(
+  answer: (...args: never[]) => unknown,
+  probe: Probe<Task>,
+  milliseconds: number,
+): Promise<Trial> {
+  const args: unknown[] = probe.args();
+  try {
+    const running = (async () => {
+      const value = await (answer as (...args: unknown[]) => unknown)(...args);
+      return { value, parts: await partsOf(value) };
+    })();
+    const result = await within(running, milliseconds);
+    return result === LATE ? { outcome: 'late' } : { outcome: 'returned', ...result, args };
+  } catch (error) {
+    return isToDo(error) ? { outcome: 'to-do' } : { outcome: 'threw', error, args };
+  }
+}
+
+async function within<T>(running: Promise<T>, milliseconds: number): Promise<T | typeof LATE> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), milliseconds);
+  });
+  // A rejection that comes too late concerns nobody.
+  running.catch(() => {});
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isToDo(error: unknown): boolean {
+  try {
+    return error instanceof Error && error.name === 'ToDoError';
+  } catch {
+    return false;
+  }
+}
+
+/** What was thrown, as a phrase, whatever it is. Never throws. */
+export function describeError(error: unknown): string {
+  try {
+    if (error instanceof Error) {
+      const words = `${error.name}: ${error.message}`.slice(0, 400);
+      return /disposed/i.test(words)
+        ? `${words} (a tensor that is returned must not be disposed of, and must leave its tidy as the return value)`
+        : words;
+    }
+  } catch {
+    return 'something that cannot be looked at';
+  }
+  return `${describe(error)} (not an Error)`;
+}
