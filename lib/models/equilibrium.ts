@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs';
+import { isolated } from '../autodiff';
+import { random } from '../datasets';
+import { InputError } from '../errors';
+import { argmin } from '../hypergradients';
+import { fixedPoint } from '../solvers';
+import { weights } from './initial';
+import type { Model } from './model';
+
+export interface EquilibriumOptions {
+  /** Default 784. */
+  features?: number;
+  /** Units of the state z. Default 200. */
+  hidden?: number;
+  /** Default 10. */
+  classes?: number;
+  /** q < 1: the map's slope in z is at most q. Default .9. */
+  contraction?: number;
+  /** Steps towards the fixed point, each one product with A. Default 20. */
+  steps?: number;
+  /** The most products of the backward solve, and the relative residual that ends it. */
+  backward?: { maxIterations?: number; tolerance?: number };
+}
+
+/** Power steps that estimate the largest singular value of a matrix. */
+const POWER_STEPS = 10;
+
+/**
+ * An equilibrium model: the state is where the map `z ↦ tanh(z A + x B + c)` comes to rest, the logits
+ * are `z V + d`.
+ *
+ * Its derivative is that of the fixed point, by one linear solve `(I − Jᵀ) v = u` with the Jacobian J
+ * of the map: memory does not grow with the steps that led there. So that there is exactly one fixed
+ * point, `A = M · min(1, q/σ)` with σ the largest singular value of the parameter M, estimated by
+ * power steps (a little too small); after T steps the state is within `qᵀ` of its first distance.
+ *
+ * Inputs are flat, [batch, features]. Parameters `M` [hidden, hidden], `B` [features, hidden], `c`
+ * [hidden], `V` [hidden, classes], `d` [classes].
+ *
+ * @throws InputError for a contraction outside (0, 1).
+ * @see Bai, Kolter & Koltun, Deep equilibrium models, 2019; Grazzi et al. 2020, §4 (MNIST).
+ */
+export function equilibrium(options: EquilibriumOptions = {}): Model {
+  const { features = 784, hidden = 200, classes = 10, contraction = 0.9, steps = 20 } = options;
+  if (!(contraction > 0 && contraction < 1)) {
+    throw new InputError({
+      given: `a contraction of ${contraction}`,
+      expected: 'a number between 0 and 1',
+      remedy: 'At 1 and beyond there may be no fixed point, or many.',
+    });
+  }
+  const { maxIterations = 50, tolerance = 1e-3 } = options.backward ?? {};
+  const map = (z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) =>
+    tf.tanh(tf.add(tf.matMul(z as tf.Tensor2D, A as tf.Tensor2D), driven));
+  const rest = argmin(
+    (A, driven) => {
+      let z = tf.tanh(driven!);
+      for (let t = 1; t < steps; t++) z = map(z, A!, driven!);
+      return z;
+    },
+    (z: tf.Tensor, A, driven) => tf.sub(z, map(z, A!, driven!)),
+    { solver: fixedPoint({ maxIterations, tolerance }) },
+  );
+  return {
+    name: `equilibrium ${features}-${hidden}-${classes}`,
+
+    init(seed) {
+      const stream = random(seed);
+      return {
+        M: weights([hidden, hidden], 'tanh', stream),
+        B: weights([features, hidden], 'tanh', stream),
+        c: tf.zeros([hidden]),
+        V: weights([hidden, classes], 'output', stream),
+        d: tf.zeros([classes]),
+      };
+    },
+
+    predict: ({ M, B, c, V, d }, x) =>
+      tf.tidy(() => {
+        const driven = tf.add(tf.matMul(x, B!), c!);
+        return tf.add(tf.matMul(rest(contracted(M!, contraction), driven), V!), d!) as tf.Tensor2D;
+      }),
+  };
+}
+
+/** `M · min(1, q/σ)`. */
+function contracted(M: tf.Tensor, q: number): tf.Tensor {
+  // The singular vectors count as constants: so σ = uᵀMv has the right derivative.
+  const [u, v] = isolated(() => singularVectors(M as tf.Tensor2D));
+  const sigma = tf.sum(tf.mul(u, tf.matMul(M as tf.Tensor2D, v)));
+  return tf.mul(M, tf.div(q, tf.maximum(sigma, q)));
+}
+
+/** Of the largest singular value, as columns. */
+function singularVectors(M: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D] {
+  return tf.tidy(() => {
+    const unit = (x: tf.Tensor2D) => tf.div(x, tf.add(tf.norm(x), 1e-12)) as tf.Tensor2D;
+    let v = unit(tf.ones([M.shape[1], 1]));
+    let u = unit(tf.matMul(M, v));
+    for (let i = 1; i < POWER_STEPS; i++) {
+      v = unit(tf.matMul(M, u, true));
+      u = unit(tf.matMul(M, v));
+    }
+    return [u, v];
+  });
+}
