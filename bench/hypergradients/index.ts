@@ -1,8 +1,9 @@
 import { useBackend } from '../../lib';
 import { biasedTable } from './biased';
+import { distillTable } from './distill';
 import { inexactTable } from './hoag';
 import { logisticTable } from './logistic';
-import { overfitTable } from './overfit';
+import { overfitLinear, overfitMillion, overfitMlp } from './overfit';
 import { ridgeTable } from './ridge';
 import { solverTable } from './solvers';
 
@@ -12,7 +13,10 @@ const parts: Record<string, () => Promise<void>> = {
   inexact: inexactTable,
   logistic: logisticTable,
   biased: biasedTable,
-  overfit: overfitTable,
+  distillation: distillTable,
+  'overfit-linear': overfitLinear,
+  'overfit-mlp': overfitMlp,
+  'overfit-million': overfitMillion,
 };
 
 /**
