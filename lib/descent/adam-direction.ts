@@ -49,7 +49,13 @@ export function adamDirection(
     return { root, b: tensors.scale(tensors.scalars.of(correction), times(root, momentum)) };
   });
   const scaled: LinearOperator<NamedTensors> = {
-    apply: (v) => tensors.tidy(() => times(root, curvature.apply(times(root, v)))),
+    apply: (v) =>
+      tensors.tidy(() => {
+        const rooted = times(root, v);
+        const Cv = curvature.apply(rooted);
+        tensors.free(rooted, Cv);
+        return times(root, Cv);
+      }),
     dispose() {},
   };
   try {

@@ -21,7 +21,13 @@ export function proximalOperator(
     products: 0,
     apply(v) {
       this.products += 1;
-      return tensors.tidy(() => tensors.axpy(tensors.scalars.of(delta), H.apply(v), v));
+      return tensors.tidy(() => {
+        const Hv = H.apply(v);
+        const less = tensors.scale(tensors.scalars.of(-delta), Hv);
+        // Before the next vector of the size of all parameters is made.
+        tensors.free(Hv, v);
+        return tensors.subtract(v, less);
+      });
     },
     dispose() {},
   };
@@ -43,13 +49,21 @@ export function linearisedDirection(
 ): Direction {
   const A = proximalOperator(H, delta);
   const { value, ...deferred } = solver.solveDeferred(A, g);
+  return { value: unlessZero(value, () => rankOne(g, delta)), products: A.products, ...deferred };
+}
+
+/** The vector, or the substitute for one that is zero. */
+function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedTensors {
   const s = tensors.scalars;
   const safe = tensors.tidy(() => {
-    const stood = s.less(s.of(0), tensors.dot(value, value));
-    return tensors.select(stood, value, rankOne(g, delta));
+    const stands = s.less(s.of(0), tensors.dot(value, value));
+    if (tensors.readableNow()) {
+      return tensors.readSync([stands])[0] === 1 ? value : substitute();
+    }
+    return tensors.select(stands, value, substitute());
   });
-  tensors.free(value);
-  return { value: safe, products: A.products, ...deferred };
+  tensors.free(value, safe);
+  return safe;
 }
 
 /**

@@ -82,15 +82,24 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       const q = A.apply(p);
       const curvature = space.dot(p, q);
       const alpha = s.divide(rho, curvature);
-      const nextR = space.axpy(negate(space, alpha), q, r);
+      // Of a million parameters every vector counts: each is freed with its last use.
+      const lost = space.scale(alpha, q);
+      space.free(q, p);
+      const nextR = space.subtract(r, lost);
+      space.free([lost, r], p);
       const z = precondition(nextR);
       const residual = space.dot(nextR, nextR);
       const nextRho = z === nextR ? residual : space.dot(nextR, z);
+      const nextX = space.axpy(alpha, p, x);
+      const kept = space.scale(negate(space, s.divide(nextRho, rho)), p);
+      space.free(p);
+      const nextP = space.subtract(z, kept);
+      space.free([z, kept], nextR);
       return {
-        x: space.axpy(alpha, p, x),
+        x: nextX,
         residual,
         curvature,
-        vectors: { r: nextR, p: space.axpy(s.divide(nextRho, rho), p, z) },
+        vectors: { r: nextR, p: nextP },
         scalars: { rho: nextRho },
       };
     },

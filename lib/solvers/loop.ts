@@ -145,6 +145,8 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
     const steps = run.iterations;
     const trouble = yield* improve(run);
     if (run.iterations === steps) return solved() ? 'converged' : (trouble ?? 'max-iterations');
+    // Whether or not there is a restart, it would begin at the best iterate alone.
+    space.free(run.current, [run.start, run.best, run.verified]);
 
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;

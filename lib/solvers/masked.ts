@@ -32,12 +32,21 @@ export function iterateMasked<V, S>(
 
   const { value, facts } = space.tidy(() => {
     const lift = liftScalar(space, space.dot(system.b, system.b));
-    const lifted = { ...system, b: space.scale(lift, system.b) };
-    const bb = space.dot(lifted.b, lifted.b);
+    // Made anew where it is used, which is seldom: it would be one more vector to hold.
+    const lifted = {
+      ...system,
+      get b() {
+        return space.scale(lift, system.b);
+      },
+    };
+    const bb = space.tidy(() => {
+      const { b } = lifted;
+      return space.dot(b, b);
+    });
     const goal = s.multiply(s.of(tolerance ** 2), bb);
     const origin =
       start === undefined ? undefined : soundStart(lifted, space.scale(lift, start), bb);
-    const begun = beginAt(lifted, method, origin);
+    const begun = space.tidy(() => beginAt(lifted, method, origin));
     const first = s.multiply(s.of(1), begun.residual);
     const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, first));
     const growth = s.of(1 + Math.sqrt(space.epsilon));
@@ -53,6 +62,7 @@ export function iterateMasked<V, S>(
       const before = state;
       state = space.tidy(() => {
         const { current, best, active, iterations, curvature } = before;
+        // What follows a step that is not taken is computed too, but never taken.
         const next = method.advance(lifted, current);
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
         const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
@@ -61,12 +71,12 @@ export function iterateMasked<V, S>(
           method.contracts || method.minimisesEnergy
             ? taken
             : s.and(taken, s.less(next.residual, best.residual));
+        const x = space.select(better, next.x, best.x);
+        const lastIsBest = better === taken;
+        if (lastIsBest) space.free(next.x, current.x);
         return {
-          current: choose(space, taken, next, current),
-          best: {
-            x: space.select(better, next.x, best.x),
-            residual: s.select(better, next.residual, best.residual),
-          },
+          current: lastIsBest ? { ...next, x } : next,
+          best: { x, residual: s.select(better, next.residual, best.residual) },
           active: s.and(taken, s.less(goal, next.residual)),
           iterations: s.add(iterations, taken),
           curvature: s.select(active, next.curvature, curvature),
@@ -76,17 +86,19 @@ export function iterateMasked<V, S>(
     }
 
     const { best, iterations, curvature } = state;
-    const lower = (r: V) =>
-      s.less(
-        energyOf(lifted, best.x, r),
-        origin === undefined ? s.of(0) : energyOf(lifted, origin, residualAt(lifted, origin)),
-      );
-    const r = residualAt(lifted, best.x);
+    space.free(state.current, best);
+    const energyAtStart = () =>
+      origin === undefined ? s.of(0) : energyOf(lifted, origin, residualAt(lifted, origin));
+    const lower = (r: V) => space.tidy(() => s.less(energyOf(lifted, best.x, r), energyAtStart()));
+    const r = space.tidy(() => residualAt(lifted, best.x));
     const truth = space.dot(r, r);
     const closer = s.less(truth, s.multiply(growth, first));
     const gained = method.minimisesEnergy ? either(space, closer, lower(r)) : closer;
+    const zero = origin ?? space.zeros(r);
+    space.free(r);
     const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
-    const x = space.select(gained, best.x, origin ?? space.zeros(r));
+    const x = space.select(gained, best.x, zero);
+    space.free([best.x, zero], x);
     return {
       value: space.scale(s.divide(s.of(1), lift), x),
       facts: [iterations, claimed, curvature, s.select(gained, truth, first), goal, lift],
@@ -135,30 +147,4 @@ function statusOf(solved: boolean, usedUp: boolean, curvature: number): SolverSt
   if (solved) return 'converged';
   if (usedUp) return 'max-iterations';
   return curvature <= 0 ? 'negative-curvature' : 'diverged';
-}
-
-/**
- * One iterate or the other, part by part; what both share is passed on. Parts that only the first
- * remembers are taken from it: where the other is chosen, nothing is advanced from them any more.
- */
-function choose<V, S>(
-  space: LinearSystem<V, S>['space'],
-  mask: S,
-  a: Iterate<V, S>,
-  b: Iterate<V, S>,
-): Iterate<V, S> {
-  const vector = (one: V, other: V = one) => (one === other ? one : space.select(mask, one, other));
-  const scalar = (one: S, other: S = one) =>
-    one === other ? one : space.scalars.select(mask, one, other);
-  return {
-    x: vector(a.x, b.x),
-    residual: scalar(a.residual, b.residual),
-    curvature: scalar(a.curvature, b.curvature),
-    vectors: mapRecord(a.vectors, (value, name) => vector(value, b.vectors[name])),
-    scalars: mapRecord(a.scalars, (value, name) => scalar(value, b.scalars[name])),
-  };
-}
-
-function mapRecord<T>(record: Record<string, T>, f: (value: T, name: string) => T) {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
 }

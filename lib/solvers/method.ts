@@ -18,11 +18,11 @@ export interface Iterate<V, S> {
   scalars: Record<string, S>;
 }
 
-/** An iterative method as two pure functions; the loops around them are written once for all. */
+/** An iterative method as two functions; the loops around them are written once for all. */
 export interface IterativeMethod {
   /** The iterate at `x`, whose residual is `r = b − A x`. */
   begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S>;
-  /** The next iterate. */
+  /** The next iterate. It may free the `vectors` of the one it is given, which are not used again. */
   advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): Iterate<V, S>;
   /**
    * Whether the residual can only shrink where the method converges: then any growth is

@@ -34,10 +34,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     });
   },
   select: (mask, x, y) =>
-    tf.tidy(() => {
-      const chosen = tf.cast(mask, 'bool');
-      return mapTensors(x, (value, name) => tf.where(chosen, value, y[name]!));
-    }),
+    mapTensors(x, (value, name) => tf.tidy(() => chosen(mask, value, y[name]!))),
 
   scalars: {
     of: (value) => tf.scalar(value),
@@ -107,6 +104,12 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     }
   },
 };
+
+/** `tf.where` with a mask of rank 0, without the copies of both values that it makes to broadcast. */
+function chosen(mask: tf.Scalar, t: tf.Tensor, e: tf.Tensor): tf.Tensor {
+  const condition = tf.broadcastTo(tf.cast(mask, 'bool'), t.shape);
+  return tf.engine().runKernel('Select', { condition, t, e }) as tf.Tensor;
+}
 
 /** Every live tensor inside nested records and arrays. */
 function tensorsIn(x: unknown): tf.Tensor[] {
