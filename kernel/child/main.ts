@@ -9,7 +9,7 @@ import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
 import type { CommMessage, RunCell, ToChild } from './messages';
 import { notebookRequire } from './modules';
-import { interruptRedirected, redirect } from './redirect';
+import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { captureStreams } from './streams';
@@ -41,6 +41,7 @@ Object.assign(globalThis, {
   [Symbol.for('implicit-kernel.clearOutput')]: clearOutput,
   [Symbol.for('implicit-kernel.comms')]: comms,
   [Symbol.for('implicit-kernel.redirect')]: redirect,
+  [Symbol.for('implicit-kernel.sink')]: currentSink,
   [Symbol.for('implicit-kernel.attended')]: () => currentCell().allowInput,
 });
 

@@ -34,6 +34,11 @@ export function redirect<T>(sink: Sink, run: () => T): T {
   }
 }
 
+/** The sink of what is running, if it is redirected. */
+export function currentSink(): Sink | undefined {
+  return currentCell().sink;
+}
+
 /** Ends what is redirected and has not settled. Returns whether there was anything. */
 export function interruptRedirected(): boolean {
   const parts = [...active];

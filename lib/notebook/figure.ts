@@ -2,8 +2,10 @@ import { InputError, NotFiniteError } from '../errors';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
 import { type Bundle, publish } from './display';
 import { labelEnds } from './ends';
+import { drawingSink } from './kernel';
 import { completed } from './layout';
-import { draw, ignored, type Spec } from './picture';
+import { draw, ignored, type Sized, type Spec } from './picture';
+import type { Plot } from './picture/page';
 import type { Axis, Layout, Trace } from './trace';
 
 const MAX_JSON_BYTES = 1_000_000;
@@ -50,7 +52,11 @@ export async function figure(
   layout: Layout,
   options: FigureOptions,
 ): Promise<void> {
-  publish(await figureBundle(traces, layout, options));
+  const sink = drawingSink();
+  // Where it is drawn again and again, the names of lines stay in the legend: no end runs about.
+  const wanted = sink ? { ...options, labels: 'legend' as const } : options;
+  const bundle = sink?.pictures === false ? interactiveBundle : figureBundle;
+  publish(await bundle(traces, layout, wanted));
 }
 
 /** What {@link figure} shows, without showing it. */
@@ -59,27 +65,47 @@ export async function figureBundle(
   layout: Layout,
   options: FigureOptions,
 ): Promise<Bundle> {
+  const { spec, words } = prepared(traces, layout, options);
+  requireNone(ignored(spec));
+  const adjust =
+    options.labels === 'ends' ? (plot: Plot) => labelEnds(spec.data, spec.layout, plot) : undefined;
+  const { png, layout: drawn } = await draw(spec, adjust);
+  const { width, height } = spec.layout;
+  return {
+    data: {
+      ...interactive({ ...spec, layout: drawn }),
+      'image/png': png.toString('base64'),
+      'text/plain': words,
+    },
+    metadata: { 'image/png': { width, height, alt: words } },
+  };
+}
+
+/** A figure without its picture, and without plotly.js reading it: both take long when dragging. */
+async function interactiveBundle(...figure: Parameters<typeof figureBundle>): Promise<Bundle> {
+  const { spec, words } = prepared(...figure);
+  return { data: { ...interactive(spec), 'text/plain': words } };
+}
+
+function interactive({ data, layout }: Prepared['spec']) {
+  return { 'application/vnd.plotly.v1+json': { data, layout, config: { displaylogo: false } } };
+}
+
+interface Prepared {
+  spec: { data: Trace[]; layout: Sized };
+  words: string;
+}
+
+/** A figure as plotly.js draws it, and in words. */
+function prepared(traces: readonly Trace[], layout: Layout, options: FigureOptions): Prepared {
   requireWords(options?.words);
   const { words, labels = 'legend', gaps } = options;
   requireTitles(traces, layout);
   const { data, gaps: missing } = cleaned(traces, layout, gaps);
   const spoken = missing.length === 0 ? words : `${words} Gaps (${gaps}): ${listed(missing)}.`;
-  const complete = completed(cleanLayout(layout), data, labels);
-  const spec = { data, layout: complete };
+  const spec = { data, layout: completed(cleanLayout(layout), data, labels) };
   requireSmall(spec);
-  requireNone(ignored(spec));
-  const { png, layout: drawn } = await draw(
-    spec,
-    labels === 'ends' ? (plot) => labelEnds(data, complete, plot) : undefined,
-  );
-  return {
-    data: {
-      'application/vnd.plotly.v1+json': { data, layout: drawn, config: { displaylogo: false } },
-      'image/png': png.toString('base64'),
-      'text/plain': spoken,
-    },
-    metadata: { 'image/png': { width: complete.width, height: complete.height, alt: spoken } },
-  };
+  return { spec, words: spoken };
 }
 
 function requireWords(words: string | undefined) {

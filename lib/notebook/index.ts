@@ -1,3 +1,14 @@
+export {
+  button,
+  type Control,
+  type Controls,
+  type DropdownOptions,
+  dropdown,
+  interact,
+  type Settings,
+  type SliderOptions,
+  slider,
+} from './controls';
 export { type Bundle, inNotebook, publish } from './display';
 export { type FigureOptions, figure, figureBundle } from './figure';
 export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
