@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../datasets';
+import type { NamedTensors } from '../spaces';
 import { weights } from './initial';
 import type { Model } from './model';
 
@@ -36,18 +37,23 @@ export function cnn({ filters: [f1, f2] = [8, 16], classes = 10 }: CnnOptions = 
       };
     },
 
-    predict: ({ K1, c1, K2, c2, W, b }, x) =>
-      tf.tidy(() => {
-        const stage = (a: tf.Tensor4D, K: tf.Tensor, c: tf.Tensor) =>
-          tf.maxPool(
-            tf.relu(tf.add(tf.conv2d(a, K as tf.Tensor4D, 1, 'same'), c)) as tf.Tensor4D,
-            2,
-            2,
-            'same',
-          );
-        const image = tf.reshape(x, [-1, SIDE, SIDE, 1]) as tf.Tensor4D;
-        const a = stage(stage(image, K1!, c1!), K2!, c2!);
-        return tf.add(tf.matMul(tf.reshape(a, [-1, flat]), W!), b!) as tf.Tensor2D;
-      }),
+    predict: ({ W, b, ...filters }, x) =>
+      tf.tidy(() => tf.add(tf.matMul(cnnFeatures(filters, x), W!), b!) as tf.Tensor2D),
   };
+}
+
+/** What the dense layer of a {@link cnn} sees, [batch, 49 f₂], from its `K1`, `c1`, `K2` and `c2`. */
+export function cnnFeatures({ K1, c1, K2, c2 }: NamedTensors, x: tf.Tensor): tf.Tensor2D {
+  return tf.tidy(() => {
+    const stage = (a: tf.Tensor4D, K: tf.Tensor, c: tf.Tensor) =>
+      tf.maxPool(
+        tf.relu(tf.add(tf.conv2d(a, K as tf.Tensor4D, 1, 'same'), c)) as tf.Tensor4D,
+        2,
+        2,
+        'same',
+      );
+    const image = tf.reshape(x, [-1, SIDE, SIDE, 1]) as tf.Tensor4D;
+    const a = stage(stage(image, K1!, c1!), K2!, c2!);
+    return tf.reshape(a, [-1, (SIDE / 4) ** 2 * K2!.shape[3]!]) as tf.Tensor2D;
+  });
 }

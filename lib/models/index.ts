@@ -5,3 +5,4 @@ export type { Activation } from './initial';
 export { logistic, type MlpOptions, mlp } from './mlp';
 export type { Model } from './model';
 export { type RnnOptions, rnn } from './rnn';
+export * from './transfer';

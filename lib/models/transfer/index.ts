@@ -1,0 +1,6 @@
+export {
+  type Examples,
+  exampleBatches,
+  type TransferOptions,
+  transferFeatures,
+} from './transfer-features';
