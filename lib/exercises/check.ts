@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { publish } from '../notebook/display';
 import { exerciseIds, loadExercise, unknownExercise } from './catalogue';
+import type { Exercise } from './exercise';
 import { remember } from './journal';
 import { load } from './load';
 import { showNoMore } from './shown';
@@ -32,7 +33,7 @@ async function verdictFor(id: string, answer: unknown): Promise<Verdict> {
     // The judge and the exercise are loaded when they are needed: an import of this library should
     // not wait for thirty exercises.
     const [{ judge }, exercise] = await Promise.all([
-      load<typeof import('./judge')>('judge'),
+      load<{ judge(exercise: Exercise, answer: unknown): Promise<Verdict> }>('judge'),
       loadExercise(id),
     ]);
     return await judge(exercise, answer);

@@ -1,6 +1,6 @@
 export { check } from './check';
-export type { Alternative, Exercise, Mutant, Probe, Property, Run, Task } from './exercise';
+export type { Evidence } from './compare';
 export { type Hint, hint } from './hint';
 export { progressMap } from './progress-map';
 export { ToDoError, todo } from './todo';
-export type { Status, Verdict } from './verdict';
+export type { Status as VerdictStatus, Verdict } from './verdict';

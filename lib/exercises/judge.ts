@@ -16,7 +16,7 @@ import {
   type Run,
   type Task,
 } from './exercise';
-import { conform, describe, type Part, partsOf } from './reading';
+import { describe, inTypesOf, type Part, partsOf } from './reading';
 import { describeError, tryOut } from './trial';
 import type { Status, Verdict } from './verdict';
 
@@ -72,7 +72,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   const elapsed = (performance.now() - began) / 1000;
   const changed = pairs.map(({ changed }) => changed).find((at) => at !== undefined);
   for (const pair of pairs)
-    safely(() => tf.dispose([pair.args, pair.value, pair.rightValue] as tf.TensorContainer));
+    safely(() => disposeExcept([pair.args, pair.value, pair.result, pair.rightValue], undefined));
   const kept = tf.memory().numTensors - tensorsBefore;
   if (verdict.passed && elapsed > seconds) {
     return tooSlow(exercise.id, undefined, seconds, elapsed);
@@ -115,7 +115,7 @@ async function tried(
     const rightArgs: unknown[] = probe.args();
     const rightValue = await exercise.reference(...(rightArgs as never[]));
     const right = await partsOf(rightValue);
-    const result = safely(() => conform(value, rightValue)) ?? value;
+    const result = safely(() => inTypesOf(rightValue, parts));
     pairs.push({ probe, args, value, result, mine: parts, right, rightValue, changed, thrown });
     disposeExcept(rightArgs, rightValue);
   }
@@ -208,7 +208,8 @@ async function firstComplaint(
         probe: probe.name,
         args,
         result,
-        answer: async (...more: never[]) => conform(await answer(...more), rightValue),
+        answer: async (...more: never[]) =>
+          inTypesOf(rightValue, await partsOf(await answer(...more))),
       } as unknown as Run<Task>;
       try {
         const words = await complaint(run);

@@ -1,3 +1,5 @@
+import * as tf from '@tensorflow/tfjs';
+
 /** A piece of a result: numbers with their shape, a word, or something that is neither. */
 export interface Part {
   /** Where it lies in the result: `''` for the whole, `'.w'`, `'[2].loss'`. */
@@ -92,26 +94,39 @@ async function readList(
 }
 
 /**
- * A copy of `value` in the types of `template`: numbers in the kind of array that it has there.
- * What does not fit stays as it is.
+ * What was read, in the types of `template`, whose form it must have: a `number[]` becomes the
+ * `Float64Array` that stands there, a plain number the tensor.
  */
-export function conform(value: unknown, template: unknown): unknown {
-  if (typeof template !== 'object' || template === null || isTensor(template)) return value;
+export function inTypesOf(template: unknown, parts: readonly Part[], path = ''): unknown {
+  const part = parts.find((one) => one.path === path);
+  if (typeof template === 'number') return part!.numbers[0];
+  if (typeof template === 'boolean') return part!.word === 'true';
+  if (typeof template !== 'object' || template === null) return part?.word;
+  if (isTensor(template)) return tf.tensor(part!.numbers, [...part!.shape]);
   if (isTypedArray(template)) {
-    const isList = Array.isArray(value) || (isObject(value) && isTypedArray(value));
-    const Kind = template.constructor as unknown as { from(values: ArrayLike<number>): unknown };
-    return isList ? Kind.from(value as ArrayLike<number>) : value;
+    const Kind = template.constructor as unknown as { from(values: Float64Array): unknown };
+    return Kind.from(part!.numbers);
   }
   if (Array.isArray(template)) {
-    if (!Array.isArray(value) && !(isObject(value) && isTypedArray(value))) return value;
-    return Array.from(value as ArrayLike<unknown>, (member, i) => conform(member, template[i]));
+    return part
+      ? unstacked(part.numbers, part.shape, template)
+      : template.map((member, i) => inTypesOf(member, parts, `${path}[${i}]`));
   }
-  if (!isObject(value)) return value;
   const members = Object.entries(template).map(([key, member]) => [
     key,
-    conform(Reflect.get(value, key), member),
+    inTypesOf(member, parts, `${path}.${key}`),
   ]);
   return Object.fromEntries(members);
+}
+
+function unstacked(numbers: Float64Array, shape: readonly number[], template: unknown[]): unknown {
+  const [length, ...inner] = shape;
+  if (inner.length === 0) return [...numbers];
+  const stride = size(inner);
+  return Array.from({ length: length! }, (_, i) => {
+    const part = { numbers: numbers.slice(i * stride, (i + 1) * stride), shape: inner };
+    return inTypesOf(template[i], [{ path: '', kind: 'numbers', word: '', ...part }]);
+  });
 }
 
 /** What a value is, as a phrase: `'a list of 3 numbers'`. Never throws. */
@@ -161,8 +176,6 @@ export function isTensor(value: object): value is object & ReadableTensor {
 export function isTypedArray(value: object): value is Float64Array {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const NONE = new Float64Array(0);
 

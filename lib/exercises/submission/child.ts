@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { exerciseIds, loadExercise } from '../catalogue';
 import { judge } from '../judge';
 import { describeError } from '../trial';
@@ -10,7 +9,7 @@ export interface Job {
   id: string;
   /** A program as `programOf` makes it. */
   code: string;
-  /** The notebook's folder, in which it finds packages and files. */
+  /** The folder it runs in. */
   folder: string;
   /** The time limit for the check, in seconds, where it is not the exercise's own. */
   seconds?: number;
@@ -33,17 +32,20 @@ const AsyncFunction = (async () => {}).constructor as new (...parts: string[]) =
 
 // The channel is taken before anything foreign runs, and hidden from it.
 const send = process.send!.bind(process);
+const { exit } = process;
 process.send = undefined;
 // What fails outside of the function that is judged is not judged.
 process.on('unhandledRejection', () => {});
 process.on('uncaughtException', () => {});
+// Keeps the process alive while a promise is waited for that nothing will resolve.
+setInterval(() => {}, 60_000);
 
 process.once('message', async (jobs: Job[]) => {
   for (const job of jobs) {
     const outcome = await run(job);
     await new Promise((resolve) => send(outcome, resolve));
   }
-  process.exit();
+  exit(0);
 });
 
 async function run({ id, code, folder, seconds }: Job): Promise<Outcome> {
@@ -52,7 +54,7 @@ async function run({ id, code, folder, seconds }: Job): Promise<Outcome> {
   process.chdir(folder);
   try {
     await new AsyncFunction('require', 'failed', code)(
-      requireFor(folder, (name, answer) => answers.set(name, { answer })),
+      requireFor((name, answer) => answers.set(name, { answer })),
       (cell, error) => failures.push({ cell, message: describeError(error) }),
     );
   } catch (error) {
@@ -64,9 +66,9 @@ async function run({ id, code, folder, seconds }: Job): Promise<Outcome> {
   return { id, verdict, failures };
 }
 
-/** The library as cells see it, but for `check`, which only takes the answer. */
-function requireFor(folder: string, take: (id: string, answer: unknown) => void) {
-  const require = createRequire(join(folder, 'notebook.ts'));
+/** The packages and the library as cells see them, but for `check`, which only takes the answer. */
+function requireFor(take: (id: string, answer: unknown) => void) {
+  const require = createRequire(__filename);
   const instead = {
     check: async (id: string, answer: unknown) => take(id, answer),
     hint: async () => {},
@@ -74,6 +76,6 @@ function requireFor(folder: string, take: (id: string, answer: unknown) => void)
   };
   return (name: string): unknown => {
     if (name !== 'implicit-lab') return require(name);
-    return { ...(require(name) as object), ...instead };
+    return { ...(require('../..') as object), ...instead };
   };
 }

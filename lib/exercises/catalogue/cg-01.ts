@@ -1,0 +1,308 @@
+import { type CountedOperator, countedMatrix } from '../counted';
+import type { Exercise } from '../exercise';
+import {
+  type Matrix,
+  product,
+  randomMatrix,
+  randomVector,
+  shiftedMatrix,
+  transposed,
+} from '../linear';
+
+interface Limits {
+  /** The relative residual `‖b − Ax‖ / ‖b‖` that counts as solved. */
+  tolerance: number;
+  maxIterations: number;
+}
+
+interface Outcome {
+  value: Float64Array;
+  status: 'converged' | 'max-iterations' | 'negative-curvature';
+}
+
+type ConjugateGradients = (A: CountedOperator, b: Float64Array, limits: Limits) => Outcome;
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
+
+const axpy = (a: number, x: Float64Array, y: Float64Array) =>
+  y.map((value, i) => value + a * x[i]!);
+
+/** What one iteration does; mutants do something else. */
+interface Rules {
+  alpha(rr: number, dAd: number, dd: number): number;
+  beta(rrNew: number, rr: number): number;
+  /** The next residual. */
+  residual(r: Float64Array, alpha: number, Ad: Float64Array, d: Float64Array): Float64Array;
+  solved(rr: number, bb: number, tolerance: number): boolean;
+  curvatureTested: boolean;
+  /** Whether the step along a direction of negative curvature is taken before stopping. */
+  stepTaken: boolean;
+}
+
+const right: Rules = {
+  alpha: (rr, dAd) => rr / dAd,
+  beta: (rrNew, rr) => rrNew / rr,
+  residual: (r, alpha, Ad) => axpy(-alpha, Ad, r),
+  solved: (rr, bb, tolerance) => Math.sqrt(rr) <= tolerance * Math.sqrt(bb),
+  curvatureTested: true,
+  stepTaken: false,
+};
+
+function conjugateGradients(
+  A: CountedOperator,
+  b: Float64Array,
+  { tolerance, maxIterations }: Limits,
+  changed: Partial<Rules> = {},
+): Outcome {
+  const rules = { ...right, ...changed };
+  const bb = dot(b, b);
+  let x: Float64Array = new Float64Array(b.length);
+  let r = b;
+  let d = b;
+  let rr = bb;
+  for (let k = 0; ; k++) {
+    if (rules.solved(rr, bb, tolerance)) return { value: x, status: 'converged' };
+    if (k === maxIterations) return { value: x, status: 'max-iterations' };
+    const Ad = A.apply(d);
+    const dAd = dot(d, Ad);
+    const alpha = rules.alpha(rr, dAd, dot(d, d));
+    if (rules.curvatureTested && !(dAd > 0)) {
+      if (rules.stepTaken) x = axpy(alpha, d, x);
+      return { value: x, status: 'negative-curvature' };
+    }
+    x = axpy(alpha, d, x);
+    r = rules.residual(r, alpha, Ad, d);
+    const rrNew = dot(r, r);
+    d = axpy(rules.beta(rrNew, rr), d, r);
+    rr = rrNew;
+  }
+}
+
+/** `shift · I + R Rᵀ`. */
+function positive(seed: number, n: number, rank: number, shift: number): Matrix {
+  const R = randomMatrix(seed, n, rank);
+  return shiftedMatrix(shift, product(R, transposed(R)));
+}
+
+/** An indefinite matrix on which the first direction still shows positive curvature. */
+function indefinite(): Matrix {
+  const M = positive(41, 5, 5, 1);
+  const w = randomVector(42, 5);
+  return M.map((row, i) => row.map((m, j) => m - 2.5 * w[i]! * w[j]!));
+}
+
+export const exercise: Exercise<ConjugateGradients> = {
+  id: 'cg-01',
+  lesson: '04',
+  title: 'Conjugate gradients that know when to stop',
+  difficulty: 2,
+  minutes: 25,
+  needs: ['04'],
+  reference: (A, b, limits) => conjugateGradients(A, b, limits),
+  probes: [
+    {
+      name: 'positive definite',
+      args: () => [
+        countedMatrix(positive(1, 6, 6, 0.5)),
+        randomVector(2, 6),
+        { tolerance: 1e-10, maxIterations: 50 },
+      ],
+    },
+    {
+      name: 'cut off',
+      args: () => [
+        countedMatrix(positive(11, 8, 8, 0.1)),
+        randomVector(12, 8),
+        { tolerance: 1e-10, maxIterations: 3 },
+      ],
+    },
+    {
+      name: 'small right-hand side',
+      args: () => [
+        countedMatrix(positive(21, 8, 8, 0.3)),
+        randomVector(22, 8, 1e-5),
+        { tolerance: 1e-2, maxIterations: 50 },
+      ],
+    },
+    {
+      name: 'indefinite',
+      args: () => [
+        countedMatrix(indefinite()),
+        randomVector(43, 5),
+        { tolerance: 1e-10, maxIterations: 50 },
+      ],
+    },
+    {
+      name: 'zero',
+      args: () => [
+        countedMatrix(positive(31, 3, 3, 1)),
+        new Float64Array(3),
+        { tolerance: 1e-6, maxIterations: 10 },
+      ],
+    },
+  ],
+  properties: [
+    {
+      name: 'takes one product an iteration',
+      complaint({ probe, args: [A, , { maxIterations }] }) {
+        return probe === 'cut off' && A.products > maxIterations + 1
+          ? `${maxIterations} iterations took ${A.products} products. Each needs one; the residual comes along without another.`
+          : undefined;
+      },
+    },
+    {
+      name: 'solves the system',
+      complaint({ probe, args: [A, b, { tolerance }], result: { value } }) {
+        if (probe !== 'positive definite') return undefined;
+        const Ax = A.apply(value);
+        const gap = b.map((x, i) => x - Ax[i]!);
+        const relative = Math.sqrt(dot(gap, gap) / dot(b, b));
+        return relative <= 10 * tolerance
+          ? undefined
+          : `The relative residual ‖b − Ax‖/‖b‖ is ${relative.toExponential(1)}, and ${tolerance} was asked for.`;
+      },
+    },
+  ],
+  mutants: [
+    {
+      name: 'the directions are not conjugate',
+      answer: (A, b, limits) => conjugateGradients(A, b, limits, { beta: () => 0 }),
+      diagnosis:
+        'Every direction is the residual itself: that is steepest descent. It undoes part of its earlier progress at each step. The next direction must keep a share of the one before.',
+    },
+    {
+      name: 'β upside down',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, { beta: (rrNew, rr) => rr / rrNew }),
+      diagnosis:
+        '$\\beta$ is the *new* squared residual over the old one. As the residual falls, the share of the old direction must be small, not large.',
+    },
+    {
+      name: 'A is missing in the residual',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, { residual: (r, alpha, _, d) => axpy(-alpha, d, r) }),
+      diagnosis:
+        'When $x$ moves by $\\alpha d$, the residual $b - Ax$ moves by $-\\alpha A d$, and not by $-\\alpha d$. The product $Ad$ is there already.',
+    },
+    {
+      name: 'the curvature is missing in α',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, {
+          alpha: (rr, _, dd) => rr / dd,
+        }),
+      diagnosis:
+        'The step is $r^\\top r / d^\\top d$. How far to go along $d$ depends on how curved the quadratic is there: the denominator is $d^\\top A d$.',
+    },
+    {
+      name: 'an absolute tolerance',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, {
+          solved: (rr, _, tolerance) => Math.sqrt(rr) <= tolerance,
+        }),
+      diagnosis:
+        'The residual is compared with the tolerance itself. A small right-hand side then counts as solved before anything was done: compare with $\\text{tolerance} \\cdot \\lVert b\\rVert$.',
+    },
+    {
+      name: 'squares compared with what is not squared',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, {
+          solved: (rr, bb, tolerance) => rr <= tolerance * bb,
+        }),
+      diagnosis:
+        '$r^\\top r$ is the *square* of the norm. The test stops at a relative residual of $\\sqrt{\\text{tolerance}}$, much too early.',
+    },
+    {
+      name: 'negative curvature goes unnoticed',
+      answer: (A, b, limits) => conjugateGradients(A, b, limits, { curvatureTested: false }),
+      diagnosis:
+        'On an indefinite matrix it goes on, and calls the result solved. With $d^\\top A d \\le 0$ the quadratic has no minimum along $d$, and $\\alpha$ leads uphill or to infinity.',
+    },
+    {
+      name: 'one step too far',
+      answer: (A, b, limits) => conjugateGradients(A, b, limits, { stepTaken: true }),
+      diagnosis:
+        'The status is right, but the step along the direction of negative curvature has been taken. With $\\alpha < 0$ it goes backwards, uphill. Look at the curvature before moving.',
+    },
+    {
+      name: 'two products an iteration',
+      answer(A, b, limits) {
+        const twice: CountedOperator = {
+          ...A,
+          apply(v) {
+            A.apply(v);
+            return A.apply(v);
+          },
+        };
+        return conjugateGradients(twice, b, limits);
+      },
+      diagnosis:
+        'The numbers are right, at twice the price: the products are what CG costs. The residual follows from $Ad$, which the step has computed already.',
+      caughtBy: 'takes one product an iteration',
+    },
+  ],
+  alternatives: [
+    {
+      name: 'in place, as in a textbook',
+      answer(A, b, { tolerance, maxIterations }) {
+        const n = b.length;
+        const x = new Float64Array(n);
+        const r = b.slice();
+        const d = b.slice();
+        let rr = dot(r, r);
+        const goal = tolerance ** 2 * rr;
+        let status = 'max-iterations';
+        let k = 0;
+        while (true) {
+          if (rr <= goal) {
+            status = 'converged';
+            break;
+          }
+          if (k >= maxIterations) break;
+          const q = A.apply(d);
+          const curvature = dot(d, q);
+          if (curvature <= 0) {
+            status = 'negative-curvature';
+            break;
+          }
+          const alpha = rr / curvature;
+          for (let i = 0; i < n; i++) {
+            x[i]! += alpha * d[i]!;
+            r[i]! -= alpha * q[i]!;
+          }
+          const rrNew = dot(r, r);
+          for (let i = 0; i < n; i++) d[i] = r[i]! + (rrNew / rr) * d[i]!;
+          rr = rrNew;
+          k += 1;
+        }
+        return { value: x, status, iterations: k };
+      },
+    },
+    {
+      name: 'with β from conjugacy instead of residuals',
+      answer(A, b, { tolerance, maxIterations }) {
+        let value: Float64Array = new Float64Array(b.length);
+        let r = b;
+        let d = b;
+        const size = Math.sqrt(dot(b, b));
+        for (let k = 0; k <= maxIterations; k++) {
+          if (Math.sqrt(dot(r, r)) <= tolerance * size) return { value, status: 'converged' };
+          if (k === maxIterations) break;
+          const q = A.apply(d);
+          const curvature = dot(d, q);
+          if (curvature <= 0) return { value, status: 'negative-curvature' };
+          const alpha = dot(d, r) / curvature;
+          value = axpy(alpha, d, value);
+          r = axpy(-alpha, q, r);
+          d = axpy(-dot(r, q) / curvature, d, r);
+        }
+        return { value, status: 'max-iterations' };
+      },
+    },
+  ],
+  hints: [
+    'Keep four vectors: the iterate $x$, the residual $r = b - Ax$, the direction $d$, and its product $Ad$. Before each iteration ask, in this order: is it solved? are the iterations used up? and, once $Ad$ is there, is the curvature positive?',
+    '$\\alpha = \\dfrac{r^\\top r}{d^\\top A d}$, then $x \\leftarrow x + \\alpha d$, $r_{\\text{new}} = r - \\alpha A d$, $\\beta = \\dfrac{r_{\\text{new}}^\\top r_{\\text{new}}}{r^\\top r}$, $d \\leftarrow r_{\\text{new}} + \\beta d$. Solved means $\\lVert r\\rVert \\le \\text{tolerance}\\,\\lVert b\\rVert$.',
+    "The skeleton:\n```ts\nlet x = new Float64Array(b.length), r = b, d = b;\nlet rr = dot(r, r);\nconst goal = tolerance ** 2 * dot(b, b);\nfor (let k = 0; ; k++) {\n  if (rr <= goal) return { value: x, status: 'converged' };\n  if (k === maxIterations) return { value: x, status: 'max-iterations' };\n  const Ad = A.apply(d);\n  const curvature = dot(d, Ad);\n  // stop here if the curvature is not positive; else move x, r and d\n}\n```",
+  ],
+};

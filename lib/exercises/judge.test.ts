@@ -1,0 +1,286 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Exercise } from './exercise';
+import { judge } from './judge';
+import { todo } from './todo';
+import { verdictHtml, verdictText } from './verdict';
+
+type Double = (x: Float64Array) => Float64Array;
+
+const counts = { calls: 0 };
+
+const exercise: Exercise<Double> = {
+  id: 'double-01',
+  lesson: '00',
+  title: 'Twice',
+  difficulty: 1,
+  minutes: 1,
+  needs: [],
+  reference: (x) => x.map((value) => 2 * value),
+  probes: [
+    { name: 'short', args: () => [Float64Array.of(1, -2)] },
+    { name: 'long', args: () => [Float64Array.of(0.5, 3, 4)] },
+  ],
+  properties: [
+    {
+      name: 'is a sum of two',
+      complaint: ({ args: [x], result }) =>
+        result.some((value, i) => Math.sign(value) !== Math.sign(x[i]!))
+          ? 'A sign has changed.'
+          : undefined,
+    },
+    {
+      name: 'does not count',
+      complaint: () => (counts.calls > 0 ? `It counted to ${counts.calls}.` : undefined),
+    },
+  ],
+  mutants: [
+    { name: 'half', answer: (x) => x.map((value) => value / 2), diagnosis: 'Divided by two.' },
+    { name: 'reversed', answer: (x) => x.map((value) => 2 * value).reverse(), diagnosis: 'Order.' },
+    {
+      name: 'cut',
+      answer: (x) => x.map((value) => 2 * value).slice(1),
+      diagnosis: 'First is gone.',
+    },
+    { name: 'throws on long', answer: (x) => pick(x), diagnosis: 'Fine for two.' },
+    {
+      name: 'counts',
+      answer: (x) => x.map((value) => 2 * value),
+      diagnosis: 'Why count?',
+      caughtBy: 'does not count',
+    },
+  ],
+  alternatives: [],
+  hints: [],
+};
+
+function pick(x: Float64Array) {
+  if (x.length > 2) throw new RangeError('too long');
+  return Float64Array.of(2, 2);
+}
+
+const verdict = (answer: unknown, seconds?: number) => judge(exercise, answer, { seconds });
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe('what is right is accepted', () => {
+  it.each<[string, Double | ((x: Float64Array) => unknown)]>([
+    ['a promise', async (x) => x.map((value) => 2 * value)],
+    ['plain numbers', (x) => Array.from(x, (value) => 2 * value)],
+    ['single precision', (x) => Float32Array.from(x, (value) => 2 * value)],
+    ['a tensor', (x) => tf.tensor1d([...x].map((value) => 2 * value))],
+    ['a promise of a tensor', async (x) => tf.tensor1d([...x].map((value) => 2 * value))],
+    ['rounding errors', (x) => x.map((value) => 2 * value * (1 + 1e-12))],
+    ['a class that is callable', Object.assign((x: Float64Array) => x.map((v) => v + v), { a: 1 })],
+  ])('%s', async (_, answer) => {
+    expect(await verdict(answer)).toMatchObject({ passed: true, status: 'right', remarks: [] });
+  });
+
+  it('one buffer that is used for every result', async () => {
+    const buffer = new Float64Array(9);
+    const answer = (x: Float64Array) => {
+      const part = buffer.subarray(0, x.length);
+      x.forEach((value, i) => {
+        part[i] = 2 * value;
+      });
+      return part;
+    };
+    expect(await verdict(answer)).toMatchObject({ status: 'right' });
+  });
+
+  it('inputs that were changed, with a remark', async () => {
+    const { status, remarks } = await verdict((x: Float64Array) => {
+      for (let i = 0; i < x.length; i++) x[i]! *= 2;
+      return x;
+    });
+    expect(status).toBe('right');
+    expect(remarks).toEqual([expect.stringContaining('changes its argument 1')]);
+  });
+
+  it('tensors that were left behind, with a remark', async () => {
+    const { status, remarks } = await verdict((x: Float64Array) =>
+      tf.tensor1d([...x]).add(tf.tensor1d([...x])),
+    );
+    expect(status).toBe('right');
+    expect(remarks).toEqual([expect.stringContaining('4 tensors were left behind in 2 calls')]);
+  });
+});
+
+describe('what is wrong is called by its name', () => {
+  it.each([
+    ['half', (x: Float64Array) => x.map((value) => value / 2)],
+    ['reversed', (x: Float64Array) => Array.from(x, (value) => 2 * value).reverse()],
+    ['cut', async (x: Float64Array) => x.map((value) => 2 * value).slice(1)],
+    ['throws on long', pick],
+  ])('the mutant "%s"', async (name, answer) => {
+    const { status, mistake, evidence } = await verdict(answer);
+    expect({ status, mistake }).toEqual({ status: 'mistake', mistake: name });
+    if (name === 'half') {
+      expect(evidence[0]).toEqual({ probe: 'short', entry: 'entry [1]', yours: -1, right: -4 });
+    }
+  });
+
+  it('right numbers with a property that does not hold', async () => {
+    counts.calls = 7;
+    const found = await verdict(exercise.reference);
+    counts.calls = 0;
+    expect(found).toMatchObject({ status: 'mistake', mistake: 'counts', passed: false });
+    expect(found.explanation).toContain('It counted to 7.');
+  });
+
+  it('a property, where no mutant fits', async () => {
+    const found = await verdict((x: Float64Array) => x.map((value) => -3 * value));
+    expect(found).toMatchObject({ status: 'property', mistake: 'is a sum of two' });
+  });
+
+  it('a constant factor, an accuracy that is not enough, a probe that is special', async () => {
+    const factor = await verdict((x: Float64Array) => x.map((value) => 6 * value));
+    expect(factor.explanation).toContain('3 times the right one');
+    const loose = await verdict((x: Float64Array) => x.map((v, i) => 2 * v * (1 + 1e-4 * (i + 1))));
+    expect(loose.explanation).toContain('agree to a relative');
+    const special = await verdict((x: Float64Array) =>
+      x.map((v) => (x.length > 2 ? v + 9 : 2 * v)),
+    );
+    expect(special.explanation).toContain('not on short');
+  });
+
+  it.each<[string, unknown, string, RegExp]>([
+    ['nothing', undefined, 'not-a-function', /nothing \(undefined\)/],
+    ['the result of a call', Float64Array.of(2), 'not-a-function', /1 number/],
+    ['no return', () => {}, 'shape', /nothing \(undefined\).*`return` missing/],
+    ['a number', () => 3, 'shape', /should be 2 numbers, but is a number/],
+    ['a record', () => ({ x: 1 }), 'shape', /should be 2 numbers/],
+    ['a hole', () => [1], 'shape', /list of 1 number/],
+    ['words', (x: Float64Array) => Array.from(x, String), 'shape', /2 numbers/],
+    ['a function', () => () => 1, 'shape', /a function/],
+    ['a NaN', (x: Float64Array) => x.map((v) => v * 2 + Number.NaN), 'not-finite', /division by 0/],
+    ['an infinity', (x: Float64Array) => x.map((v) => v / 0), 'not-finite', /division by 0/],
+  ])('%s', async (_, answer, status, words) => {
+    const found = await verdict(answer);
+    expect(found.status).toBe(status);
+    expect(found.explanation).toMatch(words);
+  });
+
+  it('the stub, also where it throws later', async () => {
+    expect(await verdict(() => todo())).toMatchObject({ status: 'to-do', passed: false });
+    expect(await verdict(async () => todo())).toMatchObject({ status: 'to-do', passed: false });
+  });
+});
+
+describe('whatever an answer does, there is a verdict', () => {
+  const nasty = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('hands off');
+      },
+      has() {
+        throw new Error('hands off');
+      },
+      getPrototypeOf() {
+        throw new Error('hands off');
+      },
+    },
+  );
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  it.each<[string, unknown, string]>([
+    [
+      'throws a word',
+      () => {
+        throw 'word';
+      },
+      'threw',
+    ],
+    [
+      'throws nothing',
+      () => {
+        throw undefined;
+      },
+      'threw',
+    ],
+    [
+      'throws a proxy',
+      () => {
+        throw nasty;
+      },
+      'threw',
+    ],
+    ['returns a proxy', () => nasty, 'threw'],
+    ['rejects', () => Promise.reject(new Error('no')), 'threw'],
+    [
+      'returns something with a broken then',
+      () =>
+        Object.defineProperty({}, `the${'n'}`, {
+          get() {
+            throw 1;
+          },
+        }),
+      'threw',
+    ],
+    ['returns a cycle', () => cyclic, 'shape'],
+    ['returns far too much', () => new Float64Array(6e6), 'threw'],
+    [
+      'recurses',
+      function again(): unknown {
+        return again();
+      },
+      'threw',
+    ],
+    ['returns a class', () => class {}, 'shape'],
+    ['is a class', class {}, 'threw'],
+    ['is a proxy of a function', new Proxy(() => 1, { apply: () => nasty }), 'threw'],
+    [
+      'returns a disposed tensor',
+      () => {
+        const t = tf.scalar(1);
+        t.dispose();
+        return t;
+      },
+      'threw',
+    ],
+    ['returns a symbol', () => Symbol('x'), 'shape'],
+    ['returns big integers', () => [1n, 2n], 'shape'],
+    [
+      'spoils its arguments',
+      (x: Float64Array) => {
+        x.fill(Number.NaN);
+        return x;
+      },
+      'not-finite',
+    ],
+  ])('%s', async (_, answer, status) => {
+    const found = await verdict(answer);
+    expect(found.status, found.explanation).toBe(status);
+    expect(verdictText(found)).toContain('✗ double-01');
+    expect(verdictHtml(found)).toContain('double-01');
+  });
+
+  it('never settles', async () => {
+    const found = await verdict(() => new Promise(() => {}), 0.05);
+    expect(found).toMatchObject({ status: 'too-slow' });
+  });
+
+  it('takes too long, though right', async () => {
+    const slow = async (x: Float64Array) => {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      return x.map((value) => 2 * value);
+    };
+    expect((await verdict(slow, 0.06)).status).toBe('too-slow');
+  });
+
+  it('leaves no tensors of its own', async () => {
+    const before = tf.memory().numTensors;
+    await verdict((x: Float64Array) => tf.tensor1d([...x]));
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+it('escapes what an answer says', async () => {
+  const found = await verdict(() => {
+    throw new Error('<script>`$x$`');
+  });
+  expect(verdictHtml(found)).not.toContain('<script>');
+});
