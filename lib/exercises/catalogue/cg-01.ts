@@ -120,7 +120,7 @@ export const exercise: Exercise<ConjugateGradients> = {
     {
       name: 'small right-hand side',
       args: () => [
-        countedMatrix(positive(21, 8, 8, 0.3)),
+        countedMatrix(positive(21, 8, 8, 5)),
         randomVector(22, 8, 1e-5),
         { tolerance: 1e-2, maxIterations: 50 },
       ],
