@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
 import { floats, type Heap, zeros } from './heap';
+import { type Arrangement, gather, scatter } from './runs';
 import { overImages, overVolumes, type Space } from './window';
 
 interface Convolution {
@@ -35,51 +36,37 @@ function spaceOf(x: number[], filter: number[], attrs: Convolution, depthwise = 
 }
 
 /**
- * Visits what the window sees in a table of [outputs, places · channels]: a line of the window is
- * a run of neighbours in the input too. `lead` says how many of its elements lie in the padding
- * before the input, `length` how many lie in the input.
+ * What the window sees as a table of [outputs, places · channels]: a line of the window is a run of
+ * neighbours in the input too, less what lies in the padding.
  */
-function eachRun(
-  { batch, channels, depth, height, width }: Space,
-  visit: (row: number, input: number, lead: number, length: number) => void,
-): void {
+function seenBy({ batch, channels, depth, height, width }: Space): Arrangement {
   const run = width.size * channels;
-  let row = 0;
-  for (let n = 0; n < batch; n++) {
-    for (let d = 0; d < depth.outputs; d++) {
-      for (let h = 0; h < height.outputs; h++) {
-        for (let w = 0; w < width.outputs; w++) {
-          const first = w * width.stride - width.before;
-          const begin = Math.max(0, first);
-          const lead = (begin - first) * channels;
-          const inside = (Math.min(width.length, first + width.size) - begin) * channels;
-          for (let i = 0; i < depth.size; i++) {
-            const z = d * depth.stride - depth.before + i;
-            for (let j = 0; j < height.size; j++, row += run) {
-              const y = h * height.stride - height.before + j;
-              const outside = z < 0 || z >= depth.length || y < 0 || y >= height.length;
-              const line = ((n * depth.length + z) * height.length + y) * width.length;
-              visit(row, (line + begin) * channels, lead, outside ? 0 : inside);
+  return {
+    name: JSON.stringify([channels, depth, height, width]),
+    images: batch,
+    each(visit) {
+      let row = 0;
+      for (let d = 0; d < depth.outputs; d++) {
+        for (let h = 0; h < height.outputs; h++) {
+          for (let w = 0; w < width.outputs; w++) {
+            const first = w * width.stride - width.before;
+            const begin = Math.max(0, first);
+            const lead = (begin - first) * channels;
+            const inside = (Math.min(width.length, first + width.size) - begin) * channels;
+            for (let i = 0; i < depth.size; i++) {
+              const z = d * depth.stride - depth.before + i;
+              for (let j = 0; j < height.size; j++, row += run) {
+                const y = h * height.stride - height.before + j;
+                if (z < 0 || z >= depth.length || y < 0 || y >= height.length) continue;
+                const line = (z * height.length + y) * width.length;
+                visit(row + lead, (line + begin) * channels, inside);
+              }
             }
           }
         }
       }
-    }
-  }
-}
-
-/** Writes what the window sees into a table of [outputs, places · channels] that is zero. */
-function gatherRuns(from: Float32Array, to: Float32Array, space: Space): void {
-  eachRun(space, (row, input, lead, length) => {
-    for (let i = 0, o = row + lead; i < length; i++) to[o + i] = from[input + i]!;
-  });
-}
-
-/** Adds a table of [outputs, places · channels] to where the window saw it: the transpose. */
-function scatterRuns(from: Float32Array, to: Float32Array, space: Space): void {
-  eachRun(space, (row, input, lead, length) => {
-    for (let i = 0, o = row + lead; i < length; i++) to[input + i]! += from[o + i]!;
-  });
+    },
+  };
 }
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
@@ -104,7 +91,7 @@ function backpropFilter({ inputs: { x, dy }, attrs, backend }: ToFilter): tf.Ten
   const places = size(filterShape) / outputs;
   const pixels = size(dy.shape) / outputs;
   const seen = zeros(heap, [1, pixels, places]);
-  gatherRuns(floats(heap, x), floats(heap, seen), spaceOf(x.shape, filterShape, attrs));
+  gather(heap, x, seen, seenBy(spaceOf(x.shape, filterShape, attrs)));
   const slopes = reshaped(dy, [1, pixels, outputs]);
   const product = multiply(backend, seen, slopes, { transposeA: true, transposeB: false });
   backend.disposeData(seen.dataId);
@@ -124,8 +111,7 @@ function backpropInput({ inputs: { dy, filter }, attrs, backend }: ToInput): tf.
   const weights = reshaped(filter, [1, places, outputs]);
   const table = multiply(backend, slopes, weights, { transposeA: false, transposeB: true });
   const out = zeros(heap, inputShape);
-  const space = spaceOf(inputShape, filter.shape, attrs);
-  scatterRuns(floats(heap, table), floats(heap, out), space);
+  scatter(heap, table, out, seenBy(spaceOf(inputShape, filter.shape, attrs)));
   backend.disposeData(table.dataId);
   return out;
 }

@@ -1,11 +1,20 @@
 import type * as tf from '@tensorflow/tfjs';
 
+/** The parts of the build that manage its memory: threaded builds import it, others export it. */
+interface HeapModule {
+  wasmMemory?: WebAssembly.Memory;
+  asm: { memory?: WebAssembly.Memory };
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
 /** The parts of the wasm backend that kernels work with. */
 export interface Heap extends tf.KernelBackend {
   /** Memory for a result, not cleared. */
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   /** A tensor's numbers in place: valid until the next allocation, which may move the heap. */
   typedArrayFromHeap(x: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
+  wasm: HeapModule;
   dataIdMap: { get(dataId: tf.DataId): { dtype: tf.DataType } };
 }
 

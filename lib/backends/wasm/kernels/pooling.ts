@@ -11,23 +11,15 @@ import { overImages, type Pool, poolSpace, type Space } from './window';
 function maxima(x: Float32Array, space: Space, addend?: Float32Array): Int32Array {
   const { batch, channels, depth, height, width } = space;
   const places = new Int32Array(batch * depth.outputs * height.outputs * width.outputs * channels);
-  const best = new Float32Array(channels);
-  // One pixel of the window after the other, all channels at a time: they are neighbours.
-  const compare = (o: number, pixel: number, row: number) => {
-    for (let c = 0; c < channels; c++) {
-      const value = x[pixel + c]! + (addend ? addend[row + c]! : 0);
-      if (value > best[c]!) {
-        best[c] = value;
-        places[o + c] = pixel + c;
-      }
-    }
-  };
+  // What the window sees of the input: where its pixels lie, and their rows in the addend.
+  const pixels = new Int32Array(depth.size * height.size * width.size);
+  const rows = new Int32Array(pixels.length);
   let o = 0;
   for (let n = 0; n < batch; n++) {
     for (let d = 0; d < depth.outputs; d++) {
       for (let h = 0; h < height.outputs; h++) {
         for (let w = 0; w < width.outputs; w++, o += channels) {
-          best.fill(Number.NEGATIVE_INFINITY);
+          let count = 0;
           for (let i = 0; i < depth.size; i++) {
             const z = d * depth.stride - depth.before + i * depth.dilation;
             if (z < 0 || z >= depth.length) continue;
@@ -39,15 +31,69 @@ function maxima(x: Float32Array, space: Space, addend?: Float32Array): Int32Arra
               for (let k = 0; k < width.size; k++) {
                 const at = w * width.stride - width.before + k * width.dilation;
                 if (at < 0 || at >= width.length) continue;
-                compare(o, (line + at) * channels, (row + k) * channels);
+                pixels[count] = (line + at) * channels;
+                rows[count] = (row + k) * channels;
+                count += 1;
               }
             }
           }
+          if (addend) largestSums(x, addend, pixels, rows, count, channels, places, o);
+          else largest(x, pixels, count, channels, places, o);
         }
       }
     }
   }
   return places;
+}
+
+/** For each channel the place of the largest number among some pixels; of equal ones the first. */
+function largest(
+  x: Float32Array,
+  pixels: Int32Array,
+  count: number,
+  channels: number,
+  places: Int32Array,
+  o: number,
+): void {
+  for (let c = 0; c < channels; c++) {
+    let place = pixels[0]! + c;
+    let best = x[place]!;
+    for (let i = 1; i < count; i++) {
+      const at = pixels[i]! + c;
+      const value = x[at]!;
+      if (value > best) {
+        best = value;
+        place = at;
+      }
+    }
+    places[o + c] = place;
+  }
+}
+
+/** The same of the sums with an addend. */
+function largestSums(
+  x: Float32Array,
+  addend: Float32Array,
+  pixels: Int32Array,
+  rows: Int32Array,
+  count: number,
+  channels: number,
+  places: Int32Array,
+  o: number,
+): void {
+  for (let c = 0; c < channels; c++) {
+    let place = 0;
+    let best = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      const at = pixels[i]! + c;
+      const value = x[at]! + addend[rows[i]! + c]!;
+      if (value > best) {
+        best = value;
+        place = at;
+      }
+    }
+    places[o + c] = place;
+  }
 }
 
 type Backward = Call<'dy' | 'input', Pool>;
