@@ -15,6 +15,6 @@ export function button({ label }: { label: string }): Control<number> {
         set(presses);
       });
     },
-    said: () => `[${label}]`,
+    said: () => '',
   });
 }

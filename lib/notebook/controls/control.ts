@@ -9,7 +9,7 @@ export interface Kind<T> {
   open(value: T, labelWidth: string): Model;
   /** Calls `set` with each value that the reader chooses. */
   follow(model: Model, set: (value: T) => void): void;
-  /** Label and value for readers. */
+  /** Label and value for readers; empty where there is nothing to tell. */
   said(value: T): string;
 }
 
@@ -61,7 +61,7 @@ export class Control<T> {
   }
 
   [DISPLAY](): Record<string, unknown> {
-    const words = { 'text/plain': this.said() };
+    const words = { 'text/plain': this.said() || `[${this.label}]` };
     if (!liveComms()) return words;
     return { 'application/vnd.jupyter.widget-view+json': this.widget().view, ...words };
   }

@@ -54,9 +54,16 @@ export async function interact<C extends Controls>(
 
 /** The values that it is drawn for, then the drawing. */
 async function showOnce(controls: Control<unknown>[], draw: () => unknown): Promise<void> {
-  const words = `Drawn for ${controls.map((control) => control.said()).join(', ')}. Run this cell to change it.`;
-  publish({ data: { 'text/html': `<p>${escapeHtml(words)}</p>`, 'text/plain': words } });
+  const words = `Drawn for ${wordsOf(controls)}. Run this cell in JupyterLab to change it.`;
+  publish({
+    data: { 'text/html': `<p><small>${escapeHtml(words)}</small></p>`, 'text/plain': words },
+  });
   await draw();
+}
+
+function wordsOf(controls: Control<unknown>[]): string {
+  const said = controls.map((control) => control.said()).filter((words) => words !== '');
+  return said.length > 0 ? said.join(', ') : 'the first time';
 }
 
 async function showLive(controls: Control<unknown>[], draw: () => unknown): Promise<void> {
@@ -71,7 +78,7 @@ async function showLive(controls: Control<unknown>[], draw: () => unknown): Prom
   publish({
     data: {
       'application/vnd.jupyter.widget-view+json': column.view,
-      'text/plain': controls.map((control) => control.said()).join(', '),
+      'text/plain': wordsOf(controls),
     },
   });
   for (const still of first.bundles.slice(0, stills)) publish(still);

@@ -24,7 +24,7 @@ const CONTROL_TARGET = 'jupyter.widget.control';
 
 /** The states of all models that are open, for pages that are loaded again. */
 const states = new Map<string, State>();
-let restorable = false;
+let restoring: Comms | undefined;
 
 /**
  * Opens a model in the front end.
@@ -77,8 +77,8 @@ function connected(comm: Comm, state: State): Model {
 
 /** A page that is loaded while the kernel runs asks for all models at once. */
 function restoreOnRequest(comms: Comms): void {
-  if (restorable) return;
-  restorable = true;
+  if (restoring === comms) return;
+  restoring = comms;
   comms.register(CONTROL_TARGET, (comm) => {
     comm.onMessage(({ data }) => {
       if (data.method !== 'request_states') return;

@@ -43,7 +43,7 @@ function linearSlider({ min, max, step = roundStep(max - min), value, label }: R
       return openControl('FloatSlider', state, labelWidth);
     },
     follow: (model, set) => model.onChange(({ value }) => set(tidied(value as number))),
-    said: (current) => `${label} = ${formatNumber(current)}`,
+    said: (current) => `${label} = ${asTyped(current)}`,
   });
 }
 
@@ -65,7 +65,7 @@ function logSlider({
       return openControl('FloatLogSlider', state, labelWidth);
     },
     follow: (model, set) => model.onChange(({ value }) => set(shortened(value as number))),
-    said: (current) => `${label} = ${formatNumber(current, 3)}`,
+    said: (current) => `${label} = ${asTyped(current)}`,
   });
 }
 
@@ -77,6 +77,12 @@ function roundStep(range: number): number {
 /** About a hundredth of a decade, so that whole steps lead from the end to the first value. */
 function stepThrough(decades: number): number {
   return decades > 0 ? decades / Math.ceil(100 * decades) : 0.01;
+}
+
+/** As a reader would type it, without zeros at the end. */
+function asTyped(value: number): string {
+  const size = Math.abs(value);
+  return size === 0 || (size >= 1e-4 && size < 1e6) ? String(value) : formatNumber(value, 3);
 }
 
 /** The three digits that the slider shows. */
