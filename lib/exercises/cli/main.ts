@@ -4,6 +4,7 @@ import { checkOwn } from './check';
 import { UsageError } from './course';
 import { hint, reset, solution } from './learn';
 import { list } from './list';
+import { newStudy } from './new';
 import { checkSubmissions } from './submissions';
 import { watch } from './watch';
 
@@ -19,6 +20,7 @@ const USAGE = `Usage: npx implicit-lab COMMAND
   list [--json]      all exercises, and how far you are
   reset ID           put the stub back; what was there is kept
   solution ID        print the solution (--yes: without asking)
+  new NAME           make a folder with a notebook for work of your own
 
 For lecturers:
   check --all --dir DIR [--json] [ID …] [--jobs N]
@@ -26,7 +28,7 @@ For lecturers:
 
 Exit status: 0 all right, 1 something is not right yet, 2 something is missing or misspelt.`;
 
-const COMMANDS = ['check', 'watch', 'hint', 'list', 'reset', 'solution'];
+const COMMANDS = ['check', 'watch', 'hint', 'list', 'reset', 'solution', 'new'];
 
 const OPTIONS = {
   all: { type: 'boolean' },
@@ -80,6 +82,8 @@ async function run(parameters: string[]): Promise<number> {
       return reset(only(ids, command));
     case 'solution':
       return solution(only(ids, command), { yes });
+    case 'new':
+      return newStudy(onlyName(ids));
     default:
       throw new UsageError(command === undefined ? USAGE : unknownCommand(command));
   }
@@ -98,6 +102,14 @@ function only(ids: readonly string[], command: string): string {
     );
   }
   return id;
+}
+
+function onlyName(names: readonly string[]): string {
+  const [name, ...more] = names;
+  if (name === undefined || more.length > 0) {
+    throw new UsageError('new takes one name, as in: npx implicit-lab new my-study');
+  }
+  return name;
 }
 
 function positive(text: string | undefined, name: string): number | undefined {
