@@ -1,3 +1,5 @@
+import { showValues } from './values';
+
 export {
   button,
   type Control,
@@ -15,3 +17,5 @@ export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
 export { type Progress, progress, track } from './progress';
 export { type Cell, type Column, type TableOptions, table, tableBundle } from './table';
 export type { Axis, Layout, Trace, Values } from './trace';
+
+showValues();

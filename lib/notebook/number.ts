@@ -32,6 +32,14 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${pair(Math.floor((whole % 3600) / 60))} min`;
 }
 
+/** Spaces behind each number make up for the decimals that others have more; not beside powers. */
+export function alignedAtPoint(cells: string[]): string[] {
+  if (cells.some((cell) => cell.includes('×'))) return cells;
+  const decimals = (cell: string) => (cell.includes('.') ? cell.length - cell.indexOf('.') : 0);
+  const most = Math.max(...cells.map(decimals));
+  return cells.map((cell) => (/\d/.test(cell) ? cell + ' '.repeat(most - decimals(cell)) : cell));
+}
+
 function superscript(power: number): string {
   return [...String(power)].map((character) => SUPERSCRIPTS[character]).join('');
 }

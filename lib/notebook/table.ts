@@ -1,7 +1,7 @@
 import { InputError } from '../errors';
 import { type Bundle, publish } from './display';
 import { escapeHtml } from './html';
-import { formatNumber } from './number';
+import { alignedAtPoint, formatNumber } from './number';
 
 /** What a cell of a table may hold; nothing is shown as a dash. */
 export type Cell = number | string | boolean | null | undefined;
@@ -106,14 +106,6 @@ function formatCell(value: Cell, { digits, format }: Column): string {
   if (format) return format(value);
   if (value === null || value === undefined) return NOTHING;
   return typeof value === 'number' ? formatNumber(value, digits) : String(value);
-}
-
-/** Spaces behind each number make up for the decimals that others have more; not beside powers. */
-function alignedAtPoint(cells: string[]): string[] {
-  if (cells.some((cell) => cell.includes('×'))) return cells;
-  const decimals = (cell: string) => (cell.includes('.') ? cell.length - cell.indexOf('.') : 0);
-  const most = Math.max(...cells.map(decimals));
-  return cells.map((cell) => (/\d/.test(cell) ? cell + ' '.repeat(most - decimals(cell)) : cell));
 }
 
 function asText(columns: FormattedColumn[], rows: number, caption?: string): string {
