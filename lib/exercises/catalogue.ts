@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Exercise } from './exercise';
+import { notebooksOfExercises } from './lessons';
 import { load } from './load';
 
-/** The ids of all exercises, one for each file in `catalogue/`, by lesson where they are listed. */
+/** The ids of all exercises, one for each file in `catalogue/`. */
 export function exerciseIds(): string[] {
   return readdirSync(join(__dirname, 'catalogue'))
     .filter((name) => /^[a-z]+-\d\d\.(ts|js)$/.test(name))
@@ -19,7 +20,10 @@ export async function loadExercise(id: string): Promise<Exercise> {
 /** All exercises in the order of the course. */
 export async function loadExercises(): Promise<Exercise[]> {
   const all = await Promise.all(exerciseIds().map(loadExercise));
-  return all.sort((a, b) => (a.lesson + a.id < b.lesson + b.id ? -1 : 1));
+  const order = [...notebooksOfExercises().keys()];
+  const place = ({ lesson, id }: Exercise) =>
+    `${lesson} ${String(order.indexOf(id) + 1).padStart(3, '0')} ${id}`;
+  return all.sort((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
 /** The sentence for an id that does not exist, with the one that may have been meant. */

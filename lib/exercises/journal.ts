@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
+import { courseFolder } from './lessons';
 
 /** What is remembered of the way through the course, one entry an event. */
 export interface Entry {
@@ -30,7 +31,7 @@ const OFF = 'off';
 export function journalFile(): string | undefined {
   const given = process.env.IMPLICIT_LAB_PROGRESS;
   if (given === OFF) return undefined;
-  return given || join(dirname(dirname(__dirname)), '.progress.jsonl');
+  return given || join(courseFolder(), '.progress.jsonl');
 }
 
 /**

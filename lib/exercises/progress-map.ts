@@ -1,2 +1,26 @@
-/** Shows the way through the course. */
-export async function progressMap(): Promise<void> {}
+import { publish } from '../notebook/display';
+import { escapeHtml } from '../notebook/html';
+import { loadExercises } from './catalogue';
+import { readJournal, standings } from './journal';
+import { lessons, notebooksOfExercises } from './lessons';
+import { wayHtml, wayText } from './way';
+
+/**
+ * Shows the way through the course: its lessons and their exercises, which of them are done, tried
+ * or open, what should come first, and what is next.
+ */
+export async function progressMap(): Promise<void> {
+  const { entries, notice } = readJournal();
+  const way = {
+    lessons: lessons(),
+    exercises: await loadExercises(),
+    standings: standings(entries),
+    notebooks: notebooksOfExercises(),
+  };
+  publish({
+    data: {
+      'text/html': wayHtml(way) + (notice ? `<p>${escapeHtml(notice)}</p>` : ''),
+      'text/plain': wayText(way) + (notice ? `\n${notice}` : ''),
+    },
+  });
+}

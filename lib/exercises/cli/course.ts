@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { exerciseIds, unknownExercise } from '../catalogue';
+import { courseFolder, textsIn } from '../lessons';
 import { exerciseNotebook, type Notebook } from '../source/notebook';
 import { exercisesIn, parseSource, type SourceCell } from '../source/parse';
 
@@ -21,11 +22,6 @@ export interface Source {
   fresh(): Notebook;
 }
 
-/** The course that this library lies in, unless the variable IMPLICIT_LAB_COURSE names another. */
-export function courseFolder(): string {
-  return process.env.IMPLICIT_LAB_COURSE || join(__dirname, '..', '..', '..');
-}
-
 /**
  * The sources of all exercises, by lesson.
  *
@@ -38,21 +34,17 @@ export function sources(): Source[] {
       `There are no exercises in ${folder}: run this in a checkout of the course.`,
     );
   }
-  return readdirSync(folder)
-    .filter((file) => /^\d\d-.*\.md$/.test(file))
-    .sort()
-    .map((file) => {
-      const text = readFileSync(join(folder, file), 'utf8');
-      const cells = parseSource(text, file);
-      const name = file.slice(0, -3);
-      return {
-        name,
-        cells,
-        ids: exercisesIn(cells),
-        notebook: join(folder, `${name}.ipynb`),
-        fresh: () => exerciseNotebook(cells, text, file),
-      };
-    });
+  return textsIn('exercises').map(({ name, text }) => {
+    const file = `${name}.md`;
+    const cells = parseSource(text, file);
+    return {
+      name,
+      cells,
+      ids: exercisesIn(cells),
+      notebook: join(folder, `${name}.ipynb`),
+      fresh: () => exerciseNotebook(cells, text, file),
+    };
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { loadExercises } from '../catalogue';
 import { readJournal, standings, UNTOUCHED } from '../journal';
-import { wayOf } from '../way';
+import { lessons, notebooksOfExercises } from '../lessons';
+import { wayText } from '../way';
 
 /** `implicit-lab list`: all exercises, and how far one is with them. */
 export async function list({ json }: { json: boolean }): Promise<number> {
@@ -19,7 +20,13 @@ export async function list({ json }: { json: boolean }): Promise<number> {
     }));
     console.log(JSON.stringify(rows, null, 2));
   } else {
-    console.log(wayOf(exercises, known));
+    const way = {
+      lessons: lessons(),
+      exercises,
+      standings: known,
+      notebooks: notebooksOfExercises(),
+    };
+    console.log(wayText(way));
   }
   if (notice) console.error(notice);
   return 0;

@@ -17,7 +17,16 @@ The inner problem fits weights $w$ with a penalty $e^{\\lambda_i}$ on each, the 
 
 $$ w^*(\\lambda) = \\operatorname{argmin}_w \\; \\tfrac1n \\lVert X w - y \\rVert^2 + \\tfrac1n \\sum_i e^{\\lambda_i} w_i^2, \\qquad \\min_\\lambda \\; \\tfrac1m \\lVert X_v w^*(\\lambda) - y_v \\rVert^2 . $$`),
   code(`import * as tf from '@tensorflow/tfjs';
-import { bilevel, cg, figure, implicit, type NamedTensors, progress, useBackend } from 'implicit-lab';
+import {
+  bilevel,
+  cg,
+  figure,
+  implicit,
+  implicitSGD,
+  type NamedTensors,
+  progress,
+  useBackend,
+} from 'implicit-lab';
 
 await useBackend()`),
   text(`## The data
@@ -33,7 +42,7 @@ function data(samples: number, seed: number) {
 }
 
 const train = data(40, 1);
-const validation = data(40, 3);`),
+const validation = data(200, 3);`),
   text('## The problem, and its solution by hypergradients'),
   code(`const error = ({ w }: NamedTensors, { X, y }: { X: tf.Tensor; y: tf.Tensor }) =>
   tf.mean(tf.square(tf.sub(tf.matMul(X, w), y))) as tf.Scalar;
@@ -44,12 +53,13 @@ const problem = {
   outer: (w: NamedTensors) => error(w, validation),
 };
 
-const steps = 60;
+const steps = 40;
 const run = bilevel(problem, {
   w: { w: tf.zeros([FEATURES, 1]) },
   λ: { λ: tf.zeros([FEATURES, 1]) },
-  inner: { optimizer: tf.train.momentum(0.05, 0.9), steps: 50 },
-  outer: { optimizer: tf.train.adam(0.2) },
+  // Growing penalties make the inner problem stiff, which an implicit step does not mind.
+  inner: { optimizer: implicitSGD(10, { solver: cg({ maxIterations: 20 }) }), steps: 3 },
+  outer: { optimizer: tf.train.adam(0.5) },
   how: implicit({ solver: cg({ tolerance: 1e-5 }) }),
   steps,
   progress: progress(steps, 'outer steps'),

@@ -1,7 +1,8 @@
+import { load } from '../load';
 import type { Notebook } from '../source/notebook';
 import type { Status, Verdict } from '../verdict';
 import { codeFor } from './notebook';
-import { programOf } from './program';
+import type { Program } from './program';
 import { type Ending, type Limits, runJobs } from './run';
 
 /** A verdict on an exercise in a notebook; with more ways to fail than a check in a cell. */
@@ -23,6 +24,10 @@ export async function checkInNotebook(
   limits: Limits,
 ): Promise<NotebookVerdict> {
   const began = performance.now();
+  // It loads the compiler, which most commands can do without.
+  const { programOf } = await load<{ programOf(cells: readonly string[]): Program }>(
+    'submission/program',
+  );
   const { code, broken } = programOf(codeFor(notebook, id));
   const { outcomes, stopped, details } = await runJobs([{ id, code, folder }], limits);
   const seconds = (performance.now() - began) / 1000;
