@@ -1,6 +1,9 @@
 import { useBackend } from '../../lib';
+import { augmentTable } from './augment';
 import { biasedTable } from './biased';
+import { distanceTable } from './distance';
 import { distillTable } from './distill';
+import { equilibriumTable } from './equilibrium';
 import { inexactTable } from './hoag';
 import { logisticTable } from './logistic';
 import { overfitLinear, overfitMillion, overfitMlp } from './overfit';
@@ -10,10 +13,13 @@ import { solverTable } from './solvers';
 const parts: Record<string, () => Promise<void>> = {
   ridge: ridgeTable,
   solvers: solverTable,
+  distance: distanceTable,
   inexact: inexactTable,
   logistic: logisticTable,
   biased: biasedTable,
   distillation: distillTable,
+  augmentation: augmentTable,
+  equilibrium: equilibriumTable,
   'overfit-linear': overfitLinear,
   'overfit-mlp': overfitMlp,
   'overfit-million': overfitMillion,

@@ -16,7 +16,10 @@ import { sampledSeries } from './sampled-series';
 
 /** How the implicit derivative is computed. */
 export interface ImplicitOptions {
-  /** Solves `A v = ∂g/∂w`. Default `cg()`. */
+  /**
+   * Solves `A v = ∂g/∂w`. Default `cg({ best: 'energy' })`: cut off early, the iterate of least residual
+   * may still be 0.
+   */
   solver?: LinearSolver;
   /**
    * A: `'hessian'` (default), or `'gauss-newton'`, which is never indefinite; of a loss of tensors
@@ -114,7 +117,7 @@ export interface DifferentiateImplicit {
  *   Optimizing millions of hyperparameters by implicit differentiation, 2020, §3.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
-  const { solver = cg(), curvature = 'hessian', estimate = {} } = options;
+  const { solver = cg({ best: 'energy' }), curvature = 'hessian', estimate = {} } = options;
   const settings = { solver, curvature, estimate };
   checkOptions(settings);
   return Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
