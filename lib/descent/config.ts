@@ -46,7 +46,8 @@ export function configOf(
 
 /** What {@link configOf} recorded, as arguments of the constructor. */
 export function fromConfig(config: tf.serialization.ConfigDict): [number, ImplicitStepOptions] {
-  const { learningRate, ...saved } = config as unknown as Saved;
+  // TensorFlow.js puts the classes that it knows beside what was saved.
+  const { learningRate, customObjects: _, ...saved } = config as unknown as Saved;
   const { curvature, others, solver, ...same } = saved;
   const options: ImplicitStepOptions = same;
   if (curvature) options.curvature = curvature.name;
@@ -58,6 +59,7 @@ export function fromConfig(config: tf.serialization.ConfigDict): [number, Implic
 /** A config as JSON holds it; what is not named here is a number or a truth value, kept as it is. */
 interface Saved {
   learningRate: number;
+  customObjects?: unknown;
   curvature?: { name: NonNullable<ImplicitStepOptions['curvature']> };
   others?: { name: NonNullable<ImplicitStepOptions['others']> };
   solver?: { name: string };

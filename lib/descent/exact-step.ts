@@ -51,10 +51,9 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
     reached = value;
     assign(reached);
     if (gradientOfRest && rest.length > 0) {
-      const gradient = gradientOfRest;
-      const loss = report.loss;
-      const before = tensors.scalars.of(loss);
-      tensors.free([move(variables, gradient, before, stepSize), before]);
+      const loss = tensors.scalars.of(report.loss);
+      const step = gradientOfRest;
+      tensors.free([move(variables, { step, delta: stepSize, loss, gradient: step }), loss]);
     }
     return report;
   } catch (error) {

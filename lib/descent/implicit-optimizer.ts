@@ -113,9 +113,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
       const { value: loss, gradient } = recorded;
       checkFinite(loss, gradient);
       proposal = this.propose(recorded, plan);
-      const sound = move(plan.variables, proposal.step, loss, plan.stepSize);
+      const { step, solved } = proposal;
+      const sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient });
       proposal.accept?.(sound);
-      const { solved } = proposal;
       const known = {
         stepSize: plan.stepSize,
         products: solved.products,

@@ -9,12 +9,17 @@ export interface Moments {
   v: NamedTensors;
 }
 
+interface NamedTensor {
+  name: string;
+  tensor: tf.Tensor;
+}
+
 /** The moments that Adam keeps of each parameter from step to step. */
 export class KeptMoments {
   #m: NamedTensors = {};
   #v: NamedTensors = {};
-  /** Tensors of a saved optimizer, until they are given to the parameters they belong to. */
-  #saved: tf.Tensor[] | undefined;
+  /** What a saved optimizer held, until it is given to the parameters it belongs to. */
+  #saved: NamedTensor[] | undefined;
 
   /** The moments of these parameters, zero for those not met before. */
   of(parameters: NamedTensors): Moments {
@@ -37,16 +42,17 @@ export class KeptMoments {
   }
 
   /** All moments, first m, then v, in the order in which the parameters were met. */
-  toWeights(): { name: string; tensor: tf.Tensor }[] {
+  toWeights(): NamedTensor[] {
+    if (this.#saved !== undefined) return this.#saved;
     const listed = (moments: NamedTensors, suffix: string) =>
       Object.entries(moments).map(([name, tensor]) => ({ name: `${name}/${suffix}`, tensor }));
     return [...listed(this.#m, 'm'), ...listed(this.#v, 'v')];
   }
 
   /** Takes copies of what `toWeights` gave; names do not count, since loading changes them. */
-  fromWeights(weights: readonly { tensor: tf.Tensor }[]): void {
+  fromWeights(weights: readonly NamedTensor[]): void {
     this.dispose();
-    this.#saved = weights.map(({ tensor }) => tf.keep(tensor.clone()));
+    this.#saved = weights.map(({ name, tensor }) => ({ name, tensor: tf.keep(tensor.clone()) }));
   }
 
   dispose(): void {
@@ -57,7 +63,7 @@ export class KeptMoments {
   }
 
   #adopt(parameters: NamedTensors): void {
-    const saved = this.#saved!;
+    const saved = this.#saved!.map(({ tensor }) => tensor);
     const names = Object.keys(parameters);
     const fits = (name: string, tensor: tf.Tensor | undefined) =>
       tensor !== undefined && tf.util.arraysEqual(tensor.shape, parameters[name]!.shape);

@@ -8,17 +8,25 @@ export type NamedVariables = Record<string, tf.Variable>;
 /**
  * The trainable ones among `list`, or of all variables there are, as TensorFlow.js has it.
  *
- * @throws InputError if there is none, or if one has been disposed.
+ * @throws InputError if there is none, if one has been disposed, or if two have one name.
  */
 export function trainable(list?: readonly tf.Variable[]): NamedVariables {
-  const all = list ?? Object.values(tf.engine().registeredVariables);
-  const variables = Object.fromEntries(all.filter((v) => v.trainable).map((v) => [v.name, v]));
-  const names = Object.keys(variables);
-  const gone = names.find((name) => variables[name]!.isDisposed);
-  if (names.length > 0 && gone === undefined) return variables;
-  throw new InputError({
-    given: gone === undefined ? 'no trainable variable' : `'${gone}', which is disposed`,
-    expected: 'at least one live tf.Variable to move',
+  const all = (list ?? Object.values(tf.engine().registeredVariables)).filter((v) => v.trainable);
+  const variables: NamedVariables = {};
+  for (const variable of all) {
+    const { name } = variable;
+    if (variable.isDisposed) throw notToMove(`'${name}', which is disposed`);
+    if (name in variables) throw notToMove(`two variables of the name '${name}'`);
+    variables[name] = variable;
+  }
+  if (all.length === 0) throw notToMove('no trainable variable');
+  return variables;
+}
+
+function notToMove(given: string): InputError {
+  return new InputError({
+    given,
+    expected: 'live trainable variables, each once and under a name of its own',
     remedy: 'Make parameters variables: tf.variable(value, true, name).',
   });
 }
@@ -31,35 +39,47 @@ export function pick<T>(x: Record<string, T>, names: readonly string[]): Record<
 /** Above this a number counts as overflowed. */
 const HUGE = 3e38;
 
+/** A step `x⁺ = x − δ step`, with the loss and the gradient that it comes from. */
+export interface Move {
+  step: NamedTensors;
+  delta: number;
+  loss: tf.Scalar;
+  gradient: NamedTensors;
+}
+
 /**
- * Moves variables by `−δ step` if the loss and the step are finite; returns 1 if so, else 0.
+ * Moves variables if the loss, its gradient and the step are finite; returns 1 if so, else 0.
  *
- * Where numbers can be read, a step that is not finite throws before any variable has moved. On a
- * GPU it is replaced there by no step, and the 0 returned tells.
+ * Where numbers can be read, the loss and the gradient have been looked at before
+ * ({@link checkFinite}), and a step that is not finite throws before any variable has moved. On a
+ * GPU all three are looked at here: what is not finite is replaced there by no step, and the 0
+ * returned tells.
  *
  * @throws NotFiniteError as described.
  */
-export function move(
-  variables: NamedVariables,
-  step: NamedTensors,
-  loss: tf.Scalar,
-  delta: number,
-): tf.Scalar {
+export function move(variables: NamedVariables, { step, delta, loss, gradient }: Move): tf.Scalar {
   const s = tensors.scalars;
+  const finite = (x: tf.Scalar) => s.less(x, s.of(HUGE));
   return tensors.tidy(() => {
     const squared = tensors.dot(step, step);
     // The square root first: δ² overflows long before the step does.
-    const length = s.multiply(s.of(delta), s.sqrt(squared));
-    const sound = s.and(s.less(tf.abs(loss), s.of(HUGE)), s.less(length, s.of(HUGE)));
-    const readable = tensors.readableNow();
-    if (readable && tensors.readSync([sound])[0] !== 1) {
-      const [value, size] = tensors.readSync([loss, squared]) as [number, number];
-      throw stepNotFinite(value, size);
-    }
+    const short = finite(s.multiply(s.of(delta), s.sqrt(squared)));
     const old: NamedTensors = pick(variables, Object.keys(step));
-    const moved = tensors.axpy(s.of(-delta), step, old);
-    const next = readable ? moved : tensors.select(sound, moved, old);
-    for (const name of Object.keys(step)) variables[name]!.assign(next[name]!);
+    const moved = () => tensors.tidy(() => tensors.axpy(s.of(-delta), step, old));
+    const assign = (next: NamedTensors) => {
+      for (const name of Object.keys(step)) variables[name]!.assign(next[name]!);
+    };
+    if (tensors.readableNow()) {
+      if (tensors.readSync([short])[0] !== 1) {
+        const [value, size] = tensors.readSync([loss, squared]) as [number, number];
+        throw stepNotFinite(value, size);
+      }
+      assign(moved());
+      return short;
+    }
+    const steep = finite(tensors.dot(gradient, gradient));
+    const sound = s.and(s.and(finite(tf.abs(loss)), steep), short);
+    assign(tensors.select(sound, moved(), old));
     return sound;
   });
 }

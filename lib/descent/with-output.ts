@@ -8,13 +8,16 @@ import { markOutput } from '../autodiff';
  * For a classifier let that layer be linear, so that z are logits, and put the softmax into the
  * loss: cut at probabilities, Gauss–Newton would be the empirical Fisher matrix.
  *
- * TensorFlow.js does not save losses that are functions: compile a loaded model again with this.
+ * TensorFlow.js does not save losses that are functions: compile a loaded model again with this, and
+ * with the optimizer that was loaded, which goes on where it was.
  *
  * ```ts
  * model.compile({
  *   optimizer: implicitSGD(0.2, { curvature: 'gauss-newton' }),
- *   loss: withOutput((y, z) => softmaxCrossEntropy(y, z)),
+ *   loss: withOutput(softmaxCrossEntropy),
  * });
+ * // after loading
+ * model.compile({ optimizer: model.optimizer, loss: withOutput(softmaxCrossEntropy) });
  * ```
  */
 export function withOutput(

@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { implicitAdam, implicitSGD } from '.';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+afterEach(() => {
+  tf.disposeVariables();
+});
+
+const numbers = (x: tf.Tensor) => [...x.dataSync()];
+const named = (name: string) => tf.variable(tf.tensor1d([3, -2]), true, name);
+const square = (x: tf.Tensor) => tf.tidy(() => tf.sum(tf.square(x)) as tf.Scalar);
+
+describe.each([
+  ['implicit SGD', implicitSGD],
+  ['implicit Adam', implicitAdam],
+])('%s names what is wrong and leaves the weights alone', (_, make) => {
+  /** The error of a step, after which nothing has changed or leaked. */
+  function refusal(
+    f: () => tf.Scalar,
+    list: tf.Variable[] | undefined,
+    options: Parameters<typeof implicitAdam>[1] = {},
+  ): Error {
+    const variables = Object.values(tf.engine().registeredVariables).filter((v) => !v.isDisposed);
+    const before = variables.map(numbers);
+    const optimizer = make(0.1, options);
+    const count = tf.memory().numTensors;
+    let error: unknown;
+    try {
+      // Inside a tidy, as fit runs it; what f made before it failed is the tidy's to free.
+      tf.tidy(() => {
+        optimizer.minimize(f, false, list);
+      });
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(Error);
+    expect(variables.map(numbers)).toEqual(before);
+    expect(optimizer.iterations).toBe(0);
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(count);
+    return error as Error;
+  }
+
+  it('a listed variable that the loss does not depend on', () => {
+    const [x, bystander] = [named('x'), named('bystander')];
+    const error = refusal(() => square(x), [x, bystander]);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/'bystander'/);
+  });
+
+  it('a variable that the loss uses only through its numbers', () => {
+    const [x, y] = [named('x'), named('y')];
+    const error = refusal(() => square(tf.add(x, tf.tensor1d(numbers(y)))), [x, y]);
+    expect(error.message).toMatch(/'y'.*does not depend/);
+  });
+
+  it('a variable that was computed with, but not towards the loss', () => {
+    const [x, y] = [named('x'), named('y')];
+    const f = () => {
+      tf.square(y).dispose();
+      return square(x);
+    };
+    expect(refusal(f, [x, y]).message).toMatch(/'y'/);
+  });
+
+  it('a parameter chosen by name that the loss does not depend on', () => {
+    const x = named('x');
+    named('bystander');
+    const error = refusal(() => square(x), undefined, { parameters: ['bystander'] });
+    expect(error.message).toMatch(/'bystander'/);
+  });
+
+  it('a loss that depends on nothing that could move', () => {
+    named('x');
+    const error = refusal(() => square(tf.tensor1d([1])), undefined);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/none of x/);
+  });
+
+  it('an unknown parameter, with the ones there are', () => {
+    const x = named('x');
+    const error = refusal(() => square(x), [x], { parameters: ['kernel'] });
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/x.*'kernel'/);
+  });
+
+  it('two variables of one name', () => {
+    const x = named('x');
+    const other = named('other');
+    other.name = 'x';
+    for (const list of [
+      [x, x],
+      [x, other],
+    ]) {
+      const error = refusal(() => square(x), list);
+      expect(error).toBeInstanceOf(InputError);
+      expect(error.message).toMatch(/two variables of the name 'x'/);
+    }
+    // So that it is found when it is to go.
+    other.name = 'other';
+  });
+
+  it('a variable that is gone', () => {
+    const [x, gone] = [named('x'), named('gone')];
+    gone.dispose();
+    const error = refusal(() => square(x), [x, gone]);
+    expect(error.message).toMatch(/'gone', which is disposed/);
+  });
+
+  it('nothing to move', () => {
+    const error = refusal(() => square(tf.tensor1d([1])), []);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/no trainable variable/);
+  });
+
+  it('a loss of several numbers, or of none', () => {
+    const x = named('x');
+    const several = refusal(() => tf.square(x) as unknown as tf.Scalar, [x]);
+    expect(several).toBeInstanceOf(ShapeError);
+    expect(several.message).toMatch(/\[2\]/);
+    expect(refusal(() => undefined as unknown as tf.Scalar, [x])).toBeInstanceOf(ShapeError);
+  });
+
+  it('a loss of NaN, and one whose gradient overflows', () => {
+    const x = named('x');
+    expect(refusal(() => tf.sum(tf.log(x)) as tf.Scalar, [x])).toBeInstanceOf(NotFiniteError);
+    const steep = refusal(() => tf.mul(1e25, tf.sum(x)) as tf.Scalar, [x]);
+    expect(steep).toBeInstanceOf(NotFiniteError);
+    expect(steep.message).toMatch(/gradient/);
+  });
+
+  it('an error of the loss itself, as it is', () => {
+    const x = named('x');
+    const own = new DisposedError({ given: 'a', expected: 'b', remedy: 'c' });
+    const error = refusal(() => {
+      tf.square(x);
+      throw own;
+    }, [x]);
+    expect(error).toBe(own);
+  });
+
+  it('but not a bystander that nobody has listed', () => {
+    const [x, bystander] = [named('x'), named('bystander')];
+    make(0.1).minimize(() => square(x));
+    expect(numbers(x)).not.toEqual([3, -2]);
+    expect(numbers(bystander)).toEqual([3, -2]);
+  });
+});

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needs } from '../../test/needs';
+import { markOutput } from '../autodiff';
+import { softmaxCrossEntropy, useBackend } from '../backends';
+import { random } from '../datasets';
+import { NotFiniteError } from '../errors';
+import { implicitAdam, implicitSGD } from '.';
+
+// Chromium brings a Vulkan driver that computes on the processor.
+const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
+const gpu = needs('webgpu');
+
+const makers = { 'implicit SGD': implicitSGD, 'implicit Adam': implicitAdam };
+
+/** A small network with its loss, on the backend that is current. */
+function network() {
+  const normals = (shape: [number, number], seed: number) =>
+    tf.tensor2d(Float32Array.from(random(seed).normals(shape[0] * shape[1])), shape);
+  const x = normals([12, 4], 1);
+  const y = tf.tensor2d(
+    Float32Array.from({ length: 36 }, (_, i) => (i % 3 === i % 5 ? 1 : 0)),
+    [12, 3],
+  );
+  const W = tf.variable(normals([4, 3], 2), true, 'W');
+  const b = tf.variable(tf.zeros([3]), true, 'b');
+  const loss = () =>
+    tf.tidy(() => softmaxCrossEntropy(y, markOutput(tf.tanh(tf.add(tf.matMul(x, W), b)))));
+  return { W, b, loss };
+}
+
+describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
+  beforeAll(async () => {
+    await useBackend('webgpu');
+  }, 60_000);
+  afterAll(() => tf.disposeVariables());
+
+  it.each(Object.entries(makers))(
+    '%s takes the steps that it takes on cpu',
+    async (_, make) => {
+      const run = async () => {
+        const { W, b, loss } = network();
+        const optimizer = make(0.5, { curvature: 'gauss-newton' });
+        for (let t = 0; t < 3; t++) {
+          optimizer.minimize(loss);
+          await optimizer.lastStep();
+        }
+        const reached = [...(await W.data()), ...(await b.data())];
+        optimizer.dispose();
+        tf.disposeVariables();
+        return reached;
+      };
+      const onGpu = await run();
+      await useBackend('cpu');
+      const onCpu = await run();
+      await useBackend('webgpu');
+      onGpu.forEach((value, i) => {
+        expect(value).toBeCloseTo(onCpu[i]!, 3);
+      });
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(makers))(
+    '%s undoes a bad step there, tells of it in lastStep, and goes on',
+    async (_, make) => {
+      const x = tf.variable(tf.tensor1d([1, 2]), true, 'x');
+      const good = () => tf.tidy(() => tf.sum(tf.square(x)) as tf.Scalar);
+      const optimizer = make(0.1);
+      optimizer.minimize(good);
+      await optimizer.lastStep();
+      const before = [...(await x.data())];
+      const weights = async () => {
+        const [iterations, ...rest] = await optimizer.getWeights();
+        iterations!.tensor.dispose();
+        return Promise.all(rest.map(async ({ tensor }) => [...(await tensor.data())]));
+      };
+      const moments = await weights();
+
+      const bad: [string, () => tf.Scalar][] = [
+        ['a loss of NaN', () => tf.tidy(() => tf.sum(tf.log(tf.neg(tf.square(x)))) as tf.Scalar)],
+        ['a gradient that overflows', () => tf.tidy(() => tf.mul(1e25, tf.sum(x)) as tf.Scalar)],
+      ];
+      for (const [what, f] of bad) {
+        optimizer.minimize(f);
+        await expect(optimizer.lastStep(), what).rejects.toThrow(NotFiniteError);
+        expect([...(await x.data())], what).toEqual(before);
+        expect(await weights(), what).toEqual(moments);
+        await expect(optimizer.step(f), what).rejects.toThrow(NotFiniteError);
+      }
+      optimizer.minimize(good);
+      expect((await optimizer.lastStep()).loss).toBeCloseTo(before[0]! ** 2 + before[1]! ** 2, 3);
+      expect([...(await x.data())]).not.toEqual(before);
+      optimizer.dispose();
+      x.dispose();
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(makers))(
+    '%s leaks nothing there',
+    async (_, make) => {
+      const { loss } = network();
+      const optimizer = make(0.5, { curvature: 'gauss-newton' });
+      optimizer.minimize(loss);
+      const before = tf.memory().numTensors;
+      for (let t = 0; t < 5; t++) {
+        optimizer.minimize(loss, true)!.dispose();
+      }
+      expect(tf.memory().numTensors).toBe(before);
+      await optimizer.lastStep();
+      optimizer.dispose();
+      tf.disposeVariables();
+    },
+    120_000,
+  );
+});
