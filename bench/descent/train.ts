@@ -1,0 +1,144 @@
+import * as tf from '@tensorflow/tfjs';
+import { markOutput } from '../../lib/autodiff';
+import { softmaxCrossEntropy } from '../../lib/backends';
+import { NotFiniteError } from '../../lib/errors';
+import { type Examples, evaluate, exampleBatches, type Model } from '../../lib/models';
+import type { Stepper } from './adam-variants';
+
+/** What is learnt, and by what it is judged. */
+export interface Task {
+  model: Model;
+  train: Examples;
+  test: Examples;
+  batch: number;
+}
+
+/** When a run ends. */
+export interface Budget {
+  /** Processor time of all steps together. */
+  seconds: number;
+  steps: number;
+  /** A test loss that is good enough. */
+  target?: number;
+}
+
+/** A training run as it was seen at some of its steps. */
+export interface Course {
+  steps: number[];
+  /** Processor seconds that the steps took: on one thread, the time on a quiet machine. */
+  seconds: number[];
+  /** Wall-clock seconds of the same. */
+  wall: number[];
+  losses: number[];
+  accuracies: number[];
+  /** Whether a loss or a step was not finite. */
+  diverged: boolean;
+}
+
+/** Steps between two evaluations, as a share of the steps so far. */
+const SPACING = 0.2;
+
+/** Trains from the weights of a seed; evaluation is not on the clock. */
+export async function train(
+  task: Task,
+  make: () => Stepper,
+  budget: Budget,
+  seed = 1,
+): Promise<Course> {
+  const { model, batch } = task;
+  const variables = variablesOf(model, seed);
+  const list = Object.values(variables);
+  const optimizer = make();
+  const course: Course = {
+    steps: [],
+    seconds: [],
+    wall: [],
+    losses: [],
+    accuracies: [],
+    diverged: false,
+  };
+  let [steps, seconds, wall, due] = [0, 0, 0, 0];
+  const look = async () => {
+    const { loss, accuracy } = await evaluate(model, variables, task.test);
+    if (!Number.isFinite(loss)) {
+      course.diverged = true;
+      return false;
+    }
+    course.steps.push(steps);
+    course.seconds.push(seconds);
+    course.wall.push(wall);
+    course.losses.push(loss);
+    course.accuracies.push(accuracy);
+    due = Math.max(steps + 1, Math.ceil(steps * (1 + SPACING)));
+    return loss > (budget.target ?? Number.NEGATIVE_INFINITY);
+  };
+  try {
+    let goesOn = await look();
+    for (let epoch = 0; goesOn; epoch++) {
+      for (const { x, y } of exampleBatches(task.train, { size: batch, seed: epoch })) {
+        try {
+          const clock = startClock();
+          optimizer.minimize(
+            () => softmaxCrossEntropy(y, markOutput(model.predict(variables, x))),
+            false,
+            list,
+          );
+          const { cpu, real } = clock();
+          seconds += cpu;
+          wall += real;
+        } finally {
+          tf.dispose([x, y]);
+        }
+        steps += 1;
+        const over = seconds >= budget.seconds || steps >= budget.steps;
+        if (steps >= due || over) goesOn = await look();
+        if (over || !goesOn) {
+          goesOn = false;
+          break;
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof NotFiniteError)) throw error;
+    course.diverged = true;
+  } finally {
+    optimizer.dispose();
+    tf.dispose(list);
+  }
+  return course;
+}
+
+export function variablesOf(model: Model, seed: number): Record<string, tf.Variable> {
+  const initial = model.init(seed);
+  const variables: Record<string, tf.Variable> = {};
+  for (const [name, value] of Object.entries(initial)) {
+    variables[name] = tf.variable(value, true, name);
+  }
+  tf.dispose(initial);
+  return variables;
+}
+
+/** Starts measuring; calling what it returns tells the processor and the wall-clock seconds since. */
+export function startClock(): () => { cpu: number; real: number } {
+  const [before, began] = [process.cpuUsage(), performance.now()];
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return { cpu: (user + system) / 1e6, real: (performance.now() - began) / 1000 };
+  };
+}
+
+/**
+ * The step and the second at which a quantity first was at most `target`, linear in between two
+ * evaluations; undefined if it never was.
+ */
+export function reached(
+  { steps, seconds, losses }: Course,
+  target: number,
+): { steps: number; seconds: number } | undefined {
+  const at = losses.findIndex((loss) => loss <= target);
+  if (at < 0) return undefined;
+  if (at === 0) return { steps: 0, seconds: 0 };
+  const share = (losses[at - 1]! - target) / (losses[at - 1]! - losses[at]!);
+  const between = (values: number[]) => values[at - 1]! + share * (values[at]! - values[at - 1]!);
+  return { steps: between(steps), seconds: between(seconds) };
+}

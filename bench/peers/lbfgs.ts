@@ -1,0 +1,114 @@
+import { type NamedTensors, tensors } from '../../lib/spaces';
+
+/** A loss with its gradient, which belongs to the caller. */
+export type Objective = (x: NamedTensors) => { value: number; gradient: NamedTensors };
+
+export interface LbfgsOptions {
+  /** Pairs that are remembered. Default 10. */
+  memory?: number;
+  /** Called after each iteration; `false` ends the run. */
+  watch?(x: NamedTensors, value: number): boolean | Promise<boolean>;
+  /** Default 200. */
+  maxIterations?: number;
+}
+
+const ARMIJO = 1e-4;
+const CURVATURE = 0.9;
+const TRIALS = 25;
+
+interface Pair {
+  s: NamedTensors;
+  y: NamedTensors;
+  /** 1 / sᵀy. */
+  rho: number;
+}
+
+/**
+ * Minimises by L-BFGS, a peer: quasi-Newton steps from the last gradients, full batch.
+ *
+ * The direction is the two-loop recursion (Nocedal & Wright, Numerical Optimization, Algorithm 7.4);
+ * the step length meets the weak Wolfe conditions by bisection (Lewis & Overton, Nonsmooth
+ * optimization via quasi-Newton methods, 2013, §3), which keeps every sᵀy positive.
+ *
+ * @returns the last point, which belongs to the caller.
+ */
+export async function lbfgs(
+  objective: Objective,
+  start: NamedTensors,
+  { memory = 10, watch = () => true, maxIterations = 200 }: LbfgsOptions = {},
+): Promise<NamedTensors> {
+  let x = copy(start);
+  let { value, gradient } = objective(x);
+  let pairs: Pair[] = [];
+  for (let k = 0; k < maxIterations; k++) {
+    const d = direction(gradient, pairs);
+    const slope = number(() => tensors.dot(gradient, d));
+    const first = k === 0 ? 1 / Math.max(1, Math.sqrt(-slope)) : 1;
+    const next = slope < 0 ? search(objective, x, value, d, slope, first) : undefined;
+    tensors.free(d);
+    if (next === undefined) break;
+    const s = minus(next.x, x);
+    const y = minus(next.gradient, gradient);
+    pairs.push({ s, y, rho: 1 / number(() => tensors.dot(s, y)) });
+    for (const old of pairs.slice(0, -memory)) tensors.free(old);
+    pairs = pairs.slice(-memory);
+    tensors.free([x, gradient]);
+    ({ x, value, gradient } = next);
+    if (!(await watch(x, value))) break;
+  }
+  tensors.free([gradient, pairs]);
+  return x;
+}
+
+/** −Hg, with H the inverse Hessian that the pairs make up. */
+function direction(gradient: NamedTensors, pairs: readonly Pair[]): NamedTensors {
+  return tensors.tidy(() => {
+    const { of } = tensors.scalars;
+    let q = tensors.scale(of(-1), gradient);
+    const alphas: number[] = [];
+    for (const { s, y, rho } of [...pairs].reverse()) {
+      const alpha = rho * number(() => tensors.dot(s, q));
+      alphas.unshift(alpha);
+      q = tensors.axpy(of(-alpha), y, q);
+    }
+    const last = pairs.at(-1);
+    if (last) q = tensors.scale(of(1 / (last.rho * number(() => tensors.dot(last.y, last.y)))), q);
+    pairs.forEach(({ s, y, rho }, i) => {
+      const beta = rho * number(() => tensors.dot(y, q));
+      q = tensors.axpy(of(alphas[i]! - beta), s, q);
+    });
+    return q;
+  });
+}
+
+function search(
+  objective: Objective,
+  x: NamedTensors,
+  value: number,
+  d: NamedTensors,
+  slope: number,
+  first: number,
+) {
+  let [low, high, t] = [0, Number.POSITIVE_INFINITY, first];
+  for (let k = 0; k < TRIALS; k++) {
+    const candidate = tensors.tidy(() => tensors.axpy(tensors.scalars.of(t), d, x));
+    const there = objective(candidate);
+    const falls = there.value <= value + ARMIJO * t * slope;
+    if (falls && number(() => tensors.dot(there.gradient, d)) >= CURVATURE * slope) {
+      return { x: candidate, ...there };
+    }
+    tensors.free([candidate, there.gradient]);
+    if (falls) low = t;
+    else high = t;
+    t = Number.isFinite(high) ? (low + high) / 2 : 2 * low;
+  }
+  return undefined;
+}
+
+const copy = (x: NamedTensors) => tensors.tidy(() => tensors.clone(x));
+const minus = (x: NamedTensors, y: NamedTensors) => tensors.tidy(() => tensors.subtract(x, y));
+
+/** The number of a scalar, on a backend that can be read. */
+function number(f: () => ReturnType<typeof tensors.dot>): number {
+  return tensors.tidy(() => tensors.readSync([f()])[0]!);
+}
