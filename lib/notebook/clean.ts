@@ -68,29 +68,74 @@ function requireDrawable(trace: Trace, name: string) {
       remedy: 'Other kinds need a browser to be drawn: choose a flat one.',
     });
   }
+  if (type === 'heatmap' || type === 'contour') requireGrid(trace, name);
+  else requirePoints(trace, name, type);
+}
+
+function requirePoints(trace: Trace, name: string, type: Trace['type']) {
   const [x, y] = [trace.x?.length, trace.y?.length];
-  const grid = type === 'heatmap' || type === 'contour';
-  if ((grid ? trace.z?.length : Math.max(x ?? 0, y ?? 0)) === 0) {
+  const given = [trace.x, trace.y].filter((values) => values !== undefined);
+  if (given.every(({ length }) => length === 0)) throw nothingToDraw(`${name} without points`);
+  // These count or summarize one list of values; the other places them.
+  if (type === 'histogram' || type === 'box' || type === 'violin') return;
+  const lying = type === 'bar' && trace.orientation === 'h';
+  const missing = lying ? 'x' : 'y';
+  if (trace[missing] === undefined) {
     throw new InputError({
-      given: `${name} without ${grid ? 'z' : 'points'}`,
-      expected: 'numbers to draw',
-      remedy: 'Leave the trace out where there is nothing to show.',
+      given: `${name} without ${missing}`,
+      expected: `${missing}, the values to draw`,
+      remedy: `Add them: { x, y, name }. Only ${lying ? 'y' : 'x'} may be left out, and counts from 0 then.`,
     });
   }
-  if (
-    !grid &&
-    type !== 'box' &&
-    type !== 'violin' &&
-    x !== undefined &&
-    y !== undefined &&
-    x !== y
-  ) {
+  if (x !== undefined && y !== undefined && x !== y) {
     throw new ShapeError({
       given: `${name} with ${x} x and ${y} y`,
       expected: 'as many x as y',
       remedy: 'Each point needs both.',
     });
   }
+}
+
+function requireGrid({ x, y, z }: Trace, name: string) {
+  // Something else than rows, a tensor say, is refused by its kind later on.
+  if (z !== undefined && !Array.isArray(z)) return;
+  const rows = (z ?? []).map((row) => row?.length as number | undefined);
+  const columns = rows[0];
+  if (!columns) throw nothingToDraw(`${name} without rows of z`);
+  const ragged = rows.findIndex((length) => length !== columns);
+  if (ragged >= 0) {
+    throw new ShapeError({
+      given: `${name} with ${rows[ragged] ?? 'no'} numbers in row ${ragged} of z and ${columns} in row 0`,
+      expected: 'rows of one length',
+      remedy: 'Fill what is missing with NaN, and say in { gaps } what it means.',
+    });
+  }
+  requireTicks(name, 'x', x?.length, columns, 'columns');
+  requireTicks(name, 'y', y?.length, rows.length, 'rows');
+}
+
+/** Along a grid stand the middles of its cells, or their edges. */
+function requireTicks(
+  name: string,
+  axis: 'x' | 'y',
+  given: number | undefined,
+  cells: number,
+  cellsName: string,
+) {
+  if (given === undefined || given === cells || given === cells + 1) return;
+  throw new ShapeError({
+    given: `${name} with ${given} ${axis} for ${cells} ${cellsName} of z`,
+    expected: `${cells} middles or ${cells + 1} edges of cells`,
+    remedy: 'z holds rows: z[i][j] is drawn at y[i] and x[j].',
+  });
+}
+
+function nothingToDraw(given: string) {
+  return new InputError({
+    given,
+    expected: 'numbers to draw',
+    remedy: 'Leave the trace out where there is nothing to show.',
+  });
 }
 
 interface Context {

@@ -234,13 +234,37 @@ describe('figureBundle refuses', () => {
     await expect(figureBundle([{ x: [], y: [] }], titles, { words })).rejects.toThrow(/points/);
     const z: number[][] = [];
     await expect(figureBundle([{ type: 'heatmap', z }], titles, { words })).rejects.toThrow(
-      /without z/,
+      /without rows of z/,
     );
   });
 
   it('x and y of different lengths', async () => {
     const uneven = { ...line, x: [0, 1] };
     await expect(figureBundle([uneven], titles, { words })).rejects.toThrow(ShapeError);
+  });
+
+  it.each([
+    [{ x: [1, 2] }, /“a” without y/],
+    [{ type: 'bar' as const, x: [1, 2] }, /without y/],
+    [{ type: 'bar' as const, orientation: 'h', y: [1, 2] }, /without x/],
+    [{ name: 'a' }, /without points/],
+  ])('a trace without its values: %o', async (trace, message) => {
+    const attempt = figureBundle([{ name: 'a', ...trace }], titles, { words });
+    await expect(attempt).rejects.toThrow(message);
+  });
+
+  it('a heat map whose rows differ, or whose x and y do not fit', async () => {
+    const z = [[1, 2, 3], Float32Array.of(4, 5, 6)];
+    const map = (more: object) =>
+      figureBundle([{ type: 'heatmap', z, ...more } as Trace], titles, { words });
+    await map({ x: [0, 1, 2], y: [0, 1, 2] });
+    await expect(map({ z: [[1, 2], [3]] })).rejects.toThrow(
+      /1 numbers in row 1 of z and 2 in row 0/,
+    );
+    await expect(map({ z: [[1, 2], null] })).rejects.toThrow(/no numbers in row 1/);
+    await expect(map({ x: [0, 1] })).rejects.toThrow(/2 x for 3 columns/);
+    await expect(map({ y: [0, 1, 2, 3] })).rejects.toThrow(/4 y for 2 rows/);
+    await expect(map({ z: tf.tensor([[1]]) })).rejects.toThrow(/await t\.array\(\)/);
   });
 
   it('kinds of trace that pictures cannot show', async () => {
