@@ -1,6 +1,6 @@
 export {
-  type Examples,
   exampleBatches,
+  type FeatureExamples,
   type TransferOptions,
   transferFeatures,
 } from './transfer-features';

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../backends';
 import { type Digits, type Mnist, mnist, PIXELS, random } from '../../datasets';
-import { type Examples, exampleBatches, transferFeatures } from '.';
+import { exampleBatches, type FeatureExamples, transferFeatures } from '.';
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
@@ -70,7 +70,7 @@ describe('the features', () => {
 });
 
 /** The accuracy of the classifier by the nearest mean of a class. */
-function nearestMean(train: Examples, test: Examples): number {
+function nearestMean(train: FeatureExamples, test: FeatureExamples): number {
   return tf.tidy(() => {
     const sizes = tf.reshape(tf.sum(train.y, 0), [-1, 1]);
     const means = tf.div(tf.matMul(train.y, train.x, true), sizes);
@@ -82,7 +82,7 @@ function nearestMean(train: Examples, test: Examples): number {
 }
 
 describe('batches', () => {
-  const examples = (): Examples => ({
+  const examples = (): FeatureExamples => ({
     x: tf.tensor2d(
       Float32Array.from({ length: 14 }, (_, i) => i),
       [7, 2],

@@ -6,7 +6,7 @@ import { cnnFeatures } from '../cnn';
 import { weights } from './weights';
 
 /** Inputs with their one-hot labels, row by row. */
-export interface Examples {
+export interface FeatureExamples {
   x: tf.Tensor2D;
   y: tf.Tensor2D;
 }
@@ -39,8 +39,8 @@ export interface TransferOptions {
  * Source: the weights are made by `data/transfer/train.ts`.
  */
 export function transferFeatures({ train, test, digits = mnist() }: TransferOptions = {}): {
-  train: Examples;
-  test: Examples;
+  train: FeatureExamples;
+  test: FeatureExamples;
 } {
   const lessons = upperDigits(digits.train, train, 'training');
   const exam = upperDigits(digits.test, test, 'test');
@@ -60,9 +60,9 @@ export function transferFeatures({ train, test, digits = mnist() }: TransferOpti
  * @throws InputError if `size` is not a whole number of at least 1
  */
 export function* exampleBatches(
-  { x, y }: Examples,
+  { x, y }: FeatureExamples,
   { size, seed }: { size: number; seed: number },
-): Generator<Examples, void, undefined> {
+): Generator<FeatureExamples, void, undefined> {
   if (!Number.isInteger(size) || size < 1) {
     throw new InputError({
       given: `batches of ${size} examples`,
@@ -108,7 +108,7 @@ function upperDigits({ images, labels }: Digits, count: number | undefined, set:
   return { images: copies, labels: Uint8Array.from(chosen, (i) => labels[i]!), count: wanted };
 }
 
-function examplesOf({ images, labels, count }: Digits, filters: NamedTensors): Examples {
+function examplesOf({ images, labels, count }: Digits, filters: NamedTensors): FeatureExamples {
   return tf.tidy(() => {
     const parts: tf.Tensor2D[] = [];
     for (let start = 0; start < count; start += CHUNK) {
