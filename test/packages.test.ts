@@ -139,6 +139,14 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     expect(error.stdout).toMatch(/'string' is not assignable to parameter of type 'number/);
   });
 
+  test('bring the command line, which makes a notebook that finds the library', async () => {
+    const bin = join(project, 'node_modules', '.bin', 'implicit-lab');
+    const said = await run(bin, ['new', 'my-study'], { cwd: project });
+    expect(said).toContain('Open my-study');
+    expect(said).not.toContain('will not find');
+    expect(existsSync(join(project, 'my-study', 'my-study.ipynb'))).toBe(true);
+  });
+
   test('give Jupyter a kernel whose cells use the library', { timeout: patience }, async () => {
     const bin = join(project, 'node_modules', '.bin', 'implicit-kernel');
     await run(bin, ['install', '--prefix', project], { cwd: project });

@@ -11,11 +11,11 @@ const code = (source: string) => ({
 export const studyCells = (name: string) => [
   text(`# ${name}
 
-A notebook of your own. *Run → Run All Cells* finds out which of twenty features matter, by the derivative of the validation loss with respect to twenty penalties; then put your own problem in its place.
+A notebook of your own. *Run → Run All Cells* finds out which of twenty features matter, by the derivative of the validation loss with respect to $p = 20$ penalties; then put your own problem in its place.
 
 The inner problem fits weights $w$ with a penalty $e^{\\lambda_i}$ on each, the outer one judges them on data they have not seen:
 
-$$ w^*(\\lambda) = \\operatorname{argmin}_w \\; \\tfrac1n \\lVert X w - y \\rVert^2 + \\tfrac1n \\sum_i e^{\\lambda_i} w_i^2, \\qquad \\min_\\lambda \\; \\tfrac1m \\lVert X_v w^*(\\lambda) - y_v \\rVert^2 . $$`),
+$$ w^*(\\lambda) = \\operatorname{argmin}_w \\; \\tfrac1n \\lVert X w - y \\rVert^2 + \\tfrac1p \\sum_{i=1}^p e^{\\lambda_i} w_i^2, \\qquad \\min_\\lambda \\; \\tfrac1m \\lVert X_v w^*(\\lambda) - y_v \\rVert^2 . $$`),
   code(`import * as tf from '@tensorflow/tfjs';
 import {
   bilevel,
