@@ -1,0 +1,349 @@
+import { cg } from '../../solvers';
+import { type CountedOperator, countedMatrix } from '../counted';
+import type { Exercise } from '../exercise';
+import {
+  type Matrix,
+  product,
+  randomMatrix,
+  randomVector,
+  shiftedMatrix,
+  solveDense,
+  transposed,
+} from '../linear';
+
+/** Where a step starts, and which of the n parameters move how. */
+interface Start {
+  x: Float64Array;
+  /** `∇F(x)`, n numbers. */
+  gradient: Float64Array;
+  /** The Gauss–Newton matrix, n × n, positive semidefinite, by its products. */
+  curvature: CountedOperator;
+  /** The parameters that step implicitly, by their index. */
+  implicit: number[];
+  /** Those that take a gradient step; all others are frozen. */
+  explicit: number[];
+  delta: number;
+}
+
+type PartialStep = (start: Start) => Float64Array;
+
+const take = (v: Float64Array, block: number[]) => Float64Array.from(block, (i) => v[i]!);
+
+/** The n numbers that are `part` on the block and 0 elsewhere. */
+function put(part: Float64Array, block: number[], n: number): Float64Array {
+  const v = new Float64Array(n);
+  for (const [k, i] of block.entries()) v[i] = part[k]!;
+  return v;
+}
+
+/** `I + factor H_BB` by its products. */
+const shiftedBlock = (curvature: CountedOperator, block: number[], n: number, factor: number) => ({
+  apply(v: Float64Array) {
+    const Hv = take(curvature.apply(put(v, block, n)), block);
+    return v.map((value, i) => value + factor * Hv[i]!);
+  },
+  dispose() {},
+});
+
+const solve = (A: { apply(v: Float64Array): Float64Array; dispose(): void }, b: Float64Array) =>
+  cg({ tolerance: 1e-12 }).solveSync(A, b).value;
+
+/** A block of the curvature as a matrix, one product a column. */
+function blockOf(curvature: CountedOperator, rows: number[], columns: number[], n: number): Matrix {
+  const all = columns.map((j) => take(curvature.apply(put(Float64Array.of(1), [j], n)), rows));
+  return transposed(all.map((column) => [...column]));
+}
+
+/** x after moving each block by its own step, times a rate. */
+function moved(x: Float64Array, steps: [number[], Float64Array][], rate: number): Float64Array {
+  const end = x.slice();
+  for (const [block, step] of steps) {
+    for (const [k, i] of block.entries()) end[i]! -= rate * step[k]!;
+  }
+  return end;
+}
+
+const reference: PartialStep = ({ x, gradient, curvature, implicit, explicit, delta }) => {
+  const block = shiftedBlock(curvature, implicit, x.length, delta);
+  return moved(
+    x,
+    [
+      [implicit, solve(block, take(gradient, implicit))],
+      [explicit, take(gradient, explicit)],
+    ],
+    delta,
+  );
+};
+
+/** Rows of a matrix of the given rank, so that `R Rᵀ` is positive semidefinite. */
+const gaussNewton = (seed: number, n: number, rank: number): Matrix => {
+  const R = randomMatrix(seed, n, rank);
+  return product(R, transposed(R));
+};
+
+function start(
+  seed: number,
+  H: Matrix,
+  blocks: { implicit: number[]; explicit: number[] },
+  delta: number,
+): Start {
+  const n = H.length;
+  return {
+    x: randomVector(seed, n),
+    gradient: randomVector(seed + 1, n),
+    curvature: countedMatrix(H),
+    ...blocks,
+    delta,
+  };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+const LARGE = 80;
+/** CG needs about 4 products for I + rank 3. */
+const ENOUGH = 30;
+
+export const exercise: Exercise<PartialStep> = {
+  id: 'block-01',
+  lesson: '05',
+  title: 'An implicit step for a part of the parameters',
+  difficulty: 2,
+  minutes: 20,
+  needs: ['05'],
+  reference,
+  probes: [
+    {
+      name: 'mixed',
+      args: () => [start(1, gaussNewton(3, 7, 7), { implicit: [4, 0, 3], explicit: [1, 6] }, 0.3)],
+    },
+    {
+      name: 'large rate',
+      args: () => [start(11, gaussNewton(13, 6, 4), { implicit: [1, 2], explicit: [5, 0] }, 20)],
+    },
+    {
+      name: 'large',
+      args: () => [
+        start(
+          21,
+          gaussNewton(23, LARGE, 3),
+          { implicit: range(0, 50), explicit: range(50, 70) },
+          0.1,
+        ),
+      ],
+    },
+  ],
+  properties: [
+    {
+      name: 'leaves frozen parameters alone',
+      complaint({ args: [{ x, implicit, explicit }], result }) {
+        const at = x.findIndex(
+          (value, i) => !implicit.includes(i) && !explicit.includes(i) && result[i] !== value,
+        );
+        return at < 0
+          ? undefined
+          : `Parameter ${at} is in neither list, but went from ${x[at]!.toPrecision(4)} to ${result[at]!.toPrecision(4)}.`;
+      },
+    },
+    {
+      name: 'takes a gradient step outside of the block',
+      complaint({ args: [{ x, gradient, explicit, delta }], result }) {
+        const at = explicit.find(
+          (i) => Math.abs(result[i]! - (x[i]! - delta * gradient[i]!)) > 1e-9 * (1 + delta),
+        );
+        return at === undefined
+          ? undefined
+          : `Parameter ${at} should go from ${x[at]!.toPrecision(4)} to x − δg = ${(x[at]! - delta * gradient[at]!).toPrecision(4)}, but went to ${result[at]!.toPrecision(4)}.`;
+      },
+    },
+    {
+      name: 'uses products only',
+      complaint({ args: [{ curvature }], probe }) {
+        return probe !== 'large' || curvature.products <= ENOUGH
+          ? undefined
+          : `On the large probe (a block of 50, of rank 3) it took ${curvature.products} products. Conjugate gradients need about 5.`;
+      },
+    },
+  ],
+  mutants: [
+    {
+      name: 'the blocks stay coupled',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const rest = take(gradient, explicit);
+        const coupling = take(curvature.apply(put(rest, explicit, x.length)), implicit);
+        const b = take(gradient, implicit).map((g, i) => g - delta * coupling[i]!);
+        const step = solve(shiftedBlock(curvature, implicit, x.length, delta), b);
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, rest],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The block’s right-hand side contains $-\\delta H_{BR}\\,g_R$: it already reacts to the explicit step of the rest. That is another method (and a sensible one). Here the blocks $H_{BR}$ are dropped, as in the lesson’s matrix with zeros beside the diagonal.',
+    },
+    {
+      name: 'all of them step implicitly',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const both = [...implicit, ...explicit];
+        const step = solve(shiftedBlock(curvature, both, x.length, delta), take(gradient, both));
+        return moved(x, [[both, step]], delta);
+      },
+      diagnosis:
+        'The parameters that should take a gradient step are part of the linear system. The point of a partial step is that the system stays small: only the block $B$ is in it.',
+    },
+    {
+      name: 'the block of the solution, not the solution of the block',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const all = x.map((_, i) => i);
+        const whole = shiftedBlock(curvature, [...all], x.length, delta);
+        const step = take(solve(whole, gradient), implicit);
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The system was solved for all n parameters, and the entries of the block were taken from its solution. A block of an inverse is not the inverse of the block: take rows and columns of $B$ first, then solve.',
+    },
+    {
+      name: 'the rest stands still',
+      answer({ x, gradient, curvature, implicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, x.length, delta);
+        return moved(x, [[implicit, solve(block, take(gradient, implicit))]], delta);
+      },
+      diagnosis:
+        'Only the block moves. The parameters in `explicit` take the plain gradient step $-\\delta g_R$; only those in neither list are frozen.',
+    },
+    {
+      name: 'frozen parameters move',
+      answer(given) {
+        const { x, implicit } = given;
+        const others = [...x.keys()].filter((i) => !implicit.includes(i));
+        return reference({ ...given, explicit: others });
+      },
+      diagnosis:
+        'Everything outside of the block takes a gradient step. Parameters in neither list are frozen: they stay what they are.',
+    },
+    {
+      name: 'δ is missing in the system',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const step = solve(
+          shiftedBlock(curvature, implicit, x.length, 1),
+          take(gradient, implicit),
+        );
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The matrix is $I + H_{BB}$. The curvature counts as much as the step is long: $I + \\delta H_{BB}$. Without it, a small step would not be a gradient step.',
+    },
+    {
+      name: 'the sign of δH',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const H = blockOf(curvature, implicit, implicit, x.length);
+        const step = solveDense(shiftedMatrix(1, H, -delta), take(gradient, implicit));
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The matrix is $I - \\delta H_{BB}$, which has a pole where $\\delta\\lambda = 1$. The slope at the end is $g + H(x^+ - x)$; with $x^+ - x = -\\delta s$ on the other side, the sign becomes a plus.',
+    },
+    {
+      name: 'δ twice',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, x.length, delta);
+        const step = solve(block, take(gradient, implicit)).map((s) => delta * s);
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The block’s step is multiplied by δ twice. The solution of $(I + \\delta H_{BB})\\,s = g_B$ becomes a step by one factor δ.',
+    },
+    {
+      name: 'the block is formed',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const H = blockOf(curvature, implicit, implicit, x.length);
+        const step = solveDense(shiftedMatrix(1, H, delta), take(gradient, implicit));
+        return moved(
+          x,
+          [
+            [implicit, step],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        );
+      },
+      diagnosis:
+        'The numbers are right, but $H_{BB}$ was computed column by column, one product for each parameter of the block. Conjugate gradients ask for products only, and for few of them.',
+      caughtBy: 'uses products only',
+    },
+  ],
+  alternatives: [
+    {
+      name: 'on vectors of full length, masked',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const inBlock = x.map((_, i) => (implicit.includes(i) ? 1 : 0));
+        const masked = {
+          apply: (v: Float64Array) => {
+            const Hv = curvature.apply(v.map((value, i) => value * inBlock[i]!));
+            return v.map((value, i) => value + delta * inBlock[i]! * Hv[i]!);
+          },
+          dispose() {},
+        };
+        const b = gradient.map((g, i) => g * inBlock[i]!);
+        const s = cg({ tolerance: 1e-10 }).solveSync(masked, b).value;
+        return x.map((value, i) => {
+          if (inBlock[i]) return value - delta * s[i]!;
+          return explicit.includes(i) ? value - delta * gradient[i]! : value;
+        });
+      },
+    },
+    {
+      name: 'divided by δ, asynchronous, as plain numbers',
+      async answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const block = {
+          apply(v: Float64Array) {
+            const Hv = take(curvature.apply(put(v, implicit, x.length)), implicit);
+            return v.map((value, i) => value / delta + Hv[i]!);
+          },
+          dispose() {},
+        };
+        const { value } = await cg({ tolerance: 1e-11 }).solve(block, take(gradient, implicit));
+        const end = Array.from(x);
+        for (const [k, i] of implicit.entries()) end[i] = x[i]! - value[k]!;
+        for (const i of explicit) end[i] = x[i]! - delta * gradient[i]!;
+        return end;
+      },
+    },
+  ],
+  hints: [
+    'Three kinds of parameters: those of the block need a linear system of their own size, those of `explicit` only their gradient, all others nothing. A product with $H_{BB}$ can be had from a product with $H$: what goes in outside of the block, and what is done with what comes out there?',
+    '$(I + \\delta H_{BB})\\,s_B = g_B$, $\\quad x_B^+ = x_B - \\delta s_B$, $\\quad x_R^+ = x_R - \\delta g_R$. And $H_{BB}v = P\\,H\\,P^\\top v$, where $P^\\top$ puts zeros outside of the block and $P$ takes the block out.',
+    'The operator of the system:\n```ts\nconst system = {\n  apply(v: Float64Array) {\n    const padded = new Float64Array(x.length);\n    implicit.forEach((i, k) => { padded[i] = v[k]; });\n    const product = curvature.apply(padded);\n    return v.map((value, k) => value + delta * product[implicit[k]]);\n  },\n  dispose() {},\n};\nconst { value: s } = cg({ tolerance: 1e-12 }).solveSync(system, /* the gradient, on the block */);\n```',
+  ],
+};
