@@ -48,7 +48,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     });
   }, patience);
 
-  afterAll(() => rmSync(project, { recursive: true, force: true, maxRetries: 5 }));
+  afterAll(() => rmSync(project, { recursive: true, force: true, maxRetries: 5 }), patience);
 
   test('bring JavaScript and types, and none of their sources', () => {
     const library = join(project, 'node_modules', 'implicit-lab');

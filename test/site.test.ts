@@ -36,7 +36,7 @@ describe.skipIf(!time.available)('the site', () => {
     await promisify(execFile)(process.execPath, [join(root, 'setup', 'build-site.mjs'), site]);
   }, 300_000);
 
-  afterAll(() => rmSync(site, { recursive: true, force: true }));
+  afterAll(() => rmSync(site, { recursive: true, force: true }), 60_000);
 
   test('has a page for every notebook, and one that leads to them', () => {
     expect(pages()).toEqual(expect.arrayContaining(['index.html', ...notebooks]));
