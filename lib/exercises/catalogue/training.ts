@@ -1,0 +1,92 @@
+import { type Matrix, multiply, randomMatrix, randomVector, transposed } from '../linear';
+
+/** What the exercises on unrolling are given: an inner loss by its derivatives, and an outer one. */
+export interface Training {
+  start: Float64Array;
+  h: number;
+  eta: number;
+  steps: number;
+  gradient(w: Float64Array): Float64Array;
+  hessian(w: Float64Array, v: Float64Array): Float64Array;
+  mixed(w: Float64Array, u: Float64Array): Float64Array;
+  mixedTransposed(w: Float64Array, v: Float64Array): Float64Array;
+  outer(w: Float64Array): { dw: Float64Array; dlambda: Float64Array };
+  /** How often each was called so far. */
+  calls: { gradient: number; hessian: number; mixed: number; mixedTransposed: number };
+}
+
+/** `a x + y`. */
+export const axpy = (a: number, x: Float64Array, y: Float64Array) =>
+  y.map((value, i) => value + a * x[i]!);
+
+export const dot = (x: Float64Array, y: Float64Array) =>
+  x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+
+/**
+ * `f = ½ wᵀMw + Σ wᵢ⁴/12 + ½ Σ (Dλ)ᵢ wᵢ² − (b + Cλ)ᵀw`, whose H and B both depend on w, and
+ * `g = ½‖w − target‖² + ½‖λ‖²`.
+ *
+ * @param solved whether b is such that the start is the minimum
+ */
+export function training(
+  seed: number,
+  { p, h, steps, solved = false }: { p: number; h: number; steps: number; solved?: boolean },
+): Training {
+  const R = randomMatrix(seed, p, p, 0.4);
+  const M: Matrix = R.map((row, i) =>
+    row.map(
+      (_, j) => (i === j ? 1 : 0) + row.reduce((sum, value, k) => sum + value * R[j]![k]!, 0),
+    ),
+  );
+  const [C, D] = [randomMatrix(seed + 1, p, h), randomMatrix(seed + 2, p, h, 0.2)];
+  const [lambda, target] = [randomVector(seed + 3, h, 0.5), randomVector(seed + 4, p)];
+  const start = randomVector(seed + 5, p);
+  const penalty = multiply(D, lambda);
+  const slope = (w: Float64Array) =>
+    multiply(M, w).map((value, i) => value + w[i]! ** 3 / 3 + penalty[i]! * w[i]!);
+  const linear = solved ? slope(start) : axpy(1, multiply(C, lambda), randomVector(seed + 6, p));
+
+  const calls = { gradient: 0, hessian: 0, mixed: 0, mixedTransposed: 0 };
+  const counted =
+    <A extends Float64Array[], R>(
+      name: keyof typeof calls,
+      lengths: number[],
+      f: (...args: A) => R,
+    ) =>
+    (...args: A) => {
+      lengths.forEach((length, i) => {
+        if (args[i]?.length === length) return;
+        throw new RangeError(
+          `${name} wants a vector of length ${length} as argument ${i + 1}, but was given ${args[i]?.length}`,
+        );
+      });
+      calls[name] += 1;
+      return f(...args);
+    };
+  return {
+    start,
+    h,
+    eta: 0.15,
+    steps,
+    calls,
+    gradient: counted('gradient', [p], (w: Float64Array) => axpy(-1, linear, slope(w))),
+    hessian: counted('hessian', [p, p], (w: Float64Array, v: Float64Array) =>
+      multiply(M, v).map((value, i) => value + (w[i]! ** 2 + penalty[i]!) * v[i]!),
+    ),
+    mixed: counted('mixed', [p, h], (w: Float64Array, u: Float64Array) => {
+      const [Cu, Du] = [multiply(C, u), multiply(D, u)];
+      return Cu.map((value, i) => w[i]! * Du[i]! - value);
+    }),
+    mixedTransposed: counted('mixedTransposed', [p, p], (w: Float64Array, v: Float64Array) => {
+      const [Cv, Dv] = [
+        multiply(transposed(C), v),
+        multiply(
+          transposed(D),
+          v.map((x, i) => x * w[i]!),
+        ),
+      ];
+      return Dv.map((value, j) => value - Cv[j]!);
+    }),
+    outer: (w) => ({ dw: axpy(-1, target, w), dlambda: lambda.slice() }),
+  };
+}

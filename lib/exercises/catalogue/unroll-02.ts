@@ -1,0 +1,198 @@
+import type { Exercise } from '../exercise';
+import { axpy, type Training, training } from './training';
+
+interface Derivatives {
+  dlambda: Float64Array;
+  dstart: Float64Array;
+}
+
+type ReverseMode = (problem: Training) => Derivatives;
+
+function statesOf({ start, eta, steps, gradient }: Training): Float64Array[] {
+  const states = [start];
+  for (let t = 1; t <= steps; t++) {
+    const w = states[t - 1]!;
+    states.push(axpy(-eta, gradient(w), w));
+  }
+  return states;
+}
+
+interface Variant {
+  /** The state at which step t is differentiated: t − 1 is where it starts. */
+  at?: (t: number) => number;
+  /** Whether the adjoint is moved before its product with Bᵀ. */
+  early?: boolean;
+  hessianSign?: number;
+  mixedSign?: number;
+  identity?: boolean;
+  direct?: boolean;
+}
+
+/** Reverse mode with one thing changed. */
+function reverseMode(
+  problem: Training,
+  {
+    at = (t) => t - 1,
+    early = false,
+    hessianSign = -problem.eta,
+    mixedSign = -problem.eta,
+    identity = true,
+    direct = true,
+  }: Variant = {},
+): Derivatives {
+  const states = statesOf(problem);
+  const { dw, dlambda: straight } = problem.outer(states[problem.steps]!);
+  let dlambda = direct ? straight : new Float64Array(straight.length);
+  let alpha = dw;
+  for (let t = problem.steps; t >= 1; t--) {
+    const w = states[at(t)]!;
+    const carried = identity ? alpha : new Float64Array(alpha.length);
+    const moved = axpy(hessianSign, problem.hessian(w, alpha), carried);
+    dlambda = axpy(mixedSign, problem.mixedTransposed(w, early ? moved : alpha), dlambda);
+    alpha = moved;
+  }
+  return { dlambda, dstart: alpha };
+}
+
+export const exercise: Exercise<ReverseMode> = {
+  id: 'unroll-02',
+  lesson: '12',
+  title: 'Reverse mode',
+  difficulty: 2,
+  minutes: 20,
+  needs: ['12', 'unroll-01'],
+  reference: (problem) => reverseMode(problem),
+  probes: [
+    { name: 'rectangular', args: () => [training(40, { p: 4, h: 6, steps: 5 })] },
+    { name: 'square', args: () => [training(50, { p: 3, h: 3, steps: 8 })] },
+    { name: 'one step', args: () => [training(60, { p: 3, h: 2, steps: 1 })] },
+  ],
+  properties: [
+    {
+      name: 'costs one product a step',
+      complaint: ({ args: [{ calls, steps }], probe }) =>
+        calls.hessian > steps + 1 || calls.mixedTransposed > steps + 1 || calls.gradient > 2 * steps
+          ? `On the ${probe} probe, with T = ${steps}, it took ${calls.gradient} gradients, ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${steps} of each are enough.`
+          : undefined,
+    },
+  ],
+  mutants: [
+    {
+      name: 'the adjoint is moved too early',
+      answer: (problem) => reverseMode(problem, { early: true }),
+      diagnosis:
+        '$B^\\top$ is applied to $\\alpha_{t-1}$. $\\lambda$ enters step $t$ at its *end*: it meets $\\alpha_t$, the adjoint of the state after the step. Add to $\\mathrm dE/\\mathrm d\\lambda$ first, and move $\\alpha$ then.',
+    },
+    {
+      name: 'the derivatives are taken after the step',
+      answer: (problem) => reverseMode(problem, { at: (t) => t }),
+      diagnosis:
+        'Step $t$ is differentiated at $w_t$. It started at $w_{t-1}$, and that is where $\\Phi$ was evaluated: the list of states is read one entry too late.',
+    },
+    {
+      name: 'the steps are walked in forward order',
+      answer: (problem) => reverseMode(problem, { at: (t) => problem.steps - t }),
+      diagnosis:
+        'The adjoint begins at the end, but it meets the states from the beginning. Products of matrices do not commute: the last step comes first.',
+    },
+    {
+      name: 'the sign of the mixed derivative',
+      answer: (problem) => reverseMode(problem, { mixedSign: problem.eta }),
+      diagnosis:
+        'The products with $B^\\top$ are added. $\\Phi = w - \\eta\\nabla f$: both of its derivatives carry the minus.',
+    },
+    {
+      name: 'the identity is missing',
+      answer: (problem) => reverseMode(problem, { identity: false }),
+      diagnosis:
+        'The adjoint becomes $-\\eta H\\alpha$. The step is $w - \\eta \\nabla f$, and the derivative of its first term is the identity: $\\alpha_{t-1} = \\alpha_t - \\eta H \\alpha_t$.',
+    },
+    {
+      name: 'the direct term is missing',
+      answer: (problem) => reverseMode(problem, { direct: false }),
+      diagnosis:
+        'The sum begins with 0. $g(w_T, \\lambda)$ depends on $\\lambda$ directly, too: begin with $\\partial_\\lambda g$.',
+    },
+    {
+      name: 'the derivative by the end instead of the start',
+      answer: (problem) => {
+        const { dlambda } = reverseMode(problem);
+        return { dlambda, dstart: problem.outer(statesOf(problem)[problem.steps]!).dw };
+      },
+      diagnosis:
+        '`dlambda` is right. `dstart` is $\\partial g/\\partial w_T$, where the walk began; $\\mathrm dE/\\mathrm dw_0$ is what the adjoint has become when it arrives.',
+    },
+    {
+      name: 'states are computed from the beginning each time',
+      answer: (problem) => {
+        const { start, eta, steps, gradient, hessian, mixedTransposed, outer } = problem;
+        const state = (t: number) => {
+          let w = start;
+          for (let s = 1; s <= t; s++) w = axpy(-eta, gradient(w), w);
+          return w;
+        };
+        const end = outer(state(steps));
+        let { dlambda, dw: alpha } = end;
+        for (let t = steps; t >= 1; t--) {
+          const w = state(t - 1);
+          dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);
+          alpha = axpy(-eta, hessian(w, alpha), alpha);
+        }
+        return { dlambda, dstart: alpha };
+      },
+      diagnosis:
+        'The numbers are right, and the memory is flat, but every state is computed from $w_0$ again: about $T^2/2$ gradients. Here states may be kept. (With $\\sqrt T$ of them kept, one more pass would do.)',
+      caughtBy: 'costs one product a step',
+    },
+  ],
+  alternatives: [
+    {
+      name: 'by recursion',
+      answer(problem) {
+        const { start, eta, steps, gradient, hessian, mixedTransposed, outer } = problem;
+        const back = (w: Float64Array, left: number): Derivatives => {
+          if (left === 0) {
+            const { dw, dlambda } = outer(w);
+            return { dlambda, dstart: dw };
+          }
+          const { dlambda, dstart: alpha } = back(axpy(-eta, gradient(w), w), left - 1);
+          return {
+            dlambda: axpy(-eta, mixedTransposed(w, alpha), dlambda),
+            dstart: axpy(-eta, hessian(w, alpha), alpha),
+          };
+        };
+        return back(start, steps);
+      },
+    },
+    {
+      name: 'with plain numbers and a stack, asynchronous',
+      async answer({ start, eta, steps, gradient, hessian, mixedTransposed, outer }) {
+        const stack: Float64Array[] = [];
+        let w = start.slice();
+        for (let t = 0; t < steps; t++) {
+          stack.push(w);
+          const slope = gradient(w);
+          w = w.map((value, i) => value - eta * slope[i]!);
+        }
+        const end = outer(w);
+        const [alpha, sum] = [Array.from(end.dw), Array.from(end.dlambda)];
+        while (stack.length > 0) {
+          const at = stack.pop()!;
+          const now = Float64Array.from(alpha);
+          mixedTransposed(at, now).forEach((value, j) => {
+            sum[j]! -= eta * value;
+          });
+          hessian(at, now).forEach((value, i) => {
+            alpha[i]! -= eta * value;
+          });
+        }
+        return { dlambda: Float64Array.from(sum), dstart: Float64Array.from(alpha) };
+      },
+    },
+  ],
+  hints: [
+    'First take all of the steps and keep the states. Then ask at the end: if $w_T$ changed a little, how would $E$ change? That is $\\alpha_T$. What does the last step make of it?',
+    '$\\alpha_T = \\partial_w g$. For $t = T, \\dots, 1$: add $-\\eta B^\\top \\alpha_t$ to $\\mathrm dE/\\mathrm d\\lambda$, then $\\alpha_{t-1} = \\alpha_t - \\eta H \\alpha_t$, both at $w_{t-1}$.',
+    '```ts\nlet dlambda = end.dlambda;\nlet alpha = end.dw;\nfor (let t = steps; t >= 1; t--) {\n  const w = states[t - 1];\n  dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);\n  alpha = // one product with H\n}\n```\nWhat is `alpha` at the end?',
+  ],
+};

@@ -1,0 +1,174 @@
+import type { Exercise } from '../exercise';
+import { axpy, type Training, training } from './training';
+
+type Truncated = (problem: Training, K: number) => Float64Array;
+
+function descend(
+  { eta, gradient }: Training,
+  from: Float64Array,
+  count: number,
+): { states: Float64Array[]; end: Float64Array } {
+  const states: Float64Array[] = [];
+  let end = from;
+  for (let t = 0; t < count; t++) {
+    states.push(end);
+    end = axpy(-eta, gradient(end), end);
+  }
+  return { states, end };
+}
+
+/** Walks back through states, the last one first, from the outer gradients at the end. */
+function walkBack(
+  { eta, hessian, mixedTransposed, outer }: Training,
+  states: Float64Array[],
+  end: Float64Array,
+  direct = true,
+): Float64Array {
+  const { dw, dlambda: straight } = outer(end);
+  let dlambda = direct ? straight : new Float64Array(straight.length);
+  let alpha = dw;
+  for (const w of [...states].reverse()) {
+    dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);
+    alpha = axpy(-eta, hessian(w, alpha), alpha);
+  }
+  return dlambda;
+}
+
+/** The last K of all states, or those that `choose` takes. */
+function truncated(
+  problem: Training,
+  choose: (states: Float64Array[]) => Float64Array[],
+  direct = true,
+): Float64Array {
+  const { states, end } = descend(problem, problem.start, problem.steps);
+  return walkBack(problem, choose(states), end, direct);
+}
+
+export const exercise: Exercise<Truncated> = {
+  id: 'unroll-03',
+  lesson: '12',
+  title: 'Truncated to the last steps',
+  difficulty: 2,
+  minutes: 15,
+  needs: ['12', 'unroll-02'],
+  reference: (problem, K) => truncated(problem, (states) => states.slice(-K)),
+  probes: [
+    { name: 'rectangular', args: () => [training(70, { p: 4, h: 2, steps: 9 }), 4] },
+    { name: 'one step back', args: () => [training(80, { p: 3, h: 4, steps: 6 }), 1] },
+    { name: 'all steps', args: () => [training(90, { p: 3, h: 2, steps: 5 }), 5] },
+    { name: 'solved', args: () => [training(100, { p: 5, h: 3, steps: 8, solved: true }), 3] },
+  ],
+  properties: [
+    {
+      name: 'walks back through K steps only',
+      complaint: ({ args: [{ calls, steps }, K], probe }) =>
+        calls.hessian > K + 1 || calls.mixedTransposed > K + 1 || calls.gradient > 2 * steps
+          ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.gradient} gradients, ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${steps}, ${K} and ${K} are enough.`
+          : undefined,
+    },
+  ],
+  mutants: [
+    {
+      name: 'the first steps instead of the last',
+      answer: (problem, K) => truncated(problem, (states) => states.slice(0, K)),
+      diagnosis:
+        'The steps walked back are the first $K$. The adjoint begins at the end: what is next to it are the *last* $K$ steps, and the earlier ones are left out.',
+    },
+    {
+      name: 'one step too few',
+      answer: (problem, K) => truncated(problem, (states) => states.slice(states.length - K + 1)),
+      diagnosis:
+        'Only $K - 1$ steps are walked back. To walk back through $K$ steps takes the $K$ states that they *start* from, $w_{T-K}$ to $w_{T-1}$.',
+    },
+    {
+      name: 'one step too many',
+      answer: (problem, K) =>
+        truncated(problem, (states) => states.slice(Math.max(0, states.length - K - 1))),
+      diagnosis: 'The walk goes back through $K + 1$ steps. It ends at $w_{T-K}$.',
+    },
+    {
+      name: 'training is cut short',
+      answer: (problem, K) => {
+        const { states, end } = descend(problem, problem.start, K);
+        return walkBack(problem, states, end);
+      },
+      diagnosis:
+        'Only $K$ steps are *taken*. Truncation leaves out steps on the way back; the way forward is $T$ steps long, and the outer loss looks at $w_T$.',
+    },
+    {
+      name: 'nothing is left out',
+      answer: (problem) => truncated(problem, (states) => states),
+      diagnosis:
+        'This is the whole derivative, all $T$ steps back. Only the last $K$ are asked for.',
+    },
+    {
+      name: 'the direct term is missing',
+      answer: (problem, K) => truncated(problem, (states) => states.slice(-K), false),
+      diagnosis:
+        'The direct term $\\partial_\\lambda g$ is missing. It belongs to the end, and no truncation touches it.',
+    },
+    {
+      name: 'the states in forward order',
+      answer: (problem, K) => truncated(problem, (states) => states.slice(-K).reverse()),
+      diagnosis:
+        'The states are the right ones, met in the wrong order: from $w_{T-K}$ to $w_{T-1}$. The adjoint meets $w_{T-1}$ first.',
+    },
+    {
+      name: 'the whole way is walked',
+      answer: (problem, K) => {
+        const { states, end } = descend(problem, problem.start, problem.steps);
+        const { dw, dlambda: straight } = problem.outer(end);
+        let [dlambda, alpha] = [straight, dw];
+        for (let t = problem.steps; t >= 1; t--) {
+          const pulled = problem.mixedTransposed(states[t - 1]!, alpha);
+          if (t > problem.steps - K) dlambda = axpy(-problem.eta, pulled, dlambda);
+          alpha = axpy(-problem.eta, problem.hessian(states[t - 1]!, alpha), alpha);
+        }
+        return dlambda;
+      },
+      diagnosis:
+        'The numbers are right, but the walk goes on to $w_0$ and throws away what it finds. Stop after $K$ steps: that is what truncation saves.',
+      caughtBy: 'walks back through K steps only',
+    },
+  ],
+  alternatives: [
+    {
+      name: 'with a queue of K states',
+      answer(problem, K) {
+        const { start, eta, steps, gradient } = problem;
+        const queue: Float64Array[] = [];
+        let w = start;
+        for (let t = 0; t < steps; t++) {
+          queue.push(w);
+          if (queue.length > K) queue.shift();
+          w = axpy(-eta, gradient(w), w);
+        }
+        return walkBack(problem, queue, w);
+      },
+    },
+    {
+      name: 'by recursion over the last steps, asynchronous',
+      async answer(problem, K) {
+        const { start, eta, steps, gradient, hessian, mixedTransposed, outer } = problem;
+        const { end: middle } = descend(problem, start, steps - K);
+        const back = (w: Float64Array, left: number): [Float64Array, Float64Array] => {
+          if (left === 0) {
+            const { dw, dlambda } = outer(w);
+            return [dlambda, dw];
+          }
+          const [dlambda, alpha] = back(axpy(-eta, gradient(w), w), left - 1);
+          return [
+            axpy(-eta, mixedTransposed(w, alpha), dlambda),
+            left === K ? alpha : axpy(-eta, hessian(w, alpha), alpha),
+          ];
+        };
+        return Array.from(back(middle, K)[0]);
+      },
+    },
+  ],
+  hints: [
+    'All $T$ steps are taken. Which of the states does the walk back need, if it ends after $K$ steps?',
+    'The steps $T - K + 1, \\dots, T$ start from $w_{T-K}, \\dots, w_{T-1}$. The walk itself is that of `unroll-02`.',
+    'Take the first steps without keeping anything, then keep:\n```ts\nlet w = start;\nfor (let t = 1; t <= steps - K; t++) w = axpy(-eta, gradient(w), w);\nconst states = [];\nfor (let k = 0; k < K; k++) {\n  states.push(w);\n  w = axpy(-eta, gradient(w), w);\n}\n```\nand walk back through `states` from its end.',
+  ],
+};
