@@ -18,7 +18,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -179,15 +178,14 @@ def execute(notebook: nbformat.NotebookNode, target: Path) -> None:
         if cell.cell_type == "code" and sys.stdout.isatty():
             print(f"\r{target.parent.name}/{target.stem}: cell {done} of {total}", end="", flush=True)
 
-    with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(
-            notebook,
-            timeout=1200,
-            kernel_name=KERNELSPEC["name"],
-            resources={"metadata": {"path": str(target.parent)}},
-            on_cell_start=show,
-            record_timing=False,
-        ).execute(env={**os.environ, "IMPLICIT_LAB_PROGRESS": str(Path(folder) / "progress.jsonl")})
+    NotebookClient(
+        notebook,
+        timeout=1200,
+        kernel_name=KERNELSPEC["name"],
+        resources={"metadata": {"path": str(target.parent)}},
+        on_cell_start=show,
+        record_timing=False,
+    ).execute(env={**os.environ, "IMPLICIT_LAB_PROGRESS": "off"})
 
 
 def write(notebook: nbformat.NotebookNode, target: Path) -> None:

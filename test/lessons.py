@@ -10,6 +10,7 @@ kernel whose working directory is the notebook's own; the files stay as they are
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main():
     options = arguments()
+    # To run the solutions is no progress of whoever works in this checkout.
+    os.environ["IMPLICIT_LAB_PROGRESS"] = "off"
     notebooks = options.notebooks or [
         path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder).glob("*.ipynb"))
     ]

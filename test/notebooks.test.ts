@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const FOLDER = join(__dirname, '..', 'notebooks');
+const ROOT = join(__dirname, '..');
+const FOLDER = join(ROOT, 'notebooks');
 const LIMIT_BYTES = 1_500_000;
 
 interface Output {
@@ -26,14 +27,32 @@ const textOf = ({ source }: Cell) => (Array.isArray(source) ? source.join('') : 
 const fences = (text: string) =>
   [...text.matchAll(/^```typescript\n([\s\S]*?)\n```$/gm)].map((match) => match[1]);
 
-const lessons = readdirSync(FOLDER)
-  .filter((name) => /^\d\d-.*\.md$/.test(name))
-  .map((name) => name.replace(/\.md$/, ''));
+/** The names of the sources in a folder. */
+const sourcesIn = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => /^\d\d-.*\.md$/.test(name))
+    .map((name) => name.replace(/\.md$/, ''))
+    .sort();
+
+const lessons = sourcesIn('notebooks');
+const exercises = sourcesIn('exercises');
+
+const read = (folder: string, name: string) =>
+  JSON.parse(readFileSync(join(ROOT, folder, `${name}.ipynb`), 'utf8')) as Notebook;
+
+/** Checks that a notebook was run from top to bottom, on the course's kernel, without an error. */
+function expectWhole({ metadata, cells }: Notebook) {
+  expect(metadata.kernelspec.name).toBe('implicit-kernel');
+  const code = cells.filter(({ cell_type }) => cell_type === 'code');
+  expect(code.map((cell) => cell.execution_count)).toEqual(code.map((_, i) => i + 1));
+  const outputs = code.flatMap((cell) => cell.outputs ?? []);
+  expect(outputs.filter(({ output_type }) => output_type === 'error')).toEqual([]);
+}
 
 describe.each(lessons)('%s', (name) => {
   const source = readFileSync(join(FOLDER, `${name}.md`), 'utf8');
   const path = join(FOLDER, `${name}.ipynb`);
-  const notebook = () => JSON.parse(readFileSync(path, 'utf8')) as Notebook;
+  const notebook = () => read('notebooks', name);
   const code = () => notebook().cells.filter(({ cell_type }) => cell_type === 'code');
 
   it('is made from its text as it stands (npm run build:notebooks)', () => {
@@ -44,10 +63,7 @@ describe.each(lessons)('%s', (name) => {
   });
 
   it("runs on the course's kernel, was executed whole, and ended without an error", () => {
-    expect(notebook().metadata.kernelspec.name).toBe('implicit-kernel');
-    expect(code().map((cell) => cell.execution_count)).toEqual(code().map((_, i) => i + 1));
-    const outputs = code().flatMap((cell) => cell.outputs ?? []);
-    expect(outputs.filter(({ output_type }) => output_type === 'error')).toEqual([]);
+    expectWhole(notebook());
   });
 
   it('has in every figure a picture for plain readers, and words for all', () => {
@@ -71,4 +87,52 @@ it('leaves no notebook without a text', () => {
     (name) => name.endsWith('.ipynb') && !lessons.includes(name.replace(/\.ipynb$/, '')),
   );
   expect(orphans).toEqual([]);
+});
+
+// What stands in exercises and solutions, lib/exercises/gate.test.ts compares with their sources.
+describe.each(exercises)('the exercises and solutions %s', (name) => {
+  it('belong to a lesson, which leads to them', () => {
+    expect(lessons).toContain(name);
+    const lesson = readFileSync(join(FOLDER, `${name}.md`), 'utf8');
+    expect(lesson).toContain(`(../exercises/${name}.ipynb)`);
+  });
+
+  it('are not yet run, and run whole without an error', () => {
+    expect(read('exercises', name).metadata.kernelspec.name).toBe('implicit-kernel');
+    const outputs = read('exercises', name).cells.flatMap((cell) => cell.outputs ?? []);
+    expect(outputs).toEqual([]);
+    expectWhole(read('solutions', name));
+  });
+
+  it('are small enough to be shown everywhere', () => {
+    for (const folder of ['exercises', 'solutions']) {
+      expect(statSync(join(ROOT, folder, `${name}.ipynb`)).size).toBeLessThan(LIMIT_BYTES);
+    }
+  });
+});
+
+describe('the front page', () => {
+  const page = readFileSync(join(FOLDER, 'README.md'), 'utf8');
+
+  it.each(lessons)('lists %s with its question, its minutes and its exercises', (name) => {
+    const text = readFileSync(join(FOLDER, `${name}.md`), 'utf8');
+    const [, number, question] = /^# (\d\d) · (.+)$/m.exec(text)!;
+    const [, minutes] = /\*Time:\* (\d+) minutes/.exec(text)!;
+    const source = join(ROOT, 'exercises', `${name}.md`);
+    const ids = existsSync(source)
+      ? [...readFileSync(source, 'utf8').matchAll(/^## ([a-z]+-\d\d) · /gm)].map(([, id]) => id)
+      : [];
+    const list = ids.length > 0 ? `[${ids.join(', ')}](../exercises/${name}.ipynb)` : '';
+    expect(page.split('\n')).toContain(
+      `| ${number} | [${question}](${name}.ipynb) | ${minutes} | ${list} |`,
+    );
+  });
+
+  it('leads nowhere where nothing is', () => {
+    const links = [...page.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => link!);
+    const dead = links.filter(
+      (link) => !link.startsWith('http') && !existsSync(join(FOLDER, link)),
+    );
+    expect(dead).toEqual([]);
+  });
 });

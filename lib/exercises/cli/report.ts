@@ -8,7 +8,7 @@ export type Reported = NotebookVerdict & {
   submission?: string;
 };
 
-/** The JSON that `--json` prints; `README.md` describes it. */
+/** The JSON that `--json` prints; the README of `lib/exercises` describes it. */
 export function report({
   verdicts,
   problems,
