@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Digits, mnist, subset, toTensors } from '../../lib/datasets';
-import { cnn, type Examples, mlp, rnn, transferFeatures } from '../../lib/models';
+import { cnn, type FeatureExamples, mlp, rnn, transferFeatures } from '../../lib/models';
 import type { Task } from './train';
 
 /** A task of the study, with the test loss that is to be reached. */
@@ -50,7 +50,7 @@ function onDigits(name: string, rest: Pick<StudyTask, 'model' | 'batch' | 'targe
   };
 }
 
-const drawn = (digits: Digits, count: number, seed: number): Examples =>
+const drawn = (digits: Digits, count: number, seed: number): FeatureExamples =>
   toTensors(subset(digits, count, seed));
 
 export function disposeTask({ train, test }: Task): void {

@@ -2,14 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { markOutput } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { NotFiniteError } from '../../lib/errors';
-import { type Examples, evaluate, exampleBatches, type Model } from '../../lib/models';
+import { evaluate, exampleBatches, type FeatureExamples, type Model } from '../../lib/models';
 import type { Stepper } from './adam-variants';
 
 /** What is learnt, and by what it is judged. */
 export interface Task {
   model: Model;
-  train: Examples;
-  test: Examples;
+  train: FeatureExamples;
+  test: FeatureExamples;
   batch: number;
 }
 

@@ -1,0 +1,34 @@
+import { useBackend } from '../../lib/backends';
+import { writePart } from './page';
+import { size } from './size';
+import { type Profile, profiles, study } from './study';
+
+type Part = (profile: Profile) => Promise<string>;
+
+const parts: Record<string, Part> = { study, size };
+
+/**
+ * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
+ * one (`transfer`), by the number of parameters (`break-even`), and what a step costs in time and
+ * memory (`size`).
+ *
+ * `npm run bench -- descent [study | transfer | break-even | size …] [full]`
+ *
+ * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
+ * kept in `bench/results/descent`, so what was interrupted goes on where it was.
+ */
+export async function run(args: string[]): Promise<void> {
+  const profile = profiles[args.includes('full') ? 'full' : 'short'];
+  const asked = args.filter((arg) => arg !== 'full');
+  const names = asked.length === 0 ? Object.keys(parts) : asked;
+  const unknown = names.find((name) => !(name in parts));
+  if (unknown !== undefined) {
+    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}, full`);
+    process.exitCode = 1;
+    return;
+  }
+  // One thread: then processor time is what a quiet machine would take.
+  const report = await useBackend('wasm', { threads: 1 });
+  console.log(`${report.name}, one thread, ${report.device}, BLAS: ${report.blas ?? 'none'}`);
+  for (const name of names) writePart(name, await parts[name]!(profile));
+}

@@ -1,0 +1,47 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RESULTS } from './grid';
+import type { Course } from './train';
+
+/** Runs that are kept in a file, a line each, so that a study goes on where it was stopped. */
+export class Runs {
+  readonly #file: string;
+  readonly #known = new Map<string, Course>();
+
+  constructor(name: string) {
+    this.#file = join(RESULTS, `${name}.jsonl`);
+    if (!existsSync(this.#file)) return;
+    for (const line of readFileSync(this.#file, 'utf8').split('\n')) {
+      if (line === '') continue;
+      const { key, ...course } = JSON.parse(line) as Course & { key: string };
+      this.#known.set(key, course);
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#known.has(key);
+  }
+
+  /** The run of this key, taken from the file or run now and added to it. */
+  async get(key: string, run: () => Promise<Course>): Promise<Course> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const course = rounded(await run());
+    this.#known.set(key, course);
+    mkdirSync(RESULTS, { recursive: true });
+    appendFileSync(this.#file, `${JSON.stringify({ key, ...course })}\n`);
+    return course;
+  }
+}
+
+function rounded(course: Course): Course {
+  const short = (values: number[]) => values.map((value) => Number(value.toPrecision(4)));
+  return {
+    steps: course.steps,
+    seconds: short(course.seconds),
+    wall: short(course.wall),
+    losses: short(course.losses),
+    accuracies: short(course.accuracies),
+    diverged: course.diverged,
+  };
+}

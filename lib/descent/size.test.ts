@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { markOutput, recordGradient } from '../autodiff';
+import { softmaxCrossEntropy, useBackend } from '../backends';
+import { random } from '../datasets';
+import { mlp } from '../models';
+import { cg } from '../solvers';
+import { tensors } from '../spaces';
+import { implicitAdam, implicitSGD } from '.';
+import { peakBytes } from './testing';
+
+const { readableNow } = tensors;
+
+beforeAll(async () => {
+  await useBackend('wasm', { threads: 1 });
+});
+afterEach(() => {
+  tensors.readableNow = readableNow;
+  tf.disposeVariables();
+});
+
+/** A network of a million parameters, nearly all of them in one layer, with its loss on a batch. */
+function network() {
+  const model = mlp({ sizes: [784, 1300, 10], activation: 'sigmoid' });
+  const variables: Record<string, tf.Variable> = {};
+  for (const [name, value] of Object.entries(model.init(1))) {
+    variables[name] = tf.variable(value, true, name);
+  }
+  const size = Object.values(variables).reduce((sum, { size }) => sum + size, 0);
+  const batch = 128;
+  const x = tf.tensor2d(Float32Array.from(random(2).normals(batch * 784)), [batch, 784]);
+  const classes = Int32Array.from({ length: batch }, (_, i) => i % 10);
+  const y = tf.oneHot(tf.tensor1d(classes, 'int32'), 10).toFloat();
+  const loss = () => softmaxCrossEntropy(y, markOutput(model.predict(variables, x)));
+  return { variables, size, loss };
+}
+
+const solver = cg({ tolerance: 0, maxIterations: 10, best: 'energy' });
+
+const cases = (['hessian', 'gauss-newton'] as const).flatMap((curvature) => [
+  { curvature, where: 'where numbers can be read', readable: true },
+  { curvature, where: 'where they cannot, as on a GPU', readable: false },
+]);
+
+/** Copies of the parameters that a step holds at once, beyond what was recorded and its gradient. */
+function copies(
+  optimizer: { minimize(f: () => tf.Scalar): unknown },
+  curvature: 'hessian' | 'gauss-newton',
+): number {
+  const { variables, size, loss } = network();
+  optimizer.minimize(loss);
+  const before = tf.memory().numBytes;
+  const recorded = recordGradient(loss, variables, { curvature });
+  // The first product computes what all of them use.
+  tf.dispose(recorded.apply({ ...variables }));
+  const tape = tf.memory().numBytes - before;
+  recorded.dispose();
+  return (peakBytes(() => optimizer.minimize(loss)) - tape) / (4 * size);
+}
+
+it.each(cases)(
+  'a step of ten CG iterations on a million parameters holds at most six copies of them: $curvature, $where',
+  async ({ curvature, readable }) => {
+    tensors.readableNow = () => readable;
+    const optimizer = implicitSGD(1, { curvature, solver });
+    const held = copies(optimizer, curvature);
+    const { products } = await optimizer.lastStep();
+    expect(products).toBe(11);
+    expect(held).toBeGreaterThan(3);
+    expect(held).toBeLessThanOrEqual(6);
+  },
+  60_000,
+);
+
+it('implicit Adam holds ten: its new moments, their scales and their roots besides', () => {
+  const optimizer = implicitAdam(0.01, { curvature: 'gauss-newton', solver });
+  expect(copies(optimizer, 'gauss-newton')).toBeLessThan(10.5);
+});
