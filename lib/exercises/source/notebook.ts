@@ -40,7 +40,13 @@ export function exerciseNotebook(cells: readonly SourceCell[], text: string, sou
     for (const { kind, stub, exercise } of cells) {
       if (exercise === id && stub !== undefined) add(kind, stub, id);
     }
-    if (id) add('code', `await hint('${id}'); // run it again for the next hint`, id);
+    // To run all cells should not give the hints away.
+    if (id)
+      add(
+        'code',
+        `// Stuck? Without the slashes, each run gives the next hint.\n// await hint('${id}');`,
+        id,
+      );
   }
   return notebookOf(made, text, source);
 }
