@@ -1,0 +1,217 @@
+import type { Exercise } from '../exercise';
+
+interface Known {
+  wanted: 'solution' | 'iterate';
+  stronglyConvex: boolean;
+  stochastic: boolean;
+  steps: number;
+  hyperparameters: number;
+  memory: number;
+}
+
+type Way = 'implicit' | 'forward' | 'reverse' | 'checkpoints' | 'truncate';
+type Choose = (known: Known) => Way;
+
+interface Price {
+  way: Way;
+  time: number;
+  states: number;
+}
+
+const prices = ({ steps, hyperparameters }: Known): Price[] => [
+  { way: 'forward', time: steps * (1 + hyperparameters), states: 1 + hyperparameters },
+  { way: 'reverse', time: 2 * steps, states: steps },
+  { way: 'checkpoints', time: 3 * steps, states: 2 * Math.ceil(Math.sqrt(steps)) },
+];
+
+interface Variant {
+  implicit?: (known: Known) => boolean;
+  price?: (known: Known) => Price[];
+  fits?: (price: Price, known: Known) => boolean;
+  order?: (a: Price, b: Price) => number;
+}
+
+const canBeImplicit = ({ wanted, stronglyConvex, stochastic }: Known) =>
+  wanted === 'solution' && stronglyConvex && !stochastic;
+
+const choose =
+  ({
+    implicit = canBeImplicit,
+    price = prices,
+    fits = ({ states }, { memory }) => states <= memory,
+    order = (a, b) => a.time - b.time || a.states - b.states,
+  }: Variant): Choose =>
+  (known) => {
+    if (implicit(known)) return 'implicit';
+    const fitting = price(known)
+      .filter((one) => fits(one, known))
+      .sort(order);
+    return fitting[0]?.way ?? 'truncate';
+  };
+
+const known = (change: Partial<Known>): [Known] => [
+  {
+    wanted: 'iterate',
+    stronglyConvex: true,
+    stochastic: false,
+    steps: 100,
+    hyperparameters: 20,
+    memory: 1000,
+    ...change,
+  },
+];
+
+export const exercise: Exercise<Choose> = {
+  id: 'choose-01',
+  lesson: '14',
+  title: 'The decision',
+  difficulty: 2,
+  minutes: 20,
+  needs: ['14'],
+  reference: choose({}),
+  probes: [
+    { name: 'solved and strongly convex', args: () => known({ wanted: 'solution' }) },
+    { name: 'stopped early', args: () => known({}) },
+    {
+      name: 'many minima',
+      args: () => known({ wanted: 'solution', stronglyConvex: false }),
+    },
+    { name: 'minibatches', args: () => known({ wanted: 'solution', stochastic: true }) },
+    { name: 'one hyperparameter', args: () => known({ hyperparameters: 1 }) },
+    { name: 'two hyperparameters', args: () => known({ hyperparameters: 2 }) },
+    {
+      name: 'two hyperparameters, little memory',
+      args: () => known({ hyperparameters: 2, memory: 99 }),
+    },
+    { name: 'many hyperparameters, little memory', args: () => known({ memory: 50 }) },
+    { name: 'just enough memory', args: () => known({ memory: 100 }) },
+    { name: 'room for the tangents only', args: () => known({ hyperparameters: 7, memory: 10 }) },
+    { name: 'hardly any memory', args: () => known({ memory: 5 }) },
+  ],
+  properties: [
+    {
+      name: 'takes the fastest way that fits',
+      complaint({ args: [facts], result, probe }) {
+        const right = choose({})(facts);
+        const priced = prices(facts);
+        const mine = priced.find(({ way }) => way === result);
+        const best = priced.find(({ way }) => way === right);
+        if (result === right || !mine) return undefined;
+        if (mine.states > facts.memory) {
+          return `On the *${probe}* probe, ${mine.way} needs ${mine.states} states, and there is memory for ${facts.memory}.`;
+        }
+        return best
+          ? `On the *${probe}* probe, ${mine.way} takes ${mine.time} gradients and products and ${mine.states} states; ${best.way} takes ${best.time} and ${best.states}, and fits.`
+          : undefined;
+      },
+    },
+  ],
+  mutants: [
+    {
+      name: 'implicit, whatever is wanted',
+      answer: choose({
+        implicit: ({ stronglyConvex, stochastic }) => stronglyConvex && !stochastic,
+      }),
+      diagnosis:
+        'The implicit derivative is that of the *solution*. Where training is stopped early and the derivative of that iterate is wanted, it answers another question, at whatever price.',
+    },
+    {
+      name: 'strong convexity is not asked for',
+      answer: choose({
+        implicit: ({ wanted, stochastic }) => wanted === 'solution' && !stochastic,
+      }),
+      diagnosis:
+        'Without a positive definite Hessian the solution is no smooth function of the hyperparameters, and the linear system is singular or indefinite. Wanting the derivative does not make it exist.',
+    },
+    {
+      name: 'minibatches are not asked for',
+      answer: choose({
+        implicit: ({ wanted, stronglyConvex }) => wanted === 'solution' && stronglyConvex,
+      }),
+      diagnosis:
+        'With minibatches the system is solved with the Hessian of one batch, and the inverse of a mean is not the mean of the inverses (lesson 11).',
+    },
+    {
+      name: 'memory is not asked for',
+      answer: choose({ fits: () => true }),
+      diagnosis:
+        'The fastest way is taken even where its states do not fit. Compare `states` with `memory` first, then the times of those that are left.',
+    },
+    {
+      name: 'the least memory instead of the least time',
+      answer: choose({ order: (a, b) => a.states - b.states || a.time - b.time }),
+      diagnosis:
+        'Among the ways that fit, the one with the fewest states is taken. Memory that is there may be used: the fastest wins, and memory decides only between equals.',
+    },
+    {
+      name: 'forward mode counted without its tangents',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'forward' ? { ...price, time: 2 * facts.steps } : price,
+          ),
+      }),
+      diagnosis:
+        'Forward mode is counted as if there were one hyperparameter. Each step needs a product for *every* one: $T(1 + h)$.',
+    },
+    {
+      name: 'reverse mode out of habit',
+      answer: choose({
+        price: (facts) => prices(facts).filter(({ way }) => way !== 'forward'),
+      }),
+      diagnosis:
+        'Forward mode is never taken. With one hyperparameter it is as fast as reverse mode and keeps two states instead of $T$; where memory is short it can be the only exact way left.',
+    },
+    {
+      name: 'a tie goes to reverse mode',
+      answer: choose({ order: (a, b) => a.time - b.time || b.states - a.states }),
+      diagnosis:
+        'Where two ways are equally fast, the one that needs *more* memory is taken. (Sorting keeps equals in the order they were in: compare the states as well.)',
+    },
+    {
+      name: 'a way that just fits is refused',
+      answer: choose({ fits: ({ states }, { memory }) => states < memory }),
+      diagnosis: 'A way fits if it needs no more states than there is memory for: `<=`, not `<`.',
+    },
+  ],
+  alternatives: [
+    {
+      name: 'as a chain of questions',
+      answer(facts) {
+        const { steps: T, hyperparameters: h, memory } = facts;
+        if (facts.wanted === 'solution' && facts.stronglyConvex && !facts.stochastic) {
+          return 'implicit';
+        }
+        const forward = 1 + h <= memory;
+        const reverse = T <= memory;
+        const checkpoints = 2 * Math.ceil(Math.sqrt(T)) <= memory;
+        if (forward && h === 1 && (!reverse || T >= 2)) return 'forward';
+        if (reverse) return 'reverse';
+        if (forward && (h < 2 || (h === 2 && 3 <= 2 * Math.ceil(Math.sqrt(T))))) return 'forward';
+        if (checkpoints) return 'checkpoints';
+        return forward ? 'forward' : 'truncate';
+      },
+    },
+    {
+      name: 'by the best so far, asynchronous',
+      async answer(facts) {
+        if (canBeImplicit(facts)) return 'implicit';
+        let best: Price | undefined;
+        for (const price of prices(facts)) {
+          if (price.states > facts.memory) continue;
+          const better =
+            !best ||
+            price.time < best.time ||
+            (price.time === best.time && price.states < best.states);
+          if (better) best = price;
+        }
+        return best ? best.way : 'truncate';
+      },
+    },
+  ],
+  hints: [
+    'Two questions before any price: whose derivative is wanted, and does the implicit one exist here? Only what is left is a matter of time and memory.',
+    'Implicit if and only if the solution is wanted, the Hessian is positive definite and nothing is stochastic. Otherwise: of the ways with `states <= memory` the one with the least time, then with the fewest states.',
+    "Put the table into a list and sort it:\n```ts\nconst ways = [\n  { way: 'forward', time: steps * (1 + hyperparameters), states: 1 + hyperparameters },\n  // reverse, checkpoints\n];\nconst fitting = ways.filter(/* fits */).sort((a, b) => a.time - b.time || a.states - b.states);\n```\nand an answer for an empty list.",
+  ],
+};

@@ -1,0 +1,189 @@
+import { chebyshev, residualPolynomial } from '../../unrolling';
+import type { Exercise } from '../exercise';
+
+interface Jacobian {
+  P: Float64Array;
+  dP: Float64Array;
+  Q: Float64Array;
+}
+
+type ChebyshevJacobian = (
+  mu: number,
+  L: number,
+  t: number,
+  lambdas: Float64Array,
+) => Jacobian | Promise<Jacobian>;
+
+interface Variant {
+  sigma?: (mu: number, L: number) => number;
+  /** ω of step s ≥ 2 from that of the step before. */
+  omega?: (s: number, before: number, sigma: number) => number;
+  /** The factor of P of two steps before. */
+  memory?: (omega: number) => number;
+  /** Whether the product rule is applied to the factor in front. */
+  productRule?: boolean;
+  Q?: (P: number, dP: number, lambda: number) => number;
+}
+
+const rightOmega = (s: number, before: number, sigma: number) =>
+  1 / (1 - (s === 2 ? 1 / (2 * sigma ** 2) : before / (4 * sigma ** 2)));
+
+const jacobian =
+  ({
+    sigma: sigmaOf = (mu, L) => (L + mu) / (L - mu),
+    omega: omegaOf = rightOmega,
+    memory = (omega) => 1 - omega,
+    productRule = true,
+    Q = (P, dP, lambda) => P - lambda * dP,
+  }: Variant) =>
+  (mu: number, L: number, t: number, lambdas: Float64Array): Jacobian => {
+    const sigma = sigmaOf(mu, L);
+    const slope = -2 / (L + mu);
+    const found = Array.from(lambdas, (lambda) => {
+      if (t === 0) return { P: 1, dP: 0 };
+      let [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope];
+      let omega = 1;
+      for (let s = 2; s <= t; s++) {
+        omega = omegaOf(s, omega, sigma);
+        const factor = 1 + slope * lambda;
+        const next = omega * factor * P + memory(omega) * before;
+        const dNext =
+          omega * (factor * dP + (productRule ? slope * P : 0)) + memory(omega) * dBefore;
+        [before, dBefore, P, dP] = [P, dP, next, dNext];
+      }
+      return { P, dP };
+    });
+    return {
+      P: Float64Array.from(found, ({ P }) => P),
+      dP: Float64Array.from(found, ({ dP }) => dP),
+      Q: Float64Array.from(found, ({ P, dP }, i) => Q(P, dP, lambdas[i]!)),
+    };
+  };
+
+const points = (...lambdas: number[]) => Float64Array.from(lambdas);
+
+export const exercise: Exercise<ChebyshevJacobian> = {
+  id: 'curse-02',
+  lesson: '13',
+  title: "The Jacobian of Chebyshev's method",
+  difficulty: 2,
+  minutes: 25,
+  needs: ['13', 'curse-01'],
+  reference: jacobian({}),
+  probes: [
+    { name: 'five steps', args: () => [0.2, 2, 5, points(0.1, 0.2, 0.7, 1.3, 2, 2.4)] },
+    { name: 'ill-conditioned', args: () => [0.01, 1, 11, points(0.01, 0.3, 0.8, 1)] },
+    { name: 'one step', args: () => [0.5, 3, 1, points(0.5, 2)] },
+    { name: 'no step', args: () => [0.1, 1, 0, points(0.4, 1)] },
+  ],
+  properties: [
+    {
+      name: 'P(0) = 1',
+      async complaint({ args: [mu, L, t], answer }) {
+        const { P } = await answer(mu, L, t, points(0));
+        return Math.abs(P[0]! - 1) > 1e-9
+          ? `At λ = 0 there is no gradient and nothing moves: P should be 1 there, but yours is ${P[0]!.toPrecision(5)} after t = ${t} steps.`
+          : undefined;
+      },
+    },
+    {
+      name: 'dP is the derivative of P',
+      async complaint({ args: [mu, L, t], answer }) {
+        const [lambda, h] = [0.4 * L, 1e-4 * L];
+        const { P } = await answer(mu, L, t, points(lambda - h, lambda + h));
+        const { dP } = await answer(mu, L, t, points(lambda));
+        const difference = (P[1]! - P[0]!) / (2 * h);
+        return Math.abs(dP[0]! - difference) > 1e-3 * (1 + Math.abs(difference))
+          ? `At λ = ${lambda}, a difference of your own P gives the slope ${difference.toPrecision(4)}, your dP is ${dP[0]!.toPrecision(4)} (t = ${t}).`
+          : undefined;
+      },
+    },
+  ],
+  mutants: [
+    {
+      name: 'the product rule',
+      answer: jacobian({ productRule: false }),
+      diagnosis:
+        "$P_t$ is right, its derivative is not: the factor $1 - \\frac{2\\lambda}{L+\\mu}$ depends on $\\lambda$ as well. It adds $-\\omega_t \\frac{2}{L+\\mu} P_{t-1}$ to the recurrence of $P'$.",
+    },
+    {
+      name: 'the first ω',
+      answer: jacobian({ omega: (_, before, sigma) => 1 / (1 - before / (4 * sigma ** 2)) }),
+      diagnosis:
+        'At $t = 2$ the general formula was used with $\\omega_1 = 1$. The first one is special: $\\omega_2 = 1/(1 - \\frac{1}{2\\sigma^2})$, with a 2 (since $T_1 = m T_0$, without the factor 2 of the later steps).',
+    },
+    {
+      name: 'ω is constant',
+      answer: jacobian({ omega: (_s, _before, sigma) => rightOmega(2, 1, sigma) }),
+      diagnosis:
+        'All steps use $\\omega_2$. With a constant ω this is momentum with fixed coefficients; for the polynomials of Chebyshev ω changes from step to step.',
+    },
+    {
+      name: 'no momentum',
+      answer: jacobian({ omega: () => 1 }),
+      diagnosis:
+        'This is gradient descent with the step $2/(L + \\mu)$: all ω are 1, and $P_{t-2}$ never enters.',
+    },
+    {
+      name: 'σ is upside down',
+      answer: jacobian({ sigma: (mu, L) => (L - mu) / (L + mu) }),
+      diagnosis:
+        '$\\sigma = \\frac{L+\\mu}{L-\\mu}$ is larger than 1. With its inverse $1/(2\\sigma^2)$ exceeds ½, and ω runs away.',
+    },
+    {
+      name: 'the sign of the momentum',
+      answer: jacobian({ memory: (omega) => omega - 1 }),
+      diagnosis:
+        'The polynomial before the last enters with $\\omega_t - 1$. Check at $\\lambda = 0$: $P_t(0) = \\omega_t + (1 - \\omega_t) = 1$.',
+    },
+    {
+      name: 'the sign in Q',
+      answer: jacobian({ Q: (P, dP, lambda) => P + lambda * dP }),
+      diagnosis:
+        "$P$ and $P'$ are right. $Q = P - \\lambda P'$ is where the *tangent* at $\\lambda$ cuts the axis: go back by $\\lambda$, with a minus.",
+    },
+  ],
+  alternatives: [
+    {
+      name: 'by the polynomials T and U',
+      answer(mu, L, t, lambdas) {
+        const polynomials = (m: number) => {
+          // T of degree t, and U of degree t − 1.
+          let [T, nextT, U, nextU] = [1, m, 0, 1];
+          for (let k = 0; k < t; k++) {
+            [T, nextT] = [nextT, 2 * m * nextT - T];
+            [U, nextU] = [nextU, 2 * m * nextU - U];
+          }
+          return { T, U };
+        };
+        const map = (lambda: number) => (2 * lambda - L - mu) / (L - mu);
+        const atZero = polynomials(map(0)).T;
+        const P = lambdas.map((lambda) => polynomials(map(lambda)).T / atZero);
+        const dP = lambdas.map(
+          (lambda) => ((2 / (L - mu)) * t * polynomials(map(lambda)).U) / atZero,
+        );
+        return { P, dP, Q: P.map((value, i) => value - lambdas[i]! * dP[i]!) };
+      },
+    },
+    {
+      name: 'by the library, asynchronous',
+      async answer(mu, L, t, lambdas) {
+        const polynomial = residualPolynomial(chebyshev(), { mu, L }, t);
+        const found = Array.from(lambdas, (lambda) => ({ lambda, ...polynomial(lambda) }));
+        return {
+          P: Float64Array.from(found, ({ value }) => value),
+          dP: Float64Array.from(found, ({ derivative }) => derivative),
+          Q: Float64Array.from(
+            found,
+            ({ lambda, value, derivative }) => value - lambda * derivative,
+          ),
+        };
+      },
+    },
+  ],
+  hints: [
+    "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated by $\\lambda$; the ω's do not depend on it.",
+    "$P_t' = \\omega_t\\Bigl[\\bigl(1 - \\tfrac{2\\lambda}{L+\\mu}\\bigr) P_{t-1}' - \\tfrac{2}{L+\\mu} P_{t-1}\\Bigr] + (1 - \\omega_t) P_{t-2}'$, with $P_0' = 0$ and $P_1' = -\\tfrac{2}{L+\\mu}$.",
+    'For one λ, beginning with t = 0 and 1:\n```ts\nlet [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope]; // slope = -2 / (L + mu)\nlet omega = 1;\nfor (let s = 2; s <= t; s++) {\n  omega = s === 2 ? 1 / (1 - 1 / (2 * sigma ** 2)) : 1 / (1 - omega / (4 * sigma ** 2));\n  const next = omega * (1 + slope * lambda) * P + (1 - omega) * before;\n  const dNext = // the same with derivatives\n  [before, dBefore, P, dP] = [P, dP, next, dNext];\n}\n```',
+  ],
+};
