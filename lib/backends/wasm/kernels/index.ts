@@ -5,6 +5,7 @@ import { repairCopies } from './copies';
 import { repairMatrixProducts } from './matrix-products';
 import { repairPools } from './pooling';
 import { repairSegments } from './segments';
+import { repairSplits } from './splits';
 import { repairSums } from './sums';
 import { repairTiles } from './tiles';
 
@@ -19,6 +20,7 @@ export function repairKernels(): void {
   repairStridedSlice('wasm');
   repairEinsumKernel('wasm');
   repairSegments();
+  repairSplits();
   repairSums();
   repairTiles();
   repairPools();
