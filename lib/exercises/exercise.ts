@@ -12,7 +12,10 @@ export interface Probe<F extends Task> {
 /** One trial of an answer, as a property sees it. */
 export interface Run<F extends Task> {
   probe: string;
-  /** The very objects that the answer was given: counters in them have counted. */
+  /**
+   * The very objects that the answer was given: counters in them have counted. Arrays that it
+   * changed hold their old numbers again.
+   */
   args: Parameters<F>;
   /** What came back, in the types of the reference: a `number[]` has become a `Float64Array`. */
   result: Awaited<ReturnType<F>>;

@@ -16,7 +16,7 @@ import {
   type Run,
   type Task,
 } from './exercise';
-import { describe, inTypesOf, type Part, partsOf } from './reading';
+import { describe, inTypesOf, isTensor, isTypedArray, type Part, partsOf } from './reading';
 import { describeError, tryOut } from './trial';
 import type { Status, Verdict } from './verdict';
 
@@ -112,6 +112,7 @@ async function tried(
     const { args } = trial;
     const { value, parts } = trial.outcome === 'returned' ? trial : NOTHING;
     const changed = await firstChange(before, args);
+    if (changed !== undefined) safely(() => restore(args, probe.args()));
     const rightArgs: unknown[] = probe.args();
     const rightValue = await exercise.reference(...(rightArgs as never[]));
     const right = await partsOf(rightValue);
@@ -340,6 +341,23 @@ async function firstChange(before: Part[][], args: unknown[]): Promise<number | 
   const after = await Promise.all(args.map(readArrays));
   const at = before.findIndex((parts, i) => distance(after[i]!, parts, parts) > 0);
   return at < 0 ? undefined : at;
+}
+
+/**
+ * Puts the numbers of fresh arguments into the arrays of used ones, for properties that look at
+ * them. Arrays that have grown or shrunk are left alone: they may be someone's records.
+ */
+function restore(used: unknown, fresh: unknown) {
+  if (typeof used !== 'object' || used === null || typeof fresh !== 'object' || fresh === null) {
+    return;
+  }
+  if (isTensor(used)) return;
+  const isList = Array.isArray(used) || isTypedArray(used);
+  if (isList && (used as unknown[]).length !== (fresh as unknown[]).length) return;
+  for (const [key, value] of Object.entries(fresh)) {
+    if (isList && typeof value === 'number') Reflect.set(used, key, value);
+    else restore(Reflect.get(used, key), value);
+  }
 }
 
 /** Gives back tensors that are not also in what was returned. */

@@ -137,7 +137,8 @@ export const exercise: Exercise<PartialStep> = {
       name: 'leaves frozen parameters alone',
       complaint({ args: [{ x, implicit, explicit }], result }) {
         const at = x.findIndex(
-          (value, i) => !implicit.includes(i) && !explicit.includes(i) && result[i] !== value,
+          (value, i) =>
+            !implicit.includes(i) && !explicit.includes(i) && Math.abs(result[i]! - value) > 1e-6,
         );
         return at < 0
           ? undefined
@@ -148,7 +149,7 @@ export const exercise: Exercise<PartialStep> = {
       name: 'takes a gradient step outside of the block',
       complaint({ args: [{ x, gradient, explicit, delta }], result }) {
         const at = explicit.find(
-          (i) => Math.abs(result[i]! - (x[i]! - delta * gradient[i]!)) > 1e-9 * (1 + delta),
+          (i) => Math.abs(result[i]! - (x[i]! - delta * gradient[i]!)) > 1e-6 * (1 + delta),
         );
         return at === undefined
           ? undefined
