@@ -7,6 +7,7 @@ import { repairPools } from './pooling';
 import { repairSegments } from './segments';
 import { repairSplits } from './splits';
 import { repairSums } from './sums';
+import { repairTanh } from './tanh';
 import { repairTiles } from './tiles';
 
 let done = false;
@@ -22,6 +23,7 @@ export function repairKernels(): void {
   repairSegments();
   repairSplits();
   repairSums();
+  repairTanh();
   repairTiles();
   repairPools();
   repairConvolutionKernels();
