@@ -87,6 +87,10 @@ export function worstEntry(probe: string, mine: Part[], right: Part[]): Evidence
  * constant.
  */
 export function commonFactor(runs: readonly { mine: Part[]; right: Part[] }[]): number | undefined {
+  const words = runs.flatMap(({ mine, right }) =>
+    right.filter(({ path, word }) => mine.find((part) => part.path === path)?.word !== word),
+  );
+  if (words.length > 0) return undefined;
   const pairs = runs.flatMap(({ mine, right }) =>
     right.flatMap((wanted) => {
       const part = mine.find(({ path }) => path === wanted.path);
@@ -98,9 +102,8 @@ export function commonFactor(runs: readonly { mine: Part[]; right: Part[] }[]): 
   const square = pairs.reduce((sum, [, b]) => sum + b * b, 0);
   const factor = along / square;
   const rest = Math.sqrt(pairs.reduce((sum, [a, b]) => sum + (a - factor * b) ** 2, 0));
-  return Number.isFinite(factor) && rest < 1e-6 * Math.abs(factor) * Math.sqrt(square)
-    ? factor
-    : undefined;
+  const isOther = Number.isFinite(factor) && Math.abs(factor - 1) > 1e-3;
+  return isOther && rest < 1e-6 * Math.abs(factor) * Math.sqrt(square) ? factor : undefined;
 }
 
 function evidenceAt(probe: string, mine: Part, right: Part, i: number): Evidence {

@@ -1,4 +1,5 @@
 import type { LinearOperator } from '../spaces';
+import { describe } from './reading';
 
 /** An operator that counts what is asked of it. */
 export interface CountedOperator extends LinearOperator<Float64Array> {
@@ -17,7 +18,7 @@ export function countedMatrix(rows: readonly (readonly number[])[]): CountedOper
   const width = rows[0]?.length ?? 0;
   const require = (v: ArrayLike<number>, length: number, what: string) => {
     if (v?.length === length) return;
-    throw new RangeError(`${what} wants a vector of length ${length}, but was given ${v?.length}`);
+    throw new RangeError(`${what} wants ${length} numbers, but was given ${describe(v)}`);
   };
   const operator: CountedOperator = {
     products: 0,

@@ -138,12 +138,14 @@ describe('what is wrong is called by its name', () => {
   it('a constant factor, an accuracy that is not enough, a probe that is special', async () => {
     const factor = await verdict((x: Float64Array) => x.map((value) => 6 * value));
     expect(factor.explanation).toContain('3 times the right one');
+    const sign = await verdict((x: Float64Array) => x.map((value) => -2 * value));
+    expect(sign.mistake).toBe('is a sum of two');
     const loose = await verdict((x: Float64Array) => x.map((v, i) => 2 * v * (1 + 1e-4 * (i + 1))));
     expect(loose.explanation).toContain('agree to a relative');
     const special = await verdict((x: Float64Array) =>
       x.map((v) => (x.length > 2 ? v + 9 : 2 * v)),
     );
-    expect(special.explanation).toContain('not on short');
+    expect(special.explanation).toContain('right on short');
   });
 
   it.each<[string, unknown, string, RegExp]>([

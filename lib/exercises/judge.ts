@@ -79,7 +79,11 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   }
   if (changed !== undefined) {
     verdict.remarks.push(
-      `your function changes its argument ${changed + 1}. Here that does no harm, but whoever calls it may not expect it.`,
+      `your function changes its argument ${changed + 1}. ${
+        verdict.passed
+          ? 'Here that does no harm, but whoever calls it may not expect it.'
+          : 'From there on it is no longer what was given: is that meant?'
+      }`,
     );
   }
   if (kept > 0 && pairs.length > 0) {
@@ -166,7 +170,7 @@ async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): P
       evidence,
     });
   }
-  return verdictOf(id, 'differs', 'the numbers differ', {
+  return verdictOf(id, 'differs', 'the result differs', {
     explanation: differs(pairs, apart, tolerance),
     evidence,
   });
@@ -194,16 +198,18 @@ async function checkProperties(
 }
 
 /**
- * The first property that does not hold. Where the numbers are wrong already (not `strict`), a
- * property that cannot even be computed says nothing.
+ * The first property that does not hold. Where the numbers are wrong already (not `strict`), those
+ * that are there to catch mutants with right numbers, costs that is, are no explanation, and one
+ * that cannot even be computed says nothing.
  */
 async function firstComplaint(
-  { properties = [] }: Exercise,
+  { properties = [], mutants }: Exercise,
   answer: Function,
   pairs: Pair[],
   { strict = false }: { strict?: boolean } = {},
 ): Promise<{ name: string; complaint: string } | undefined> {
   for (const { name, complaint } of properties) {
+    if (!strict && mutants.some(({ caughtBy }) => caughtBy === name)) continue;
     for (const { probe, args, result, rightValue } of pairs) {
       const run = {
         probe: probe.name,
@@ -261,13 +267,16 @@ function differs(pairs: Pair[], apart: number, tolerance: number): string {
     return `They agree to a relative ${formatNumber(apart, 2)}, and ${formatNumber(tolerance, 2)} is asked for. An iteration that ends too early, a tolerance that is too loose or a difference quotient can be the reason.`;
   }
   const factor = commonFactor(pairs);
+  if (factor !== undefined && Math.abs(factor + 1) < 1e-3) {
+    return 'Your result is the right one with the opposite sign, on all probes.';
+  }
   if (factor !== undefined) {
     return `Your result is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
   }
   const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
-  const where =
-    good.length === 0 ? 'on all probes' : `not on ${listed(good)}: what is special there?`;
-  return `No known mistake gives these numbers. They differ ${where}${good.length === 0 ? '. A hint may help.' : ''}`;
+  return good.length === 0
+    ? 'No known mistake gives this result. It differs on all probes; a hint may help.'
+    : `No known mistake gives this result. It is right on ${listed(good)} and differs elsewhere: what is special there?`;
 }
 
 function notAFunction(id: string, answer: unknown): Verdict {

@@ -286,6 +286,48 @@ export const exercise: Exercise<PartialStep> = {
         'The block’s step is multiplied by δ twice. The solution of $(I + \\delta H_{BB})\\,s = g_B$ becomes a step by one factor δ.',
     },
     {
+      name: 'the block’s step is not multiplied by δ',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, x.length, delta);
+        const step = solve(block, take(gradient, implicit)).map((s) => s / delta);
+        const steps: [number[], Float64Array][] = [
+          [implicit, step],
+          [explicit, take(gradient, explicit)],
+        ];
+        return moved(x, steps, delta);
+      },
+      diagnosis:
+        'The block moves by $s_B$, not by $\\delta s_B$. The solution of $(I + \\delta H_{BB})\\,s = g_B$ takes the place of the gradient, and the learning rate comes before it.',
+    },
+    {
+      name: 'the block goes uphill',
+      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, x.length, delta);
+        const step = solve(block, take(gradient, implicit)).map((s) => -s);
+        const steps: [number[], Float64Array][] = [
+          [implicit, step],
+          [explicit, take(gradient, explicit)],
+        ];
+        return moved(x, steps, delta);
+      },
+      diagnosis:
+        'The block’s step is added: $x_B + \\delta s_B$. It has to go against the gradient.',
+    },
+    {
+      name: 'all of them step explicitly',
+      answer: ({ x, gradient, implicit, explicit, delta }) =>
+        moved(
+          x,
+          [
+            [implicit, take(gradient, implicit)],
+            [explicit, take(gradient, explicit)],
+          ],
+          delta,
+        ),
+      diagnosis:
+        'The block takes a plain gradient step, too. Nothing is solved: for the parameters in `implicit`, $g_B$ has to be replaced by the solution of $(I + \\delta H_{BB})\\,s = g_B$.',
+    },
+    {
       name: 'the block is formed',
       answer({ x, gradient, curvature, implicit, explicit, delta }) {
         const H = blockOf(curvature, implicit, implicit, x.length);

@@ -100,6 +100,12 @@ export const exercise: Exercise<Hypergradient> = {
         'Only the way through $x^*$ is there. $g(x^*(\\theta), \\theta)$ depends on $\\theta$ in two ways, and $\\partial_\\theta g$ is the other.',
     },
     {
+      name: 'only the implicit term, and its sign',
+      answer: ({ hessian, mixed, outerX }) => mixed.vjp(solve(hessian, outerX)),
+      diagnosis:
+        'This is $B^\\top A^{-1}\\partial_x g$. Two things are missing: the minus of the implicit function theorem, $A\\,\\partial x^* = -B$, and the direct way in which $g$ depends on $\\theta$.',
+    },
+    {
       name: 'B instead of its transpose',
       answer: ({ hessian, mixed, outerX, outerTheta }) =>
         minus(outerTheta, mixed.jvp(solve(hessian, outerX))),

@@ -60,6 +60,18 @@ export const exercise: Exercise<Neumann> = {
         'The sum has $K + 1$ terms: $k$ runs from $0$ to $K$. Here $K$ counts the terms, so it ends at $K - 1$. (Some papers and libraries count the other way; that is why the convention is tested.)',
     },
     {
+      name: 'one term too few',
+      answer: (A, b, alpha, terms) => scaled(alpha, powers(A, b, -alpha, Math.max(1, terms - 1))),
+      diagnosis:
+        'The sum has $K - 1$ terms where there are more than one. Count: the term $b$ is the first of the $K$, and the loop adds $K - 1$ more.',
+    },
+    {
+      name: 'α twice',
+      answer: (A, b, alpha, terms) => scaled(alpha ** 2, powers(A, b, -alpha, terms)),
+      diagnosis:
+        'The sum is multiplied by $\\alpha^2$: once on its way (in the first term, which all others inherit) and once at the end. With one term the result should be $\\alpha b$.',
+    },
+    {
       name: 'the term k = 0 is missing',
       answer: (A, b, alpha, terms) => {
         const sum = powers(A, b, -alpha, terms + 1);
