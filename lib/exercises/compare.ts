@@ -83,20 +83,21 @@ export function worstEntry(probe: string, mine: Part[], right: Part[]): Evidence
 }
 
 /**
- * The one factor c with mine = c · right on all runs, if there is one; it tells of a forgotten
- * constant.
+ * The one factor c ≠ 1 with mine = c · right in some parts on all runs, if there is one; it tells of
+ * a forgotten constant.
  */
-export function commonFactor(runs: readonly { mine: Part[]; right: Part[] }[]): number | undefined {
-  const words = runs.flatMap(({ mine, right }) =>
-    right.filter(({ path, word }) => mine.find((part) => part.path === path)?.word !== word),
-  );
-  if (words.length > 0) return undefined;
-  const pairs = runs.flatMap(({ mine, right }) =>
-    right.flatMap((wanted) => {
+export function commonFactor(
+  runs: readonly { mine: Part[]; right: Part[] }[],
+  paths: readonly string[],
+): number | undefined {
+  const pairs: [mine: number, right: number][] = [];
+  for (const { mine, right } of runs) {
+    for (const wanted of right.filter(({ path }) => paths.includes(path))) {
       const part = mine.find(({ path }) => path === wanted.path);
-      return [...wanted.numbers].map((x, i) => [part?.numbers[i] ?? Number.NaN, x] as const);
-    }),
-  );
+      if (!part || wanted.kind !== 'numbers') return undefined;
+      for (const [i, x] of wanted.numbers.entries()) pairs.push([part.numbers[i]!, x]);
+    }
+  }
   if (pairs.length < 3) return undefined;
   const along = pairs.reduce((sum, [a, b]) => sum + a * b, 0);
   const square = pairs.reduce((sum, [, b]) => sum + b * b, 0);

@@ -148,6 +148,49 @@ describe('what is wrong is called by its name', () => {
     expect(special.explanation).toContain('right on short');
   });
 
+  it('one part of a record, by its name, and enough digits to see it', async () => {
+    const pair: Exercise<(x: Float64Array) => { sum: number; all: Float64Array }> = {
+      ...exercise,
+      reference: (x) => ({ sum: x.reduce((a, b) => a + b), all: x }),
+      probes: [1, 2, 3].map((n) => ({
+        name: String(n),
+        args: () => [Float64Array.of(n, 2.5)] as [Float64Array],
+      })),
+      properties: [],
+      mutants: [],
+    };
+    const sign = await judge(pair, (x: Float64Array) => ({
+      sum: -x.reduce((a, b) => a + b),
+      all: x,
+    }));
+    expect(sign.explanation).toBe(
+      'Only `sum` differs. `sum` has the opposite sign, on all probes.',
+    );
+    const close = await judge(pair, (x: Float64Array) => ({ sum: x[0]! + 2.5 + 4e-6, all: x }));
+    expect(verdictText(close)).toContain('yours 3.5000040, right 3.5000000');
+  });
+
+  it('a property that calls the answer again, with arguments that stay as they are', async () => {
+    const linear: Exercise<Double> = {
+      ...exercise,
+      properties: [
+        {
+          name: 'is linear',
+          async complaint({ args: [x], answer }) {
+            const [once, twice] = [await answer(x), await answer(x.map((value) => 2 * value))];
+            return twice.every((value, i) => value === 2 * once[i]!) ? undefined : 'Not linear.';
+          },
+        },
+      ],
+      mutants: [],
+    };
+    const inPlace = (x: Float64Array) => {
+      for (let i = 0; i < x.length; i++) x[i]! *= 2;
+      return x;
+    };
+    expect(await judge(linear, inPlace)).toMatchObject({ status: 'right' });
+  });
+
   it.each<[string, unknown, string, RegExp]>([
     ['nothing', undefined, 'not-a-function', /nothing \(undefined\)/],
     ['the result of a call', Float64Array.of(2), 'not-a-function', /1 number/],

@@ -16,7 +16,8 @@ import {
   type Run,
   type Task,
 } from './exercise';
-import { describe, inTypesOf, isTensor, isTypedArray, type Part, partsOf } from './reading';
+import { describe, inTypesOf, type Part, partsOf } from './reading';
+import { Snapshot } from './snapshot';
 import { describeError, tryOut } from './trial';
 import type { Status, Verdict } from './verdict';
 
@@ -104,7 +105,6 @@ async function tried(
   const { id } = exercise;
   const end = performance.now() + seconds * 1000;
   for (const probe of exercise.probes) {
-    const before = await arraysOf(probe.args());
     const trial = await tryOut(answer, probe, Math.max(0, end - performance.now()));
     if (trial.outcome === 'to-do') {
       return verdictOf(id, 'to-do', 'still to do', {
@@ -113,10 +113,8 @@ async function tried(
     }
     if (trial.outcome === 'late') return tooSlow(id, probe.name, seconds);
     const thrown = trial.outcome === 'threw' ? { error: trial.error } : undefined;
-    const { args } = trial;
+    const { args, changed } = trial;
     const { value, parts } = trial.outcome === 'returned' ? trial : NOTHING;
-    const changed = await firstChange(before, args);
-    if (changed !== undefined) safely(() => restore(args, probe.args()));
     const rightArgs: unknown[] = probe.args();
     const rightValue = await exercise.reference(...(rightArgs as never[]));
     const right = await partsOf(rightValue);
@@ -215,8 +213,12 @@ async function firstComplaint(
         probe: probe.name,
         args,
         result,
-        answer: async (...more: never[]) =>
-          inTypesOf(rightValue, await partsOf(await answer(...more))),
+        answer: async (...more: never[]) => {
+          const snapshot = new Snapshot(more);
+          const parts = await partsOf(await answer(...more));
+          snapshot.restore();
+          return inTypesOf(rightValue, parts);
+        },
       } as unknown as Run<Task>;
       try {
         const words = await complaint(run);
@@ -266,17 +268,32 @@ function differs(pairs: Pair[], apart: number, tolerance: number): string {
   if (apart < 1e3 * tolerance) {
     return `They agree to a relative ${formatNumber(apart, 2)}, and ${formatNumber(tolerance, 2)} is asked for. An iteration that ends too early, a tolerance that is too loose or a difference quotient can be the reason.`;
   }
-  const factor = commonFactor(pairs);
+  const wrong = wrongPaths(pairs, tolerance);
+  const only = wrong.length === 1 && wrong[0] !== '' ? `\`${wrong[0]!.slice(1)}\`` : undefined;
+  const opening = only ? `Only ${only} differs. ` : '';
+  const subject = only ?? 'Your result';
+  const factor = commonFactor(pairs, wrong);
   if (factor !== undefined && Math.abs(factor + 1) < 1e-3) {
-    return 'Your result is the right one with the opposite sign, on all probes.';
+    return `${opening}${subject} has the opposite sign, on all probes.`;
   }
   if (factor !== undefined) {
-    return `Your result is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
+    return `${opening}${subject} is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
   }
   const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
   return good.length === 0
-    ? 'No known mistake gives this result. It differs on all probes; a hint may help.'
-    : `No known mistake gives this result. It is right on ${listed(good)} and differs elsewhere: what is special there?`;
+    ? `${opening}No known mistake gives this result. It is wrong on all probes; a hint may help.`
+    : `${opening}No known mistake gives this result. It is right on ${listed(good)} and wrong elsewhere: what is special there?`;
+}
+
+/** The parts of the result that are wrong on some probe. */
+function wrongPaths(pairs: Pair[], tolerance: number): string[] {
+  const paths = new Set(pairs.flatMap(({ right }) => right.map(({ path }) => path)));
+  return [...paths].filter((path) =>
+    pairs.some(({ mine, right }) => {
+      const at = (parts: Part[]) => parts.filter((part) => part.path === path);
+      return distance(at(mine), at(right), right) > tolerance;
+    }),
+  );
 }
 
 function notAFunction(id: string, answer: unknown): Verdict {
@@ -329,44 +346,6 @@ function firstOf<T>(
     if (found !== undefined) return { pair, found };
   }
   return undefined;
-}
-
-/**
- * The arrays in each of some arguments, which nobody needs otherwise. Single numbers are left out:
- * counters count.
- */
-async function arraysOf(args: unknown[]): Promise<Part[][]> {
-  const parts = await Promise.all(args.map(readArrays));
-  disposeExcept(args, undefined);
-  return parts;
-}
-
-async function readArrays(argument: unknown): Promise<Part[]> {
-  const parts = await partsOf(argument).catch(() => []);
-  return parts.filter(({ shape }) => shape.length > 0);
-}
-
-async function firstChange(before: Part[][], args: unknown[]): Promise<number | undefined> {
-  const after = await Promise.all(args.map(readArrays));
-  const at = before.findIndex((parts, i) => distance(after[i]!, parts, parts) > 0);
-  return at < 0 ? undefined : at;
-}
-
-/**
- * Puts the numbers of fresh arguments into the arrays of used ones, for properties that look at
- * them. Arrays that have grown or shrunk are left alone: they may be someone's records.
- */
-function restore(used: unknown, fresh: unknown) {
-  if (typeof used !== 'object' || used === null || typeof fresh !== 'object' || fresh === null) {
-    return;
-  }
-  if (isTensor(used)) return;
-  const isList = Array.isArray(used) || isTypedArray(used);
-  if (isList && (used as unknown[]).length !== (fresh as unknown[]).length) return;
-  for (const [key, value] of Object.entries(fresh)) {
-    if (isList && typeof value === 'number') Reflect.set(used, key, value);
-    else restore(Reflect.get(used, key), value);
-  }
 }
 
 /** Gives back tensors that are not also in what was returned. */

@@ -1,12 +1,20 @@
 import type { Probe, Task } from './exercise';
 import { describe, type Part, partsOf } from './reading';
+import { Snapshot } from './snapshot';
 
 /** How one run of a function on a probe ended. */
 export type Trial =
-  | { outcome: 'returned'; value: unknown; parts: Part[]; args: unknown[] }
-  | { outcome: 'threw'; error: unknown; args: unknown[] }
+  | ({ outcome: 'returned'; value: unknown; parts: Part[] } & Arguments)
+  | ({ outcome: 'threw'; error: unknown } & Arguments)
   | { outcome: 'to-do' }
   | { outcome: 'late' };
+
+/** What a function was given; numbers that it changed are as they were. */
+interface Arguments {
+  args: unknown[];
+  /** The first argument in which it changed a number. */
+  changed: number | undefined;
+}
 
 const LATE = Symbol('late');
 
@@ -22,15 +30,21 @@ export async function tryOut(
   milliseconds: number,
 ): Promise<Trial> {
   const args: unknown[] = probe.args();
+  const snapshot = new Snapshot(args);
+  const given = () => {
+    const changed = snapshot.firstChange();
+    snapshot.restore();
+    return { args, changed };
+  };
   try {
     const running = (async () => {
       const value = await (answer as (...args: unknown[]) => unknown)(...args);
       return { value, parts: await partsOf(value) };
     })();
     const result = await within(running, milliseconds);
-    return result === LATE ? { outcome: 'late' } : { outcome: 'returned', ...result, args };
+    return result === LATE ? { outcome: 'late' } : { outcome: 'returned', ...result, ...given() };
   } catch (error) {
-    return isToDo(error) ? { outcome: 'to-do' } : { outcome: 'threw', error, args };
+    return isToDo(error) ? { outcome: 'to-do' } : { outcome: 'threw', error, ...given() };
   }
 }
 

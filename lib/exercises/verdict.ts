@@ -55,10 +55,10 @@ const sign = ({ passed, status }: Verdict) => (passed ? '✓' : status === 'to-d
 
 /** A verdict as lines of text. */
 export function verdictText(verdict: Verdict): string {
-  const numbers = verdict.evidence.map(
-    ({ probe, entry, yours, right }) =>
-      `  on the ${probe} probe, ${entry}: yours ${show(yours)}, right ${show(right)}`,
-  );
+  const numbers = verdict.evidence.map((found) => {
+    const { yours, right } = shown(found);
+    return `  on the ${found.probe} probe, ${found.entry}: yours ${yours}, right ${right}`;
+  });
   return [
     `${sign(verdict)} ${verdict.exercise}: ${verdict.title}`,
     ...(verdict.explanation ? [richText(verdict.explanation)] : []),
@@ -87,18 +87,24 @@ function evidenceHtml(evidence: readonly Evidence[]): string {
     `<${tag} style="text-align: ${align}; padding: 2px 12px; font-variant-numeric: tabular-nums">${escapeHtml(text)}</${tag}>`;
   const heads = ['probe', 'entry'].map((text) => cell('th', text, 'left'));
   heads.push(...['yours', 'right'].map((text) => cell('th', text, 'right')));
-  const rows = evidence.map(({ probe, entry, yours, right }) =>
-    [
-      cell('td', probe, 'left'),
-      cell('td', entry, 'left'),
-      cell('td', show(yours), 'right'),
-      cell('td', show(right), 'right'),
-    ].join(''),
-  );
+  const rows = evidence.map((found) => {
+    const { yours, right } = shown(found);
+    return [
+      cell('td', found.probe, 'left'),
+      cell('td', found.entry, 'left'),
+      cell('td', yours, 'right'),
+      cell('td', right, 'right'),
+    ].join('');
+  });
   return `<table style="margin: 6px 0"><thead><tr>${heads.join('')}</tr></thead><tbody>${rows.map((row) => `<tr>${row}</tr>`).join('')}</tbody></table>`;
 }
 
-const DIGITS = 5;
+const DIGITS = [5, 8, 11, 15];
 
-const show = (value: number | string) =>
-  typeof value === 'number' ? formatNumber(value, DIGITS) : value;
+/** Both values as text, with as many digits as it takes to see the difference. */
+function shown({ yours, right }: Evidence): { yours: string; right: string } {
+  const show = (value: number | string, digits: number) =>
+    typeof value === 'number' ? formatNumber(value, digits) : value;
+  const digits = DIGITS.find((count) => show(yours, count) !== show(right, count)) ?? DIGITS[0]!;
+  return { yours: show(yours, digits), right: show(right, digits) };
+}
