@@ -13,7 +13,7 @@ import {
   implicit,
   squaredNorms,
 } from './implicit';
-import { copyOf, type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
+import { type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
 import { type Place, placeOf } from './place';
 import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
 
@@ -112,8 +112,8 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     if (state === undefined) return;
     this.#w.assign(state.w);
     this.#λ.assign(state.λ);
-    if (state.inner !== undefined) await this.#inner?.recall(copyOf(state.inner));
-    if (state.outer !== undefined) await this.#outer.recall(copyOf(state.outer));
+    if (state.inner !== undefined) await this.#inner?.recall(state.inner);
+    if (state.outer !== undefined) await this.#outer.recall(state.outer);
     if (this.#adjoint !== state.adjoint) this.#space.free(this.#adjoint);
     this.#adjoint = state.adjoint;
     this.#step = state.step;
@@ -174,7 +174,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   async #begin(): Promise<void> {
     if (this.#firstW === undefined) return;
     this.#w.assign(this.#firstW);
-    if (this.#firstMemory !== undefined) await this.#inner?.recall(copyOf(this.#firstMemory));
+    if (this.#firstMemory !== undefined) await this.#inner?.recall(this.#firstMemory);
   }
 
   /** Inner steps until there are enough of them, or the gradient is small enough. */
@@ -238,8 +238,8 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     const result = await tightened(how, tolerance).differentiate(...args, options);
     // The last adjoint lives on in the snapshot until the step is done.
     this.#adjoint = result.adjoint as V;
-    const { innerGradientNorm, status, error, products } = result.stats;
-    const known = { innerGradientNorm, status, products };
+    const { innerGradientNorm, status, zero, error, products } = result.stats;
+    const known = { innerGradientNorm, status, zero, products };
     return {
       value: result.value as V,
       stats: error === undefined ? known : { ...known, error: error.bound },

@@ -496,6 +496,71 @@ describe('trouble', () => {
     run.dispose();
   });
 
+  it.each([
+    [
+      'the outer loss',
+      (n: number) => ({
+        outer: (w: NamedTensors, λ: NamedTensors) => tf.mul(n, problem.outer(w, λ)) as tf.Scalar,
+      }),
+    ],
+    [
+      'an outer slope',
+      (n: number) => ({
+        outer: (w: NamedTensors, λ: NamedTensors) =>
+          tf.add(problem.outer(w, λ), tf.sum(tf.sqrt(tf.mul(n === 1 ? 1 : 0, w.x!)))) as tf.Scalar,
+      }),
+    ],
+  ])('a NaN in %s leaves everything as it was', async (_, spoil) => {
+    let spoilt = false;
+    const fragile: LossProblem = {
+      inner: problem.inner,
+      outer: (w, λ) => (spoilt ? spoil(Number.NaN).outer(w, λ) : problem.outer(w, λ)),
+    };
+    const options = { w: w0(), λ: λ0(), how, outer: outer() };
+    const run = bilevel(fragile, {
+      ...options,
+      inner: { optimizer: tf.train.adam(0.05), steps: 4 },
+      steps: 3,
+    });
+    const steps = run[Symbol.asyncIterator]();
+    await steps.next();
+    const before = JSON.stringify(await run.save());
+    spoilt = true;
+    const { numTensors } = tf.memory();
+    await expect(steps.next()).rejects.toThrow(NotFiniteError);
+    expect(JSON.stringify(await run.save())).toBe(before);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    spoilt = false;
+    expect((await collect(run)).map(({ step }) => step)).toEqual([2, 3]);
+    run.dispose();
+  });
+
+  it('an indefinite Hessian is a status, and an idle hyperparameter is named', async () => {
+    const saddle: LossProblem = {
+      inner: (w, λ) =>
+        tf.sub(problem.inner(w, { x: λ.x! }, 1), tf.mul(5, tf.sum(tf.square(w.x!)))) as tf.Scalar,
+      outer: problem.outer,
+    };
+    const λ = { ...λ0(), idle: tf.scalar(1) };
+    const few = { optimizer: tf.train.sgd(0.01), steps: 2 };
+    const run = bilevel(saddle, {
+      w: { x: tf.ones([5]) },
+      λ,
+      how: implicit(),
+      inner: few,
+      outer: outer(),
+      steps: 2,
+    });
+    for (const step of await collect(run)) {
+      expect(step.status).toBe('negative-curvature');
+      expect(step.error).toBe(Number.POSITIVE_INFINITY);
+      expect(step.zero).toContain('idle');
+    }
+    expect(numbers(run.λ).every(Number.isFinite)).toBe(true);
+    expect(numbers({ idle: run.λ.idle! })).toEqual([1]);
+    run.dispose();
+  });
+
   it('leaves no tensor behind', async () => {
     const [w, λ] = [w0(), λ0()];
     const few = () => ({ optimizer: tf.train.sgd(0.4), steps: 2 });
@@ -563,7 +628,22 @@ describe('trouble', () => {
     const other = mapTensors(w0(), () => tf.zeros([4]));
     const options = { w: other, λ: λ0(), how, inner: inner(), outer: outer(), checkpoint };
     expect(() => bilevel(problem, options)).toThrow(/the saved w/);
-    run.dispose();
+    const sgd = { optimizer: tf.train.sgd(0.1) };
+    const resumed = bilevel(problem, {
+      w: w0(),
+      λ: λ0(),
+      how,
+      inner: inner(),
+      outer: sgd,
+      checkpoint,
+    });
+    await expect(collect(resumed)).rejects.toThrow(/the memory of an optimizer Adam for SGD/);
+    const double = { w: new Float64Array(5), λ: Float64Array.of(1) };
+    const methods = { inner: { optimizer: adam(0.1), steps: 1 }, outer: { optimizer: adam(0.1) } };
+    expect(() => bilevel(known, { ...double, ...methods, how, checkpoint })).toThrow(
+      /another arithmetic/,
+    );
+    for (const one of [run, resumed]) one.dispose();
   });
 });
 

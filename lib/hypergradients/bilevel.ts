@@ -73,6 +73,8 @@ export interface OuterStep {
   error?: number;
   /** With `implicit`: how the linear solve ended. */
   status?: SolverStatus;
+  /** With `implicit`: the hyperparameters that nothing depends on, as `ImplicitStats.zero`. */
+  zero?: string[];
   /** Inner steps of this outer step. */
   innerSteps: number;
   /** Products with derivatives of inner gradients. */

@@ -25,7 +25,9 @@ export interface SavedArray {
   base64: string;
 }
 
+/** What an optimizer remembers. */
 export interface SavedMemory {
+  of: string;
   vectors: Record<string, SavedVector>;
   numbers: Record<string, number>;
 }
@@ -78,14 +80,15 @@ export function loadLike<V extends Vector>(saved: SavedVector, like: V, what: st
   }
 }
 
-export async function saveMemory({ vectors, numbers }: Memory): Promise<SavedMemory> {
-  const saved: SavedMemory = { vectors: {}, numbers };
+export async function saveMemory({ of, vectors, numbers }: Memory): Promise<SavedMemory> {
+  const saved: SavedMemory = { of, vectors: {}, numbers };
   for (const [name, x] of Object.entries(vectors)) saved.vectors[name] = await save(x);
   return saved;
 }
 
-export function loadMemory({ vectors, numbers }: SavedMemory): Memory {
+export function loadMemory({ of, vectors, numbers }: SavedMemory): Memory {
   return {
+    of,
     vectors: Object.fromEntries(Object.entries(vectors).map(([name, x]) => [name, load(x)])),
     numbers: { ...numbers },
   };

@@ -1,13 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
-import {
-  mapTensors,
-  type NamedTensors,
-  type Space,
-  spaceOf,
-  tensors,
-  type Vector,
-} from '../spaces';
+import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { Method } from '../unrolling';
 import { arithmeticOf } from '../unrolling/arithmetic';
 import type { State } from '../unrolling/method';
@@ -49,6 +42,8 @@ export interface OuterFacts {
 
 /** Vectors and numbers that an optimizer remembers from step to step. */
 export interface Memory {
+  /** Whose memory it is: the name of the optimizer. */
+  of: string;
   vectors: Record<string, Vector>;
   numbers: Record<string, number>;
 }
@@ -66,7 +61,11 @@ export interface Mover<V> {
   follow(gradient: V, facts: OuterFacts): void;
   /** A copy of what it remembers, the caller's; undefined of an optimizer that cannot tell. */
   remember(): Promise<Memory | undefined>;
-  /** Goes back to what it remembered, or to a memory of the same kind of optimizer. */
+  /**
+   * Goes back to what it remembered, or to a memory of the same kind of optimizer, by copies.
+   *
+   * @throws InputError for that of another kind.
+   */
   recall(memory: Memory): Promise<void>;
   dispose(): void;
 }
@@ -149,12 +148,14 @@ class OptimizerMover implements Mover<NamedTensors> {
     if (weights === undefined) return undefined;
     const moments = weights.slice(1).map(({ name, tensor }, i) => [`${i}/${name}`, tensor.clone()]);
     return {
+      of: this.#optimizer.getClassName(),
       vectors: moments.length === 0 ? {} : { moments: tensors.keep(Object.fromEntries(moments)) },
       numbers: { iterations: this.#optimizer.iterations },
     };
   }
 
-  async recall({ vectors, numbers }: Memory): Promise<void> {
+  async recall({ of, vectors, numbers }: Memory): Promise<void> {
+    requireSame(of, this.#optimizer.getClassName());
     const moments = Object.entries((vectors.moments ?? {}) as NamedTensors);
     const iterations = tf.scalar(numbers.iterations!, 'int32');
     const before = (await this.#weights())!;
@@ -236,10 +237,11 @@ class MethodMover<V extends Vector> implements Mover<V> {
         Object.entries(this.#state ?? {}).map(([name, x]) => [name, this.#space.clone(x)]),
       ),
     );
-    return { vectors, numbers: { steps: this.#steps } };
+    return { of: this.#method.name, vectors, numbers: { steps: this.#steps } };
   }
 
-  async recall({ vectors, numbers }: Memory): Promise<void> {
+  async recall({ of, vectors, numbers }: Memory): Promise<void> {
+    requireSame(of, this.#method.name);
     const before = this.#state;
     const entries = Object.entries(vectors).map(([name, x]) => [name, this.#space.clone(x as V)]);
     this.#state = entries.length === 0 ? undefined : this.#space.keep(Object.fromEntries(entries));
@@ -291,8 +293,9 @@ function controlMover<V extends Vector>(control: StepControl, place: Place<V>): 
       place.assign(moved);
       space.free(moved);
     },
-    remember: async () => ({ vectors: {}, numbers: { ...memory } }),
-    async recall({ numbers }) {
+    remember: async () => ({ of: control.name, vectors: {}, numbers: { ...memory } }),
+    async recall({ of, numbers }) {
+      requireSame(of, control.name);
       memory = { ...startControl(), ...numbers };
     },
     dispose() {},
@@ -325,12 +328,11 @@ export async function rememberOrThrow<V>(mover: Mover<V>): Promise<Memory> {
   });
 }
 
-export const copyOf = (memory: Memory): Memory => ({
-  vectors: Object.fromEntries(
-    Object.entries(memory.vectors).map(([name, x]) => [
-      name,
-      x instanceof Float64Array ? x.slice() : tensors.keep(mapTensors(x, (value) => value.clone())),
-    ]),
-  ),
-  numbers: { ...memory.numbers },
-});
+function requireSame(of: string, name: string): void {
+  if (of === name) return;
+  throw new InputError({
+    given: `the memory of an optimizer ${of} for ${name}`,
+    expected: `that of ${name}`,
+    remedy: 'Resume a checkpoint with new optimizers of the same kind.',
+  });
+}

@@ -26,8 +26,8 @@ function variablesPlace(x: NamedTensors): Place<NamedTensors> {
   return {
     value: variables,
     assign(x) {
-      // A copy, because a variable takes the tensor it is given for its own.
-      for (const name of Object.keys(variables)) variables[name]!.assign(x[name]!.clone());
+      // The data are shared and counted: x can be freed, and the variable moved, each on its own.
+      for (const name of Object.keys(variables)) variables[name]!.assign(x[name]!);
     },
     dispose: () => tf.dispose(variables),
   };
