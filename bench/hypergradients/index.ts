@@ -1,6 +1,8 @@
 import { useBackend } from '../../lib';
 import { augmentTable } from './augment';
+import { biasTable } from './bias';
 import { biasedTable } from './biased';
+import { closedFormTable } from './closed-forms';
 import { distanceTable } from './distance';
 import { distillTable } from './distill';
 import { equilibriumTable } from './equilibrium';
@@ -11,11 +13,13 @@ import { ridgeTable } from './ridge';
 import { solverTable } from './solvers';
 
 const parts: Record<string, () => Promise<void>> = {
+  'closed-forms': closedFormTable,
   ridge: ridgeTable,
   solvers: solverTable,
   distance: distanceTable,
   inexact: inexactTable,
   logistic: logisticTable,
+  bias: biasTable,
   biased: biasedTable,
   distillation: distillTable,
   augmentation: augmentTable,
