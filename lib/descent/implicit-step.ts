@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { LinearSolver, SolveReport } from '../solvers';
+import type { Factors } from '../autodiff';
+import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 
 /** The direction of a step, and what it took to find it. */
@@ -12,25 +13,41 @@ export interface Direction {
   dispose(): void;
 }
 
-/** `I + δH`: the matrix of an implicit step. It does not own H. */
+/** `I + δH`: the matrix of an implicit step, its products counted. It does not own H. */
 export function proximalOperator(
-  H: LinearOperator<NamedTensors>,
+  H: LinearOperator<NamedTensors> & { factors?: Factors },
   delta: number,
 ): LinearOperator<NamedTensors> & { products: number } {
-  return {
+  const operator = {
     products: 0,
-    apply(v) {
-      this.products += 1;
+    apply(v: NamedTensors) {
+      operator.products += 1;
       return tensors.tidy(() => {
         const Hv = H.apply(v);
-        const less = tensors.scale(tensors.scalars.of(-delta), Hv);
+        const sum = tensors.axpy(tensors.scalars.of(delta), Hv, v);
         // Before the next vector of the size of all parameters is made.
         tensors.free(Hv, v);
-        return tensors.subtract(v, less);
+        return sum;
       });
     },
     dispose() {},
   };
+  const { factors } = H;
+  if (factors === undefined) return operator;
+  const { jvp, vjp, middle } = factors;
+  const parts: LowRankParts<NamedTensors, NamedTensors> = {
+    diagonal: 1,
+    jvp,
+    vjp(u) {
+      operator.products += 1;
+      return vjp(u);
+    },
+    middle: (u) => tensors.tidy(() => tensors.scale(tensors.scalars.of(delta), middle(u))),
+    get outputs() {
+      return factors.outputs;
+    },
+  };
+  return Object.assign(operator, { lowRank: parts });
 }
 
 /**

@@ -83,18 +83,14 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       const curvature = space.dot(p, q);
       const alpha = s.divide(rho, curvature);
       // Of a million parameters every vector counts: each is freed with its last use.
-      const lost = space.scale(alpha, q);
-      space.free(q, p);
-      const nextR = space.subtract(r, lost);
-      space.free([lost, r], p);
+      const nextR = space.axpy(negate(space, alpha), q, r);
+      space.free([q, r], p);
       const z = precondition(nextR);
       const residual = space.dot(nextR, nextR);
       const nextRho = z === nextR ? residual : space.dot(nextR, z);
       const nextX = space.axpy(alpha, p, x);
-      const kept = space.scale(negate(space, s.divide(nextRho, rho)), p);
-      space.free(p);
-      const nextP = space.subtract(z, kept);
-      space.free([z, kept], nextR);
+      const nextP = space.axpy(s.divide(nextRho, rho), p, z);
+      space.free([p, z], nextR);
       return {
         x: nextX,
         residual,

@@ -24,12 +24,11 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
   zeros: (like) => mapTensors(like, (value) => tf.zeros(value.shape)),
   clone: (x) => mapTensors(x, (value) => value.clone()),
   scale: (a, x) => mapTensors(x, (value) => tf.mul(a, value)),
-  axpy: (a, x, y) =>
-    tf.tidy(() => mapTensors(x, (value, name) => tf.add(tf.mul(a, value), y[name]!))),
+  axpy: (a, x, y) => mapTensors(x, (value, name) => axpyOf(a, value, y[name]!)),
   subtract: (x, y) => mapTensors(x, (value, name) => tf.sub(value, y[name]!)),
   dot(x, y) {
     return tf.tidy(() => {
-      const parts = Object.keys(x).map((name) => tf.sum(tf.mul(x[name]!, y[name]!)));
+      const parts = Object.keys(x).map((name) => dotOf(x[name]!, y[name]!));
       return (parts.length === 1 ? parts[0]! : tf.addN(parts)) as tf.Scalar;
     });
   },
@@ -104,6 +103,26 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     }
   },
 };
+
+/** `a x + y`. */
+function axpyOf(a: tf.Scalar, x: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  return hasKernel('VectorAxpy')
+    ? (tf.engine().runKernel('VectorAxpy', { a, x, y }) as tf.Tensor)
+    : tf.tidy(() => tf.add(tf.mul(a, x), y));
+}
+
+/** `⟨x, y⟩`. */
+function dotOf(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
+  return hasKernel('VectorDot')
+    ? (tf.engine().runKernel('VectorDot', { x, y }) as tf.Scalar)
+    : tf.tidy(() => tf.sum(tf.mul(x, y)) as tf.Scalar);
+}
+
+/** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
+function hasKernel(name: string): boolean {
+  const engine = tf.engine() as unknown as { isTapeOn(): boolean };
+  return tf.getKernel(name, tf.getBackend()) !== undefined && !engine.isTapeOn();
+}
 
 /** `tf.where` with a mask of rank 0, without the copies of both values that it makes to broadcast. */
 function chosen(mask: tf.Scalar, t: tf.Tensor, e: tf.Tensor): tf.Tensor {

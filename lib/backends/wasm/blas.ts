@@ -13,8 +13,16 @@ export type Multiply = (
   add: boolean,
 ) => void;
 
+/** Sums of products, and sums of vectors, in memory. */
+export interface VectorProducts {
+  /** ⟨x, y⟩. */
+  dot(x: Float32Array, y: Float32Array): number;
+  /** y ← a x + y. */
+  axpy(a: number, x: Float32Array, y: Float32Array): void;
+}
+
 /** A library of the system that multiplies matrices. */
-interface Blas {
+interface Blas extends VectorProducts {
   /** Its own words about itself: `OpenBLAS 0.3.21 … Zen MAX_THREADS=64`. */
   name: string;
   multiply: Multiply;
@@ -33,11 +41,17 @@ function load(): Blas | undefined {
       const sgemm = library.func(
         'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
       );
+      const sdot = library.func('float cblas_sdot(int, const float*, int, const float*, int)');
+      const saxpy = library.func(
+        'void cblas_saxpy(int, float, const float*, int, _Inout_ float*, int)',
+      );
       const setThreads = library.func('void openblas_set_num_threads(int)');
       const config = library.func('const char* openblas_get_config()') as () => string;
       return {
         name: config().trim(),
         setThreads,
+        dot: (x, y) => sdot(x.length, x, 1, y, 1),
+        axpy: (a, x, y) => saxpy(x.length, a, x, 1, y, 1),
         multiply: (ta, tb, m, n, k, a, b, c, add) =>
           sgemm(
             rowMajor,
@@ -64,10 +78,13 @@ function load(): Blas | undefined {
 }
 
 let found: Blas | undefined | null = null;
-let current: Multiply | undefined;
+let current: Blas | undefined;
 
 /** Multiplies matrices by the system's library, where there is one and it is switched on. */
-export const systemMultiply = (): Multiply | undefined => current;
+export const systemMultiply = (): Multiply | undefined => current?.multiply;
+
+/** The same library's vector products. */
+export const systemVectors = (): VectorProducts | undefined => current;
 
 /**
  * Switches the system's BLAS on, with so many threads, or off.
@@ -80,6 +97,6 @@ export function switchBlas(on: boolean, threads: number): string | undefined {
   if (found === null) found = load();
   if (!found) return undefined;
   found.setThreads(threads);
-  current = found.multiply;
+  current = found;
   return found.name;
 }

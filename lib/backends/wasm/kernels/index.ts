@@ -9,6 +9,7 @@ import { repairSplits } from './splits';
 import { repairSums } from './sums';
 import { repairTanh } from './tanh';
 import { repairTiles } from './tiles';
+import { addVectorKernels } from './vectors';
 
 let done = false;
 
@@ -27,4 +28,5 @@ export function repairKernels(): void {
   repairTiles();
   repairPools();
   repairConvolutionKernels();
+  addVectorKernels();
 }
