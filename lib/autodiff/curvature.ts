@@ -15,6 +15,20 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   readonly value: tf.Scalar;
   readonly gradient: NamedTensors;
   transpose(v: NamedTensors): NamedTensors;
+  /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
+  readonly factors?: Factors;
+}
+
+/** The factors of `Jᵀ S J`; what their products return belongs to the caller. */
+export interface Factors {
+  /** J v: the change of the network's output. */
+  jvp(v: NamedTensors): NamedTensors;
+  /** Jᵀ u. */
+  vjp(u: NamedTensors): NamedTensors;
+  /** S u, with S the Hessian of the loss by the output. */
+  middle(u: NamedTensors): NamedTensors;
+  /** Zeros of the shape of the network's output, as u has it; owned by the curvature. */
+  readonly outputs: NamedTensors;
 }
 
 /** What a recorded evaluation is made of, before its products have been planned. */
@@ -26,10 +40,12 @@ interface Parts {
   block: NamedTensors;
   /** Plans the products, on the first one; the tape owns what is computed for them. */
   plan(): (v: tf.Tensor[]) => tf.Tensor[];
+  factors?: Factors;
 }
 
 /** The operator that its parts make up. */
-export function curvatureOf({ tape, value, gradient, block, plan }: Parts): Curvature {
+export function curvatureOf(parts: Parts): Curvature {
+  const { tape, value, gradient, block, plan, factors } = parts;
   let product: ((v: tf.Tensor[]) => tf.Tensor[]) | undefined;
   const apply = (v: NamedTensors) => {
     tape.checkAlive('curvature');
@@ -49,6 +65,7 @@ export function curvatureOf({ tape, value, gradient, block, plan }: Parts): Curv
     },
     apply,
     transpose: apply,
+    ...(factors && { factors }),
     dispose: () => tape.dispose(),
   };
 }

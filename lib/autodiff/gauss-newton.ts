@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
-import { atCopies, type Curvature, curvatureOf } from './curvature';
+import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
 import { graph } from './graph';
-import { named } from './named';
+import { listed, named } from './named';
 import { Program } from './program';
 import { derive } from './rules';
 import { reverse } from './rules/reverse';
@@ -79,23 +79,70 @@ export function recordGaussNewton(
     return { value: tape.ownCopy(loss), gradient, J, cuts, byCuts, byLeaves };
   });
 
+  const { cuts, byCuts, byLeaves } = result;
+  const whole = inBlock.length === leaves.length;
+  const J = once(() => tape.within(() => (whole ? result.J : jacobian(tape, inBlock, cuts))));
+  const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
   return curvatureOf({
     tape,
     value: result.value,
     gradient: result.gradient,
     block,
     plan() {
-      const { cuts, byCuts, byLeaves } = result;
-      const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
-      const whole = inBlock.length === leaves.length;
-      const J = whole ? result.J : jacobian(tape, inBlock, cuts);
       const H = upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]);
       return (v) => {
-        const curved = H([...J.pushDense(v), ...v]);
-        return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
+        const curved = H([...J().pushDense(v), ...v]);
+        return addEach(J().pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
       };
     },
+    ...(byBlock.every((partial) => partial === undefined) && {
+      factors: factorsOf({ tape, J, block, cuts, byCuts }),
+    }),
   });
+}
+
+interface FactorParts {
+  tape: Tape;
+  J: () => Program;
+  block: NamedTensors;
+  cuts: tf.Tensor[];
+  byCuts: (tf.Tensor | undefined)[];
+}
+
+function factorsOf({ tape, J, block, cuts, byCuts }: FactorParts): Factors {
+  // Made when asked for: what was computed at a cut may be gone, and only its shape is needed.
+  const zeros = once(() => {
+    const like = cuts.map(({ shape }) => tape.own(tf.zeros(shape)));
+    return Object.fromEntries(like.map((value, i) => [`output ${i}`, value]));
+  });
+  const H = once(() => tape.within(() => upperHessian(tape, cuts, byCuts)));
+  const product = (f: () => NamedTensors) => {
+    tape.checkAlive('curvature');
+    return tf.tidy(f);
+  };
+  return {
+    get outputs() {
+      tape.checkAlive('curvature');
+      return zeros();
+    },
+    jvp: (v) => product(() => named(zeros(), J().pushDense(listed(block, v)))),
+    vjp: (u) => product(() => named(block, J().pullDense(listed(zeros(), u)))),
+    middle: (u) =>
+      product(() => {
+        const products = H()(listed(zeros(), u));
+        const dense = products.map((value, i) => value ?? tf.zeros(cuts[i]!.shape));
+        return named(zeros(), dense);
+      }),
+  };
+}
+
+/** What f computes when first asked. */
+function once<T>(f: () => T): () => T {
+  let kept: { value: T } | undefined;
+  return () => {
+    kept ??= { value: f() };
+    return kept.value;
+  };
 }
 
 /** Runs f, noting the outputs it marks. */

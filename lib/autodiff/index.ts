@@ -1,4 +1,4 @@
-export type { Curvature } from './curvature';
+export type { Curvature, Factors } from './curvature';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';

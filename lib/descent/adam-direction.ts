@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Factors } from '../autodiff';
 import type { LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type Direction, linearisedDirection, rankOneDirection } from './implicit-step';
@@ -6,7 +7,7 @@ import { type Direction, linearisedDirection, rankOneDirection } from './implici
 /** The linear system `(D + δk(1 − β₁)C) d = k m̃` of a step of implicit Adam. */
 export interface AdamSystem {
   /** C: the curvature. */
-  curvature: LinearOperator<NamedTensors>;
+  curvature: LinearOperator<NamedTensors> & { factors?: Factors };
   /** g. */
   gradient: NamedTensors;
   /** m̃ = β₁m + (1 − β₁)g. */
@@ -48,7 +49,18 @@ export function adamDirection(
     const root = mapTensors(scale, tf.rsqrt);
     return { root, b: tensors.scale(tensors.scalars.of(correction), times(root, momentum)) };
   });
-  const scaled: LinearOperator<NamedTensors> = {
+  const { factors } = curvature;
+  const scaled: LinearOperator<NamedTensors> & { factors?: Factors } = {
+    ...(factors && {
+      factors: {
+        jvp: (v) => tensors.tidy(() => factors.jvp(times(root, v))),
+        vjp: (u) => tensors.tidy(() => times(root, factors.vjp(u))),
+        middle: factors.middle,
+        get outputs() {
+          return factors.outputs;
+        },
+      },
+    }),
     apply: (v) =>
       tensors.tidy(() => {
         const rooted = times(root, v);
