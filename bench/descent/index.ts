@@ -1,11 +1,13 @@
 import { useBackend } from '../../lib/backends';
+import { breakEven } from './break-even';
 import { writePart } from './page';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
+import { transfer } from './transfer';
 
 type Part = (profile: Profile) => Promise<string>;
 
-const parts: Record<string, Part> = { study, size };
+const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
