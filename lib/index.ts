@@ -75,6 +75,8 @@ export {
   type Spectrum,
   type StartingErrors,
   type StepSize,
+  schedule,
+  scheduleCost,
   sobolev,
   type Unrolled,
   type UnrolledDerivative,
