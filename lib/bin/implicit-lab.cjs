@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command line is TypeScript that Node.js runs through tsx: this file only opens that door.
-require('tsx/cjs');
+// This file only opens the door to the command line.
+require('./typescript.cjs');
 const { main } = require('../exercises/cli/main');
 
 main(process.argv.slice(2)).then((status) => {

@@ -1,4 +1,5 @@
-import { describeShape, type Part, sameShape } from './reading';
+import { describeShape } from './describe';
+import { type Part, sameShape } from './reading';
 
 /** An entry of a result beside what it should be. */
 export interface Evidence {

@@ -1,5 +1,5 @@
 import type { LinearOperator } from '../spaces';
-import { describe } from './reading';
+import { describe } from './describe';
 
 /** An operator that counts what is asked of it. */
 export interface CountedOperator extends LinearOperator<Float64Array> {

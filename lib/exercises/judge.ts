@@ -8,6 +8,7 @@ import {
   notFinite,
   worstEntry,
 } from './compare';
+import { describe } from './describe';
 import {
   DEFAULT_SECONDS,
   DEFAULT_TOLERANCE,
@@ -16,7 +17,7 @@ import {
   type Run,
   type Task,
 } from './exercise';
-import { describe, inTypesOf, type Part, partsOf } from './reading';
+import { inTypesOf, type Part, partsOf } from './reading';
 import { Snapshot } from './snapshot';
 import { describeError, tryOut } from './trial';
 import type { Status, Verdict } from './verdict';

@@ -1,4 +1,4 @@
-import { isTensor, isTypedArray } from './reading';
+import { isTensor, isTypedArray } from './describe';
 
 type Numbers = number[] | Float64Array;
 

@@ -1,5 +1,6 @@
+import { describe } from './describe';
 import type { Probe, Task } from './exercise';
-import { describe, type Part, partsOf } from './reading';
+import { type Part, partsOf } from './reading';
 import { Snapshot } from './snapshot';
 
 /** How one run of a function on a probe ended. */
