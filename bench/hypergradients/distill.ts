@@ -88,7 +88,7 @@ export async function distillTable(): Promise<void> {
     rows,
     ...gallery(pictures),
     words:
-      'Ten learned pictures, one for each digit from 0 to 9, in red where ink speaks for the digit and ' +
+      'Ten learned pictures, one for each digit from 0 to 9, in orange where ink speaks for the digit and ' +
       'blue where it speaks against it. Test digits right after training a new linear classifier on ' +
       `ten examples: ${said}.`,
   });

@@ -32,7 +32,9 @@ const parts: Record<string, () => Promise<void>> = {
 /**
  * Do hypergradients reproduce what the peers have published?
  *
- * `npm run bench -- hypergradients [ridge | solvers | inexact | logistic | biased | overfit …]`
+ * `npm run bench -- hypergradients [NAME …]`, a NAME for each result, all of them without one. Tables and
+ * figures are kept in `bench/results/hypergradients`. Long ones show their progress on a terminal; with
+ * LOG=1 they print a line now and then.
  */
 export async function run(args: string[]): Promise<void> {
   const names = args.length === 0 ? Object.keys(parts) : args;

@@ -318,6 +318,34 @@ describe('a step that is cut short without a word', () => {
   });
 });
 
+describe('any optimizer of TensorFlow.js', () => {
+  it.each<[string, () => tf.Optimizer]>([
+    ['sgd', () => tf.train.sgd(0.1)],
+    ['momentum', () => tf.train.momentum(0.05, 0.8)],
+    ['adagrad', () => tf.train.adagrad(0.1)],
+    ['adadelta', () => tf.train.adadelta(1, 0.9, 0.01)],
+    ['adam', () => tf.train.adam(0.1)],
+    ['rmsprop', () => tf.train.rmsprop(0.05)],
+    ['rmsprop, centered', () => tf.train.rmsprop(0.01, 0.9, 0.1, 1e-10, true)],
+  ])('%s: inside and outside, resumed from a checkpoint', async (_, make) => {
+    const options = (steps: number) => ({
+      ...{ w: w0(), λ: λ0(), how, steps },
+      ...{ inner: { optimizer: make(), steps: 3 }, outer: { optimizer: make() } },
+    });
+    const whole = bilevel(problem, options(5));
+    await collect(whole);
+    const first = bilevel(problem, options(2));
+    await collect(first);
+    const checkpoint = JSON.parse(JSON.stringify(await first.save()));
+    const second = bilevel(problem, { ...options(5), checkpoint });
+    await collect(second);
+    expect(numbers(whole.λ)[0]).not.toBe(-3);
+    expect(distance(numbers(second.λ), numbers(whole.λ))).toBeLessThan(1e-6);
+    expect(distance(numbers(second.w), numbers(whole.w))).toBeLessThan(1e-6);
+    for (const run of [whole, first, second]) run.dispose();
+  });
+});
+
 it('a restart makes the inner optimizer new again', async () => {
   const steps = { optimizer: tf.train.adam(0.05), steps: 5 };
   const still = { optimizer: tf.train.sgd(0) };

@@ -116,6 +116,24 @@ describe('in float64, at the inner solution', () => {
     expect(distance(walked.value, expected)).toBeLessThan(1e-11);
   });
 
+  it('by default a solve that is cut off is nearer than none, where residuals still grow', async () => {
+    const eigenvalues = Array.from({ length: 40 }, (_, i) => 10 ** (-i / 10));
+    const hard = bilevelQuadratic({ eigenvalues, hyperparameters: 3, seed: 1 });
+    const λ = hyperparameters(hard);
+    const w = hard.solution(λ);
+    expect(implicit().solver).toMatchObject({ name: 'cg', best: 'energy' });
+    const adjoint = async (options: Parameters<typeof cg>[0]) =>
+      (await hypergradient(hard, w, λ, implicit({ solver: cg(options), estimate: false }))).adjoint;
+    const truth = await adjoint({ tolerance: 1e-13, maxIterations: 400 });
+    const left = (v: Float64Array) => Math.hypot(...float64.subtract(v, truth));
+    const [energy, residual] = [
+      await adjoint({ best: 'energy', maxIterations: 3 }),
+      await adjoint({ maxIterations: 3 }),
+    ];
+    expect([...residual].every((x) => x === 0)).toBe(true);
+    expect(left(energy)).toBeLessThan(left(residual));
+  });
+
   it('a warm start from the last adjoint needs no iteration, and few after a small change', async () => {
     const λ = hyperparameters(logistic);
     const w = logistic.solution(λ);
@@ -160,6 +178,32 @@ describe('the error estimate', () => {
     }
     ratios.sort((a, b) => a - b);
     expect(ratios[Math.floor(ratios.length / 2)]).toBeLessThan(slack);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('bounds it on problems drawn at random, seed %i', async (seed) => {
+    const stream = random(100 + seed);
+    const features = 5 + Math.floor(40 * stream.uniform());
+    const condition = 10 ** (4 * stream.uniform());
+    const data = { train: 60, features, condition, seed };
+    const eigenvalues = Array.from({ length: features }, () => 10 ** (-4 * stream.uniform()));
+    const penalty = Math.log(10) * -4 * stream.uniform();
+    for (const problem of [
+      logarithmic(bilevelRidge(regressionData(data))),
+      logarithmic(bilevelLogistic(classificationData(data), { penalty: 'per-weight' })),
+      bilevelQuadratic({ eigenvalues, hyperparameters: 3, seed }),
+    ]) {
+      const λ = stream.normals(problem.hyperparameters).map((z) => penalty + 0.3 * z);
+      const truth = problem.hypergradient(λ);
+      const solution = problem.solution(λ);
+      for (const off of [0, 1e-4, 1e-2]) {
+        for (const solver of [cg({ tolerance: 1e-8 }), cg({ tolerance: 0.1 }), neumann()]) {
+          const w = float64.axpy(off, stream.normals(solution.length), solution);
+          const { value, stats } = await hypergradient(problem, w, λ, implicit({ solver }));
+          const error = Math.hypot(...float64.subtract(value, truth));
+          expect(error).toBeLessThan(stats.error!.bound + 1e-11 * Math.hypot(...truth));
+        }
+      }
+    }
   });
 
   it('grows with the distance from the inner solution, and says that this is why', async () => {
