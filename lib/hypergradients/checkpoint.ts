@@ -108,7 +108,7 @@ function encode({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   return text;
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
+function decode(base64: string) {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

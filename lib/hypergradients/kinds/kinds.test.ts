@@ -17,6 +17,7 @@ import {
   distillation,
   type ExampleLosses,
   type Examples,
+  globalL2,
   type Kind,
   perFeatureL2,
   perTensorL2,
@@ -52,6 +53,7 @@ const kinds: [string, Kind][] = [
   perWeightL2({ initial: -2 }),
   perFeatureL2({ initial: -2, names: ['W'] }),
   perTensorL2({ initial: -2 }),
+  globalL2({ initial: -2 }),
   sampleWeights({ count: 24 }),
   biasedRegularization({ strength: 0.5 }),
   augmentation({
@@ -108,6 +110,9 @@ describe('each kind enters the loss as it says', () => {
     const penalty = (squares: number) => plain + 0.5 * Math.exp(-4) * squares;
     expect(loss(perWeightL2())).toBeCloseTo(penalty(12 * 4 + 3 * 9), 5);
     expect(loss(perTensorL2())).toBeCloseTo(penalty(12 * 4 + 3 * 9), 5);
+    expect(loss(globalL2())).toBeCloseTo(penalty(12 * 4 + 3 * 9), 5);
+    expect(loss(globalL2({ names: ['b'] }))).toBeCloseTo(penalty(3 * 9), 5);
+    expect(globalL2().initial(w).penalty!.shape).toEqual([]);
     expect(loss(perFeatureL2({ names: ['W'] }))).toBeCloseTo(penalty(12 * 4), 5);
     expect(perFeatureL2().initial(w).W!.shape).toEqual([4, 1]);
     const kind = biasedRegularization({ strength: 3 });
@@ -141,6 +146,8 @@ describe('bad options', () => {
   it.each([
     () => perWeightL2({ initial: Number.NEGATIVE_INFINITY }),
     () => perWeightL2({ names: ['V'] }).initial(w0),
+    () => globalL2({ names: ['V'] }).initial(w0),
+    () => globalL2({ initial: Number.NaN }),
     () => sampleWeights({ count: 0.5 }),
     () => biasedRegularization({ strength: 0 }),
     () => distillation({ targets: [[1, 0], [1]], shape: [4] }),

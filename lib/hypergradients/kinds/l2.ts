@@ -37,13 +37,7 @@ function squaredPenalty(
   { initial = -4, names }: L2Options,
   shapeOf: (shape: number[]) => number[],
 ) {
-  if (!Number.isFinite(initial)) {
-    throw new InputError({
-      given: `${name}({ initial: ${initial} })`,
-      expected: 'a finite number, the logarithm of a penalty',
-      remedy: 'A penalty of 0 has no logarithm: name the weights to be penalised instead.',
-    });
-  }
+  checkInitial(name, initial);
   const record = names === undefined ? { name, initial } : { name, initial, names };
   return kindOf(record, {
     initial: (w) =>
@@ -59,7 +53,21 @@ function squaredPenalty(
   });
 }
 
-function penalised(w: NamedTensors, names: readonly string[] = Object.keys(w)): NamedTensors {
+/** @throws InputError unless it is finite. */
+export function checkInitial(name: string, initial: number): void {
+  if (Number.isFinite(initial)) return;
+  throw new InputError({
+    given: `${name}({ initial: ${initial} })`,
+    expected: 'a finite number, the logarithm of a penalty',
+    remedy: 'A penalty of 0 has no logarithm: name the weights to be penalised instead.',
+  });
+}
+
+/** @throws InputError for a name that w does not have. */
+export function penalised(
+  w: NamedTensors,
+  names: readonly string[] = Object.keys(w),
+): NamedTensors {
   const unknown = names.find((name) => !(name in w));
   if (unknown === undefined) return Object.fromEntries(names.map((name) => [name, w[name]!]));
   throw new InputError({

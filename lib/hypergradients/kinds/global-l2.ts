@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs';
+import { kindOf } from './kind';
+import { checkInitial, type L2Options, penalised } from './l2';
+
+/**
+ * One squared penalty for all weights: `f = mean ℓ + ½ exp(λ) ‖w‖²`, λ as `{ penalty }`, a scalar.
+ *
+ * @throws InputError for a name that w does not have, or an initial value that is not finite.
+ * @see Pedregosa 2016, §5.
+ */
+export function globalL2({ initial = -4, names }: L2Options = {}) {
+  checkInitial('globalL2', initial);
+  return kindOf(
+    { name: 'globalL2', initial, ...(names && { names }) },
+    {
+      initial(w) {
+        penalised(w, names);
+        return { penalty: tf.scalar(initial) };
+      },
+      loss(losses, w, λ, batch) {
+        const squares = Object.values(penalised(w, names)).map((x) => tf.sum(tf.square(x)));
+        const penalty = tf.mul(0.5, tf.mul(tf.exp(λ.penalty!), tf.addN(squares)));
+        return tf.add(tf.mean(losses(w, batch)), penalty) as tf.Scalar;
+      },
+    },
+  );
+}
