@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Exercise } from './exercise';
 import { judge } from './judge';
 import { todo } from './todo';
@@ -128,6 +128,13 @@ describe('what is wrong is called by its name', () => {
     counts.calls = 0;
     expect(found).toMatchObject({ status: 'mistake', mistake: 'counts', passed: false });
     expect(found.explanation).toContain('It counted to 7.');
+  });
+
+  it('a cost that some mutant has is no explanation of wrong numbers', async () => {
+    counts.calls = 7;
+    const found = await verdict((x: Float64Array) => x.map((value) => value ** 3));
+    counts.calls = 0;
+    expect(found.status).toBe('differs');
   });
 
   it('a property, where no mutant fits', async () => {
@@ -309,16 +316,64 @@ describe('whatever an answer does, there is a verdict', () => {
   });
 
   it('takes too long, though right', async () => {
-    const slow = async (x: Float64Array) => {
-      await new Promise((resolve) => setTimeout(resolve, 40));
+    const slow = (x: Float64Array) => {
+      const end = performance.now() + 40;
+      while (performance.now() < end);
       return x.map((value) => 2 * value);
     };
-    expect((await verdict(slow, 0.06)).status).toBe('too-slow');
+    const found = await verdict(slow, 0.06);
+    expect(found).toMatchObject({ status: 'too-slow', passed: false });
+    expect(found.explanation).toContain('The numbers are right, but');
+  });
+
+  it('never settles when a property calls it again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const limits: Exercise<Double> = {
+      ...exercise,
+      properties: [
+        {
+          name: 'works for nothing',
+          complaint: async ({ answer }) => (await answer(new Float64Array(0))) && undefined,
+        },
+      ],
+    };
+    const answer = (x: Float64Array) =>
+      x.length === 0 ? new Promise(() => {}) : x.map((value) => 2 * value);
+    const judged = judge(limits, answer);
+    const timer = setInterval(() => vi.advanceTimersByTime(60_000), 5);
+    const found = await judged;
+    clearInterval(timer);
+    vi.useRealTimers();
+    expect(found).toMatchObject({ status: 'property', mistake: 'works for nothing' });
+    expect(found.explanation).toContain('no end after');
   });
 
   it('leaves no tensors of its own', async () => {
+    type Twice = (x: tf.Tensor1D) => tf.Tensor1D;
+    const twice: Exercise<Twice> = {
+      ...exercise,
+      reference: (x) => tf.mul(x, 2),
+      tolerance: 1e-3,
+      probes: [{ name: 'only', args: () => [tf.tensor1d([1, 2])] as [tf.Tensor1D] }],
+      properties: [
+        {
+          name: 'doubles twice',
+          async complaint({ args: [x], answer }) {
+            const [a, b] = [await answer(x), await answer(x)];
+            return tf.tidy(() => tf.sum(tf.sub(a, b)).dataSync()[0]) === 0 ? undefined : 'No.';
+          },
+        },
+      ],
+      mutants: [{ name: 'half', answer: (x) => tf.div(x, 2), diagnosis: 'Divided by two.' }],
+      alternatives: [],
+    };
     const before = tf.memory().numTensors;
-    await verdict((x: Float64Array) => tf.tensor1d([...x]));
+    const right = [(x: tf.Tensor1D) => tf.add(x, x), async () => [2, 4]];
+    for (const answer of right) {
+      expect(await judge(twice, answer)).toMatchObject({ status: 'right', remarks: [] });
+    }
+    const half = await judge(twice, (x: tf.Tensor1D) => tf.div(x, 2));
+    expect(half).toMatchObject({ mistake: 'half', remarks: [] });
     expect(tf.memory().numTensors).toBe(before);
   });
 });

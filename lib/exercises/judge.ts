@@ -19,7 +19,7 @@ import {
 } from './exercise';
 import { inTypesOf, type Part, partsOf } from './reading';
 import { Snapshot } from './snapshot';
-import { describeError, tryOut } from './trial';
+import { describeError, LATE, tryOut, within } from './trial';
 import type { Status, Verdict } from './verdict';
 
 /** An answer's result on a probe beside the right one. */
@@ -209,27 +209,46 @@ async function firstComplaint(
 ): Promise<{ name: string; complaint: string } | undefined> {
   for (const { name, complaint } of properties) {
     if (!strict && mutants.some(({ caughtBy }) => caughtBy === name)) continue;
-    for (const { probe, args, result, rightValue } of pairs) {
-      const run = {
-        probe: probe.name,
-        args,
-        result,
-        answer: async (...more: never[]) => {
-          const snapshot = new Snapshot(more);
-          const parts = await partsOf(await answer(...more));
-          snapshot.restore();
-          return inTypesOf(rightValue, parts);
-        },
-      } as unknown as Run<Task>;
+    for (const pair of pairs) {
+      const again: unknown[] = [];
       try {
-        const words = await complaint(run);
+        const words = await within(
+          Promise.resolve(complaint(runOf(pair, answer, again))),
+          DEFAULT_SECONDS * 1000,
+        );
+        if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
         if (words !== undefined) return { name, complaint: words };
       } catch (error) {
         if (strict) return { name, complaint: `It could not be checked: ${describeError(error)}` };
+      } finally {
+        disposeExcept(again, undefined);
       }
     }
   }
   return undefined;
+}
+
+/** A run as a property sees it; what the answer gives back when it is called `again` is kept there. */
+function runOf(
+  { probe, args, result, rightValue }: Pair,
+  answer: Function,
+  again: unknown[],
+): Run<Task> {
+  const run = {
+    probe: probe.name,
+    args,
+    result,
+    async answer(...more: never[]) {
+      const snapshot = new Snapshot(more);
+      const value = await answer(...more);
+      const parts = await partsOf(value);
+      snapshot.restore();
+      const typed = inTypesOf(rightValue, parts);
+      again.push(value, typed);
+      return typed;
+    },
+  };
+  return run as unknown as Run<Task>;
 }
 
 async function nearestMutant(exercise: Exercise, pairs: Pair[], tolerance: number) {

@@ -97,7 +97,7 @@ export function inTypesOf(template: unknown, parts: readonly Part[], path = ''):
   if (typeof template === 'number') return part!.numbers[0];
   if (typeof template === 'boolean') return part!.word === 'true';
   if (typeof template !== 'object' || template === null) return part?.word;
-  if (isTensor(template)) return tf.tensor(part!.numbers, [...part!.shape]);
+  if (isTensor(template)) return tf.tensor(Float32Array.from(part!.numbers), [...part!.shape]);
   if (isTypedArray(template)) {
     const Kind = template.constructor as unknown as { from(values: Float64Array): unknown };
     return Kind.from(part!.numbers);

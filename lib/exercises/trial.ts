@@ -17,7 +17,8 @@ interface Arguments {
   changed: number | undefined;
 }
 
-const LATE = Symbol('late');
+/** What is there instead of a result that did not come in time. */
+export const LATE: unique symbol = Symbol('late');
 
 /**
  * Runs a function on a probe, whatever it does, and reads what it gives back.
@@ -49,13 +50,15 @@ export async function tryOut(
   }
 }
 
-async function within<T>(running: Promise<T>, milliseconds: number): Promise<T | typeof LATE> {
+/** Waits for a promise, but not for longer than some milliseconds. */
+export async function within<T>(
+  running: Promise<T>,
+  milliseconds: number,
+): Promise<T | typeof LATE> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<typeof LATE>((resolve) => {
     timer = setTimeout(() => resolve(LATE), milliseconds);
   });
-  // A rejection that comes too late concerns nobody.
-  running.catch(() => {});
   try {
     return await Promise.race([running, late]);
   } finally {
