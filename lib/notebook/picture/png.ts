@@ -5,8 +5,8 @@ const [RGB, INDEXED, RGBA] = [2, 3, 6];
 
 const PALETTE_SIZE = 256;
 
-/** The mean error a pixel, of 255, that is not seen. */
-const UNSEEN = 1;
+/** Errors of a colour, of 255, that may be made so that fewer colours are needed: none is seen. */
+const UNSEEN = [0, 1, 2, 4, 6];
 
 /** A picture of four bytes a pixel: red, green, blue, opacity. */
 export interface Pixels {
@@ -27,19 +27,20 @@ export function encodePng({ data, width, height }: Pixels): Buffer {
 /**
  * A small PNG of an opaque picture.
  *
- * Figures have few colours: the 256 most frequent become a palette and the rest, shades at the
- * edges of lines, take the nearest of them. A picture that this would change visibly keeps its
+ * Figures have few colours, and shades at the edges of lines: a palette of 256 does, with the least
+ * error at which it comes near every colour. A picture that this would change visibly keeps its
  * colours.
  */
 export function encodeOpaquePng({ data, width, height }: Pixels): Buffer {
   const count = width * height;
   const colours = new Uint32Array(data.buffer, data.byteOffset, count);
-  const { palette, indexOf, error } = quantized(colours);
-  if (error > UNSEEN) {
+  const quantized = quantize(colours);
+  if (!quantized) {
     const rgb = new Uint8Array(3 * count);
     for (let i = 0; i < count; i++) rgb.set(data.subarray(4 * i, 4 * i + 3), 3 * i);
     return assemble(width, height, RGB, [], rows(rgb, width, height, 3));
   }
+  const { palette, indexOf } = quantized;
   const indices = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const repeated = i > 0 && colours[i] === colours[i - 1];
@@ -55,24 +56,45 @@ export function encodeOpaquePng({ data, width, height }: Pixels): Buffer {
   );
 }
 
-/** The most frequent colours, where each colour's nearest stands among them, and the mean error. */
-function quantized(colours: Uint32Array) {
-  const byFrequency = [...frequencies(colours)].sort(([a, m], [b, n]) => n - m || a - b);
-  const palette = byFrequency.slice(0, PALETTE_SIZE).map(([colour]) => channels(colour));
+interface Quantized {
+  palette: number[][];
+  /** Where each colour's stand-in is in the palette. */
+  indexOf: Map<number, number>;
+}
+
+/** A palette near every colour, with the least error for which there is one. */
+function quantize(colours: Uint32Array): Quantized | undefined {
+  const byFrequency = [...frequencies(colours)]
+    .sort(([a, m], [b, n]) => n - m || a - b)
+    .map(([colour]) => colour);
+  for (const error of UNSEEN) {
+    const found = cover(byFrequency, error);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Takes each colour into the palette that is farther than the error from all in it. */
+function cover(colours: readonly number[], error: number): Quantized | undefined {
+  const palette: number[][] = [];
   const indexOf = new Map<number, number>();
-  let error = 0;
-  byFrequency.forEach(([colour, frequency], i) => {
-    if (i < PALETTE_SIZE) {
-      indexOf.set(colour, i);
-      return;
-    }
+  for (const colour of colours) {
     const wanted = channels(colour);
-    const distances = palette.map((entry) => distance(entry, wanted));
-    const nearest = distances.indexOf(Math.min(...distances));
+    let nearest = -1;
+    let least = error;
+    for (let i = 0; i < palette.length && least >= 0; i++) {
+      const off = distance(palette[i]!, wanted);
+      if (off > least) continue;
+      nearest = i;
+      least = off - 1;
+    }
+    if (nearest < 0) {
+      if (palette.length === PALETTE_SIZE) return undefined;
+      nearest = palette.push(wanted) - 1;
+    }
     indexOf.set(colour, nearest);
-    error += (frequency * distances[nearest]!) / colours.length;
-  });
-  return { palette, indexOf, error };
+  }
+  return { palette, indexOf };
 }
 
 function frequencies(colours: Uint32Array): Map<number, number> {
@@ -87,7 +109,7 @@ function frequencies(colours: Uint32Array): Map<number, number> {
 }
 
 function distance(a: number[], b: number[]): number {
-  return Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+  return Math.max(Math.abs(a[0]! - b[0]!), Math.abs(a[1]! - b[1]!), Math.abs(a[2]! - b[2]!));
 }
 
 const word = new Uint32Array(1);
