@@ -20,8 +20,8 @@ export function differenceInForm(mine: Part[], right: Part[]): string | undefine
     const part = byPath.get(wanted.path);
     if (!part) {
       const whole = byPath.get('');
-      const given = whole ? formOf(whole) : `${mine.map(({ path }) => path || 'it').slice(0, 5)}`;
-      return `${capitalised(nameOf(wanted.path))} should be ${formOf(wanted)}, but what came back is ${given}.`;
+      const given = whole ? formOf(whole) : collectionOf(mine);
+      return `The result should be ${collectionOf(right)}, but is ${given}.${whole ? remark(whole) : ''}`;
     }
     if (part.kind !== wanted.kind || !sameShape(part.shape, wanted.shape)) {
       return `${capitalised(nameOf(wanted.path))} should be ${formOf(wanted)}, but is ${formOf(part)}.${remark(part)}`;
@@ -126,6 +126,15 @@ function indexOf(flat: number, shape: readonly number[]): string {
 }
 
 const nameOf = (path: string) => (path === '' ? 'the result' : path.replace(/^\./, ''));
+
+/** `'a record with value, status'`, `'a list of 3 things'`. */
+function collectionOf(parts: readonly Part[]): string {
+  const names = [...new Set(parts.map(({ path }) => /^(\.[^.[]+|\[\d+\])/.exec(path)?.[0] ?? ''))];
+  if (names.length === 1 && names[0] === '') return formOf(parts[0]!);
+  return names[0]!.startsWith('[')
+    ? `a list of ${names.length} things`
+    : `a record with ${names.map((name) => name.slice(1)).join(', ')}`;
+}
 
 const formOf = (part: Part) =>
   part.kind === 'numbers'

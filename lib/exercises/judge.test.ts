@@ -173,6 +173,10 @@ describe('what is wrong is called by its name', () => {
     expect(sign.explanation).toBe(
       'Only `sum` differs. `sum` has the opposite sign, on all probes.',
     );
+    const bare = await judge(pair, (x: Float64Array) => x);
+    expect(bare.explanation).toContain('should be a record with sum, all, but is 2 numbers.');
+    const half = await judge(pair, (x: Float64Array) => ({ all: x }));
+    expect(half.explanation).toContain('a record with sum, all, but is a record with all.');
     const close = await judge(pair, (x: Float64Array) => ({ sum: x[0]! + 2.5 + 4e-6, all: x }));
     expect(verdictText(close)).toContain('yours 3.5000040, right 3.5000000');
   });

@@ -90,7 +90,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   }
   if (kept > 0 && pairs.length > 0) {
     verdict.remarks.push(
-      `${kept} tensors were left behind in ${pairs.length} calls. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
+      `${kept === 1 ? 'a tensor was' : `${kept} tensors were`} left behind in ${pairs.length === 1 ? 'one call' : `${pairs.length} calls`}. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
     );
   }
   return verdict;
@@ -135,6 +135,7 @@ async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): P
   if (areRight && returned.length === pairs.length) return checkProperties(exercise, answer, pairs);
 
   const evidence = returned
+    .filter(({ mine, right }) => distance(mine, right, right) > tolerance)
     .map(({ probe, mine, right }) => worstEntry(probe.name, mine, right))
     .filter((found) => found !== undefined)
     .slice(0, 2);
