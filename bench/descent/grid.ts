@@ -35,11 +35,13 @@ export async function writeGrid(
   words: string,
 ): Promise<void> {
   const rows = Math.ceil(panels.length / COLUMNS);
+  // A quarter of a row between two rows, and none below the last.
+  const units = rows - 0.24;
   const layout: Layout = {
     width: 960,
-    height: LEGEND + FOOT + ROW_HEIGHT * rows,
+    height: LEGEND + FOOT + ROW_HEIGHT * units,
     margin: { t: LEGEND, b: FOOT },
-    legend: { orientation: 'h', y: 1 + 50 / (ROW_HEIGHT * rows), yanchor: 'bottom' },
+    legend: { orientation: 'h', y: 1 + 10 / (ROW_HEIGHT * units), yanchor: 'bottom' },
   };
   const annotations: object[] = [];
   const named = new Set<string>();
@@ -47,17 +49,17 @@ export async function writeGrid(
   panels.forEach(({ title, xaxis, yaxis, lines }, i) => {
     const n = i === 0 ? '' : `${i + 1}`;
     const row = Math.floor(i / COLUMNS);
-    const top = 1 - row / rows;
-    const bottom = 1 - (row + 0.72) / rows;
+    const top = 1 - row / units;
+    const bottom = Math.max(0, 1 - (row + 0.76) / units);
     const left = i % COLUMNS === 0;
     layout[`xaxis${n}`] = { ...xaxis, domain: left ? [0, 0.44] : [0.56, 1], anchor: `y${n}` };
-    layout[`yaxis${n}`] = { ...yaxis, domain: [bottom, top - 0.05 / rows], anchor: `x${n}` };
+    layout[`yaxis${n}`] = { ...yaxis, domain: [bottom, top - 0.07 / units], anchor: `x${n}` };
     annotations.push({
       text: `<b>${title}</b>`,
       x: left ? 0 : 0.56,
       xref: 'paper',
       xanchor: 'left',
-      y: top - 0.04 / rows,
+      y: top - 0.06 / units,
       yref: 'paper',
       yanchor: 'bottom',
       showarrow: false,

@@ -18,7 +18,7 @@ export interface Profile {
 export const profiles: Record<Profile['name'], Profile> = {
   short: {
     name: 'short',
-    rates: [1e-3, 1e-2, 0.1, 1, 10],
+    rates: [1e-3, 1e-2, 0.03, 0.1, 0.3, 1, 3, 10],
     seeds: [1],
     seconds: { MLP: 1.5, CNN: 4, RNN: 4, head: 1.5 },
     variantsOn: ['MLP', 'head'],
@@ -71,7 +71,8 @@ async function resultOf(
     for (const rate of rates) {
       const courses: Course[] = [];
       for (const seed of seeds) {
-        const budget = { seconds: seconds[task.name]!, steps: 1e5, target: task.target };
+        const limit = seconds[task.name]!;
+        const budget = { seconds: limit, steps: 1e5, target: task.target, patience: limit / 4 };
         const key = [task.name, contender.name, rate, seed].join(' | ');
         courses.push(
           await runs.get(key, () => train(task, () => contender.make(rate), budget, seed)),
@@ -110,7 +111,12 @@ const panelOf =
   ({ task, target, outcomes }: Result): Panel => ({
     title: `${task}, to a test loss of ${target}`,
     xaxis: { title: 'learning rate δ', type: 'log', dtick: 1, range: [-3.2, 1.2] },
-    yaxis: { title: quantity === 'steps' ? 'steps' : 'processor time (s)', type: 'log' },
+    yaxis: {
+      title: quantity === 'steps' ? 'steps' : 'processor time (s)',
+      type: 'log',
+      dtick: 1,
+      range: quantity === 'steps' ? [0.7, 3] : [-1.2, 1],
+    },
     lines: outcomes.map(({ contender: { name, colour, dash }, byRate }) => ({
       name,
       colour,
@@ -151,7 +157,7 @@ function page(results: Result[], profile: Profile): string {
 
 ![Seconds to the target](seconds-to-target.png)
 
-Profile \`${profile.name}\`: learning rates ${profile.rates.join(', ')}; ${profile.seeds.length} seed(s), of which the middle one counts; at most ${limits.join(', ')} of processor time a run. Seconds are those of one processor (\`process.cpuUsage\`, wasm on one thread), so that what else the machine did hardly counts; evaluation is not counted.
+Profile \`${profile.name}\`: learning rates ${profile.rates.join(', ')}; ${profile.seeds.length === 1 ? 'one seed' : `the median of ${profile.seeds.length} seeds`}; at most ${limits.join(', ')} of processor time a run. Seconds are those of one processor (\`process.cpuUsage\`, wasm on one thread), so that what else the machine did hardly counts; evaluation is not counted. A run is given up where a quarter of its time has not brought the loss below that at the start.
 
 ${sections.join('\n\n')}`;
 }

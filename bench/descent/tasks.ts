@@ -27,7 +27,7 @@ export const studyTasks: Maker[] = [
     target: 0.4,
   }),
   onDigits('CNN', { model: cnn({ filters: [4, 8] }), batch: 100, target: 0.4 }),
-  onDigits('RNN', { model: rnn({ hidden: 32 }), batch: 100, target: 1 }),
+  onDigits('RNN', { model: rnn({ hidden: 32 }), batch: 100, target: 1.4 }),
   {
     name: 'head',
     make: () => ({

@@ -20,6 +20,8 @@ export interface Budget {
   steps: number;
   /** A test loss that is good enough. */
   target?: number;
+  /** Seconds after which the loss must be below that at the start, or the run is given up. */
+  patience?: number;
 }
 
 /** A training run as it was seen at some of its steps. */
@@ -70,6 +72,8 @@ export async function train(
     course.losses.push(loss);
     course.accuracies.push(accuracy);
     due = Math.max(steps + 1, Math.ceil(steps * (1 + SPACING)));
+    const hopeless = seconds > (budget.patience ?? Number.POSITIVE_INFINITY);
+    if (hopeless && loss >= course.losses[0]!) return false;
     return loss > (budget.target ?? Number.NEGATIVE_INFINITY);
   };
   try {
