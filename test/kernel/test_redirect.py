@@ -80,3 +80,28 @@ def idle_after(kernel, msg_id):
         if message["content"]["execution_state"] == "idle":
             return
     raise AssertionError("the message was never dealt with")
+
+
+def test_a_message_is_dealt_with_while_a_cell_waits(prepared):
+    ran = prepared.run(
+        "const waking = hook('comms').open('waking', {});"
+        "waking.onMessage(() => hook('redirect')(sink, () => show('drawn meanwhile')));"
+    )
+    content = {"comm_id": ran.of("comm_open")[0]["comm_id"], "data": {}}
+    msg_id = prepared.start("await new Promise((resolve) => setTimeout(resolve, 1000)); seen.join()")
+    time.sleep(0.3)
+    comm_message(prepared, "comm_msg", content)
+    assert prepared.finish(msg_id).value == "'shown drawn meanwhile'"
+
+
+def test_a_library_says_how_values_are_shown(prepared):
+    prepared.run(
+        "const formatters = new Map<string, (value: any) => object | undefined>();"
+        "(globalThis as any)[Symbol.for('implicit-kernel.formatters')] = formatters;"
+        "formatters.set('lib', (value) => value?.secret ? { 'text/plain': 'a secret' } : undefined);"
+    )
+    assert prepared.run("({ secret: 1 })").value == "a secret"
+    assert prepared.run("({ open: 1 })").value == "{ open: 1 }"
+    ran = prepared.run("({ [Symbol.for('Jupyter.display')]: () => ({}) })")
+    assert (ran.status, ran.of("execute_result")) == ("ok", [])
+    prepared.run("formatters.clear()")
