@@ -25,6 +25,18 @@ test('a local name that looks like a shared one stays local', () => {
   expect(text).not.toContain('x__shared');
 });
 
+test('the name of a property in a pattern is no name of an earlier cell', () => {
+  session.reset();
+  for (const cell of ['const f = (x: number) => ({ a: x })', 'const loss = 3']) {
+    session.compile(cell);
+    session.commit();
+  }
+  expect(code('const { a: b } = f(1)')).toContain('({ "a": b__shared.b } = (0, f__shared.f)(1))');
+  const nested = code('const g = ({ loss: v = loss, deep: { loss: w } }: any) => v + w');
+  expect(nested).toContain('({ "loss": v = loss__shared.loss, "deep": { "loss": w } }) => v + w');
+  session.reset();
+});
+
 test('types leave nothing behind', () => {
   expect(code('interface I { a: number } type T = I; export type { T }')).toBe('"use strict"; ');
 });

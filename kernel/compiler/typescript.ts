@@ -242,8 +242,8 @@ function isBesideNotebook(
 }
 
 /**
- * Writes `{ x }` as `{ x: exports.x }` where x comes from an earlier cell; tslab's transformer
- * overlooks the shorthand form.
+ * Writes `{ x }` as `{ x: exports.x }` where x comes from an earlier cell, and quotes the names of
+ * properties in patterns: tslab's transformer overlooks the one and mistakes the other.
  */
 function withValueShorthands(host: WatchHost): WatchHost {
   let receive: WatchHost['afterProgramCreate'];
@@ -270,6 +270,7 @@ function shorthands(
   const { factory } = typescript;
   return (context) => {
     const visit = (node: typescript.Node): typescript.Node => {
+      if (typescript.isBindingElement(node)) return quoted(node);
       if (!typescript.isShorthandPropertyAssignment(node) || !isFromEarlierCell(node)) {
         return typescript.visitEachChild(node, visit, context);
       }
@@ -284,6 +285,14 @@ function shorthands(
           )
         : value;
       return factory.createPropertyAssignment(node.name.text, initializer);
+    };
+    /** `{ a: b }` as `{ 'a': b }`: the transformer would take the a of an earlier cell's type for a name. */
+    const quoted = (node: typescript.BindingElement): typescript.Node => {
+      const { dotDotDotToken, propertyName, name, initializer } = node;
+      const isPlain = propertyName && typescript.isIdentifier(propertyName);
+      const safe = isPlain ? factory.createStringLiteral(propertyName.text) : propertyName;
+      const updated = factory.updateBindingElement(node, dotDotDotToken, safe, name, initializer);
+      return typescript.visitEachChild(updated, visit, context);
     };
     return (file) => typescript.visitEachChild(file, visit, context);
   };
