@@ -19,7 +19,9 @@ export {
   type BackendReport,
   backendNames,
   logSoftmax,
+  sigmoidCrossEntropies,
   sigmoidCrossEntropy,
+  softmaxCrossEntropies,
   softmaxCrossEntropy,
   useBackend,
 } from './backends';
