@@ -29,7 +29,7 @@ const methods = {
   Adam: { batch: 128, rates: [1e-3, 3e-3, 0.01], make: (rate: number) => tf.train.adam(rate) },
   'Gauss–Newton CG': {
     batch: 1000,
-    rates: [0.3, 1, 3],
+    rates: [1, 3, 10],
     make: (rate: number) => implicitSGD(rate, { curvature }),
   },
   'implicit Adam': {
@@ -127,13 +127,19 @@ async function draw(rows: Row[]): Promise<void> {
       {
         title: `To the loss of Adam's ${ADAM_STEPS} steps`,
         xaxis,
-        yaxis: { title: 'processor time (s)', type: 'log' },
+        yaxis: { title: 'processor time (s)', type: 'log', dtick: 1, range: [-1, 1.2] },
         lines,
       },
       {
         title: 'In times of Adam',
         xaxis,
-        yaxis: { title: "time, in Adam's", type: 'log' },
+        yaxis: {
+          title: "time, in Adam's",
+          type: 'log',
+          range: [Math.log10(0.45), Math.log10(5.5)],
+          tickvals: [0.5, 1, 2, 5],
+          ticktext: ['½', '1', '2', '5'],
+        },
         lines: lines.map((line) => ({
           ...line,
           y: line.y.map((time, i) => (time === null ? null : time / rows[i]!.seconds.Adam!)),

@@ -115,16 +115,18 @@ const panelOf =
       title: quantity === 'steps' ? 'steps' : 'processor time (s)',
       type: 'log',
       dtick: 1,
-      range: quantity === 'steps' ? [0.7, 3] : [-1.2, 1],
+      range: quantity === 'steps' ? [0.7, 2.9] : [-1.2, 0.9],
     },
-    lines: outcomes.map(({ contender: { name, colour, dash }, byRate }) => ({
-      name,
-      colour,
-      ...(dash && { dash }),
-      mode: 'lines+markers',
-      x: byRate.map(({ rate }) => rate),
-      y: byRate.map((one) => one[quantity] ?? null),
-    })),
+    lines: outcomes
+      .filter(({ byRate }) => byRate.some((one) => one[quantity] !== undefined))
+      .map(({ contender: { name, colour, dash }, byRate }) => ({
+        name,
+        colour,
+        ...(dash && { dash }),
+        mode: 'lines+markers',
+        x: byRate.map(({ rate }) => rate),
+        y: byRate.map((one) => one[quantity] ?? null),
+      })),
   });
 
 const words = (quantity: 'steps' | 'seconds') =>
