@@ -35,6 +35,7 @@ export * from './notebook';
 export * from './solvers';
 export * from './spaces';
 export {
+  type Action,
   type AdamOptions,
   type Advice,
   adam,
@@ -72,10 +73,13 @@ export {
   residualPolynomial,
   residualPolynomials,
   ridgeRegression,
+  type ScheduleCost,
   type SobolevOptions,
   type SolvedProblem,
   type Spectrum,
+  type Start,
   type StartingErrors,
+  type State,
   type StepSize,
   schedule,
   scheduleCost,

@@ -14,7 +14,12 @@ export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit
 export type { ImplicitStepOptions } from './implicit-optimizer';
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
 export type { ParameterChoice } from './parameters';
-export { type ProximalProblem, type ProximalStep, proximalStep } from './proximal';
+export {
+  type ProximalOptions,
+  type ProximalProblem,
+  type ProximalStep,
+  proximalStep,
+} from './proximal';
 export { drops, inverseTime, type Schedule } from './schedule';
 export type { StepStats } from './stats';
 export * from './stiff';

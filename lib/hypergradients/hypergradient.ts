@@ -25,11 +25,11 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  * @param w with `implicit`, the inner solution at λ, or what is known of it; with `unrolled`, w₀
  * @param λ the hyperparameters; like w they are left as they were
  * @param how `implicit({ solver, curvature })` or `unrolled({ method, steps })`
- * @param options.batch what the losses get as third argument, for problems that see batches; the
+ * @param options `batch`: what the losses get as third argument, for problems that see batches; the
  *   same inner batch for the Hessian and for B, unless `batch.factors` gives every product of a
  *   Neumann series its own. With one batch the mean over batches is not the hypergradient: the
  *   inverse of a mean is not the mean of the inverses.
- * @param options.start with `implicit`, an earlier `adjoint` for a warm start
+ *   `start`: with `implicit`, an earlier `adjoint` for a warm start
  * @returns `value` (dg/dλ, the shape of λ), `adjoint` (implicit: `A⁻¹ ∂g/∂w`; unrolled: dE/dw₀)
  *   and `stats`; vectors are the caller's
  * @throws InputError or ShapeError for what does not fit; NotFiniteError for a NaN

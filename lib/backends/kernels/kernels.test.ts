@@ -96,3 +96,15 @@ test('a product that makes the wasm heap grow is right', async () => {
     tf.dispose([...held, y]);
   }
 });
+
+test.each(['int32', 'bool'] as const)(
+  'what cpu has cast from %s to numbers is the same on the backend that takes it over',
+  async (dtype) => {
+    await useBackend('cpu');
+    const numbers = tf.cast(tf.tensor1d([1, 0, 1], dtype), 'float32');
+    const labels = tf.cast(tf.oneHot(tf.tensor1d([1], 'int32'), 3), 'float32');
+    await useBackend('wasm', { threads: 1 });
+    expect(Array.from(await tf.mul(numbers, 2).data())).toEqual([2, 0, 2]);
+    expect(Array.from(await tf.mul(labels, 2).data())).toEqual([0, 2, 0]);
+  },
+);

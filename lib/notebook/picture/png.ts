@@ -38,7 +38,7 @@ export function encodeOpaquePng({ data, width, height }: Pixels): Buffer {
   if (!quantized) {
     const rgb = new Uint8Array(3 * count);
     for (let i = 0; i < count; i++) rgb.set(data.subarray(4 * i, 4 * i + 3), 3 * i);
-    return assemble(width, height, RGB, [], rows(rgb, width, height, 3));
+    return assemble(width, height, RGB, [], differences(rgb, width, height, 3));
   }
   const { palette, indexOf } = quantized;
   const indices = new Uint8Array(count);
@@ -127,6 +127,19 @@ function rows(data: Uint8Array, width: number, height: number, bytesPerPixel: nu
   const stored = Buffer.alloc((stride + 1) * height);
   for (let y = 0; y < height; y++) {
     stored.set(data.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
+  }
+  return stored;
+}
+
+/** Each row behind a 2: its differences to the row above, which pack best for shades. */
+function differences(data: Uint8Array, width: number, height: number, bytesPerPixel: number) {
+  const stride = bytesPerPixel * width;
+  const stored = rows(data, width, height, bytesPerPixel);
+  for (let y = height - 1; y >= 0; y--) {
+    const start = y * (stride + 1);
+    stored[start] = 2;
+    if (y === 0) continue;
+    for (let i = start + 1; i <= start + stride; i++) stored[i]! -= stored[i - stride - 1]!;
   }
   return stored;
 }
