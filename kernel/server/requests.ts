@@ -64,7 +64,7 @@ function kernelInfo(): Json {
       mimetype: 'text/typescript',
       file_extension: '.ts',
       pygments_lexer: 'typescript',
-      codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
+      codemirror_mode: 'typescript',
       nbconvert_exporter: 'script',
     },
   };
