@@ -45,7 +45,7 @@ def main() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         for path in linked:
-            if path.suffix in (".md", ".ipynb"):
+            if is_page(path):
                 pages.append(path)
             else:
                 copy_to = output / path.relative_to(ROOT)
@@ -60,30 +60,48 @@ def main() -> None:
     print(f"{len(written)} pages")
 
 
+def is_page(path: Path) -> bool:
+    return path.is_dir() or path.suffix in (".md", ".ipynb")
+
+
 def target_of(source: Path) -> Path:
     """Where the page of a source lies in the site."""
     path = source.relative_to(ROOT)
+    if source.is_dir():
+        return path / "index.html"
     return path.with_name("index.html") if path.name == "README.md" else path.with_suffix(".html")
 
 
 def page_of(source: Path) -> tuple[str, list[Path]]:
+    if source.is_dir():
+        return page(source, listing(source)), []
     if source.suffix == ".ipynb":
         body = body_of(nbformat.read(source, as_version=4))
     else:
         body = markdown(source.read_text(encoding="utf-8"))
     body, linked = relinked(body, source)
+    return page(source, body), linked
+
+
+def page(source: Path, body: str) -> str:
     title = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.DOTALL)
     up = "../" * (len(target_of(source).parts) - 1)
     template = Template((HERE / "page.html").read_text(encoding="utf-8"))
-    return (
-        template.substitute(
-            title=re.sub(r"<[^>]+>", "", title[1]).replace("¶", "") if title else source.stem,
-            body=body,
-            navigation=navigation(source),
-            up=up,
-        ),
-        linked,
+    return template.substitute(
+        title=re.sub(r"<[^>]+>", "", title[1]).replace("¶", "") if title else source.stem,
+        body=body,
+        navigation=navigation(source),
+        up=up,
     )
+
+
+def listing(folder: Path) -> str:
+    """The notebooks of a folder, by their headings."""
+    rows = [
+        f'<li><a href="{path.with_suffix(".html").name}">{first_heading(path)}</a></li>'
+        for path in sorted(folder.glob("*.ipynb"))
+    ]
+    return f"<h1>{folder.name}</h1><ul>{''.join(rows)}</ul>"
 
 
 def navigation(source: Path) -> str:
@@ -114,13 +132,13 @@ def relinked(body: str, source: Path) -> tuple[str, list[Path]]:
         if address.scheme or not address.path:
             return match[0]
         path = Path(os.path.normpath(source.parent / unquote(address.path)))
-        if path.is_dir() and (path / "README.md").exists():
+        if (path / "README.md").exists():
             path = path / "README.md"
-        if not path.is_relative_to(ROOT) or not path.is_file():
+        is_listed = path.is_dir() and any(path.glob("*.ipynb"))
+        if not path.is_relative_to(ROOT) or not (path.is_file() or is_listed):
             raise SystemExit(f"{source.relative_to(ROOT)} links to {address.path}, which is not there.")
         linked.append(path)
-        is_page = path.suffix in (".md", ".ipynb")
-        target = target_of(path) if is_page else path.relative_to(ROOT)
+        target = target_of(path) if is_page(path) else path.relative_to(ROOT)
         new = os.path.relpath(target, target_of(source).parent)
         return f"{match[1]}{html.escape(new)}{'#' + address.fragment if address.fragment else ''}{match[3]}"
 
