@@ -64,7 +64,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
   });
 
   const uses = [
-    "const { backend } = { backend: await useBackend('wasm', { threads: 1 }) };",
+    "const backend = await useBackend('wasm', { threads: 1 });",
     'const A = { apply: ([x, y]) => Float64Array.of(2 * x + y, x + 3 * y), dispose() {} };',
     'const { value } = await cg().solve(A, Float64Array.of(3, 4));',
     'console.log(JSON.stringify({ name: backend.name, value: Array.from(value, Math.round) }));',

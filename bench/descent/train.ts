@@ -37,6 +37,15 @@ export interface Course {
   diverged: boolean;
 }
 
+export const emptyCourse = (): Course => ({
+  steps: [],
+  seconds: [],
+  wall: [],
+  losses: [],
+  accuracies: [],
+  diverged: false,
+});
+
 /** Steps between two evaluations, as a share of the steps so far. */
 const SPACING = 0.2;
 
@@ -51,14 +60,7 @@ export async function train(
   const variables = variablesOf(model, seed);
   const list = Object.values(variables);
   const optimizer = make();
-  const course: Course = {
-    steps: [],
-    seconds: [],
-    wall: [],
-    losses: [],
-    accuracies: [],
-    diverged: false,
-  };
+  const course = emptyCourse();
   let [steps, seconds, wall, due] = [0, 0, 0, 0];
   const look = async () => {
     const { loss, accuracy } = await evaluate(model, variables, task.test);

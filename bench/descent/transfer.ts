@@ -16,7 +16,7 @@ import { type Contender, explicitOnes } from './contenders';
 import { type Line, markdownTable, type Panel, writeGrid } from './grid';
 import { Runs } from './runs';
 import type { Profile } from './study';
-import { type Budget, type Course, startClock, type Task, train } from './train';
+import { type Budget, type Course, emptyCourse, startClock, type Task, train } from './train';
 
 /** A head of 25,285 parameters on the 784 features of the frozen network. */
 const head = mlp({ sizes: [784, 32, 5], activation: 'relu' });
@@ -123,14 +123,7 @@ export async function transfer(profile: Profile): Promise<string> {
 
 /** L-BFGS as a course; its steps are evaluations of the loss with its gradient. */
 async function byLbfgs({ model, train, test }: Task, limit: number): Promise<Course> {
-  const course: Course = {
-    steps: [],
-    seconds: [],
-    wall: [],
-    losses: [],
-    accuracies: [],
-    diverged: false,
-  };
+  const course = emptyCourse();
   const start = model.init(1);
   const loss = (x: NamedTensors) =>
     tf.tidy(() => softmaxCrossEntropy(train.y, model.predict(x, train.x)));

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel, reshaped } from './kernel';
 
-interface Attributes {
+/** The attributes of the kernel. */
+export interface StridedSlice {
   begin: number[];
   end: number[];
   strides: number[];
@@ -20,10 +21,10 @@ interface Attributes {
  */
 export function repairStridedSlice(backendName: string): void {
   const stock = kernelFunction('StridedSlice', backendName);
-  replaceKernel<'x', Attributes>('StridedSlice', backendName, (call) => {
+  replaceKernel<'x', StridedSlice>('StridedSlice', backendName, (call) => {
     const { x } = call.inputs;
     const a = call.attrs;
-    const run = (attrs: Attributes) =>
+    const run = (attrs: StridedSlice) =>
       stock({ ...call, attrs: attrs as never } as unknown as Call<string, never>) as tf.TensorInfo;
     if (a.shrinkAxisMask === 0) return run(a);
     const { finalShape } = tf.slice_util.sliceInfo(

@@ -1,16 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import type { StridedSlice } from '../kernels/strided-slice';
 import { differentiate, positions, scatterTo, sumTo, zerosLike } from './gradient';
-
-interface StridedSlice {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
-}
 
 /** Where the largest elements along the last axis lie, as flat positions. */
 function flatIndices(indices: tf.Tensor, columns: number): tf.Tensor {
