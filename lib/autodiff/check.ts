@@ -79,6 +79,7 @@ export function checkFinite(loss: tf.Scalar): void {
   throw new NotFiniteError({
     given: `a loss of ${value}`,
     expected: 'a finite loss',
-    remedy: 'Look for a logarithm of 0, a division by 0, or a step that was too long.',
+    remedy:
+      'Look for a NaN in weights or data, a logarithm of 0, a division by 0, or a step that was too long.',
   });
 }
