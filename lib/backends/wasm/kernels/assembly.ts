@@ -1,0 +1,125 @@
+import type { Heap } from './heap';
+
+/**
+ * WebAssembly functions of our own that work on the backend's memory.
+ *
+ * A kernel in JavaScript that touches each number once is several times slower than its memory. The
+ * few loops where that shows are written here in instructions, by their names in the WebAssembly
+ * specification, §5.4; `number[]` is a piece of code as bytes.
+ */
+
+export const i32 = 0x7f;
+export const f32 = 0x7d;
+export const v128 = 0x7b;
+export type ValueType = typeof i32 | typeof f32 | typeof v128;
+
+export const get = (local: number) => [0x20, ...unsigned(local)];
+export const set = (local: number) => [0x21, ...unsigned(local)];
+export const constant = (value: number) => [0x41, ...signed(value)];
+export const loadInteger = (offset: number) => [0x28, 2, ...unsigned(offset)];
+export const add = [0x6a];
+export const multiply = [0x6c];
+export const and = [0x71];
+export const shiftLeft = [0x74];
+
+export const loadFloat = [0x2a, 2, 0];
+export const storeFloat = [0x38, 2, 0];
+export const addFloats = [0x92];
+export const multiplyFloats = [0x94];
+
+/** Four numbers at once, from or to the address on the stack plus some bytes. */
+export const loadFour = (offset = 0) => [0xfd, 0x00, 2, ...unsigned(offset)];
+export const storeFour = (offset = 0) => [0xfd, 0x0b, 2, ...unsigned(offset)];
+export const addFours = [0xfd, 0xe4, 0x01];
+export const multiplyFours = [0xfd, 0xe6, 0x01];
+/** One number four times. */
+export const spread = [0xfd, 0x13];
+/** One of four. */
+export const lane = (index: number) => [0xfd, 0x1f, index];
+
+const [block, loop, end] = [[0x02, 0x40], [0x03, 0x40], [0x0b]];
+const br = (label: number) => [0x0c, label];
+const brIf = (label: number) => [0x0d, label];
+const isAtLeast = [0x4f];
+
+/** Repeats the body, which moves the local `at` on, until that reaches the local `until`. */
+export const forEach = (at: number, until: number, ...body: number[][]) => [
+  ...block,
+  ...loop,
+  ...get(at),
+  ...get(until),
+  ...isAtLeast,
+  ...brIf(1),
+  ...body.flat(),
+  ...br(0),
+  ...end,
+  ...end,
+];
+
+/** Adds to a local. */
+export const advance = (local: number, ...by: number[][]) => [
+  ...get(local),
+  ...by.flat(),
+  ...add,
+  ...set(local),
+];
+
+/** A function: its locals are numbered from its parameters on. */
+export interface Code {
+  parameters: ValueType[];
+  result?: ValueType;
+  locals: ValueType[];
+  body: number[];
+}
+
+/** Makes functions out of their code; addresses are bytes from the start of the backend's memory. */
+export function assembled(heap: Heap, functions: Record<string, Code>): WebAssembly.Exports {
+  const memory = memoryOf(heap);
+  const isShared = !(memory.buffer instanceof ArrayBuffer);
+  const bytes = moduleBytes(functions, isShared) as Uint8Array<ArrayBuffer>;
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports;
+}
+
+/** The memory that the backend's tensors lie in; its buffer is another one after it has grown. */
+export const memoryOf = ({ wasm }: Heap): WebAssembly.Memory => wasm.wasmMemory ?? wasm.asm.memory!;
+
+const mostPages = 65_536;
+
+function moduleBytes(functions: Record<string, Code>, isShared: boolean): Uint8Array {
+  const [names, codes] = [Object.keys(functions), Object.values(functions)];
+  const types = codes.map(({ parameters, result }) => [
+    0x60,
+    ...vector(parameters.map((type) => [type])),
+    ...vector(result === undefined ? [] : [[result]]),
+  ]);
+  const bodies = codes.map(({ locals, body }) => {
+    const whole = [...vector(locals.map((type) => [1, type])), ...body, ...end];
+    return [...unsigned(whole.length), ...whole];
+  });
+  const limits = isShared ? [0x03, 0, ...unsigned(mostPages)] : [0x00, 0];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector(types)),
+    ...section(2, vector([[...text('env'), ...text('memory'), 0x02, ...limits]])),
+    ...section(3, vector(codes.map((_, i) => unsigned(i)))),
+    ...section(7, vector(names.map((name, i) => [...text(name), 0, ...unsigned(i)]))),
+    ...section(10, vector(bodies)),
+  ]);
+}
+
+const text = (name: string) => [name.length, ...new TextEncoder().encode(name)];
+const vector = (items: number[][]) => [...unsigned(items.length), ...items.flat()];
+const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content];
+
+/** A number in LEB128, as lengths and indices are written. */
+function unsigned(value: number): number[] {
+  const low = value & 0x7f;
+  return value < 0x80 ? [low] : [low | 0x80, ...unsigned(value >>> 7)];
+}
+
+/** A number in LEB128 with a sign, as constants are written. */
+function signed(value: number): number[] {
+  const low = value & 0x7f;
+  const isLast = value >= -0x40 && value < 0x40;
+  return isLast ? [low] : [low | 0x80, ...signed(value >> 7)];
+}
