@@ -13,16 +13,8 @@ export type Multiply = (
   add: boolean,
 ) => void;
 
-/** Sums of products, and sums of vectors, in memory. */
-export interface VectorProducts {
-  /** ⟨x, y⟩. */
-  dot(x: Float32Array, y: Float32Array): number;
-  /** y ← a x + y. */
-  axpy(a: number, x: Float32Array, y: Float32Array): void;
-}
-
 /** A library of the system that multiplies matrices. */
-interface Blas extends VectorProducts {
+interface Blas {
   /** Its own words about itself: `OpenBLAS 0.3.21 … Zen MAX_THREADS=64`. */
   name: string;
   multiply: Multiply;
@@ -41,17 +33,11 @@ function load(): Blas | undefined {
       const sgemm = library.func(
         'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
       );
-      const sdot = library.func('float cblas_sdot(int, const float*, int, const float*, int)');
-      const saxpy = library.func(
-        'void cblas_saxpy(int, float, const float*, int, _Inout_ float*, int)',
-      );
       const setThreads = library.func('void openblas_set_num_threads(int)');
       const config = library.func('const char* openblas_get_config()') as () => string;
       return {
         name: config().trim(),
         setThreads,
-        dot: (x, y) => sdot(x.length, x, 1, y, 1),
-        axpy: (a, x, y) => saxpy(x.length, a, x, 1, y, 1),
         multiply: (ta, tb, m, n, k, a, b, c, add) =>
           sgemm(
             rowMajor,
@@ -82,9 +68,6 @@ let current: Blas | undefined;
 
 /** Multiplies matrices by the system's library, where there is one and it is switched on. */
 export const systemMultiply = (): Multiply | undefined => current?.multiply;
-
-/** The same library's vector products. */
-export const systemVectors = (): VectorProducts | undefined => current;
 
 /**
  * Switches the system's BLAS on, with so many threads, or off.

@@ -1,13 +1,118 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction } from '../../kernels/kernel';
-import { systemVectors } from '../blas';
+import type { Call } from '../../kernels/kernel';
+import {
+  addFloats,
+  addFours,
+  advance,
+  assembled,
+  type Code,
+  constant,
+  f32,
+  forEach,
+  get,
+  i32,
+  lane,
+  loadFloat,
+  loadFour,
+  multiplyFloats,
+  multiplyFours,
+  set,
+  spread,
+  storeFloat,
+  storeFour,
+  type ValueType,
+  v128,
+} from './assembly';
 import { floats, type Heap } from './heap';
 
-/**
- * So many numbers at once stay in the nearest cache, and BLAS takes no second thread for them, which
- * would be slower to wake than the work is to do.
- */
+/** Addresses in bytes; `whole` and `end` are where x's last round of ROUND bytes ends, and x. */
+interface VectorLoops {
+  /** out ← a x + y. */
+  axpy(x: number, y: number, whole: number, end: number, out: number, a: number): void;
+  /** ⟨x, y⟩. */
+  dot(x: number, y: number, whole: number, end: number): number;
+}
+
+const [X, Y, WHOLE, END, OUT, A, FACTOR] = [0, 1, 2, 3, 4, 5, 6];
+/** Offsets of the fours of numbers that one round works on: enough to hide that each takes a while. */
+const fours = [0, 16, 32, 48, 64, 80, 96, 112];
+const ROUND = 128;
+
+const advanceAll = (locals: number[], bytes: number) =>
+  locals.map((local) => advance(local, constant(bytes)));
+
+const axpy: Code = {
+  parameters: [i32, i32, i32, i32, i32, f32],
+  locals: [v128],
+  body: [
+    ...[...get(A), ...spread, ...set(FACTOR)],
+    ...forEach(
+      X,
+      WHOLE,
+      ...fours.map((offset) => [
+        ...get(OUT),
+        ...[...get(FACTOR), ...get(X), ...loadFour(offset), ...multiplyFours],
+        ...[...get(Y), ...loadFour(offset), ...addFours],
+        ...storeFour(offset),
+      ]),
+      ...advanceAll([X, Y, OUT], ROUND),
+    ),
+    ...forEach(
+      X,
+      END,
+      get(OUT),
+      [...get(A), ...get(X), ...loadFloat, ...multiplyFloats],
+      [...get(Y), ...loadFloat, ...addFloats],
+      storeFloat,
+      ...advanceAll([X, Y, OUT], 4),
+    ),
+  ],
+};
+
+const SUM = 4;
+/** Four sums for each four of a round. */
+const sums = fours.map((_, i) => SUM + 1 + i);
+
+const dot: Code = {
+  parameters: [i32, i32, i32, i32],
+  result: f32,
+  locals: [f32, ...sums.map((): ValueType => v128)],
+  body: [
+    ...forEach(
+      X,
+      WHOLE,
+      ...fours.map((offset, i) => [
+        ...[...get(X), ...loadFour(offset), ...get(Y), ...loadFour(offset), ...multiplyFours],
+        ...[...get(sums[i]!), ...addFours, ...set(sums[i]!)],
+      ]),
+      ...advanceAll([X, Y], ROUND),
+    ),
+    ...forEach(
+      X,
+      END,
+      [...get(X), ...loadFloat, ...get(Y), ...loadFloat, ...multiplyFloats],
+      [...get(SUM), ...addFloats, ...set(SUM)],
+      ...advanceAll([X, Y], 4),
+    ),
+    ...sums.flatMap((sum, i) => [...get(sum), ...(i === 0 ? [] : addFours)]),
+    ...set(sums[0]!),
+    ...get(SUM),
+    ...[0, 1, 2, 3].flatMap((i) => [...get(sums[0]!), ...lane(i), ...addFloats]),
+  ],
+};
+
+const ofBackends = new WeakMap<Heap, VectorLoops>();
+
+function loopsOn(heap: Heap): VectorLoops {
+  const known = ofBackends.get(heap) ?? (assembled(heap, { axpy, dot }) as unknown as VectorLoops);
+  ofBackends.set(heap, known);
+  return known;
+}
+
+/** So many products are summed in float32; their sums are added in float64. */
 const CHUNK = 8192;
+
+const wholeRounds = (bytes: number) => bytes - (bytes % ROUND);
 
 type Two = Call<'x' | 'y', unknown>;
 type Three = Call<'a' | 'x' | 'y', unknown>;
@@ -20,31 +125,16 @@ type Three = Call<'a' | 'x' | 'y', unknown>;
  * a loop of single additions. They have no gradient: nothing that is recorded may use them.
  */
 export function addVectorKernels(): void {
-  const [multiply, add, sum] = ['Multiply', 'Add', 'Sum'].map((name) =>
-    kernelFunction(name, 'wasm'),
-  );
-  const run = (
-    kernel: typeof multiply,
-    inputs: Record<string, tf.TensorInfo>,
-    attrs: object,
-    backend: tf.KernelBackend,
-  ) => kernel!({ inputs, attrs: attrs as never, backend }) as tf.TensorInfo;
-
   register('VectorDot', ({ inputs: { x, y }, backend }: Two) => {
     const heap = backend as Heap;
-    const blas = systemVectors();
-    if (blas === undefined) {
-      const products = run(multiply, { a: x, b: y }, {}, backend);
-      const axis = x.shape.map((_, i) => i);
-      const total = run(sum, { x: products }, { axis, keepDims: false }, backend);
-      heap.disposeData(products.dataId);
-      return total;
-    }
     const out = heap.makeOutput([], 'float32');
     const [left, right] = [floats(heap, x), floats(heap, y)];
+    const { dot } = loopsOn(heap);
     let total = 0;
     for (let i = 0; i < left.length; i += CHUNK) {
-      total += blas.dot(left.subarray(i, i + CHUNK), right.subarray(i, i + CHUNK));
+      const from = left.byteOffset + 4 * i;
+      const bytes = 4 * Math.min(CHUNK, left.length - i);
+      total += dot(from, right.byteOffset + 4 * i, from + wholeRounds(bytes), from + bytes);
     }
     floats(heap, out)[0] = total;
     return out;
@@ -52,26 +142,18 @@ export function addVectorKernels(): void {
 
   register('VectorAxpy', ({ inputs: { a, x, y }, backend }: Three) => {
     const heap = backend as Heap;
-    const blas = systemVectors();
-    if (blas === undefined) {
-      const scaled = run(multiply, { a, b: x }, {}, backend);
-      const total = run(add, { a: scaled, b: y }, {}, backend);
-      heap.disposeData(scaled.dataId);
-      return total;
-    }
     const out = heap.makeOutput(x.shape, 'float32');
-    // Views are taken now, after the last allocation: an allocation may move the heap.
-    const [factor, from, base, to] = [a, x, y, out].map((each) => floats(heap, each)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
-    for (let i = 0; i < to.length; i += CHUNK) {
-      const part = to.subarray(i, i + CHUNK);
-      part.set(base.subarray(i, i + CHUNK));
-      blas.axpy(factor[0]!, from.subarray(i, i + CHUNK), part);
-    }
+    // Addresses are taken now, after the last allocation: an allocation may move the heap.
+    const { byteOffset: from, byteLength: bytes } = floats(heap, x);
+    const [base, to] = [floats(heap, y).byteOffset, floats(heap, out).byteOffset];
+    loopsOn(heap).axpy(
+      from,
+      base,
+      from + wholeRounds(bytes),
+      from + bytes,
+      to,
+      floats(heap, a)[0]!,
+    );
     return out;
   });
 }
