@@ -5,9 +5,9 @@ import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
 import { graph } from './graph';
 import { listed, named } from './named';
-import { Program } from './program';
-import { derive } from './rules';
-import { reverse } from './rules/reverse';
+import { compile } from './plan';
+import type { Program } from './program';
+import { byGradients } from './rules/reverse';
 import { record, type Tape } from './tape';
 
 /** A model cut between its network and its loss. */
@@ -63,12 +63,12 @@ export function recordGaussNewton(
   const leaves = Object.values(variables);
   const inBlock = Object.values(block);
   const jacobian = (tape: Tape, from: tf.Tensor[], cuts: tf.Tensor[]) =>
-    new Program(graph(tape.nodes, from, cuts), tape, derive);
+    compile(graph(tape.nodes, from, cuts), tape);
 
   const { result, tape } = record((tape) => {
     const { loss, cuts } = collectOutputs(f);
     const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
-    const partials = new Program(upper, tape, reverse).pull([tf.ones([])]);
+    const partials = byGradients(upper, tape).pull([tf.ones([])]);
     for (const partial of partials) if (partial !== undefined) tape.own(partial);
     const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
 
@@ -167,7 +167,7 @@ function collectOutputs(f: () => tf.Scalar): { loss: tf.Scalar; cuts: tf.Tensor[
 /** v ↦ ∇²ℓ v, from the leaves and the partial derivatives of ℓ by each; `undefined` where zero. */
 function upperHessian(tape: Tape, leaves: tf.Tensor[], partials: (tf.Tensor | undefined)[]) {
   const present = partials.filter((partial) => partial !== undefined);
-  const program = new Program(graph(tape.nodes, leaves, present), tape, derive);
+  const program = compile(graph(tape.nodes, leaves, present), tape);
   return (v: tf.Tensor[]): (tf.Tensor | undefined)[] => {
     const products = program.push(v);
     return partials.map((partial) => (partial === undefined ? undefined : products.shift()));

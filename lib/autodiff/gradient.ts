@@ -3,8 +3,7 @@ import { mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkPoint, checkScalar } from './check';
 import { graph } from './graph';
 import { named } from './named';
-import { Program } from './program';
-import { reverse } from './rules/reverse';
+import { byGradients } from './rules/reverse';
 import { record } from './tape';
 
 /**
@@ -33,7 +32,7 @@ export function valueAndGradient(
       };
     });
     try {
-      const program = new Program(result.path, tape, reverse);
+      const program = byGradients(result.path, tape);
       const gradients = tape.within(() => program.pullDense([tf.ones([])]));
       return { value: result.value.clone(), gradient: named(x, gradients) };
     } finally {

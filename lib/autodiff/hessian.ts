@@ -4,9 +4,8 @@ import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { graph } from './graph';
 import { named } from './named';
-import { Program } from './program';
-import { derive } from './rules';
-import { reverse } from './rules/reverse';
+import { compile } from './plan';
+import { byGradients } from './rules/reverse';
 import { record } from './tape';
 
 /**
@@ -48,7 +47,7 @@ export function recordHessian(
     const loss = f();
     checkScalar(loss);
     const path = graph(tape.nodes, Object.values(variables), [loss]);
-    const gradients = new Program(path, tape, reverse).pullDense([tf.ones([])]);
+    const gradients = byGradients(path, tape).pullDense([tf.ones([])]);
     const gradient = named(
       variables,
       gradients.map((g) => tape.own(g)),
@@ -62,7 +61,7 @@ export function recordHessian(
     plan() {
       const names = Object.keys(block);
       const targets = names.map((name) => result.gradient[name]!);
-      const program = new Program(graph(tape.nodes, Object.values(block), targets), tape, derive);
+      const program = compile(graph(tape.nodes, Object.values(block), targets), tape);
       // The Hessian is symmetric: where an operation knows its derivative one way only, go that way.
       return program.roundabout ? (v) => program.pullDense(v) : (v) => program.pushDense(v);
     },

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { engine } from './tape';
 
 /**
@@ -21,3 +21,43 @@ export const sumOver = (x: tf.Tensor, axis: number[], keepDims = false) =>
 export const tile = (x: tf.Tensor, reps: number[]) => engine().runKernel('Tile', { x }, { reps });
 export const matMul = (a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean) =>
   engine().runKernel('BatchMatMul', { a, b }, { transposeA, transposeB });
+
+/** Tensors one below the other. */
+export const concat = (parts: tf.Tensor[], axis = 0) =>
+  engine().runKernel('Concat', parts as unknown as tf.NamedTensorMap, { axis });
+/** The rows of a tensor, so many for each part. */
+export const split = (x: tf.Tensor, numOrSizeSplits: number[]) =>
+  engine().runKernel('SplitV', { x }, { numOrSizeSplits, axis: 0 }) as unknown as tf.Tensor[];
+
+/** addend + a ⊙ b, where the addend has the shape of the result. */
+export function multiplyAdd(a: tf.Tensor, b: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+  if (addend === undefined) return multiply(a, b);
+  if (hasKernel('MultiplyAdd')) return engine().runKernel('MultiplyAdd', { a, b, addend });
+  return addTo(addend, multiply(a, b));
+}
+
+/** addend + op(a) · op(b), where op may transpose and the addend has the shape of the result. */
+export function matMulAdd(
+  a: tf.Tensor,
+  b: tf.Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+  addend?: tf.Tensor,
+): tf.Tensor {
+  if (addend === undefined) return matMul(a, b, transposeA, transposeB);
+  if (hasKernel('MatMulAdd')) {
+    return engine().runKernel('MatMulAdd', { a, b, addend }, { transposeA, transposeB });
+  }
+  return addTo(addend, matMul(a, b, transposeA, transposeB));
+}
+
+/** a + b, of which b is used up. */
+function addTo(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  const sum = add(a, b);
+  b.dispose();
+  return sum;
+}
+
+/** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
+const hasKernel = (name: string) =>
+  tf.getKernel(name, tf.getBackend()) !== undefined && !engine().isTapeOn();

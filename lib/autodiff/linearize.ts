@@ -3,8 +3,8 @@ import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
 import { graph } from './graph';
 import { listed, named } from './named';
-import { Program } from './program';
-import { derive } from './rules';
+import { compile } from './plan';
+import type { Program } from './program';
 import { record } from './tape';
 
 /** A function at a point: its value, and its derivative as a linear map both ways. */
@@ -51,7 +51,7 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
     tape.checkAlive('linearization');
     compiled ??= tape.within(() => {
       const path = graph(tape.nodes, Object.values(leaves), Object.values(outputs));
-      return new Program(path, tape, derive);
+      return compile(path, tape);
     });
     return compiled;
   };

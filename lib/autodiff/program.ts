@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { End, Graph, Step } from './graph';
-import { add, copy } from './kernels';
+import { copy } from './kernels';
 import type { Tape } from './tape';
+import { Values } from './values';
 
 /** The derivative of one operation at the point where it was recorded. */
 export interface LocalDerivative {
@@ -19,11 +20,51 @@ export interface LocalDerivative {
 /** How an operation becomes its derivative; what it computes beforehand, the tape owns. */
 export type Rule = (step: Step, tape: Tape) => LocalDerivative;
 
-interface Instruction extends LocalDerivative {
-  reads: number[];
-  writes: (number | undefined)[];
-  /** Slots whose tangent nobody reads after this instruction. */
-  lastReads: number[];
+/** A linear map from some slots to others. */
+export interface Instruction {
+  readonly reads: readonly number[];
+  /** Without a slot where an output is of no interest. */
+  readonly writes: readonly (number | undefined)[];
+  readonly roundabout?: boolean | undefined;
+  /** Puts tangents into the slots that it writes, from those that it reads. */
+  push(values: Values): void;
+  /** Adds to the cotangents of the slots that it reads, from those that it writes. */
+  pull(values: Values): void;
+}
+
+/** A recorded operation by its derivative. */
+export class Operation implements Instruction {
+  readonly reads: readonly number[];
+  readonly writes: readonly (number | undefined)[];
+  readonly #derivative: LocalDerivative;
+
+  constructor({ reads, writes }: Step, derivative: LocalDerivative) {
+    this.reads = reads;
+    this.writes = writes;
+    this.#derivative = derivative;
+  }
+
+  get roundabout() {
+    return this.#derivative.roundabout;
+  }
+
+  push(values: Values): void {
+    const results = this.#derivative.push(this.reads.map((slot) => values.get(slot)!));
+    this.writes.forEach((slot, i) => {
+      if (slot !== undefined) values.put(slot, results[i]!);
+    });
+  }
+
+  pull(values: Values): void {
+    const cotangents = this.writes.map((slot) =>
+      slot === undefined ? null : (values.get(slot) ?? null),
+    );
+    if (cotangents.every((u) => u === null)) return;
+    const results = this.#derivative.pull(cotangents);
+    this.reads.forEach((slot, i) => {
+      values.add(slot, results[i]!);
+    });
+  }
 }
 
 type Slots = (tf.Tensor | undefined)[];
@@ -36,29 +77,30 @@ type Slots = (tf.Tensor | undefined)[];
  */
 export class Program {
   readonly roundabout: boolean;
-  readonly #instructions: Instruction[];
+  readonly #instructions: readonly Instruction[];
+  /** For each instruction, the slots whose tangent nobody reads after it. */
+  readonly #lastReads: number[][];
   readonly #graph: Graph;
 
-  constructor(graph: Graph, tape: Tape, rule: Rule) {
+  /** @param graph whose `slots` count those that the instructions use */
+  constructor(graph: Graph, instructions: readonly Instruction[]) {
     this.#graph = graph;
-    this.#instructions = withLastReads(graph, (step) => rule(step, tape));
-    this.roundabout = this.#instructions.some((instruction) => instruction.roundabout);
+    this.#instructions = instructions;
+    this.#lastReads = lastReads(graph, instructions);
+    this.roundabout = instructions.some((instruction) => instruction.roundabout);
   }
 
   /** J v: a tangent for each leaf in, one for each target out (`undefined`: zero). */
   push(tangents: readonly tf.Tensor[]): Slots {
     return inTidy(() => {
-      const values: Slots = new Array(this.#graph.slots);
+      const values = new Values(this.#graph.slots, tangents);
       this.#graph.leaves.forEach((leaf, i) => {
-        values[leaf.slot!] = tangents[i];
+        values.put(leaf.slot!, tangents[i]!);
       });
-      for (const { push, reads, writes, lastReads } of this.#instructions) {
-        const results = push(reads.map((slot) => values[slot]!));
-        writes.forEach((slot, i) => {
-          if (slot !== undefined) values[slot] = results[i];
-        });
-        for (const slot of lastReads) values[slot]?.dispose();
-      }
+      this.#instructions.forEach((instruction, i) => {
+        instruction.push(values);
+        for (const slot of this.#lastReads[i]!) values.clear(slot);
+      });
       return distinct(this.#graph.targets.map(at(values)), tangents);
     });
   }
@@ -66,31 +108,15 @@ export class Program {
   /** Jᵀ u: a cotangent for each target in, one for each leaf out (`undefined`: zero). */
   pull(cotangents: Readonly<Slots>): Slots {
     return inTidy(() => {
-      const values: Slots = new Array(this.#graph.slots);
-      const given = new Set(cotangents);
-      const free = (value: tf.Tensor) => {
-        if (!given.has(value)) value.dispose();
-      };
-      const accumulate = (slot: number, value: tf.Tensor) => {
-        const before = values[slot];
-        values[slot] = before === undefined ? value : add(before, value);
-        if (before === undefined) return;
-        free(before);
-        free(value);
-      };
+      const values = new Values(this.#graph.slots, cotangents);
       this.#graph.targets.forEach(({ slot }, i) => {
         const cotangent = cotangents[i];
-        if (slot !== undefined && cotangent !== undefined) accumulate(slot, cotangent);
+        if (slot !== undefined && cotangent !== undefined) values.add(slot, cotangent);
       });
       for (let i = this.#instructions.length - 1; i >= 0; i--) {
-        const { pull, reads, writes } = this.#instructions[i]!;
-        const us = writes.map((slot) => (slot === undefined ? null : (values[slot] ?? null)));
-        if (us.every((u) => u === null)) continue;
-        const results = pull(us);
-        for (const u of us) if (u !== null && !results.includes(u)) free(u);
-        results.forEach((value, j) => {
-          accumulate(reads[j]!, value);
-        });
+        const instruction = this.#instructions[i]!;
+        instruction.pull(values);
+        for (const slot of instruction.writes) if (slot !== undefined) values.clear(slot);
       }
       return distinct(this.#graph.leaves.map(at(values)), cotangents);
     });
@@ -107,27 +133,25 @@ export class Program {
   }
 }
 
-/** The rules' derivatives in order, each with the slots it is the last to read. */
-function withLastReads(graph: Graph, derive: (step: Step) => LocalDerivative): Instruction[] {
-  const steps = graph.steps;
-  const spared = new Set([...graph.leaves, ...graph.targets].map(({ slot }) => slot));
-  const seen = new Set<number>();
-  const lastReads: number[][] = [];
-  for (let i = steps.length - 1; i >= 0; i--) {
-    const { reads, writes } = steps[i]!;
-    const touched = [...reads, ...writes].filter(
-      (slot): slot is number => slot !== undefined && !seen.has(slot) && !spared.has(slot),
-    );
-    lastReads[i] = [...new Set(touched)];
-    for (const slot of touched) seen.add(slot);
-  }
-  return steps.map((step, i) => {
-    const { reads, writes } = step;
-    return { ...derive(step), reads, writes, lastReads: lastReads[i]! };
-  });
+function lastReads(graph: Graph, instructions: readonly Instruction[]): number[][] {
+  const seen = new Set<number | undefined>(
+    [...graph.leaves, ...graph.targets].map(({ slot }) => slot),
+  );
+  return instructions
+    .toReversed()
+    .map(({ reads, writes }) => {
+      const last = new Set<number>();
+      for (const slot of [...reads, ...writes]) {
+        if (slot !== undefined && !seen.has(slot)) last.add(slot);
+        seen.add(slot);
+      }
+      return [...last];
+    })
+    .toReversed();
 }
 
-const at = (values: Slots) => (end: End) => (end.slot === undefined ? undefined : values[end.slot]);
+const at = (values: Values) => (end: End) =>
+  end.slot === undefined ? undefined : values.get(end.slot);
 
 const fill = (values: Slots, ends: End[]) =>
   values.map((value, i) => value ?? tf.zeros(ends[i]!.shape));

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Step } from '../graph';
 import { multiply } from '../kernels';
 import type { Rule } from '../program';
 import { reduce, spread, total, using } from './shapes';
@@ -19,25 +20,29 @@ export const binary = [
 /**
  * The derivative of a function applied entry by entry: a diagonal for each input.
  *
- * The diagonal is the gradient at u = 1 of the function between tensors that are all spread to the
- * shape of the output, so that no broadcasting sums its entries. It is computed once; a product
- * is then one multiplication, and the same both ways.
+ * It is computed once; a product is then one multiplication, and the same both ways.
  */
-export const elementwise: Rule = ({ node, names }, tape) => {
-  const shape = node.outputs[0]!.shape;
-  const { gradFunc } = tf.getGradient(node.kernelName);
+export const elementwise: Rule = (step, tape) => {
+  const { node, names } = step;
   const shapes = names.map((name) => node.inputs[name]!.shape);
-  const diagonals = tape.constants(() => {
-    const saved = node.saved.map((value) => spread(value, shape));
-    const gradients = gradFunc(tf.ones(shape), saved, node.attrs) as Record<
-      string,
-      () => tf.Tensor
-    >;
-    return names.map((name) => gradients[name]!());
-  });
+  const kept = tape.constants(() => diagonals(step));
   return {
-    push: (tangents) => [total(tangents.map((t, i) => multiply(t, diagonals()[i]!)))],
+    push: (tangents) => [total(tangents.map((t, i) => multiply(t, kept()[i]!)))],
     pull: ([u]) =>
-      shapes.map((shape, i) => using(multiply(u!, diagonals()[i]!), (t) => reduce(t, shape))),
+      shapes.map((shape, i) => using(multiply(u!, kept()[i]!), (t) => reduce(t, shape))),
   };
 };
+
+/**
+ * The diagonal for each active input, in the shape of the output.
+ *
+ * It is the gradient at u = 1 of the function between tensors that are all spread to that shape, so
+ * that no broadcasting sums its entries.
+ */
+export function diagonals({ node, names }: Step): tf.Tensor[] {
+  const { shape } = node.outputs[0]!;
+  const { gradFunc } = tf.getGradient(node.kernelName);
+  const saved = node.saved.map((value) => spread(value, shape));
+  const gradients = gradFunc(tf.ones(shape), saved, node.attrs) as Record<string, () => tf.Tensor>;
+  return names.map((name) => gradients[name]!());
+}

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
-import { graph, type Step } from '../graph';
-import { Program, type Rule } from '../program';
+import { type Graph, graph, type Step } from '../graph';
+import { Operation, Program, type Rule } from '../program';
 import { record, type Tape } from '../tape';
 import { sameShape } from './shapes';
 
@@ -24,6 +24,13 @@ export const reverse: Rule = (step, tape) => {
   };
 };
 
+/** The derivative of the recorded path by the operations' own gradients. */
+export const byGradients = (path: Graph, tape: Tape): Program =>
+  new Program(
+    path,
+    path.steps.map((step) => new Operation(step, reverse(step, tape))),
+  );
+
 function recordPull(step: Step, pull: (u: tf.Tensor[]) => tf.Tensor[], tape: Tape): Program {
   const recording = record((inner) => {
     const cotangents = step.node.outputs.map(({ shape }) => tf.zeros(shape));
@@ -31,7 +38,7 @@ function recordPull(step: Step, pull: (u: tf.Tensor[]) => tf.Tensor[], tape: Tap
     return graph(inner.nodes, cotangents, results);
   });
   tape.own(recording.tape);
-  return new Program(recording.result, recording.tape, reverse);
+  return byGradients(recording.result, recording.tape);
 }
 
 /** Jᵀ u for the active inputs, by the operation's own gradient. */

@@ -2,11 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../../backends';
 import { graph } from '../graph';
-import { Program } from '../program';
+import { compile } from '../plan';
 import { record } from '../tape';
 import { dot, normal, numbers, relativeError } from '../testing';
-import { derive } from '.';
-import { reverse } from './reverse';
+import { byGradients } from './reverse';
 
 type Inputs = tf.Tensor[];
 
@@ -260,8 +259,8 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
       });
       const tangents = shapes.map((shape, i) => normal(shape, 20 + i));
       const cotangents = result.shapes.map((shape, i) => normal(shape, 30 + i));
-      const byRule = new Program(result.path, tape, derive);
-      const byGradient = new Program(result.path, tape, reverse);
+      const byRule = compile(result.path, tape);
+      const byGradient = byGradients(result.path, tape);
 
       const pushed = byRule.pushDense(tangents);
       const pulled = byRule.pullDense(cotangents);

@@ -1,0 +1,127 @@
+import * as tf from '@tensorflow/tfjs';
+import { systemMultiply } from '../../backends/wasm/blas';
+import { add, matMulAdd, multiply, multiplyAdd, negate, subtract, transpose } from '../kernels';
+import type { Tape } from '../tape';
+
+/**
+ * A linear function of the tensor in one slot, as a part of a sum.
+ *
+ * Both ways it adds what it computes to an addend, where there is one.
+ */
+export interface Term {
+  readonly slot: number;
+  push(tangent: tf.Tensor, addend?: tf.Tensor): tf.Tensor;
+  pull(cotangent: tf.Tensor, addend?: tf.Tensor): tf.Tensor;
+}
+
+/** What a tensor is multiplied with, entry by entry: a function makes a new tensor with each call. */
+export type Factor = 1 | -1 | (() => tf.Tensor);
+
+/** f ⊙ x, of the shape of x. */
+export class Multiple implements Term {
+  readonly slot: number;
+  readonly factor: Factor;
+  readonly #tape: Tape;
+  readonly #kept: () => tf.Tensor[];
+
+  constructor(slot: number, factor: Factor, tape: Tape) {
+    this.slot = slot;
+    this.factor = factor;
+    this.#tape = tape;
+    this.#kept = tape.constants(() => (typeof factor === 'number' ? [] : [factor()]));
+  }
+
+  push(x: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+    if (this.factor === 1) return addend === undefined ? x : add(addend, x);
+    if (this.factor === -1) return addend === undefined ? negate(x) : subtract(addend, x);
+    return multiplyAdd(x, this.#kept()[0]!, addend);
+  }
+
+  /** A diagonal is its own transpose. */
+  pull(u: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+    return this.push(u, addend);
+  }
+
+  /** This multiple of what `inner` is a multiple of. */
+  after(inner: Multiple): Multiple {
+    return new Multiple(inner.slot, times(this.factor, inner.factor), this.#tape);
+  }
+}
+
+function times(a: Factor, b: Factor): Factor {
+  if (typeof a === 'number' && typeof b === 'number') return (a * b) as 1 | -1;
+  if (a === 1) return b;
+  if (b === 1) return a;
+  return () => {
+    if (a === -1) return negate((b as () => tf.Tensor)());
+    if (b === -1) return negate((a as () => tf.Tensor)());
+    return multiply((a as () => tf.Tensor)(), (b as () => tf.Tensor)());
+  };
+}
+
+/** A matrix that stays the same from product to product. */
+export interface Constant {
+  readonly shape: readonly number[];
+  readonly value: () => tf.Tensor;
+}
+
+/** op(x) · op(c) or op(c) · op(x): where x stands, and which of the two is transposed. */
+export interface Layout {
+  readonly side: 'left' | 'right';
+  readonly transposed: boolean;
+  readonly constantTransposed: boolean;
+}
+
+/** The product of a matrix with a constant one. */
+export class Product implements Term {
+  readonly slot: number;
+  readonly layout: Layout;
+  readonly constant: Constant;
+  readonly #multiplier: Oriented;
+  readonly #back: Oriented;
+
+  constructor(slot: number, layout: Layout, constant: Constant, tape: Tape) {
+    const { transposed, constantTransposed } = layout;
+    this.slot = slot;
+    this.layout = layout;
+    this.constant = constant;
+    this.#multiplier = oriented(constant, constantTransposed, tape);
+    // u is multiplied with the transpose of op(c), which once more is transposed where x was.
+    this.#back = oriented(constant, constantTransposed === transposed, tape);
+  }
+
+  push(x: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+    const { side, transposed } = this.layout;
+    const { matrix, transpose } = this.#multiplier;
+    return side === 'left'
+      ? matMulAdd(x, matrix(), transposed, transpose, addend)
+      : matMulAdd(matrix(), x, transpose, transposed, addend);
+  }
+
+  /** y = op(x) op(c) has the transpose op(u op(c)ᵀ); where x is transposed the factors change places. */
+  pull(u: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+    const { side, transposed } = this.layout;
+    const { matrix, transpose } = this.#back;
+    return (side === 'left') === transposed
+      ? matMulAdd(matrix(), u, transpose, transposed, addend)
+      : matMulAdd(u, matrix(), transposed, transpose, addend);
+  }
+}
+
+/** A constant as it is multiplied: a matrix, and whether the kernel has to transpose it. */
+interface Oriented {
+  matrix: () => tf.Tensor;
+  transpose: boolean;
+}
+
+/**
+ * A constant, transposed or not.
+ *
+ * wasm without BLAS transposes in memory before it multiplies, so there it is done once, beforehand.
+ */
+function oriented({ value }: Constant, transposed: boolean, tape: Tape): Oriented {
+  const ahead = transposed && tf.getBackend() === 'wasm' && systemMultiply() === undefined;
+  if (!ahead) return { matrix: value, transpose: transposed };
+  const kept = tape.constants(() => [transpose(value(), [1, 0])]);
+  return { matrix: () => kept()[0]!, transpose: false };
+}
