@@ -21,6 +21,7 @@ export const add = [0x6a];
 export const multiply = [0x6c];
 export const and = [0x71];
 export const shiftLeft = [0x74];
+export const isLess = [0x48];
 
 export const loadFloat = [0x2a, 2, 0];
 export const storeFloat = [0x38, 2, 0];
@@ -53,6 +54,16 @@ export const forEach = (at: number, until: number, ...body: number[][]) => [
   ...body.flat(),
   ...br(0),
   ...end,
+  ...end,
+];
+
+/** The one body where the condition, a number left on the stack, is not zero; else the other. */
+export const choose = (condition: number[], then: number[], otherwise: number[]) => [
+  ...condition,
+  ...[0x04, 0x40],
+  ...then,
+  0x05,
+  ...otherwise,
   ...end,
 ];
 

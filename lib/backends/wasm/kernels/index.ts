@@ -2,8 +2,10 @@ import { repairEinsumKernel } from '../../kernels/einsum';
 import { repairStridedSlice } from '../../kernels/strided-slice';
 import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
+import { addDepthwiseDerivatives } from './depthwise';
 import { repairMatrixProducts } from './matrix-products';
 import { repairPools } from './pooling';
+import { repairSamePadding } from './same-padding';
 import { repairSegments } from './segments';
 import { repairSplits } from './splits';
 import { repairSums } from './sums';
@@ -27,6 +29,8 @@ export function repairKernels(): void {
   repairTanh();
   repairTiles();
   repairPools();
+  repairSamePadding();
   repairConvolutionKernels();
+  addDepthwiseDerivatives();
   addVectorKernels();
 }

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../../datasets';
 import { useBackend } from '../../use-backend';
 import { floats, type Heap } from './heap';
-import { type Arrangement, gather, scatter } from './runs';
+import { type Arrangement, runsOn } from './runs';
 
 const draw = random(3);
 
 /** Runs of all lengths from 0 to 11, so that both whole fours and what is left over are moved. */
-const arrangement = (name: string, images: number): Arrangement & { size: number } => {
+const arrangement = (name: string): Arrangement & { size: number } => {
   const runs = Array.from({ length: 12 }, (_, count) => ({
     table: 12 * count,
     image: draw.integer(100),
@@ -16,7 +16,6 @@ const arrangement = (name: string, images: number): Arrangement & { size: number
   }));
   return {
     name,
-    images,
     size: 144,
     each: (visit) => {
       for (const { table, image, count } of runs) visit(table, image, count);
@@ -34,16 +33,17 @@ describe.each([1, 2])('runs of numbers on wasm with %i threads', (threads) => {
   afterAll(() => made.forEach(({ dataId }) => void heap().disposeData(dataId)));
 
   const heap = () => tf.backend() as unknown as Heap;
-  const onHeap = (values: Float32Array, shape: number[]) => {
-    const out = heap().makeOutput(shape, 'float32');
+  const values = (x: tf.TensorInfo) => floats(heap(), x);
+  const onHeap = (numbers: Float32Array) => {
+    const out = heap().makeOutput([numbers.length], 'float32');
     made.push(out);
-    floats(heap(), out).set(values);
+    values(out).set(numbers);
     return out;
   };
   const random32 = (length: number) => Float32Array.from({ length }, () => draw.normal());
 
   it('are copied and added as a loop would, image by image, and nothing else is touched', () => {
-    const by = arrangement(`a ${threads}`, images);
+    const by = arrangement(`a ${threads}`);
     const pictures = random32(images * image);
     const tables = random32(images * by.size);
     const copied = tables.slice();
@@ -56,23 +56,25 @@ describe.each([1, 2])('runs of numbers on wasm with %i threads', (threads) => {
         }
       });
     }
-    const table = onHeap(tables, [images, by.size]);
-    gather(heap(), onHeap(pictures, [images, image]), table, by);
-    expect(Array.from(floats(heap(), table))).toEqual(Array.from(copied));
-    const sums = onHeap(pictures, [images, image]);
-    scatter(heap(), onHeap(tables, [images, by.size]), sums, by);
-    expect(Array.from(floats(heap(), sums))).toEqual(Array.from(added));
+    const runs = runsOn(heap(), by);
+    const [from, table] = [onHeap(pictures), onHeap(tables)];
+    const sums = onHeap(pictures);
+    runs.scatter(values(table), values(sums), images);
+    runs.gather(values(from), values(table), images);
+    expect(Array.from(values(table))).toEqual(Array.from(copied));
+    expect(Array.from(values(sums))).toEqual(Array.from(added));
   });
 
   it('are right for more arrangements than are kept, and when an old one comes back', () => {
-    const all = Array.from({ length: 70 }, (_, i) => arrangement(`b ${threads} ${i}`, 1));
+    const all = Array.from({ length: 70 }, (_, i) => arrangement(`b ${threads} ${i}`));
     const picture = random32(image);
     for (const by of [...all, all[0]!]) {
-      const table = onHeap(new Float32Array(by.size), [1, by.size]);
-      gather(heap(), onHeap(picture, [1, image]), table, by);
+      const runs = runsOn(heap(), by);
+      const [from, table] = [onHeap(picture), onHeap(new Float32Array(by.size))];
+      runs.gather(values(from), values(table), 1);
       const expected = new Float32Array(by.size);
       by.each((at, from, count) => expected.set(picture.subarray(from, from + count), at));
-      expect(Array.from(floats(heap(), table))).toEqual(Array.from(expected));
+      expect(Array.from(values(table))).toEqual(Array.from(expected));
     }
   });
 });

@@ -1,28 +1,27 @@
-import type * as tf from '@tensorflow/tfjs';
 import {
   add,
   addFloats,
   addFours,
   advance,
-  and,
   assembled,
   type Code,
+  choose,
   constant,
   forEach,
   get,
   i32,
+  isLess,
   loadFloat,
   loadFour,
   loadInteger,
   memoryOf,
   multiply,
   set,
-  shiftLeft,
   storeFloat,
   storeFour,
-  type ValueType,
+  v128,
 } from './assembly';
-import { floats, type Heap } from './heap';
+import type { Heap } from './heap';
 
 /**
  * Runs of neighbouring numbers, moved within the backend's memory by a WebAssembly module of our own.
@@ -50,73 +49,81 @@ interface Mover {
 }
 
 const [RUNS, COUNT, FROM, TO, IMAGES, FROM_STRIDE, TO_STRIDE] = [0, 1, 2, 3, 4, 5, 6];
-const [RUN, LAST, SOURCE, TARGET, STOP, LENGTH, DONE] = [7, 8, 9, 10, 11, 12, 13];
+const [RUN, END, SOURCE, TARGET, LENGTH, DONE] = [7, 8, 9, 10, 11, 12];
+const [LAST_SOURCE, LAST_TARGET, LAST_FOUR] = [13, 14, 15];
 const RUN_BYTES = 12;
 
-/** The address that a field of the run leads to, from a base. */
-const addressed = (base: number, field: number, local: number) => [
-  ...get(base),
-  ...get(RUN),
-  ...loadInteger(field),
-  ...add,
+/** Sets a local to the sum of some numbers. */
+const setSum = (local: number, first: number[], ...others: number[][]) => [
+  ...first,
+  ...others.flatMap((other) => [...other, ...add]),
   ...set(local),
 ];
 
-/** Moves numbers in steps of some bytes until SOURCE reaches STOP. */
-function moving(bytes: number, load: number[], store: number[], sum: number[] | undefined) {
-  const value = [...get(SOURCE), ...load];
-  const stored = sum ? [...get(TARGET), ...load, ...value, ...sum] : value;
-  return forEach(
+/** What is to be stored at an address: what is found at another, perhaps added to what is there. */
+const moved = (source: number, target: number, load: number[], sum: number[] | undefined) =>
+  sum ? [...get(target), ...load, ...get(source), ...load, ...sum] : [...get(source), ...load];
+
+/** Moves some bytes at a time until SOURCE reaches a local. */
+const moveUntil = (until: number, bytes: number, value: number[], store: number[]) =>
+  forEach(
     SOURCE,
-    STOP,
-    get(TARGET),
-    stored,
-    store,
+    until,
+    [...get(TARGET), ...value, ...store],
     advance(SOURCE, constant(bytes)),
     advance(TARGET, constant(bytes)),
   );
-}
 
-/** Sets STOP so many bytes after SOURCE as LENGTH has numbers, of those that a mask lets through. */
-const stopAfter = (mask: number) => [
-  ...get(SOURCE),
-  ...get(LENGTH),
-  ...constant(mask),
-  ...and,
-  ...constant(2),
-  ...shiftLeft,
-  ...add,
-  ...set(STOP),
+/**
+ * Moves a run of four numbers or more, four at a time; the last four may overlap those before.
+ *
+ * They are computed first, so that no number is added twice.
+ */
+const inFours = (sum: number[] | undefined) => [
+  ...setSum(LAST_SOURCE, get(SOURCE), get(LENGTH), constant(-16)),
+  ...setSum(LAST_TARGET, get(TARGET), get(LENGTH), constant(-16)),
+  ...[...moved(LAST_SOURCE, LAST_TARGET, loadFour(), sum), ...set(LAST_FOUR)],
+  ...moveUntil(LAST_SOURCE, 16, moved(SOURCE, TARGET, loadFour(), sum), storeFour()),
+  ...[...get(LAST_TARGET), ...get(LAST_FOUR), ...storeFour()],
+];
+
+const oneByOne = (sum: number[] | undefined) => [
+  ...setSum(LAST_SOURCE, get(SOURCE), get(LENGTH)),
+  ...moveUntil(LAST_SOURCE, 4, moved(SOURCE, TARGET, loadFloat, sum), storeFloat),
 ];
 
 /** Moves the runs of all images; the fields of a run say where its numbers come from and go to. */
-function moved(sourceField: number, targetField: number, adds: boolean): Code {
+function moving(sourceField: number, targetField: number, adds: boolean): Code {
   const body = forEach(
     DONE,
     IMAGES,
     [...get(RUNS), ...set(RUN)],
-    [...get(RUNS), ...get(COUNT), ...constant(RUN_BYTES), ...multiply, ...add, ...set(LAST)],
+    setSum(END, get(RUNS), [...get(COUNT), ...constant(RUN_BYTES), ...multiply]),
     forEach(
       RUN,
-      LAST,
-      addressed(FROM, sourceField, SOURCE),
-      addressed(TO, targetField, TARGET),
+      END,
+      setSum(SOURCE, get(FROM), [...get(RUN), ...loadInteger(sourceField)]),
+      setSum(TARGET, get(TO), [...get(RUN), ...loadInteger(targetField)]),
       [...get(RUN), ...loadInteger(8), ...set(LENGTH)],
-      stopAfter(-4),
-      moving(16, loadFour(), storeFour(), adds ? addFours : undefined),
-      stopAfter(3),
-      moving(4, loadFloat, storeFloat, adds ? addFloats : undefined),
+      choose(
+        [...get(LENGTH), ...constant(16), ...isLess],
+        oneByOne(adds ? addFloats : undefined),
+        inFours(adds ? addFours : undefined),
+      ),
       advance(RUN, constant(RUN_BYTES)),
     ),
     advance(FROM, get(FROM_STRIDE)),
     advance(TO, get(TO_STRIDE)),
     advance(DONE, constant(1)),
   );
-  const seven = new Array<ValueType>(7).fill(i32);
-  return { parameters: seven, locals: seven, body };
+  return {
+    parameters: [i32, i32, i32, i32, i32, i32, i32],
+    locals: [i32, i32, i32, i32, i32, i32, i32, i32, v128],
+    body,
+  };
 }
 
-const moves = { gather: moved(4, 0, false), scatter: moved(0, 4, true) };
+const moves = { gather: moving(4, 0, false), scatter: moving(0, 4, true) };
 
 /** Where the runs of one image lie: numbers of the table, of the image, and how many. */
 export type Visit = (table: number, image: number, count: number) => void;
@@ -124,11 +131,18 @@ export type Visit = (table: number, image: number, count: number) => void;
 /** An arrangement of runs, the same for every image, and its name. */
 export interface Arrangement {
   name: string;
-  images: number;
   each(visit: Visit): void;
 }
 
-/** The runs of one image as they lie in the backend's memory. */
+/** Moves numbers between images and their tables, which lie one after the other. */
+export interface Runs {
+  /** Copies the runs of each image into its table. */
+  gather(images: Float32Array, tables: Float32Array, count: number): void;
+  /** Adds the runs of each table to its image: the transpose of `gather`. */
+  scatter(tables: Float32Array, images: Float32Array, count: number): void;
+}
+
+/** The runs of one image as they lie in the backend's memory: three integers each, in bytes. */
 interface Written {
   address: number;
   count: number;
@@ -137,7 +151,8 @@ interface Written {
 /** Arrangements that a backend keeps; a network has a few, each of some ten kilobytes. */
 const kept = 64;
 
-class Runs {
+/** What a backend's memory holds of arrangements, and the functions that move by them. */
+class Arrangements {
   private readonly mover: Mover;
   private readonly written = new Map<string, Written>();
 
@@ -145,26 +160,26 @@ class Runs {
     this.mover = assembled(heap, moves) as unknown as Mover;
   }
 
-  move(what: keyof Mover, from: tf.TensorInfo, to: tf.TensorInfo, by: Arrangement): void {
+  runs(by: Arrangement): Runs {
     const { address, count } = this.written.get(by.name) ?? this.write(by);
-    // Addresses are taken now: writing the runs may have moved the heap.
-    const [source, target] = [floats(this.heap, from), floats(this.heap, to)];
-    this.mover[what](
-      address,
-      count,
-      source.byteOffset,
-      target.byteOffset,
-      by.images,
-      source.byteLength / by.images,
-      target.byteLength / by.images,
-    );
+    const move = (what: keyof Mover) => (from: Float32Array, to: Float32Array, images: number) =>
+      this.mover[what](
+        address,
+        count,
+        from.byteOffset,
+        to.byteOffset,
+        images,
+        from.byteLength / images,
+        to.byteLength / images,
+      );
+    return { gather: move('gather'), scatter: move('scatter') };
   }
 
   private write({ name, each }: Arrangement): Written {
     if (this.written.size === kept) this.forgetOldest();
     const numbers: number[] = [];
     each((table, image, count) => {
-      if (count > 0) numbers.push(4 * table, 4 * image, count);
+      if (count > 0) numbers.push(4 * table, 4 * image, 4 * count);
     });
     const address = this.heap.wasm._malloc(4 * numbers.length);
     new Int32Array(memoryOf(this.heap).buffer, address, numbers.length).set(numbers);
@@ -182,30 +197,15 @@ class Runs {
   }
 }
 
-const ofBackends = new WeakMap<Heap, Runs>();
+const ofBackends = new WeakMap<Heap, Arrangements>();
 
-function runsOn(heap: Heap): Runs {
-  const known = ofBackends.get(heap) ?? new Runs(heap);
+/**
+ * The runs of an arrangement, good until the next one is asked for.
+ *
+ * Writing them down may move the heap: views of tensors are to be taken afterwards.
+ */
+export function runsOn(heap: Heap, by: Arrangement): Runs {
+  const known = ofBackends.get(heap) ?? new Arrangements(heap);
   ofBackends.set(heap, known);
-  return known;
-}
-
-/** Copies runs of each image into a table. */
-export function gather(
-  heap: Heap,
-  image: tf.TensorInfo,
-  table: tf.TensorInfo,
-  by: Arrangement,
-): void {
-  runsOn(heap).move('gather', image, table, by);
-}
-
-/** Adds runs of a table to each image: the transpose of {@link gather}. */
-export function scatter(
-  heap: Heap,
-  table: tf.TensorInfo,
-  image: tf.TensorInfo,
-  by: Arrangement,
-): void {
-  runsOn(heap).move('scatter', table, image, by);
+  return known.runs(by);
 }

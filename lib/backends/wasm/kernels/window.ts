@@ -116,3 +116,44 @@ export function poolSpace(shape: number[], { filterSize, strides, pad, dimRoundi
     ),
   );
 }
+
+/** The attributes of a convolution. */
+export interface Convolution {
+  strides: number | [number, number];
+  /** Before and after each axis, where it is given for each. */
+  pad: Pad | [number, number][];
+  dimRoundingMode?: Rounding;
+  dilations?: number | number[];
+  dataFormat?: string;
+}
+
+/** The window of a convolution whose filter is not dilated. */
+export function convolutionSpace(
+  x: number[],
+  filter: number[],
+  { strides, pad, dimRoundingMode }: Convolution,
+  depthwise = false,
+): Space {
+  if (x.length === 5) {
+    return overVolumes(
+      tf.backend_util.computeConv3DInfo(
+        x as [number, number, number, number, number],
+        filter as [number, number, number, number, number],
+        strides as number,
+        1,
+        pad as Pad as 'same',
+      ),
+    );
+  }
+  return overImages(
+    tf.backend_util.computeConv2DInfo(
+      x as [number, number, number, number],
+      filter as [number, number, number, number],
+      strides as number,
+      1,
+      pad as Pad,
+      dimRoundingMode,
+      depthwise,
+    ),
+  );
+}

@@ -1,0 +1,133 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { random } from '../../../datasets';
+import { engine } from '../../engine';
+import { useBackend } from '../../use-backend';
+
+interface Case {
+  x: [number, number, number, number];
+  filter: [number, number, number, number];
+  strides?: number | [number, number];
+  pad?: 'same' | 'valid' | number;
+  dilations?: number | [number, number];
+}
+
+const cases: Record<string, Case> = {
+  'a batch of several blocks, the last one smaller': { x: [8, 28, 28, 1], filter: [5, 5, 1, 3] },
+  'one image': { x: [1, 9, 9, 2], filter: [3, 3, 2, 5] },
+  'one image larger than a block': { x: [1, 100, 80, 2], filter: [5, 5, 2, 1] },
+  'oblong images and windows': { x: [3, 5, 11, 2], filter: [2, 4, 2, 3] },
+  'long strides': { x: [2, 9, 10, 3], filter: [3, 3, 3, 2], strides: [2, 3], pad: 'valid' },
+  'windows apart': { x: [2, 8, 8, 2], filter: [1, 2, 2, 2], strides: 3 },
+  'a wide margin': { x: [2, 6, 6, 1], filter: [3, 3, 1, 4], pad: 2 },
+  'a window of one place': { x: [2, 4, 4, 6], filter: [1, 1, 6, 2], pad: 'valid' },
+  'a dilated filter': { x: [2, 9, 9, 2], filter: [3, 3, 2, 2], dilations: 2 },
+};
+
+/** Other kernels that work out the same padding. */
+const others = ['fused', 'depthwise', 'fused depthwise'] as const;
+
+const draw = random(5);
+const numbers = (shape: number[]) =>
+  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draw.normal());
+
+/** The convolution and its derivatives on the current backend, once of x, and of x and x + w. */
+function results({ x, filter, ...attrs }: Case, values: Float32Array[]): number[][] {
+  const { strides = 1, pad = 'same', dilations = 1 } = attrs;
+  const shared = { strides, pad, dataFormat: 'NHWC', dilations } as unknown as tf.NamedAttrMap;
+  const filterShape = { ...shared, filterShape: filter };
+  const inputShape = { ...shared, inputShape: x };
+  return tf.tidy(() => {
+    const [x1, x2, w1, w2] = values.map((v, i) => tf.tensor(v, i < 2 ? x : filter));
+    const run = (kernel: string, inputs: object, attrs: tf.NamedAttrMap) =>
+      engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs);
+    const sum = (
+      kernel: string,
+      names: [string, string],
+      pairs: tf.Tensor[][],
+      attrs: tf.NamedAttrMap,
+    ) => {
+      if (tf.getKernel(`${kernel}Sum`, tf.getBackend()))
+        return run(`${kernel}Sum`, pairs.flat(), attrs);
+      return tf.addN(pairs.map(([a, b]) => run(kernel, { [names[0]]: a, [names[1]]: b }, attrs)));
+    };
+    const y = run('Conv2D', { x: x1, filter: w1 }, shared);
+    const out = [
+      y,
+      sum(
+        'Conv2D',
+        ['x', 'filter'],
+        [
+          [x1!, w2!],
+          [x2!, w1!],
+        ],
+        shared,
+      ),
+    ];
+    if (dilations === 1) {
+      const dy = tf.sin(y);
+      out.push(
+        run('Conv2DBackpropFilter', { x: x1, dy }, filterShape),
+        run('Conv2DBackpropInput', { dy, filter: w1 }, inputShape),
+        sum(
+          'Conv2DBackpropFilter',
+          ['x', 'dy'],
+          [
+            [x1!, y],
+            [x2!, dy],
+          ],
+          filterShape,
+        ),
+        sum(
+          'Conv2DBackpropInput',
+          ['dy', 'filter'],
+          [
+            [y, w2!],
+            [dy, w1!],
+          ],
+          inputShape,
+        ),
+      );
+    }
+    return out.map((t) => Array.from(t.dataSync()));
+  });
+}
+
+describe.each([true, false])('convolutions on wasm, BLAS: %s', (blas) => {
+  afterEach(() => expect(tf.memory().numTensors).toBe(0));
+
+  it.each(Object.keys(cases))(
+    'and their sums and derivatives are those of cpu: %s',
+    async (name) => {
+      const one = cases[name]!;
+      const values = [one.x, one.x, one.filter, one.filter].map(numbers);
+      await useBackend('cpu');
+      const expected = results(one, values);
+      await useBackend('wasm', { threads: 1, blas });
+      const found = results(one, values);
+      expect(found.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
+      found.forEach((all, k) => {
+        const scale = Math.max(...expected[k]!.map(Math.abs));
+        const errors = all.map((value, i) => Math.abs(value - expected[k]![i]!));
+        expect(Math.max(...errors)).toBeLessThan(1e-5 * scale);
+      });
+    },
+  );
+
+  it.each(others)('a rest that the windows skip is left out: %s', async (kind) => {
+    const [images, filter] = [numbers([2, 8, 9, 2]), numbers([2, 3, 2, 2])];
+    const compute = () =>
+      tf.tidy(() => {
+        const x = tf.tensor4d(images, [2, 8, 9, 2]);
+        const both = { x, filter: tf.tensor4d(filter, [2, 3, 2, 2]), strides: 4 };
+        const fused = { ...both, pad: 'same' } as const;
+        if (kind === 'fused') return tf.fused.conv2d(fused).arraySync();
+        if (kind === 'fused depthwise') return tf.fused.depthwiseConv2d(fused).arraySync();
+        return tf.depthwiseConv2d(x, both.filter, 4, 'same').arraySync();
+      });
+    await useBackend('cpu');
+    const expected = tf.util.flatten(compute()) as number[];
+    await useBackend('wasm', { threads: 1, blas });
+    expect(tf.util.flatten(compute())).toEqual(expected.map((y) => expect.closeTo(y, 4)));
+  });
+});
