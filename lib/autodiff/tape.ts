@@ -190,7 +190,7 @@ function rememberAttributes(e: RecordingEngine): () => void {
   };
   e.addTapeNode = function (name, inputs, outputs, gradient, saved, attrs) {
     addTapeNode.call(this, name, inputs, outputs, gradient, saved, attrs);
-    const node = this.state.activeTape!.findLast((n) => n.outputs === outputs) as Node;
+    const node = this.state.activeTape!.findLast((n) => n.outputs[0] === outputs[0]) as Node;
     const fused = inside.get(fusedKernel(name) ?? '');
     node.attrs = attrs ?? {};
     if (gradient == null) node.kind = 'kernel';

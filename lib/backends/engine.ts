@@ -16,6 +16,7 @@ export interface Engine {
     activeTape: TapeNode[] | null;
     gradientDepth: number;
     kernelDepth: number;
+    activeScope: { name: string } | null;
     numBytes: number;
   };
   registry: Record<string, tf.KernelBackend & { numDataIds(): number }>;
@@ -27,6 +28,12 @@ export interface Engine {
     saved: tf.Tensor[],
     attrs: tf.NamedAttrMap,
   ): void;
+  getTensorsForGradient(
+    kernelName: string,
+    inputs: Record<string, tf.Tensor>,
+    outputs: tf.Tensor[],
+  ): tf.Tensor[];
+  customGrad(f: Parameters<typeof tf.customGrad>[0]): ReturnType<typeof tf.customGrad>;
   gradients(
     f: () => tf.Tensor,
     xs: tf.Tensor[],

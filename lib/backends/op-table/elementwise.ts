@@ -102,6 +102,7 @@ export const elementwise: Case[] = [
   call('pow', [signed(2, 3)], (x) => tf.pow(x, tf.scalar(3)), 'negative base'),
   call('addN', [signed(2, 3), signed(2, 3), signed(2, 3)], (a, b, c) => tf.addN([a, b, c])),
   call('clipByValue', [apart(3, 4)], (x) => tf.clipByValue(x, -0.9, 0.9)),
+  call('logSigmoid', [signed(3, 4)], (x) => tf.logSigmoid(tf.mul(2, x)), 'of what was computed'),
   call('leakyRelu', [signed(3, 4)], (x) => tf.leakyRelu(x, 0.3)),
   call('step', [signed(3, 4)], (x) => tf.mul(tf.step(x, 0.3), x), 'times x'),
   call('cast', [signed(3, 4)], (x) => tf.cast(x, 'float32'), 'to numbers'),

@@ -58,6 +58,21 @@ export const rest: Case[] = [
   call('batchNorm', [signed(3, 2), ...statistics], (x, m, v, o, s) =>
     tf.batchNorm(x, m as tf.Tensor1D, v as tf.Tensor1D, o as tf.Tensor1D, s as tf.Tensor1D),
   ),
+  ...['without scale', 'without offset', 'alone'].map((variant) =>
+    call(
+      'batchNorm',
+      [signed(3, 2), ...statistics],
+      (x, m, v, o, s) =>
+        tf.batchNorm(
+          x,
+          m as tf.Tensor1D,
+          v as tf.Tensor1D,
+          variant === 'without scale' ? (o as tf.Tensor1D) : undefined,
+          variant === 'without offset' ? (s as tf.Tensor1D) : undefined,
+        ),
+      variant,
+    ),
+  ),
   call('batchNorm2d', [signed(3, 2), ...statistics], (x, m, v, o, s) =>
     tf.batchNorm2d(
       x as tf.Tensor2D,

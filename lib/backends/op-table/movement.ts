@@ -188,6 +188,7 @@ export const movement: Case[] = [
     const [a, b] = tf.unstack(x);
     return tf.mul(a!, b!);
   }),
+  call('unstack', [signed(3, 2)], (x) => tf.stack(tf.unstack(x).reverse()), 'its list turned'),
   call('linalg.bandPart', [signed(3, 3)], (x) => tf.linalg.bandPart(x, 1, 0)),
   call('signal.frame', [signed(8)], (x) => tf.signal.frame(x as tf.Tensor1D, 4, 2)),
   call(

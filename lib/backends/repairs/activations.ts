@@ -1,10 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
+import { engine } from '../engine';
 import { differentiate } from './gradient';
 
-/** elu'(x) = 1 + min(elu(x), 0), whose own derivative the stock kernel EluGrad lacks. */
+/**
+ * elu'(x) = 1 + min(elu(x), 0), whose own derivative the stock kernel EluGrad lacks.
+ *
+ * `logSigmoid` is left to its parts: its custom gradient reads its input without having saved it,
+ * and finds it disposed where it was computed in between.
+ */
 export function repairActivations(): void {
   differentiate('Elu', {
     output: true,
     gradient: (dy, [y]) => ({ x: () => tf.mul(dy, tf.add(tf.minimum(y!, 0), 1)) }),
   });
+  const e = engine();
+  const { customGrad } = e;
+  e.customGrad = function (f) {
+    if (this.state.activeScope?.name !== 'logSigmoid__op') return customGrad.call(this, f);
+    return (x) => tf.neg(tf.softplus(tf.neg(x!)));
+  };
 }

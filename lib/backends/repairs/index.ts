@@ -5,6 +5,7 @@ import { repairBroadcasting } from './broadcasting';
 import { repairConvolutions } from './convolutions';
 import { repairDilation } from './dilation';
 import { repairEinsum } from './einsum';
+import { repairEntries } from './entries';
 import { repairImages } from './images';
 import { repairIndexing } from './indexing';
 import { repairIntegers } from './integers';
@@ -24,6 +25,7 @@ export function repairGradients(): void {
   const marked = tf.engine() as unknown as Record<symbol, boolean>;
   if (marked[done]) return;
   marked[done] = true;
+  repairEntries();
   repairTapeOrder();
   repairFailedTapes();
   repairIntegers();
