@@ -59,5 +59,5 @@ function addTo(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
-const hasKernel = (name: string) =>
+export const hasKernel = (name: string) =>
   tf.getKernel(name, tf.getBackend()) !== undefined && !engine().isTapeOn();
