@@ -4,6 +4,7 @@ import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
 import { addDepthwiseDerivatives } from './depthwise';
 import { repairMatrixProducts } from './matrix-products';
+import { addMultiplyAdd } from './multiply-add';
 import { repairPools } from './pooling';
 import { repairSamePadding } from './same-padding';
 import { repairSegments } from './segments';
@@ -32,5 +33,6 @@ export function repairKernels(): void {
   repairSamePadding();
   repairConvolutionKernels();
   addDepthwiseDerivatives();
+  addMultiplyAdd();
   addVectorKernels();
 }

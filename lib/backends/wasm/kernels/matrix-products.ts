@@ -62,7 +62,11 @@ function byTheBuild(kernelName: string) {
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Multiplies by the system's BLAS, in place on the heap; each matrix of a batch by itself. */
+/**
+ * Multiplies by the system's BLAS, in place on the heap; each matrix of a batch by itself.
+ *
+ * The bias is a row that is added to all rows, or a whole result to add to.
+ */
 function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.TensorInfo {
   const heap = backend as Heap;
   const { a, b, bias } = inputs;
@@ -82,7 +86,7 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
   const [left, right, to] = [floats(heap, a), floats(heap, b), floats(heap, out)];
   if (bias) {
     const offsets = floats(heap, bias);
-    for (let o = 0; o < to.length; o += columns) to.set(offsets, o);
+    for (let o = 0; o < to.length; o += offsets.length) to.set(offsets, o);
   }
   const part = (of: Float32Array, count: number, i: number, length: number) =>
     of.subarray((i % count) * length, ((i % count) + 1) * length);
@@ -122,4 +126,26 @@ export function repairMatrixProducts(): void {
         : build(call);
     });
   }
+  addMatMulAdd();
+}
+
+/**
+ * Adds a kernel that the wasm backend does not have: `MatMulAdd`, addend + op(a) · op(b).
+ *
+ * It has no gradient: nothing that is recorded may use it.
+ */
+function addMatMulAdd(): void {
+  const [product, sum] = ['BatchMatMul', 'Add'].map((name) => kernelFunction(name, 'wasm'));
+  const kernel = 'MatMulAdd';
+  replaceKernel<'a' | 'b' | 'addend', Attributes>(kernel, 'wasm', ({ inputs, attrs, backend }) => {
+    const { a, b, addend } = inputs;
+    const multiply = systemMultiply();
+    if (multiply && isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
+      return bySystem(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
+    }
+    const ab = product!({ inputs: { a, b }, attrs: attrs as never, backend }) as tf.TensorInfo;
+    const result = sum!({ inputs: { a: ab, b: addend }, attrs: {} as never, backend });
+    backend.disposeData(ab.dataId);
+    return result;
+  });
 }

@@ -1,0 +1,35 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { addFours, multiplyFours } from './assembly';
+import { entrywise } from './entrywise';
+import type { Heap } from './heap';
+
+type MultiplyAdd = Call<'a' | 'b' | 'addend', object>;
+
+const sumOfProduct = entrywise({
+  inputs: 3,
+  lanes: 4,
+  locals: [],
+  prepare: () => [],
+  entries: (load) => [...load(0), ...load(1), ...multiplyFours, ...load(2), ...addFours],
+});
+
+/**
+ * Adds a kernel that the wasm backend does not have: `MultiplyAdd`, addend + a ⊙ b.
+ *
+ * It has no gradient: nothing that is recorded may use it.
+ */
+export function addMultiplyAdd(): void {
+  const [multiply, add] = ['Multiply', 'Add'].map((name) => kernelFunction(name, 'wasm'));
+  replaceKernel('MultiplyAdd', 'wasm', ({ inputs, backend }: MultiplyAdd) => {
+    const { a, b, addend } = inputs;
+    const all = [a, b, addend];
+    if (all.every(({ shape }) => tf.util.arraysEqual(shape, addend.shape))) {
+      return sumOfProduct(backend as Heap, all, addend.shape);
+    }
+    const product = multiply!({ inputs: { a, b }, attrs: {} as never, backend }) as tf.TensorInfo;
+    const sum = add!({ inputs: { a: product, b: addend }, attrs: {} as never, backend });
+    backend.disposeData(product.dataId);
+    return sum;
+  });
+}
