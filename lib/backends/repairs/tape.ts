@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { engine } from '../engine';
 
 /**
@@ -28,14 +29,17 @@ export function repairTapeOrder(): void {
 /**
  * Frees what the tape holds where a function that is differentiated throws, or cannot be.
  *
- * TensorFlow.js leaves the tape lying there: its tensors are lost, and count for ever.
+ * TensorFlow.js leaves the tape lying there, and the value where only its derivative throws: these
+ * tensors are lost, and count for ever.
  */
 export function repairFailedTapes(): void {
   const e = engine();
   const { gradients } = e;
   e.gradients = function (...args) {
     try {
-      return gradients.apply(this, args);
+      // Its type knows no missing gradient, which `tidy` passes on all the same.
+      const compute = () => gradients.apply(this, args) as tf.TensorContainer;
+      return tf.tidy(compute) as ReturnType<typeof gradients>;
     } catch (error) {
       if (this.state.gradientDepth === 0 && this.state.activeTape) {
         for (const node of this.state.activeTape) for (const t of node.saved) t.dispose();
