@@ -5,6 +5,7 @@ import type { Exercise } from './exercise';
 import { remember } from './journal';
 import { load } from './load';
 import { showNoMore } from './shown';
+import { passInterrupt } from './thrown';
 import { type Verdict, verdictHtml, verdictText } from './verdict';
 
 /**
@@ -12,7 +13,8 @@ import { type Verdict, verdictHtml, verdictText } from './verdict';
  *
  * The answer is run on the exercise's probes; what comes back is compared with the right results,
  * then with those of known mistakes, then with what every right answer must satisfy.
- * Never throws, whatever the answer does. A loop that never ends has to be interrupted, though.
+ * Never throws, whatever the answer does. A loop that never ends has to be interrupted, though; then
+ * there is no verdict.
  *
  * @param id the exercise, as in `'ift-01'`
  * @param answer your function itself, synchronous or not
@@ -38,6 +40,7 @@ async function verdictFor(id: string, answer: unknown): Promise<Verdict> {
     ]);
     return await judge(exercise, answer);
   } catch (error) {
+    passInterrupt(error);
     return { ...unknown(id), explanation: `The exercise could not be loaded: ${error}` };
   }
 }

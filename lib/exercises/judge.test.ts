@@ -225,6 +225,16 @@ describe('what is wrong is called by its name', () => {
   });
 });
 
+it('an interrupt ends the check, and is not taken for a mistake', async () => {
+  const interrupt = Object.assign(new Error('the cell was interrupted'), {
+    name: 'KeyboardInterrupt',
+  });
+  const interrupted = () => {
+    throw interrupt;
+  };
+  await expect(verdict(interrupted)).rejects.toBe(interrupt);
+});
+
 describe('whatever an answer does, there is a verdict', () => {
   const nasty = new Proxy(
     {},

@@ -19,6 +19,7 @@ import {
 } from './exercise';
 import { inTypesOf, type Part, partsOf } from './reading';
 import { Snapshot } from './snapshot';
+import { passInterrupt } from './thrown';
 import { describeError, LATE, tryOut, within } from './trial';
 import type { Status, Verdict } from './verdict';
 
@@ -47,7 +48,8 @@ type Function = (...args: never[]) => unknown;
  * Judges an answer: runs it on the probes of an exercise and compares what comes back with the
  * reference, then with the known mistakes, then with the properties of a right answer.
  *
- * Shows and remembers nothing. Never throws, whatever the answer does.
+ * Shows and remembers nothing. Never throws, whatever the answer does, but for the interrupt of a
+ * notebook's cell.
  *
  * @param seconds the time limit for all probes, unless it is the exercise's own
  */
@@ -59,6 +61,7 @@ export async function judge(
   try {
     return await judged(exercise as Exercise, answer, seconds);
   } catch (error) {
+    passInterrupt(error);
     return verdictOf(exercise.id, 'broken', 'this check itself failed', {
       explanation: `It is not your answer's fault: ${describeError(error)}`,
     });
@@ -220,6 +223,7 @@ async function firstComplaint(
         if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
         if (words !== undefined) return { name, complaint: words };
       } catch (error) {
+        passInterrupt(error);
         if (strict) return { name, complaint: `It could not be checked: ${describeError(error)}` };
       } finally {
         disposeExcept(again, undefined);

@@ -2,6 +2,7 @@ import { describe } from './describe';
 import type { Probe, Task } from './exercise';
 import { type Part, partsOf } from './reading';
 import { Snapshot } from './snapshot';
+import { isCalled, passInterrupt } from './thrown';
 
 /** How one run of a function on a probe ended. */
 export type Trial =
@@ -46,7 +47,10 @@ export async function tryOut(
     const result = await within(running, milliseconds);
     return result === LATE ? { outcome: 'late' } : { outcome: 'returned', ...result, ...given() };
   } catch (error) {
-    return isToDo(error) ? { outcome: 'to-do' } : { outcome: 'threw', error, ...given() };
+    passInterrupt(error);
+    return isCalled('ToDoError', error)
+      ? { outcome: 'to-do' }
+      : { outcome: 'threw', error, ...given() };
   }
 }
 
@@ -63,14 +67,6 @@ export async function within<T>(
     return await Promise.race([running, late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-function isToDo(error: unknown): boolean {
-  try {
-    return error instanceof Error && error.name === 'ToDoError';
-  } catch {
-    return false;
   }
 }
 
