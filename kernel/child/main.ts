@@ -7,13 +7,14 @@ import { bundleOf, clearOutput, display } from './display';
 import { failureOf, INTERRUPTED } from './failure';
 import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
+import { GRACE_MS, KeyboardInterrupt, Slot } from './interruption';
 import type { CommMessage, RunCell, ToChild } from './messages';
 import { notebookRequire } from './modules';
 import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { captureStreams } from './streams';
-import { closeTensorScopes } from './tfjs';
+import { beforeEveryOperation, closeTensorScopes } from './tfjs';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
@@ -26,12 +27,13 @@ captureStreams();
 reportStrayErrors();
 reportExit();
 followCells();
+beforeEveryOperation(throwInterrupt);
 
 const notebook = notebookRequire(process.cwd());
 const modules = new FreshModules(notebook.cache);
 const scope = new Scope(process.cwd(), notebook);
-const answered = new Int32Array(new SharedArrayBuffer(4));
-let running: { cell: Cell; made: string[] } | undefined;
+const signals = new Int32Array(new SharedArrayBuffer(12));
+let running: { cell: Cell; made: string[]; warned: boolean } | undefined;
 /** The message to a comm that is being handled. */
 let handling: number | undefined;
 
@@ -46,7 +48,7 @@ Object.assign(globalThis, {
 });
 
 const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-  workerData: { entry: join(__dirname, 'watchdog'), answered: answered.buffer },
+  workerData: { entry: join(__dirname, 'watchdog'), signals: signals.buffer },
 });
 watchdog.on('message', receive);
 watchdog.once('online', () => send({ type: 'ready' }));
@@ -57,7 +59,7 @@ function receive(message: ToChild | { type: 'ping' }): void {
     // A fresh turn of the event loop: what is terminated is then the cell and nothing else.
     setImmediate(() => void start(message));
   } else if (message.type === 'interrupt') {
-    Atomics.add(answered, 0, 1);
+    Atomics.add(signals, Slot.answered, 1);
     interrupt();
   } else if (message.type === 'input') {
     answerInput(message.text);
@@ -87,7 +89,8 @@ function newCell(id: number, allowInput = false): Cell {
 function start({ id, code, mappings, imports, allowInput }: RunCell): void {
   const cell = newCell(id, allowInput);
   const made: string[] = [];
-  running = { cell, made };
+  running = { cell, made, warned: false };
+  Atomics.store(signals, Slot.tensors, 0);
   setLatest(cell);
   if (imports) modules.refresh();
   let value: unknown;
@@ -103,7 +106,10 @@ function start({ id, code, mappings, imports, allowInput }: RunCell): void {
   });
   course.then(
     (result) => finish(cell, () => send({ type: 'done', cell: id, ok: true, result })),
-    (error) => finish(cell, () => fail(id, failureOf(error), made)),
+    (error) => {
+      if (error instanceof KeyboardInterrupt) endInterrupted(cell);
+      else finish(cell, () => fail(id, failureOf(error), made));
+    },
   );
 }
 
@@ -111,6 +117,7 @@ function start({ id, code, mappings, imports, allowInput }: RunCell): void {
 function finish(cell: Cell, answer: () => void): void {
   if (running?.cell !== cell) return;
   running = undefined;
+  Atomics.store(signals, Slot.asked, 0);
   endCell(cell);
   // Rejections that the cell left are reported once its microtasks are done.
   setImmediate(answer);
@@ -120,9 +127,28 @@ function interrupt(): void {
   // Where a handler was terminated, its own `finally` was skipped.
   handled();
   if (interruptRedirected()) closeTensorScopes();
-  if (!running) return;
-  const { cell, made } = running;
+  if (running && !running.warned && Atomics.load(signals, Slot.tensors) === 1) {
+    const { cell } = running;
+    running.warned = true;
+    setTimeout(() => endInterrupted(cell), GRACE_MS);
+  } else {
+    Atomics.store(signals, Slot.asked, 0);
+    if (running) endInterrupted(running.cell);
+  }
+}
+
+/** Before an operation on tensors: where the running cell is to be interrupted, this is how. */
+function throwInterrupt(): void {
+  if (currentCell() !== running?.cell) return;
+  Atomics.store(signals, Slot.tensors, 1);
+  if (Atomics.exchange(signals, Slot.asked, 0) === 1) throw new KeyboardInterrupt();
+}
+
+function endInterrupted(cell: Cell): void {
+  if (running?.cell !== cell) return;
+  const { made } = running;
   running = undefined;
+  Atomics.store(signals, Slot.asked, 0);
   endCell(cell);
   cell.interrupted = true;
   forgetQuestions();

@@ -1,5 +1,6 @@
 import { type Cell, originOf } from './context';
 import { failureOf } from './failure';
+import { KeyboardInterrupt } from './interruption';
 import { send } from './wire';
 
 /**
@@ -24,7 +25,7 @@ export function reportStrayErrors(): void {
 }
 
 function report(thrown: unknown, cell: Cell, heading: string): void {
-  if (cell.interrupted) return;
+  if (cell.interrupted || thrown instanceof KeyboardInterrupt) return;
   if (cell.sink) {
     const { name, message } = failureOf(thrown);
     cell.sink.print('stderr', `${heading}\n${name}: ${message}\n`);

@@ -1,6 +1,7 @@
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { GRACE_MS, Slot } from './interruption';
 import type { ToChild } from './messages';
 import { FROM_PARENT } from './wire';
 
@@ -13,8 +14,7 @@ import { FROM_PARENT } from './wire';
 const PATIENCE_MS = 100;
 
 const port = parentPort!;
-/** Counts the interrupts that the main thread has answered. */
-const answered = new Int32Array(workerData.answered as SharedArrayBuffer);
+const signals = new Int32Array(workerData.signals as SharedArrayBuffer);
 const inspector = new Session();
 let held: ToChild[] | undefined;
 
@@ -39,11 +39,13 @@ function receive(message: ToChild): void {
 }
 
 function interrupt(): void {
-  const before = Atomics.load(answered, 0);
+  const before = Atomics.load(signals, Slot.answered);
+  Atomics.store(signals, Slot.asked, 1);
   port.postMessage({ type: 'interrupt' });
+  const patience = Atomics.load(signals, Slot.tensors) === 1 ? GRACE_MS : PATIENCE_MS;
   setTimeout(() => {
-    if (Atomics.load(answered, 0) === before) terminate();
-  }, PATIENCE_MS);
+    if (Atomics.load(signals, Slot.answered) === before) terminate();
+  }, patience);
 }
 
 /**

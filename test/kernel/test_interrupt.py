@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import NOTEBOOKS
+from conftest import NOTEBOOKS, Kernel
 
 FORMS = {
     "a synchronous loop": "for (;;) { rounds++ }",
@@ -79,6 +79,90 @@ def test_a_long_solver_call_stops_and_leaks_nothing(prepared):
     assert ran.error["ename"] == "KeyboardInterrupt"
     assert ran.seconds < 1
     assert prepared.run("tf.memory().numTensors - before").value == "0"
+
+
+TENSOR_WORK = {
+    "products with a Hessian": "const f = (p: NamedTensors) => tf.tidy(() => p.w.matMul(p.w).tanh().square().sum() as tf.Scalar);"
+    " for (;;) tf.dispose(hvp(f, { w: W }, { w: W }))",
+    "implicit steps": "for (;;) step()",
+    "awaited solves": "const H = hessian((p: NamedTensors) => W.matMul(p.w as tf.Tensor2D).square().sum() as tf.Scalar, { w: W });"
+    " try { for (;;) tf.dispose((await cg({ maxIterations: 9 }).solve(H, { w: W })).value) } finally { H.dispose() }",
+}
+
+
+@pytest.fixture(scope="module")
+def with_tensors():
+    running = Kernel()
+    ran = running.run(
+        "import * as tf from '@tensorflow/tfjs';"
+        "import { cg, hessian, hvp, implicitSGD, type NamedTensors } from 'implicit-lab';"
+        "const W = tf.randomUniform([30, 30], -1, 1, 'float32', 1) as tf.Tensor2D; const V = tf.variable(W);"
+        "const optimizer = implicitSGD(0.1);"
+        "const step = () => optimizer.minimize(() => W.matMul(V as tf.Tensor2D).tanh().square().sum() as tf.Scalar, false, [V]);"
+        "const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));"
+        "const count = () => tf.memory().numTensors; step(); 0"
+    )
+    assert ran.status == "ok", ran.traceback
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("form", TENSOR_WORK)
+def test_work_with_tensors_frees_what_it_held(with_tensors, form):
+    for delay in (0.4, 0.15, 0.25, 0.33):
+        before = int(with_tensors.run("count()").value)
+        ran = with_tensors.interrupted_after(TENSOR_WORK[form], delay)
+        assert ran.error["ename"] == "KeyboardInterrupt", ran.traceback
+        assert ran.seconds < 1
+        # A terminated cell left 30 and more; between two steps a scalar may have no owner yet.
+        assert int(with_tensors.run("count()").value) - before <= 2
+
+
+def test_tensors_with_a_name_stay_and_finally_runs(with_tensors):
+    ran = with_tensors.interrupted_after(
+        "let mine: tf.Tensor = tf.ones([3]); let settled = false;"
+        "try { for (;;) mine = tf.tidy(() => mine.add(1)) } finally { settled = true }",
+        0.2,
+    )
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.text("stderr") == ""
+    assert with_tensors.run("settled && mine.isDisposed === false && mine.dataSync()[0] > 1").value == "true"
+
+
+def test_training_can_be_begun_again(with_tensors):
+    with_tensors.run(
+        "const net = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [32] })] });"
+        "net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' }); const xs = tf.ones([500, 32]), ys = tf.ones([500, 1]);"
+    )
+    ran = with_tensors.interrupted_after("await net.fit(xs, ys, { epochs: 100000, verbose: 0 })", 0.5)
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert with_tensors.run("(await net.fit(xs, ys, { epochs: 1, verbose: 0 })).epoch.length").value == "1"
+
+
+@pytest.mark.parametrize(
+    "stubborn",
+    [
+        "for (;;) { try { tf.tidy(() => W.add(1)) } catch {} }",
+        "for (;;) { try { tf.tidy(() => W.add(1)); await sleep(1) } catch {} }",
+        "tf.tidy(() => W.add(1)); for (;;) {}",
+        "tf.tidy(() => W.add(1)); await new Promise(() => {})",
+        "setInterval(() => tf.tidy(() => W.add(1)), 5); await new Promise(() => {})",
+    ],
+)
+def test_a_cell_that_does_not_let_itself_be_ended_is_terminated(with_tensors, stubborn):
+    ran = with_tensors.interrupted_after(stubborn, 0.3)
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.seconds < 1
+    assert ran.text("stderr") == ""
+    assert with_tensors.run("tf.tidy(() => W.add(1).size)").value == "900", "later cells are not interrupted"
+
+
+def test_a_cell_may_catch_its_interrupt(with_tensors):
+    ran = with_tensors.interrupted_after(
+        "let best = 0; try { for (;;) { tf.tidy(() => W.add(1)); best++ } } catch (error) { (error as Error).name }", 0.2
+    )
+    assert (ran.status, ran.value) == ("ok", None)
+    assert int(with_tensors.run("tf.tidy(() => W.add(1)); best").value) > 0
 
 
 def test_background_work_of_other_cells_goes_on(prepared):
