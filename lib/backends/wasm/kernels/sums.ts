@@ -1,5 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import {
+  add,
+  addFloats,
+  addFours,
+  advance,
+  assembled,
+  type Code,
+  constant,
+  forEach,
+  get,
+  i32,
+  loadFloat,
+  loadFour,
+  set,
+  storeFloat,
+  storeFour,
+} from './assembly';
 import { floats, type Heap, zeros } from './heap';
 
 type Sum = Call<'x', { axis: number | number[]; keepDims: boolean }>;
@@ -22,21 +39,57 @@ export function repairSums(): void {
     const heap = backend as Heap;
     const kept = x.shape.slice(axes.length);
     const out = zeros(heap, attrs.keepDims ? [...axes.map(() => 1), ...kept] : kept);
-    addRows(floats(heap, x), floats(heap, out));
+    const [from, to] = [floats(heap, x), floats(heap, out)];
+    const row = to.byteLength;
+    if (row === 0) return out;
+    const end = from.byteOffset + from.byteLength;
+    addRowsOn(heap)(from.byteOffset, end, to.byteOffset, row - (row % 16), row);
     return out;
   });
 }
 
-/** Adds all rows, four at a time: each visit to a sum costs more than the addition. */
-function addRows(from: Float32Array, to: Float32Array): void {
-  const n = to.length;
-  const inFours = from.length - (from.length % (4 * n));
-  for (let row = 0; row < inFours; row += 4 * n) {
-    for (let i = 0, p = row; i < n; i++, p++) {
-      to[i]! += from[p]! + from[p + n]! + from[p + 2 * n]! + from[p + 3 * n]!;
-    }
-  }
-  for (let row = inFours; row < from.length; row += n) {
-    for (let i = 0; i < n; i++) to[i]! += from[row + i]!;
-  }
+type AddRows = (from: number, end: number, out: number, wholeRow: number, row: number) => void;
+
+const [FROM, END, OUT, WHOLE_ROW, ROW, TO, STOP] = [0, 1, 2, 3, 4, 5, 6];
+
+/** Adds the entries of a row up to so many bytes of it, some at a time. */
+const addUpTo = (
+  bytesOfRow: number,
+  step: number,
+  load: number[],
+  plus: number[],
+  store: number[],
+) => [
+  ...[...get(OUT), ...get(bytesOfRow), ...add, ...set(STOP)],
+  ...forEach(
+    TO,
+    STOP,
+    get(TO),
+    [...get(TO), ...load, ...get(FROM), ...load, ...plus],
+    store,
+    advance(TO, constant(step)),
+    advance(FROM, constant(step)),
+  ),
+];
+
+/** Adds rows in memory to one that starts at zero; lengths in bytes, `wholeRow` in fours of numbers. */
+const addRows: Code = {
+  parameters: [i32, i32, i32, i32, i32],
+  locals: [i32, i32],
+  body: forEach(
+    FROM,
+    END,
+    [...get(OUT), ...set(TO)],
+    addUpTo(WHOLE_ROW, 16, loadFour(), addFours, storeFour()),
+    addUpTo(ROW, 4, loadFloat, addFloats, storeFloat),
+  ),
+};
+
+const ofBackends = new WeakMap<Heap, AddRows>();
+
+function addRowsOn(heap: Heap): AddRows {
+  const known =
+    ofBackends.get(heap) ?? (assembled(heap, { addRows }).addRows as unknown as AddRows);
+  ofBackends.set(heap, known);
+  return known;
 }
