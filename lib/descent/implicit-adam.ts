@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import { adamDirection } from './adam-direction';
+import { type AdamDirection, adamDirection } from './adam-direction';
 import {
   checkNames,
   defaultSolver,
@@ -76,18 +76,22 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     const before = this.#moments.of(gradient);
     const { m, v, scale } = this.#explicit(gradient, before);
 
-    const direction = adamDirection(
-      {
-        curvature: recorded,
-        gradient: pick(gradient, block),
-        momentum: pick(m, block),
-        scale: pick(scale, block),
-        stepSize,
-        beta1,
-        correction,
-      },
-      curvature === 'fisher-rank-one' ? 'rank-one' : solver,
-    );
+    const system = {
+      curvature: recorded,
+      gradient: pick(gradient, block),
+      momentum: pick(m, block),
+      scale: pick(scale, block),
+      stepSize,
+      beta1,
+      correction,
+    };
+    let direction: AdamDirection;
+    try {
+      direction = adamDirection(system, curvature === 'fisher-rank-one' ? 'rank-one' : solver);
+    } catch (error) {
+      tensors.free([m, v, scale]);
+      throw error;
+    }
     const rest = moving.filter((name) => !block.includes(name));
     const explicit = tensors.tidy(() =>
       mapTensors(pick(m, rest), (value, name) => tf.div(tf.mul(correction, value), scale[name]!)),

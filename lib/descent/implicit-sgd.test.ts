@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hessian, markOutput } from '../autodiff';
 import { random } from '../datasets';
-import { NotFiniteError } from '../errors';
+import { InputError, NotFiniteError } from '../errors';
 import { cg } from '../solvers';
 import {
   drops,
@@ -10,6 +10,7 @@ import {
   type ImplicitSgdOptions,
   implicitSGD,
   proximalStep,
+  type Schedule,
   withOutput,
 } from '.';
 
@@ -206,6 +207,26 @@ describe('the exact step', () => {
     };
     await expect(implicitSGD(1, { exact: true }).step(loss)).rejects.toThrow('lost');
     close(x, [4], 12);
+  });
+
+  it('asked for while another is under way, waits for it, and outlives its failure', async () => {
+    const x = tf.variable(tf.tensor1d([4]), true, 'x');
+    const loss = () => tf.sum(tf.square(tf.square(x))) as tf.Scalar;
+    const inTurn = implicitSGD(1, { exact: true });
+    for (let k = 0; k < 2; k++) await inTurn.step(loss);
+    const expected = numbers(x);
+
+    x.assign(tf.tensor1d([4]));
+    let calls = 0;
+    const lost = () => {
+      if (++calls === 3) throw new Error('lost');
+      return loss();
+    };
+    const optimizer = implicitSGD(1, { exact: true });
+    const steps = [loss, lost, loss].map((f) => optimizer.step(f));
+    const ends = await Promise.allSettled(steps);
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    close(x, expected, 6);
   });
 
   it('is refused where nobody can wait', () => {
@@ -423,6 +444,22 @@ describe('what a saved optimizer could not restore is refused', () => {
   ])('misspelt options: %j', (options, message) => {
     expect(() => implicitSGD(1, options as ImplicitSgdOptions)).toThrow(message);
   });
+});
+
+it.each([
+  [{ name: 'cosine' }, /'cosine' at step 0/],
+  [{ name: 'inverse-time', rate: Number.NaN }, /NaN/],
+])('a schedule that gives no factor is refused, the loss unasked: %j', (schedule, message) => {
+  const x = tf.variable(tf.scalar(1), true, 'x');
+  let calls = 0;
+  const loss = () => {
+    calls += 1;
+    return tf.square(x) as tf.Scalar;
+  };
+  const optimizer = implicitSGD(1, { schedule: schedule as Schedule });
+  expect(() => optimizer.minimize(loss)).toThrow(InputError);
+  expect(() => optimizer.minimize(loss)).toThrow(message);
+  expect(calls).toBe(0);
 });
 
 it('an exact step of a block leaks nothing', async () => {

@@ -54,6 +54,8 @@ export function implicitSGD(learningRate: number, options: ImplicitSgdOptions = 
 /** See {@link implicitSGD}. */
 export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
+  /** The exact step under way, if any: the next one begins where it ends. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(learningRate: number, options: ImplicitSgdOptions = {}) {
     checkNames(options, ['exact']);
@@ -73,9 +75,15 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     });
   }
 
-  /** As for every implicit optimizer; with `exact`, the exact step. */
+  /** As for every implicit optimizer; with `exact`, the exact step, after those asked for before. */
   override async step(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
     if (!this.options.exact) return super.step(f, varList);
+    const step = this.#turn.then(() => this.#exactStep(f, varList));
+    this.#turn = step.catch(() => {});
+    return step;
+  }
+
+  async #exactStep(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
     const began = performance.now();
     const plan = this.plan(varList);
     const report = await exactStep({

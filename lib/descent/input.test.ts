@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { woodbury } from '../solvers';
 import { implicitAdam, implicitSGD } from '.';
 
 beforeAll(async () => {
@@ -44,6 +45,16 @@ describe.each([
     expect(tf.memory().numTensors).toBe(count);
     return error as Error;
   }
+
+  it('a solver that cannot solve the system, without a leak where no tidy is', () => {
+    const x = named('x');
+    const optimizer = make(0.1, { solver: woodbury() });
+    const count = tf.memory().numTensors;
+    expect(() => optimizer.minimize(() => square(x))).toThrow(InputError);
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(count);
+    expect(numbers(x)).toEqual([3, -2]);
+  });
 
   it('a listed variable that the loss does not depend on', () => {
     const [x, bystander] = [named('x'), named('bystander')];

@@ -30,8 +30,22 @@ export function inverseTime(rate: number): Schedule {
   return { name: 'inverse-time', rate };
 }
 
-/** The factor of the step size at step t = 0, 1, … */
+/**
+ * The factor of the step size at step t = 0, 1, …
+ *
+ * @throws InputError for a record that is no schedule.
+ */
 export function factorAt(schedule: Schedule, t: number): number {
+  const factor = valueAt(schedule, t);
+  if (factor >= 0 && factor < Number.POSITIVE_INFINITY) return factor;
+  throw new InputError({
+    given: `the schedule '${schedule.name}' at step ${t}, whose factor is ${factor}`,
+    expected: 'a finite factor of at least 0',
+    remedy: 'Make schedules by drops() or inverseTime().',
+  });
+}
+
+function valueAt(schedule: Schedule, t: number): number {
   switch (schedule.name) {
     case 'constant':
       return 1;
@@ -39,5 +53,7 @@ export function factorAt(schedule: Schedule, t: number): number {
       return schedule.factor ** schedule.at.filter((step) => step <= t).length;
     case 'inverse-time':
       return 1 / (1 + schedule.rate * t);
+    default:
+      return Number.NaN;
   }
 }
