@@ -2,7 +2,7 @@ import type { Rule } from '../program';
 import { product, sum } from './arithmetic';
 import { binary, elementwise, unary } from './elementwise';
 import { matMul } from './matmul';
-import { maxPool } from './max-pool';
+import { maxPool, maxPoolGrad } from './max-pool';
 import { isMultilinear, linearInList, linearList, multilinear } from './multilinear';
 import { reshaping, transposition } from './rearrangements';
 import { reduction } from './reductions';
@@ -18,6 +18,8 @@ const rules: Record<string, Rule> = {
   LogSoftmax: logSoftmax,
   MaxPool: maxPool,
   MaxPool3D: maxPool,
+  MaxPool3DGrad: maxPoolGrad,
+  MaxPoolGrad: maxPoolGrad,
   Mean: reduction,
   Multiply: product,
   Reshape: reshaping,

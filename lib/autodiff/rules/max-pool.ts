@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { multiply, reshape } from '../kernels';
+import { hasKernel, multiply, reshape } from '../kernels';
 import type { LocalDerivative, Rule } from '../program';
-import { engine } from '../tape';
+import { engine, type Node, type Tape } from '../tape';
+import { multilinear } from './multilinear';
 import { pullByGradient, reverse } from './reverse';
 import { using } from './shapes';
 
@@ -10,12 +11,57 @@ const exactWhole = 2 ** 24;
 
 /** The maximum over windows: J v picks the entries of v where the maxima lie, found once. */
 export const maxPool: Rule = (step, tape) => {
+  const [fast, general] = [byKernel(step, tape), byOperations(step, tape)];
+  const way = () => (hasKernel('TakeAt') ? fast : general);
+  return {
+    push: (tangents) => way().push(tangents),
+    pull: (cotangents) => way().pull(cotangents),
+  };
+};
+
+type Derive = (...args: Parameters<Rule>) => LocalDerivative;
+
+/** By kernels that take entries at places and put them back, which wasm has. */
+const byKernel: Derive = ({ node }, tape) => {
+  const places = placesOf(node, tape);
+  return {
+    push: ([t]) => [takenAt(places(), t!)],
+    pull: ([u]) => [addedAt(places(), u!, node.inputs.x!.shape)],
+  };
+};
+
+/** The derivative of a maximum for the cotangent, where it has kernels: its transpose. */
+export const maxPoolGrad: Rule = (step, tape) => {
+  const { node } = step;
+  const general = multilinear(step, tape);
+  const places = placesOf(node, tape);
+  return {
+    push: ([t]) =>
+      hasKernel('AddAt') ? [addedAt(places(), t!, node.outputs[0]!.shape)] : general.push([t!]),
+    pull: ([u]) => (hasKernel('TakeAt') ? [takenAt(places(), u!)] : general.pull([u!])),
+  };
+};
+
+/** Where the maxima lie in the input of a pool, which its node saves first. */
+const placesOf = ({ attrs, saved }: Node, tape: Tape) => {
+  const all = { ...attrs, includeBatchInIndex: true };
+  const values = tape.constants(() => {
+    const found: unknown = engine().runKernel('MaxPoolWithArgmax', { x: saved[0]! }, all);
+    return [(found as [tf.Tensor, tf.Tensor])[1]];
+  });
+  return () => values()[0]!;
+};
+
+const takenAt = (places: tf.Tensor, x: tf.Tensor) => engine().runKernel('TakeAt', { x, places });
+
+const addedAt = (places: tf.Tensor, x: tf.Tensor, shape: number[]) =>
+  engine().runKernel('AddAt', { x, places }, { shape });
+
+const byOperations: Derive = (step, tape) => {
   if (windowsTile(step)) return byMask(step, tape);
   if (step.node.inputs.x!.size <= exactWhole) return byPlace(step, tape);
   return reverse(step, tape);
 };
-
-type Derive = (...args: Parameters<Rule>) => LocalDerivative;
 
 /** Where each entry lies in exactly one window: J v is the sum over windows of v at the maxima. */
 const byMask: Derive = (step, tape) => {

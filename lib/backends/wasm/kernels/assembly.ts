@@ -38,6 +38,24 @@ export const spread = [0xfd, 0x13];
 /** One of four. */
 export const lane = (index: number) => [0xfd, 0x1f, index];
 
+/** One number from the address on the stack plus some bytes, the others zero; and back. */
+export const loadOne = (offset = 0) => [0xfd, 0x5c, 2, ...unsigned(offset)];
+export const storeOne = (offset = 0) => [0xfd, 0x5a, 2, ...unsigned(offset), 0];
+/** Four comparisons: all bits or none. */
+export const areGreater = [0xfd, 0x44];
+/** The bits of the first where the third has ones, of the second elsewhere. */
+export const chooseBits = [0xfd, 0x52];
+/** Four integers of 32 bits. */
+export const fourIntegers = (values: readonly [number, number, number, number]) => [
+  ...[0xfd, 0x0c],
+  ...values.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff)),
+];
+export const spreadInteger = [0xfd, 0x11];
+export const addIntegers = [0xfd, 0xae, 0x01];
+export const subtractIntegers = [0xfd, 0xb1, 0x01];
+/** By so many bits as the number on top of the stack says. */
+export const shiftIntegersRight = [0xfd, 0xad, 0x01];
+
 const [block, loop, end] = [[0x02, 0x40], [0x03, 0x40], [0x0b]];
 const br = (label: number) => [0x0c, label];
 const brIf = (label: number) => [0x0d, label];

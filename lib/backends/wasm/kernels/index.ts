@@ -1,8 +1,10 @@
 import { repairEinsumKernel } from '../../kernels/einsum';
 import { repairStridedSlice } from '../../kernels/strided-slice';
+import { repairBiases } from './biases';
 import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
 import { addDepthwiseDerivatives } from './depthwise';
+import { repairDilation } from './dilation';
 import { repairMatrixProducts } from './matrix-products';
 import { addMultiplyAdd } from './multiply-add';
 import { repairPools } from './pooling';
@@ -27,9 +29,11 @@ export function repairKernels(): void {
   repairSegments();
   repairSplits();
   repairSums();
+  repairBiases();
   repairTanh();
   repairTiles();
   repairPools();
+  repairDilation();
   repairSamePadding();
   repairConvolutionKernels();
   addDepthwiseDerivatives();

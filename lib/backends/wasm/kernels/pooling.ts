@@ -1,191 +1,74 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { type Call, replaceKernel } from '../../kernels/kernel';
 import { floats, type Heap, zeros } from './heap';
-import { overImages, type Pool, poolSpace, type Space } from './window';
-
-/**
- * Where the maximum of x + addend lies in each window: flat positions in x, the first of several.
- *
- * @param addend numbers for each place of the window and each channel, or nothing
- */
-function maxima(x: Float32Array, space: Space, addend?: Float32Array): Int32Array {
-  const { batch, channels, depth, height, width } = space;
-  const places = new Int32Array(batch * depth.outputs * height.outputs * width.outputs * channels);
-  // What the window sees of the input: where its pixels lie, and their rows in the addend.
-  const pixels = new Int32Array(depth.size * height.size * width.size);
-  const rows = new Int32Array(pixels.length);
-  let o = 0;
-  for (let n = 0; n < batch; n++) {
-    for (let d = 0; d < depth.outputs; d++) {
-      for (let h = 0; h < height.outputs; h++) {
-        for (let w = 0; w < width.outputs; w++, o += channels) {
-          let count = 0;
-          for (let i = 0; i < depth.size; i++) {
-            const z = d * depth.stride - depth.before + i * depth.dilation;
-            if (z < 0 || z >= depth.length) continue;
-            for (let j = 0; j < height.size; j++) {
-              const y = h * height.stride - height.before + j * height.dilation;
-              if (y < 0 || y >= height.length) continue;
-              const line = ((n * depth.length + z) * height.length + y) * width.length;
-              const row = (i * height.size + j) * width.size;
-              for (let k = 0; k < width.size; k++) {
-                const at = w * width.stride - width.before + k * width.dilation;
-                if (at < 0 || at >= width.length) continue;
-                pixels[count] = (line + at) * channels;
-                rows[count] = (row + k) * channels;
-                count += 1;
-              }
-            }
-          }
-          if (addend) largestSums(x, addend, pixels, rows, count, channels, places, o);
-          else largest(x, pixels, count, channels, places, o);
-        }
-      }
-    }
-  }
-  return places;
-}
-
-/** For each channel the place of the largest number among some pixels; of equal ones the first. */
-function largest(
-  x: Float32Array,
-  pixels: Int32Array,
-  count: number,
-  channels: number,
-  places: Int32Array,
-  o: number,
-): void {
-  for (let c = 0; c < channels; c++) {
-    let place = pixels[0]! + c;
-    let best = x[place]!;
-    for (let i = 1; i < count; i++) {
-      const at = pixels[i]! + c;
-      const value = x[at]!;
-      if (value > best) {
-        best = value;
-        place = at;
-      }
-    }
-    places[o + c] = place;
-  }
-}
-
-/** The same of the sums with an addend. */
-function largestSums(
-  x: Float32Array,
-  addend: Float32Array,
-  pixels: Int32Array,
-  rows: Int32Array,
-  count: number,
-  channels: number,
-  places: Int32Array,
-  o: number,
-): void {
-  for (let c = 0; c < channels; c++) {
-    let place = 0;
-    let best = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < count; i++) {
-      const at = pixels[i]! + c;
-      const value = x[at]! + addend[rows[i]! + c]!;
-      if (value > best) {
-        best = value;
-        place = at;
-      }
-    }
-    places[o + c] = place;
-  }
-}
-
-type Backward = Call<'dy' | 'input', Pool>;
+import { maxima } from './maxima';
+import { addAt, take } from './places';
+import { type Pool, poolSpace } from './window';
 
 /** The derivative of a maximum goes to where it lies. */
-function maxPoolGrad({ inputs: { dy, input }, attrs, backend }: Backward): tf.TensorInfo {
+function maxPoolGrad({ inputs: { dy, input }, attrs, backend }: Call<'dy' | 'input', Pool>) {
   const heap = backend as Heap;
+  const places = maxima(heap, input, poolSpace(input.shape, attrs));
   const dx = zeros(heap, input.shape);
-  const places = maxima(floats(heap, input), poolSpace(input.shape, attrs));
-  const from = floats(heap, dy);
-  const to = floats(heap, dx);
-  for (let o = 0; o < places.length; o++) to[places[o]!]! += from[o]!;
+  addAt(heap, dx, places, dy);
+  heap.disposeData(places.dataId);
   return dx;
 }
 
 /** The maxima over volumes. */
 function maxPool3D({ inputs: { x }, attrs, backend }: Call<'x', Pool>): tf.TensorInfo {
   const heap = backend as Heap;
-  const space = poolSpace(x.shape, attrs);
-  const out = heap.makeOutput(space.outShape, 'float32');
-  const from = floats(heap, x);
-  const to = floats(heap, out);
-  maxima(from, space).forEach((place, o) => {
-    to[o] = from[place]!;
-  });
+  const places = maxima(heap, x, poolSpace(x.shape, attrs));
+  const out = heap.makeOutput(places.shape, 'float32');
+  take(heap, x, places, out);
+  heap.disposeData(places.dataId);
   return out;
 }
 
 type Argmax = Call<'x', Pool & { includeBatchInIndex: boolean }>;
 
-/** The maxima over images, and where they lie. */
+/** The maxima over images or volumes, and where they lie. */
 function maxPoolWithArgmax({ inputs: { x }, attrs, backend }: Argmax): tf.TensorInfo[] {
   const heap = backend as Heap;
-  const space = poolSpace(x.shape, attrs);
-  const values = heap.makeOutput(space.outShape, 'float32');
-  const indices = heap.makeOutput(space.outShape, 'int32');
-  const from = floats(heap, x);
-  const to = floats(heap, values);
-  const at = heap.typedArrayFromHeap(indices);
-  const image = from.length / space.batch;
-  maxima(from, space).forEach((place, o) => {
-    to[o] = from[place]!;
-    at[o] = attrs.includeBatchInIndex ? place : place % image;
-  });
+  const indices = maxima(heap, x, poolSpace(x.shape, attrs));
+  const values = heap.makeOutput(indices.shape, 'float32');
+  take(heap, x, indices, values);
+  if (!attrs.includeBatchInIndex) {
+    const image = floats(heap, x).length / x.shape[0]!;
+    const places = heap.typedArrayFromHeap(indices);
+    for (let o = 0; o < places.length; o++) places[o]! %= image;
+  }
   return [values, indices];
 }
 
-interface Dilation {
-  strides: number | [number, number];
-  pad: 'same' | 'valid';
-  dilations: number | [number, number];
-}
-
-/** The maximum over a window of input plus filter. */
-function dilation2D({ inputs, attrs, backend }: Call<'x' | 'filter', Dilation>): tf.TensorInfo {
-  const { x, filter } = inputs;
+function takeAt({ inputs: { x, places }, backend }: Call<'x' | 'places', object>): tf.TensorInfo {
   const heap = backend as Heap;
-  const space = overImages(
-    tf.backend_util.computeDilation2DInfo(
-      x.shape as [number, number, number, number],
-      filter.shape as [number, number, number],
-      attrs.strides,
-      attrs.pad,
-      'NHWC',
-      attrs.dilations,
-    ),
-  );
-  const out = heap.makeOutput(space.outShape, 'float32');
-  const from = floats(heap, x);
-  const weights = floats(heap, filter);
-  const to = floats(heap, out);
-  const { channels } = space;
-  const places = maxima(from, space, weights);
-  const { height, width } = space;
-  for (let o = 0; o < places.length; o++) {
-    const c = o % channels;
-    const w = Math.floor(o / channels) % width.outputs;
-    const h = Math.floor(o / channels / width.outputs) % height.outputs;
-    const pixel = Math.floor(places[o]! / channels);
-    const k = ((pixel % width.length) - w * width.stride + width.before) / width.dilation;
-    const y = Math.floor(pixel / width.length) % height.length;
-    const j = (y - h * height.stride + height.before) / height.dilation;
-    to[o] = from[places[o]!]! + weights[(j * width.size + k) * channels + c]!;
-  }
+  const out = heap.makeOutput(places.shape, 'float32');
+  take(heap, x, places, out);
   return out;
 }
 
-/** The stock kernels start from the least positive number, so that no maximum is negative. */
+type AddAt = Call<'x' | 'places', { shape: number[] }>;
+
+function addedAt({ inputs: { x, places }, attrs, backend }: AddAt): tf.TensorInfo {
+  const heap = backend as Heap;
+  const out = zeros(heap, attrs.shape);
+  addAt(heap, out, places, x);
+  return out;
+}
+
+/**
+ * Pools, whose stock kernels start from the least positive number, so that no maximum is negative.
+ *
+ * Two kernels are added that the backend does not have: `TakeAt`, the numbers of x at flat places in
+ * it, and its transpose `AddAt`, which adds numbers to zeros at places. They have no gradient:
+ * nothing that is recorded may use them.
+ */
 export function repairPools(): void {
   replaceKernel('MaxPoolGrad', 'wasm', maxPoolGrad);
   replaceKernel('MaxPool3DGrad', 'wasm', maxPoolGrad);
   replaceKernel('MaxPool3D', 'wasm', maxPool3D);
   replaceKernel('MaxPoolWithArgmax', 'wasm', maxPoolWithArgmax);
-  replaceKernel('Dilation2D', 'wasm', dilation2D);
+  replaceKernel('TakeAt', 'wasm', takeAt);
+  replaceKernel('AddAt', 'wasm', addedAt);
 }

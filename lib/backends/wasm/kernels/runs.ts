@@ -14,14 +14,13 @@ import {
   loadFloat,
   loadFour,
   loadInteger,
-  memoryOf,
-  multiply,
   set,
   storeFloat,
   storeFour,
   v128,
 } from './assembly';
 import type { Heap } from './heap';
+import { listOf } from './lists';
 
 /**
  * Runs of neighbouring numbers, moved within the backend's memory by a WebAssembly module of our own.
@@ -33,7 +32,7 @@ import type { Heap } from './heap';
 /** All addresses and strides are in bytes; a stride leads from one image to the next. */
 type Move = (
   runs: number,
-  count: number,
+  end: number,
   from: number,
   to: number,
   images: number,
@@ -48,9 +47,9 @@ interface Mover {
   scatter: Move;
 }
 
-const [RUNS, COUNT, FROM, TO, IMAGES, FROM_STRIDE, TO_STRIDE] = [0, 1, 2, 3, 4, 5, 6];
-const [RUN, END, SOURCE, TARGET, LENGTH, DONE] = [7, 8, 9, 10, 11, 12];
-const [LAST_SOURCE, LAST_TARGET, LAST_FOUR] = [13, 14, 15];
+const [RUNS, END, FROM, TO, IMAGES, FROM_STRIDE, TO_STRIDE] = [0, 1, 2, 3, 4, 5, 6];
+const [RUN, SOURCE, TARGET, LENGTH, DONE] = [7, 8, 9, 10, 11];
+const [LAST_SOURCE, LAST_TARGET, LAST_FOUR] = [12, 13, 14];
 const RUN_BYTES = 12;
 
 /** Sets a local to the sum of some numbers. */
@@ -98,7 +97,6 @@ function moving(sourceField: number, targetField: number, adds: boolean): Code {
     DONE,
     IMAGES,
     [...get(RUNS), ...set(RUN)],
-    setSum(END, get(RUNS), [...get(COUNT), ...constant(RUN_BYTES), ...multiply]),
     forEach(
       RUN,
       END,
@@ -118,7 +116,7 @@ function moving(sourceField: number, targetField: number, adds: boolean): Code {
   );
   return {
     parameters: [i32, i32, i32, i32, i32, i32, i32],
-    locals: [i32, i32, i32, i32, i32, i32, i32, i32, v128],
+    locals: [i32, i32, i32, i32, i32, i32, i32, v128],
     body,
   };
 }
@@ -142,62 +140,22 @@ export interface Runs {
   scatter(tables: Float32Array, images: Float32Array, count: number): void;
 }
 
-/** The runs of one image as they lie in the backend's memory: three integers each, in bytes. */
-interface Written {
-  address: number;
-  count: number;
+/** The runs of one image, three integers each, in bytes. */
+function written({ each }: Arrangement): number[] {
+  const integers: number[] = [];
+  each((table, image, count) => {
+    if (count > 0) integers.push(4 * table, 4 * image, 4 * count);
+  });
+  return integers;
 }
 
-/** Arrangements that a backend keeps; a network has a few, each of some ten kilobytes. */
-const kept = 64;
+const ofBackends = new WeakMap<Heap, Mover>();
 
-/** What a backend's memory holds of arrangements, and the functions that move by them. */
-class Arrangements {
-  private readonly mover: Mover;
-  private readonly written = new Map<string, Written>();
-
-  constructor(private readonly heap: Heap) {
-    this.mover = assembled(heap, moves) as unknown as Mover;
-  }
-
-  runs(by: Arrangement): Runs {
-    const { address, count } = this.written.get(by.name) ?? this.write(by);
-    const move = (what: keyof Mover) => (from: Float32Array, to: Float32Array, images: number) =>
-      this.mover[what](
-        address,
-        count,
-        from.byteOffset,
-        to.byteOffset,
-        images,
-        from.byteLength / images,
-        to.byteLength / images,
-      );
-    return { gather: move('gather'), scatter: move('scatter') };
-  }
-
-  private write({ name, each }: Arrangement): Written {
-    if (this.written.size === kept) this.forgetOldest();
-    const numbers: number[] = [];
-    each((table, image, count) => {
-      if (count > 0) numbers.push(4 * table, 4 * image, 4 * count);
-    });
-    const address = this.heap.wasm._malloc(4 * numbers.length);
-    new Int32Array(memoryOf(this.heap).buffer, address, numbers.length).set(numbers);
-    const written = { address, count: numbers.length / 3 };
-    this.written.set(name, written);
-    return written;
-  }
-
-  private forgetOldest(): void {
-    for (const [name, { address }] of this.written) {
-      this.heap.wasm._free(address);
-      this.written.delete(name);
-      return;
-    }
-  }
+function moverOn(heap: Heap): Mover {
+  const known = ofBackends.get(heap) ?? (assembled(heap, moves) as unknown as Mover);
+  ofBackends.set(heap, known);
+  return known;
 }
-
-const ofBackends = new WeakMap<Heap, Arrangements>();
 
 /**
  * The runs of an arrangement, good until the next one is asked for.
@@ -205,7 +163,17 @@ const ofBackends = new WeakMap<Heap, Arrangements>();
  * Writing them down may move the heap: views of tensors are to be taken afterwards.
  */
 export function runsOn(heap: Heap, by: Arrangement): Runs {
-  const known = ofBackends.get(heap) ?? new Arrangements(heap);
-  ofBackends.set(heap, known);
-  return known.runs(by);
+  const mover = moverOn(heap);
+  const { begin, end } = listOf(heap, `runs ${by.name}`, () => written(by));
+  const move = (what: keyof Mover) => (from: Float32Array, to: Float32Array, images: number) =>
+    mover[what](
+      begin,
+      end,
+      from.byteOffset,
+      to.byteOffset,
+      images,
+      from.byteLength / images,
+      to.byteLength / images,
+    );
+  return { gather: move('gather'), scatter: move('scatter') };
 }
