@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { readableSync, readSync } from '../backends';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 
@@ -73,8 +72,8 @@ const describe = (x: unknown) =>
  * @throws NotFiniteError for NaN and ±∞.
  */
 export function checkFinite(loss: tf.Scalar): void {
-  if (!readableSync()) return;
-  const value = readSync(loss)[0]!;
+  if (!tensors.readableNow()) return;
+  const [value] = tensors.readSync([loss]) as [number];
   if (Number.isFinite(value)) return;
   throw new NotFiniteError({
     given: `a loss of ${value}`,

@@ -1,3 +1,6 @@
+// Repairs the derivatives of TensorFlow.js that are wrong.
+import '../backends';
+
 export type { Curvature, Factors } from './curvature';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';

@@ -10,7 +10,6 @@ export {
   softmaxCrossEntropy,
 } from './cross-entropy';
 export { type Engine, engine, type TapeNode } from './engine';
-export { readableSync, readSync } from './reading';
 export { unrecorded } from './unrecorded';
 export {
   type BackendName,

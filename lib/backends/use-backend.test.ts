@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { InputError, UnsupportedError } from '../errors';
-import { readableSync, readSync, useBackend } from '.';
+import { useBackend } from '.';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -86,13 +86,5 @@ describe('useBackend', () => {
     expect(await product()).toEqual([7, 10, 15, 22]);
     tf.removeBackend('wasm');
     tf.registerBackend('wasm', removed);
-  });
-
-  test('scalars are read at once on cpu', async () => {
-    await useBackend('cpu');
-    expect(readableSync()).toBe(true);
-    const x = tf.scalar(3);
-    expect(readSync(x)[0]).toBe(3);
-    x.dispose();
   });
 });

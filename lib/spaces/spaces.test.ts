@@ -126,3 +126,17 @@ describe('mismatched vectors are named', () => {
     expect(() => float64.check(new Float64Array(3), new Float64Array(2), 'v')).toThrow(/length 3/);
   });
 });
+
+describe('reading', () => {
+  it('a backend that is not known to lie in memory is not read at once', async () => {
+    tf.registerBackend('elsewhere', () => new tf.KernelBackend());
+    await tf.setBackend('elsewhere');
+    try {
+      expect(tensors.readableNow()).toBe(false);
+      expect(() => tensors.readSync([])).toThrow(/'elsewhere'/);
+    } finally {
+      await tf.setBackend('cpu');
+    }
+    expect(tensors.readableNow()).toBe(true);
+  });
+});

@@ -12,6 +12,9 @@ export function mapTensors(x: NamedTensors, f: (value: tf.Tensor, name: string) 
   return result;
 }
 
+/** Backends whose tensors lie in this process's memory; on a GPU, to read one stalls the queue. */
+const inMemory = new Set(['cpu', 'wasm', 'tensorflow']);
+
 /**
  * Named float32 tensors on TensorFlow.js' current backend; scalars are tensors of rank 0.
  *
@@ -60,13 +63,13 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     if (!this.readableNow()) {
       throw new UnsupportedError({
         given: `the backend '${tf.getBackend()}', whose numbers cannot be read without waiting`,
-        expected: "'cpu', 'wasm' or 'tensorflow'",
+        expected: `one of ${[...inMemory].join(', ')}`,
         remedy: 'Use the asynchronous form (await solve, await step).',
       });
     }
     return values.map((value) => value.dataSync()[0]!);
   },
-  readableNow: () => !tf.getBackend().startsWith('web'),
+  readableNow: () => inMemory.has(tf.getBackend()),
 
   tidy<T>(f: () => T): T {
     return tf.tidy(f as () => tf.TensorContainer) as T;

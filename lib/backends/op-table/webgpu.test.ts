@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { needs } from '../../../test/needs';
-import { readableSync, readSync, useBackend } from '..';
+import { tensors } from '../../spaces';
+import { useBackend } from '..';
 import { compare, cpuAnswers } from './compare';
 import { leaks } from './leaks';
 
@@ -17,7 +18,7 @@ test.skipIf(!gpu.available || !time.available)(
   async () => {
     const answers = await cpuAnswers();
     const report = await useBackend('webgpu');
-    expect(readableSync()).toBe(false);
+    expect(tensors.readableNow()).toBe(false);
     const before = tf.memory();
     const comparisons = await compare(answers);
     const refused = comparisons.filter((c) => c.refusal);
@@ -37,8 +38,8 @@ test.skipIf(!gpu.available || !time.available)(
 
 test.skipIf(!gpu.available)('a tensor on a GPU is not read at once', async () => {
   await useBackend('webgpu');
-  const x = tf.square(tf.scalar(3));
-  expect(() => readSync(x)).toThrow(/webgpu/);
+  const x = tf.square(tf.scalar(3)) as tf.Scalar;
+  expect(() => tensors.readSync([x])).toThrow(/webgpu/);
   expect((await x.data())[0]).toBe(9);
   x.dispose();
 });
