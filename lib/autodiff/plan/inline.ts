@@ -1,4 +1,5 @@
 import type { Instruction } from '../program';
+import { countReaders, type Ends } from './readers';
 import { Sum } from './sum';
 import { Multiple, type Term } from './terms';
 
@@ -7,17 +8,9 @@ import { Multiple, type Term } from './terms';
  *
  * A chain of functions applied entry by entry so becomes one multiplication, and a weight's gradient,
  * which a recording adds up two by two, one sum.
- *
- * @param ends slots that are read from outside
  */
-export function inlined(
-  instructions: readonly Instruction[],
-  ends: ReadonlySet<number | undefined>,
-): Instruction[] {
-  const readers = new Map<number, number>();
-  for (const slot of instructions.flatMap(({ reads }) => reads)) {
-    readers.set(slot, (readers.get(slot) ?? 0) + 1);
-  }
+export function inlined(instructions: readonly Instruction[], ends: Ends): Instruction[] {
+  const readers = countReaders(instructions, ends);
   const open = new Map<number, Sum>();
   const result = new Set<Instruction>();
   for (const instruction of instructions) {
@@ -33,7 +26,7 @@ export function inlined(
     });
     const sum = new Sum(instruction.slot, terms);
     result.add(sum);
-    if (readers.get(sum.slot) === 1 && !ends.has(sum.slot)) open.set(sum.slot, sum);
+    if (readers.get(sum.slot) === 1) open.set(sum.slot, sum);
   }
   return [...result];
 }

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { Step } from '../graph';
 import { copy } from '../kernels';
 import { type Instruction, Operation } from '../program';
@@ -6,14 +6,24 @@ import { derive } from '../rules';
 import { binary, diagonals, unary } from '../rules/elementwise';
 import { sameShape } from '../rules/shapes';
 import type { Tape } from '../tape';
+import { Cut } from './rows';
 import { Sum } from './sum';
 import { Multiple, Product, type Term } from './terms';
 
-/** What a step does, as a sum where it is one; by its rule otherwise. */
+/** What a step does, as a sum or a cut where it is one; by its rule otherwise. */
 export function read(step: Step, tape: Tape): Instruction {
+  if (cutsRows(step)) {
+    const sizes = step.node.outputs.map(({ shape }) => shape[0]!);
+    return new Cut(step.reads[0]!, step.writes as number[], sizes);
+  }
   const [slot] = step.writes;
   const terms = slot === undefined ? undefined : termsOf(step, tape);
   return terms === undefined ? new Operation(step, derive(step, tape)) : new Sum(slot!, terms);
+}
+
+function cutsRows({ node, writes }: Step): boolean {
+  if (node.kernelName !== 'SplitV' || writes.includes(undefined)) return false;
+  return tf.util.parseAxisParam(node.attrs.axis as number, node.inputs.x!.shape)[0] === 0;
 }
 
 const functions = new Set([...unary, ...binary]);

@@ -3,7 +3,7 @@ import { concat, split } from '../kernels';
 import type { Instruction } from '../program';
 import type { Values } from '../values';
 
-/** Matrices one below the other, of which `sizes` are the numbers of rows. */
+/** Tensors one below the other, of which `sizes` are the numbers of rows. */
 export class Join implements Instruction {
   readonly reads: readonly number[];
   readonly writes: readonly [number];
@@ -28,29 +28,29 @@ export class Join implements Instruction {
   }
 }
 
-/** A matrix cut into parts of so many rows each: the transpose of a join. */
+/** A tensor cut into parts of so many rows each: the transpose of a join. */
 export class Cut implements Instruction {
   readonly reads: readonly [number];
   readonly writes: readonly number[];
-  readonly #sizes: number[];
+  readonly sizes: number[];
 
   constructor(slot: number, writes: readonly number[], sizes: number[]) {
     this.reads = [slot];
     this.writes = writes;
-    this.#sizes = sizes;
+    this.sizes = sizes;
   }
 
   push(values: Values): void {
-    split(values.get(this.reads[0])!, this.#sizes).forEach((part, i) => {
+    split(values.get(this.reads[0])!, this.sizes).forEach((part, i) => {
       values.put(this.writes[i]!, part);
     });
   }
 
   pull(values: Values): void {
     const parts = this.writes.map((slot) => values.get(slot));
-    const columns = parts.find((part) => part !== undefined)?.shape[1];
-    if (columns === undefined) return;
-    const filled = parts.map((part, i) => part ?? tf.zeros([this.#sizes[i]!, columns]));
+    const row = parts.find((part) => part !== undefined)?.shape.slice(1);
+    if (row === undefined) return;
+    const filled = parts.map((part, i) => part ?? tf.zeros([this.sizes[i]!, ...row]));
     values.add(this.reads[0], concat(filled));
   }
 }

@@ -1,6 +1,8 @@
+import * as tf from '@tensorflow/tfjs';
 import { concat } from '../kernels';
 import type { Instruction } from '../program';
 import type { Tape } from '../tape';
+import { countReaders, type Ends } from './readers';
 import { Cut, Join } from './rows';
 import { Sum } from './sum';
 import { type Constant, Multiple, Product, type Term } from './terms';
@@ -52,38 +54,128 @@ function addsOverRows(term: Term): string | undefined {
  */
 export function stackedProducts(
   instructions: readonly Instruction[],
+  ends: Ends,
+  newSlot: NewSlot,
+  tape: Tape,
+): readonly Instruction[] {
+  const groups = grouped(termsOf(instructions), keepsRows).filter(({ length }) => length > 1);
+  return groups.reduce<readonly Instruction[]>((all, group) => {
+    const products = group as Product[];
+    const cut = cutToJoin(all, products, ends);
+    return cut === undefined
+      ? withNewCut(all, products, newSlot, tape)
+      : withinCut(all, products, cut, newSlot, tape);
+  }, instructions);
+}
+
+/** Each product becomes a part of a cut of its own. */
+function withNewCut(
+  instructions: readonly Instruction[],
+  products: readonly Product[],
   newSlot: NewSlot,
   tape: Tape,
 ): Instruction[] {
-  const terms = instructions.flatMap((each) => (each instanceof Sum ? each.terms : []));
-  /** What stands for a product, and what computes it. */
-  const replacements = new Map<Term, Term>();
-  const preparations = new Map<Term, Instruction[]>();
-  for (const group of grouped(terms, keepsRows)) {
-    if (group.length === 1) continue;
-    const products = group as Product[];
-    const [first] = products as [Product];
-    const axis = first.layout.constantTransposed ? 1 : 0;
-    const constants = products.map(({ constant }) => constant);
-    const [whole, parts] = [newSlot(), products.map(newSlot)];
-    const product = new Product(first.slot, first.layout, stack(constants, axis, tape), tape);
-    const cut = new Cut(whole, parts, sizesOf(constants, axis));
-    preparations.set(first, [new Sum(whole, [product]), cut]);
-    products.forEach((each, i) => {
-      replacements.set(each, new Multiple(parts[i]!, 1, tape));
+  const [first] = products as [Product];
+  const axis = rowsOf(first);
+  const constants = products.map(({ constant }) => constant);
+  const whole = newSlot();
+  const parts = new Map(products.map((product) => [product as Term, newSlot()]));
+  const product = new Product(first.slot, first.layout, stack(constants, axis, tape), tape);
+  const cut = new Cut(whole, [...parts.values()], sizesOf(constants, axis));
+  return instructions.flatMap((each) => {
+    if (!(each instanceof Sum)) return [each];
+    const terms = each.terms.map((term) => {
+      const part = parts.get(term);
+      return part === undefined ? term : new Multiple(part, 1, tape);
     });
-  }
-  return instructions.flatMap((instruction) => {
-    if (!(instruction instanceof Sum)) return [instruction];
+    const sum = new Sum(each.slot, terms);
+    return each.terms.includes(first) ? [new Sum(whole, [product]), cut, sum] : [sum];
+  });
+}
+
+/** A cut, and for some products the part that they are added to. */
+interface Host {
+  cut: Cut;
+  parts: ReadonlyMap<Product, number>;
+}
+
+/**
+ * The products are added to what is cut, instead of each to its part.
+ *
+ * Parts that no product is added to have zeros in the place of its constant.
+ */
+function withinCut(
+  instructions: readonly Instruction[],
+  products: readonly Product[],
+  { cut, parts }: Host,
+  newSlot: NewSlot,
+  tape: Tape,
+): Instruction[] {
+  const [first] = products as [Product];
+  const axis = rowsOf(first);
+  const ofPart = new Map(products.map((product) => [parts.get(product), product.constant]));
+  const constants = cut.writes.map((slot, i) => {
+    const shape = [...first.constant.shape];
+    shape[axis] = cut.sizes[i]!;
+    return ofPart.get(slot) ?? { shape, value: () => tf.zeros(shape) };
+  });
+  const whole = newSlot();
+  const sum = new Sum(whole, [
+    new Multiple(cut.reads[0], 1, tape),
+    new Product(first.slot, first.layout, stack(constants, axis, tape), tape),
+  ]);
+  const added = new Set<Term>(products);
+  return instructions.flatMap((each) => {
+    if (each === cut) return [sum, new Cut(whole, cut.writes, cut.sizes)];
+    if (!(each instanceof Sum)) return [each];
     return [
-      ...instruction.terms.flatMap((term) => preparations.get(term) ?? []),
       new Sum(
-        instruction.slot,
-        instruction.terms.map((term) => replacements.get(term) ?? term),
+        each.slot,
+        each.terms.filter((term) => !added.has(term)),
       ),
     ];
   });
 }
+
+/** The cut to whose parts the products are added, each to another, where nothing else reads those. */
+function cutToJoin(
+  instructions: readonly Instruction[],
+  products: readonly Product[],
+  ends: Ends,
+): Host | undefined {
+  const readers = countReaders(instructions, ends);
+  const cutOf = new Map<number, Cut>();
+  for (const cut of instructions) {
+    if (!(cut instanceof Cut)) continue;
+    for (const slot of cut.writes) if (readers.get(slot) === 1) cutOf.set(slot, cut);
+  }
+  const parts = new Map<Product, number>();
+  const wanted = new Set<Term>(products);
+  for (const sum of instructions) {
+    if (!(sum instanceof Sum)) continue;
+    const part = sum.terms.find((term) => isSame(term) && cutOf.has(term.slot));
+    for (const term of part ? sum.terms : []) {
+      if (wanted.has(term)) parts.set(term as Product, part!.slot);
+    }
+  }
+  const cut = cutOf.get(parts.get(products[0]!) ?? -1);
+  if (cut === undefined || new Set(parts.values()).size < products.length) return undefined;
+  const fits = products.every((product) => {
+    const at = cut.writes.indexOf(parts.get(product)!);
+    return cut.sizes[at] === product.constant.shape[rowsOf(product)];
+  });
+  const later = instructions.slice(instructions.indexOf(cut));
+  const isLate = later.some(({ writes }) => writes.includes(products[0]!.slot));
+  return fits && !isLate ? { cut, parts } : undefined;
+}
+
+const isSame = (term: Term) => term instanceof Multiple && term.factor === 1;
+
+/** The axis of its constant that becomes the rows of a product from the left. */
+const rowsOf = ({ layout }: Product) => (layout.constantTransposed ? 1 : 0);
+
+const termsOf = (instructions: readonly Instruction[]) =>
+  instructions.flatMap((each) => (each instanceof Sum ? each.terms : []));
 
 /** Products whose rows are those of the constant; those of one matrix can be cut out of one. */
 function keepsRows(term: Term): string | undefined {
