@@ -1,9 +1,10 @@
 import type { Bundle } from '../child/messages';
 import { Compiler } from '../compiler';
-import type { Channels, Header, Json, Message } from '../protocol';
+import type { Channels, Json, Message } from '../protocol';
 import type { Ending } from './child';
 import { CommTable, commMessageOf } from './comms';
 import { endingError } from './ending';
+import { Origins } from './origins';
 import { Output } from './output';
 import { type FromCell, type Outcome, Runner } from './runner';
 import { type ErrorContent, errorOf, typeErrorsOf } from './traceback';
@@ -17,10 +18,9 @@ export class Evaluator {
   readonly comms = new CommTable();
   readonly output: Output;
   private readonly runner: Runner;
-  /** What was executed, by the number that its stack frames carry, and the requests behind it. */
+  /** What was executed, by the number that its stack frames carry. */
   private readonly sources = new Map<number, string>();
-  private readonly headers = new Map<number, Header>();
-  private lastCell = 0;
+  private readonly origins = new Origins();
   private request: Message | undefined;
   private interrupted = false;
 
@@ -29,7 +29,7 @@ export class Evaluator {
     this.runner = new Runner({
       message: (message) => this.receive(message),
       output: (name, text) => {
-        const parent = this.headers.get(this.lastCell);
+        const parent = this.origins.latest;
         if (parent) this.output.print(name, text, parent);
       },
       replaced: (ending, exitCode) => this.forget(ending, exitCode),
@@ -48,7 +48,7 @@ export class Evaluator {
       const compiled = await this.compiler.call('compile', code);
       if (!compiled.ok) return { ok: false, error: typeErrorsOf(compiled.diagnostics, code) };
       if (this.interrupted) return INTERRUPTED_EARLY;
-      const id = this.number(request);
+      const id = this.origins.ofCell(request);
       this.sources.set(id, code);
       const allowInput = request.content.allow_stdin === true;
       const outcome = await this.runner.run({ id, allowInput, ...compiled });
@@ -72,17 +72,12 @@ export class Evaluator {
   async sendComm(request: Message): Promise<void> {
     const message = commMessageOf(request);
     this.comms.note(message);
-    await this.runner.sendComm(this.number(request), message);
+    await this.runner.sendComm(this.origins.ofCommMessage(request), message);
   }
 
   stop(): void {
     this.runner.stop();
     this.output.flush();
-  }
-
-  private number(request: Message): number {
-    this.headers.set(++this.lastCell, request.header);
-    return this.lastCell;
   }
 
   private judge(outcome: Outcome, keep: boolean): Verdict {
@@ -98,7 +93,7 @@ export class Evaluator {
   }
 
   private receive(message: FromCell): void {
-    const parent = this.headers.get(message.cell);
+    const parent = this.origins.headerOf(message.cell);
     if (!parent) return;
     switch (message.type) {
       case 'stream':
@@ -140,7 +135,7 @@ export class Evaluator {
   private forget(ending: Ending, exitCode: number | undefined): void {
     void this.compiler.call('reset');
     this.comms.clear();
-    const parent = this.headers.get(this.lastCell);
+    const parent = this.origins.latest;
     if (this.request || !parent) return;
     const { traceback } = endingError(ending, exitCode);
     this.output.print('stderr', `${traceback.join('\n')}\n`, parent);
