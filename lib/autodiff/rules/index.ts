@@ -1,5 +1,6 @@
 import type { Rule } from '../program';
 import { product, sum } from './arithmetic';
+import { convolution } from './convolutions';
 import { binary, elementwise, unary } from './elementwise';
 import { matMul } from './matmul';
 import { maxPool, maxPoolGrad } from './max-pool';
@@ -14,6 +15,9 @@ const rules: Record<string, Rule> = {
   ...Object.fromEntries(linearInList.map((kernel) => [kernel, linearList])),
   Add: sum,
   BatchMatMul: matMul,
+  Conv2D: convolution,
+  Conv2DBackpropFilter: convolution,
+  Conv2DBackpropInput: convolution,
   ExpandDims: reshaping,
   LogSoftmax: logSoftmax,
   MaxPool: maxPool,

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { hasKernel } from '../kernels';
 import type { Rule } from '../program';
 import { engine, type Node } from '../tape';
 import { pullByGradient } from './reverse';
@@ -58,10 +57,8 @@ export const multilinear: Rule = (step) => {
   const attrs = withoutConstantTerm(node);
   const held = savedInputs(node);
   return {
-    push(tangents) {
-      const terms = tangents.map((t, i): tf.NamedTensorMap => ({ ...held, [names[i]!]: t }));
-      return sumOf(node.kernelName, terms, attrs);
-    },
+    push: (tangents) =>
+      sums(tangents.map((t, i) => run(node.kernelName, { ...held, [names[i]!]: t }, attrs))),
     pull: (cotangents) => pullByGradient(step, cotangents),
   };
 };
@@ -105,12 +102,6 @@ function run(kernel: string, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap):
   return Array.isArray(result) ? result : [result];
 }
 
-/** The sum of what a kernel makes of several inputs; in one, where the backend has a kernel for it. */
-function sumOf(kernel: string, terms: tf.NamedTensorMap[], attrs: tf.NamedAttrMap): tf.Tensor[] {
-  if (terms.length > 1 && hasKernel(`${kernel}Sum`)) {
-    const inputs = terms.flatMap((term) => linearIn[kernel]!.map((name) => term[name]!));
-    return run(`${kernel}Sum`, inputs as unknown as tf.NamedTensorMap, attrs);
-  }
-  const lists = terms.map((inputs) => run(kernel, inputs, attrs));
-  return lists[0]!.map((_, i) => total(lists.map((list) => list[i]!)));
-}
+/** Adds lists of tensors term by term; the lists are used up. */
+const sums = (lists: tf.Tensor[][]): tf.Tensor[] =>
+  lists[0]!.map((_, i) => total(lists.map((list) => list[i]!)));

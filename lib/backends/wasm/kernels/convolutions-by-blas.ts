@@ -1,10 +1,15 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Multiply } from '../blas';
 import { floats, type Heap, zeros } from './heap';
-import { eachBlock, tableSize } from './tables';
+import { eachBlock, isTable, tableSize } from './tables';
 import { type Convolution, convolutionSpace } from './window';
 
-export interface ToFilter extends Convolution {
+/** An image may be given as its table; what cannot be read off that stands here. */
+export interface Forward extends Convolution {
+  inputShape?: number[];
+}
+
+export interface ToFilter extends Forward {
   filterShape: number[];
 }
 
@@ -30,19 +35,22 @@ export function eachTerm(
 /** How many numbers a filter gives for each place of its window. */
 const channelsOf = (filterShape: number[]) => filterShape[filterShape.length - 1]!;
 
+/** The window of a convolution of x, which may be given as a table. */
+export const spaceOf = (x: tf.TensorInfo, filterShape: number[], attrs: Forward) =>
+  convolutionSpace(attrs.inputShape ?? x.shape, filterShape, attrs);
+
 /** Σ conv(x, filter): what the window saw, times the filter. */
-export function convolve(multiply: Multiply, sum: Sum<Convolution>): tf.TensorInfo {
+export function convolve(multiply: Multiply, sum: Sum<Forward>): tf.TensorInfo {
   const { inputs, attrs } = sum;
   const heap = sum.backend as Heap;
   const [x, { shape }] = inputs as [tf.TensorInfo, tf.TensorInfo];
-  const space = convolutionSpace(x.shape, shape, attrs);
+  const space = spaceOf(x, shape, attrs);
   const { places } = tableSize(space);
   const out = heap.makeOutput(space.outShape, 'float32');
-  eachBlock(heap, space, ({ images, rows, table, gather, part }) => {
+  eachBlock(heap, space, laysOut(inputs), ({ rows, part, seen }) => {
     eachTerm(inputs, (x, filter, i) => {
       const weights = floats(heap, filter);
-      gather(part(x), table, images);
-      multiply(false, false, rows, channelsOf(shape), places, table, weights, part(out), i > 0);
+      multiply(false, false, rows, channelsOf(shape), places, seen(x), weights, part(out), i > 0);
     });
   });
   return out;
@@ -53,17 +61,25 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
   const { inputs, attrs } = sum;
   const heap = sum.backend as Heap;
   const { filterShape: shape } = attrs;
-  const space = convolutionSpace(inputs[0]!.shape, shape, attrs);
+  const space = spaceOf(inputs[0]!, shape, attrs);
   const { places } = tableSize(space);
   const out = zeros(heap, shape);
-  eachBlock(heap, space, ({ images, rows, table, gather, part }) => {
+  eachBlock(heap, space, laysOut(inputs), ({ rows, part, seen }) => {
     eachTerm(inputs, (x, dy) => {
-      gather(part(x), table, images);
       const to = floats(heap, out);
-      multiply(true, false, places, channelsOf(shape), rows, table, part(dy), to, true);
+      multiply(true, false, places, channelsOf(shape), rows, seen(x), part(dy), to, true);
     });
   });
   return out;
+}
+
+/** Whether some image has yet to be laid out as a table. */
+function laysOut(inputs: tf.TensorInfo[]): boolean {
+  let found = false;
+  eachTerm(inputs, (x) => {
+    found ||= !isTable(x);
+  });
+  return found;
 }
 
 /** The derivative for the input: dy times the filter, added to where the window saw it. */
@@ -75,12 +91,12 @@ export function derivativeForInput(multiply: Multiply, sum: Sum<ToInput>): tf.Te
   const space = convolutionSpace(inputShape, shape, attrs);
   const { places } = tableSize(space);
   const out = zeros(heap, inputShape);
-  eachBlock(heap, space, ({ images, rows, table, scatter, part }) => {
+  eachBlock(heap, space, true, ({ rows, part, table, addTable }) => {
     eachTerm(inputs, (dy, filter, i) => {
       const weights = floats(heap, filter);
       multiply(false, true, rows, places, channelsOf(shape), part(dy), weights, table, i > 0);
     });
-    scatter(table, part(out), images);
+    addTable(out);
   });
   return out;
 }

@@ -6,13 +6,15 @@ import {
   derivativeForFilter,
   derivativeForInput,
   eachTerm,
+  type Forward,
   type Sum,
+  spaceOf,
   type ToFilter,
   type ToInput,
 } from './convolutions-by-blas';
 import { floats, type Heap, zeros } from './heap';
 import { runsOn } from './runs';
-import { seenBy, tableSize } from './tables';
+import { isTable, seenBy, tableOf } from './tables';
 import { type Convolution, convolutionSpace } from './window';
 
 /** A product of matrices by the kernel at hand. */
@@ -26,20 +28,29 @@ function multiplied(
   return product({ inputs: { a, b }, attrs: attrs as never, backend }) as tf.TensorInfo;
 }
 
+/** The convolution without BLAS, of what the window saw. */
+function convolveTable({ inputs: { x, filter }, attrs, backend }: Call<'x' | 'filter', Forward>) {
+  const { outShape } = spaceOf(x, filter.shape, attrs);
+  const [seen, weights] = [asRows(x), asRows(filter)];
+  const product = multiplied(backend, seen, weights, { transposeA: false, transposeB: false });
+  return reshaped(product, outShape);
+}
+
 /** The derivative for the filter without BLAS: what the window saw, times dy. */
 function backpropFilter({ inputs: { x, dy }, attrs, backend }: Call<'x' | 'dy', ToFilter>) {
-  const heap = backend as Heap;
   const { filterShape } = attrs;
-  const space = convolutionSpace(x.shape, filterShape, attrs);
-  const { outputs, places } = tableSize(space);
-  const rows = space.batch * outputs;
-  const runs = runsOn(heap, seenBy(space));
-  const seen = zeros(heap, [1, rows, places]);
-  runs.gather(floats(heap, x), floats(heap, seen), space.batch);
-  const slopes = reshaped(dy, [1, rows, filterShape[filterShape.length - 1]!]);
-  const product = multiplied(backend, seen, slopes, { transposeA: true, transposeB: false });
-  backend.disposeData(seen.dataId);
+  const seen = isTable(x) ? x : tableOf(backend as Heap, x, spaceOf(x, filterShape, attrs));
+  const [rows, slopes] = [asRows(seen), asRows(dy)];
+  const product = multiplied(backend, rows, slopes, { transposeA: true, transposeB: false });
+  if (seen !== x) backend.disposeData(seen.dataId);
   return reshaped(product, filterShape);
+}
+
+/** A tensor as a batch of one matrix, with rows as long as its last axis. */
+function asRows(x: tf.TensorInfo): tf.TensorInfo {
+  const { length } = x.shape;
+  const rows = x.shape.slice(0, length - 1).reduce((a, b) => a * b, 1);
+  return reshaped(x, [1, rows, x.shape[length - 1]!]);
 }
 
 /** The derivative for the input without BLAS: dy times filter, added to where the window saw it. */
@@ -48,10 +59,7 @@ function backpropInput({ inputs, attrs, backend }: Call<'dy' | 'filter', ToInput
   const { dy, filter } = inputs;
   const { inputShape } = attrs;
   const space = convolutionSpace(inputShape, filter.shape, attrs);
-  const { outputs, places } = tableSize(space);
-  const channels = filter.shape[filter.shape.length - 1]!;
-  const slopes = reshaped(dy, [1, space.batch * outputs, channels]);
-  const weights = reshaped(filter, [1, places, channels]);
+  const [slopes, weights] = [asRows(dy), asRows(filter)];
   const table = multiplied(backend, slopes, weights, { transposeA: false, transposeB: true });
   const runs = runsOn(heap, seenBy(space));
   const out = zeros(heap, inputShape);
@@ -108,14 +116,17 @@ const isPlain = ({ dilations = 1, dataFormat }: Convolution) =>
  * slow.
  *
  * The product rule makes a sum of two of each; `Conv2DSum`, `Conv2DBackpropFilterSum` and
- * `Conv2DBackpropInputSum` compute it in one. They take the inputs of all terms in a list, and have
- * no gradient: nothing that is recorded may use them.
+ * `Conv2DBackpropInputSum` compute it in one. They take the inputs of all terms in a list. In the
+ * place of an image x may stand the table of what the window sees of it, from `Conv2DSeen`, with the
+ * shape of x among the attributes. None has a gradient: nothing that is recorded may use them.
  */
 export function repairConvolutionKernels(): void {
-  const stock = kernelFunction('Conv2D', 'wasm') as unknown as (
-    call: Call<'x' | 'filter', Convolution>,
-  ) => tf.TensorInfo;
-  register('Conv2D', { inputs: ['x', 'filter'], byBlas: convolve, otherwise: stock });
+  const stock = kernelFunction('Conv2D', 'wasm') as unknown as typeof convolveTable;
+  register('Conv2D', {
+    inputs: ['x', 'filter'],
+    byBlas: convolve,
+    otherwise: (call) => (isTable(call.inputs.x) ? convolveTable(call) : stock(call)),
+  });
   for (const kernel of ['Conv2DBackpropFilter', 'Conv3DBackpropFilterV2']) {
     register(kernel, {
       inputs: ['x', 'dy'],
@@ -130,4 +141,7 @@ export function repairConvolutionKernels(): void {
       otherwise: backpropInput,
     });
   }
+  replaceKernel('Conv2DSeen', 'wasm', ({ inputs: { x }, attrs, backend }: Call<'x', ToFilter>) =>
+    tableOf(backend as Heap, x, spaceOf(x, attrs.filterShape, attrs)),
+  );
 }

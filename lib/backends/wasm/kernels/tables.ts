@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { floats, type Heap, zeros } from './heap';
-import { type Arrangement, type Runs, runsOn } from './runs';
+import { type Arrangement, runsOn } from './runs';
 import type { Space } from './window';
 
 /**
@@ -42,14 +42,29 @@ export const tableSize = ({ depth, height, width, channels }: Space) => ({
   places: depth.size * height.size * width.size * channels,
 });
 
-/** Some images of a batch, with the table of what the window sees of them. */
-export interface Block extends Runs {
-  images: number;
-  /** Rows of the table, one for each output. */
+/** What the window sees of a whole batch: a tensor [batch, outputs, places · channels]. */
+export function tableOf(heap: Heap, x: tf.TensorInfo, space: Space): tf.TensorInfo {
+  const { outputs, places } = tableSize(space);
+  const runs = runsOn(heap, seenBy(space));
+  const table = zeros(heap, [space.batch, outputs, places]);
+  runs.gather(floats(heap, x), floats(heap, table), space.batch);
+  return table;
+}
+
+/** Whether an input is given as the table of what the window sees of it. */
+export const isTable = (x: tf.TensorInfo) => x.shape.length === 3;
+
+/** Some images of a batch. */
+export interface Block {
+  /** Rows of their table, one for each output. */
   rows: number;
-  table: Float32Array;
   /** A tensor's numbers for these images. */
   part(x: tf.TensorInfo): Float32Array;
+  /** Their table: that of x, until the next one is asked for. */
+  seen(x: tf.TensorInfo): Float32Array;
+  /** A table to be filled, and to be added to where the window saw it. */
+  table: Float32Array;
+  addTable(to: tf.TensorInfo): void;
 }
 
 /** Bytes of a table that stays in the nearer caches while it is filled and multiplied. */
@@ -58,28 +73,40 @@ const NEAR = 2 ** 19;
 /**
  * Goes through a batch, as many images at a time as have a table that stays in the nearer caches.
  *
- * Moving a table of the whole batch to memory and back takes as long as multiplying it. A table
- * starts as zeros, and what lies in the padding stays so as long as it is only gathered into.
+ * Moving a table of the whole batch to memory and back takes as long as multiplying it; where there
+ * is nothing to lay out, the whole batch is one block. A table starts as zeros, and what lies in the
+ * padding stays so as long as it is only gathered into.
  */
-export function eachBlock(heap: Heap, space: Space, work: (block: Block) => void): void {
+export function eachBlock(
+  heap: Heap,
+  space: Space,
+  laysOut: boolean,
+  work: (block: Block) => void,
+): void {
   const { batch } = space;
   const { outputs, places } = tableSize(space);
-  const several = Math.max(1, Math.floor(NEAR / (4 * outputs * places)));
+  const most = laysOut ? Math.max(1, Math.floor(NEAR / (4 * outputs * places))) : batch;
   const runs = runsOn(heap, seenBy(space));
-  const tables = zeros(heap, [Math.min(several, batch), outputs, places]);
-  for (let first = 0; first < batch; first += several) {
-    const count = Math.min(several, batch - first);
-    const rows = count * outputs;
+  const tables = zeros(heap, [laysOut ? Math.min(most, batch) : 0, outputs, places]);
+  for (let first = 0; first < batch; first += most) {
+    const images = Math.min(most, batch - first);
+    const rows = images * outputs;
+    const table = floats(heap, tables).subarray(0, rows * places);
+    const part = (x: tf.TensorInfo) => {
+      const values = floats(heap, x);
+      const each = values.length / batch;
+      return values.subarray(first * each, (first + images) * each);
+    };
     work({
-      ...runs,
-      images: count,
       rows,
-      table: floats(heap, tables).subarray(0, rows * places),
-      part(x) {
-        const values = floats(heap, x);
-        const each = values.length / batch;
-        return values.subarray(first * each, (first + count) * each);
+      part,
+      table,
+      seen(x) {
+        if (isTable(x)) return part(x);
+        runs.gather(part(x), table, images);
+        return table;
       },
+      addTable: (to) => runs.scatter(table, part(to), images),
     });
   }
   heap.disposeData(tables.dataId);
