@@ -6,6 +6,8 @@ import { eachLine, end, start } from './run.mjs';
 import { SetupError } from './step.mjs';
 
 const home = inRoot('.jupyter');
+/** What is shown first: the front page of the course. */
+const front = 'lab/tree/notebooks/README.md';
 const runtime = join(home, 'runtime');
 const secondsToReady = 60;
 const secondsToStop = 15;
@@ -37,6 +39,7 @@ function settings() {
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
     // The root is the checkout, so that exercises and solutions can be opened; it shows notebooks/.
     `--ServerApp.root_dir=${root}`,
+    `--LabApp.default_url=/${front}`,
     `--FileContentsManager.preferred_dir=${inRoot('notebooks')}`,
     '--MultiKernelManager.default_kernel_name=implicit-kernel',
     // It would ask the internet; so would the announcements, which setup/jupyter/ turns off.
@@ -100,7 +103,7 @@ const serverFiles = () => readdirSync(runtime).filter((name) => /^jpserver-\d+\.
 function address(file) {
   try {
     const { url, token } = JSON.parse(readFileSync(join(runtime, file), 'utf8'));
-    return `${url}lab${token ? `?token=${token}` : ''}`;
+    return `${url}${front}${token ? `?token=${token}` : ''}`;
   } catch {
     return undefined;
   }

@@ -15,7 +15,7 @@ describe.skipIf(!browserNeed.available)('JupyterLab in a browser', () => {
   test(
     'the launcher offers TypeScript, and nothing asks for attention',
     async () => {
-      const page = await lab.page();
+      const page = await lab.page('lab');
       const launcher = page.locator('.jp-Launcher');
       await launcher.getByText('TypeScript', { exact: true }).first().waitFor();
       // News and update checks start once the page has settled.
@@ -28,9 +28,27 @@ describe.skipIf(!browserNeed.available)('JupyterLab in a browser', () => {
   );
 
   test(
+    'the front page of the course is what opens, set as it reads, and leads to its notebooks',
+    async () => {
+      const page = await lab.page();
+      const front = page.locator('.jp-MarkdownViewer');
+      await front.getByRole('heading', { name: 'The map' }).waitFor();
+      await front.locator('mjx-container').first().waitFor();
+      await front.getByRole('link', { name: 'euler-01, euler-02' }).click();
+      await page
+        .locator('.jp-Notebook')
+        .getByRole('heading', { name: /^euler-01/ })
+        .waitFor();
+      await page.close();
+    },
+    patience,
+  );
+
+  test(
     'the file browser opens in notebooks/, from where the rest of the course can be reached',
     async () => {
       const page = await lab.page();
+      await page.locator('.jp-MarkdownViewer h1').waitFor();
       const crumbs = page.locator('.jp-FileBrowser .jp-BreadCrumbs');
       await crumbs.getByText('notebooks').waitFor();
       await crumbs.locator('.jp-BreadCrumbs-home').click();

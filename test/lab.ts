@@ -50,13 +50,13 @@ export class Lab {
   }
 
   /** Opens a page of JupyterLab: what `npm start` shows, or what is at `path`. */
-  async page(path = 'lab'): Promise<Page> {
+  async page(path?: string): Promise<Page> {
     const page = await this.browser!.newPage({ viewport: { width: 1200, height: 1100 } });
     page.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url());
       if (/^(http|ws)/.test(protocol)) this.hosts.add(hostname);
     });
-    const address = new URL(path, this.url);
+    const address = path === undefined ? new URL(this.url) : new URL(`/${path}`, this.url);
     // With &reset, tabs of an earlier page are not opened again.
     address.search = `${this.url.search}&reset`;
     await page.goto(address.href);

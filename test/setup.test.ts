@@ -285,7 +285,7 @@ describe('no network', () => {
     expectOneSentence(result, /^pip could not download the Python packages: check the network/);
     makeWheel();
     const { output } = await startServer(ownWheels());
-    expect(output()).toContain('http://localhost:1234/lab?token=secret');
+    expect(output()).toContain('http://localhost:1234/lab/tree/notebooks/README.md?token=secret');
   });
 
   test('a registry that lacks a package is not called a missing network', () => {
@@ -328,7 +328,9 @@ describe('npm start', () => {
       '--port',
       '9000',
     );
-    expect(output()).toContain('JupyterLab: http://localhost:1234/lab?token=secret\n');
+    expect(output()).toContain(
+      'JupyterLab: http://localhost:1234/lab/tree/notebooks/README.md?token=secret\n',
+    );
     expect(output()).not.toContain('information');
     const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
     expect(readText('.venv', '.ready').trim()).toBe(hash);
