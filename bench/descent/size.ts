@@ -21,7 +21,7 @@ const solver = cg({ tolerance: 0, maxIterations: 10, best: 'energy' });
 export async function size(): Promise<string> {
   const rows = [];
   for (const model of models) rows.push(...(await rowsOf(model)));
-  return `Batch ${BATCH}, ten iterations of CG, which are eleven products: the last checks the residual. Times are medians of ${ROUNDS} rounds, in each of which everything ran once, on one thread; the ratio is that of the same round. A gradient is \`valueAndGradient\` of the same loss. Copies of all parameters: the most that was held at once, counted in bytes, beyond the recorded evaluation; with the gradient, which the recording owns, it is one more.
+  return `Batch ${BATCH}, ten iterations of CG, which are eleven products: the last checks the residual. Implicit SGD takes them in the rows of the batch, which implicit Adam, whose system has a diagonal, cannot. Times are medians of ${ROUNDS} rounds, in each of which everything ran once, on one thread; the ratio is that of the same round. A gradient is \`valueAndGradient\` of the same loss. Copies of all parameters: the most that was held at once, counted in bytes, beyond the recorded evaluation; with the gradient, which the recording owns, it is one more.
 
 ${markdownTable(rows)}`;
 }

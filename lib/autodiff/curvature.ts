@@ -3,6 +3,7 @@ import { InputError } from '../errors';
 import { type LinearOperator, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import { listed, named } from './named';
+import type { RowSpace } from './row-space';
 import type { Tape } from './tape';
 
 /**
@@ -17,6 +18,8 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   transpose(v: NamedTensors): NamedTensors;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
+  /** The same in fewer numbers, where the batch is small beside a dense layer; else `undefined`. */
+  rowSpace(): RowSpace | undefined;
 }
 
 /** The factors of `Jᵀ S J`; what their products return belongs to the caller. */
@@ -40,12 +43,15 @@ interface Parts {
   block: NamedTensors;
   /** Plans the products, on the first one; the tape owns what is computed for them. */
   plan(): (v: tf.Tensor[]) => tf.Tensor[];
+  /** Looks for the row space, when first asked. */
+  rowSpace(): RowSpace | undefined;
   factors?: Factors;
 }
 
 /** The operator that its parts make up. */
 export function curvatureOf(parts: Parts): Curvature {
   const { tape, value, gradient, block, plan, factors } = parts;
+  let rowSpace: { found: RowSpace | undefined } | undefined;
   let product: ((v: tf.Tensor[]) => tf.Tensor[]) | undefined;
   const apply = (v: NamedTensors) => {
     tape.checkAlive('curvature');
@@ -65,6 +71,11 @@ export function curvatureOf(parts: Parts): Curvature {
     },
     apply,
     transpose: apply,
+    rowSpace() {
+      tape.checkAlive('curvature');
+      rowSpace ??= { found: tape.within(() => parts.rowSpace()) };
+      return rowSpace.found;
+    },
     ...(factors && { factors }),
     dispose: () => tape.dispose(),
   };

@@ -7,6 +7,7 @@ import { graph } from './graph';
 import { listed, named } from './named';
 import { compile } from './plan';
 import type { Program } from './program';
+import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { record, type Tape } from './tape';
 
@@ -83,17 +84,27 @@ export function recordGaussNewton(
   const whole = inBlock.length === leaves.length;
   const J = once(() => tape.within(() => (whole ? result.J : jacobian(tape, inBlock, cuts))));
   const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
+  const H = once(() => upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]));
+  const product = (J: Program, H: UpperHessian) => (v: tf.Tensor[]) => {
+    const curved = H([...J.pushDense(v), ...v]);
+    return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
+  };
   return curvatureOf({
     tape,
     value: result.value,
     gradient: result.gradient,
     block,
-    plan() {
-      const H = upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]);
-      return (v) => {
-        const curved = H([...J().pushDense(v), ...v]);
-        return addEach(J().pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
-      };
+    plan: () => product(J(), H()),
+    rowSpace() {
+      const layers = layersOf(graph(tape.nodes, inBlock, cuts));
+      // A parameter with a penalty has a gradient beside that by the cuts.
+      const alone = layers.map((layer, i) => (byBlock[i] === undefined ? layer : undefined));
+      const coordinates = coordinatesOf(tape, block, alone);
+      if (coordinates === undefined) return undefined;
+      const rows = compile(coordinates.pathTo(cuts), tape);
+      const gradients = tf.tidy(() => addEach(rows.pullDense(byCuts), byBlock));
+      for (const gradient of gradients) tape.own(gradient);
+      return coordinates.curvature(gradients, product(rows, H()));
     },
     ...(byBlock.every((partial) => partial === undefined) && {
       factors: factorsOf({ tape, J, block, cuts, byCuts }),
@@ -164,11 +175,17 @@ function collectOutputs(f: () => tf.Scalar): { loss: tf.Scalar; cuts: tf.Tensor[
   });
 }
 
+type UpperHessian = (v: tf.Tensor[]) => (tf.Tensor | undefined)[];
+
 /** v ↦ ∇²ℓ v, from the leaves and the partial derivatives of ℓ by each; `undefined` where zero. */
-function upperHessian(tape: Tape, leaves: tf.Tensor[], partials: (tf.Tensor | undefined)[]) {
+function upperHessian(
+  tape: Tape,
+  leaves: tf.Tensor[],
+  partials: (tf.Tensor | undefined)[],
+): UpperHessian {
   const present = partials.filter((partial) => partial !== undefined);
   const program = compile(graph(tape.nodes, leaves, present), tape);
-  return (v: tf.Tensor[]): (tf.Tensor | undefined)[] => {
+  return (v) => {
     const products = program.push(v);
     return partials.map((partial) => (partial === undefined ? undefined : products.shift()));
   };

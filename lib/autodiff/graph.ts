@@ -109,7 +109,7 @@ export function graph(nodes: readonly Node[], leaves: tf.Tensor[], targets: tf.T
 }
 
 /** Copies, and casts from float to float. */
-const isCopy = ({ kind, kernelName, inputs, outputs }: Node) =>
+export const isCopy = ({ kind, kernelName, inputs, outputs }: Node) =>
   kind === 'clone' ||
   kernelName === 'Identity' ||
   (kernelName === 'Cast' && inputs.x!.dtype === outputs[0]!.dtype);

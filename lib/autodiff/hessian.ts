@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
-import { graph } from './graph';
-import { named } from './named';
+import { type Graph, graph } from './graph';
+import { listed, named } from './named';
 import { compile } from './plan';
+import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
-import { record } from './tape';
+import { record, type Tape } from './tape';
 
 /**
  * The Hessian of a loss at x, with the loss and its gradient from the same evaluation.
@@ -54,16 +55,45 @@ export function recordHessian(
     );
     return { value: tape.ownCopy(loss), gradient };
   });
+  const gradients = listed(block, result.gradient);
+  const path = () => graph(tape.nodes, Object.values(block), gradients);
   return curvatureOf({
     ...result,
     tape,
     block,
     plan() {
-      const names = Object.keys(block);
-      const targets = names.map((name) => result.gradient[name]!);
-      const program = compile(graph(tape.nodes, Object.values(block), targets), tape);
+      const program = compile(path(), tape);
       // The Hessian is symmetric: where an operation knows its derivative one way only, go that way.
       return program.roundabout ? (v) => program.pullDense(v) : (v) => program.pushDense(v);
     },
+    rowSpace: () => inRowSpace(tape, block, path(), gradients),
   });
+}
+
+/** The Hessian in the row space of those layers whose gradient is `aᵀ z̄` alone. */
+function inRowSpace(
+  tape: Tape,
+  block: NamedTensors,
+  path: Graph,
+  gradients: tf.Tensor[],
+): RowSpace | undefined {
+  const layers = layersOf(path);
+  const slopes = layers.map((layer, i) => layer && slopeOf(tape.nodes, path, gradients[i]!, layer));
+  const coordinates = coordinatesOf(
+    tape,
+    block,
+    layers.map((layer, i) => slopes[i] && layer),
+  );
+  if (coordinates === undefined) return undefined;
+  const { space, pathTo, curvature } = coordinates;
+  const targets = gradients.map((gradient, i) => slopes[i]?.tensor ?? gradient);
+  const program = compile(pathTo(targets), tape);
+  const product = (σ: tf.Tensor[]) =>
+    program.roundabout
+      ? program.pullDense(listed(block, space.weigh(named(block, σ))))
+      : program.pushDense(σ);
+  return curvature(
+    gradients.map((gradient, i) => slopes[i]?.value ?? gradient),
+    product,
+  );
 }

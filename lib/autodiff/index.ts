@@ -8,4 +8,5 @@ export { valueAndGradient } from './gradient';
 export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
 export { type RecordOptions, recordGradient } from './record-gradient';
+export type { RowSpace } from './row-space';
 export { isolated } from './tape';

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
-import { tensors } from '../spaces';
+import { heedsSpace, type LinearSolver } from '../solvers';
+import { type NamedTensors, tensors } from '../spaces';
 import { exactStep } from './exact-step';
 import {
   checkNames,
@@ -12,7 +13,12 @@ import {
   type StepPlan,
   secondsSince,
 } from './implicit-optimizer';
-import { linearisedDirection, rankOneDirection } from './implicit-step';
+import {
+  type Direction,
+  directionInRowSpace,
+  linearisedDirection,
+  rankOneDirection,
+} from './implicit-step';
 import type { StepStats } from './stats';
 import { pick } from './variables';
 
@@ -38,6 +44,8 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * x: see `exact`. The parameters not chosen take `x⁺ = x − δ g` from the same gradient, or stay.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
+ * A Krylov solver without a preconditioner works in the rows of the batch where these are fewer than
+ * a dense layer's inputs (`Curvature.rowSpace`): the same step for a part of the price.
  * When not to use it: where a plain step is stable at the rate you want, it costs one product an
  * iteration of the solver and gains nothing.
  *
@@ -103,13 +111,25 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     const direction =
       curvature === 'fisher-rank-one'
         ? rankOneDirection(g, stepSize)
-        : linearisedDirection(recorded, g, stepSize, solver);
+        : implicitDirection(recorded, g, stepSize, solver);
     return {
       step: { ...pick(recorded.gradient, moving), ...direction.value },
       solved: direction,
       free: () => tensors.free(direction.value),
     };
   }
+}
+
+function implicitDirection(
+  recorded: Curvature,
+  g: NamedTensors,
+  stepSize: number,
+  solver: LinearSolver,
+): Direction {
+  const rows = heedsSpace(solver) ? recorded.rowSpace() : undefined;
+  return rows === undefined
+    ? linearisedDirection(recorded, g, stepSize, solver)
+    : directionInRowSpace(rows, stepSize, solver);
 }
 
 tf.serialization.registerClass(ImplicitSGD);

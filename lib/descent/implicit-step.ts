@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { Factors } from '../autodiff';
+import type { Factors, RowSpace } from '../autodiff';
 import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 
@@ -13,9 +13,11 @@ export interface Direction {
   dispose(): void;
 }
 
+type CurvatureProducts = LinearOperator<NamedTensors> & { factors?: Factors };
+
 /** `I + δH`: the matrix of an implicit step, its products counted. It does not own H. */
 export function proximalOperator(
-  H: LinearOperator<NamedTensors> & { factors?: Factors },
+  H: CurvatureProducts,
   delta: number,
 ): LinearOperator<NamedTensors> & { products: number } {
   const operator = {
@@ -30,6 +32,7 @@ export function proximalOperator(
         return sum;
       });
     },
+    ...(H.space && { space: H.space }),
     dispose() {},
   };
   const { factors } = H;
@@ -59,14 +62,29 @@ export function proximalOperator(
  * stands in.
  */
 export function linearisedDirection(
-  H: LinearOperator<NamedTensors>,
+  H: CurvatureProducts,
   g: NamedTensors,
   delta: number,
   solver: LinearSolver,
 ): Direction {
   const A = proximalOperator(H, delta);
   const { value, ...deferred } = solver.solveDeferred(A, g);
-  return { value: unlessZero(value, () => rankOne(g, delta)), products: A.products, ...deferred };
+  // Scalars of one kind, whatever the inner product.
+  const space = (H.space as typeof tensors | undefined) ?? tensors;
+  const substitute = () => rankOne(g, delta, space.dot(g, g));
+  return { value: unlessZero(value, substitute), products: A.products, ...deferred };
+}
+
+/** The same step in the row space of a batch: the solver works on fewer numbers, and g is there. */
+export function directionInRowSpace(
+  rows: RowSpace,
+  delta: number,
+  solver: LinearSolver,
+): Direction {
+  const { value: coordinates, ...solved } = linearisedDirection(rows, rows.gradient, delta, solver);
+  const value = rows.expand(coordinates);
+  tensors.free(coordinates);
+  return { ...solved, value };
 }
 
 /** The vector, or the substitute for one that is zero. */
@@ -95,25 +113,28 @@ function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedT
  */
 export function rankOneDirection(g: NamedTensors, delta: number, b = g): Direction {
   return {
-    value: tensors.tidy(() => (b === g ? rankOne(g, delta) : rankOneSolve(g, delta, b))),
+    value: tensors.tidy(() =>
+      b === g ? rankOne(g, delta, tensors.dot(g, g)) : rankOneSolve(g, delta, b),
+    ),
     products: 0,
     report: async () => ({ iterations: 0, residualNorm: 0, status: 'converged' }),
     dispose() {},
   };
 }
 
-function rankOne(g: NamedTensors, delta: number): NamedTensors {
-  return tensors.scale(tensors.scalars.divide(tensors.scalars.of(1), grown(g, delta)), g);
+function rankOne(g: NamedTensors, delta: number, squared: tf.Scalar): NamedTensors {
+  return tensors.scale(tensors.scalars.divide(tensors.scalars.of(1), grown(squared, delta)), g);
 }
 
 function rankOneSolve(g: NamedTensors, delta: number, b: NamedTensors): NamedTensors {
   const s = tensors.scalars;
-  const along = s.divide(s.multiply(s.of(-delta), tensors.dot(g, b)), grown(g, delta));
+  const growth = grown(tensors.dot(g, g), delta);
+  const along = s.divide(s.multiply(s.of(-delta), tensors.dot(g, b)), growth);
   return tensors.axpy(along, g, b);
 }
 
 /** `1 + δ‖g‖²`. */
-function grown(g: NamedTensors, delta: number): tf.Scalar {
+function grown(squared: tf.Scalar, delta: number): tf.Scalar {
   const s = tensors.scalars;
-  return s.add(s.of(1), s.multiply(s.of(delta), tensors.dot(g, g)));
+  return s.add(s.of(1), s.multiply(s.of(delta), squared));
 }

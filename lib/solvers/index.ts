@@ -3,6 +3,7 @@ export { type CgNormalOptions, cgNormal } from './cg-normal';
 export { type DenseOptions, dense } from './dense';
 export { type FixedPointOptions, fixedPoint, identityMinus } from './fixed-point';
 export { type GmresOptions, gmres } from './gmres';
+export { heedsSpace } from './iterative';
 export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';

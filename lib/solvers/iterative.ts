@@ -25,7 +25,7 @@ export function iterativeSolver<
   const rule: StoppingRule = { tolerance, maxIterations };
 
   function system<V extends Vector>(A: LinearOperator<V>, b: V) {
-    const space = spaceOf(b);
+    const space = A.space ?? spaceOf(b);
     return { space, A: damping ? shifted(space, A, damping) : A, b };
   }
 
@@ -76,3 +76,10 @@ export function iterativeSolver<
 
   return solverOf(record, { solve, solveSync, solveDeferred });
 }
+
+/** The solvers that ask of their vectors only what a space offers. */
+const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
+
+/** Whether a solver heeds the space of an operator; a preconditioner knows nothing of it. */
+export const heedsSpace = (solver: LinearSolver): boolean =>
+  bySpaceAlone.has(solver.name) && !('preconditioner' in solver);

@@ -7,6 +7,7 @@ export { float64 } from './float64';
 export { type LinearOperator, shifted } from './operator';
 export type { Scalars, Space } from './space';
 export { mapTensors, type NamedTensors, tensors } from './tensors';
+export { type WeightedSpace, weighted } from './weighted';
 
 /** A vector that solvers and methods work on. */
 export type Vector = Float64Array | NamedTensors;

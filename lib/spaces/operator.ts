@@ -11,6 +11,11 @@ export interface LinearOperator<V> {
   apply(v: V): V;
   /** `Aᵀ v`. */
   transpose?(v: V): V;
+  /**
+   * Where the inner product in which A is symmetric is not the usual one: the space that has it.
+   * Solvers that work by products and inner products alone heed it.
+   */
+  readonly space?: Space<V, unknown>;
   /** Gives back whatever the operator holds; harmless when repeated. */
   dispose(): void;
 }
@@ -24,6 +29,7 @@ export function shifted<V, S>(space: Space<V, S>, A: LinearOperator<V>, tau: num
   };
   const operator: LinearOperator<V> = {
     apply: (v) => add(v, A.apply(v)),
+    ...(A.space && { space: A.space }),
     dispose: () => A.dispose(),
   };
   if (A.transpose) operator.transpose = (v) => add(v, A.transpose!(v));

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { float64, type NamedTensors, spaceOf, tensors } from '.';
+import { float64, type NamedTensors, spaceOf, tensors, weighted } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -66,6 +66,19 @@ describe('the two spaces agree on every operation', () => {
     ];
     expect(tensors.readSync(run(tensors.scalars))).toEqual(run(float64.scalars));
   });
+});
+
+it('a weighted space multiplies the names that have a weight, in its inner product alone', () => {
+  const K = tf.tensor2d([2, 1, 1, 3], [2, 2]);
+  const space = weighted({ W: K });
+  const [x, y] = [named([1, 2, 3, 4], [5]), named([-1, 0, 2, 1], [2])];
+  const before = tf.memory().numTensors;
+  const product = space.dot(x, y);
+  // K y has the rows (0, 1) and (5, 3).
+  expect(space.readSync([product])).toEqual([2 + 15 + 12 + 10]);
+  product.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+  expect(flatten(space.axpy(tf.scalar(2), x, y))).toEqual([1, 4, 8, 9, 12]);
 });
 
 describe('a mask keeps what was not chosen out', () => {

@@ -8,6 +8,7 @@ import { isMultilinear, linearInList, linearList, multilinear } from './multilin
 import { reshaping, transposition } from './rearrangements';
 import { reduction } from './reductions';
 import { reverse } from './reverse';
+import { ROW_PRODUCT, rowProduct } from './row-product';
 import { logSoftmax, softmax } from './softmax';
 
 const rules: Record<string, Rule> = {
@@ -27,6 +28,7 @@ const rules: Record<string, Rule> = {
   Mean: reduction,
   Multiply: product,
   Reshape: reshaping,
+  [ROW_PRODUCT]: rowProduct,
   Softmax: softmax,
   Sub: sum,
   Sum: reduction,
