@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { softmaxCrossEntropy, useBackend } from '../backends';
+import { rnn } from '../models';
 import type { NamedTensors } from '../spaces';
 import { gaussNewton, hessian, linearize } from '.';
 import { graph } from './graph';
-import { engine, record } from './tape';
-import { normal, oneHot } from './testing';
+import { record } from './tape';
+import { kernels, normal, oneHot } from './testing';
 
 const X = () => normal([3, 20], 1);
 const parameters = () => ({
@@ -18,26 +19,8 @@ const predict = ({ W1, b1, W2, b2 }: NamedTensors) =>
   tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(X(), W1!), b1!)), W2!), b2!);
 const loss = (z: tf.Tensor) => softmaxCrossEntropy(oneHot(3, 4), z);
 
-/** The kernels that f runs, by name. */
-function kernels(f: () => void): string[] {
-  const names: string[] = [];
-  const e = engine();
-  const { runKernel } = e;
-  const own = Object.hasOwn(e, 'runKernel');
-  e.runKernel = function (name, inputs, attrs) {
-    names.push(name);
-    return runKernel.call(this, name, inputs, attrs);
-  };
-  try {
-    f();
-  } finally {
-    if (own) e.runKernel = runKernel;
-    else delete (e as Partial<typeof e>).runKernel;
-  }
-  return names;
-}
-
-const products = (names: string[]) => names.filter((name) => name === 'BatchMatMul').length;
+const products = (names: string[]) =>
+  names.filter((name) => name === 'BatchMatMul' || name === 'MatMulAdd').length;
 
 beforeAll(async () => {
   await useBackend('cpu');
@@ -59,6 +42,39 @@ test('a Gauss–Newton product of two layers is 6 matrix products', () => {
   const names = kernels(() => G.apply(x));
   expect(products(names)).toBe(6);
   expect(names.length).toBeLessThanOrEqual(24);
+});
+
+describe('a recurrence of T steps', () => {
+  const T = 28;
+  const model = rnn({ features: 3, steps: T, hidden: 4, classes: 2 });
+  const images = () => normal([5, 3 * T], 6);
+  const predictImages = (x: NamedTensors) => model.predict(x, images());
+  const imageLoss = (z: tf.Tensor) => softmaxCrossEntropy(oneHot(5, 2), z);
+
+  beforeAll(() => useBackend('wasm', { threads: 1 }));
+  afterAll(() => useBackend('cpu'));
+
+  test('multiplies only the state step by step: 2 (T − 1) + 12 products for the Hessian', () => {
+    const x = model.init(1);
+    const H = hessian((x) => imageLoss(predictImages(x)), x);
+    H.apply(x);
+    const names = kernels(() => H.apply(x));
+    // Besides ḣ W and ġ Wᵀ at each step: two for the inputs, four for W at all steps, six for V.
+    expect(products(names)).toBe(2 * (T - 1) + 12);
+    // A step is two products, one multiple forwards and two backwards.
+    expect(names.length).toBeLessThanOrEqual(5 * T + 40);
+    H.dispose();
+  });
+
+  test('multiplies only the state step by step: 2 (T − 1) + 8 products for Gauss–Newton', () => {
+    const x = model.init(1);
+    const G = gaussNewton({ predict: predictImages, loss: imageLoss }, x);
+    G.apply(x);
+    const names = kernels(() => G.apply(x));
+    expect(products(names)).toBe(2 * (T - 1) + 8);
+    expect(names.length).toBeLessThanOrEqual(4 * T + 30);
+    G.dispose();
+  });
 });
 
 test('a block costs only what it needs', () => {
