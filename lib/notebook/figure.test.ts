@@ -112,6 +112,17 @@ describe('figureBundle', () => {
     expect(a.equals(b)).toBe(false);
   });
 
+  it('paints what lies beyond zmin and zmax of a heat map in the colours at the ends', async () => {
+    const [inside, beyond] = [[[-1, 0.5, 1]], [[-9, 0.5, 9]]].map((z) => ({
+      type: 'heatmap' as const,
+      z,
+      zmin: -1,
+      zmax: 1,
+    }));
+    const a = await picture([inside!], titles, { words });
+    expect(a.equals(await picture([beyond!], titles, { words }))).toBe(true);
+  });
+
   it('turns typed arrays into short lists and leaves the input alone', async () => {
     const y = Float32Array.of(0.1, 1 / 3, 123456789);
     const layout: Layout = { ...titles, xaxis: { title: 'step', range: [0, 1 / 3] } };
@@ -136,6 +147,27 @@ describe('figureBundle', () => {
     const single = await drawn([line, { y: [1, 2] }], { ...titles, title: 'Loss' }, { words });
     expect(single.layout.showlegend).toBe(false);
     expect(layout.margin.t).toBeGreaterThan(single.layout.margin.t!);
+  });
+});
+
+describe('the room for a legend', () => {
+  const top = async (names: string[]) => {
+    const traces = names.map((name) => ({ ...line, name }));
+    return (await drawn(traces, titles, { words })).layout.margin.t!;
+  };
+
+  it('is one row where the entries fit side by side, however wide the widest', async () => {
+    const oneRow = await top(['a', 'b']);
+    const methods = ['gradient descent', 'heavy ball', 'Nesterov', 'Chebyshev', 'Sobolev'];
+    expect(await top(methods)).toBe(oneRow);
+    expect(await top([...methods, 'Newton', 'Adam'])).toBe(oneRow + 24);
+  });
+
+  it('is as many rows as plotly.js makes of them', async () => {
+    const oneRow = await top(['a', 'b']);
+    expect(await top([...'abcdefghijklm'])).toBe(oneRow + 24);
+    const wide = ['implicit Gauss–Newton, damped', 'with a line search, damped'];
+    expect(await top([...wide, 'a', 'b', 'c', 'd'])).toBe(oneRow + 48);
   });
 });
 

@@ -47,13 +47,18 @@ function inLegend(data: readonly Trace[]): Trace[] {
   );
 }
 
-/** Rows of the horizontal legend, whose columns are as wide as the widest entry. */
+/**
+ * Rows of the horizontal legend: one where its entries fit into it side by side, else with columns
+ * as wide as the widest entry.
+ */
 function legendRows(layout: Sized, data: readonly Trace[]): number {
   if (!layout.showlegend || layout.legend) return 0;
-  const shown = inLegend(data);
-  const columnWidth = Math.max(...shown.map(({ name }) => textWidth(name!, FONT_SIZE, 400))) + 45;
-  const columns = Math.max(1, Math.floor((layout.width - 100) / columnWidth));
-  return Math.ceil(shown.length / columns);
+  const widths = inLegend(data).map(({ name }) => textWidth(name!, FONT_SIZE, 400) + 45);
+  const room = layout.width - 100;
+  // With room to spare for the other font that a browser may set it in.
+  if (widths.reduce((sum, width) => sum + width, 0) <= 0.95 * room) return 1;
+  const columns = Math.max(1, Math.floor(room / Math.max(...widths)));
+  return Math.ceil(widths.length / columns);
 }
 
 function completedAxis(axis: Axis, decades: number): Axis {
