@@ -20,6 +20,6 @@ export function compile(graph: Graph, tape: Tape): Program {
     graph.steps.map((step) => read(step, tape)),
     ends,
   );
-  const stacked = stackedProducts(stackedSums(sums, newSlot, tape), ends, newSlot, tape);
+  const stacked = stackedSums(stackedProducts(sums, ends, newSlot, tape), newSlot, tape);
   return new Program({ ...graph, slots }, ordered(stacked));
 }

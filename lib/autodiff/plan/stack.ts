@@ -11,42 +11,6 @@ import { type Constant, Multiple, Product, type Term } from './terms';
 export type NewSlot = () => number;
 
 /**
- * Matrix products that are added up, as one product of matrices that stand below each other.
- *
- * Σₜ cₜᵀ xₜ = cᵀ x, with the constants stacked once and for all: so the gradient for a weight that
- * is used at each step of a recurrence.
- */
-export function stackedSums(
-  instructions: readonly Instruction[],
-  newSlot: NewSlot,
-  tape: Tape,
-): Instruction[] {
-  return instructions.flatMap((instruction) => {
-    if (!(instruction instanceof Sum)) return [instruction];
-    const joins: Join[] = [];
-    const terms = grouped(instruction.terms, addsOverRows).flatMap((group) => {
-      if (group.length === 1) return group;
-      const products = group as Product[];
-      const { layout } = products[0]!;
-      const axis = (layout.side === 'left') === layout.constantTransposed ? 1 : 0;
-      const constants = products.map(({ constant }) => constant);
-      const joined = newSlot();
-      const slots = products.map(({ slot }) => slot);
-      joins.push(new Join(slots, joined, sizesOf(constants, axis)));
-      return new Product(joined, layout, stack(constants, axis, tape), tape);
-    });
-    return [...joins, new Sum(instruction.slot, terms)];
-  });
-}
-
-/** Products whose sum is over the rows of x; those of the same layout can be added up in one. */
-function addsOverRows(term: Term): string | undefined {
-  if (!(term instanceof Product)) return undefined;
-  const { side, transposed, constantTransposed } = term.layout;
-  return (side === 'left') === transposed ? `${side} ${constantTransposed}` : undefined;
-}
-
-/**
  * Matrix products that multiply the same matrix from the left, as one with the others stacked.
  *
  * yₜ = cₜ x for all t is y = c x, cut into rows: so what a change of a weight does at each step of a
@@ -160,13 +124,9 @@ function cutToJoin(
   }
   const cut = cutOf.get(parts.get(products[0]!) ?? -1);
   if (cut === undefined || new Set(parts.values()).size < products.length) return undefined;
-  const fits = products.every((product) => {
-    const at = cut.writes.indexOf(parts.get(product)!);
-    return cut.sizes[at] === product.constant.shape[rowsOf(product)];
-  });
   const later = instructions.slice(instructions.indexOf(cut));
   const isLate = later.some(({ writes }) => writes.includes(products[0]!.slot));
-  return fits && !isLate ? { cut, parts } : undefined;
+  return isLate ? undefined : { cut, parts };
 }
 
 const isSame = (term: Term) => term instanceof Multiple && term.factor === 1;
@@ -182,6 +142,42 @@ function keepsRows(term: Term): string | undefined {
   if (!(term instanceof Product) || term.layout.side === 'left') return undefined;
   const { transposed, constantTransposed } = term.layout;
   return `${term.slot} ${transposed} ${constantTransposed}`;
+}
+
+/**
+ * Matrix products that are added up, as one product of matrices that stand below each other.
+ *
+ * Σₜ cₜᵀ xₜ = cᵀ x, with the constants stacked once and for all: so the gradient for a weight that
+ * is used at each step of a recurrence.
+ */
+export function stackedSums(
+  instructions: readonly Instruction[],
+  newSlot: NewSlot,
+  tape: Tape,
+): Instruction[] {
+  return instructions.flatMap((instruction) => {
+    if (!(instruction instanceof Sum)) return [instruction];
+    const joins: Join[] = [];
+    const terms = grouped(instruction.terms, addsOverRows).flatMap((group) => {
+      if (group.length === 1) return group;
+      const products = group as Product[];
+      const { layout } = products[0]!;
+      const axis = (layout.side === 'left') === layout.constantTransposed ? 1 : 0;
+      const constants = products.map(({ constant }) => constant);
+      const joined = newSlot();
+      const slots = products.map(({ slot }) => slot);
+      joins.push(new Join(slots, joined, sizesOf(constants, axis)));
+      return new Product(joined, layout, stack(constants, axis, tape), tape);
+    });
+    return [...joins, new Sum(instruction.slot, terms)];
+  });
+}
+
+/** Products whose sum is over the rows of x; those of the same layout can be added up in one. */
+function addsOverRows(term: Term): string | undefined {
+  if (!(term instanceof Product)) return undefined;
+  const { side, transposed, constantTransposed } = term.layout;
+  return (side === 'left') === transposed ? `${side} ${constantTransposed}` : undefined;
 }
 
 /** Terms of one key together, and each that has none by itself. */
