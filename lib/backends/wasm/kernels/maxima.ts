@@ -128,6 +128,8 @@ function windowsOf({ channels, depth, height, width }: Space): number[] {
             covered(width, w).map((at) => (z * height.length + y) * width.length + at),
           ),
         );
+        // What sees the padding alone has no maximum; some place there must be.
+        if (pixels.length === 0) pixels.push(0);
         list.push(4 * (1 + pixels.length), ...pixels.map((pixel) => 4 * pixel * channels));
       }
     }
