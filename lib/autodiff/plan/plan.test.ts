@@ -109,6 +109,21 @@ const cases: [string, Case][] = [
       ),
     },
   ],
+  [
+    'two sequences by one matrix',
+    {
+      x: recurrent,
+      f: ({ U, W }) => {
+        const run = (h: tf.Tensor, input: tf.Tensor) => tf.tanh(tf.add(input, tf.matMul(h, W!)));
+        const [there, back] = [inputs(), inputs().reverse()].map((sequence) =>
+          tf
+            .split(tf.matMul(tf.concat(sequence, 0), U!), steps, 0)
+            .reduce<tf.Tensor>(run, tf.ones([batch, hidden])),
+        );
+        return tf.add(there!, back!);
+      },
+    },
+  ],
   ['a gated cell', gated],
   [
     'a weight used three times, once transposed',

@@ -122,8 +122,11 @@ function cutToJoin(
       if (wanted.has(term)) parts.set(term as Product, part!.slot);
     }
   }
-  const cut = cutOf.get(parts.get(products[0]!) ?? -1);
-  if (cut === undefined || new Set(parts.values()).size < products.length) return undefined;
+  const cuts = new Set(products.map((product) => cutOf.get(parts.get(product) ?? -1)));
+  const [cut] = cuts;
+  if (cut === undefined || cuts.size > 1 || new Set(parts.values()).size < products.length) {
+    return undefined;
+  }
   const later = instructions.slice(instructions.indexOf(cut));
   const isLate = later.some(({ writes }) => writes.includes(products[0]!.slot));
   return isLate ? undefined : { cut, parts };
