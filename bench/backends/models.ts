@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../lib/backends';
+import { cnn as libraryCnn } from '../../lib/models';
 
 /** A loss of some parameters, on fixed data. */
 export interface Model {
@@ -26,22 +27,18 @@ export function mlp(batch: number): Model {
   };
 }
 
-/** A CNN on 28 × 28 images: two convolutions of 8 and 16 filters with pools, and a dense layer. */
+/** The CNN of the library: 5 × 5 filters, 8 and 16, on 28 × 28 images, with pools and a dense layer. */
 export function cnn(batch: number): Model {
-  const x = tf.randomNormal([batch, 28, 28, 1], 0, 1, 'float32', 1) as tf.Tensor4D;
+  const x = tf.randomUniform([batch, 784], 0, 1, 'float32', 1);
   const y = tf.oneHot(tf.randomUniform([batch], 0, 10, 'int32', 2), 10).toFloat();
-  const parameters = [
-    tf.randomNormal([3, 3, 1, 8], 0, 0.3, 'float32', 3),
-    tf.randomNormal([3, 3, 8, 16], 0, 0.1, 'float32', 4),
-    tf.randomNormal([7 * 7 * 16, 10], 0, 0.05, 'float32', 5),
-  ];
-  const convolve = (x: tf.Tensor4D, f: tf.Tensor) =>
-    tf.maxPool(tf.relu(tf.conv2d(x, f as tf.Tensor4D, 1, 'same')), 2, 2, 'valid');
+  const model = libraryCnn({ filters: [8, 16] });
+  const parameters = model.init(3);
+  const names = Object.keys(parameters);
   return {
-    parameters,
-    loss: (f1, f2, w) => {
-      const features = convolve(convolve(x, f1!), f2!);
-      return softmaxCrossEntropy(y, tf.matMul(tf.reshape(features, [batch, -1]), w!));
+    parameters: Object.values(parameters),
+    loss: (...values) => {
+      const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      return softmaxCrossEntropy(y, model.predict(named, x));
     },
   };
 }
