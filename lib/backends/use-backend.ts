@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError, UnsupportedError } from '../errors';
 import { findTensorflow, useTensorflow } from './tensorflow';
 import { mostThreads, useWasm } from './wasm';
-import { findAdapter, useWebgpu } from './webgpu';
+import { type Adapter, findAdapter, useWebgpu } from './webgpu';
 
 /** The backends, best first. */
 export const backendNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
@@ -35,8 +35,14 @@ type Started = Pick<BackendReport, 'device' | 'threads' | 'blas'> & { remarks?: 
 
 const processor = () => os.cpus()[0]?.model ?? os.arch();
 
-const start: Record<BackendName, (options: BackendOptions) => Promise<Started>> = {
-  webgpu: async () => ({ ...(await useWebgpu(await findAdapter())), threads: 0 }),
+/** `adapter` is the one that was found already, if it was looked for. */
+type Start = (options: BackendOptions, adapter?: Adapter) => Promise<Started>;
+
+const start: Record<BackendName, Start> = {
+  webgpu: async (_, adapter) => ({
+    ...(await useWebgpu(adapter ?? (await findAdapter()))),
+    threads: 0,
+  }),
   tensorflow: async () => ({ ...(await useTensorflow()), threads: os.availableParallelism() }),
   wasm: ({ threads, blas }) => useWasm(threads, blas),
   cpu: async () => {
@@ -47,16 +53,16 @@ const start: Record<BackendName, (options: BackendOptions) => Promise<Started>> 
   },
 };
 
-/** Why `auto` should not even try a backend; nothing where it should. */
-async function obstacle(name: BackendName): Promise<string | undefined> {
+/** Why `auto` should not even try a backend, or what was found for it. */
+async function look(name: BackendName): Promise<{ reason: string } | { adapter?: Adapter }> {
   if (name === 'tensorflow') {
     const found = findTensorflow();
-    return 'reason' in found ? found.reason : undefined;
+    return 'reason' in found ? found : {};
   }
-  if (name !== 'webgpu') return undefined;
+  if (name !== 'webgpu') return {};
   const adapter = await findAdapter();
-  if ('reason' in adapter) return adapter.reason;
-  return adapter.software ? `${adapter.device} is a software driver` : undefined;
+  if ('reason' in adapter) return adapter;
+  return adapter.software ? { reason: `${adapter.device} is a software driver` } : { adapter };
 }
 
 function checkName(name: string, source: string): asserts name is BackendName | 'auto' {
@@ -79,10 +85,10 @@ function checkThreads(threads: number | undefined) {
 }
 
 /** Starts one backend; on failure the one before is current again. */
-async function startOrRestore(name: BackendName, options: BackendOptions): Promise<Started> {
+async function startOrRestore(name: BackendName, ...given: Parameters<Start>): Promise<Started> {
   const before = tf.getBackend();
   try {
-    return await start[name](options);
+    return await start[name](...given);
   } catch (error) {
     if (before) await tf.setBackend(before);
     throw error;
@@ -118,12 +124,12 @@ export async function useBackend(
   const passedOver: BackendReport['passedOver'] = [];
   for (const candidate of backendNames) {
     try {
-      const reason = await obstacle(candidate);
-      if (reason) {
-        passedOver.push({ name: candidate, reason });
+      const found = await look(candidate);
+      if ('reason' in found) {
+        passedOver.push({ name: candidate, reason: found.reason });
         continue;
       }
-      const { remarks = [], ...started } = await startOrRestore(candidate, options);
+      const { remarks = [], ...started } = await startOrRestore(candidate, options, found.adapter);
       const reasons = passedOver.map((p) => `${p.name}: ${p.reason}`);
       const why = ['the best that works here', ...reasons, ...remarks].join('; ');
       return { name: candidate, ...started, why, passedOver };
