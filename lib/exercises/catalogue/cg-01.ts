@@ -35,6 +35,8 @@ interface Rules {
   /** The next residual. */
   residual(r: Float64Array, alpha: number, Ad: Float64Array, d: Float64Array): Float64Array;
   solved(rr: number, bb: number, tolerance: number): boolean;
+  /** Whether the iterations are counted before the last residual is looked at. */
+  limitFirst: boolean;
   curvatureTested: boolean;
   /** Whether the step along a direction of negative curvature is taken before stopping. */
   stepTaken: boolean;
@@ -45,6 +47,7 @@ const right: Rules = {
   beta: (rrNew, rr) => rrNew / rr,
   residual: (r, alpha, Ad) => axpy(-alpha, Ad, r),
   solved: (rr, bb, tolerance) => Math.sqrt(rr) <= tolerance * Math.sqrt(bb),
+  limitFirst: false,
   curvatureTested: true,
   stepTaken: false,
 };
@@ -62,7 +65,8 @@ function conjugateGradients(
   let d = b;
   let rr = bb;
   for (let k = 0; ; k++) {
-    if (rules.solved(rr, bb, tolerance)) return { value: x, status: 'converged' };
+    const cutOff = rules.limitFirst && k === maxIterations;
+    if (!cutOff && rules.solved(rr, bb, tolerance)) return { value: x, status: 'converged' };
     if (k === maxIterations) return { value: x, status: 'max-iterations' };
     const Ad = A.apply(d);
     const dAd = dot(d, Ad);
@@ -115,6 +119,14 @@ export const exercise: Exercise<ConjugateGradients> = {
         countedMatrix(positive(11, 8, 8, 0.1)),
         randomVector(12, 8),
         { tolerance: 1e-10, maxIterations: 3 },
+      ],
+    },
+    {
+      name: 'solved by the last iteration',
+      args: () => [
+        countedMatrix(positive(51, 3, 3, 1)),
+        randomVector(52, 3),
+        { tolerance: 1e-8, maxIterations: 3 },
       ],
     },
     {
@@ -211,6 +223,12 @@ export const exercise: Exercise<ConjugateGradients> = {
         }),
       diagnosis:
         '$r^\\top r$ is the *square* of the norm. The test stops at a relative residual of $\\sqrt{\\text{tolerance}}$, much too early.',
+    },
+    {
+      name: 'the last residual goes unseen',
+      answer: (A, b, limits) => conjugateGradients(A, b, limits, { limitFirst: true }),
+      diagnosis:
+        "The iterate is right, but the status is `'max-iterations'` where the last iteration has just solved the system. Look at the residual once more before giving up.",
     },
     {
       name: 'negative curvature goes unnoticed',
