@@ -11,12 +11,8 @@ type JacobianErrors = (
 ) => Float64Array;
 
 /** The norms for t = 0 … T of an error that is known along each eigenvector. */
-const norms = (
-  lambdas: Float64Array,
-  T: number,
-  error: (t: number, i: number) => number,
-  norm = (errors: Float64Array) => Math.hypot(...errors),
-) => Float64Array.from({ length: T + 1 }, (_, t) => norm(lambdas.map((_, i) => error(t, i))));
+const norms = (lambdas: Float64Array, T: number, error: (t: number, i: number) => number) =>
+  Float64Array.from({ length: T + 1 }, (_, t) => Math.hypot(...lambdas.map((_, i) => error(t, i))));
 
 interface Variant {
   /** What P′ is multiplied by; −h t is right. */
@@ -36,7 +32,7 @@ const withSlope =
 
 const reference = withSlope({});
 
-/** Eigenvalues between .05 and 1, without those that a step of h would bring to 0 at once. */
+/** Eigenvalues between .05 and 1, none of which a step of h brings to 0 at once. */
 const spectrum = (n: number) => Float64Array.from({ length: n }, (_, i) => 0.05 * 20 ** (i / n));
 
 const probe = (seed: number, n: number, h: number, T: number): Parameters<JacobianErrors> => [
@@ -60,6 +56,17 @@ export const exercise: Exercise<JacobianErrors> = {
     { name: 'long step', args: () => probe(1, 5, 1.9, 12) },
     { name: 'short step', args: () => probe(11, 4, 0.6, 7) },
     { name: 'no step', args: () => probe(21, 3, 1.3, 0) },
+    {
+      name: 'one direction done in a step',
+      args: () => [
+        Float64Array.of(0.25, 0.5, 2),
+        Float64Array.of(1, 0.5, 2),
+        Float64Array.of(1, -1, 0.5),
+        Float64Array.of(2, 1, -3),
+        0.5,
+        5,
+      ],
+    },
   ],
   properties: [
     {
@@ -121,17 +128,30 @@ export const exercise: Exercise<JacobianErrors> = {
         "$P_t'(H) H'$ is applied to $d$. It acts on the residual $r = x_0 - x^*$: that is what $P_t(H)$ stood before when it was differentiated.",
     },
     {
+      name: 'nothing times infinity',
+      answer: (lambdas, dlambdas, d, r, h, T) =>
+        norms(lambdas, T, (t, i) => {
+          const base = 1 - h * lambdas[i]!;
+          return base ** t * d[i]! - h * t * base ** (t - 1) * dlambdas[i]! * r[i]!;
+        }),
+      diagnosis:
+        'Where $h\\lambda = 1$, as with $h = 1/L$, the slope at $t = 0$ is computed as $0 \\cdot 0^{-1}$, and that is NaN. $P_0 = 1$ does not depend on $\\lambda$: its slope is 0.',
+    },
+    {
+      name: 'divided by 1 − hλ',
+      answer: (lambdas, dlambdas, d, r, h, T) =>
+        norms(lambdas, T, (t, i) => {
+          const base = 1 - h * lambdas[i]!;
+          const P = base ** t;
+          return P * d[i]! - ((h * t * P) / base) * dlambdas[i]! * r[i]!;
+        }),
+      diagnosis:
+        'The power $t - 1$ is made from the power $t$ by dividing by $1 - h\\lambda$. Where that is 0, as with $h = 1/L$, it gives NaN at every step: raise $1 - h\\lambda$ to $t - 1$ itself, and take 0 for the slope at $t = 0$.',
+    },
+    {
       name: 'another norm',
       answer: (lambdas, dlambdas, d, r, h, T) =>
-        norms(
-          lambdas,
-          T,
-          (t, i) => {
-            const base = 1 - h * lambdas[i]!;
-            return base ** t * d[i]! - h * t * base ** (t - 1) * dlambdas[i]! * r[i]!;
-          },
-          (errors) => errors.reduce((sum, error) => sum + error * error, 0),
-        ),
+        reference(lambdas, dlambdas, d, r, h, T).map((norm) => norm ** 2),
       diagnosis: 'The squares are added, and the root is not taken: this is the squared norm.',
     },
   ],
