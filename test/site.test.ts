@@ -54,6 +54,17 @@ describe.skipIf(!time.available)('the site', () => {
     expect(lost).toEqual([]);
   });
 
+  test('leads to headings that are there', () => {
+    const named = (page: string) =>
+      new Set([...textOf(page).matchAll(/\bid="([^"]+)"/g)].map((match) => match[1]));
+    const lost = pages().flatMap((page) =>
+      [...textOf(page).matchAll(/\bhref="([^":#]*)#([^"]+)"/g)]
+        .filter(([, path, name]) => !named(path ? join(dirname(page), path) : page).has(name))
+        .map((match) => `${page}: ${match[0]}`),
+    );
+    expect(lost).toEqual([]);
+  });
+
   test('loads nothing over the net', () => {
     const foreign = pages().flatMap((page) =>
       [
@@ -101,6 +112,35 @@ describe.skipIf(!time.available)('the site', () => {
         );
         expect(await page.locator('.katex').count()).toBeGreaterThan(50);
         expect(troubles).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  test.skipIf(!browserNeed.available)(
+    'fits a telephone: what is wider scrolls by itself',
+    { timeout: 120_000 },
+    async () => {
+      const browser = await chromium.launch({
+        executablePath: chromiumPath(),
+        args: ['--no-sandbox'],
+      });
+      try {
+        const page = await browser.newPage({ viewport: { width: 390, height: 800 } });
+        const wide: string[] = [];
+        const read = [
+          ...pages().filter((name) => name.startsWith('notebooks')),
+          ...['hypergradient', 'bilevel'].map((name) => `api/functions/${name}.html`),
+        ];
+        await page.route('**/plotly.min.js', (route) => route.abort());
+        for (const name of read) {
+          await page.goto(`file://${join(site, name)}`);
+          if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) {
+            wide.push(name);
+          }
+        }
+        expect(wide).toEqual([]);
       } finally {
         await browser.close();
       }

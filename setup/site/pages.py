@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 from string import Template
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -146,6 +147,13 @@ def relinked(body: str, source: Path) -> tuple[str, list[Path]]:
 
 
 class Renderer(IPythonRenderer):
+    def heading(self, text: str, level: int, **attributes: Any) -> str:
+        """With the name that GitHub gives a heading, so that links into a page are right in both."""
+        words = html.unescape(re.sub(r"<[^>]+>", "", text))
+        name = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
+        link = f'<a class="anchor-link" href="#{name}">¶</a>'
+        return f'<h{level} id="{name}">{text}{link}</h{level}>'
+
     def block_math(self, body: str) -> str:
         return f'<span class="math display">{html.escape(body, quote=False)}</span>'
 
@@ -157,7 +165,7 @@ class Renderer(IPythonRenderer):
 
 
 def markdown(text: str) -> str:
-    renderer = Renderer(escape=False, anchor_link_text="¶")
+    renderer = Renderer(escape=False)
     return MarkdownWithMath(renderer=renderer).render(text)
 
 

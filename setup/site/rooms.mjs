@@ -1,8 +1,11 @@
 import { relative, sep } from 'node:path';
-import { Comment, CommentTag, Converter } from 'typedoc';
+import { Comment, CommentTag, Converter, JSX } from 'typedoc';
 import { inRoot } from '../paths.mjs';
 
-/** A TypeDoc plugin: every public name stands in the category of the folder it comes from. */
+/**
+ * A TypeDoc plugin: every public name stands in the category of the folder it comes from, and every
+ * page leads back to the course.
+ */
 export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
     for (const reflection of context.project.children ?? []) {
@@ -18,4 +21,11 @@ export function load(app) {
       }
     }
   });
+  app.renderer.hooks.on('navigation.begin', (context) =>
+    JSX.createElement(
+      'a',
+      { href: context.relativeURL('../notebooks/index.html') },
+      '← The course',
+    ),
+  );
 }
