@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inRoot, root, venvPython } from './paths.mjs';
 import { pythonEnvironment } from './python-packages.mjs';
@@ -58,6 +58,8 @@ function settings() {
  */
 export async function startJupyterLab(args) {
   const env = jupyterEnvironment();
+  // JupyterLab looks for a style sheet of one's own in the folder of the user's settings alone.
+  cpSync(inRoot('setup', 'jupyter', 'custom'), join(home, 'config', 'custom'), { recursive: true });
   const earlier = new Set(serverFiles());
   const child = start(venvPython, ['-m', 'jupyterlab', ...settings(), ...args], {
     cwd: inRoot('notebooks'),

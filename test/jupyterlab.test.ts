@@ -63,6 +63,10 @@ describe.skipIf(!browserNeed.available)('JupyterLab in a browser', () => {
     async () => {
       const notebook = await lab.notebook('shown.ipynb', notebookOf(...SHOWN));
       await notebook.runAll();
+      // Until the pointer comes to it a figure is a picture, as wide as the cell at most.
+      const picture = notebook.page.locator('.jp-RenderedPlotly:has(img.plot-img)');
+      const excess = await picture.evaluate((cell) => cell.scrollWidth - cell.clientWidth);
+      expect(excess).toBe(0);
       for (const theme of ['JupyterLab Light', 'JupyterLab Dark']) {
         await notebook.menu('Settings', 'Theme', theme);
         const body = notebook.page.locator(`body[data-jp-theme-name="${theme}"]`);
