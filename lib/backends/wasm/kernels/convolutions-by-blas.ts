@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Multiply } from '../blas';
 import { floats, type Heap, zeros } from './heap';
-import { eachBlock, isTable, tableSize } from './tables';
+import { eachBlock, isTable, sideBySide, tableSize } from './tables';
 import { type Convolution, convolutionSpace } from './window';
 
 /** An image may be given as its table; what cannot be read off that stands here. */
@@ -63,14 +63,27 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
   const { filterShape: shape } = attrs;
   const space = spaceOf(inputs[0]!, shape, attrs);
   const { places } = tableSize(space);
-  const out = zeros(heap, shape);
+  const channels = channelsOf(shape);
+  // BLAS is faster at the transpose, whose rows are long.
+  const transposed = zeros(heap, [channels, places]);
   eachBlock(heap, space, laysOut(inputs), ({ rows, part, seen }) => {
     eachTerm(inputs, (x, dy) => {
-      const to = floats(heap, out);
-      multiply(true, false, places, channelsOf(shape), rows, seen(x), part(dy), to, true);
+      const to = floats(heap, transposed);
+      multiply(true, false, channels, places, rows, part(dy), seen(x), to, true);
     });
   });
+  const out = heap.makeOutput(shape, 'float32');
+  transpose(floats(heap, transposed), floats(heap, out), places);
+  heap.disposeData(transposed.dataId);
   return out;
+}
+
+/** Writes a matrix of so many columns with rows and columns exchanged. */
+function transpose(from: Float32Array, to: Float32Array, columns: number): void {
+  const rows = from.length / columns;
+  for (let i = 0, o = 0; i < columns; i++) {
+    for (let j = 0; j < rows; j++, o++) to[o] = from[j * columns + i]!;
+  }
 }
 
 /** Whether some image has yet to be laid out as a table. */
@@ -82,21 +95,26 @@ function laysOut(inputs: tf.TensorInfo[]): boolean {
   return found;
 }
 
-/** The derivative for the input: dy times the filter, added to where the window saw it. */
+/**
+ * The derivative for the input: dy times the filter, added to where the window saw it.
+ *
+ * Σ dy wᵀ is one product, of all dy and all filters side by side.
+ */
 export function derivativeForInput(multiply: Multiply, sum: Sum<ToInput>): tf.TensorInfo {
   const { inputs, attrs } = sum;
   const heap = sum.backend as Heap;
   const { inputShape } = attrs;
-  const { shape } = inputs[1]!;
-  const space = convolutionSpace(inputShape, shape, attrs);
+  const space = convolutionSpace(inputShape, inputs[1]!.shape, attrs);
   const { places } = tableSize(space);
+  const [dys, filters] = [0, 1].map((which) => inputs.filter((_, i) => i % 2 === which));
+  const [slopes, weights] = [sideBySide(heap, dys!), sideBySide(heap, filters!)];
+  const channels = channelsOf(weights.shape);
   const out = zeros(heap, inputShape);
   eachBlock(heap, space, true, ({ rows, part, table, addTable }) => {
-    eachTerm(inputs, (dy, filter, i) => {
-      const weights = floats(heap, filter);
-      multiply(false, true, rows, places, channelsOf(shape), part(dy), weights, table, i > 0);
-    });
+    const factor = floats(heap, weights);
+    multiply(false, true, rows, places, channels, part(slopes), factor, table, false);
     addTable(out);
   });
+  if (inputs.length > 2) for (const { dataId } of [slopes, weights]) heap.disposeData(dataId);
   return out;
 }

@@ -13,22 +13,25 @@ const kept = 64;
 const ofBackends = new WeakMap<Heap, Map<string, List>>();
 
 /**
- * The list of a name, made when it is first asked for; good until another one is.
+ * The list of a name, made when it is first asked for; those asked for last are kept.
  *
  * Writing it down may move the heap: views of tensors are to be taken afterwards.
  */
 export function listOf(heap: Heap, name: string, make: () => number[]): List {
   const lists = ofBackends.get(heap) ?? new Map<string, List>();
   ofBackends.set(heap, lists);
-  const known = lists.get(name);
-  if (known !== undefined) return known;
-  if (lists.size === kept) forgetOldest(heap, lists);
-  const integers = make();
+  const list = lists.get(name) ?? written(heap, make());
+  // The last in a map is the newest.
+  lists.delete(name);
+  lists.set(name, list);
+  if (lists.size > kept) forgetOldest(heap, lists);
+  return list;
+}
+
+function written(heap: Heap, integers: number[]): List {
   const begin = heap.wasm._malloc(4 * integers.length);
   new Int32Array(memoryOf(heap).buffer, begin, integers.length).set(integers);
-  const list = { begin, end: begin + 4 * integers.length };
-  lists.set(name, list);
-  return list;
+  return { begin, end: begin + 4 * integers.length };
 }
 
 function forgetOldest(heap: Heap, lists: Map<string, List>): void {

@@ -158,7 +158,7 @@ function moverOn(heap: Heap): Mover {
 }
 
 /**
- * The runs of an arrangement, good until the next one is asked for.
+ * The runs of an arrangement, good while few others are asked for.
  *
  * Writing them down may move the heap: views of tensors are to be taken afterwards.
  */

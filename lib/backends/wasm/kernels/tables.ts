@@ -111,3 +111,22 @@ export function eachBlock(
   }
   heap.disposeData(tables.dataId);
 }
+
+/** Matrices [.., rows, n] next to each other, [.., rows, n · count]; a single one as it is. */
+export function sideBySide(heap: Heap, matrices: tf.TensorInfo[]): tf.TensorInfo {
+  const [first] = matrices as [tf.TensorInfo];
+  if (matrices.length === 1) return first;
+  const columns = first.shape[first.shape.length - 1]!;
+  const placed = matrices.map((_, i) =>
+    runsOn(heap, {
+      name: `columns ${i} ${columns}`,
+      each: (visit) => visit(i * columns, 0, columns),
+    }),
+  );
+  const out = heap.makeOutput([...first.shape.slice(0, -1), columns * matrices.length], 'float32');
+  matrices.forEach((matrix, i) => {
+    const from = floats(heap, matrix);
+    placed[i]!.gather(from, floats(heap, out), from.length / columns);
+  });
+  return out;
+}
