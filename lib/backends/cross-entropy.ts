@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors';
+import { engine } from './engine';
+import { differentiate } from './repairs/gradient';
 import { unrecorded } from './unrecorded';
 
 function checkShapes(labels: tf.Tensor, logits: tf.Tensor) {
@@ -39,7 +41,27 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
  */
 export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   checkShapes(labels, logits);
+  const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
+  const rows = [labels, logits].every(({ dtype, rank }) => dtype === 'float32' && rank > 0);
+  if (inOne && rows) return engine().runKernel(kernelName, { labels, logits });
   return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, logSoftmax(logits)), -1)));
+}
+
+/** A kernel of our own, on the backends that have it. */
+const kernelName = 'SoftmaxCrossEntropies';
+
+/** Its derivative for the logits is softmax(z) Σ y − y, for the labels −log softmax(z). */
+export function differentiateCrossEntropies(): void {
+  differentiate(kernelName, {
+    inputs: ['labels', 'logits'],
+    gradient(dy, [y, z]) {
+      const each = tf.expandDims(dy, -1);
+      return {
+        labels: () => tf.neg(tf.mul(each, logSoftmax(z!))),
+        logits: () => tf.mul(each, tf.sub(tf.mul(tf.softmax(z!), tf.sum(y!, -1, true)), y!)),
+      };
+    },
+  });
 }
 
 /**

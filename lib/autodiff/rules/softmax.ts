@@ -4,11 +4,21 @@ import type { Rule } from '../program';
 import { pullByGradient } from './reverse';
 import { using } from './shapes';
 
-/** s = softmax(z): J = diag(s) − s sᵀ is symmetric, so J v is the gradient at u = v. */
-export const softmax: Rule = (step) => ({
-  push: (tangents) => pullByGradient(step, tangents),
-  pull: (cotangents) => pullByGradient(step, cotangents),
-});
+/** s = softmax(z): J = diag(s) − s sᵀ is symmetric, and J v = s ⊙ (v − Σ s v). */
+export const softmax: Rule = ({ node }) => {
+  const [s] = node.saved as [tf.Tensor];
+  const apply = (v: tf.Tensor) => {
+    const mean = using(multiply(v, s), (x) => sumOver(x, [s.shape.length - 1], true));
+    return using(
+      using(mean, (m) => subtract(v, m)),
+      (x) => multiply(x, s),
+    );
+  };
+  return {
+    push: ([v]) => [apply(v!)],
+    pull: ([u]) => [apply(u!)],
+  };
+};
 
 /** l = log softmax(z): J v = v − Σ s v, with s = exp l. */
 export const logSoftmax: Rule = (step, tape) => {

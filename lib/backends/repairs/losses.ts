@@ -1,5 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { sigmoidCrossEntropies, softmaxCrossEntropies } from '../cross-entropy';
+import {
+  differentiateCrossEntropies,
+  sigmoidCrossEntropies,
+  softmaxCrossEntropies,
+} from '../cross-entropy';
 
 const float = (x: tf.Tensor | tf.TensorLike) =>
   tf.cast(x instanceof tf.Tensor ? x : tf.tensor(x), 'float32');
@@ -11,6 +15,7 @@ const float = (x: tf.Tensor | tf.TensorLike) =>
  * (a Hessian product of zero, and no derivative for the labels).
  */
 export function repairLosses(): void {
+  differentiateCrossEntropies();
   tf.losses.softmaxCrossEntropy = (
     onehotLabels,
     logits,

@@ -8,7 +8,9 @@ import {
   get,
   i32,
   loadFour,
+  loadOne,
   storeFour,
+  storeOne,
   type ValueType,
 } from './assembly';
 import { floats, type Heap } from './heap';
@@ -27,7 +29,7 @@ export interface Expression {
 
 /** Ways to fetch and store entries, by their number; the rest of a value is zero, and left alone. */
 const widths = {
-  1: { load: [0xfd, 0x5c, 2, 0], store: [0xfd, 0x5a, 2, 0, 0] },
+  1: { load: loadOne(), store: storeOne() },
   2: { load: [0xfd, 0x5d, 2, 0], store: [0xfd, 0x5b, 2, 0, 0] },
   4: { load: loadFour(), store: storeFour() },
 };

@@ -3,6 +3,7 @@ import { repairStridedSlice } from '../../kernels/strided-slice';
 import { repairBiases } from './biases';
 import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
+import { addCrossEntropies } from './cross-entropies';
 import { addDepthwiseDerivatives } from './depthwise';
 import { repairDilation } from './dilation';
 import { repairMatrixProducts } from './matrix-products';
@@ -37,6 +38,7 @@ export function repairKernels(): void {
   repairSamePadding();
   repairConvolutionKernels();
   addDepthwiseDerivatives();
+  addCrossEntropies();
   addMultiplyAdd();
   addVectorKernels();
 }
