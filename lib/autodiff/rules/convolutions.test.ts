@@ -182,7 +182,7 @@ describe('convolutions on wasm', () => {
     model = models.find(([name]) => name.includes('side by side'))![1]();
   });
 
-  test('a product is five sums of convolutions, with none for the data; images are laid out once', () => {
+  test('a product is five sums of convolutions, with none for the data; images are laid out, and maxima found, once', () => {
     const count = (names: string[], part: string) =>
       names.filter((name) => name.includes(part)).length;
     for (const record of [() => hessian(whole, model.x), () => gaussNewton(model, model.x)]) {
@@ -193,6 +193,7 @@ describe('convolutions on wasm', () => {
       });
       const second = kernels(() => C.apply(model.x));
       expect(count(first, 'Conv2DSeen')).toBe(2);
+      expect(count(first, 'MaxPoolWithArgmax')).toBe(2);
       expect(second.filter((name) => name.includes('Conv2D')).sort()).toEqual([
         'Conv2DBackpropFilterSum',
         'Conv2DBackpropFilterSum',

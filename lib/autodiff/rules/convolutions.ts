@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { hasKernel } from '../kernels';
 import type { LocalDerivative, Rule } from '../program';
 import { engine, type Node, type Tape } from '../tape';
+import { kept } from './kept';
 import { multilinear } from './multilinear';
 
 /**
@@ -81,26 +82,14 @@ function withShapes({ kernelName, attrs, saved }: Node): Attributes {
 const MOST_KEPT = 2 ** 25;
 const SHORT_LINE = 32;
 
-type Tables = Map<string, () => tf.Tensor[]>;
-
-/** The tables that a tape owns, by the data they are of. */
-const kept = new WeakMap<Tape, WeakMap<object, Tables>>();
-
 /** The table of x, one for all who need the same; x itself where it does not pay to keep it. */
 function seenOf(x: tf.Tensor, outputs: number[], attrs: Attributes, tape: Tape): () => tf.Tensor {
   const { strides, pad, dimRoundingMode, filterShape } = attrs;
   const [rows, places] = [outputs, filterShape].map((shape) => size(shape.slice(0, -1)));
   const line = size(filterShape.slice(1, -1));
   if (line >= SHORT_LINE || 4 * rows! * places! > MOST_KEPT) return () => x;
-  const ofTape = kept.get(tape) ?? new WeakMap<object, Tables>();
-  kept.set(tape, ofTape);
-  const ofData: Tables = ofTape.get(x.dataId) ?? new Map();
-  ofTape.set(x.dataId, ofData);
-  const key = JSON.stringify([strides, pad, dimRoundingMode, filterShape.slice(0, -1)]);
-  const layOut = () => [engine().runKernel('Conv2DSeen', { x }, attrs)];
-  const table = ofData.get(key) ?? tape.constants(layOut);
-  ofData.set(key, table);
-  return () => table()[0]!;
+  const name = `seen ${JSON.stringify([strides, pad, dimRoundingMode, filterShape.slice(0, -1)])}`;
+  return kept(tape, x, name, () => engine().runKernel('Conv2DSeen', { x }, attrs));
 }
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);

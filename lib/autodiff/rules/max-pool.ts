@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { hasKernel, multiply, reshape } from '../kernels';
 import type { LocalDerivative, Rule } from '../program';
 import { engine, type Node, type Tape } from '../tape';
+import { kept } from './kept';
 import { multilinear } from './multilinear';
 import { pullByGradient, reverse } from './reverse';
 import { using } from './shapes';
@@ -42,15 +43,17 @@ export const maxPoolGrad: Rule = (step, tape) => {
   };
 };
 
-/** Where the maxima lie in the input of a pool, which its node saves first. */
-const placesOf = ({ attrs, saved }: Node, tape: Tape) => {
-  const all = { ...attrs, includeBatchInIndex: true };
-  const values = tape.constants(() => {
-    const found: unknown = engine().runKernel('MaxPoolWithArgmax', { x: saved[0]! }, all);
-    return [(found as [tf.Tensor, tf.Tensor])[1]];
+/** Where the maxima lie in the input of a pool, which its node saves first, as does its gradient's. */
+function placesOf({ attrs, saved }: Node, tape: Tape): () => tf.Tensor {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs;
+  const name = `maxima ${JSON.stringify([filterSize, strides, pad, dimRoundingMode])}`;
+  const x = saved[0]!;
+  return kept(tape, x, name, () => {
+    const all = { ...attrs, includeBatchInIndex: true };
+    const found: unknown = engine().runKernel('MaxPoolWithArgmax', { x }, all);
+    return (found as [tf.Tensor, tf.Tensor])[1];
   });
-  return () => values()[0]!;
-};
+}
 
 const takenAt = (places: tf.Tensor, x: tf.Tensor) => engine().runKernel('TakeAt', { x, places });
 
