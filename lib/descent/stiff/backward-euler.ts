@@ -1,4 +1,4 @@
-import { InputError } from '../../errors';
+import { InputError, ShapeError } from '../../errors';
 import { dense, type LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
 import {
@@ -52,8 +52,8 @@ export interface BackwardEulerTrajectory extends Trajectory {
  * that are to be accurate (Radau IIA), or that oscillate without damping: it damps them too. It is
  * the proximal point method when `f = −∇F`.
  *
- * @throws InputError for times, steps or tolerances that lead nowhere; ShapeError for an f of
- * another length; NotFiniteError for a NaN in y0 or f(y0).
+ * @throws InputError for times, steps or tolerances that lead nowhere; ShapeError for an f or a
+ * Jacobian of another size; NotFiniteError for a NaN in y0 or f(y0).
  * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.3 and §IV.8.
  */
 export function backwardEuler(
@@ -62,8 +62,9 @@ export function backwardEuler(
   options: BackwardEulerOptions,
 ): BackwardEulerTrajectory {
   checkStart('backwardEuler', f, y0, options);
-  const { from = 0, to, step, adaptive } = options;
+  const { from = 0, to, step, adaptive, jacobian } = options;
   checkTolerance(adaptive);
+  if (jacobian) checkJacobian(jacobian(y0, from), y0.length);
   const work = { evaluations: 0, newtonIterations: 0, products: 0 };
   const counted: RightHandSide = (y, t) => {
     work.evaluations += 1;
@@ -214,6 +215,16 @@ function checkTolerance(adaptive: ErrorTolerance | undefined) {
     given: `adaptive: ${JSON.stringify(adaptive)}`,
     expected: 'a relative tolerance of at least 0 and a positive absolute one',
     remedy: 'Try { relative: 1e-3, absolute: 1e-6 }.',
+  });
+}
+
+function checkJacobian(rows: ArrayLike<number>[], count: number) {
+  const widths = rows.map((row) => row.length);
+  if (rows.length === count && widths.every((width) => width === count)) return;
+  throw new ShapeError({
+    given: `a Jacobian of ${rows.length} rows, of the lengths ${widths.join(', ')}`,
+    expected: `${count} rows of length ${count}`,
+    remedy: 'Row i holds the derivatives of component i of f by each component of y.',
   });
 }
 

@@ -55,6 +55,13 @@ export function checkStart(
       remedy: 'A hundredth of the time to cover is a start.',
     });
   }
+  if (from + step === from) {
+    throw new InputError({
+      given: `${name} from ${from} with the step ${step}`,
+      expected: 'a step that moves the time, which rounding hides here',
+      remedy: 'Count the time from 0, or take longer steps.',
+    });
+  }
   const slope = f(y0, from);
   if (slope.length !== y0.length) {
     throw new ShapeError({

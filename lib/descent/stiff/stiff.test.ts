@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ShapeError } from '../../errors';
 import { cg, gmres } from '../../solvers';
 import {
   amplification,
@@ -231,11 +232,28 @@ describe.each([
     [{ to: Number.NaN, step: 0.1 }, decay(1), /to NaN/],
     [{ to: 1, step: 0 }, decay(1), /step 0/],
     [{ to: 1, step: -1 }, decay(1), /step -1/],
+    // A step that rounding swallows would go on for ever.
+    [{ from: 1e9, to: 1e9 + 1, step: 1e-9 }, decay(1), /moves the time/],
     [{ to: 1, step: 0.1 }, () => Float64Array.of(1, 2), /length 2/],
     [{ to: 1, step: 0.1 }, () => Float64Array.of(Number.NaN), /finite/],
   ])('refuses %j', (options, f, message) => {
     expect(() => integrate(f, y0, options)).toThrow(message);
   });
+});
+
+it.each([
+  [[[-1]]],
+  [[[-1], [0]]],
+  [
+    [
+      [-1, 0, 0],
+      [0, -1, 0],
+    ],
+  ],
+])('refuses the Jacobian %j of two components', (jacobian) => {
+  const f = (y: Float64Array) => y.map((value) => -value);
+  const options = { to: 1, step: 0.1, jacobian: () => jacobian };
+  expect(() => backwardEuler(f, Float64Array.of(1, 2), options)).toThrow(ShapeError);
 });
 
 it('refuses an absolute tolerance of 0, which a state of 0 could not meet', () => {
