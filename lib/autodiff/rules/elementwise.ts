@@ -43,6 +43,8 @@ export function diagonals({ node, names }: Step): tf.Tensor[] {
   const { shape } = node.outputs[0]!;
   const { gradFunc } = tf.getGradient(node.kernelName);
   const saved = node.saved.map((value) => spread(value, shape));
-  const gradients = gradFunc(tf.ones(shape), saved, node.attrs) as Record<string, () => tf.Tensor>;
+  // `tf.ones` fills an array in JavaScript first.
+  const u = tf.fill(shape, 1);
+  const gradients = gradFunc(u, saved, node.attrs) as Record<string, () => tf.Tensor>;
   return names.map((name) => gradients[name]!());
 }
