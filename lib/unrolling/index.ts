@@ -1,3 +1,4 @@
+export type { Matrix } from '../spaces/matrix';
 export { type AdamOptions, adam } from './adam';
 export { type BurnIn, burnIn, type StartingErrors } from './burn-in';
 export { chebyshev } from './chebyshev';
@@ -16,7 +17,6 @@ export {
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { predictJacobianErrors } from './jacobian-errors';
-export type { Matrix } from './matrix';
 export type { Iteration, Method, Spectrum, State } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
 export type {

@@ -1,5 +1,5 @@
 import { float64 } from '../spaces';
-import { dot, multiply, multiplyTransposed } from './matrix';
+import { multiply, multiplyTransposed } from '../spaces/matrix';
 import { type Method, requireCount } from './method';
 import type { QuadraticProblem } from './quadratic';
 import { dividedDifferences } from './residual-polynomial';
@@ -32,7 +32,9 @@ export function predictJacobianErrors(
   );
   const derivatives = dHessian.map((dH) => {
     const images = vectors.map((vector) => multiply(dH, vector));
-    return vectors.map((vector) => Float64Array.from(images, (image) => dot(vector, image)));
+    return vectors.map((vector) =>
+      Float64Array.from(images, (image) => float64.dot(vector, image)),
+    );
   });
 
   const left = Float64Array.from({ length: n * n }, (_, k) => values[Math.floor(k / n)]!);

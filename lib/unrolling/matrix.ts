@@ -1,27 +1,5 @@
 import { InputError, ShapeError } from '../errors';
-
-/** A matrix by its rows. */
-export type Matrix = readonly Float64Array[];
-
-/** `A x`. */
-export function multiply(A: Matrix, x: Float64Array): Float64Array {
-  return Float64Array.from(A, (row) => dot(row, x));
-}
-
-/** `Aᵀ x`. */
-export function multiplyTransposed(A: Matrix, x: Float64Array): Float64Array {
-  const sum = new Float64Array(A[0]?.length ?? 0);
-  A.forEach((row, i) => {
-    for (let j = 0; j < sum.length; j++) sum[j]! += row[j]! * x[i]!;
-  });
-  return sum;
-}
-
-export function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
-  return sum;
-}
+import type { Matrix } from '../spaces/matrix';
 
 /** The square matrix of size n with the entries `f(i, j)`. */
 export function matrix(n: number, f: (i: number, j: number) => number): Float64Array[] {

@@ -1,6 +1,7 @@
 import { InputError } from '../errors';
 import { float64 } from '../spaces';
-import { dot, type Eigen, eigen, type Matrix, multiply, requireSymmetric } from './matrix';
+import { type Matrix, multiply } from '../spaces/matrix';
+import { type Eigen, eigen, requireSymmetric } from './matrix';
 import type { Spectrum } from './method';
 import type { SolvedProblem, Start } from './problem';
 
@@ -78,7 +79,7 @@ export function spectralApply(
   const result = new Float64Array(x.length);
   values.forEach((value, i) => {
     const vector = vectors[i]!;
-    const weight = f(value, i) * dot(vector, x);
+    const weight = f(value, i) * float64.dot(vector, x);
     for (let k = 0; k < result.length; k++) result[k]! += weight * vector[k]!;
   });
   return result;
@@ -129,7 +130,7 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
       return {
         jvp: (v: Float64Array) =>
           v.reduce((sum, vj, j) => float64.axpy(vj, column(j), sum), float64.zeros(x)),
-        vjp: (u: Float64Array) => Float64Array.from(dH, (_, j) => dot(column(j), u)),
+        vjp: (u: Float64Array) => Float64Array.from(dH, (_, j) => float64.dot(column(j), u)),
       };
     },
   };

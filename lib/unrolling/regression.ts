@@ -1,15 +1,8 @@
-import { InputError, ShapeError } from '../errors';
+import { requireLabels, sigmoid } from '../datasets/synthetic/labels';
+import { ShapeError } from '../errors';
 import { float64 } from '../spaces';
-import {
-  diagonal,
-  dot,
-  eigen,
-  gram,
-  type Matrix,
-  matrix,
-  multiply,
-  multiplyTransposed,
-} from './matrix';
+import { type Matrix, multiply, multiplyTransposed } from '../spaces/matrix';
+import { diagonal, eigen, gram, matrix } from './matrix';
 import { requirePositive, type Spectrum } from './method';
 import type { SolvedProblem } from './problem';
 import { type QuadraticProblem, quadratic, spectralApply } from './quadratic';
@@ -62,7 +55,7 @@ export function ridgeRegression({ X, y, lambda, ...rest }: RegressionOptions): Q
 export function logisticRegression(options: RegressionOptions): SolvedProblem {
   const { X, y, lambda } = options;
   checkData(X, y, lambda);
-  checkLabels(y);
+  requireLabels(y);
   const p = X[0]!.length;
   const theta = Float64Array.of(lambda);
   const identity = diagonal(new Float64Array(p).fill(1));
@@ -106,12 +99,10 @@ export function logisticRegression(options: RegressionOptions): SolvedProblem {
     innerHessian,
     innerMixed: (w) => ({
       jvp: ([dλ]) => w.map((value) => value * dλ!),
-      vjp: (u) => Float64Array.of(dot(w, u)),
+      vjp: (u) => Float64Array.of(float64.dot(w, u)),
     }),
   };
 }
-
-const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
 
 /** The root of a gradient by damped Newton steps, to rounding. */
 function newton(
@@ -144,15 +135,5 @@ function checkData(X: Matrix, y: Float64Array, lambda: number): void {
     given: `${X.length} rows of ${[...new Set(X.map((row) => row.length))].join(' or ')} features with ${y.length} targets`,
     expected: 'as many rows as targets, all of one length',
     remedy: 'Give X by its rows, one for each target.',
-  });
-}
-
-function checkLabels(y: Float64Array): void {
-  const wrong = y.find((label) => label !== 0 && label !== 1);
-  if (wrong === undefined) return;
-  throw new InputError({
-    given: `a label of ${wrong}`,
-    expected: 'labels 0 and 1',
-    remedy: 'Map −1 to 0.',
   });
 }

@@ -1,10 +1,13 @@
 import { InputError } from '../../errors';
 import { float64 } from '../../spaces';
+import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
 import type { LinearData, Samples } from './data';
-import { type Penalty, squaredPenalty, times } from './penalty';
-import { type KnownBilevel, requireLength, withHypergradient } from './problem';
-import { featuresOf, multiply, multiplyTransposed } from './rows';
+import { featuresOf } from './features';
+import { requireLabels, sigmoid } from './labels';
+import { type MeanLoss, penalized } from './penalized';
+import { type Penalty, times } from './penalty';
+import { type KnownBilevel, requireLength } from './problem';
 
 const MAX_NEWTON_STEPS = 100;
 
@@ -25,47 +28,21 @@ export function bilevelLogistic(
   { penalty = 'shared' }: { penalty?: Penalty } = {},
 ): KnownBilevel {
   const weights = featuresOf(train, validation);
-  const penalties = squaredPenalty(weights, penalty);
-  const fit = logisticLoss(train);
-  const error = logisticLoss(validation);
-
-  const inner = (w: Float64Array, λ: Float64Array) => fit.value(w) + penalties.value(w, λ);
-  const innerGradient = (w: Float64Array, λ: Float64Array) =>
-    float64.axpy(1, fit.gradient(w), times(penalties.each(λ), w));
-  const innerHessian = (w: Float64Array, λ: Float64Array) => {
-    const each = penalties.each(λ);
-    const curvature = fit.curvature(w);
-    return {
-      apply: (v: Float64Array) => float64.axpy(1, curvature(v), times(each, v)),
-      dispose() {},
+  const [fit, error] = [logisticLoss(train), logisticLoss(validation)];
+  return penalized({ fit, error, weights, penalty }, ({ inner, innerGradient, innerHessian }) => {
+    const newtonStep = (w: Float64Array, λ: Float64Array) => {
+      const direction = solvePositive(innerHessian(w, λ), innerGradient(w, λ));
+      // Near the solution the value cannot tell a better w from rounding; the slope still can.
+      const value = inner(w, λ) * (1 + 8 * Number.EPSILON);
+      let length = 1;
+      let next = float64.subtract(w, direction);
+      while (inner(next, λ) > value && length > 1e-3) {
+        length /= 2;
+        next = float64.axpy(-length, direction, w);
+      }
+      return next;
     };
-  };
-  const newtonStep = (w: Float64Array, λ: Float64Array) => {
-    const direction = solvePositive(innerHessian(w, λ), innerGradient(w, λ));
-    // Near the solution the value cannot tell a better w from rounding; the slope still can.
-    const value = inner(w, λ) * (1 + 8 * Number.EPSILON);
-    let length = 1;
-    let next = float64.subtract(w, direction);
-    while (inner(next, λ) > value && length > 1e-3) {
-      length /= 2;
-      next = float64.axpy(-length, direction, w);
-    }
-    return next;
-  };
-
-  return withHypergradient({
-    weights,
-    hyperparameters: penalties.count,
-    inner,
-    innerGradient,
-    innerHessian,
-    innerMixed: (w) => penalties.mixed(w),
-    outer: (w) => ({
-      value: error.value(w),
-      dw: error.gradient(w),
-      dλ: new Float64Array(penalties.count),
-    }),
-    solution(λ) {
+    return (λ) => {
       const slope = (w: Float64Array) => Math.hypot(...innerGradient(w, λ));
       let w: Float64Array = new Float64Array(weights);
       for (let step = 0; step < MAX_NEWTON_STEPS; step++) {
@@ -78,12 +55,12 @@ export function bilevelLogistic(
         expected: 'one whose solution is found to rounding',
         remedy: 'Take a larger λ: without it, separable data have no solution.',
       });
-    },
+    };
   });
 }
 
 /** The mean of `log(1 + eᶻ) − yz` with its derivatives in w. */
-function logisticLoss({ X, y }: Samples) {
+function logisticLoss({ X, y }: Samples): MeanLoss {
   requireLabels(y);
   const n = X.length;
   const logits = (w: Float64Array) => {
@@ -103,20 +80,6 @@ function logisticLoss({ X, y }: Samples) {
       return (v: Float64Array) => multiplyTransposed(X, times(s, multiply(X, v)));
     },
   };
-}
-
-function requireLabels(y: Float64Array) {
-  const wrong = y.find((label) => label !== 0 && label !== 1);
-  if (wrong === undefined) return;
-  throw new InputError({
-    given: `a label of ${wrong}`,
-    expected: 'labels 0 and 1',
-    remedy: 'Map −1 to 0.',
-  });
-}
-
-function sigmoid(z: number): number {
-  return 1 / (1 + Math.exp(-z));
 }
 
 /** `log(1 + eᶻ)` without overflow. */

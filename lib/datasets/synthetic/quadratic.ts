@@ -1,9 +1,9 @@
 import { InputError } from '../../errors';
 import { float64 } from '../../spaces';
+import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { random } from '../random';
 import { solvePositive } from './cholesky';
 import { type KnownBilevel, requireLength, withHypergradient } from './problem';
-import { multiply, multiplyTransposed } from './rows';
 
 /** What a bilevel quadratic is made with. */
 export interface BilevelQuadraticOptions {

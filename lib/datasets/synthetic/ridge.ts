@@ -1,9 +1,11 @@
 import { float64 } from '../../spaces';
+import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
-import type { LinearData } from './data';
-import { type Penalty, squaredPenalty, times } from './penalty';
-import { type KnownBilevel, requireLength, withHypergradient } from './problem';
-import { featuresOf, multiply, multiplyTransposed } from './rows';
+import type { LinearData, Samples } from './data';
+import { featuresOf } from './features';
+import { type MeanLoss, penalized } from './penalized';
+import type { Penalty } from './penalty';
+import { type KnownBilevel, requireLength } from './problem';
 
 /**
  * Ridge regression whose penalties are chosen by the error on validation data.
@@ -21,38 +23,15 @@ export function bilevelRidge(
   { penalty = 'per-weight' }: { penalty?: Penalty } = {},
 ): KnownBilevel {
   const weights = featuresOf(train, validation);
-  const penalties = squaredPenalty(weights, penalty);
-  const fit = squaredError(train.X, train.y);
-  const error = squaredError(validation.X, validation.y);
-
-  const innerHessian = (_: Float64Array, λ: Float64Array) => {
-    const each = penalties.each(λ);
-    return {
-      apply: (v: Float64Array) => float64.axpy(1, fit.curvature(v), times(each, v)),
-      dispose() {},
-    };
-  };
-  return withHypergradient({
-    weights,
-    hyperparameters: penalties.count,
-    inner: (w, λ) => fit.value(w) + penalties.value(w, λ),
-    innerGradient: (w, λ) => float64.axpy(1, fit.gradient(w), times(penalties.each(λ), w)),
-    innerHessian,
-    innerMixed: (w) => penalties.mixed(w),
-    outer: (w) => ({
-      value: error.value(w),
-      dw: error.gradient(w),
-      dλ: new Float64Array(penalties.count),
-    }),
-    solution(λ) {
-      const zero = new Float64Array(weights);
-      return solvePositive(innerHessian(zero, λ), float64.scale(-1, fit.gradient(zero)));
-    },
+  const [fit, error] = [squaredError(train), squaredError(validation)];
+  return penalized({ fit, error, weights, penalty }, ({ innerHessian }) => (λ) => {
+    const zero = new Float64Array(weights);
+    return solvePositive(innerHessian(zero, λ), float64.scale(-1, fit.gradient(zero)));
   });
 }
 
 /** `‖Xw − y‖²/(2n)` with its derivatives in w. */
-function squaredError(X: readonly Float64Array[], y: Float64Array) {
+function squaredError({ X, y }: Samples): MeanLoss {
   const n = X.length;
   const residual = (w: Float64Array) => {
     requireLength(w, X[0]!.length, 'w');
@@ -64,6 +43,6 @@ function squaredError(X: readonly Float64Array[], y: Float64Array) {
       return float64.dot(r, r) / (2 * n);
     },
     gradient: (w: Float64Array) => float64.scale(1 / n, multiplyTransposed(X, residual(w))),
-    curvature: (v: Float64Array) => float64.scale(1 / n, multiplyTransposed(X, multiply(X, v))),
+    curvature: () => (v) => float64.scale(1 / n, multiplyTransposed(X, multiply(X, v))),
   };
 }

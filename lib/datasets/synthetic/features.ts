@@ -1,20 +1,5 @@
 import { InputError, ShapeError } from '../../errors';
-import { float64 } from '../../spaces';
 import type { Samples } from './data';
-
-/** `X w` for the rows of X. */
-export function multiply(X: readonly Float64Array[], w: Float64Array): Float64Array {
-  return Float64Array.from(X, (row) => float64.dot(row, w));
-}
-
-/** `Xᵀ r`. */
-export function multiplyTransposed(X: readonly Float64Array[], r: Float64Array): Float64Array {
-  const sum = new Float64Array(X[0]!.length);
-  X.forEach((row, i) => {
-    for (let j = 0; j < sum.length; j++) sum[j]! += row[j]! * r[i]!;
-  });
-  return sum;
-}
 
 /**
  * The number of features of two sets that belong together.
