@@ -1,6 +1,8 @@
 import { escapeHtml } from '../notebook/html';
+import { formulaText } from './formula-text';
 
 const FENCE = /```\w*\n([\s\S]*?)\n?```/g;
+const FORMULA = /\$\$?([^$]+)\$\$?/g;
 
 /**
  * The Markdown of hints and diagnoses as HTML: paragraphs, fenced code and `code`. Formulas stay
@@ -13,12 +15,19 @@ export function richHtml(markdown: string): string {
     .join('');
 }
 
-/** The same for a terminal: fences become indented code, the rest stays. */
+/** The same for a terminal: fences become indented code, formulas a line of plain characters. */
 export function richText(markdown: string): string {
   return markdown
-    .replace(FENCE, (_, code: string) => code.replace(/^/gm, '    '))
-    .replace(/`([^`\n]+)`/g, '$1');
+    .split(FENCE)
+    .map((piece, i) => (i % 2 === 1 ? piece.replace(/^/gm, '    ') : plain(piece)))
+    .join('');
 }
+
+const plain = (text: string) =>
+  text
+    .split(/`([^`\n]+)`/)
+    .map((piece, i) => (i % 2 === 1 ? piece : piece.replace(FORMULA, (_, tex) => formulaText(tex))))
+    .join('');
 
 const codeBlock = (code: string) =>
   `<pre style="padding: 6px 10px; margin: 4px 0">${escapeHtml(code)}</pre>`;

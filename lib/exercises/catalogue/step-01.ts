@@ -131,6 +131,12 @@ export const exercise: Exercise<Step> = {
       diagnosis: 'This is $x^+ - x$. The new point is asked for.',
     },
     {
+      name: 'the slope instead of where it leads',
+      answer: (H, g, _x, delta) => solveDense(shiftedMatrix(1, H, delta), g),
+      diagnosis:
+        'This is the solution of the linear system, $(I + \\delta H)^{-1}g$. Go along it: from where, how far, and in which direction?',
+    },
+    {
       name: 'uphill',
       answer: (H, g, x, delta) => stepped(H, g, x, [-delta, 1, delta]),
       diagnosis: 'The step is *added*: it leads along the gradient, uphill.',
