@@ -49,8 +49,11 @@ export class PendingStats {
   }
 
   async #transfer(): Promise<StepStats> {
-    const [loss, sound] = (await tensors.read([this.#loss, this.#sound])) as [number, number];
-    const report = await this.#direction.report();
+    // Both are asked for before the first answer: the next step frees what they are read from.
+    const [[loss, sound], report] = await Promise.all([
+      tensors.read([this.#loss, this.#sound]) as Promise<[number, number]>,
+      this.#direction.report(),
+    ]);
     this.dispose();
     if (sound !== 1) throw stepNotFinite(loss);
     return { loss, ...report, ...this.#known };

@@ -100,6 +100,21 @@ describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
   );
 
   it.each(Object.entries(makers))(
+    '%s tells of each step, also where the next one does not wait',
+    async (_, make) => {
+      const { loss } = network();
+      const optimizer = make(0.1, { curvature: 'gauss-newton' });
+      const steps = [optimizer.step(loss), optimizer.step(loss), optimizer.step(loss)];
+      const losses = (await Promise.all(steps)).map((stats) => stats.loss);
+      expect(losses[1]).toBeLessThan(losses[0]!);
+      expect(losses[2]).toBeLessThan(losses[1]!);
+      optimizer.dispose();
+      tf.disposeVariables();
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(makers))(
     '%s leaks nothing there',
     async (_, make) => {
       const { loss } = network();
