@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../datasets';
-import { InputError, NotFiniteError } from '../errors';
+import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { cg, dense, minres } from '../solvers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { drops, ImplicitAdam, type ImplicitAdamOptions, implicitAdam, implicitSGD } from '.';
@@ -292,6 +292,20 @@ describe('blocks', () => {
 });
 
 describe('as a drop-in', () => {
+  it('refuses a new variable that has the name, but not the shape, of an old one', () => {
+    const optimizer = implicitAdam(0.1);
+    const step = (shape: number[]) => {
+      const x = tf.variable(tf.ones(shape), true, 'x');
+      optimizer.minimize(() => tf.tidy(() => tf.sum(tf.square(x)) as tf.Scalar));
+      x.dispose();
+    };
+    step([1]);
+    expect(() => step([3])).toThrow(ShapeError);
+    tf.disposeVariables();
+    optimizer.dispose();
+    step([3]);
+  });
+
   it('leaks nothing over a hundred steps, nor when it is disposed of', async () => {
     const { x, loss } = quadratic([1, 2], [3, 4]);
     const start = tf.memory().numTensors;

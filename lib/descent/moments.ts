@@ -21,11 +21,16 @@ export class KeptMoments {
   /** What a saved optimizer held, until it is given to the parameters it belongs to. */
   #saved: NamedTensor[] | undefined;
 
-  /** The moments of these parameters, zero for those not met before. */
+  /**
+   * The moments of these parameters, zero for those not met before.
+   *
+   * @throws ShapeError for a name that stood for a parameter of another shape.
+   */
   of(parameters: NamedTensors): Moments {
     const names = Object.keys(parameters);
     if (this.#saved !== undefined) this.#adopt(parameters);
     for (const name of names) {
+      this.#checkShape(name, parameters[name]!.shape);
       this.#m[name] ??= tf.keep(tf.zeros(parameters[name]!.shape));
       this.#v[name] ??= tf.keep(tf.zeros(parameters[name]!.shape));
     }
@@ -60,6 +65,16 @@ export class KeptMoments {
     this.#m = {};
     this.#v = {};
     this.#saved = undefined;
+  }
+
+  #checkShape(name: string, shape: number[]): void {
+    const before = this.#m[name]?.shape ?? shape;
+    if (tf.util.arraysEqual(before, shape)) return;
+    throw new ShapeError({
+      given: `'${name}' of shape [${shape}], which was of shape [${before}] before`,
+      expected: 'one shape for a name as long as the optimizer lives',
+      remedy: 'Make a new optimizer for other parameters, or dispose() this one first.',
+    });
   }
 
   #adopt(parameters: NamedTensors): void {
