@@ -1,9 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { ShapeError } from '../errors';
-import { sigmoidCrossEntropy, softmaxCrossEntropy, useBackend } from '.';
+import {
+  logSoftmax,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropies,
+  softmaxCrossEntropy,
+  useBackend,
+} from '.';
 
 beforeAll(() => useBackend('cpu'));
+afterEach(() => tf.setBackend('cpu'));
 
 test('the cross-entropy of even logits is the logarithm of the number of classes', async () => {
   const labels = tf.tensor2d([1, 0, 0, 0, 0, 1, 0, 0], [2, 4]);
@@ -35,4 +42,42 @@ test('the Hessian in the logits is diag(p) − p pᵀ', async () => {
 test('labels and logits of different shapes are refused', () => {
   expect(() => softmaxCrossEntropy(tf.zeros([2]), tf.zeros([2, 3]))).toThrow(ShapeError);
   expect(() => sigmoidCrossEntropy(tf.zeros([3]), tf.zeros([2, 3]))).toThrow(ShapeError);
+});
+
+test.each([
+  { shape: [7, 5], scale: 1 },
+  { shape: [2, 3, 4], scale: 30 },
+  { shape: [6], scale: 1 },
+  { shape: [3, 1], scale: 1 },
+])('on wasm one kernel gives them, with every derivative: $shape', async ({ shape, scale }) => {
+  await useBackend('wasm', { threads: 1 });
+  const z = tf.mul(tf.randomNormal(shape, 0, 1, 'float32', 1), scale);
+  // Of any sum, so that nothing hangs on labels being probabilities.
+  const y = tf.randomUniform(shape, -0.5, 1, 'float32', 2);
+  const [u, v] = [3, 4].map((seed) => tf.randomNormal(shape, 0, 1, 'float32', seed));
+  const composed = (y: tf.Tensor, z: tf.Tensor) => tf.neg(tf.sum(tf.mul(y, logSoftmax(z)), -1));
+  const derivatives = (f: (y: tf.Tensor, z: tf.Tensor) => tf.Tensor) => {
+    const total = (y: tf.Tensor, z: tf.Tensor) => tf.sum(tf.square(f(y, z))) as tf.Scalar;
+    const along = (y: tf.Tensor, z: tf.Tensor) => {
+      const [byLabels, byLogits] = tf.grads(total)([y, z]);
+      return tf.sum(tf.add(tf.mul(byLabels!, u!), tf.mul(byLogits!, v!))) as tf.Scalar;
+    };
+    return [f(y, z), ...tf.grads(total)([y, z]), ...tf.grads(along)([y, z])];
+  };
+  const [mine, theirs] = [derivatives(softmaxCrossEntropies), derivatives(composed)];
+  for (const [i, value] of mine.entries()) {
+    const [a, b] = [await value.data(), await theirs[i]!.data()];
+    const size = 1e-6 + Math.max(...b.map(Math.abs));
+    expect(value.shape).toEqual(theirs[i]!.shape);
+    a.forEach((x, j) => {
+      expect(Math.abs(x - b[j]!)).toBeLessThan(1e-5 * size);
+    });
+  }
+});
+
+test('labels of whole numbers are as good on wasm', async () => {
+  await useBackend('wasm', { threads: 1 });
+  const labels = tf.oneHot(tf.tensor1d([1, 0], 'int32'), 3);
+  const loss = softmaxCrossEntropy(labels, tf.zeros([2, 3]));
+  expect((await loss.data())[0]).toBeCloseTo(Math.log(3), 6);
 });
