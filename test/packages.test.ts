@@ -97,6 +97,21 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     expect(await node(file)).toBe('true\n');
   });
 
+  test('have a page whose code runs as it stands', async () => {
+    const page = readFileSync(join(project, 'node_modules', 'implicit-lab', 'README.md'), 'utf8');
+    const code = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1]!);
+    const file = write('page.mjs', [
+      ...code,
+      'const found = [throughSteps, atSolution, own].map(({ value }) => value.logλ.dataSync()[0]);',
+      'console.log(JSON.stringify({ losses: history.loss, found, status }));',
+    ]);
+    const { losses, found, status } = JSON.parse(await node(file));
+    expect(losses[4]).toBeLessThan(losses[0] / 2);
+    // Three ways to one derivative.
+    for (const value of found) expect(value / found[0]).toBeCloseTo(1, 4);
+    expect(status).toBe('converged');
+  });
+
   const typed = [
     "import * as tf from '@tensorflow/tfjs';",
     "import { cg, implicitSGD, type BackendReport, useBackend } from 'implicit-lab';",

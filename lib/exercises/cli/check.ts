@@ -36,7 +36,7 @@ export async function checkOwn({ ids, all, json, seconds }: CheckOptions): Promi
     try {
       if (isUntouched(source, id)) {
         open += 1;
-        if (all || ids.length > 0) verdicts.push({ ...stillToDo(id), file });
+        if (all || ids.length > 0) verdicts.push({ ...stillToDo(id, file), file });
         return;
       }
       const verdict = await checkSaved(source, id, { seconds });
@@ -94,11 +94,11 @@ export function isUntouched(source: Source, id: string): boolean {
   return linesOf(saved.join('\n')).join('') === linesOf(fresh.join('\n')).join('');
 }
 
-const stillToDo = (id: string): NotebookVerdict => ({
+const stillToDo = (id: string, file: string): NotebookVerdict => ({
   exercise: id,
   passed: false,
   status: 'to-do',
-  title: 'still to do',
+  title: `still to do, in ${file}`,
   explanation: '',
   evidence: [],
   remarks: [],

@@ -97,7 +97,7 @@ describe('check', () => {
   it('says to do, names the mistake, says right, remembers, and tells by its status', () => {
     expect(run('check', 'neumann-01')).toMatchObject({
       status: 1,
-      stdout: '○ neumann-01: still to do\n',
+      stdout: `○ neumann-01: still to do, in ${join('exercises', `${LESSON}.ipynb`)}\n`,
     });
     const mistake = written(NO_FACTOR);
     writeFileSync(file(), mistake);

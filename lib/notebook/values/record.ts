@@ -98,11 +98,14 @@ export function isBackendReport(value: Fields): value is Fields & BackendReport 
 }
 
 export function backendText({ name, device, threads, blas, why, passedOver = [] }: BackendReport) {
+  // Its version; how it was compiled says little to a reader.
+  const products = blas?.split(' ').slice(0, 2).join(' ');
+  const unsaid = passedOver.filter(({ reason }) => !why.includes(reason));
   const workers = threads === 0 ? '' : threads === 1 ? ', 1 thread' : `, ${threads} threads`;
   return [
-    `${name} on ${device}${workers}${blas ? `, matrix products by ${blas}` : ''}`,
+    `${name} on ${device}${workers}${products ? `, matrix products by ${products}` : ''}`,
     why,
-    ...passedOver.map((other) => `Passed over: ${other.name}, ${other.reason}`),
+    ...unsaid.map((other) => `Passed over: ${other.name}, ${other.reason}`),
   ].join('\n');
 }
 

@@ -88,6 +88,13 @@ describe('the text of a value', () => {
     expect(await valueText(report)).toBe(
       'wasm on a processor, 4 threads\nthe best that works here\nPassed over: webgpu, no driver',
     );
+    const told = {
+      why: 'the best that works here; webgpu: no driver',
+      blas: 'OpenBLAS 0.3.21 ZEN',
+    };
+    expect(await valueText({ ...report, ...told })).toBe(
+      'wasm on a processor, 4 threads, matrix products by OpenBLAS 0.3.21\nthe best that works here; webgpu: no driver',
+    );
   });
 
   it('tells an operator by its products', async () => {
