@@ -10,6 +10,11 @@ const home = inRoot('.jupyter');
 const front = 'lab/tree/notebooks/README.md';
 const runtime = join(home, 'runtime');
 const secondsToReady = 60;
+/**
+ * Warnings that ask nothing of anybody: of every notebook that came with the checkout, and of
+ * JupyterLab's own defaults.
+ */
+const idleWarning = /Notebook .* is not trusted|websocket_ping_timeout/;
 const secondsToStop = 15;
 
 /**
@@ -135,7 +140,7 @@ function quietOutput(child) {
       held = [];
       use = (line) => {
         const level = /^\[([A-Z]) /.exec(line)?.[1];
-        if (level) informing = level !== 'W' && level !== 'E';
+        if (level) informing = !/[WE]/.test(level) || idleWarning.test(line);
         if (!informing) console.error(line);
       };
     },

@@ -166,7 +166,7 @@ const python = (version: string, hasVenv: boolean, venv = 'exit 1') => `
 /** A stub of JupyterLab as a wheel; it notes how it was started, serves nothing, ends on SIGTERM. */
 function makeWheel(): void {
   const main = `
-import json, os, signal, sys
+import json, os, signal, sys, time
 if "--version" in sys.argv:
     print("0.1")
     sys.exit(0)
@@ -183,6 +183,8 @@ signal.signal(signal.SIGTERM, stop)
 print("[I 00:00:00 ServerApp] information", file=sys.stderr)
 with open(os.environ["JUPYTER_RUNTIME_DIR"] + f"/jpserver-{os.getpid()}.json", "w") as file:
     json.dump({"url": "http://localhost:1234/", "token": "secret"}, file)
+time.sleep(1)
+print("[W 00:00:00 ServerApp] Notebook notebooks/a.ipynb is not trusted", file=sys.stderr)
 print("[W 00:00:00 ServerApp] warning", file=sys.stderr, flush=True)
 signal.pause()
 `;
@@ -332,6 +334,8 @@ describe('npm start', () => {
       'JupyterLab: http://localhost:1234/lab/tree/notebooks/README.md?token=secret\n',
     );
     expect(output()).not.toContain('information');
+    await expect.poll(output, { timeout: 10_000 }).toContain('warning');
+    expect(output()).not.toContain('not trusted');
     const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
     expect(readText('.venv', '.ready').trim()).toBe(hash);
     expect(existsSync(inCheckout('.venv/share/jupyter/kernels/implicit-kernel'))).toBe(true);
