@@ -42,8 +42,7 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
 export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   checkShapes(labels, logits);
   const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
-  const rows = [labels, logits].every(({ dtype, rank }) => dtype === 'float32' && rank > 0);
-  if (inOne && rows) return engine().runKernel(kernelName, { labels, logits });
+  if (inOne && logits.rank > 0) return engine().runKernel(kernelName, { labels, logits });
   return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, logSoftmax(logits)), -1)));
 }
 
