@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
-import { cnn, gradient, mlp } from './models';
+import { cnn, rnn } from '../../lib/models';
+import { gradient, mlp, onImages } from './models';
 import { fastest } from './timing';
 
 /** Ways to run wasm: as it comes; with repairs; with threads too; with the system's BLAS instead. */
@@ -58,6 +59,25 @@ function cnnProducts(batch: number): () => void {
     });
 }
 
+/** Those of the recurrent network's: 28 steps of 64 hidden units. */
+function rnnProducts(batch: number): () => void {
+  const [rows, U, driven] = [normal(28 * batch, 28), normal(28, 64), normal(28 * batch, 64)];
+  const [h, W, V, z] = [normal(batch, 64), normal(64, 64), normal(64, 10), normal(batch, 10)];
+  return () =>
+    tf.tidy(() => {
+      tf.matMul(rows, U);
+      tf.matMul(rows, driven, true);
+      for (let step = 1; step < 28; step++) {
+        tf.matMul(h, W);
+        tf.matMul(h, W, false, true);
+        tf.matMul(h, h, true);
+      }
+      tf.matMul(h, V);
+      tf.matMul(h, z, true);
+      tf.matMul(z, V, false, true);
+    });
+}
+
 /**
  * Gives stock wasm the derivative of a convolution for its filter, which it lacks, by what it has:
  * the convolution of x with dy, where images and channels have changed places.
@@ -88,9 +108,12 @@ async function main(variant: Variant) {
     times[`  its matrix products alone, ${batch}`] = fastest(products(batch));
   }
   if (variant === 'stock') addFilterDerivative();
-  const model = cnn(32);
-  times['CNN 8-16, batch 32: gradient'] = fastest(() => gradient(model));
+  const images = onImages(cnn({ filters: [8, 16] }), 32);
+  times['CNN 8-16, batch 32: gradient'] = fastest(() => gradient(images));
   times['  its matrix products alone'] = fastest(cnnProducts(32));
+  const byRows = onImages(rnn(), 128);
+  times['RNN 28 steps, batch 128: gradient'] = fastest(() => gradient(byRows));
+  times['  its 84 matrix products alone'] = fastest(rnnProducts(128));
   const square = tf.randomNormal([512, 512]);
   times['512 × 512 times 512 × 512'] = fastest(() => tf.matMul(square, square).dispose());
   process.send!(times, () => process.exit());

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../lib/backends';
-import { cnn as libraryCnn } from '../../lib/models';
+import type { Model as Network } from '../../lib/models';
 
 /** A loss of some parameters, on fixed data. */
 export interface Model {
@@ -27,18 +27,17 @@ export function mlp(batch: number): Model {
   };
 }
 
-/** The CNN of the library: 5 × 5 filters, 8 and 16, on 28 × 28 images, with pools and a dense layer. */
-export function cnn(batch: number): Model {
+/** A network of the library, its cross-entropy on random images. */
+export function onImages(network: Network, batch: number): Model {
   const x = tf.randomUniform([batch, 784], 0, 1, 'float32', 1);
   const y = tf.oneHot(tf.randomUniform([batch], 0, 10, 'int32', 2), 10).toFloat();
-  const model = libraryCnn({ filters: [8, 16] });
-  const parameters = model.init(3);
+  const parameters = network.init(3);
   const names = Object.keys(parameters);
   return {
     parameters: Object.values(parameters),
     loss: (...values) => {
       const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-      return softmaxCrossEntropy(y, model.predict(named, x));
+      return softmaxCrossEntropy(y, network.predict(named, x));
     },
   };
 }

@@ -29,6 +29,7 @@ interface HeadContender extends Contender {
 
 const curvature = 'gauss-newton';
 const small = 128;
+const middle = 250;
 const large = 1000;
 const SKY = PALETTE[5]!;
 const BLUE = PALETTE[0]!;
@@ -47,6 +48,13 @@ const headContenders: HeadContender[] = [
     colour: SKY,
     batch: small,
     rates: [0.1, 0.3, 1],
+    make: (rate) => implicitSGD(rate, { curvature }),
+  },
+  {
+    name: `Gauss–Newton CG, batch ${middle}`,
+    colour: PALETTE[4]!,
+    batch: middle,
+    rates: [0.3, 1, 3],
     make: (rate) => implicitSGD(rate, { curvature }),
   },
   {
