@@ -41,14 +41,17 @@ export interface ProximalStep {
 /** The share of the predicted decrease that a step must achieve (Armijo's rule). */
 const SUFFICIENT = 1e-4;
 const HALVINGS = 30;
+/** Within this share of itself a computed Φ does not tell whether it fell. */
+const BLUR = 10 * tensors.epsilon;
 
 /**
  * The exact implicit step: `x⁺` with `x⁺ = x − δ∇F(x⁺)`, the minimiser of the proximal objective
  * `Φ(y) = F(y) + ‖y − x‖² / 2δ`.
  *
  * Newton's method: `(I + δH(y)) d = y − x + δ∇F(y)`, then `y ← y − t d` with t halved until Φ falls
- * by enough. Φ never rises, so `F(x⁺) ≤ F(x) − ‖x⁺ − x‖² / 2δ` for every F and δ. Unlike the
- * linearised step it is stable for every convex F.
+ * by enough; where rounding hides whether it fell, the residual has to halve. But for that rounding
+ * Φ never rises, so `F(x⁺) ≤ F(x) − ‖x⁺ − x‖² / 2δ` for every F and δ. Unlike the linearised step it
+ * is stable for every convex F.
  *
  * The status is `max-iterations` also where rounding keeps Φ from falling further.
  *
@@ -67,6 +70,8 @@ export async function proximalStep(
     s.add(F, s.multiply(s.of(0.5 / delta), distance));
 
   let y = hold(() => tensors.clone(x));
+  /** Where a whole step began of which Φ did not tell whether it is one down. */
+  let before: { y: NamedTensors; residualNorm: number } | undefined;
   let iterations = 0;
   let products = 0;
   let goal = 0;
@@ -90,11 +95,16 @@ export async function proximalStep(
           goal = tolerance * residualNorm;
           firstLoss = phi;
         }
-        const done = (status: SolverStatus): ProximalStep => {
-          const value = y;
-          y = {};
-          return { value, loss: firstLoss, iterations, products, residualNorm, status };
+        const done = (status: SolverStatus, end = { y, residualNorm }): ProximalStep => {
+          tensors.free([y, before], end.y);
+          [y, before] = [{}, undefined];
+          const { y: value, ...rest } = end;
+          return { value, loss: firstLoss, iterations, products, ...rest, status };
         };
+        // Written so that a NaN does not pass.
+        if (before && !(residualNorm <= before.residualNorm / 2)) {
+          return done('max-iterations', before);
+        }
         if (residualNorm <= goal) return done('converged');
         if (iterations >= maxIterations) return done('max-iterations');
 
@@ -106,8 +116,10 @@ export async function proximalStep(
 
         const next = await search(at.r, direction, phi);
         if (next === undefined) return done('max-iterations');
-        tensors.free(y);
-        y = next;
+        if (before) tensors.free(before.y);
+        before = next.certain ? undefined : { y, residualNorm };
+        if (next.certain) tensors.free(y);
+        y = next.y;
         iterations += 1;
       } finally {
         C.dispose();
@@ -115,10 +127,10 @@ export async function proximalStep(
       }
     }
   } finally {
-    tensors.free(y);
+    tensors.free([y, before]);
   }
 
-  /** The first of y − d, y − d/2, … whose Φ is low enough, or nothing. */
+  /** The first of y − d, y − d/2, … whose Φ is low enough, or may be; or nothing. */
   async function search(r: NamedTensors, d: NamedTensors, phi: number) {
     const slopeScalar = hold(() => tensors.dot(r, d));
     const slope = (await tensors.read([slopeScalar]))[0]! / delta;
@@ -133,8 +145,9 @@ export async function proximalStep(
         });
         const reached = (await tensors.read([value]))[0]!;
         tensors.free(value);
-        accepted = reached < phi && reached <= phi - SUFFICIENT * t * slope;
-        if (accepted) return candidate;
+        const certain = reached < phi && reached <= phi - SUFFICIENT * t * slope;
+        accepted = certain || (t === 1 && Math.abs(reached - phi) <= BLUR * Math.abs(phi));
+        if (accepted) return { y: candidate, certain };
       } finally {
         if (!accepted) tensors.free(candidate);
       }
