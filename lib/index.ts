@@ -1,5 +1,6 @@
 export {
   type Curvature,
+  type CurvatureKind,
   type CutModel,
   type FunctionalModel,
   functional,
@@ -10,6 +11,7 @@ export {
   linearize,
   markOutput,
   type RecordOptions,
+  type RowSpace,
   recordGradient,
   valueAndGradient,
 } from './autodiff';

@@ -6,6 +6,9 @@ import { listed, named } from './named';
 import type { RowSpace } from './row-space';
 import type { Tape } from './tape';
 
+/** The Hessian may have negative curvature; Gauss–Newton, of a loss convex in the output, has none. */
+export type CurvatureKind = 'hessian' | 'gauss-newton';
+
 /**
  * A loss at a point: its value, its gradient, and its curvature as a symmetric linear operator.
  *
@@ -13,6 +16,7 @@ import type { Tape } from './tape';
  * What `apply` returns belongs to the caller.
  */
 export interface Curvature extends LinearOperator<NamedTensors> {
+  readonly kind: CurvatureKind;
   readonly value: tf.Scalar;
   readonly gradient: NamedTensors;
   transpose(v: NamedTensors): NamedTensors;
@@ -36,6 +40,7 @@ export interface Factors {
 
 /** What a recorded evaluation is made of, before its products have been planned. */
 interface Parts {
+  kind: CurvatureKind;
   tape: Tape;
   value: tf.Scalar;
   gradient: NamedTensors;
@@ -50,7 +55,7 @@ interface Parts {
 
 /** The operator that its parts make up. */
 export function curvatureOf(parts: Parts): Curvature {
-  const { tape, value, gradient, block, plan, factors } = parts;
+  const { kind, tape, value, gradient, block, plan, factors } = parts;
   let rowSpace: { found: RowSpace | undefined } | undefined;
   let product: ((v: tf.Tensor[]) => tf.Tensor[]) | undefined;
   const apply = (v: NamedTensors) => {
@@ -61,6 +66,7 @@ export function curvatureOf(parts: Parts): Curvature {
     return tf.tidy(() => named(block, multiply(listed(block, v))));
   };
   return {
+    kind,
     get value() {
       tape.checkAlive('curvature');
       return value;

@@ -90,6 +90,7 @@ export function recordGaussNewton(
     return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
   };
   return curvatureOf({
+    kind: 'gauss-newton',
     tape,
     value: result.value,
     gradient: result.gradient,
@@ -104,7 +105,7 @@ export function recordGaussNewton(
       const rows = compile(coordinates.pathTo(cuts), tape);
       const gradients = tf.tidy(() => addEach(rows.pullDense(byCuts), byBlock));
       for (const gradient of gradients) tape.own(gradient);
-      return coordinates.curvature(gradients, product(rows, H()));
+      return coordinates.curvature('gauss-newton', gradients, product(rows, H()));
     },
     ...(byBlock.every((partial) => partial === undefined) && {
       factors: factorsOf({ tape, J, block, cuts, byCuts }),

@@ -58,6 +58,7 @@ export function recordHessian(
   const gradients = listed(block, result.gradient);
   const path = () => graph(tape.nodes, Object.values(block), gradients);
   return curvatureOf({
+    kind: 'hessian',
     ...result,
     tape,
     block,
@@ -93,6 +94,7 @@ function inRowSpace(
       ? program.pullDense(listed(block, space.weigh(named(block, σ))))
       : program.pushDense(σ);
   return curvature(
+    'hessian',
     gradients.map((gradient, i) => slopes[i]?.value ?? gradient),
     product,
   );

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type LinearOperator, type NamedTensors, type WeightedSpace, weighted } from '../spaces';
 import { checkLike } from './check';
+import type { CurvatureKind } from './curvature';
 import { type Graph, graph, isCopy, type Step } from './graph';
 import { matMul, reshape } from './kernels';
 import { listed, named } from './named';
@@ -21,6 +22,7 @@ import type { Node, Tape } from './tape';
  * that of the vectors themselves: `⟨aᵀσ, aᵀτ⟩ = ⟨σ, K τ⟩`.
  */
 export interface RowSpace extends LinearOperator<NamedTensors> {
+  readonly kind: CurvatureKind;
   /** The coordinates of the gradient; owned by the curvature. */
   readonly gradient: NamedTensors;
   readonly space: WeightedSpace;
@@ -114,7 +116,11 @@ export interface Coordinates {
   /** The path from the coordinates to targets: at a layer's product stands `K σ`. */
   pathTo(targets: tf.Tensor[]): Graph;
   /** The curvature, by its product with coordinates. */
-  curvature(gradient: tf.Tensor[], product: (σ: tf.Tensor[]) => tf.Tensor[]): RowSpace;
+  curvature(
+    kind: CurvatureKind,
+    gradient: tf.Tensor[],
+    product: (σ: tf.Tensor[]) => tf.Tensor[],
+  ): RowSpace;
 }
 
 /** Coordinates for a block whose parameters, in order, are those of layers, or none. */
@@ -151,7 +157,7 @@ export function coordinatesOf(
         })),
       };
     },
-    curvature(gradient, product) {
+    curvature(kind, gradient, product) {
       const checked = <T>(σ: NamedTensors, f: () => T): T => {
         tape.checkAlive('curvature');
         checkLike(σ, own, 'coordinates');
@@ -159,6 +165,7 @@ export function coordinatesOf(
       };
       const own = named(block, gradient);
       return {
+        kind,
         gradient: own,
         space,
         apply: (σ) => checked(σ, () => tf.tidy(() => named(block, product(listed(block, σ))))),

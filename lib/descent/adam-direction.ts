@@ -1,13 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Factors } from '../autodiff';
 import type { LinearSolver } from '../solvers';
-import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
-import { type Direction, linearisedDirection, rankOneDirection } from './implicit-step';
+import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import {
+  type CurvatureProducts,
+  type Direction,
+  linearisedDirection,
+  rankOneDirection,
+} from './implicit-step';
 
 /** The linear system `(D + δk(1 − β₁)C) d = k m̃` of a step of implicit Adam. */
 export interface AdamSystem {
   /** C: the curvature. */
-  curvature: LinearOperator<NamedTensors> & { factors?: Factors };
+  curvature: CurvatureProducts;
   /** g. */
   gradient: NamedTensors;
   /** m̃ = β₁m + (1 − β₁)g. */
@@ -49,8 +53,9 @@ export function adamDirection(
     const root = mapTensors(scale, tf.rsqrt);
     return { root, b: tensors.scale(tensors.scalars.of(correction), times(root, momentum)) };
   });
-  const { factors } = curvature;
-  const scaled: LinearOperator<NamedTensors> & { factors?: Factors } = {
+  const { kind, factors } = curvature;
+  const scaled: CurvatureProducts = {
+    kind,
     ...(factors && {
       factors: {
         jvp: (v) => tensors.tidy(() => factors.jvp(times(root, v))),

@@ -134,6 +134,21 @@ describe('the step', () => {
   });
 });
 
+it('does not run away where the loss bends down by just less than 1/δ', async () => {
+  const x = tf.variable(tf.tensor1d([1, 1]), true, 'x');
+  const loss = () =>
+    tf.tidy(() => {
+      const squares = tf.square(x);
+      const bowl = tf.mul(squares, tf.tensor1d([0.5, -0.15]));
+      return tf.sum(tf.add(bowl, tf.mul(0.01, tf.square(squares)))) as tf.Scalar;
+    });
+  // Along the second axis 1 + δλ = 1 − 5 · 0.18 = 0.1: the solution lies thirteen away, at a loss of 384.
+  const before = numbers(loss())[0]!;
+  const { status } = await implicitSGD(5).step(loss);
+  expect(status).toBe('negative-curvature');
+  expect(numbers(loss())[0]!).toBeLessThan(before);
+});
+
 describe('the exact step', () => {
   const root = (x: tf.Variable) => () => tf.sqrt(tf.add(1, tf.square(x))) as tf.Scalar;
 
@@ -228,6 +243,24 @@ describe('the exact step', () => {
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     close(x, expected, 6);
   });
+
+  it.each([0, 1000])(
+    'meets its equation also where %f hides how far the loss falls',
+    async (offset) => {
+      const rows = tf.tensor2d([
+        [1, 2],
+        [3, -1],
+        [-2, 0.5],
+      ]);
+      const x = tf.variable(tf.tensor1d([1, -1]), true, 'x');
+      const loss = () =>
+        tf.tidy(
+          () => tf.add(offset, tf.mean(tf.softplus(tf.sum(tf.mul(rows, x), 1)))) as tf.Scalar,
+        );
+      const optimizer = implicitSGD(100, { exact: true });
+      for (let k = 0; k < 3; k++) expect((await optimizer.step(loss)).status).toBe('converged');
+    },
+  );
 
   it('is refused where nobody can wait', () => {
     const { loss } = coupled();

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { Factors, RowSpace } from '../autodiff';
+import type { CurvatureKind, Factors, RowSpace } from '../autodiff';
 import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 
@@ -13,12 +13,20 @@ export interface Direction {
   dispose(): void;
 }
 
-type CurvatureProducts = LinearOperator<NamedTensors> & { factors?: Factors };
+export type CurvatureProducts = LinearOperator<NamedTensors> & {
+  kind?: CurvatureKind;
+  factors?: Factors;
+};
 
-/** `I + δH`: the matrix of an implicit step, its products counted. It does not own H. */
+/**
+ * `I + δH`: the matrix of an implicit step, its products counted. It does not own H.
+ *
+ * @param floor see {@link LinearOperator}
+ */
 export function proximalOperator(
   H: CurvatureProducts,
   delta: number,
+  floor?: number,
 ): LinearOperator<NamedTensors> & { products: number } {
   const operator = {
     products: 0,
@@ -32,6 +40,7 @@ export function proximalOperator(
         return sum;
       });
     },
+    ...(floor !== undefined && { floor }),
     ...(H.space && { space: H.space }),
     dispose() {},
   };
@@ -54,6 +63,14 @@ export function proximalOperator(
 }
 
 /**
+ * What the curvature of `I + δH` is at least where the loss is convex, 1, less a margin for rounding.
+ *
+ * Between it and 0 the linear system has a solution still, but one that goes up: along a direction
+ * with `1 + δλ = .1` ten times as far as the gradient step, where the loss bends down.
+ */
+const FLOOR = 0.9;
+
+/**
  * The linearised implicit step: `s = (I + δH)⁻¹ g`, so that `x⁺ = x − δ s`.
  *
  * It is backward Euler for the gradient flow with `∇F(x⁺)` replaced by `g + H (x⁺ − x)`. Where the
@@ -67,7 +84,7 @@ export function linearisedDirection(
   delta: number,
   solver: LinearSolver,
 ): Direction {
-  const A = proximalOperator(H, delta);
+  const A = proximalOperator(H, delta, H.kind === 'hessian' ? FLOOR : undefined);
   const { value, ...deferred } = solver.solveDeferred(A, g);
   // Scalars of one kind, whatever the inner product.
   const space = (H.space as typeof tensors | undefined) ?? tensors;

@@ -42,7 +42,14 @@ const plain = { name: 'plain', solve, solveSync, solveDeferred };
 
 const cases = (['hessian', 'gauss-newton'] as const).flatMap((curvature) =>
   [true, false].flatMap((readable) => [
-    { curvature, readable, solver: plain, most: 6, least: 3 },
+    // Of a Hessian the iterate of least residual is held too; masked, it is always another one.
+    {
+      curvature,
+      readable,
+      solver: plain,
+      most: curvature === 'hessian' && !readable ? 8 : 6,
+      least: 3,
+    },
     { curvature, readable, solver, most: readable ? 3 : 4, least: 1 },
   ]),
 );
@@ -67,7 +74,8 @@ it.each(cases)(
   'a step of ten CG iterations on a million parameters holds at most $most copies: $curvature, numbers can be read: $readable',
   async ({ curvature, readable, solver, most, least }) => {
     tensors.readableNow = () => readable;
-    const optimizer = implicitSGD(1, { curvature, solver });
+    // A rate at which no curvature is negative enough to stop at.
+    const optimizer = implicitSGD(0.1, { curvature, solver });
     const held = copies(optimizer, curvature);
     const { products } = await optimizer.lastStep();
     expect(products).toBe(11);

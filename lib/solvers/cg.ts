@@ -29,7 +29,8 @@ export interface CgOptions {
  * Iterate k minimises `½ xᵀAx − bᵀx` over the Krylov space of `b, Ab, …, Aᵏ⁻¹b`; with condition
  * number κ its error in the norm of A is at most `2((√κ − 1)/(√κ + 1))ᵏ` of the first. With
  * `damping` τ the matrix is `A + τI`. A direction with `pᵀAp ≤ 0` shows that A is not positive
- * definite: it stops there with the status `negative-curvature` and the best iterate before it.
+ * definite, and one below the `floor` of an operator that it is not what it is meant to be: it stops
+ * there with the status `negative-curvature` and the best iterate before it.
  *
  * When not to use it: A not symmetric (`gmres`), or symmetric and indefinite (`minres`).
  *
@@ -80,8 +81,10 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       const s = space.scalars;
 
       const q = A.apply(p);
-      const curvature = space.dot(p, q);
-      const alpha = s.divide(rho, curvature);
+      const along = space.dot(p, q);
+      const alpha = s.divide(rho, along);
+      const least = A.floor && s.multiply(s.of(A.floor), space.dot(p, p));
+      const curvature = least ? s.subtract(along, least) : along;
       // Of a million parameters every vector counts: each is freed with its last use.
       const nextR = space.axpy(negate(space, alpha), q, r);
       space.free([q, r], p);

@@ -81,6 +81,8 @@ interface Run<V, S> {
   current: Iterate<V, S>;
   /** The iterate to return, with the residual that the recurrence claims for it. */
   best: { x: V; residual: number };
+  /** The one of least residual: it is returned where an operator falls below its floor. */
+  fallback: { x: V; residual: number } | undefined;
   /** The last iterate whose residual was computed as `b − A x`; no x stands for zero. */
   verified: { x: V | undefined; residual: number; energy: number };
 }
@@ -112,6 +114,7 @@ function* iterateFrom<V, S>(
     start,
     current,
     best: { x: current.x, residual: 0 },
+    fallback: undefined,
     verified: { x: start, residual: 0, energy: 0 },
   };
   try {
@@ -124,6 +127,7 @@ function* iterateFrom<V, S>(
     if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
     run.limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
     run.best.residual = first;
+    if (system.A.floor !== undefined) run.fallback = run.best;
     run.verified.residual = first;
     const status = yield* refine(run);
     const { x, residual } = run.verified;
@@ -132,7 +136,7 @@ function* iterateFrom<V, S>(
     result = { value, iterations, residualNorm: Math.sqrt(residual), status };
     return result;
   } finally {
-    space.free([run.current, run.best, run.verified], [start, result]);
+    space.free([run.current, run.best, run.fallback, run.verified], [start, result]);
   }
 }
 
@@ -146,7 +150,7 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
     const trouble = yield* improve(run);
     if (run.iterations === steps) return solved() ? 'converged' : (trouble ?? 'max-iterations');
     // Whether or not there is a restart, it would begin at the best iterate alone.
-    space.free(run.current, [run.start, run.best, run.verified]);
+    space.free([run.current, run.fallback], [run.start, run.best, run.verified]);
 
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;
@@ -180,6 +184,10 @@ function* improve<V, S>(
     const allowed = method.contracts ? least * (1 + Math.sqrt(space.epsilon)) : limit;
     if (!(curvature > 0 && residual <= allowed)) {
       space.free(next, current);
+      if (curvature <= 0 && run.fallback) {
+        space.free(best, [run.start, run.fallback, run.verified]);
+        run.best = run.fallback;
+      }
       return curvature <= 0 ? 'negative-curvature' : 'diverged';
     }
     run.iterations += 1;
@@ -188,7 +196,9 @@ function* improve<V, S>(
       run.best = { x: next.x, residual };
     }
     least = Math.min(least, residual);
-    space.free([current, best], [run.current, run.best, run.verified]);
+    const { fallback } = run;
+    if (fallback && residual < fallback.residual) run.fallback = { x: next.x, residual };
+    space.free([current, best, fallback], [run.current, run.best, run.fallback, run.verified]);
   }
   return undefined;
 }
@@ -221,6 +231,7 @@ function restart<V, S>(run: Run<V, S>) {
   const { space } = system;
   run.current = space.keep(space.tidy(() => beginAt(system, method, verified.x)));
   run.best = { x: run.current.x, residual: verified.residual };
+  if (system.A.floor !== undefined) run.fallback = run.best;
   space.free([current, best], [run.current, verified]);
 }
 

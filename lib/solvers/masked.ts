@@ -54,6 +54,7 @@ export function iterateMasked<V, S>(
     let state: State<V, S> = {
       current: begun,
       best: { x: begun.x, residual: begun.residual },
+      fallback: system.A.floor === undefined ? undefined : { x: begun.x, residual: begun.residual },
       active: s.less(goal, begun.residual),
       iterations: s.of(0),
       curvature: s.of(1),
@@ -61,7 +62,7 @@ export function iterateMasked<V, S>(
     for (let k = 0; k < maxIterations; k++) {
       const before = state;
       state = space.tidy(() => {
-        const { current, best, active, iterations, curvature } = before;
+        const { current, best, fallback, active, iterations, curvature } = before;
         // What follows a step that is not taken is computed too, but never taken.
         const next = method.advance(lifted, current);
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
@@ -71,12 +72,17 @@ export function iterateMasked<V, S>(
           method.contracts || method.minimisesEnergy
             ? taken
             : s.and(taken, s.less(next.residual, best.residual));
+        const nearer = fallback && s.and(taken, s.less(next.residual, fallback.residual));
         const x = space.select(better, next.x, best.x);
         const lastIsBest = better === taken;
-        if (lastIsBest) space.free(next.x, current.x);
+        if (lastIsBest && fallback === undefined) space.free(next.x, current.x);
         return {
           current: lastIsBest ? { ...next, x } : next,
           best: { x, residual: s.select(better, next.residual, best.residual) },
+          fallback: nearer && {
+            x: space.select(nearer, next.x, fallback.x),
+            residual: s.select(nearer, next.residual, fallback.residual),
+          },
           active: s.and(taken, s.less(goal, next.residual)),
           iterations: s.add(iterations, taken),
           curvature: s.select(active, next.curvature, curvature),
@@ -85,8 +91,9 @@ export function iterateMasked<V, S>(
       space.free(before, state);
     }
 
-    const { best, iterations, curvature } = state;
-    space.free(state.current, best);
+    const { iterations, curvature } = state;
+    const best = chosen(space, state);
+    space.free([state.current, state.best, state.fallback], best);
     const energyAtStart = () =>
       origin === undefined ? s.of(0) : energyOf(lifted, origin, residualAt(lifted, origin));
     const lower = (r: V) => space.tidy(() => s.less(energyOf(lifted, best.x, r), energyAtStart()));
@@ -123,6 +130,8 @@ export function iterateMasked<V, S>(
 interface State<V, S> {
   current: Iterate<V, S>;
   best: { x: V; residual: S };
+  /** The one of least residual: it is returned where an operator falls below its floor. */
+  fallback: { x: V; residual: S } | undefined;
   /** The mask of whether steps are still taken. */
   active: S;
   iterations: S;
@@ -136,6 +145,20 @@ function soundStart<V, S>(system: LinearSystem<V, S>, start: V, bb: S): V {
   const r = residualAt(system, start);
   const finite = s.less(space.dot(r, r), s.of(Number.POSITIVE_INFINITY));
   return space.select(s.and(finite, s.less(s.of(0), bb)), start, space.zeros(start));
+}
+
+/** The iterate to return: the best, but for negative curvature. */
+function chosen<V, S>(
+  space: LinearSystem<V, S>['space'],
+  { best, fallback, curvature }: State<V, S>,
+) {
+  if (fallback === undefined) return best;
+  const { scalars: s } = space;
+  const sound = s.less(s.of(0), curvature);
+  return {
+    x: space.select(sound, best.x, fallback.x),
+    residual: s.select(sound, best.residual, fallback.residual),
+  };
 }
 
 /** The mask of one or the other. */

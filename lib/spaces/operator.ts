@@ -16,6 +16,12 @@ export interface LinearOperator<V> {
    * Solvers that work by products and inner products alone heed it.
    */
   readonly space?: Space<V, unknown>;
+  /**
+   * What `⟨v, A v⟩ / ⟨v, v⟩` does not fall below where A is as it is meant to be. A solver that needs
+   * A positive definite takes a direction below it for negative curvature, and answers with its
+   * iterate of least residual. Default 0.
+   */
+  readonly floor?: number;
   /** Gives back whatever the operator holds; harmless when repeated. */
   dispose(): void;
 }
@@ -30,6 +36,7 @@ export function shifted<V, S>(space: Space<V, S>, A: LinearOperator<V>, tau: num
   const operator: LinearOperator<V> = {
     apply: (v) => add(v, A.apply(v)),
     ...(A.space && { space: A.space }),
+    ...(A.floor !== undefined && { floor: A.floor + tau }),
     dispose: () => A.dispose(),
   };
   if (A.transpose) operator.transpose = (v) => add(v, A.transpose!(v));
