@@ -20,6 +20,13 @@ export function checkPoint(x: NamedTensors, what: string): void {
 
 /** @throws InputError or DisposedError unless `x` is a record of live float32 tensors. */
 export function checkTensors(x: unknown, what: string): asserts x is NamedTensors {
+  if (x instanceof tf.Tensor) {
+    throw new InputError({
+      given: `a single tensor as ${what}`,
+      expected: 'a record of named tensors',
+      remedy: 'Give it a name: { x: tensor }.',
+    });
+  }
   if (x === null || typeof x !== 'object' || Object.keys(x).length === 0) {
     throw new InputError({
       given: x === null || typeof x !== 'object' ? `${x} as ${what}` : `nothing as ${what}`,

@@ -27,7 +27,7 @@ export interface CutModel {
  * product costs about one gradient.
  *
  * @throws as `hessian` does.
- * Source: Schraudolph, Fast curvature matrix-vector products, 2002.
+ * @see Schraudolph, Fast curvature matrix-vector products, 2002.
  */
 export function gaussNewton({ predict, loss }: CutModel, x: NamedTensors): Curvature {
   checkPoint(x, 'the point');

@@ -17,7 +17,7 @@ import { record, type Tape } from './tape';
  *
  * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
  *   infinite, UnsupportedError for an operation without a second derivative.
- * Source: Pearlmutter, Fast exact multiplication by the Hessian, 1994.
+ * @see Pearlmutter, Fast exact multiplication by the Hessian, 1994.
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
   checkPoint(x, 'the point');

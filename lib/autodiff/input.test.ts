@@ -21,6 +21,14 @@ beforeAll(async () => {
   await useBackend('cpu');
 });
 
+test('a bare tensor is asked for a name', () => {
+  const point = tf.tensor1d([1, 2]) as unknown as NamedTensors;
+  for (const f of [hessian, valueAndGradient]) {
+    expect(() => f(square, point)).toThrow(InputError);
+    expect(() => f(square, point)).toThrow(/a single tensor.*\{ x: tensor \}/);
+  }
+});
+
 test('a loss that is not a scalar is refused', () => {
   const vector = ({ x }: NamedTensors) => tf.square(x!) as unknown as tf.Scalar;
   for (const f of [hessian, valueAndGradient]) expect(() => f(vector, x())).toThrow(ShapeError);

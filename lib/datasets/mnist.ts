@@ -41,7 +41,7 @@ export interface Mnist {
  * @throws DataError if a file is missing, cut short, too long, of another format, or if there are
  *   not as many labels as images
  *
- * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section on the
+ * @see LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section on the
  * file formats.
  */
 export function mnist({ directory = packagedFiles() }: { directory?: string } = {}): Mnist {

@@ -25,7 +25,7 @@ const TWO_32 = 2 ** 32;
  * @param seed a whole number from 0 to 2⁵³ − 1
  * @throws InputError if the seed, or a count asked of the stream, is not such a whole number
  *
- * Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021, §5.3;
+ * @see Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021, §5.3;
  * Marsaglia and Bray's polar method for the normal numbers.
  */
 export function random(seed: number): Random {

@@ -48,7 +48,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * @throws InputError for a learning rate or an ε that is not positive, a β outside [0, 1), an unknown
  *   parameter, or a variable on which the loss does not depend; NotFiniteError for a NaN loss or an
  *   overflowing step, with weights and moments as they were (on a GPU from `lastStep()`).
- * Source: derived here; Adam is Kingma & Ba 2015, algorithm 1. Feeding Adam with an implicit
+ * @see derived here; Adam is Kingma & Ba 2015, algorithm 1. Feeding Adam with an implicit
  * direction instead takes δ into account twice.
  */
 export function implicitAdam(

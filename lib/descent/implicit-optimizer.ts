@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, recordGradient } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
+import { checkOptionNames } from '../options';
 import { cg, type LinearSolver } from '../solvers';
 import { type NamedTensors, tensors } from '../spaces';
 import { configOf, fromConfig } from './config';
@@ -233,7 +234,15 @@ function checkRate(learningRate: number): void {
 }
 
 /** What TypeScript would refuse, refused also where nobody checks types. */
-function checkOptions({ curvature = 'hessian', others = 'explicit' }: ImplicitStepOptions): void {
+function checkOptions(options: ImplicitStepOptions): void {
+  const { curvature = 'hessian', others = 'explicit', solver = defaultSolver } = options;
+  if (typeof solver.solveDeferred !== 'function') {
+    throw new InputError({
+      given: `solver: ${typeof solver === 'string' ? `'${solver}'` : `a ${typeof solver}`}`,
+      expected: 'a solver',
+      remedy: 'Call one: solver: cg({ maxIterations: 20 }).',
+    });
+  }
   let given: string | undefined;
   let expected = '';
   if (!['hessian', 'gauss-newton', 'fisher-rank-one'].includes(curvature)) {
@@ -252,12 +261,5 @@ const COMMON = ['curvature', 'solver', 'parameters', 'others', 'schedule'];
 
 /** @throws InputError for an option that is neither common to all nor one of `own`. */
 export function checkNames(options: ImplicitStepOptions, own: readonly string[]): void {
-  const known = [...COMMON, ...own];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new InputError({
-    given: `the option '${unknown}'`,
-    expected: `options among ${known.join(', ')}`,
-    remedy: 'Look for a spelling mistake.',
-  });
+  checkOptionNames('an implicit optimizer', options, [...COMMON, ...own]);
 }

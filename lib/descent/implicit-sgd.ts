@@ -52,7 +52,7 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * @throws InputError for a learning rate that is not positive, an unknown parameter, or a variable
  *   on which the loss does not depend; NotFiniteError for a NaN loss or an overflowing step, with
  *   the weights as they were (on a GPU from `lastStep()`).
- * Source: Toulis & Airoldi, Asymptotic and finite-sample properties of estimators based on
+ * @see Toulis & Airoldi, Asymptotic and finite-sample properties of estimators based on
  * stochastic gradients, Ann. Stat. 45(4), 2017, §1; Hairer & Wanner, Solving ODEs II, §IV.7.
  */
 export function implicitSGD(learningRate: number, options: ImplicitSgdOptions = {}): ImplicitSGD {

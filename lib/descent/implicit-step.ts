@@ -126,7 +126,7 @@ function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedT
  * it is gradient descent with a shortened step: for δ > 2/L it circles the minimum instead of
  * reaching it.
  *
- * Source: Sherman & Morrison 1950.
+ * @see Sherman & Morrison 1950.
  */
 export function rankOneDirection(g: NamedTensors, delta: number, b = g): Direction {
   return {

@@ -15,6 +15,15 @@ const numbers = (x: tf.Tensor) => [...x.dataSync()];
 const named = (name: string) => tf.variable(tf.tensor1d([3, -2]), true, name);
 const square = (x: tf.Tensor) => tf.tidy(() => tf.sum(tf.square(x)) as tf.Scalar);
 
+it.each(['cg', () => {}, { name: 'cg' }])(
+  'a solver that cannot solve is refused at once',
+  (solver) => {
+    for (const make of [implicitSGD, implicitAdam]) {
+      expect(() => make(1, { solver } as object)).toThrow(/solver: cg\(/);
+    }
+  },
+);
+
 describe.each([
   ['implicit SGD', implicitSGD],
   ['implicit Adam', implicitAdam],

@@ -56,7 +56,7 @@ const BLUR = 10 * tensors.epsilon;
  * The status is `max-iterations` also where rounding keeps Φ from falling further.
  *
  * @throws NotFiniteError if F or its gradient at x is not finite.
- * Source: Rockafellar 1976; Nocedal & Wright, Numerical Optimization, §7.1 (Newton–CG).
+ * @see Rockafellar 1976; Nocedal & Wright, Numerical Optimization, §7.1 (Newton–CG).
  */
 export async function proximalStep(
   problem: ProximalProblem,

@@ -427,6 +427,7 @@ describe('bad input', () => {
 
   it('options are checked', async () => {
     expect(() => implicit({ curvature: 'fisher' as 'hessian' })).toThrow(InputError);
+    expect(() => implicit({ solvr: 1 } as object)).toThrow(/'solvr' of implicit/);
     expect(() => implicit({ estimate: { mu: 0 } })).toThrow(InputError);
     expect(() => implicit({ estimate: { products: 1.5 } })).toThrow(InputError);
     expect(() => implicit({ solver: 'cg' as never })).toThrow(InputError);

@@ -1,4 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { checkOptionNames } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
@@ -117,6 +118,7 @@ export interface DifferentiateImplicit {
  *   Optimizing millions of hyperparameters by implicit differentiation, 2020, §3.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
+  checkOptionNames('implicit', options, ['solver', 'curvature', 'estimate']);
   const { solver = cg({ best: 'energy' }), curvature = 'hessian', estimate = {} } = options;
   const settings = { solver, curvature, estimate };
   checkOptions(settings);

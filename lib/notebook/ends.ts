@@ -143,7 +143,7 @@ function stack(column: End[]) {
 /**
  * The nondecreasing numbers nearest to `values` in the sum of squares.
  *
- * Source: pool adjacent violators, Barlow et al., "Statistical inference under order
+ * @see pool adjacent violators, Barlow et al., "Statistical inference under order
  * restrictions", 1972, §1.2.
  */
 function nondecreasing(values: readonly number[]): number[] {

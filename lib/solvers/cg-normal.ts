@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import {
@@ -35,6 +36,7 @@ export interface CgNormalOptions {
  * @see Hestenes & Stiefel 1952, §10; Björck, Numerical Methods for Least Squares Problems, §7.4.
  */
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
+  checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCount('cgNormal', 'maxIterations', maxIterations);
   const record = { name: 'cgNormal', tolerance, maxIterations, damping };

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import type { LinearOperator, Vector } from '../spaces';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
@@ -38,6 +39,13 @@ export interface CgOptions {
  * @see Hestenes & Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, §6.7 and §9.2.
  */
 export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
+  checkOptionNames('cg', options, [
+    'tolerance',
+    'maxIterations',
+    'damping',
+    'best',
+    'preconditioner',
+  ]);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0, best, preconditioner } = options;
   checkCount('cg', 'maxIterations', maxIterations);
   checkBest(best);

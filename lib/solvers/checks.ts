@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import type { LinearOperator, Space } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
@@ -28,4 +29,35 @@ export function checkDamping(name: string, damping: number) {
     expected: 'a finite number of at least 0',
     remedy: 'Damping τ adds τI to the matrix; 0 solves with the matrix itself.',
   });
+}
+
+/** @throws InputError for a function, or anything else that has no products. */
+export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
+  const given = A as unknown;
+  // Every function has an `apply` of its own.
+  if (typeof given === 'object' && given !== null && typeof A.apply === 'function') return;
+  throw new InputError({
+    given: `${typeof given === 'function' ? 'a function' : String(given)} as the operator of ${name}`,
+    expected: 'an operator: { apply(v), dispose() }',
+    remedy: 'Wrap the products: { apply: (v) => …, dispose() {} }.',
+  });
+}
+
+/**
+ * The operator with its products looked at.
+ *
+ * @throws ShapeError, when it is applied, for a product of another shape.
+ */
+export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
+  const checked = (v: V, product: V) => {
+    space.check(product, v, 'a product');
+    return product;
+  };
+  return {
+    apply: (v) => checked(v, A.apply(v)),
+    ...(A.transpose && { transpose: (v: V) => checked(v, A.transpose!(v)) }),
+    ...(A.space && { space: A.space }),
+    ...(A.floor !== undefined && { floor: A.floor }),
+    dispose: () => A.dispose(),
+  };
 }

@@ -1,6 +1,7 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
-import { checkCount } from './checks';
+import { checkCount, checkedProducts } from './checks';
 import { directSolver, type Reading } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import { factorize, type SquareMatrix, squareMatrix } from './matrix';
@@ -32,6 +33,7 @@ export interface DenseOptions {
  * @see Golub & Van Loan, Matrix Computations, §3.4 and §4.2.
  */
 export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
+  checkOptionNames('dense', options, ['tolerance', 'damping', 'limit']);
   const { tolerance = 1e-6, damping = 0, limit = 2000 } = options;
   checkCount('dense', 'limit', limit);
   const record = { name: 'dense', tolerance, damping, limit };
@@ -59,10 +61,11 @@ export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
 export function* matrixOf<V extends Vector>(A: LinearOperator<V>, like: V): Reading<SquareMatrix> {
   const space = spaceOf(like);
   const size = sizeOf(like);
+  const checked = checkedProducts(space, A);
   const columns: V[] = [];
   try {
     for (let j = 0; j < size; j++) {
-      columns.push(space.keep(space.tidy(() => A.apply(unitVector(j, like)))));
+      columns.push(space.keep(space.tidy(() => checked.apply(unitVector(j, like)))));
     }
     return squareMatrix(yield columns);
   } finally {

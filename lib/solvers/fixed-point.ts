@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
@@ -25,6 +26,7 @@ export interface FixedPointOptions {
  * @see Bai, Kolter & Koltun 2019, §3.1.2; Grazzi et al. 2020, §3.
  */
 export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
+  checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations']);
   const { tolerance = 1e-6, maxIterations = 100 } = options;
   checkCount('fixedPoint', 'maxIterations', maxIterations);
   const record = { name: 'fixedPoint', tolerance, maxIterations };

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
@@ -30,6 +31,7 @@ export interface GmresOptions {
  * @see Saad & Schultz 1986 for what is minimised; Jiránek & Rozložník 2010 for how.
  */
 export function gmres(options: GmresOptions = {}): GmresOptions & LinearSolver {
+  checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping']);
   const { tolerance = 1e-6, maxIterations = 100, restart = 30, damping = 0 } = options;
   checkCount('gmres', 'maxIterations', maxIterations);
   checkCount('gmres', 'restart', restart);

@@ -1,5 +1,5 @@
 import { type LinearOperator, shifted, spaceOf, type Vector } from '../spaces';
-import { checkDamping, checkTolerance } from './checks';
+import { checkDamping, checkedProducts, checkTolerance } from './checks';
 import { iterate } from './loop';
 import { iterateMasked } from './masked';
 import type { IterativeMethod, StoppingRule } from './method';
@@ -26,7 +26,8 @@ export function iterativeSolver<
 
   function system<V extends Vector>(A: LinearOperator<V>, b: V) {
     const space = A.space ?? spaceOf(b);
-    return { space, A: damping ? shifted(space, A, damping) : A, b };
+    const checked = checkedProducts(space, A);
+    return { space, A: damping ? shifted(space, checked, damping) : checked, b };
   }
 
   async function solve<V extends Vector>(

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
@@ -28,6 +29,7 @@ export interface MinresOptions {
  * not by Lanczos vectors and rotations, whose residual is too small once A is found singular.
  */
 export function minres(options: MinresOptions = {}): MinresOptions & LinearSolver {
+  checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCount('minres', 'maxIterations', maxIterations);
   const record = { name: 'minres', tolerance, maxIterations, damping };

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { largestEigenvalue } from './largest-eigenvalue';
@@ -38,6 +39,7 @@ const LANCZOS_PRODUCTS = 8;
  * @see Lorraine, Vicol & Duvenaud 2020, §4 (whose K terms are K + 1 here).
  */
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
+  checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping']);
   const { terms = 20, scale = 'auto', tolerance = 0, damping = 0 } = options;
   checkCount('neumann', 'terms', terms);
   if (scale !== 'auto' && !(scale > 0 && scale < Number.POSITIVE_INFINITY)) {

@@ -1,5 +1,6 @@
 import { random } from '../datasets/random';
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
 import { checkCount, checkDamping } from './checks';
 import { sizeOf, vectorOf } from './flat';
@@ -37,6 +38,7 @@ export async function nystrom<V extends Vector>(
   like: V,
   options: NystromOptions = {},
 ): Promise<LinearOperator<V>> {
+  checkOptionNames('nystrom', options, ['rank', 'seed', 'damping']);
   const { seed = 0, damping = 0 } = options;
   checkCount('nystrom', 'rank', options.rank ?? 20);
   checkDamping('nystrom', damping);

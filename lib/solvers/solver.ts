@@ -1,4 +1,5 @@
 import type { LinearOperator, Vector } from '../spaces';
+import { checkOperator } from './checks';
 
 /**
  * How a solve ended.
@@ -74,9 +75,23 @@ export function solverOf<R extends { readonly name: string }>(
   record: R,
   runs: Pick<LinearSolver, 'solve' | 'solveSync' | 'solveDeferred'>,
 ): R & LinearSolver {
+  const { solve, solveSync, solveDeferred }: typeof runs = {
+    async solve(A, b, options) {
+      checkOperator(record.name, A);
+      return runs.solve(A, b, options);
+    },
+    solveSync(A, b, options) {
+      checkOperator(record.name, A);
+      return runs.solveSync(A, b, options);
+    },
+    solveDeferred(A, b, options) {
+      checkOperator(record.name, A);
+      return runs.solveDeferred(A, b, options);
+    },
+  };
   return Object.defineProperties({ ...record } as R & LinearSolver, {
-    solve: { value: runs.solve },
-    solveSync: { value: runs.solveSync },
-    solveDeferred: { value: runs.solveDeferred },
+    solve: { value: solve },
+    solveSync: { value: solveSync },
+    solveDeferred: { value: solveDeferred },
   });
 }

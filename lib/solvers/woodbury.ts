@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
@@ -76,6 +77,7 @@ export interface WoodburyOptions {
  * @see Golub & Van Loan, Matrix Computations, §2.1.4.
  */
 export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & LinearSolver {
+  checkOptionNames('woodbury', options, ['tolerance', 'damping']);
   const { tolerance = 1e-6, damping = 0 } = options;
   const record = { name: 'woodbury', tolerance, damping };
 

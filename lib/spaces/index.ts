@@ -25,7 +25,9 @@ export function spaceOf<V extends Vector>(x: V): Space<V, unknown> {
   throw new InputError({
     given: describe(x),
     expected: 'a Float64Array or a record of named tensors',
-    remedy: 'Wrap a single tensor as { x: tensor }, plain numbers as Float64Array.from(numbers).',
+    remedy:
+      'Wrap a single tensor as { x: tensor }, plain numbers as Float64Array.from(numbers), a number ' +
+      'among tensors as tf.scalar(number).',
   });
 }
 
@@ -42,5 +44,12 @@ function isTensor(value: unknown): boolean {
 
 function describe(x: unknown): string {
   if (x === null || typeof x !== 'object') return String(x);
-  return isTensor(x) ? 'a single tensor' : (x.constructor?.name ?? 'an object without a prototype');
+  if (isTensor(x)) return 'a single tensor';
+  const odd = Object.entries(x).find(([, value]) => !isTensor(value));
+  if (odd !== undefined && x.constructor === Object)
+    return `a record whose '${odd[0]}' is ${kindOf(odd[1])}`;
+  return x.constructor?.name ?? 'an object without a prototype';
 }
+
+const kindOf = (value: unknown) =>
+  typeof value === 'number' ? `the number ${value}` : `no tensor`;

@@ -121,6 +121,9 @@ describe('a vector is known for what it is', () => {
       expect(() => spaceOf(x as never)).toThrow(/Float64Array/);
     },
   );
+  it('names the entry of a record that is no tensor', () => {
+    expect(() => spaceOf({ a: tf.scalar(1), l: -2 } as never)).toThrow(/'l' is the number -2/);
+  });
   it('refuses a bare tensor and says how to name it', () => {
     expect(() => spaceOf(tf.scalar(1) as never)).toThrow(/\{ x: tensor \}/);
   });

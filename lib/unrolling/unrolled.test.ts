@@ -462,3 +462,8 @@ describe('as a value', () => {
     ).rejects.toThrow(/spectrum/);
   });
 });
+
+it('a misspelt option is refused by its name', () => {
+  const options = { method: adam(0.1), steps: 3, trunc: 1 } as UnrolledOptions;
+  expect(() => unrolled(options)).toThrow(/'trunc' of unrolled/);
+});

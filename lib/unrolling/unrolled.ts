@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError } from '../errors';
+import { checkOptionNames } from '../options';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
 import {
@@ -32,6 +33,8 @@ export interface UnrolledOptions {
   /** Bounds of the eigenvalues of the inner Hessian, for methods that are tuned by them. */
   spectrum?: Spectrum;
 }
+
+const NAMES = ['method', 'steps', 'mode', 'truncate', 'checkpoint', 'spectrum'];
 
 /** What an unrolled derivative is made of, and what it cost. */
 export interface UnrolledDerivative<V> {
@@ -76,6 +79,7 @@ export interface UnrolledStats {
  *   Shaban et al., Truncated back-propagation for bilevel optimization, 2019 (truncation).
  */
 export function unrolled(options: UnrolledOptions): UnrolledOptions & DifferentiateUnrolled {
+  checkOptionNames('unrolled', options, NAMES);
   checkOptions(options);
   const record = { name: 'unrolled' as const, ...options };
   return Object.defineProperty(record, 'differentiate', {

@@ -21,7 +21,7 @@ const MAX_NEWTON_STEPS = 100;
  * @param penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, labels, λ or w that do not fit
  *
- * Source: Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.
+ * @see Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.
  */
 export function bilevelLogistic(
   { train, validation }: Pick<LinearData, 'train' | 'validation'>,

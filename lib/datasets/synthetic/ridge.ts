@@ -16,7 +16,7 @@ import { type KnownBilevel, requireLength } from './problem';
  * @param penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, λ or w that do not fit
  *
- * Source: Bengio, "Gradient-based optimization of hyperparameters", 2000, §3.
+ * @see Bengio, "Gradient-based optimization of hyperparameters", 2000, §3.
  */
 export function bilevelRidge(
   { train, validation }: Pick<LinearData, 'train' | 'validation'>,

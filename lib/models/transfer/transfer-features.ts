@@ -36,7 +36,7 @@ export interface TransferOptions {
  * take about 110 MB.
  *
  * @throws InputError for a count below 1 or above the digits there are; DataError as `mnist` does.
- * Source: the weights are made by `data/transfer/train.ts`.
+ * @see the weights are made by `data/transfer/train.ts`.
  */
 export function transferFeatures({ train, test, digits = mnist() }: TransferOptions = {}): {
   train: FeatureExamples;

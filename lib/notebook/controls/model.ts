@@ -29,7 +29,7 @@ let restoring: Comms | undefined;
 /**
  * Opens a model in the front end.
  *
- * Source: jupyter-widgets, "Messaging protocol", version 2.1.0.
+ * @see jupyter-widgets, "Messaging protocol", version 2.1.0.
  *
  * @throws Error where no front end is attended
  */

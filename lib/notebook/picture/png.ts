@@ -18,7 +18,7 @@ export interface Pixels {
 /**
  * A PNG with opacity.
  *
- * Source: W3C, "Portable Network Graphics (PNG) Specification", 3rd edition, §5, §9 and §11.
+ * @see W3C, "Portable Network Graphics (PNG) Specification", 3rd edition, §5, §9 and §11.
  */
 export function encodePng({ data, width, height }: Pixels): Buffer {
   return assemble(width, height, RGBA, [], rows(data, width, height, 4));
