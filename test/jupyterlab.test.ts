@@ -51,6 +51,10 @@ describe.skipIf(!browserNeed.available)('JupyterLab in a browser', () => {
       await page.locator('.jp-MarkdownViewer h1').waitFor();
       const crumbs = page.locator('.jp-FileBrowser .jp-BreadCrumbs');
       await crumbs.getByText('notebooks').waitFor();
+      const items = page.locator('.jp-DirListing-item');
+      await items.filter({ hasText: '00-second-derivatives.ipynb' }).waitFor();
+      // What notebooks are built from lies beside them, and is not for the learner.
+      expect(await items.filter({ hasText: /\d\d-.*\.md/ }).count()).toBe(0);
       await crumbs.locator('.jp-BreadCrumbs-home').click();
       await page.locator('.jp-DirListing-item', { hasText: 'package.json' }).waitFor();
       await page.close();
