@@ -1,4 +1,4 @@
-import { NotFiniteError } from '../errors';
+import { NotFiniteError, UnsupportedError } from '../errors';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkDamping, checkTolerance } from './checks';
 import { readVectors, readVectorsSync } from './flat';
@@ -68,6 +68,13 @@ export function directSolver<
     b: V,
     options: SolveOptions<V> = {},
   ): DeferredSolution<V> {
+    if (!spaceOf(b).readableNow()) {
+      throw new UnsupportedError({
+        given: `${record.name} in a step on a GPU, whose numbers cannot be read without waiting`,
+        expected: 'a solver that works by products alone, such as cg or minres',
+        remedy: `Take one of those, or a smaller block on the wasm backend; by itself \`await ${record.name}().solve(A, b)\` works on a GPU too.`,
+      });
+    }
     const { value, ...report } = solveSync(A, b, options);
     return { value, report: async () => report, dispose() {} };
   }

@@ -64,7 +64,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
       throw new UnsupportedError({
         given: `the backend '${tf.getBackend()}', whose numbers cannot be read without waiting`,
         expected: `one of ${[...inMemory].join(', ')}`,
-        remedy: 'Use the asynchronous form (await solve, await step).',
+        remedy: 'Use the asynchronous form, such as `await solver.solve(A, b)`.',
       });
     }
     return values.map((value) => value.dataSync()[0]!);
