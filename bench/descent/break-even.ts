@@ -143,7 +143,7 @@ async function draw(rows: Row[]): Promise<void> {
         yaxis: {
           title: "time, in Adam's",
           type: 'log',
-          range: [Math.log10(0.45), Math.log10(5.5)],
+          range: [Math.log10(0.45), Math.log10(8)],
           tickvals: [0.5, 1, 2, 5],
           ticktext: ['½', '1', '2', '5'],
         },

@@ -52,7 +52,8 @@ const headContenders: HeadContender[] = [
   },
   {
     name: `Gauss–Newton CG, batch ${middle}`,
-    colour: PALETTE[4]!,
+    colour: BLUE,
+    dash: 'dot',
     batch: middle,
     rates: [0.3, 1, 3],
     make: (rate) => implicitSGD(rate, { curvature }),
