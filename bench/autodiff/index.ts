@@ -14,14 +14,15 @@ const cases: { name: string; model: Model; batch: number }[] = [
 const rounds = 21;
 const warmUps = 3;
 /** Rounds of the contenders that make twenty products. */
-const longRounds = 5;
+const longRounds = 11;
 
 /**
  * What a product costs, in gradients of the same loss on the same backend.
  *
  * Each round times every contender once, one after the other, so that what else the machine does
- * meets them all; the medians over the rounds are printed, and the median of the ratio to the first,
- * the gradient of TensorFlow.js (`tf.valueAndGrads`), of the same round.
+ * meets them all; it runs each once before, so that what the one before left in the caches does not.
+ * The medians over the rounds are printed, and the median of the ratio to the first, the gradient of
+ * TensorFlow.js (`tf.valueAndGrads`), of the same round.
  *
  * @param args backend (default 'wasm'), threads, and a part of the names of the cases to run:
  *   `wasm 4 CNN`
@@ -97,6 +98,7 @@ function measure(contenders: Contenders, count: number): Record<string, number[]
   const times: Record<string, number[]> = {};
   for (let round = -warmUps; round < count; round++) {
     for (const [name, f] of Object.entries(contenders)) {
+      f();
       const start = performance.now();
       f();
       const time = performance.now() - start;

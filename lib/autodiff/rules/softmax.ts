@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { multiply, subtract, sumOver } from '../kernels';
+import { hasKernel, multiply, subtract, sumOver } from '../kernels';
 import type { Rule } from '../program';
+import { engine } from '../tape';
 import { pullByGradient } from './reverse';
 import { using } from './shapes';
 
@@ -8,6 +9,7 @@ import { using } from './shapes';
 export const softmax: Rule = ({ node }) => {
   const [s] = node.saved as [tf.Tensor];
   const apply = (v: tf.Tensor) => {
+    if (hasKernel('SoftmaxDerivative')) return engine().runKernel('SoftmaxDerivative', { s, v });
     const mean = using(multiply(v, s), (x) => sumOver(x, [s.shape.length - 1], true));
     return using(
       using(mean, (m) => subtract(v, m)),

@@ -11,6 +11,7 @@ import { addMultiplyAdd } from './multiply-add';
 import { repairPools } from './pooling';
 import { repairSamePadding } from './same-padding';
 import { repairSegments } from './segments';
+import { addSoftmaxDerivative } from './softmax';
 import { repairSplits } from './splits';
 import { repairSums } from './sums';
 import { repairTanh } from './tanh';
@@ -40,5 +41,6 @@ export function repairKernels(): void {
   addDepthwiseDerivatives();
   addCrossEntropies();
   addMultiplyAdd();
+  addSoftmaxDerivative();
   addVectorKernels();
 }
