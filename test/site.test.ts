@@ -23,6 +23,8 @@ const notebooks = ['notebooks', 'exercises', 'solutions'].flatMap((folder) =>
     : [],
 );
 
+const launched = () => chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
+
 describe.skipIf(!time.available)('the site', () => {
   let site: string;
   const textOf = (page: string) => readFileSync(join(site, page), 'utf8');
@@ -93,10 +95,7 @@ describe.skipIf(!time.available)('the site', () => {
     'shows a lesson without a network: figures that answer the pointer, no errors',
     { timeout: 120_000 },
     async () => {
-      const browser = await chromium.launch({
-        executablePath: chromiumPath(),
-        args: ['--no-sandbox'],
-      });
+      const browser = await launched();
       try {
         const context = await browser.newContext({ offline: true });
         const page = await context.newPage();
@@ -122,10 +121,7 @@ describe.skipIf(!time.available)('the site', () => {
     'fits a telephone: what is wider scrolls by itself',
     { timeout: 120_000 },
     async () => {
-      const browser = await chromium.launch({
-        executablePath: chromiumPath(),
-        args: ['--no-sandbox'],
-      });
+      const browser = await launched();
       try {
         const page = await browser.newPage({ viewport: { width: 390, height: 800 } });
         const wide: string[] = [];

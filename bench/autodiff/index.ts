@@ -35,7 +35,7 @@ export async function run(args: string[]): Promise<void> {
     const { short, long } = contenders(model, batch);
     const times = measure(short, rounds);
     console.log(`\n${name}, batch ${batch}`);
-    console.table(summary(times));
+    console.table(await withKernels(summary(times), short));
     console.table(summary(measure(long, longRounds)));
   }
 }
@@ -119,6 +119,16 @@ function summary(times: Record<string, number[]>) {
       },
     ]),
   );
+}
+
+/** The table with the number of kernels that each contender runs. */
+async function withKernels(rows: ReturnType<typeof summary>, contenders: Contenders) {
+  const counted: Record<string, object> = {};
+  for (const [name, row] of Object.entries(rows)) {
+    const { kernels } = await tf.profile(() => contenders[name]!());
+    counted[name] = { ...row, kernels: kernels.length };
+  }
+  return counted;
 }
 
 const median = (values: number[]) =>

@@ -18,3 +18,4 @@ export {
   backendNames,
   useBackend,
 } from './use-backend';
+export { transposesBeforehand } from './wasm/blas';

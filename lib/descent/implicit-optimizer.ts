@@ -110,12 +110,13 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
     const plan = this.plan(varList);
     const recorded = this.record(f, plan);
     let proposal: Proposal | undefined;
+    let sound: tf.Scalar | undefined;
     try {
       const { value: loss, gradient } = recorded;
       checkFinite(loss, gradient);
       proposal = this.propose(recorded, plan);
       const { step, solved } = proposal;
-      const sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient });
+      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient });
       proposal.accept?.(sound);
       const known = {
         stepSize: plan.stepSize,
@@ -123,12 +124,12 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
         seconds: secondsSince(began),
       };
       this.remember(new PendingStats(loss, sound, solved, known));
-      tensors.free(sound);
       return returnCost ? (loss.clone() as tf.Scalar) : null;
     } catch (error) {
       proposal?.solved.dispose();
       throw error;
     } finally {
+      tensors.free(sound);
       proposal?.free();
       recorded.dispose();
     }

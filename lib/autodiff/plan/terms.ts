@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
-import { systemMultiply } from '../../backends/wasm/blas';
-import { add, matMulAdd, multiply, multiplyAdd, negate, subtract, transpose } from '../kernels';
+import type * as tf from '@tensorflow/tfjs';
+import { add, matMulAdd, multiply, multiplyAdd, negate, subtract } from '../kernels';
+import { type Oriented, oriented } from '../rules/oriented';
 import type { Tape } from '../tape';
 
 /**
@@ -85,9 +85,9 @@ export class Product implements Term {
     this.slot = slot;
     this.layout = layout;
     this.constant = constant;
-    this.#multiplier = oriented(constant, constantTransposed, tape);
+    this.#multiplier = oriented(constant.value, constantTransposed, tape);
     // u is multiplied with the transpose of op(c), which once more is transposed where x was.
-    this.#back = oriented(constant, constantTransposed === transposed, tape);
+    this.#back = oriented(constant.value, constantTransposed === transposed, tape);
   }
 
   push(x: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
@@ -106,22 +106,4 @@ export class Product implements Term {
       ? matMulAdd(matrix(), u, transpose, transposed, addend)
       : matMulAdd(u, matrix(), transposed, transpose, addend);
   }
-}
-
-/** A constant as it is multiplied: a matrix, and whether the kernel has to transpose it. */
-interface Oriented {
-  matrix: () => tf.Tensor;
-  transpose: boolean;
-}
-
-/**
- * A constant, transposed or not.
- *
- * wasm without BLAS transposes in memory before it multiplies, so there it is done once, beforehand.
- */
-function oriented({ value }: Constant, transposed: boolean, tape: Tape): Oriented {
-  const ahead = transposed && tf.getBackend() === 'wasm' && systemMultiply() === undefined;
-  if (!ahead) return { matrix: value, transpose: transposed };
-  const kept = tape.constants(() => [transpose(value(), [1, 0])]);
-  return { matrix: () => kept()[0]!, transpose: false };
 }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs';
 
 /** C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked. */
 export type Multiply = (
@@ -65,6 +66,10 @@ function load(): Blas | undefined {
 
 let found: Blas | undefined | null = null;
 let current: Blas | undefined;
+
+/** Whether a product transposes its factors in memory first, as the wasm backend does without BLAS. */
+export const transposesBeforehand = (): boolean =>
+  tf.getBackend() === 'wasm' && current === undefined;
 
 /** Multiplies matrices by the system's library, where there is one and it is switched on. */
 export const systemMultiply = (): Multiply | undefined => current?.multiply;
