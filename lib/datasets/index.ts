@@ -1,3 +1,4 @@
+export { ionosphere, type LabelledRows } from './ionosphere';
 export {
   batches,
   CLASSES,

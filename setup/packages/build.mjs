@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { build } from 'esbuild';
@@ -31,6 +39,10 @@ export async function buildPackage(folder) {
   for (const file of files.filter(isCopied)) {
     mkdirSync(dirname(join(dist, file)), { recursive: true });
     cpSync(join(folder, file), join(dist, file));
+  }
+  if (existsSync(join(dist, 'datasets'))) {
+    const rows = inRoot('data', 'ionosphere', 'ionosphere.csv');
+    cpSync(rows, join(dist, 'datasets', 'ionosphere.csv'));
   }
   cpSync(inRoot('LICENSE'), join(dist, 'LICENSE'));
   cpSync(inRoot('CHANGELOG.md'), join(dist, 'CHANGELOG.md'));
