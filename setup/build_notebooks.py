@@ -1,7 +1,8 @@
 """Makes the notebooks of the course from their texts.
 
 - notebooks/NN-title.md, a lesson, becomes notebooks/NN-title.ipynb, executed; its last figure is
-  its cover, notebooks/pictures/NN-title.png, for pages that point to it.
+  its cover, notebooks/pictures/NN-title.png, for pages that point to it. A cell whose first line is
+  `// folded: what it does` is folded in JupyterLab, where that line stays to be seen.
 - exercises/NN-title.md becomes exercises/NN-title.ipynb, with stubs where the solutions were, and
   solutions/NN-title.ipynb, executed.
 
@@ -16,6 +17,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -31,6 +33,8 @@ LESSONS = ROOT / "notebooks"
 EXERCISES = ROOT / "exercises"
 SOLUTIONS = ROOT / "solutions"
 LIMIT_BYTES = 1_500_000
+FOLDED = "// folded: "
+HIDDEN_PICTURE = re.compile(r'<img src="data:image/png;base64,([^"]+)"')
 KERNELSPEC = {"name": "implicit-kernel", "display_name": "TypeScript", "language": "typescript"}
 
 
@@ -166,7 +170,8 @@ def from_markdown(source: Path) -> nbformat.NotebookNode:
     )
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03}"
-        cell.metadata = nbformat.from_dict({})
+        folded = cell.cell_type == "code" and cell.source.startswith(FOLDED)
+        cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}} if folded else {})
     return notebook
 
 
@@ -211,15 +216,22 @@ def clean(notebook: nbformat.NotebookNode) -> None:
 
 def write_cover(notebook: nbformat.NotebookNode, source: Path) -> None:
     pictures = [
-        output.data["image/png"]
+        picture
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        for picture in pictures_of(output.get("data", {}))
     ]
     if pictures:
         folder = source.parent / "pictures"
         folder.mkdir(exist_ok=True)
         (folder / f"{source.stem}.png").write_bytes(base64.b64decode(pictures[-1]))
+
+
+def pictures_of(data: dict) -> list[str]:
+    """An output's pictures; those under a prediction are part of its page."""
+    if "image/png" in data:
+        return [data["image/png"]]
+    return HIDDEN_PICTURE.findall(data.get("text/html", ""))
 
 
 if __name__ == "__main__":

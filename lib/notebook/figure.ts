@@ -1,7 +1,8 @@
 import { InputError, NotFiniteError } from '../errors';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
-import { type Bundle, publish } from './display';
+import { type Bundle, inNotebook, publish } from './display';
 import { labelEnds } from './ends';
+import { escapeHtml } from './html';
 import { drawingSink } from './kernel';
 import { completed } from './layout';
 import { draw, ignored, type Sized, type Spec } from './picture';
@@ -13,8 +14,8 @@ const MAX_JSON_BYTES = 1_000_000;
 /** What a figure needs beside its traces and layout. */
 export interface FigureOptions {
   /**
-   * The figure said in words, for readers who do not see it: what is drawn, what it shows, with
-   * the numbers that matter.
+   * The figure in words: what is drawn, what it shows, with the numbers that matter. They are its
+   * caption, and stand for it where it cannot be seen.
    */
   words: string;
   /** `'legend'` unless given; `'ends'` writes each line's name at its end, in its colour. */
@@ -28,7 +29,7 @@ export interface FigureOptions {
 }
 
 /**
- * Shows a figure: interactive in JupyterLab, a picture on GitHub, and in words.
+ * Shows a figure: interactive in JupyterLab, a picture on GitHub, with its words as the caption.
  *
  * Traces and layout are those of plotly.js's flat kinds. Every axis with tick labels needs a title
  * with its unit. The size is 720 × 440 pixels unless the layout says otherwise.
@@ -56,7 +57,16 @@ export async function figure(
   // Where it is drawn again and again, the names of lines stay in the legend: no end runs about.
   const wanted = sink ? { ...options, labels: 'legend' as const } : options;
   const bundle = sink?.pictures === false ? interactiveBundle : figureBundle;
-  publish(await bundle(traces, layout, wanted));
+  const shown = await bundle(traces, layout, wanted);
+  publish(shown);
+  // Elsewhere the words are all that is printed of the figure.
+  if (inNotebook()) publish(captionBundle(shown.data['text/plain']));
+}
+
+/** The words under a figure, in the page's own colours. */
+export function captionBundle(words: string): Bundle {
+  const html = `<p class="implicit-lab-caption" style="max-width: 720px"><small>${escapeHtml(words)}</small></p>`;
+  return { data: { 'text/html': html, 'text/plain': words } };
 }
 
 /** What {@link figure} shows, without showing it. */

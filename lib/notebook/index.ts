@@ -15,6 +15,14 @@ export { type Bundle, inNotebook, publish } from './display';
 export { type FigureOptions, figure, figureBundle } from './figure';
 export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
 export { type Progress, progress, track } from './progress';
+export { runSeed } from './run-seed';
+export {
+  ClaimError,
+  type ClaimOptions,
+  claim,
+  type Finding,
+  predict,
+} from './statements';
 export { type Cell, type Column, type TableOptions, table, tableBundle } from './table';
 export type { Axis, Layout, Trace, Values } from './trace';
 

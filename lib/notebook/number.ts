@@ -4,22 +4,33 @@ const SUPERSCRIPTS: Record<string, string> = { '-': '⁻' };
   SUPERSCRIPTS[digit] = sign;
 });
 
+/** A number that is exact with so few digits was chosen, not measured: zeros behind it say nothing. */
+const DIGITS_OF_A_CHOICE = 2;
+
 /**
  * A number for reading: `digits` significant digits (4 unless given), thousands apart, powers of
- * ten where a number is very large or small. Whole numbers below 10⁶ keep all their digits.
+ * ten where a number is very large or small. Whole numbers below 10⁶ keep all their digits, and
+ * numbers such as .001 and .25, which are exact with two, get no zeros behind them.
  */
-export function formatNumber(value: number, digits = DIGITS): string {
+export function formatNumber(value: number, most = DIGITS): string {
   if (Number.isNaN(value)) return 'NaN';
   const sign = value < 0 ? '−' : '';
   const size = Math.abs(value);
   if (size === Number.POSITIVE_INFINITY) return `${sign}∞`;
   if (Number.isInteger(value) && size < 1e6) return sign + size.toLocaleString('en');
+  const needed = significantDigits(size);
+  const digits = needed <= DIGITS_OF_A_CHOICE ? Math.min(most, needed) : most;
   const [mantissa, exponent] = size.toExponential(digits - 1).split('e') as [string, string];
   const power = Number(exponent);
   if (power >= 6 || power < -4) return `${sign}${mantissa}×10${superscript(power)}`;
   const fraction = Math.max(0, digits - 1 - power);
   const fixed = { minimumFractionDigits: fraction, maximumFractionDigits: fraction };
   return sign + size.toLocaleString('en', fixed);
+}
+
+/** How many digits the shortest way to write a number has. */
+function significantDigits(size: number): number {
+  return size.toExponential().replace(/e.*$/, '').replace('.', '').length;
 }
 
 /** Seconds for reading: `0.4 s`, `12 s`, `1 min 05 s`, `2 h 10 min`. */

@@ -66,8 +66,13 @@ describe('table', () => {
   });
 
   it('does not align points with those of powers of ten', () => {
-    const lines = text([{ a: 12.5 }, { a: 3e-7 }]).split('\n');
-    expect(lines.slice(2)).toEqual(['    12.50', '3.000×10⁻⁷'].map((line) => line.padStart(10)));
+    const lines = text([{ a: 12.5 }, { a: 3.001e-7 }]).split('\n');
+    expect(lines.slice(2)).toEqual(['    12.50', '3.001×10⁻⁷'].map((line) => line.padStart(10)));
+  });
+
+  it('shows the label of a row first, also where the other fields are numbers', () => {
+    const lines = text([{ method: 'SGD', 10: 0.5, 100: 0.25 }]).split('\n');
+    expect(lines[0]!.trim().split(/\s+/)).toEqual(['method', '10', '100']);
   });
 
   it('shows a field that some rows lack, in the order of first appearance', () => {

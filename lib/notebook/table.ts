@@ -56,7 +56,7 @@ export function tableBundle(
   rows: readonly Record<string, Cell>[],
   { caption, columns = {} }: TableOptions = {},
 ): Bundle {
-  const fields = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const fields = inOrder(rows.flatMap((row) => Object.keys(row)));
   requireColumns(fields, columns);
   const formatted = fields.map((field) =>
     formatColumn(
@@ -71,6 +71,16 @@ export function tableBundle(
       'text/plain': asText(formatted, rows.length, caption),
     },
   };
+}
+
+/**
+ * Every field once, in the order of first appearance. JavaScript puts keys such as '10' first in a
+ * record; here they follow the named fields, which label the row.
+ */
+function inOrder(keys: string[]): string[] {
+  const isNumber = (key: string) => /^\d+$/.test(key);
+  const fields = [...new Set(keys)];
+  return [...fields.filter((key) => !isNumber(key)), ...fields.filter(isNumber)];
 }
 
 function requireColumns(fields: string[], columns: Record<string, Column>) {

@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).resolve().parent
 START = ROOT / "notebooks" / "README.md"
 FOLDERS = ("notebooks", "exercises", "solutions")
+FOLDED = "// folded: "
+HIDDEN_FIGURE = re.compile(r'<div data-output="\d+">(<img [^>]*>)</div>')
 LINK = re.compile(r'(\b(?:href|src)=")([^"]+)(")')
 highlight = Highlight2HTML(pygments_lexer="typescript")
 
@@ -177,15 +179,23 @@ def body_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def code_cell(cell: nbformat.NotebookNode) -> str:
-    code = highlight(cell.source) if cell.source.strip() else ""
+    purpose, source = folded(cell.source)
+    code = highlight(source) if source.strip() else ""
     outputs = "".join(shown(output) for output in cell.get("outputs", []))
-    lines = cell.source.count("\n") + 1
+    lines = source.count("\n") + 1
     # A long cell above a picture is opened on demand; the short ones tell the story.
-    if lines > 12:
-        code = f'<details class="cell"><summary>{lines} lines of code</summary>{code}</details>'
+    if purpose or lines > 12:
+        summary = f"{html.escape(purpose)} ({lines} lines)" if purpose else f"{lines} lines of code"
+        code = f'<details class="cell"><summary>{summary}</summary>{code}</details>'
     else:
         code = f'<div class="cell">{code}</div>'
     return code + (f'<div class="outputs">{outputs}</div>' if outputs else "")
+
+
+def folded(source: str) -> tuple[str, str]:
+    """What a cell that is folded does, and its code."""
+    first, _, rest = source.partition("\n")
+    return (first[len(FOLDED) :].strip(), rest) if first.startswith(FOLDED) else ("", source)
 
 
 def shown(output: nbformat.NotebookNode) -> str:
@@ -197,7 +207,8 @@ def shown(output: nbformat.NotebookNode) -> str:
     if "application/vnd.plotly.v1+json" in data:
         return figure(output)
     if "text/html" in data:
-        return f'<div class="html">{data["text/html"]}</div>'
+        figures = output.metadata.get("implicit-lab", {}).get("figures", [])
+        return f'<div class="html">{with_figures(data["text/html"], figures)}</div>'
     if "image/png" in data:
         return picture(data["image/png"], data.get("text/plain", ""), output.metadata)
     return f'<pre class="text">{ansi2html(data.get("text/plain", ""))}</pre>'
@@ -206,10 +217,20 @@ def shown(output: nbformat.NotebookNode) -> str:
 def figure(output: nbformat.NotebookNode) -> str:
     """The picture, which plotly.js replaces by the figure itself where scripts run."""
     data = output.data
-    # In a script element only its end could be mistaken.
-    spec = json.dumps(data["application/vnd.plotly.v1+json"], separators=(",", ":")).replace("</", "<\\/")
     image = picture(data["image/png"], data["text/plain"], output.metadata) if "image/png" in data else ""
-    return f'<figure>{image}<script type="application/json">{spec}</script></figure>'
+    return f'<figure>{image}{specification(data["application/vnd.plotly.v1+json"])}</figure>'
+
+
+def specification(spec: dict) -> str:
+    # In a script element only its end could be mistaken.
+    text = json.dumps(spec, separators=(",", ":")).replace("</", "<\\/")
+    return f'<script type="application/json">{text}</script>'
+
+
+def with_figures(text: str, figures: list[dict]) -> str:
+    """The page of a prediction, whose pictures become figures."""
+    remaining = iter(figures)
+    return HIDDEN_FIGURE.sub(lambda m: f"<figure>{m[1]}{specification(next(remaining))}</figure>", text)
 
 
 def picture(png: str, words: str, metadata: dict) -> str:

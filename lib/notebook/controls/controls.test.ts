@@ -4,6 +4,7 @@ import { InputError } from '../../errors';
 import type { Bundle } from '../display';
 import { figure } from '../figure';
 import type { CommEvent, CommExtras, Sink } from '../kernel';
+import { predict } from '../statements';
 import { table } from '../table';
 import type { Control } from './control';
 import { button, dropdown, interact, slider } from './index';
@@ -290,7 +291,11 @@ describe('interact', () => {
       table([{ h }]);
     });
     expect(Object.keys(page.shown[1]!.data)).toContain('image/png');
-    expect(outputs()).toMatchObject([{ kind: 'plotly' }, { kind: 'html' }]);
+    expect(outputs()).toMatchObject([
+      { kind: 'plotly' },
+      { kind: 'html', content: expect.stringContaining('A line.') },
+      { kind: 'html' },
+    ]);
     page.set('FloatSliderModel', { value: 1.5 });
     await turns(10);
     const [{ content }] = outputs() as [{ content: { data: { y: number[] }[] } }];
@@ -380,5 +385,37 @@ describe('interact', () => {
   it('refuses what is no control', async () => {
     await expect(interact({}, () => {})).rejects.toThrow(InputError);
     await expect(interact({ h: 3 as never }, () => {})).rejects.toThrow(/h, which is no control/);
+  });
+});
+
+describe('predict', () => {
+  const view = (index: number) => page.state('AnyModel', index).outputs;
+  const press = (index: number) =>
+    page.say(page.id('ButtonModel', index), { method: 'custom', content: { event: 'click' } });
+
+  it('hides what comes out until the reader has answered', async () => {
+    const show = vi.fn(() => table([{ method: 'momentum', loss: 1 }]));
+    await predict('Which ends lowest?', ['SGD', 'momentum'], show);
+    expect(view(0)).toMatchObject([{ content: expect.stringContaining('Which ends lowest?') }]);
+    expect(show).not.toHaveBeenCalled();
+    press(1);
+    await turns();
+    expect(view(1)).toMatchObject([
+      { content: expect.stringContaining('momentum') },
+      { content: expect.stringContaining('<table') },
+    ]);
+    press(0);
+    await turns();
+    expect(show).toHaveBeenCalledOnce();
+    expect(page.state('ButtonModel', 0).disabled).toBe(true);
+  });
+
+  it('shows an error of the outcome below the question', async () => {
+    await predict('Which?', ['a', 'b'], () => {
+      throw new InputError({ given: 'a', expected: 'b', remedy: 'c.' });
+    });
+    press(0);
+    await turns();
+    expect(page.state('AnyModel', 1).problem).toContain('InputError');
   });
 });

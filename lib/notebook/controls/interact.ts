@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { InputError } from '../../errors';
 import { publish } from '../display';
 import { escapeHtml } from '../html';
 import { liveComms } from '../kernel';
 import { Control } from './control';
 import { drawn, viewState } from './drawing';
-import { LIVE_VIEW, MOST_STILLS } from './live-view';
+import { openLive } from './live';
+import { MOST_STILLS } from './live-view';
 import type { Model } from './model';
-import { openColumn, openOwnView } from './widgets';
+import { openColumn } from './widgets';
 
 /** Controls by the names that a drawing knows them by. */
 export type Controls = Record<string, Control<unknown>>;
@@ -70,10 +69,7 @@ async function showLive(controls: Control<unknown>[], draw: () => unknown): Prom
   const labelWidth = `${Math.max(...controls.map(({ label }) => label.length))}ch`;
   const first = await drawn(draw, true);
   const stills = Math.min(first.bundles.length, MOST_STILLS);
-  const live = openOwnView(LIVE_VIEW, { outputs: [], problem: '', ...viewState(first), stills });
-  live.onMessage(({ wants }) => {
-    if (wants === 'plotly.js') live.send({ plotly: true }, [plotlySource()]);
-  });
+  const live = openLive({ ...viewState(first), stills });
   const column = openColumn([...controls.map((control) => control.widget(labelWidth)), live]);
   publish({
     data: {
@@ -102,11 +98,6 @@ function keepDrawn(controls: Control<unknown>[], draw: () => unknown, live: Mode
     drawing = false;
   };
   for (const control of controls) control.onChange(() => void redraw());
-}
-
-/** Read when a page asks for it: 5 MB. */
-function plotlySource(): Uint8Array {
-  return readFileSync(createRequire(__filename).resolve('plotly.js-dist-min/plotly.min.js'));
 }
 
 function requireControls(controls: Controls) {

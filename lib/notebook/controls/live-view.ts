@@ -107,7 +107,7 @@ const ESM = `const __name = (value) => value;
 export default { render: ${renderLive.toString()} };`;
 
 /** How many outputs behind a live one can be its stills. */
-export const MOST_STILLS = 6;
+export const MOST_STILLS = 12;
 
 /**
  * The stills behind a live view are for readers without widgets; beside it they are hidden. They are

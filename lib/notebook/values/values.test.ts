@@ -18,7 +18,7 @@ describe('the text of a value', () => {
       [
         'Tensor: [2, 3] float32: min −4, mean 168.0, max 1,000',
         '',
-        '    1.500      2          3',
+        '    1.5        2          3',
         '   −4          5.250  1,000',
       ].join('\n'),
     );
@@ -75,9 +75,7 @@ describe('the text of a value', () => {
       '✓ converged after 3 iterations, residual norm 0\nvalue  Float64Array of 3: 1, 1, 1',
     );
     const report = { status: 'max-iterations', iterations: 5, residualNorm: 0.01 };
-    expect(await valueText(report)).toBe(
-      '✗ not converged after 5 iterations, residual norm 0.01000',
-    );
+    expect(await valueText(report)).toBe('✗ not converged after 5 iterations, residual norm 0.01');
   });
 
   it('tells a backend by device and reason', async () => {
