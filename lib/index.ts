@@ -31,6 +31,7 @@ export * from './datasets';
 export * from './descent';
 export * from './errors';
 export * from './exercises';
+export * from './experiments';
 export * from './hypergradients';
 export * from './models';
 export * from './notebook';

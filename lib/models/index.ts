@@ -6,3 +6,10 @@ export { logistic, type MlpOptions, mlp } from './mlp';
 export type { Model } from './model';
 export { type RnnOptions, rnn } from './rnn';
 export * from './transfer';
+export {
+  type Points,
+  type Recorded,
+  type TwoLayer,
+  type TwoLayerOptions,
+  twoLayer,
+} from './two-layer';

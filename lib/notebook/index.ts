@@ -1,5 +1,6 @@
 import { showValues } from './values';
 
+export { type BandOptions, band } from './band';
 export {
   button,
   type Control,

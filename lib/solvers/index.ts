@@ -7,6 +7,7 @@ export { heedsSpace } from './iterative';
 export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';
+export { powerIteration } from './power-iteration';
 export { solverFromRecord } from './record';
 export type {
   DeferredSolution,

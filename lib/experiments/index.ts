@@ -1,0 +1,11 @@
+export { processorSeconds } from './clock';
+export { rateGrid } from './rates';
+export { bestRate, type Chosen, type Spread, spreadOf } from './spread';
+export {
+  type Budget,
+  type Look,
+  type TrainingCourse,
+  type TrainingPlan,
+  trainingCourse,
+  variablesOf,
+} from './training';

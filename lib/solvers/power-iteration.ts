@@ -1,0 +1,45 @@
+import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { checkCount } from './checks';
+
+/**
+ * The eigenvalue of largest modulus of a symmetric A, by power iteration: `v ← A v / ‖A v‖`, and at
+ * last the Rayleigh quotient `vᵀA v`.
+ *
+ * It is a lower bound of `max s` where A is positive semidefinite, and its error falls by
+ * `(s₂/s₁)²` an iteration.
+ *
+ * @param start any vector that has a share of the eigenvector; it stays the caller's
+ * @param iterations products with A. Default 30.
+ * @returns 0 where A maps the start to 0
+ * @see Golub & Van Loan, Matrix Computations, §8.2.1.
+ */
+export async function powerIteration<V extends Vector>(
+  A: LinearOperator<V>,
+  start: V,
+  { iterations = 30 }: { iterations?: number } = {},
+): Promise<number> {
+  checkCount('powerIteration', 'iterations', iterations);
+  const space = spaceOf(start);
+  const { sqrt, divide, of } = space.scalars;
+  let v = space.keep(space.clone(start));
+  let value = 0;
+  try {
+    for (let k = 0; k < iterations; k++) {
+      const { next, quotient } = space.keep(
+        space.tidy(() => {
+          const unit = space.scale(divide(of(1), sqrt(space.dot(v, v))), v);
+          const next = A.apply(unit);
+          return { next, quotient: space.dot(unit, next) };
+        }),
+      );
+      [value] = (await space.read([quotient])) as [number];
+      space.free([v, quotient]);
+      v = next;
+      // Of a vector that A has mapped to 0 there is no direction left.
+      if (value === 0) break;
+    }
+  } finally {
+    space.free(v);
+  }
+  return value;
+}
