@@ -49,7 +49,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     sources = [
-        source for folder in (LESSONS, EXERCISES) for source in sorted(folder.glob("[0-9][0-9]-*.md"))
+        source for folder in (LESSONS, EXERCISES) for source in sources_in(folder)
     ]
     known = {name for source in sources for name in names_of(source)}
     for name in arguments.names:
@@ -65,6 +65,12 @@ def main() -> int:
         for target, make in targets_of(source):
             failed += not made(source, target, make, always)
     return 1 if failed else 0
+
+
+def sources_in(folder: Path) -> list[Path]:
+    """The texts of a folder in the order of their numbers: 04, 04b, 05."""
+    texts = [path for path in folder.glob("[0-9][0-9]*-*.md") if re.match(r"\d\d[a-z]?-", path.name)]
+    return sorted(texts, key=lambda path: path.name.split("-")[0])
 
 
 def names_of(source: Path) -> tuple[str, str]:

@@ -4,7 +4,10 @@ import { inRoot, venvPython } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { told } from './step.mjs';
 
-/** `npm run course [-- NOTEBOOK …]`: runs all lessons and solutions, or those named, headless. */
+/**
+ * `npm run course [-- [--seeds COUNT] NOTEBOOK …]`: runs all lessons and solutions, or those named,
+ * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too.
+ */
 await told(async () => {
   await prepare();
   const program = inRoot('test', 'lessons.py');

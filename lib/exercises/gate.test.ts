@@ -36,7 +36,7 @@ interface Source {
 }
 
 const sources: Source[] = readdirSync(EXERCISES)
-  .filter((file) => /^\d\d-.*\.md$/.test(file))
+  .filter((file) => /^\d\d[a-z]?-.*\.md$/.test(file))
   .map((file) => {
     const name = file.replace(/\.md$/, '');
     const text = readFileSync(join(EXERCISES, file), 'utf8');

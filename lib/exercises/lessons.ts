@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** A lesson of the course. */
 export interface Lesson {
-  /** Two digits. */
+  /** As in `05` or `04b`. */
   number: string;
   /** As in `05-implicit-steps-on-mnist`. */
   name: string;
@@ -18,8 +18,9 @@ export function courseFolder(): string {
 /** The lessons of the course by their texts; none where there is no course. */
 export function lessons(): Lesson[] {
   return textsIn('notebooks').map(({ name, text }) => {
-    const [, question] = /^# \d\d · (.+)$/m.exec(text) ?? [];
-    return { number: name.slice(0, 2), name, question: question ?? name.slice(3) };
+    const [, question] = /^# \d\d[a-z]? · (.+)$/m.exec(text) ?? [];
+    const end = name.indexOf('-');
+    return { number: name.slice(0, end), name, question: question ?? name.slice(end + 1) };
   });
 }
 
@@ -36,8 +37,13 @@ export function notebooksOfExercises(): Map<string, string> {
 export function textsIn(folder: string): { name: string; text: string }[] {
   const path = join(courseFolder(), folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path)
-    .filter((file) => /^\d\d-.*\.md$/.test(file))
-    .sort()
-    .map((file) => ({ name: file.slice(0, -3), text: readFileSync(join(path, file), 'utf8') }));
+  return (
+    readdirSync(path)
+      .filter((file) => /^\d\d[a-z]?-.*\.md$/.test(file))
+      // By number: 04, 04b, 05.
+      .sort((a, b) => (numberIn(a) < numberIn(b) ? -1 : 1))
+      .map((file) => ({ name: file.slice(0, -3), text: readFileSync(join(path, file), 'utf8') }))
+  );
 }
+
+const numberIn = (file: string) => file.slice(0, file.indexOf('-'));
