@@ -3,6 +3,7 @@ import { escapeHtml } from '../notebook/html';
 import { loadExercises } from './catalogue';
 import { readJournal, standings } from './journal';
 import { lessons, notebooksOfExercises } from './lessons';
+import { questionIds } from './questions/catalogue';
 import { wayHtml, wayText } from './way';
 
 /**
@@ -16,6 +17,7 @@ export async function progressMap(): Promise<void> {
     exercises: await loadExercises(),
     standings: standings(entries),
     notebooks: notebooksOfExercises(),
+    questions: questionIds(),
   };
   publish({
     data: {

@@ -15,6 +15,8 @@ export interface Way {
   standings: ReadonlyMap<string, Standing>;
   /** The notebook of each exercise, by its id: `08-derivative-of-an-argmin`. */
   notebooks: ReadonlyMap<string, string>;
+  /** The ids of the questions in the lessons, `04-a`; none where they are left out. */
+  questions?: readonly string[];
 }
 
 const SIGNS: Record<Mark, string> = { done: '✓', tried: '◐', open: '○' };
@@ -38,7 +40,8 @@ export function nextOn(way: Way): Exercise | undefined {
 export function wayText(way: Way): string {
   const lines = [headline(way), ''];
   for (const { number, question } of lessonsOf(way)) {
-    lines.push(`${number}  ${question}`);
+    const asked = questionsOf(way, number).map((id) => `${SIGNS[markOf(way, id)]} ${id}`);
+    lines.push(`${number}  ${question}${asked.length > 0 ? `  (${asked.join(' ')})` : ''}`);
     for (const exercise of way.exercises.filter(({ lesson }) => lesson === number)) {
       const { id, title, minutes, difficulty } = exercise;
       const facts = [`difficulty ${difficulty}`, `${minutes} min`, ...after(exercise)].join(', ');
@@ -56,6 +59,9 @@ const COLOURS: Record<Mark, string> = {
   open: '128, 128, 128',
 };
 
+const questionsOf = ({ questions = [] }: Way, lesson: string) =>
+  questions.filter((id) => id.startsWith(`${lesson}-`));
+
 /** The same as HTML, in colours that read well on light and dark pages. */
 export function wayHtml(way: Way): string {
   const rows = lessonsOf(way).map((lesson) => {
@@ -67,7 +73,7 @@ export function wayHtml(way: Way): string {
     return [
       '<tr style="background: none">',
       `<td style="${cell}; opacity: .6; font-variant-numeric: tabular-nums">${lesson.number}</td>`,
-      `<td style="${cell}; width: 45%">${question}</td>`,
+      `<td style="${cell}; width: 45%">${question}${askedIn(way, lesson.number)}</td>`,
       `<td style="${cell}; width: 50%">${own.map((exercise) => chip(way, exercise)).join(' ') || '<span style="opacity: .5">–</span>'}</td>`,
       '</tr>',
     ].join('');
@@ -82,6 +88,14 @@ export function wayHtml(way: Way): string {
     `<div style="opacity: .7; font-size: 90%">${SIGNS.done} done · ${SIGNS.tried} tried · ${SIGNS.open} open · the dots are the difficulty · ← what should come first</div>`,
     '</div>',
   ].join('');
+}
+
+/** The marks of a lesson's questions, small. */
+function askedIn(way: Way, lesson: string): string {
+  const marks = questionsOf(way, lesson).map((id) => `${SIGNS[markOf(way, id)]} ${id}`);
+  return marks.length === 0
+    ? ''
+    : ` <span title="the questions in the lesson" style="opacity: .6; font-size: 80%; white-space: nowrap">${marks.join(' ')}</span>`;
 }
 
 function chip(way: Way, exercise: Exercise): string {

@@ -1,6 +1,7 @@
 import { loadExercises } from '../catalogue';
 import { readJournal, standings, UNTOUCHED } from '../journal';
 import { lessons, notebooksOfExercises } from '../lessons';
+import { questionIds } from '../questions/catalogue';
 import { wayText } from '../way';
 
 /** `implicit-lab list`: all exercises, and how far one is with them. */
@@ -25,6 +26,7 @@ export async function list({ json }: { json: boolean }): Promise<number> {
       exercises,
       standings: known,
       notebooks: notebooksOfExercises(),
+      questions: questionIds(),
     };
     console.log(wayText(way));
   }
