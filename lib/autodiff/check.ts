@@ -66,12 +66,17 @@ export function checkScalar(loss: unknown): asserts loss is tf.Scalar {
   throw new ShapeError({
     given: `a loss that is ${describe(loss)}`,
     expected: 'a float32 scalar',
-    remedy: 'Reduce it, for example by `tf.mean`.',
+    remedy:
+      loss instanceof Promise
+        ? 'Derivatives are recorded synchronously: await what it needs before, outside of the loss.'
+        : 'Reduce it, for example by `tf.mean`.',
   });
 }
 
-const describe = (x: unknown) =>
-  x instanceof tf.Tensor ? `a ${x.dtype} tensor of shape [${x.shape}]` : `no tensor (${typeof x})`;
+const describe = (x: unknown) => {
+  if (x instanceof tf.Tensor) return `a ${x.dtype} tensor of shape [${x.shape}]`;
+  return x instanceof Promise ? 'a promise' : `no tensor (${typeof x})`;
+};
 
 /**
  * Looks at the loss where that needs no waiting; on a GPU it is the solver that notices.

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { NotFiniteError } from '../errors';
+import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
 import { solverFromRecord } from '../solvers';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
@@ -16,6 +16,7 @@ import {
 import { type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
 import { type Place, placeOf } from './place';
 import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
+import { type Turn, Turns } from './turns';
 
 /** All that a run is between two outer steps. */
 interface Snapshot<V> {
@@ -24,9 +25,10 @@ interface Snapshot<V> {
   w: V;
   λ: V;
   adjoint: V | undefined;
-  /** Undefined where an optimizer does not tell. */
+  /** Undefined where an optimizer does not tell; then there is only how often it has moved. */
   inner: Memory | undefined;
   outer: Memory | undefined;
+  moves: number;
 }
 
 /** See `bilevel`. */
@@ -46,6 +48,9 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   #innerSteps = 0;
   /** Where to go back to before anything else: a step was cut short, or a checkpoint is to be loaded. */
   #goBack: Snapshot<V> | undefined;
+  readonly #turns = new Turns();
+  #disposed = false;
+  #freed = false;
 
   constructor(
     problem: ValuedProblem | LossProblem | BatchedProblem<B>,
@@ -64,24 +69,65 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   }
 
   get w(): V {
+    this.#checkAlive();
     return this.#w.value;
   }
 
   get λ(): V {
+    this.#checkAlive();
     return this.#λ.value;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<OuterStep, void, undefined> {
-    await this.#settle();
     const { steps = Number.POSITIVE_INFINITY } = this.#options;
-    while (this.#step < steps) yield await this.#outerStep();
+    while (true) {
+      const done = await this.#alone(async (turn) => {
+        await this.#settle();
+        return this.#step < steps ? await this.#outerStep(turn) : undefined;
+      });
+      if (done === undefined) return;
+      yield done;
+    }
   }
 
-  async save(): Promise<BilevelCheckpoint> {
+  save(): Promise<BilevelCheckpoint> {
+    return this.#alone((turn) => this.#save(turn));
+  }
+
+  /** Does something while nothing else is done with the run. */
+  async #alone<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    this.#checkAlive();
+    return this.#turns.take(async (turn) => {
+      this.#checkAlive();
+      try {
+        return await work(turn);
+      } finally {
+        if (this.#disposed && !turn.overtaken) this.#freeAll();
+      }
+    });
+  }
+
+  /** @throws DisposedError or InputError where the work must not go on. */
+  #goOn(turn: Turn): void {
+    turn.goOn();
+    this.#checkAlive();
+  }
+
+  #checkAlive(): void {
+    if (!this.#disposed) return;
+    throw new DisposedError({
+      given: 'a bilevel run that is disposed',
+      expected: 'a live run',
+      remedy: 'Dispose it later, or save() it before and resume the checkpoint.',
+    });
+  }
+
+  async #save(turn: Turn): Promise<BilevelCheckpoint> {
     await this.#settle();
     const outer = await rememberOrThrow(this.#outer);
     const inner = this.#inner && (await rememberOrThrow(this.#inner));
     try {
+      this.#goOn(turn);
       const checkpoint: BilevelCheckpoint = {
         step: this.#step,
         innerSteps: this.#innerSteps,
@@ -97,7 +143,16 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     }
   }
 
+  /** Where a step is under way, it throws at its next moment, and the memory goes then. */
   dispose(): void {
+    this.#disposed = true;
+    if (!this.#turns.busy) this.#freeAll();
+    else void this.#turns.idle().then(() => this.#freeAll());
+  }
+
+  #freeAll(): void {
+    if (this.#freed) return;
+    this.#freed = true;
     this.#w.dispose();
     this.#λ.dispose();
     this.#inner?.dispose();
@@ -107,9 +162,12 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
 
   /** Makes the run whole again, and ready for its first step. */
   async #settle(): Promise<void> {
-    if (this.#options.restart) this.#firstMemory ??= await this.#inner?.remember();
+    if (this.#options.restart && this.#inner) {
+      this.#firstMemory ??= await rememberOrThrow(this.#inner);
+    }
     const state = this.#goBack;
     if (state === undefined) return;
+    this.#checkRepeatable(state);
     this.#w.assign(state.w);
     this.#λ.assign(state.λ);
     if (state.inner !== undefined) await this.#inner?.recall(state.inner);
@@ -120,6 +178,23 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     this.#innerSteps = state.innerSteps;
     this.#goBack = undefined;
     this.#free(state);
+  }
+
+  /** @throws UnsupportedError where an optimizer has moved that cannot go back. */
+  #checkRepeatable({ inner, outer, moves }: Snapshot<V>): void {
+    const told = outer !== undefined && (this.#inner === undefined || inner !== undefined);
+    if (told || moves === this.#moves()) return;
+    throw new UnsupportedError({
+      given:
+        'a step that was cut short, with an optimizer that does not tell its state (getWeights)',
+      expected: 'one that does, for the step to be done again: sgd, momentum, rmsprop, adam',
+      remedy: 'Begin a new run from copies of w and λ, with another optimizer.',
+    });
+  }
+
+  /** How often the optimizers have moved anything. */
+  #moves(): number {
+    return (this.#inner?.moves ?? 0) + this.#outer.moves;
   }
 
   /** A copy of all but the adjoint, which no step changes. */
@@ -133,6 +208,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       adjoint: this.#adjoint,
       inner: await this.#inner?.remember(),
       outer: await this.#outer.remember(),
+      moves: this.#moves(),
     };
   }
 
@@ -140,20 +216,21 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     tensors.free(state, this.#adjoint);
   }
 
-  async #outerStep(): Promise<OuterStep> {
+  async #outerStep(turn: Turn): Promise<OuterStep> {
     const began = performance.now();
-    await this.#settle();
     const k = this.#step + 1;
     const before = await this.#snapshot();
+    this.#goOn(turn);
     this.#goBack = before;
     try {
       await this.#begin();
       const tolerance = this.#options.tolerance?.(k) ?? 0;
-      if (this.#options.how.name === 'implicit') await this.#train(k, tolerance);
-      const { value, stats } = await this.#differentiate(k, tolerance);
+      if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn);
+      const { value, stats } = await this.#differentiate(k, tolerance, turn);
       try {
         const losses = await this.#losses(k);
         const norm = Math.sqrt((await squaredNorms(this.#space, [value]))[0]!);
+        this.#goOn(turn);
         this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
         const innerSteps = this.#innerSteps - before.innerSteps;
         this.#step = k;
@@ -166,7 +243,9 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
         this.#space.free(value);
       }
     } catch (error) {
-      await this.#settle();
+      // What has taken over has settled already; of what is disposed nothing is left to settle.
+      if (!turn.overtaken && !this.#disposed) await this.#settle();
+      if (this.#disposed) this.#checkAlive();
       throw error;
     }
   }
@@ -178,7 +257,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   }
 
   /** Inner steps until there are enough of them, or the gradient is small enough. */
-  async #train(k: number, enough: number): Promise<void> {
+  async #train(k: number, enough: number, turn: Turn): Promise<void> {
     const { inner, progress } = this.#options;
     const { steps } = inner!;
     for (let i = 0; i < steps; i++) {
@@ -186,6 +265,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
         this.#innerProblem(this.#innerSteps + 1),
         enough,
       );
+      this.#goOn(turn);
       if (!moved) return;
       this.#innerSteps++;
       progress?.update(k - 1 + (i + 1) / (steps + 1), `inner step ${i + 1} of ${steps}`);
@@ -210,7 +290,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     };
   }
 
-  async #differentiate(k: number, tolerance: number) {
+  async #differentiate(k: number, tolerance: number, turn: Turn) {
     const { how, batches } = this.#options;
     // One of two overloads, each for problem and vectors of a kind, which bilevel() has paired.
     const args = [
@@ -219,14 +299,21 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       this.#λ.value as NamedTensors,
     ] as const;
     if (how.name === 'unrolled') {
-      const { value, w, adjoint, stats } = await how.differentiate(...args);
+      const { value, w, adjoint, stats } = await how.differentiate(...args, { watch: turn.goOn });
       tensors.free(adjoint);
-      this.#w.assign(w as V);
-      tensors.free(w);
+      try {
+        this.#goOn(turn);
+        this.#w.assign(w as V);
+      } catch (error) {
+        tensors.free(value);
+        throw error;
+      } finally {
+        tensors.free(w);
+      }
       this.#innerSteps += how.steps;
       return { value: value as V, stats: { products: stats.products } };
     }
-    const options: DifferentiateOptions<NamedTensors> = {};
+    const options: DifferentiateOptions<NamedTensors> = { watch: turn.goOn };
     if (this.#adjoint !== undefined) options.start = this.#adjoint as NamedTensors;
     if (batches?.factors !== undefined) {
       options.factors = (j) =>
@@ -236,6 +323,12 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
         });
     }
     const result = await tightened(how, tolerance).differentiate(...args, options);
+    try {
+      this.#goOn(turn);
+    } catch (error) {
+      tensors.free([result.value, result.adjoint]);
+      throw error;
+    }
     // The last adjoint lives on in the snapshot until the step is done.
     this.#adjoint = result.adjoint as V;
     const { innerGradientNorm, status, zero, error, products } = result.stats;
@@ -299,6 +392,7 @@ function loaded<V extends Vector>(checkpoint: BilevelCheckpoint, w: V, λ: V): S
     adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
     inner: innerOptimizer && loadMemory(innerOptimizer),
     outer: loadMemory(outerOptimizer),
+    moves: 0,
   };
 }
 

@@ -5,7 +5,7 @@ import type { DifferentiateUnrolled, LossProblem, UnrolledOptions } from '../unr
 import { Run } from './bilevel-run';
 import type { BilevelCheckpoint } from './checkpoint';
 import type { DifferentiateImplicit, ImplicitOptions } from './implicit';
-import { type InnerOptimizer, isOptimizer, type OuterOptimizer } from './mover';
+import { type InnerOptimizer, isOptimizer, livesOnGradients, type OuterOptimizer } from './mover';
 import type { BatchedProblem, ValuedProblem } from './problem';
 
 /** The batches of a run; plain data (indices, arrays) are best, since nobody frees a tensor here. */
@@ -145,6 +145,13 @@ function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void 
   }
   if (!isOptimizer(outer?.optimizer)) {
     throw wrong('no outer optimizer', 'outer: { optimizer }', 'Pass tf.train.adam(0.01), say.');
+  }
+  if (!livesOnGradients(outer.optimizer)) {
+    throw wrong(
+      'an implicit optimizer for the hyperparameters',
+      'one that steps by gradients alone',
+      'The curvature of the outer loss in λ is not known: take tf.train.adam(0.01) or stepControl().',
+    );
   }
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps >= 1)) {
     throw wrong(`steps: ${steps}`, 'a whole number of at least 1', 'Leave it out for no end.');

@@ -1,6 +1,6 @@
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { checkOptionNames } from '../options';
-import { cg, type LinearSolver, type SolverStatus } from '../solvers';
+import { cg, type LinearSolver, type LowRankOperator, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
   type NamedTensors,
@@ -48,6 +48,8 @@ export interface DifferentiateOptions<V> {
    * The mean of the result is then that of the terms with the mean of the Hessians.
    */
   factors?: (j: number) => UnrolledProblem<V & Vector>;
+  /** Is called before every product, as a sign of life; what it throws ends the derivative. */
+  watch?: () => void;
 }
 
 /** An implicit derivative and what is known of it; vectors belong to the caller. */
@@ -137,7 +139,7 @@ async function differentiate<V extends Vector>(
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
-  { start, factors }: DifferentiateOptions<V>,
+  { start, factors, watch }: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
   const began = performance.now();
   const space = spaceOf(w);
@@ -145,7 +147,7 @@ async function differentiate<V extends Vector>(
   const objective = objectiveOf(problem, λ);
   const held: unknown[] = [];
   const result: Partial<ImplicitDerivative<V>> = {};
-  const count = { products: 0 };
+  const count: Count = { products: 0, ...(watch && { watch }) };
   const operators: { dispose(): void }[] = [];
   try {
     const outer = space.keep(objective.outer(w));
@@ -204,17 +206,46 @@ async function differentiate<V extends Vector>(
   }
 }
 
-/** How many products were made. */
+/** How many products were made, and who is told of each. */
 export interface Count {
   products: number;
+  watch?: () => void;
 }
 
-function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
+function note(count: Count): void {
+  count.watch?.();
+  count.products++;
+}
+
+/** The operator with its products counted, and all else that solvers look for. */
+function counted<V extends Vector>(
+  A: LinearOperator<V> & Partial<LowRankOperator<V>>,
+  count: Count,
+): LinearOperator<V> {
+  const { lowRank } = A;
   return {
     apply(v) {
-      count.products++;
+      note(count);
       return A.apply(v);
     },
+    ...(A.transpose && {
+      transpose(v: V) {
+        note(count);
+        return A.transpose!(v);
+      },
+    }),
+    ...(A.space && { space: A.space }),
+    ...(A.floor !== undefined && { floor: A.floor }),
+    ...(lowRank && {
+      lowRank: {
+        ...lowRank,
+        outputs: lowRank.outputs,
+        vjp(u: Vector) {
+          note(count);
+          return lowRank.vjp(u);
+        },
+      },
+    }),
     dispose: () => A.dispose(),
   };
 }
@@ -224,11 +255,11 @@ export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
   const counted: GradientDerivative<V> = {
     value: derivative.value,
     jvp(dw, dλ) {
-      count.products++;
+      note(count);
       return derivative.jvp(dw, dλ);
     },
     vjp(u) {
-      count.products++;
+      note(count);
       return derivative.vjp(u);
     },
     dispose: () => derivative.dispose(),

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkScalar } from '../autodiff/check';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { Method } from '../unrolling';
@@ -50,6 +51,8 @@ export interface Memory {
 
 /** Moves the vector of one place by its gradients. */
 export interface Mover<V> {
+  /** How often it has moved anything, or has begun to. */
+  readonly moves: number;
   /**
    * An inner step, unless the norm of the gradient is at most `enough` already.
    *
@@ -95,7 +98,21 @@ export function isOptimizer(x: unknown): boolean {
   return typeof minimize === 'function' || typeof on === 'function' || name === 'stepControl';
 }
 
+/** Whether an optimizer can move anything by a gradient alone. */
+export const livesOnGradients = (optimizer: OuterOptimizer): boolean =>
+  isControl(optimizer) || isMethod(optimizer) || !isStepping(optimizer);
+
+/** An optimizer with steps of its own that are waited for, as those of this library have. */
+type SteppingOptimizer = tf.Optimizer & {
+  step(f: () => tf.Scalar, variables: tf.Variable[]): Promise<{ loss: number }>;
+};
+
+const isPlain = ({ minimize }: tf.Optimizer) => minimize === tf.Optimizer.prototype.minimize;
+const isStepping = (optimizer: tf.Optimizer): optimizer is SteppingOptimizer =>
+  !isPlain(optimizer) && typeof (optimizer as SteppingOptimizer).step === 'function';
+
 class OptimizerMover implements Mover<NamedTensors> {
+  moves = 0;
   readonly #optimizer: tf.Optimizer;
   readonly #variables: Record<string, tf.Variable>;
 
@@ -105,19 +122,18 @@ class OptimizerMover implements Mover<NamedTensors> {
   }
 
   async descend({ loss }: InnerProblem<NamedTensors>, enough: number): Promise<InnerStep> {
-    const optimizer = this.#optimizer;
     const variables = Object.values(this.#variables);
-    const f = loss!;
+    const f = () => {
+      const value = loss!();
+      checkScalar(value);
+      return value;
+    };
     // An optimizer with a minimize of its own needs more than gradients: the curvature, say.
-    const plain = optimizer.minimize === tf.Optimizer.prototype.minimize;
+    const plain = isPlain(this.#optimizer);
     if (!plain && enough === 0) {
-      const cost = optimizer.minimize(f, true, variables)!;
-      const [value] = await tensors.read([cost]);
-      cost.dispose();
-      requireFinite(value!, 'an inner loss');
-      return { loss: value!, gradientNorm: undefined, moved: true };
+      return { loss: await this.#minimize(f, variables), gradientNorm: undefined, moved: true };
     }
-    const { value, grads } = optimizer.computeGradients(f, variables);
+    const { value, grads } = gradientsOf(this.#optimizer, f, variables);
     try {
       const [cost] = await tensors.read([value]);
       const gradientNorm = await finiteNorm(
@@ -127,15 +143,31 @@ class OptimizerMover implements Mover<NamedTensors> {
       );
       requireFinite(cost!, 'an inner loss');
       const moved = gradientNorm > enough;
-      if (moved && plain) optimizer.applyGradients(grads);
-      if (moved && !plain) optimizer.minimize(f, false, variables);
+      if (moved && plain) {
+        this.moves++;
+        this.#optimizer.applyGradients(grads);
+      }
+      if (moved && !plain) await this.#minimize(f, variables);
       return { loss: cost!, gradientNorm, moved };
     } finally {
       tf.dispose([value, ...Object.values(grads)]);
     }
   }
 
+  /** One step of an optimizer that does not live on gradients; returns the loss before it. */
+  async #minimize(f: () => tf.Scalar, variables: tf.Variable[]): Promise<number> {
+    const optimizer = this.#optimizer;
+    this.moves++;
+    if (isStepping(optimizer)) return (await optimizer.step(f, variables)).loss;
+    const cost = optimizer.minimize(f, true, variables)!;
+    const [value] = await tensors.read([cost]);
+    cost.dispose();
+    requireFinite(value!, 'an inner loss');
+    return value!;
+  }
+
   follow(gradient: NamedTensors): void {
+    this.moves++;
     this.#optimizer.applyGradients(
       Object.fromEntries(
         Object.entries(this.#variables).map(([name, { name: known }]) => [known, gradient[name]!]),
@@ -182,6 +214,7 @@ class OptimizerMover implements Mover<NamedTensors> {
 }
 
 class MethodMover<V extends Vector> implements Mover<V> {
+  moves = 0;
   readonly #method: Method;
   readonly #place: Place<V>;
   readonly #space: Space<V, unknown>;
@@ -267,6 +300,7 @@ class MethodMover<V extends Vector> implements Mover<V> {
   }
 
   #move(next: State<V>): void {
+    this.moves++;
     this.#place.assign(next.x);
     this.#space.free(this.#state, next);
     this.#state = next;
@@ -277,7 +311,11 @@ class MethodMover<V extends Vector> implements Mover<V> {
 function controlMover<V extends Vector>(control: StepControl, place: Place<V>): Mover<V> {
   const space = spaceOf(place.value);
   let memory = startControl();
+  let moves = 0;
   return {
+    get moves() {
+      return moves;
+    },
     descend() {
       throw new InputError({
         given: 'stepControl() for the weights',
@@ -286,6 +324,7 @@ function controlMover<V extends Vector>(control: StepControl, place: Place<V>): 
       });
     },
     follow(gradient, facts) {
+      moves++;
       memory = control.next(memory, facts);
       const moved = space.tidy(() =>
         space.keep(space.axpy(space.scalars.of(-memory.step), gradient, place.value)),
@@ -300,6 +339,23 @@ function controlMover<V extends Vector>(control: StepControl, place: Place<V>): 
     },
     dispose() {},
   };
+}
+
+/** @throws InputError for a loss that depends on none of the variables. */
+function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.Variable[]) {
+  try {
+    // A tidy, since TensorFlow.js does not free the loss where it throws.
+    return tf.tidy(() => optimizer.computeGradients(f, variables));
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('Cannot find a connection')) {
+      throw error;
+    }
+    throw new InputError({
+      given: 'an inner loss that does not depend on w',
+      expected: 'inner(w, λ) to use the w that it is given',
+      remedy: 'Compute it from its arguments, not from tensors made elsewhere.',
+    });
+  }
 }
 
 async function finiteNorm<V>(space: Space<V, unknown>, x: V, what: string): Promise<number> {
@@ -324,7 +380,7 @@ export async function rememberOrThrow<V>(mover: Mover<V>): Promise<Memory> {
   throw new UnsupportedError({
     given: 'a run with an optimizer that does not tell its state (getWeights)',
     expected: 'one that does: sgd, momentum, rmsprop, adam, adagrad, adadelta',
-    remedy: 'Take another optimizer, or do without a checkpoint.',
+    remedy: 'Take another optimizer, or do without a checkpoint and without restart.',
   });
 }
 

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { giveWay } from '../event-loop';
 import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
 import { type LinearOperator, type Space, shifted } from '../spaces';
 import { squaredNorms } from './implicit';
@@ -40,6 +41,7 @@ export async function sampledSeries<V>(
         }
       }
       space.free(before);
+      await giveWay();
     }
     const damped = damping ? shifted(space, A, damping) : A;
     const r = space.keep(space.tidy(() => space.subtract(b, damped.apply(v))));

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { giveWay } from '../event-loop';
 import { mapTensors, spaceOf, type Vector } from '../spaces';
 
 /** How many numbers a vector has. */
@@ -9,6 +10,7 @@ export function sizeOf(x: Vector): number {
 
 /** The numbers of some vectors of one space, name after name, in one transfer. */
 export async function readVectors(vectors: readonly Vector[]): Promise<Float64Array[]> {
+  await giveWay();
   const packed = pack(vectors);
   if (packed === undefined) return vectors as Float64Array[];
   try {

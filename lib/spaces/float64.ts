@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors';
+import { giveWay } from '../event-loop';
 import type { Space } from './space';
 
 /**
@@ -47,7 +48,10 @@ export const float64: Space<Float64Array, number> = {
     select: (mask, a, b) => (mask ? a : b),
   },
 
-  read: async (values) => [...values],
+  async read(values) {
+    await giveWay();
+    return [...values];
+  },
   readSync: (values) => [...values],
   readableNow: () => true,
 

@@ -30,7 +30,7 @@ export interface Space<V, S> {
 
   readonly scalars: Scalars<S>;
 
-  /** The numbers behind some scalars, in one transfer. */
+  /** The numbers behind some scalars, in one transfer; gives way to timers where that is due. */
   read(values: readonly S[]): Promise<number[]>;
   /**
    * The same without waiting.

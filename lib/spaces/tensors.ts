@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError, UnsupportedError } from '../errors';
+import { giveWay } from '../event-loop';
 import type { Space } from './space';
 
 /** A vector made of named tensors, as the parameters of a network are: `{ W1, b1, W2, b2 }`. */
@@ -51,7 +52,11 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
   },
 
   async read(values) {
-    if (this.readableNow()) return this.readSync(values);
+    if (this.readableNow()) {
+      const numbers = this.readSync(values);
+      await giveWay();
+      return numbers;
+    }
     const packed = tf.tidy(() => tf.stack([...values]));
     try {
       return [...(await packed.data())];

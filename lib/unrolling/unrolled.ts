@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError } from '../errors';
+import { giveWay } from '../event-loop';
 import { checkOptionNames } from '../options';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
@@ -83,8 +84,12 @@ export function unrolled(options: UnrolledOptions): UnrolledOptions & Differenti
   checkOptions(options);
   const record = { name: 'unrolled' as const, ...options };
   return Object.defineProperty(record, 'differentiate', {
-    value: <V extends Vector>(problem: UnrolledProblem<V>, w: V, λ: V) =>
-      differentiate(options, problem, w, λ),
+    value: <V extends Vector>(
+      problem: UnrolledProblem<V>,
+      w: V,
+      λ: V,
+      { watch }: { watch?: () => void } = {},
+    ) => differentiate(options, problem, w, λ, watch),
   }) as typeof record & DifferentiateUnrolled;
 }
 
@@ -92,7 +97,8 @@ export interface DifferentiateUnrolled {
   readonly name: 'unrolled';
   /**
    * Takes the steps from w₀ and differentiates the outer loss at the last one; results are the
-   * caller's.
+   * caller's. `watch` is called after every step and every product, as a sign of life; what it throws
+   * ends the derivative.
    *
    * @throws InputError or ShapeError for a problem or vectors that do not fit; NotFiniteError if the
    *   iteration or its derivative leaves the finite numbers.
@@ -101,11 +107,13 @@ export interface DifferentiateUnrolled {
     problem: UnrolledProblem<NamedTensors>,
     w: NamedTensors,
     λ: NamedTensors,
+    options?: { watch?: () => void },
   ): Promise<UnrolledDerivative<NamedTensors>>;
   differentiate(
     problem: UnrolledProblem<Float64Array>,
     w: Float64Array,
     λ: Float64Array,
+    options?: { watch?: () => void },
   ): Promise<UnrolledDerivative<Float64Array>>;
 }
 
@@ -114,9 +122,10 @@ async function differentiate<V extends Vector>(
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
+  watch?: () => void,
 ): Promise<UnrolledDerivative<V>> {
   const iteration = method.on(spectrum);
-  const run = new Run(iteration, objectiveOf(problem, λ), w, λ);
+  const run = new Run(iteration, objectiveOf(problem, λ), w, λ, watch);
   try {
     const from = steps - truncate;
     if (from > 0) {
@@ -255,6 +264,7 @@ class Run<V extends Vector> {
     readonly objective: Objective<V>,
     w: V,
     readonly λ: V,
+    readonly watch?: () => void,
   ) {
     this.space = spaceOf(w);
     this.arithmetic = arithmeticOf(w);
@@ -350,8 +360,10 @@ class Run<V extends Vector> {
     stats.peakBytes = Math.max(stats.peakBytes, tf.memory().numBytes - this.#bytesBefore);
   }
 
-  /** Waits for a GPU now and then: its queue does not bear thousands of steps. */
+  /** Gives way, and waits for a GPU now and then: its queue does not bear thousands of steps. */
   async breathe(x: V): Promise<void> {
+    this.watch?.();
+    await giveWay();
     if (this.space.readableNow() || ++this.#stepsSinceBreath % 20 !== 0) return;
     const square = this.space.tidy(() => this.space.keep(this.space.dot(x, x)));
     await this.space.read([square]);

@@ -1,0 +1,34 @@
+/** How long work may go on before timers, drawing and input get a turn, in milliseconds. */
+const SPELL = 8;
+
+let last = performance.now();
+
+/**
+ * Gives the event loop a turn where the last one was more than 8 ms ago; else `undefined` at once.
+ *
+ * Asynchronous work awaits it wherever it can be left: a promise that is resolved already lets no
+ * timer run. What is awaited elsewhere does not count as a turn, which costs at most one too many.
+ */
+export function giveWay(): Promise<void> | undefined {
+  if (performance.now() - last < SPELL) return undefined;
+  return new Promise((resolve) => {
+    turn(() => {
+      last = performance.now();
+      resolve();
+    });
+  });
+}
+
+/** Calls back in the next turn. A timer would wait 4 ms in a browser, a second in a hidden page. */
+function turn(callback: () => void): void {
+  if (typeof setImmediate === 'function') {
+    setImmediate(callback);
+    return;
+  }
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    callback();
+  };
+  port2.postMessage(undefined);
+}
