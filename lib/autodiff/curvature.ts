@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { type LinearOperator, mapTensors, type NamedTensors } from '../spaces';
+import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import { listed, named } from './named';
 import type { RowSpace } from './row-space';
@@ -82,10 +82,21 @@ export function curvatureOf(parts: Parts): Curvature {
       rowSpace ??= { found: tape.within(() => parts.rowSpace()) };
       return rowSpace.found;
     },
-    ...(factors && { factors }),
+    ...(factors && { factors, lowRank: lowRankOf(factors) }),
     dispose: () => tape.dispose(),
   };
 }
+
+/** `JᵀSJ` as the low rank that `woodbury` with some damping makes use of. */
+const lowRankOf = (factors: Factors): LowRankParts<NamedTensors, NamedTensors> => ({
+  diagonal: 0,
+  jvp: factors.jvp,
+  vjp: factors.vjp,
+  middle: factors.middle,
+  get outputs() {
+    return factors.outputs;
+  },
+});
 
 /** @throws InputError unless every name of the block is a variable's, and there is one. */
 export function blockOf(variables: NamedTensors, names: readonly string[]): NamedTensors {

@@ -1,9 +1,10 @@
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { checkOptionNames } from '../options';
-import { cg, type LinearSolver, type LowRankOperator, type SolverStatus } from '../solvers';
+import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
   type NamedTensors,
+  observed,
   type Space,
   spaceOf,
   type Vector,
@@ -217,37 +218,11 @@ function note(count: Count): void {
   count.products++;
 }
 
-/** The operator with its products counted, and all else that solvers look for. */
-function counted<V extends Vector>(
-  A: LinearOperator<V> & Partial<LowRankOperator<V>>,
-  count: Count,
-): LinearOperator<V> {
-  const { lowRank } = A;
-  return {
-    apply(v) {
-      note(count);
-      return A.apply(v);
-    },
-    ...(A.transpose && {
-      transpose(v: V) {
-        note(count);
-        return A.transpose!(v);
-      },
-    }),
-    ...(A.space && { space: A.space }),
-    ...(A.floor !== undefined && { floor: A.floor }),
-    ...(lowRank && {
-      lowRank: {
-        ...lowRank,
-        outputs: lowRank.outputs,
-        vjp(u: Vector) {
-          note(count);
-          return lowRank.vjp(u);
-        },
-      },
-    }),
-    dispose: () => A.dispose(),
-  };
+function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
+  return observed(A, (multiply) => {
+    note(count);
+    return multiply();
+  });
 }
 
 /** The derivative of a gradient whose products are counted. */

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import type { LinearOperator, Space } from '../spaces';
+import { type LinearOperator, observed, type Space } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
@@ -49,15 +49,9 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
  * @throws ShapeError, when it is applied, for a product of another shape.
  */
 export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
-  const checked = (v: V, product: V) => {
-    space.check(product, v, 'a product');
+  return observed(A, (multiply, v) => {
+    const product = multiply();
+    if (v !== undefined) space.check(product, v, 'a product');
     return product;
-  };
-  return {
-    apply: (v) => checked(v, A.apply(v)),
-    ...(A.transpose && { transpose: (v: V) => checked(v, A.transpose!(v)) }),
-    ...(A.space && { space: A.space }),
-    ...(A.floor !== undefined && { floor: A.floor }),
-    dispose: () => A.dispose(),
-  };
+  });
 }

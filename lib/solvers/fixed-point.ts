@@ -1,5 +1,4 @@
 import { checkOptionNames } from '../options';
-import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { richardson } from './richardson';
@@ -16,8 +15,10 @@ export interface FixedPointOptions {
  * Fixed-point iteration: solves `A x = b` for `A = I − M` by `x ← M x + b`.
  *
  * It converges if the spectral radius of M is below 1, by that factor a step in the long run; M
- * need not be symmetric, and the residual may grow for a while. K steps from zero are the K terms
- * `Σ_{k<K} Mᵏ b`, those of `neumann({ terms: K, scale: 1 })`. Make A from M with `identityMinus`.
+ * need not be symmetric, and the residual may grow for a while. With `maxIterations` K the value is
+ * the K-th iterate, from zero the K terms `Σ_{k<K} Mᵏ b`, unless the tolerance is met before; where
+ * the residual has grown beyond all bounds it is the iterate of least residual, with the status
+ * `diverged`. Make A from M with `identityMinus`.
  * For an equilibrium `x = Φ(x, θ)`, M is `∂ₓΦᵀ`, and one step is the Jacobian-free gradient.
  *
  * When not to use it: a spectral radius close to 1, or above (`gmres` needs no contraction).
@@ -30,22 +31,6 @@ export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions &
   const { tolerance = 1e-6, maxIterations = 100 } = options;
   checkCount('fixedPoint', 'maxIterations', maxIterations);
   const record = { name: 'fixedPoint', tolerance, maxIterations };
-  const method = richardson(({ space }) => space.scalars.of(1));
+  const method = richardson(({ space }) => space.scalars.of(1), { sums: true });
   return iterativeSolver(record, method, maxIterations);
-}
-
-/** `I − M`; disposing it disposes M. */
-export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOperator<V> {
-  const minus = (v: V, Mv: V) => {
-    const space = spaceOf(v);
-    const result = space.subtract(v, Mv);
-    space.free(Mv);
-    return result;
-  };
-  const operator: LinearOperator<V> = {
-    apply: (v) => minus(v, M.apply(v)),
-    dispose: () => M.dispose(),
-  };
-  if (M.transpose) operator.transpose = (v) => minus(v, M.transpose!(v));
-  return operator;
 }

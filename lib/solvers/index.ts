@@ -1,7 +1,8 @@
+export { identityMinus, type LowRankParts } from '../spaces';
 export { type CgOptions, cg } from './cg';
 export { type CgNormalOptions, cgNormal } from './cg-normal';
 export { type DenseOptions, dense } from './dense';
-export { type FixedPointOptions, fixedPoint, identityMinus } from './fixed-point';
+export { type FixedPointOptions, fixedPoint } from './fixed-point';
 export { type GmresOptions, gmres } from './gmres';
 export { heedsSpace } from './iterative';
 export { type MinresOptions, minres } from './minres';
@@ -19,7 +20,6 @@ export type {
 } from './solver';
 export {
   type LowRankOperator,
-  type LowRankParts,
   lowRank,
   type WoodburyOptions,
   woodbury,

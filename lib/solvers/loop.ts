@@ -3,9 +3,11 @@ import {
   beginAt,
   DIVERGENCE,
   energyOf,
+  hasFallback,
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
+  lastIsBest,
   residualAt,
   SLACK,
   type StoppingRule,
@@ -81,7 +83,7 @@ interface Run<V, S> {
   current: Iterate<V, S>;
   /** The iterate to return, with the residual that the recurrence claims for it. */
   best: { x: V; residual: number };
-  /** The one of least residual: it is returned where an operator falls below its floor. */
+  /** The one of least residual: the result where an operator falls below its floor, or a sum diverges. */
   fallback: { x: V; residual: number } | undefined;
   /** The last iterate whose residual was computed as `b − A x`; no x stands for zero. */
   verified: { x: V | undefined; residual: number; energy: number };
@@ -127,7 +129,7 @@ function* iterateFrom<V, S>(
     if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
     run.limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
     run.best.residual = first;
-    if (system.A.floor !== undefined) run.fallback = run.best;
+    if (hasFallback(system, method)) run.fallback = run.best;
     run.verified.residual = first;
     const status = yield* refine(run);
     const { x, residual } = run.verified;
@@ -155,7 +157,10 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;
     const { truth, energy } = yield* lookedAt(run);
-    const gained = truth <= rounding * before.residual || energy < before.energy;
+    const gained =
+      truth <= rounding * before.residual ||
+      energy < before.energy ||
+      (run.method.sums === true && trouble === undefined);
     if (!gained || !Number.isFinite(truth)) {
       if (solved()) return 'converged';
       return trouble ?? (Number.isFinite(truth) ? 'max-iterations' : 'diverged');
@@ -184,7 +189,7 @@ function* improve<V, S>(
     const allowed = method.contracts ? least * (1 + Math.sqrt(space.epsilon)) : limit;
     if (!(curvature > 0 && residual <= allowed)) {
       space.free(next, current);
-      if (curvature <= 0 && run.fallback) {
+      if ((curvature <= 0 || method.sums) && run.fallback) {
         space.free(best, [run.start, run.fallback, run.verified]);
         run.best = run.fallback;
       }
@@ -192,7 +197,7 @@ function* improve<V, S>(
     }
     run.iterations += 1;
     run.current = next;
-    if (method.contracts || method.minimisesEnergy || residual < best.residual) {
+    if (lastIsBest(method) || residual < best.residual) {
       run.best = { x: next.x, residual };
     }
     least = Math.min(least, residual);
@@ -231,7 +236,7 @@ function restart<V, S>(run: Run<V, S>) {
   const { space } = system;
   run.current = space.keep(space.tidy(() => beginAt(system, method, verified.x)));
   run.best = { x: run.current.x, residual: verified.residual };
-  if (system.A.floor !== undefined) run.fallback = run.best;
+  if (hasFallback(system, method)) run.fallback = run.best;
   space.free([current, best], [run.current, verified]);
 }
 

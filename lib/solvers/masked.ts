@@ -2,9 +2,11 @@ import {
   beginAt,
   DIVERGENCE,
   energyOf,
+  hasFallback,
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
+  lastIsBest,
   residualAt,
   SLACK,
   type StoppingRule,
@@ -54,45 +56,48 @@ export function iterateMasked<V, S>(
     let state: State<V, S> = {
       current: begun,
       best: { x: begun.x, residual: begun.residual },
-      fallback: system.A.floor === undefined ? undefined : { x: begun.x, residual: begun.residual },
+      fallback: hasFallback(system, method) ? { x: begun.x, residual: begun.residual } : undefined,
       active: s.less(goal, begun.residual),
       iterations: s.of(0),
       curvature: s.of(1),
+      sound: s.of(1),
     };
     for (let k = 0; k < maxIterations; k++) {
       const before = state;
       state = space.tidy(() => {
-        const { current, best, fallback, active, iterations, curvature } = before;
+        const { current, best, fallback, active, iterations } = before;
         // What follows a step that is not taken is computed too, but never taken.
         const next = method.advance(lifted, current);
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
         const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
         const taken = s.and(active, sound);
-        const better =
-          method.contracts || method.minimisesEnergy
-            ? taken
-            : s.and(taken, s.less(next.residual, best.residual));
-        const nearer = fallback && s.and(taken, s.less(next.residual, fallback.residual));
+        const better = lastIsBest(method)
+          ? taken
+          : s.and(taken, s.less(next.residual, best.residual));
+        const nearer = ({ x, residual }: { x: V; residual: S }) => {
+          const mask = s.and(taken, s.less(next.residual, residual));
+          return {
+            x: space.select(mask, next.x, x),
+            residual: s.select(mask, next.residual, residual),
+          };
+        };
         const x = space.select(better, next.x, best.x);
-        const lastIsBest = better === taken;
-        if (lastIsBest && fallback === undefined) space.free(next.x, current.x);
+        if (better === taken && fallback === undefined) space.free(next.x, current.x);
         return {
-          current: lastIsBest ? { ...next, x } : next,
+          current: better === taken ? { ...next, x } : next,
           best: { x, residual: s.select(better, next.residual, best.residual) },
-          fallback: nearer && {
-            x: space.select(nearer, next.x, fallback.x),
-            residual: s.select(nearer, next.residual, fallback.residual),
-          },
+          fallback: fallback && nearer(fallback),
           active: s.and(taken, s.less(goal, next.residual)),
           iterations: s.add(iterations, taken),
-          curvature: s.select(active, next.curvature, curvature),
+          curvature: s.select(active, next.curvature, before.curvature),
+          sound: s.select(active, sound, before.sound),
         };
       });
       space.free(before, state);
     }
 
     const { iterations, curvature } = state;
-    const best = chosen(space, state);
+    const best = chosen(space, state, method);
     space.free([state.current, state.best, state.fallback], best);
     const energyAtStart = () =>
       origin === undefined ? s.of(0) : energyOf(lifted, origin, residualAt(lifted, origin));
@@ -100,7 +105,12 @@ export function iterateMasked<V, S>(
     const r = space.tidy(() => residualAt(lifted, best.x));
     const truth = space.dot(r, r);
     const closer = s.less(truth, s.multiply(growth, first));
-    const gained = method.minimisesEnergy ? either(space, closer, lower(r)) : closer;
+    const whole = () => s.and(state.sound, s.less(truth, s.of(Number.POSITIVE_INFINITY)));
+    const gained = method.minimisesEnergy
+      ? either(space, closer, lower(r))
+      : method.sums
+        ? either(space, closer, whole())
+        : closer;
     const zero = origin ?? space.zeros(r);
     space.free(r);
     const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
@@ -130,12 +140,14 @@ export function iterateMasked<V, S>(
 interface State<V, S> {
   current: Iterate<V, S>;
   best: { x: V; residual: S };
-  /** The one of least residual: it is returned where an operator falls below its floor. */
+  /** The one of least residual: the result where an operator falls below its floor, or a sum diverges. */
   fallback: { x: V; residual: S } | undefined;
   /** The mask of whether steps are still taken. */
   active: S;
   iterations: S;
   curvature: S;
+  /** The mask of whether the last step looked at could be taken. */
+  sound: S;
 }
 
 /** The start, or zero where the solution is zero or the start has no finite residual. */
@@ -147,14 +159,15 @@ function soundStart<V, S>(system: LinearSystem<V, S>, start: V, bb: S): V {
   return space.select(s.and(finite, s.less(s.of(0), bb)), start, space.zeros(start));
 }
 
-/** The iterate to return: the best, but for negative curvature. */
+/** The iterate to return: the best, but for negative curvature, or a sum that diverged. */
 function chosen<V, S>(
   space: LinearSystem<V, S>['space'],
-  { best, fallback, curvature }: State<V, S>,
+  { best, fallback, curvature, sound: whole }: State<V, S>,
+  { sums }: IterativeMethod,
 ) {
   if (fallback === undefined) return best;
   const { scalars: s } = space;
-  const sound = s.less(s.of(0), curvature);
+  const sound = sums ? whole : s.less(s.of(0), curvature);
   return {
     x: space.select(sound, best.x, fallback.x),
     residual: s.select(sound, best.residual, fallback.residual),

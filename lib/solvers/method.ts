@@ -34,7 +34,21 @@ export interface IterativeMethod {
    * residual may grow: then the last iterate is the result. The residual is kept as `vectors.r`.
    */
   minimisesEnergy?: boolean;
+  /**
+   * Whether the iterates are the partial sums of a series, asked for by their number: then the
+   * last one is the result, also where the residual grows for a while. Only where it diverges is
+   * it the one of least residual.
+   */
+  sums?: boolean;
 }
+
+/** Whether the last iterate is the one to return, whatever its residual. */
+export const lastIsBest = ({ contracts, minimisesEnergy, sums }: IterativeMethod): boolean =>
+  contracts || minimisesEnergy || sums || false;
+
+/** Whether the iterate of least residual is kept as well, should the last one be no good. */
+export const hasFallback = <V, S>({ A }: LinearSystem<V, S>, { sums }: IterativeMethod): boolean =>
+  A.floor !== undefined || sums || false;
 
 /** When to stop. */
 export interface StoppingRule {

@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../datasets/random';
 import { float64, type LinearOperator } from '../spaces';
 import { cg, fixedPoint, identityMinus, neumann } from '.';
+import { iterateMasked } from './masked';
+import { richardson } from './richardson';
 
 const diagonal = (...d: number[]): LinearOperator<Float64Array> => ({
   apply: (v) => v.map((value, i) => d[i]! * value),
@@ -123,6 +125,62 @@ describe('neumann', () => {
 });
 
 describe('fixedPoint', () => {
+  // Eigenvalues .5 and .4, but a norm of 3.1: the residual grows before it falls.
+  const nonNormal: LinearOperator<Float64Array> = {
+    apply: ([a, b]) => Float64Array.of(0.5 * a! + 3 * b!, 0.4 * b!),
+    dispose() {},
+  };
+
+  it.each([1, 2, 3, 4, 5, 30])(
+    'adds up exactly %i terms, whatever the residual does',
+    async (K) => {
+      const b = Float64Array.of(1, 2);
+      const terms = series(identityMinus(nonNormal), b, 1, K);
+      const solver = fixedPoint({ maxIterations: K, tolerance: 0 });
+      const solution = await solver.solve(identityMinus(nonNormal), b);
+      expect(solution).toMatchObject({ iterations: K, status: 'max-iterations' });
+      expect(norm(float64.subtract(solution.value, terms))).toBeLessThan(1e-13);
+      expect(solution.residualNorm).toBeCloseTo(
+        norm(float64.subtract(b, identityMinus(nonNormal).apply(terms))),
+        12,
+      );
+      // The same without reading a number, as on a GPU.
+      const masked = iterateMasked(
+        { space: float64, A: identityMinus(nonNormal), b },
+        richardson(() => 1 as never, { sums: true }),
+        { tolerance: 0, maxIterations: K },
+        undefined,
+      );
+      expect(norm(float64.subtract(masked.value, terms))).toBeLessThan(1e-13);
+      expect(await masked.report()).toMatchObject({ iterations: K, status: 'max-iterations' });
+    },
+  );
+
+  it('from a start adds the terms of its residual', () => {
+    const [b, start] = [Float64Array.of(1, 2), Float64Array.of(-1, 5)];
+    let x: Float64Array = start;
+    for (let k = 0; k < 3; k++) x = float64.axpy(1, b, nonNormal.apply(x));
+    const solver = fixedPoint({ maxIterations: 3, tolerance: 0 });
+    const { value } = solver.solveSync(identityMinus(nonNormal), b, { start });
+    expect(norm(float64.subtract(value, x))).toBeLessThan(1e-13);
+  });
+
+  it('returns the iterate of least residual where it diverges', async () => {
+    const b = Float64Array.of(1, 2);
+    const A = identityMinus(diagonal(30, 40));
+    const solution = fixedPoint({ tolerance: 0 }).solveSync(A, b);
+    expect(solution).toMatchObject({ status: 'diverged', residualNorm: norm(b) });
+    expect([...solution.value]).toEqual([0, 0]);
+    const masked = iterateMasked(
+      { space: float64, A, b },
+      richardson(() => 1 as never, { sums: true }),
+      { tolerance: 0, maxIterations: 100 },
+      undefined,
+    );
+    expect([...masked.value]).toEqual([0, 0]);
+    expect((await masked.report()).status).toBe('diverged');
+  });
+
   const n = 200;
   const draw = random(1);
   const rows = Array.from({ length: n }, () => float64.scale(0.4 / Math.sqrt(n), draw.normals(n)));

@@ -8,10 +8,10 @@ import { type Iterate, type IterativeMethod, type LinearSystem, negate } from '.
  */
 export function richardson(
   scale: <V, S>(system: LinearSystem<V, S>, r: V) => S,
-  { contracts = false } = {},
+  kind: Pick<IterativeMethod, 'contracts' | 'sums'> = {},
 ): IterativeMethod {
   return {
-    contracts,
+    ...kind,
     begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
       const { space } = system;
       return {

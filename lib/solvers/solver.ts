@@ -11,7 +11,8 @@ import { checkOperator } from './checks';
  * - `diverged`: the residual grew beyond all bounds or ceased to be a number.
  *
  * Whatever it is, the value returned is the best iterate met, and finite: the one of the smallest
- * residual, checked not to be worse than the start.
+ * residual, checked not to be worse than the start. `cg({ best: 'energy' })`, `neumann` and
+ * `fixedPoint` return the last one instead, as they say.
  */
 export type SolverStatus = 'converged' | 'max-iterations' | 'negative-curvature' | 'diverged';
 

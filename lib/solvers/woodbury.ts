@@ -1,24 +1,10 @@
 import { InputError } from '../errors';
 import { checkOptionNames } from '../options';
-import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
 import { directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import { factorize, squareMatrix } from './matrix';
 import type { LinearSolver } from './solver';
-
-/** The parts of `A = d I + Jᵀ S J`, where J maps n parameters to m outputs. */
-export interface LowRankParts<V extends Vector, U extends Vector> {
-  /** d > 0. */
-  diagonal: number;
-  /** `J v`. */
-  jvp(v: V): U;
-  /** `Jᵀ u`. */
-  vjp(u: U): V;
-  /** `S u`, symmetric; the identity by default. It may be singular. */
-  middle?(u: U): U;
-  /** Any vector of outputs; only its shape matters. */
-  outputs: U;
-}
 
 /** An operator that knows that it is a multiple of the identity and something of low rank. */
 export interface LowRankOperator<V extends Vector> extends LinearOperator<V> {
@@ -65,7 +51,8 @@ export interface WoodburyOptions {
  * Solves `(d I + Jᵀ S J) x = b` through a system of the size m of the outputs, not n:
  * `x = (b − Jᵀ y)/d` with `(d I + S J Jᵀ) y = S J b`, in double precision.
  *
- * The operator must come from `lowRank`, which says what d, J and S are. `iterations` counts the
+ * The operator must know what d, J and S are: one made by `lowRank`, or, with `damping`, the
+ * Gauss–Newton curvature of a loss without a penalty. `iterations` counts the
  * products with `J Jᵀ`, one for each output. It loses as many digits as d is smaller than
  * `‖JᵀSJ‖`, and says so by its residual.
  *
@@ -84,6 +71,7 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
   return directSolver(record, function* <V extends Vector>(A: LinearOperator<V>, b: V) {
     const { diagonal, jvp, vjp, middle = (u: Vector) => u, outputs } = partsOf(A);
     const d = diagonal + damping;
+    if (!(d > 0)) throw withoutDiagonal(d);
     const size = sizeOf(outputs);
     const outer = spaceOf(outputs);
     const hold = <T>(make: () => T): T => outer.keep(outer.tidy(make));
@@ -110,10 +98,20 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
 }
 
 function partsOf<V extends Vector>(A: LinearOperator<V>): LowRankParts<V, Vector> {
-  if ('lowRank' in A) return (A as LowRankOperator<V>).lowRank;
+  if (A.lowRank !== undefined) return A.lowRank;
   throw new InputError({
     given: 'an operator that is known by its products alone',
-    expected: 'one made by lowRank({ diagonal, jvp, vjp, middle, outputs })',
+    expected:
+      'one made by lowRank({ diagonal, jvp, vjp, middle, outputs }), or a Gauss–Newton curvature ' +
+      'without a penalty',
     remedy: 'Say how A is made of the identity and a low rank, or use cg.',
+  });
+}
+
+function withoutDiagonal(d: number) {
+  return new InputError({
+    given: `an operator of low rank whose multiple of the identity is ${d}`,
+    expected: 'a positive one',
+    remedy: 'The system is singular without it: give woodbury({ damping }).',
   });
 }

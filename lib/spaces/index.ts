@@ -1,55 +1,12 @@
-import { InputError } from '../errors';
-import { float64 } from './float64';
-import type { Space } from './space';
-import { type NamedTensors, tensors } from './tensors';
-
 export { float64 } from './float64';
-export { type LinearOperator, shifted } from './operator';
+export {
+  identityMinus,
+  type LinearOperator,
+  type LowRankParts,
+  observed,
+  shifted,
+} from './operator';
 export type { Scalars, Space } from './space';
 export { mapTensors, type NamedTensors, tensors } from './tensors';
+export { spaceOf, type Vector } from './vector';
 export { type WeightedSpace, weighted } from './weighted';
-
-/** A vector that solvers and methods work on. */
-export type Vector = Float64Array | NamedTensors;
-
-/**
- * The space a vector belongs to.
- *
- * An algorithm sees its scalars as `unknown`: it may only hand them back to the space.
- *
- * @throws InputError for anything that is neither a `Float64Array` nor a record of tensors.
- */
-export function spaceOf<V extends Vector>(x: V): Space<V, unknown> {
-  if (x instanceof Float64Array) return float64 as unknown as Space<V, unknown>;
-  if (isNamedTensors(x)) return tensors as unknown as Space<V, unknown>;
-  throw new InputError({
-    given: describe(x),
-    expected: 'a Float64Array or a record of named tensors',
-    remedy:
-      'Wrap a single tensor as { x: tensor }, plain numbers as Float64Array.from(numbers), a number ' +
-      'among tensors as tf.scalar(number).',
-  });
-}
-
-function isNamedTensors(x: unknown): x is NamedTensors {
-  if (x === null || typeof x !== 'object' || Array.isArray(x) || ArrayBuffer.isView(x))
-    return false;
-  const values: unknown[] = Object.values(x);
-  return values.length > 0 && values.every((value) => isTensor(value));
-}
-
-function isTensor(value: unknown): boolean {
-  return value !== null && typeof value === 'object' && 'dataId' in value && 'shape' in value;
-}
-
-function describe(x: unknown): string {
-  if (x === null || typeof x !== 'object') return String(x);
-  if (isTensor(x)) return 'a single tensor';
-  const odd = Object.entries(x).find(([, value]) => !isTensor(value));
-  if (odd !== undefined && x.constructor === Object)
-    return `a record whose '${odd[0]}' is ${kindOf(odd[1])}`;
-  return x.constructor?.name ?? 'an object without a prototype';
-}
-
-const kindOf = (value: unknown) =>
-  typeof value === 'number' ? `the number ${value}` : `no tensor`;

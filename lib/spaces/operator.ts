@@ -1,4 +1,19 @@
 import type { Space } from './space';
+import { spaceOf, type Vector } from './vector';
+
+/** The parts of `A = d I + Jᵀ S J`, where J maps n parameters to m outputs. */
+export interface LowRankParts<V, U> {
+  /** d ≥ 0; where it is 0, a solver has to add some damping. */
+  diagonal: number;
+  /** `J v`. */
+  jvp(v: V): U;
+  /** `Jᵀ u`. */
+  vjp(u: U): V;
+  /** `S u`, symmetric; the identity by default. It may be singular. */
+  middle?(u: U): U;
+  /** Any vector of outputs; only its shape matters. */
+  readonly outputs: U;
+}
 
 /**
  * A linear map of a vector space into itself, known only by its products.
@@ -22,23 +37,98 @@ export interface LinearOperator<V> {
    * iterate of least residual. Default 0.
    */
   readonly floor?: number;
+  /** What A is made of, where it is a multiple of the identity and something of low rank. */
+  readonly lowRank?: LowRankParts<V, Vector>;
   /** Gives back whatever the operator holds; harmless when repeated. */
   dispose(): void;
 }
 
+/**
+ * A itself, each of its products passing through `see`, to be counted or checked. All else that is
+ * known of A stays known; of a low rank the products with `Jᵀ` pass, one for each product with A.
+ */
+export function observed<V>(
+  A: LinearOperator<V>,
+  see: (product: () => V, v?: V) => V,
+): LinearOperator<V> {
+  const { lowRank } = A;
+  return {
+    apply: (v) => see(() => A.apply(v), v),
+    ...(A.transpose && { transpose: (v: V) => see(() => A.transpose!(v), v) }),
+    ...(A.space && { space: A.space }),
+    ...(A.floor !== undefined && { floor: A.floor }),
+    ...(lowRank && {
+      lowRank: changed(lowRank, { vjp: (u) => see(() => lowRank.vjp(u)) }),
+    }),
+    dispose: () => A.dispose(),
+  };
+}
+
 /** `A + τI`; disposing it disposes A. */
-export function shifted<V, S>(space: Space<V, S>, A: LinearOperator<V>, tau: number) {
+export function shifted<V, S>(
+  space: Space<V, S>,
+  A: LinearOperator<V>,
+  tau: number,
+): LinearOperator<V> {
   const add = (v: V, Av: V) => {
     const result = space.tidy(() => space.axpy(space.scalars.of(tau), v, Av));
     space.free(Av);
     return result;
   };
-  const operator: LinearOperator<V> = {
+  const { lowRank } = A;
+  return {
     apply: (v) => add(v, A.apply(v)),
+    ...(A.transpose && { transpose: (v: V) => add(v, A.transpose!(v)) }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor + tau }),
+    ...(lowRank && { lowRank: changed(lowRank, { diagonal: lowRank.diagonal + tau }) }),
     dispose: () => A.dispose(),
   };
-  if (A.transpose) operator.transpose = (v) => add(v, A.transpose!(v));
-  return operator;
+}
+
+/** `I − M`; disposing it disposes M. */
+export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOperator<V> {
+  const minus = (v: V, Mv: V) => {
+    const space = spaceOf(v);
+    const result = space.subtract(v, Mv);
+    space.free(Mv);
+    return result;
+  };
+  const { lowRank } = M;
+  return {
+    apply: (v) => minus(v, M.apply(v)),
+    ...(M.transpose && { transpose: (v: V) => minus(v, M.transpose!(v)) }),
+    ...(M.space && { space: M.space }),
+    ...(lowRank &&
+      lowRank.diagonal <= 1 && {
+        lowRank: changed(lowRank, {
+          diagonal: 1 - lowRank.diagonal,
+          middle(u) {
+            const space = spaceOf(u);
+            const scaled = lowRank.middle ? lowRank.middle(u) : u;
+            const result = space.tidy(() => space.scale(space.scalars.of(-1), scaled));
+            if (scaled !== u) space.free(scaled);
+            return result;
+          },
+        }),
+      }),
+    dispose: () => M.dispose(),
+  };
+}
+
+/** The parts with some of them changed; the outputs may be those of something disposed later. */
+function changed<V, U>(
+  parts: LowRankParts<V, U>,
+  changes: Partial<Pick<LowRankParts<V, U>, 'diagonal' | 'vjp' | 'middle'>>,
+): LowRankParts<V, U> {
+  return {
+    diagonal: parts.diagonal,
+    jvp: (v) => parts.jvp(v),
+    vjp: (u) => parts.vjp(u),
+    ...(parts.middle && { middle: (u: U) => parts.middle!(u) }),
+    get outputs() {
+      return parts.outputs;
+    },
+    ...changes,
+  };
 }
