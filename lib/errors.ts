@@ -42,6 +42,27 @@ export class NotFiniteError extends ImplicitLabError {
   override name = 'NotFiniteError';
 }
 
+/** A linear system whose solve was asked to succeed and did not; `status` says how it ended. */
+export class SolveError extends ImplicitLabError {
+  override name = 'SolveError';
+  /** As `SolverStatus`: `'max-iterations'`, `'negative-curvature'` or `'diverged'`. */
+  readonly status: string;
+  /** `‖b − A x‖₂` of the best x met. */
+  readonly residualNorm: number;
+
+  constructor(complaint: Complaint, { status, residualNorm }: SolveFacts) {
+    super(complaint);
+    this.status = status;
+    this.residualNorm = residualNorm;
+  }
+}
+
+/** How a solve ended. */
+interface SolveFacts {
+  status: string;
+  residualNorm: number;
+}
+
 /** An object used after its memory was given back. */
 export class DisposedError extends ImplicitLabError {
   override name = 'DisposedError';

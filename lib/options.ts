@@ -5,9 +5,10 @@ import { InputError } from './errors';
  *
  * A `name` is allowed everywhere, so that the record of what was made can be used again.
  *
- * @throws InputError for an option that is none of `known`.
+ * @throws InputError for what is no record, or an option that is none of `known`.
  */
 export function checkOptionNames(owner: string, options: object, known: readonly string[]): void {
+  checkRecord(options, `the options of ${owner}`, `{ ${known.join(', ')} }`);
   const unknown = Object.keys(options).find((name) => name !== 'name' && !known.includes(name));
   if (unknown === undefined) return;
   throw new InputError({
@@ -15,4 +16,61 @@ export function checkOptionNames(owner: string, options: object, known: readonly
     expected: `options among ${known.join(', ')}`,
     remedy: 'Look for a spelling mistake.',
   });
+}
+
+/** @throws InputError unless the value is an object that is no array and no function. */
+export function checkRecord(value: unknown, what: string, expected = 'a record'): void {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return;
+  throw new InputError({
+    given: `${phrase(value)} as ${what}`,
+    expected,
+    remedy: 'Pass a plain object, by name.',
+  });
+}
+
+/** @throws InputError unless the value is a function. */
+export function checkFunction(value: unknown, what: string): void {
+  if (typeof value === 'function') return;
+  throw new InputError({
+    given: `${phrase(value)} as ${what}`,
+    expected: 'a function',
+    remedy: 'Pass the function itself, not what it returns.',
+  });
+}
+
+/** @throws InputError unless the value is an object with functions of these names. */
+export function checkMethods(value: unknown, what: string, names: readonly string[]): void {
+  checkRecord(value, what, `an object with the functions ${names.join(', ')}`);
+  const missing = names.find(
+    (name) => typeof (value as Record<string, unknown>)[name] !== 'function',
+  );
+  if (missing === undefined) return;
+  throw new InputError({
+    given: `${what} without the function '${missing}'`,
+    expected: `the functions ${names.join(', ')}`,
+    remedy: 'See the docstring of its type.',
+  });
+}
+
+/** @throws InputError unless the value is a Float64Array. */
+export function checkFloat64(value: unknown, what: string): void {
+  if (value instanceof Float64Array) return;
+  throw new InputError({
+    given: `${phrase(value)} as ${what}`,
+    expected: 'a Float64Array',
+    remedy: 'Plain numbers become one by Float64Array.from(numbers).',
+  });
+}
+
+/** A value in a few words, for messages: `the number 3`, `an array`, `null`. */
+export function phrase(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'number') return `the number ${value}`;
+  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'function') return 'a function';
+  if (value instanceof Promise) return 'a promise';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const made = Object.getPrototypeOf(value)?.constructor;
+  return made === undefined || made === Object || !made.name ? 'a record' : `a ${made.name}`;
 }

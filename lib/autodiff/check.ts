@@ -51,6 +51,11 @@ function checkFloat(value: unknown, what: string): asserts value is tf.Tensor {
       remedy: "Cast it (`tf.cast(x, 'float32')`) or take it out: only float32 has derivatives.",
     });
   }
+  checkAlive(value, what);
+}
+
+/** @throws DisposedError for a disposed tensor. */
+export function checkAlive(value: tf.Tensor, what: string): void {
   if (value.isDisposed) {
     throw new DisposedError({
       given: `${what}, which is disposed`,

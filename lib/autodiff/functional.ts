@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError, UnsupportedError } from '../errors';
+import { phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkLike } from './check';
 
@@ -69,6 +70,15 @@ export function functional(model: tf.LayersModel): FunctionalModel {
 }
 
 function checkModel(model: tf.LayersModel): void {
+  const { outputs, layers } = (model ?? {}) as Partial<tf.LayersModel>;
+  if (!Array.isArray(outputs) || !Array.isArray(layers)) {
+    throw new InputError({
+      given: `${phrase(model)} as a model`,
+      expected: 'a tf.LayersModel, made of layers',
+      remedy:
+        'A graph model is frozen: what it computes has no weights to differentiate by. Load the model with tf.loadLayersModel.',
+    });
+  }
   if (model.outputs.length > 1) {
     throw new UnsupportedError({
       given: `a model with ${model.outputs.length} outputs`,

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { InputError, UnsupportedError } from '../errors';
+import { checkOptionNames } from '../options';
 import { findTensorflow, useTensorflow } from './tensorflow';
 import { mostThreads, useWasm } from './wasm';
 import { type Adapter, findAdapter, useWebgpu } from './webgpu';
@@ -110,6 +111,7 @@ export async function useBackend(
   options: BackendOptions = {},
 ): Promise<BackendReport> {
   checkName(name, 'as the name of a backend');
+  checkOptionNames('useBackend', options, ['threads', 'blas']);
   checkThreads(options.threads);
   const wished = process.env.IMPLICIT_BACKEND || 'auto';
   checkName(wished, 'in the environment variable IMPLICIT_BACKEND');

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { DataError, InputError } from '../errors';
+import { DataError, InputError, ShapeError } from '../errors';
+import { checkOptionNames, checkRecord, phrase } from '../options';
 import { random } from './random';
 
 /** Rows times columns of one digit. */
@@ -44,7 +45,16 @@ export interface Mnist {
  * @see LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section on the
  * file formats.
  */
-export function mnist({ directory = packagedFiles() }: { directory?: string } = {}): Mnist {
+export function mnist(options: { directory?: string } = {}): Mnist {
+  checkOptionNames('mnist', options, ['directory']);
+  const { directory = packagedFiles() } = options;
+  if (typeof directory !== 'string') {
+    throw new InputError({
+      given: `${phrase(directory)} as a directory`,
+      expected: 'a path',
+      remedy: 'Leave it out for the installed files.',
+    });
+  }
   return {
     train: readDigits(directory, 'train'),
     test: readDigits(directory, 't10k'),
@@ -57,6 +67,7 @@ export function mnist({ directory = packagedFiles() }: { directory?: string } = 
  * @throws InputError if there are fewer digits than that
  */
 export function subset(digits: Digits, count: number, seed: number): Digits {
+  checkDigits(digits);
   if (!Number.isInteger(count) || count < 1 || count > digits.count) {
     throw new InputError({
       given: `a subset of ${count} digits`,
@@ -75,10 +86,13 @@ export function subset(digits: Digits, count: number, seed: number): Digits {
  *
  * @throws InputError if `size` is not a whole number of at least 1
  */
-export function* batches(
+export function batches(
   digits: Digits,
-  { size, seed }: { size: number; seed: number },
+  options: { size: number; seed: number },
 ): Generator<Digits, void, undefined> {
+  checkDigits(digits);
+  checkOptionNames('batches', options, ['size', 'seed']);
+  const { size, seed } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new InputError({
       given: `batches of ${size} digits`,
@@ -86,7 +100,14 @@ export function* batches(
       remedy: 'Pass the number of digits a batch, 200 for example.',
     });
   }
-  const order = random(seed).permutation(digits.count);
+  return inOrder(digits, size, random(seed).permutation(digits.count));
+}
+
+function* inOrder(
+  digits: Digits,
+  size: number,
+  order: Uint32Array,
+): Generator<Digits, void, undefined> {
   for (let start = 0; start < order.length; start += size) {
     yield pick(digits, order.subarray(start, start + size));
   }
@@ -98,6 +119,7 @@ export function* batches(
  * Both belong to the caller, who disposes them.
  */
 export function toTensors(digits: Digits): { x: tf.Tensor2D; y: tf.Tensor2D } {
+  checkDigits(digits);
   return {
     x: tf.tensor2d(digits.images, [digits.count, PIXELS]),
     y: tf.tensor2d(oneHot(digits.labels), [digits.count, CLASSES]),
@@ -106,11 +128,33 @@ export function toTensors(digits: Digits): { x: tf.Tensor2D; y: tf.Tensor2D } {
 
 /** Rows of ten numbers, 1 at the label and 0 elsewhere, one row after the other. */
 export function oneHot(labels: Uint8Array): Float32Array {
+  const wrong = labels instanceof Uint8Array ? labels.findIndex((label) => label >= CLASSES) : 0;
+  if (wrong !== -1) {
+    throw new InputError({
+      given: `${labels instanceof Uint8Array ? `the label ${labels[wrong]}` : phrase(labels)} for rows of ten`,
+      expected: 'a Uint8Array of labels from 0 to 9',
+      remedy: 'For other classes take tf.oneHot.',
+    });
+  }
   const rows = new Float32Array(labels.length * CLASSES);
   labels.forEach((label, i) => {
     rows[i * CLASSES + label] = 1;
   });
   return rows;
+}
+
+/** @throws InputError or ShapeError for what are no digits. */
+function checkDigits(digits: Digits): void {
+  checkRecord(digits, 'digits', '{ images, labels, count }');
+  const { images, labels, count } = digits;
+  const typed = images instanceof Float32Array && labels instanceof Uint8Array;
+  if (typed && labels.length === count && images.length === count * PIXELS) return;
+  throw new ShapeError({
+    given: `digits with ${phrase(images)} of ${images?.length} grey values and ${labels?.length} labels, ${count} in number`,
+    expected:
+      'a Float32Array of 784 grey values and a label in a Uint8Array for each of count digits',
+    remedy: 'Take those that mnist() reads, or a subset of them.',
+  });
 }
 
 function pick(digits: Digits, indices: Uint32Array): Digits {

@@ -1,9 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated, linearize, valueAndGradient } from '../autodiff';
+import { checkAlive, checkTensors } from '../autodiff/check';
 import { engine } from '../autodiff/tape';
+import { InputError, ShapeError, UnsupportedError } from '../errors';
+import { checkFunction, checkOptionNames, phrase } from '../options';
 import { gmres, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { join, split } from '../unrolling/field';
+import { checkOnFailure, notSolved, type OnFailure } from './failure';
 
 /** A solution: a tensor, or named ones. */
 export type Point = tf.Tensor | NamedTensors;
@@ -12,6 +16,12 @@ export type Point = tf.Tensor | NamedTensors;
 export type Optimality<X extends Point> = (x: X, ...θ: tf.Tensor[]) => X;
 
 export interface ArgminOptions {
+  /**
+   * What happens where the linear solve does not converge: `'return'` (default) warns and goes on with
+   * the best v met, `'throw'` throws a SolveError with the status. On a GPU, where the status is not
+   * known without waiting, `'throw'` is refused.
+   */
+  onFailure?: OnFailure;
   /** Solves `(∂F/∂x)ᵀ v = u`. Default `gmres({ tolerance: 1e-5 })`; `cg()` for a gradient. */
   solver?: LinearSolver;
 }
@@ -26,10 +36,14 @@ export interface ArgminOptions {
  * When not to use it: where F has no derivative at the solution, or a singular one. The derivative
  * with respect to a starting point is 0, as it should be, and a warning says so.
  *
+ * Arguments of another type than float32, labels or indices say, are constants: F gets them as they are.
+ *
  * @param solve finds x* from θ, synchronously; for an asynchronous solver see `attach`
  * @param optimality F: `stationarity(loss)` for a minimum, `(x, θ) => x − Φ(x, θ)` for a fixed
  *   point; it may differ from what `solve` iterates, as long as the solution is the same
- * @returns a function of the θs, float32 tensors
+ * @returns a function of the θs, any number of tensors
+ * @throws InputError, ShapeError or DisposedError for arguments, a solution or a value of F that do not
+ *   fit; SolveError with `onFailure: 'throw'`
  * @see Blondel et al., Efficient and modular implicit differentiation, 2022, §2.
  */
 export function argmin<X extends Point>(
@@ -37,14 +51,18 @@ export function argmin<X extends Point>(
   optimality: Optimality<X>,
   options: ArgminOptions = {},
 ): (...θ: tf.Tensor[]) => X {
-  return (...θ) =>
-    tf.tidy(() =>
+  checkFunction(solve, 'the solve of argmin');
+  checkOptions('argmin', optimality, options);
+  return (...θ) => {
+    checkArguments(θ);
+    return tf.tidy(() =>
       attach(
         isolated(() => solve(...θ)),
         optimality,
         options,
       )(...θ),
     );
+  };
 }
 
 /**
@@ -55,23 +73,32 @@ export function argmin<X extends Point>(
 export function attach<X extends Point>(
   xStar: X,
   optimality: Optimality<X>,
-  { solver = gmres({ tolerance: 1e-5 }) }: ArgminOptions = {},
+  options: ArgminOptions = {},
 ): (...θ: tf.Tensor[]) => X {
+  checkOptions('attach', optimality, options);
+  const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;
+  checkSolution(xStar);
   const single = xStar instanceof tf.Tensor;
   const unwrap = (x: NamedTensors) => (single ? x.value : x) as X;
   const F: Root = (x, θ) => {
     const value = optimality(unwrap(x), ...θ);
-    return single ? { value: value as tf.Tensor } : (value as NamedTensors);
+    const record = single ? { value } : value;
+    checkOptimality(record, x);
+    return record;
   };
   const x = (single ? { value: xStar } : xStar) as NamedTensors;
-  return (...θ) =>
-    tf.tidy(() => unwrap(implicitFunction(x, { F, solver }, θ)) as tf.TensorContainer) as X;
+  return (...θ) => {
+    checkArguments(θ);
+    const rule = { F, solver, onFailure, varies: θ.map(({ dtype }) => dtype === 'float32') };
+    return tf.tidy(() => unwrap(implicitFunction(x, rule, θ)) as tf.TensorContainer) as X;
+  };
 }
 
 /** The gradient of a loss, as the optimality of its minimum. */
 export function stationarity<X extends Point>(
   loss: (x: X, ...θ: tf.Tensor[]) => tf.Scalar,
 ): Optimality<X> {
+  checkFunction(loss, 'the loss of stationarity');
   return (x, ...θ) => {
     if (!(x instanceof tf.Tensor)) {
       return valueAndGradient((x) => loss(x as X, ...θ), x).gradient as X;
@@ -80,20 +107,88 @@ export function stationarity<X extends Point>(
   };
 }
 
+function checkOptions(owner: string, optimality: unknown, options: ArgminOptions): void {
+  checkFunction(optimality, `the optimality of ${owner}`);
+  checkOptionNames(owner, options, ['solver', 'onFailure']);
+  checkOnFailure(owner, options.onFailure);
+  if (options.solver === undefined) return;
+  if (typeof options.solver?.solveSync === 'function') return;
+  throw new InputError({
+    given: `${typeof options.solver?.solve === 'function' ? 'a solver that has to be waited for' : phrase(options.solver)} as the solver of ${owner}`,
+    expected: 'a solver with solveSync and solveDeferred, such as gmres() or cg()',
+    remedy: 'Derivatives are taken synchronously. Call the maker of a solver: solver: cg().',
+  });
+}
+
+/** @throws InputError or DisposedError for what is no live tensor. */
+function checkArguments(θ: readonly unknown[]): void {
+  θ.forEach((value, i) => {
+    if (!(value instanceof tf.Tensor)) {
+      throw new InputError({
+        given: `${phrase(value)} as argument ${i + 1} of a solution`,
+        expected: 'a tensor',
+        remedy: 'Numbers become one by tf.scalar(3); give the tensors of a record one by one.',
+      });
+    }
+    checkAlive(value, `argument ${i + 1} of a solution`);
+  });
+}
+
+function checkSolution(x: unknown): void {
+  if (x instanceof Promise) {
+    throw new InputError({
+      given: 'a promise as a solution',
+      expected: 'a tensor, or named ones',
+      remedy: 'Await it outside of the gradient, and attach(solution, optimality) inside.',
+    });
+  }
+  checkTensors(x instanceof tf.Tensor ? { solution: x } : x, 'a solution');
+}
+
+/** @throws InputError or ShapeError for a value of F that is not like x. */
+function checkOptimality(value: unknown, x: NamedTensors): asserts value is NamedTensors {
+  checkTensors(value, 'the value of an optimality');
+  const odd = Object.keys(x).find((name) => !sameShape(value[name], x[name]!));
+  const counts = [value, x].map((record) => Object.keys(record).length);
+  if (odd === undefined && counts[0] === counts[1]) return;
+  throw new ShapeError({
+    given: `an optimality whose value is [${Object.values(value).map(({ shape }) => `[${shape}]`)}]`,
+    expected: `the names and shapes of the solution, [${Object.values(x).map(({ shape }) => `[${shape}]`)}]`,
+    remedy:
+      'An optimality is 0 at the solution, entry by entry: stationarity(loss) makes one of a loss.',
+  });
+}
+
+const sameShape = (a: tf.Tensor | undefined, b: tf.Tensor) =>
+  a !== undefined && a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+
+const notReadable = () =>
+  new UnsupportedError({
+    given: `onFailure: 'throw' on the backend '${tf.getBackend()}'`,
+    expected: 'a backend whose numbers can be read without waiting, such as wasm',
+    remedy: "Take hypergradient(…, implicit({ onFailure: 'throw' })), which waits.",
+  });
+
 type Root = (x: NamedTensors, θ: tf.Tensor[]) => NamedTensors;
 
 interface ImplicitRule {
   F: Root;
   solver: LinearSolver;
+  onFailure: OnFailure;
+  /** Which of the θs have derivatives; the others are constants. */
+  varies: readonly boolean[];
 }
 
 /** x as a function of θ with the derivative of the implicit function theorem. */
 function implicitFunction(x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]): NamedTensors {
   const count = θ.length;
+  const varying = θ.filter((_, i) => rule.varies[i]);
+  if (varying.length === 0) return mapTensors(x, (value) => value.clone());
   const attached = tf.customGrad((...args) => {
     // TensorFlow.js hands over `save` as the last argument; its types do not say so.
-    const save = args[count] as unknown as (kept: tf.Tensor[]) => void;
-    save([...(args.slice(0, count) as tf.Tensor[]), ...Object.values(x)]);
+    const save = args[varying.length] as unknown as (kept: tf.Tensor[]) => void;
+    const given = args.slice(0, varying.length) as tf.Tensor[];
+    save([...θ.map((value, i) => (rule.varies[i] ? given.shift()! : value)), ...Object.values(x)]);
     return {
       value: pack(x),
       gradFunc: (u: tf.Tensor, saved: tf.Tensor[]) => {
@@ -103,31 +198,38 @@ function implicitFunction(x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]):
       },
     };
   });
-  return unpack(attached(...θ), x);
+  return unpack(attached(...varying), x);
 }
 
 /** `−(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`. */
 function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]) {
-  const listed = (record: NamedTensors) => θ.map((_, i) => record[String(i)]!);
+  /** The θs, with those that vary taken from a record, by their places. */
+  const merged = (record: NamedTensors, θ: tf.Tensor[]) =>
+    θ.map((value, i) => record[String(i)] ?? value);
+  const numbered = (θ: tf.Tensor[]) =>
+    Object.fromEntries(
+      θ.map((value, i) => [String(i), value] as const).filter((_, i) => rule.varies[i]),
+    );
   const at = (x: NamedTensors, θ: tf.Tensor[]) =>
     linearize(
       (both) => {
         const parts = split(both);
-        return rule.F(parts.w, listed(parts.λ));
+        return rule.F(parts.w, merged(parts.λ, θ));
       },
       join(
         mapTensors(x, (value) => value.clone()),
-        Object.fromEntries(θ.map((value, i) => [String(i), value.clone()])),
+        mapTensors(numbered(θ), (value) => value.clone()),
       ),
     );
-  const negated = (pulled: NamedTensors) => listed(split(pulled).λ).map((part) => tf.neg(part));
+  const negated = (pulled: NamedTensors) =>
+    Object.values(split(pulled).λ).map((part) => tf.neg(part));
 
   const recorded = isolated(() => at(x, θ));
   try {
-    const v = isolated(() => solveTransposed(recorded, u, x, θ, rule.solver));
+    const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ), rule));
     if (!engine().isTapeOn()) {
       const gradients = negated(recorded.vjp(v));
-      warnOfZeros(u, gradients);
+      warnOfZeros(u, gradients, rule.varies);
       return gradients;
     }
     // Somebody will differentiate this derivative: x and v are functions of θ and u as well.
@@ -146,7 +248,8 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
       }
     };
     const inputs = [...Object.values(u), ...Object.values(again), ...θ];
-    const v1 = implicitFunction(v, { F: G, solver: rule.solver }, inputs);
+    const varies = [...names, ...names].map(() => true).concat(rule.varies);
+    const v1 = implicitFunction(v, { ...rule, F: G, varies }, inputs);
     const last = at(again, θ);
     try {
       return negated(last.vjp(v1));
@@ -162,23 +265,25 @@ function solveTransposed(
   recorded: { jvp(v: NamedTensors): NamedTensors; vjp(u: NamedTensors): NamedTensors },
   u: NamedTensors,
   x: NamedTensors,
-  θ: tf.Tensor[],
-  solver: LinearSolver,
+  θ: NamedTensors,
+  { solver, onFailure }: Pick<ImplicitRule, 'solver' | 'onFailure'>,
 ): NamedTensors {
   return tf.tidy(() => {
-    const still = Object.fromEntries(θ.map((value, i) => [String(i), tf.zerosLike(value)]));
+    const still = mapTensors(θ, (value) => tf.zerosLike(value));
     const A: LinearOperator<NamedTensors> = {
       apply: (v) => split(recorded.vjp(v)).w,
       transpose: (v) => recorded.jvp(join(v, still)),
       dispose() {},
     };
     if (!tensors.readableNow()) {
+      if (onFailure === 'throw') throw notReadable();
       const solution = solver.solveDeferred(A, u);
       solution.dispose();
       return solution.value;
     }
     const { value, status, residualNorm } = solver.solveSync(A, u);
     if (status !== 'converged') {
+      if (onFailure === 'throw') throw notSolved({ status, residualNorm });
       console.warn(
         `The linear solve of an implicit derivative of ${Object.keys(x).join(', ')} ended as ` +
           `'${status}' with a residual of ${residualNorm.toPrecision(2)}: the derivative is as ` +
@@ -189,7 +294,7 @@ function solveTransposed(
   });
 }
 
-function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[]): void {
+function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[], varies: readonly boolean[]): void {
   if (!tensors.readableNow()) return;
   const sizes = tf.tidy(() =>
     tensors.readSync(
@@ -198,8 +303,10 @@ function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[]): void {
   );
   const shares = sizes.splice(0, Object.keys(u).length);
   if (shares.every((share) => share === 0)) return;
-  sizes.forEach((size, i) => {
+  const places = varies.flatMap((varies, i) => (varies ? [i] : []));
+  sizes.forEach((size, k) => {
     if (size !== 0) return;
+    const i = places[k]!;
     console.warn(
       `The implicit derivative with respect to argument ${i + 1} is exactly 0. A solution does not ` +
         'depend on where its solver started; if this is no starting point, the optimality ' +

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
-import { solverFromRecord } from '../solvers';
+import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling/objective';
@@ -405,10 +405,10 @@ function finite(innerLoss: number, outerLoss: number) {
   });
 }
 
-/** The same way, with the tolerance of its solver set. */
+/** The same way, with the tolerance of its solver set; a solver of the user's own solves as it does. */
 function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
-  if (tolerance === 0) return how;
   const { solver, ...rest } = how;
+  if (tolerance === 0 || !isSolverName(solver?.name)) return how;
   const tight = solverFromRecord({ ...solver!, tolerance: Math.min(tolerance, 0.5) } as never);
   return implicit({ ...rest, solver: tight });
 }

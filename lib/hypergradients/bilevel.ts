@@ -1,12 +1,14 @@
 import { InputError } from '../errors';
+import { checkFunction, checkMethods, checkOptionNames, checkRecord } from '../options';
 import type { SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, LossProblem, UnrolledOptions } from '../unrolling';
 import { Run } from './bilevel-run';
-import type { BilevelCheckpoint } from './checkpoint';
+import { type BilevelCheckpoint, checkCheckpoint } from './checkpoint';
 import type { DifferentiateImplicit, ImplicitOptions } from './implicit';
 import { type InnerOptimizer, isOptimizer, livesOnGradients, type OuterOptimizer } from './mover';
 import type { BatchedProblem, ValuedProblem } from './problem';
+import { checkPair, checkProblem } from './problem';
 
 /** The batches of a run; plain data (indices, arrays) are best, since nobody frees a tensor here. */
 export interface BatchPlan<B> {
@@ -50,7 +52,8 @@ export interface BilevelOptions<B, V extends Vector = NamedTensors> {
   restart?: boolean;
   /**
    * With `implicit` only, εₖ of outer step k = 1, 2, …: inner steps end where `‖∇_w f‖ ≤ εₖ`, and
-   * the linear system is solved to the relative residual `min(εₖ, ½)`. See `decreasingTolerance`.
+   * the linear system is solved to the relative residual `min(εₖ, ½)`, unless by a solver of your own.
+   * See `decreasingTolerance`.
    */
   tolerance?: (k: number) => number;
   /** A saved run, which goes on where it was; the optimizers have to be new. */
@@ -121,11 +124,17 @@ export function bilevel<B, V extends Vector>(
   options: BilevelOptions<B, V>,
 ): BilevelRun<V> {
   checkOptions(options);
+  checkProblem(problem, options.w, options.batches !== undefined);
+  checkMethods(problem, 'the problem', ['inner']);
   return new Run(problem, options);
 }
 
 /** `εₖ = first · factorᵏ⁻¹`: summable, as HOAG's convergence asks. Defaults .1 and .9. */
-export function decreasingTolerance({ first = 0.1, factor = 0.9 } = {}): (k: number) => number {
+export function decreasingTolerance(
+  options: { first?: number; factor?: number } = {},
+): (k: number) => number {
+  checkOptionNames('decreasingTolerance', options, ['first', 'factor']);
+  const { first = 0.1, factor = 0.9 } = options;
   if (!(first > 0 && factor > 0 && factor < 1)) {
     throw new InputError({
       given: `decreasingTolerance({ first: ${first}, factor: ${factor} })`,
@@ -136,14 +145,43 @@ export function decreasingTolerance({ first = 0.1, factor = 0.9 } = {}): (k: num
   return (k) => first * factor ** (k - 1);
 }
 
+const NAMES = [
+  'w',
+  'λ',
+  'batches',
+  'inner',
+  'outer',
+  'how',
+  'steps',
+  'restart',
+  'tolerance',
+  'checkpoint',
+  'progress',
+];
+
 function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void {
-  const { how, inner, outer, tolerance, steps, batches, w } = options;
+  checkOptionNames('bilevel', options, NAMES);
+  const { how, inner, outer, tolerance, steps, batches, w, λ, progress, checkpoint } = options;
   const wrong = (given: string, expected: string, remedy: string) =>
     new InputError({ given, expected, remedy });
-  if (how?.name !== 'implicit' && how?.name !== 'unrolled') {
+  const isWay = how?.name === 'implicit' || how?.name === 'unrolled';
+  if (!isWay || typeof how.differentiate !== 'function') {
     throw wrong('no way of differentiating', 'how: implicit(…) or unrolled(…)', 'Pass one.');
   }
-  if (!isOptimizer(outer?.optimizer)) {
+  checkRecord(outer, 'outer', '{ optimizer }');
+  // What fits inside fits outside: one step is what is taken.
+  const { steps: outerSteps = 1 } = outer as Partial<NonNullable<typeof inner>>;
+  checkOptionNames('outer', outer, outerSteps === 1 ? ['optimizer', 'steps'] : ['optimizer']);
+  if (inner !== undefined) checkOptionNames('inner', inner, ['optimizer', 'steps']);
+  checkPair(w, λ);
+  if (progress !== undefined) checkMethods(progress, 'the progress', ['update']);
+  if (tolerance !== undefined) checkFunction(tolerance, 'the tolerance');
+  if (batches !== undefined) {
+    checkOptionNames('batches', batches, ['inner', 'outer', 'curvature', 'factors']);
+    checkMethods(batches, 'the batches', ['inner', 'outer']);
+  }
+  if (checkpoint !== undefined) checkCheckpoint(checkpoint);
+  if (!isOptimizer(outer.optimizer)) {
     throw wrong('no outer optimizer', 'outer: { optimizer }', 'Pass tf.train.adam(0.01), say.');
   }
   if (!livesOnGradients(outer.optimizer)) {
@@ -155,13 +193,6 @@ function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void 
   }
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps >= 1)) {
     throw wrong(`steps: ${steps}`, 'a whole number of at least 1', 'Leave it out for no end.');
-  }
-  if (batches !== undefined && w instanceof Float64Array) {
-    throw wrong(
-      'batches for a problem in float64',
-      'no batches',
-      'Losses of tensors see batches; a float64 problem finds its own by the number of the step.',
-    );
   }
   if (how.name === 'unrolled') {
     if (inner === undefined && tolerance === undefined) return;

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import { phrase } from '../options';
 import { mapTensors, type NamedTensors, spaceOf, tensors, type Vector } from '../spaces';
 import type { Memory } from './mover';
 
@@ -30,6 +31,19 @@ export interface SavedMemory {
   of: string;
   vectors: Record<string, SavedVector>;
   numbers: Record<string, number>;
+}
+
+/** @throws InputError for what is no saved run. */
+export function checkCheckpoint(saved: unknown): void {
+  const { step, innerSteps, w, λ, outerOptimizer } = (saved ?? {}) as Partial<BilevelCheckpoint>;
+  const counted = [step, innerSteps].every((n) => Number.isSafeInteger(n) && n! >= 0);
+  const isRecord = (x: unknown) => typeof x === 'object' && x !== null;
+  if (counted && isRecord(w) && isRecord(λ) && isRecord(outerOptimizer)) return;
+  throw new InputError({
+    given: `${phrase(saved)} as a checkpoint`,
+    expected: 'what save() of a bilevel run has returned',
+    remedy: 'Pass it whole: { step, innerSteps, w, λ, outerOptimizer, … }.',
+  });
 }
 
 export async function save(x: Vector): Promise<SavedVector> {

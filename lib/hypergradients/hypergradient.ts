@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkFunction, checkOptionNames } from '../options';
 import type { NamedTensors } from '../spaces';
 import type {
   DerivativeProblem,
@@ -7,7 +8,7 @@ import type {
   UnrolledDerivative,
 } from '../unrolling';
 import type { DifferentiateImplicit, DifferentiateOptions, ImplicitDerivative } from './implicit';
-import { type BatchedProblem, type Batches, onBatches } from './problem';
+import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from './problem';
 
 /** How to differentiate, as a value: `implicit(…)` or `unrolled(…)`. */
 export type Differentiation = DifferentiateImplicit | DifferentiateUnrolled;
@@ -62,20 +63,24 @@ export async function hypergradient(
   w: Float64Array | NamedTensors,
   λ: Float64Array | NamedTensors,
   how: Differentiation,
-  { batch, start }: { batch?: Batches<unknown>; start?: Float64Array | NamedTensors } = {},
+  options: { batch?: Batches<unknown>; start?: Float64Array | NamedTensors } = {},
 ): Promise<unknown> {
+  checkOptionNames('hypergradient', options, ['batch', 'start']);
+  const { batch, start } = options;
   checkHow(how, start, batch);
+  checkPair(w, λ);
+  checkProblem(problem, w, batch !== undefined);
   const seen = problem as BatchedProblem<unknown>;
   const losses = batch === undefined ? problem : onBatches(seen, batch);
   // The overloads have paired the problem with its vectors; each way checks the pairing again.
   const args = [losses as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
   if (how.name === 'unrolled') return how.differentiate(...args);
-  const options: DifferentiateOptions<NamedTensors> = {};
-  if (start !== undefined) options.start = start as NamedTensors;
+  const given: DifferentiateOptions<NamedTensors> = {};
+  if (start !== undefined) given.start = start as NamedTensors;
   if (batch?.factors !== undefined) {
-    options.factors = (j) => onBatches(seen, { ...batch, inner: batch.factors!(j) });
+    given.factors = (j) => onBatches(seen, { ...batch, inner: batch.factors!(j) });
   }
-  return how.differentiate(...args, options);
+  return how.differentiate(...args, given);
 }
 
 function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> | undefined): void {
@@ -85,6 +90,10 @@ function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> 
       expected: 'implicit({ solver }) or unrolled({ method, steps })',
       remedy: 'Pass one as the fourth argument.',
     });
+  }
+  if (batch !== undefined) {
+    checkOptionNames('batch', batch, ['inner', 'outer', 'factors']);
+    if (batch.factors !== undefined) checkFunction(batch.factors, 'batch.factors');
   }
   if (how.name !== 'unrolled' || (start === undefined && batch?.factors === undefined)) return;
   throw new InputError({

@@ -13,6 +13,7 @@ import type { UnrolledProblem } from '../unrolling';
 import type { GradientDerivative } from '../unrolling/field';
 import { type Objective, objectiveOf } from '../unrolling/objective';
 import { type ErrorEstimate, errorEstimate } from './error-estimate';
+import { checkOnFailure, notSolved, type OnFailure } from './failure';
 import { curvatureOf, type InnerCurvature } from './problem';
 import { sampledSeries } from './sampled-series';
 
@@ -30,6 +31,12 @@ export interface ImplicitOptions {
   curvature?: InnerCurvature;
   /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
   estimate?: EstimateOptions | false;
+  /**
+   * What happens where the linear solve does not converge: `'return'` (default), the derivative with
+   * the best v met and the status in `stats`, or `'throw'`, a SolveError with the status. A series
+   * of a fixed number of terms seldom converges.
+   */
+  onFailure?: OnFailure;
 }
 
 /** How the error is estimated. */
@@ -121,9 +128,15 @@ export interface DifferentiateImplicit {
  *   Optimizing millions of hyperparameters by implicit differentiation, 2020, §3.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
-  checkOptionNames('implicit', options, ['solver', 'curvature', 'estimate']);
-  const { solver = cg({ best: 'energy' }), curvature = 'hessian', estimate = {} } = options;
-  const settings = { solver, curvature, estimate };
+  checkOptionNames('implicit', options, ['solver', 'curvature', 'estimate', 'onFailure']);
+  checkOnFailure('implicit', options.onFailure);
+  const {
+    solver = cg({ best: 'energy' }),
+    curvature = 'hessian',
+    estimate = {},
+    onFailure = 'return',
+  } = options;
+  const settings = { solver, curvature, estimate, onFailure };
   checkOptions(settings);
   return Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
     value: <V extends Vector>(
@@ -136,7 +149,7 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
 }
 
 async function differentiate<V extends Vector>(
-  { solver, curvature, estimate }: Required<ImplicitOptions>,
+  { solver, curvature, estimate, onFailure }: Required<ImplicitOptions>,
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
@@ -167,6 +180,7 @@ async function differentiate<V extends Vector>(
           { A, b: outer.dw, start },
         ));
     result.adjoint = v;
+    if (onFailure === 'throw' && solve.status !== 'converged') throw notSolved(solve);
 
     const derivative = counting(objective.field.linearize(w, 1), count);
     operators.push(derivative);
@@ -312,6 +326,7 @@ function checkOptions({ solver, curvature, estimate }: Required<ImplicitOptions>
     });
   }
   if (estimate === false) return;
+  checkOptionNames('implicit({ estimate })', estimate, ['mu', 'products']);
   const { mu, products } = estimate;
   if (mu !== undefined && !(mu > 0 && mu < Number.POSITIVE_INFINITY)) {
     throw new InputError({

@@ -16,6 +16,7 @@ export {
 } from './bilevel';
 export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
 export type { ErrorConstants, ErrorEstimate } from './error-estimate';
+export type { OnFailure } from './failure';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
 export {
   type DifferentiateImplicit,

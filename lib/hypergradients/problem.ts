@@ -1,6 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { recordGradient } from '../autodiff';
-import { InputError } from '../errors';
+import { checkTensors } from '../autodiff/check';
+import { InputError, ShapeError } from '../errors';
+import { checkMethods, checkRecord } from '../options';
 import { type LinearOperator, mapTensors, type NamedTensors, type Vector } from '../spaces';
 import type { DerivativeProblem, LossProblem, UnrolledProblem } from '../unrolling';
 
@@ -29,8 +31,11 @@ export interface Batches<B> {
 /** The problem on these batches alone. */
 export function onBatches<B>(
   problem: BatchedProblem<B>,
-  { inner, outer }: Pick<Batches<B>, 'inner' | 'outer'>,
+  batches: Pick<Batches<B>, 'inner' | 'outer'>,
 ) {
+  checkMethods(problem, 'the problem', ['inner', 'outer']);
+  checkRecord(batches, 'the batches', '{ inner, outer }');
+  const { inner, outer } = batches;
   return {
     inner: (w: NamedTensors, λ: NamedTensors) => problem.inner(w, λ, inner),
     outer: (w: NamedTensors, λ: NamedTensors) => problem.outer(w, λ, outer),
@@ -46,6 +51,50 @@ export interface ValuedProblem extends DerivativeProblem {
 export interface GaussNewtonProblem extends DerivativeProblem {
   /** `Jᵀ ∇²ℓ J`, with J the derivative of the network's output in w. */
   innerGaussNewton(w: Float64Array, λ: Float64Array): LinearOperator<Float64Array>;
+}
+
+/**
+ * @param batched whether the losses see batches
+ * @throws InputError for a problem in the form that does not go with w.
+ */
+export function checkProblem(problem: unknown, w: Vector, batched: boolean): void {
+  const isFloat64 = w instanceof Float64Array;
+  if (isFloat64 && batched) {
+    throw new InputError({
+      given: 'batches for a problem in float64',
+      expected: 'no batches',
+      remedy:
+        'Losses of tensors see batches; a float64 problem finds its own by the number of the step.',
+    });
+  }
+  const names = isFloat64
+    ? ['innerGradient', 'innerHessian', 'innerMixed', 'outer']
+    : ['inner', 'outer'];
+  checkMethods(problem, 'the problem', names);
+}
+
+/** @throws InputError, ShapeError or DisposedError unless w and λ are live vectors of one kind. */
+export function checkPair(w: unknown, λ: unknown): void {
+  checkVector(w, 'the weights w');
+  checkVector(λ, 'the hyperparameters λ');
+  if (w instanceof Float64Array === λ instanceof Float64Array) return;
+  throw new ShapeError({
+    given: 'weights and hyperparameters of two kinds',
+    expected: 'both as Float64Arrays or both as named tensors',
+    remedy: 'A problem has derivatives in float64, or losses of named tensors.',
+  });
+}
+
+function checkVector(x: unknown, what: string): void {
+  if (x instanceof Float64Array) {
+    if (x.length > 0) return;
+    throw new InputError({
+      given: `an empty array as ${what}`,
+      expected: 'at least one number',
+      remedy: 'There is nothing to differentiate otherwise.',
+    });
+  }
+  checkTensors(x, what);
 }
 
 /** Which matrix stands for the inner Hessian in the linear system. */

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import type { OuterFacts } from './mover';
 
 export interface StepControlOptions {
@@ -44,6 +45,7 @@ export interface StepControl extends Required<StepControlOptions> {
  *   first step there is shorter the more hyperparameters there are.
  */
 export function stepControl(options: StepControlOptions = {}): StepControl {
+  checkOptionNames('stepControl', options, ['first', 'grow', 'shrink']);
   const { first = 1, grow = 1.05, shrink = 0.5 } = options;
   const inRange =
     first > 0 &&

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../datasets';
+import { InputError } from '../errors';
+import { checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
-import { weights } from './initial';
+import { checkSizes, weights } from './initial';
 import type { Model } from './model';
 
 export interface CnnOptions {
@@ -20,7 +22,11 @@ const SIDE = 28;
  * Inputs are flat, [batch, 784]. Parameters `K1` [5, 5, 1, f₁], `c1` [f₁], `K2` [5, 5, f₁, f₂],
  * `c2` [f₂], `W` [49 f₂, classes], `b` [classes].
  */
-export function cnn({ filters: [f1, f2] = [8, 16], classes = 10 }: CnnOptions = {}): Model {
+export function cnn(options: CnnOptions = {}): Model {
+  checkOptionNames('cnn', options, ['filters', 'classes']);
+  const { filters = [8, 16], classes = 10 } = options;
+  const [f1, f2] = checkPair(filters);
+  checkSizes({ filters: f1, 'filters, second': f2, classes });
   const flat = (SIDE / 4) ** 2 * f2;
   return {
     name: `cnn ${f1}-${f2}`,
@@ -40,6 +46,15 @@ export function cnn({ filters: [f1, f2] = [8, 16], classes = 10 }: CnnOptions = 
     predict: ({ W, b, ...filters }, x) =>
       tf.tidy(() => tf.add(tf.matMul(cnnFeatures(filters, x), W!), b!) as tf.Tensor2D),
   };
+}
+
+function checkPair(filters: readonly [number, number]) {
+  if (Array.isArray(filters) && filters.length === 2) return filters;
+  throw new InputError({
+    given: `${phrase(filters)} as the filters of cnn`,
+    expected: 'the channels of its two convolutions',
+    remedy: 'Pass two whole numbers: [8, 16].',
+  });
 }
 
 /** What the dense layer of a {@link cnn} sees, [batch, 49 f₂], from its `K1`, `c1`, `K2` and `c2`. */

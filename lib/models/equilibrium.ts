@@ -3,8 +3,9 @@ import { isolated } from '../autodiff';
 import { random } from '../datasets';
 import { InputError } from '../errors';
 import { argmin } from '../hypergradients';
+import { checkOptionNames } from '../options';
 import { fixedPoint } from '../solvers';
-import { weights } from './initial';
+import { checkSizes, weights } from './initial';
 import type { Model } from './model';
 
 export interface EquilibriumOptions {
@@ -21,6 +22,8 @@ export interface EquilibriumOptions {
   /** The most products of the backward solve, and the relative residual that ends it. */
   backward?: { maxIterations?: number; tolerance?: number };
 }
+
+const NAMES = ['features', 'hidden', 'classes', 'contraction', 'steps', 'backward'];
 
 /** Power steps that estimate the largest singular value of a matrix. */
 const POWER_STEPS = 10;
@@ -41,6 +44,7 @@ const POWER_STEPS = 10;
  * @see Bai, Kolter & Koltun, Deep equilibrium models, 2019; Grazzi et al. 2020, §4 (MNIST).
  */
 export function equilibrium(options: EquilibriumOptions = {}): Model {
+  checkOptionNames('equilibrium', options, NAMES);
   const { features = 784, hidden = 200, classes = 10, contraction = 0.9, steps = 20 } = options;
   if (!(contraction > 0 && contraction < 1)) {
     throw new InputError({
@@ -48,6 +52,10 @@ export function equilibrium(options: EquilibriumOptions = {}): Model {
       expected: 'a number between 0 and 1',
       remedy: 'At 1 and beyond there may be no fixed point, or many.',
     });
+  }
+  checkSizes({ features, hidden, classes, steps });
+  if (options.backward !== undefined) {
+    checkOptionNames('equilibrium({ backward })', options.backward, ['maxIterations', 'tolerance']);
   }
   const { maxIterations = 50, tolerance = 1e-3 } = options.backward ?? {};
   const map = (z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) =>

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Random } from '../datasets';
+import { InputError } from '../errors';
+import { phrase } from '../options';
 
 /** What bends between two layers. */
 export type Activation = 'sigmoid' | 'tanh' | 'relu';
@@ -9,6 +11,28 @@ export const activate: Record<Activation, (z: tf.Tensor) => tf.Tensor> = {
   tanh: tf.tanh,
   relu: tf.relu,
 };
+
+/** @throws InputError for an unknown activation. */
+export function checkActivation(name: unknown): void {
+  if (typeof name === 'string' && Object.hasOwn(activate, name)) return;
+  throw new InputError({
+    given: `${phrase(name)} as an activation`,
+    expected: `one of ${Object.keys(activate).join(', ')}`,
+    remedy: 'Write it exactly so.',
+  });
+}
+
+/** @throws InputError unless all sizes are positive whole numbers. */
+export function checkSizes(sizes: Record<string, number>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (Number.isSafeInteger(size) && size >= 1) continue;
+    throw new InputError({
+      given: `${name}: ${typeof size === 'number' ? size : phrase(size)}`,
+      expected: 'a whole number of at least 1',
+      remedy: 'Pass how many there are.',
+    });
+  }
+}
 
 /**
  * Seeded weights of a shape whose last two sizes are the channels in and out; what stands before

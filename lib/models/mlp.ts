@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../datasets';
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import type { NamedTensors } from '../spaces';
-import { type Activation, activate, weights } from './initial';
+import { type Activation, activate, checkActivation, weights } from './initial';
 import type { Model } from './model';
 
 export interface MlpOptions {
@@ -20,8 +21,15 @@ export interface MlpOptions {
  *
  * @throws InputError for fewer than two sizes, or one that is no positive integer
  */
-export function mlp({ sizes, activation = 'sigmoid' }: MlpOptions): Model {
-  if (sizes.length < 2 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
+export function mlp(options: MlpOptions): Model {
+  checkOptionNames('mlp', options, ['sizes', 'activation']);
+  const { sizes, activation = 'sigmoid' } = options;
+  checkActivation(activation);
+  if (
+    !Array.isArray(sizes) ||
+    sizes.length < 2 ||
+    !sizes.every((size) => Number.isInteger(size) && size > 0)
+  ) {
     throw new InputError({
       given: `the sizes [${sizes}]`,
       expected: 'at least two positive integers',
@@ -56,6 +64,8 @@ export function mlp({ sizes, activation = 'sigmoid' }: MlpOptions): Model {
 }
 
 /** Multinomial logistic regression: an {@link mlp} without a hidden layer. */
-export function logistic({ features = 784, classes = 10 } = {}): Model {
+export function logistic(options: { features?: number; classes?: number } = {}): Model {
+  checkOptionNames('logistic', options, ['features', 'classes']);
+  const { features = 784, classes = 10 } = options;
   return { ...mlp({ sizes: [features, classes] }), name: `logistic ${features}-${classes}` };
 }

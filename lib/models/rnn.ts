@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../datasets';
-import { weights } from './initial';
+import { checkOptionNames } from '../options';
+import { checkSizes, weights } from './initial';
 import type { Model } from './model';
 
 export interface RnnOptions {
@@ -22,7 +23,9 @@ export interface RnnOptions {
  * hidden], `b` [hidden], `V` [hidden, classes], `c` [classes].
  */
 export function rnn(options: RnnOptions = {}): Model {
+  checkOptionNames('rnn', options, ['features', 'steps', 'hidden', 'classes']);
   const { features = 28, steps = 28, hidden = 64, classes = 10 } = options;
+  checkSizes({ features, steps, hidden, classes });
   return {
     name: `rnn ${features}x${steps}-${hidden}`,
 

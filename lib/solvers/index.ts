@@ -9,7 +9,7 @@ export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';
 export { powerIteration } from './power-iteration';
-export { solverFromRecord } from './record';
+export { isSolverName, solverFromRecord } from './record';
 export type {
   DeferredSolution,
   LinearSolver,

@@ -20,6 +20,10 @@ const makers: Record<string, (options: object) => LinearSolver> = {
   woodbury,
 };
 
+/** Whether a solver of this library has the name. */
+export const isSolverName = (name: unknown): boolean =>
+  typeof name === 'string' && Object.hasOwn(makers, name);
+
 /**
  * The solver that a record describes: the inverse of `{ ...solver }`, or of what JSON made of it.
  *

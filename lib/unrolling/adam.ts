@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { asMethod, type Iteration, requireFraction, requirePositive } from './method';
 
 export interface AdamOptions {
@@ -22,10 +23,9 @@ export interface AdamOptions {
  * @throws InputError for a rate or an ε that is not positive or a β outside [0, 1).
  * @see Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
  */
-export function adam(
-  rate: number,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }: AdamOptions = {},
-) {
+export function adam(rate: number, options: AdamOptions = {}) {
+  checkOptionNames('adam', options, ['rate', 'beta1', 'beta2', 'epsilon']);
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
   requirePositive(rate, 'a rate');
   requireFraction(beta1, 'beta1');
   requireFraction(beta2, 'beta2');

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkMethods, checkOptionNames } from '../options';
 import { type Method, requireSpectrum, type Spectrum } from './method';
 import { residualPolynomials } from './residual-polynomial';
 
@@ -37,11 +38,10 @@ export interface BurnIn {
  *   not suit the method, or if the method does not converge on it.
  * @see Derived here, from the formula of Scieur et al., The Curse of Unrolling, 2022, theorem 1.
  */
-export function burnIn(
-  method: Method,
-  spectrum: Spectrum,
-  { jacobian = 1, gradient = 0 }: StartingErrors = {},
-): BurnIn {
+export function burnIn(method: Method, spectrum: Spectrum, options: StartingErrors = {}): BurnIn {
+  checkOptionNames('burnIn', options, ['jacobian', 'gradient']);
+  const { jacobian = 1, gradient = 0 } = options;
+  checkMethods(method, 'the method', ['on']);
   const { mu, L } = requireSpectrum(spectrum, 'burnIn');
   requireErrors(jacobian, gradient);
   const lambdas = chebyshevPoints(mu, L, 257);

@@ -1,4 +1,5 @@
-import { type Cost, costModel, type ProblemSize, time } from './cost-model';
+import { checkOptionNames } from '../options';
+import { type Cost, costModel, type ProblemSize, SIZES, time } from './cost-model';
 import { requirePositive } from './method';
 import type { Checkpoint } from './schedule';
 
@@ -15,6 +16,15 @@ export interface DifferentiationProblem extends ProblemSize {
   /** How much memory there is; no limit by default. */
   memoryBytes?: number;
 }
+
+const NAMES = [
+  ...SIZES,
+  'converged',
+  'stronglyConvex',
+  'stochastic',
+  'actsThroughIteration',
+  'memoryBytes',
+];
 
 /** How to differentiate, and why. */
 export interface Advice {
@@ -39,6 +49,7 @@ export interface Advice {
  * @throws InputError for sizes that are not whole or out of range.
  */
 export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
+  checkOptionNames('chooseDifferentiation', problem, NAMES);
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
   if (memoryBytes !== Number.POSITIVE_INFINITY) requirePositive(memoryBytes, 'a memory');
   const costs = costModel(problem, { snapshots: snapshotsThatFit(problem, memoryBytes) }).sort(

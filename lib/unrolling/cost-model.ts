@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames, checkRecord } from '../options';
 import { requireCount } from './method';
 import { type Checkpoint, schedule, scheduleCost } from './schedule';
 
@@ -17,6 +18,16 @@ export interface ProblemSize {
   /** What one vector of weights takes; by default `4p` bytes, float32. */
   vectorBytes?: number;
 }
+
+/** The names of the sizes. */
+export const SIZES = [
+  'parameters',
+  'hyperparameters',
+  'steps',
+  'conditionNumber',
+  'recordBytes',
+  'vectorBytes',
+];
 
 /** Numbers that belong to a way of differentiating, not to the problem. */
 export interface CostOptions {
@@ -53,6 +64,8 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  * @see Griewank and Walther, Evaluating Derivatives, 2008, chapter 12; Franceschi et al., 2017, §3.
  */
 export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
+  checkRecord(problem, 'the sizes', '{ parameters, hyperparameters, steps }');
+  checkOptionNames('costModel', options, ['solverSteps', 'truncate', 'snapshots']);
   const { parameters, hyperparameters: h, steps: T } = problem;
   requireCount(parameters, 'a number of parameters');
   requireCount(h, 'a number of hyperparameters');
@@ -60,7 +73,11 @@ export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost
   const vector = problem.vectorBytes ?? 4 * parameters;
   const record = problem.recordBytes ?? 4 * vector;
   const state = 2 * vector;
+  requireSize(vector, 'vectorBytes');
+  requireSize(record, 'recordBytes');
   const k = options.solverSteps ?? solverSteps(problem);
+  requireCount(k, 'a number of solver steps', 0);
+  if (options.truncate !== undefined) requireCount(options.truncate, 'a truncation');
   const K = Math.min(T, options.truncate ?? Math.ceil(T / 10));
   const checkpointed = (checkpoint: Checkpoint) => {
     const { advanced, states, recorded } = scheduleCost(schedule(0, T, checkpoint));
@@ -78,6 +95,15 @@ export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost
     { way: 'sqrt', ...checkpointed('sqrt') },
     { way: 'binomial', ...checkpointed({ snapshots: options.snapshots ?? 10 }) },
   ];
+}
+
+function requireSize(bytes: number, what: string): void {
+  if (bytes >= 0 && bytes < Number.POSITIVE_INFINITY) return;
+  throw new InputError({
+    given: `${what}: ${bytes}`,
+    expected: 'a finite number of at least 0',
+    remedy: 'Count in bytes, or leave it out.',
+  });
 }
 
 /**

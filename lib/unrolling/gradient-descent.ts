@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames, phrase } from '../options';
 import { asMethod, type Iteration, type Method, requirePositive, requireSpectrum } from './method';
 
 /** The length of a gradient step: a number, or a rule for the eigenvalue bounds μ and L. */
@@ -22,6 +23,7 @@ export interface GradientDescentOptions {
  * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
  */
 export function gradientDescent(options: GradientDescentOptions | number = {}) {
+  if (typeof options !== 'number') checkOptionNames('gradientDescent', options, ['step']);
   const { step = '1/L' } = typeof options === 'number' ? { step: options } : options;
   if (typeof step === 'number') requirePositive(step, 'a step');
   else requireRule(step);
@@ -47,10 +49,10 @@ const rules: Record<Exclude<StepSize, number>, (spectrum: { mu: number; L: numbe
   '2/(L+mu)': ({ mu, L }) => 2 / (L + mu),
 };
 
-function requireRule(step: string): void {
-  if (step in rules) return;
+function requireRule(step: unknown): asserts step is keyof typeof rules {
+  if (typeof step === 'string' && Object.hasOwn(rules, step)) return;
   throw new InputError({
-    given: `the step '${step}'`,
+    given: `${phrase(step)} as a step`,
     expected: `a number, or one of ${Object.keys(rules).join(', ')}`,
     remedy: 'Write the rule exactly so, or compute the step yourself.',
   });

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import {
   asMethod,
   type Iteration,
@@ -27,7 +28,7 @@ export interface MomentumOptions {
  * @see Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
  */
 export function heavyBall(options?: MomentumOptions) {
-  if (options !== undefined) checkMomentum(options);
+  if (options !== undefined) checkMomentum('heavyBall', options);
   const record = { name: 'heavyBall', ...options };
   return asMethod(record, (spectrum): Iteration => {
     const { step, momentum } = options ?? tuned(requireSpectrum(spectrum, record.name));
@@ -46,7 +47,9 @@ export function heavyBall(options?: MomentumOptions) {
 }
 
 /** @throws InputError unless the step is positive and the momentum is in [0, 1). */
-export function checkMomentum({ step, momentum }: MomentumOptions): void {
+export function checkMomentum(owner: string, options: MomentumOptions): void {
+  checkOptionNames(owner, options, ['step', 'momentum']);
+  const { step, momentum } = options;
   requirePositive(step, 'a step');
   requireFraction(momentum, 'a momentum');
 }

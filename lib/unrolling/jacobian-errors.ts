@@ -1,9 +1,10 @@
+import { checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { multiply, multiplyTransposed } from '../spaces/matrix';
 import { type Method, requireCount } from './method';
 import type { QuadraticProblem } from './quadratic';
 import { dividedDifferences } from './residual-polynomial';
-import { naturalSpectrum } from './unroll';
+import { checkSolved, naturalSpectrum } from './unroll';
 
 /**
  * Predicts `∂xₜ − ∂x*` on a quadratic, for t = 0 … `steps`, by columns, without unrolling anything.
@@ -21,6 +22,9 @@ export function predictJacobianErrors(
   steps: number,
 ): Float64Array[][] {
   requireCount(steps, 'a number of steps', 0);
+  checkMethods(method, 'the method', ['on']);
+  checkSolved(problem);
+  checkRecord(problem.eigen, 'eigen of the problem', 'the eigenvalues and vectors of quadratic()');
   const { start, solution, dHessian } = problem;
   const { values, vectors } = problem.eigen;
   const n = values.length;

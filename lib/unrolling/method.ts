@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import type { Arithmetic } from './arithmetic';
 
 /** What a method may be told about the problem it is to run on. */
@@ -64,6 +65,7 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
       remedy: 'Give the spectrum, or a method with numbers for its step and momentum.',
     });
   }
+  checkOptionNames(`the spectrum of ${who}`, spectrum, ['mu', 'L', 'naturalEta']);
   const { mu, L } = spectrum;
   if (mu > 0 && mu <= L && L < Number.POSITIVE_INFINITY) return spectrum;
   throw new InputError({

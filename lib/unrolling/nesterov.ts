@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames, phrase } from '../options';
 import { checkMomentum, type MomentumOptions } from './heavy-ball';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum } from './method';
 
@@ -20,6 +21,7 @@ export type NesterovTuning = 'standard' | 'quadratic';
  *   quadratics).
  */
 export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
+  checkOptionNames('nesterov', options, ['tuning', 'step', 'momentum']);
   const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
   const record = { name: 'nesterov', ...options };
   return asMethod(record, (spectrum): Iteration => {
@@ -46,15 +48,15 @@ export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions =
 const standard: { tuning: NesterovTuning } = { tuning: 'standard' };
 
 function fixed(options: MomentumOptions) {
-  checkMomentum(options);
+  checkMomentum('nesterov', options);
   return () => options;
 }
 
 function tuned(tuning: NesterovTuning) {
-  const rule = tunings[tuning];
+  const rule = Object.hasOwn(tunings, tuning) ? tunings[tuning] : undefined;
   if (rule === undefined) {
     throw new InputError({
-      given: `nesterov({ tuning: '${tuning}' })`,
+      given: `nesterov({ tuning }) with ${phrase(tuning)}`,
       expected: `one of ${Object.keys(tunings).join(', ')}`,
       remedy: 'Or give the numbers: nesterov({ step, momentum }).',
     });

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkFloat64, checkMethods, checkOptionNames, phrase } from '../options';
 import { float64 } from '../spaces';
 import { type Matrix, multiply } from '../spaces/matrix';
 import { type Eigen, eigen, requireSymmetric } from './matrix';
@@ -27,6 +28,17 @@ export interface QuadraticOptions extends QuadraticFamily {
   spectrum?: Spectrum;
 }
 
+const NAMES = [
+  'hessian',
+  'linear',
+  'dHessian',
+  'dLinear',
+  'theta',
+  'start',
+  'startJacobian',
+  'spectrum',
+];
+
 /** A quadratic problem, taken apart in the eigenvectors of its Hessian. */
 export interface QuadraticProblem extends SolvedProblem {
   readonly eigen: Eigen;
@@ -43,7 +55,12 @@ export interface QuadraticProblem extends SolvedProblem {
  *   that is not positive definite.
  */
 export function quadratic(options: QuadraticOptions): QuadraticProblem {
-  const { theta } = options;
+  checkOptionNames('quadratic', options, NAMES);
+  checkMethods(options, 'the options of quadratic', ['hessian', 'linear']);
+  const { theta, start: given, startJacobian } = options;
+  checkFloat64(theta, 'theta');
+  if (given !== undefined) checkFloat64(given, 'the start');
+  if (startJacobian !== undefined) checkColumns(startJacobian, 'startJacobian');
   const { H, b, dH, db } = evaluate(options, theta);
   const spectral = eigen(H);
   const { values } = spectral;
@@ -54,8 +71,8 @@ export function quadratic(options: QuadraticOptions): QuadraticProblem {
   const jacobian = dH.map((dHj, j) => solve(float64.subtract(db[j]!, multiply(dHj, x))));
   const zeros = () => new Float64Array(b.length);
   const start: Start = {
-    x: options.start ?? zeros(),
-    jacobian: options.startJacobian ?? dH.map(zeros),
+    x: given ?? zeros(),
+    jacobian: startJacobian ?? dH.map(zeros),
   };
   for (const vector of [start.x, ...start.jacobian]) float64.check(vector, b, 'the start');
 
@@ -95,12 +112,17 @@ interface Evaluated {
 
 function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
   const b = family.linear(theta);
+  checkFloat64(b, 'what linear() returns');
   const n = b.length;
   const H = family.hessian(theta);
+  checkColumns(H, 'what hessian() returns');
   const zeroMatrix = () => Array.from({ length: n }, () => new Float64Array(n));
   const dH = family.dHessian?.(theta) ?? Array.from(theta, zeroMatrix);
   const db = family.dLinear?.(theta) ?? Array.from(theta, () => new Float64Array(n));
   requireSymmetric(H, n, 'a Hessian');
+  if (!Array.isArray(dH)) checkColumns(dH, 'what dHessian() returns');
+  checkColumns(db, 'what dLinear() returns');
+  for (const dHj of dH) checkColumns(dHj, 'a derivative of the Hessian');
   for (const dHj of dH) requireSymmetric(dHj, n, 'a derivative of the Hessian');
   for (const dbj of db) float64.check(dbj, b, 'a derivative of b');
   if (dH.length !== theta.length || db.length !== theta.length) {
@@ -134,6 +156,16 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
       };
     },
   };
+}
+
+/** @throws InputError for what is no list of Float64Arrays. */
+export function checkColumns(list: unknown, what: string): void {
+  if (Array.isArray(list) && list.every((column) => column instanceof Float64Array)) return;
+  throw new InputError({
+    given: `${phrase(list)} as ${what}`,
+    expected: 'a list of Float64Arrays',
+    remedy: 'Make each row or column by Float64Array.of(…).',
+  });
 }
 
 function requirePositiveDefinite(values: Float64Array): void {

@@ -1,11 +1,12 @@
 import { requireLabels, sigmoid } from '../datasets/synthetic/labels';
-import { ShapeError } from '../errors';
+import { NotFiniteError, ShapeError } from '../errors';
+import { checkFloat64, checkOptionNames } from '../options';
 import { float64 } from '../spaces';
 import { type Matrix, multiply, multiplyTransposed } from '../spaces/matrix';
 import { diagonal, eigen, gram, matrix } from './matrix';
 import { requirePositive, type Spectrum } from './method';
 import type { SolvedProblem } from './problem';
-import { type QuadraticProblem, quadratic, spectralApply } from './quadratic';
+import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
 
 /** n samples, by rows, their targets, and a weight for the regulariser. */
 export interface RegressionOptions {
@@ -28,8 +29,9 @@ export interface RegressionOptions {
  *
  * @throws ShapeError for data that do not fit, InputError for a λ that is not positive.
  */
-export function ridgeRegression({ X, y, lambda, ...rest }: RegressionOptions): QuadraticProblem {
-  checkData(X, y, lambda);
+export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
+  checkData('ridgeRegression', options);
+  const { X, y, lambda, ...rest } = options;
   const covariance = gram(X);
   const correlation = multiplyTransposed(X, y).map((value) => value / X.length);
   const identity = diagonal(new Float64Array(correlation.length).fill(1));
@@ -54,7 +56,7 @@ export function ridgeRegression({ X, y, lambda, ...rest }: RegressionOptions): Q
  */
 export function logisticRegression(options: RegressionOptions): SolvedProblem {
   const { X, y, lambda } = options;
-  checkData(X, y, lambda);
+  checkData('logisticRegression', options);
   requireLabels(y);
   const p = X[0]!.length;
   const theta = Float64Array.of(lambda);
@@ -104,6 +106,17 @@ export function logisticRegression(options: RegressionOptions): SolvedProblem {
   };
 }
 
+/** @throws NotFiniteError for a number of the data that is not finite. */
+function requireFinite(numbers: Float64Array, owner: string): void {
+  const wrong = numbers.find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return;
+  throw new NotFiniteError({
+    given: `${wrong} in the data of ${owner}`,
+    expected: 'finite numbers',
+    remedy: 'Leave the row out, or fill in what is missing.',
+  });
+}
+
 /** The root of a gradient by damped Newton steps, to rounding. */
 function newton(
   start: Float64Array,
@@ -127,7 +140,13 @@ function newton(
   return w;
 }
 
-function checkData(X: Matrix, y: Float64Array, lambda: number): void {
+function checkData(owner: string, options: RegressionOptions): void {
+  checkOptionNames(owner, options, ['X', 'y', 'lambda', 'start', 'spectrum']);
+  const { X, y, lambda, start } = options;
+  checkColumns(X, `X of ${owner}`);
+  checkFloat64(y, `y of ${owner}`);
+  if (start !== undefined) checkFloat64(start, `the start of ${owner}`);
+  for (const row of [...X, y]) requireFinite(row, owner);
   requirePositive(lambda, 'a lambda');
   const p = X[0]?.length ?? 0;
   if (p > 0 && X.length === y.length && X.every((row) => row.length === p)) return;

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkFloat64, checkMethods } from '../options';
 import type { Arithmetic, Term } from './arithmetic';
 import { type Method, requireCount, type Spectrum, type State } from './method';
 
@@ -22,6 +23,9 @@ export interface PolynomialValue {
  */
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
   requireCount(t, 'a number of steps', 0);
+  checkMethods(method, 'the method', ['on']);
+  // What the method asks of the spectrum is checked now, not when the polynomial is evaluated.
+  method.on(spectrum);
   return (lambda: number): PolynomialValue => {
     const run = residualPolynomials(method, spectrum, Float64Array.of(lambda));
     let last = run.next().value;
@@ -36,6 +40,8 @@ export function* residualPolynomials(
   spectrum: Spectrum,
   lambdas: Float64Array,
 ): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
+  checkMethods(method, 'the method', ['on']);
+  checkFloat64(lambdas, 'the places of the polynomials');
   const n = lambdas.length;
   // (P, P') goes to (λP, λP' + P).
   const multiply = (x: Float64Array) => {

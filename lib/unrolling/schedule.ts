@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkRecord, phrase } from '../options';
 import { requireCount } from './method';
 
 /**
@@ -25,6 +26,15 @@ export type Checkpoint = 'sqrt' | { snapshots: number };
 
 /** The actions that walk back from state `to` to the stored state `from`. */
 export function schedule(from: number, to: number, checkpoint?: Checkpoint): Action[] {
+  requireCount(from, 'a first state', 0);
+  requireCount(to, 'a last state', 0);
+  if (to < from) {
+    throw new InputError({
+      given: `a schedule from state ${from} back from ${to}`,
+      expected: 'a last state that is not before the first',
+      remedy: 'States are numbered by the steps that lead to them.',
+    });
+  }
   if (from === to) return [];
   if (checkpoint === undefined) return [{ kind: 'reverse', from, to }];
   if (checkpoint === 'sqrt') return evenly(from, to);
@@ -97,6 +107,14 @@ export interface ScheduleCost {
 }
 
 export function scheduleCost(actions: readonly Action[]): ScheduleCost {
+  if (!Array.isArray(actions)) {
+    throw new InputError({
+      given: `${phrase(actions)} as the actions of a schedule`,
+      expected: 'a list',
+      remedy: 'Pass what schedule(from, to, checkpoint) returns.',
+    });
+  }
+  for (const action of actions) checkRecord(action, 'an action of a schedule');
   const cost: ScheduleCost = { advanced: 0, states: 1, recorded: 0 };
   let states = 1;
   for (const action of actions) {

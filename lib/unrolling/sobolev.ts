@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkOptionNames } from '../options';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum, sequence } from './method';
 
 export interface SobolevOptions {
@@ -35,7 +36,9 @@ export interface SobolevOptions {
  * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271;
  *   Marcellán and Xu, On Sobolev orthogonal polynomials, 2015, §5 (coherent pairs).
  */
-export function sobolev({ alpha = 0.5, eta = 'natural' }: SobolevOptions = {}) {
+export function sobolev(options: SobolevOptions = {}) {
+  checkOptionNames('sobolev', options, ['alpha', 'eta']);
+  const { alpha = 0.5, eta = 'natural' } = options;
   checkOptions(alpha, eta);
   const record = { name: 'sobolev', alpha, eta };
   return asMethod(record, (given): Iteration => {

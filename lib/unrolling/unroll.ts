@@ -1,4 +1,5 @@
-import { ShapeError } from '../errors';
+import { InputError, ShapeError } from '../errors';
+import { checkFloat64, checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
 import { float64 } from '../spaces';
 import { arithmeticOf } from './arithmetic';
 import { float64Field, type GradientField } from './field';
@@ -39,11 +40,18 @@ export interface Unrolled {
  *   ShapeError for a start that does not fit.
  * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
  */
-export function unroll(
-  method: Method,
-  problem: SolvedProblem,
-  { steps, mode = 'forward', from = 0 }: UnrollOptions,
-): Unrolled {
+export function unroll(method: Method, problem: SolvedProblem, options: UnrollOptions): Unrolled {
+  checkOptionNames('unroll', options, ['steps', 'mode', 'from']);
+  const { steps, mode = 'forward', from = 0 } = options;
+  if (mode !== 'forward' && mode !== 'reverse') {
+    throw new InputError({
+      given: `${phrase(mode)} as a mode`,
+      expected: "'forward' or 'reverse'",
+      remedy: 'Leave it out for forward mode.',
+    });
+  }
+  checkMethods(method, 'the method', ['on']);
+  checkSolved(problem);
   requireCount(steps, 'a number of steps', 0);
   requireCount(from, 'a first step to differentiate', 0);
   checkColumns(problem);
@@ -183,6 +191,26 @@ const norm = (columns: readonly Float64Array[]) =>
 /** The Frobenius norm of the difference of two matrices, by columns. */
 export const distance = (a: readonly Float64Array[], b: readonly Float64Array[]) =>
   norm(a.map((column, j) => float64.subtract(column, b[j]!)));
+
+/** @throws InputError for what is no problem with a known solution. */
+export function checkSolved(problem: SolvedProblem): void {
+  checkMethods(problem, 'the problem', ['innerGradient', 'innerHessian', 'innerMixed']);
+  checkFloat64(problem.theta, 'theta of the problem');
+  for (const what of ['start', 'solution'] as const) {
+    const at = `the ${what} of the problem`;
+    checkRecord(problem[what], at, '{ x, jacobian }');
+    const { x, jacobian } = problem[what];
+    checkFloat64(x, `x of ${at}`);
+    if (!Array.isArray(jacobian)) {
+      throw new InputError({
+        given: `${phrase(jacobian)} as the jacobian of ${at}`,
+        expected: 'a list of columns, one for each parameter',
+        remedy: 'Give one vector for each parameter.',
+      });
+    }
+    for (const column of jacobian) checkFloat64(column, `a column of the jacobian of ${at}`);
+  }
+}
 
 function checkColumns({ theta, start, solution }: SolvedProblem): void {
   float64.check(start.x, solution.x, 'the start');

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkOptionNames } from '../../options';
 import { float64 } from '../../spaces';
 import { type Random, random } from '../random';
 
@@ -29,6 +30,8 @@ export interface LinearDataOptions {
   seed: number;
 }
 
+const NAMES = ['train', 'validation', 'features', 'relevant', 'condition', 'seed'];
+
 /**
  * Targets `y = xᵀw + noise · ε` of normal features, weights and ε.
  *
@@ -37,10 +40,16 @@ export interface LinearDataOptions {
  * @param noise the standard deviation of the noise; .1 unless given
  * @throws InputError if a count is not a whole number of at least 1
  */
-export function regressionData({
-  noise = 0.1,
-  ...options
-}: LinearDataOptions & { noise?: number }): LinearData {
+export function regressionData(given: LinearDataOptions & { noise?: number }): LinearData {
+  checkOptionNames('regressionData', given, [...NAMES, 'noise']);
+  const { noise = 0.1, ...options } = given;
+  if (!(noise >= 0 && noise < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `noise: ${noise}`,
+      expected: 'a finite standard deviation of at least 0',
+      remedy: 'Leave it out for .1.',
+    });
+  }
   return linearData(options, (z, stream) => z + noise * stream.normal());
 }
 
@@ -52,6 +61,7 @@ export function regressionData({
  * @throws InputError if a count is not a whole number of at least 1
  */
 export function classificationData(options: LinearDataOptions): LinearData {
+  checkOptionNames('classificationData', options, NAMES);
   return linearData(options, (z, stream) => (stream.uniform() < 1 / (1 + Math.exp(-z)) ? 1 : 0));
 }
 
@@ -62,6 +72,13 @@ function linearData(
   const { train, validation = train, features, relevant = features, condition = 1 } = options;
   const counts = { train, validation, features, relevant };
   for (const [name, count] of Object.entries(counts)) requireCount(name, count);
+  if (!(condition > 0 && condition < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `condition: ${condition}`,
+      expected: 'a positive, finite number',
+      remedy: 'It is the largest variance of a feature over the smallest; 1 unless given.',
+    });
+  }
   const stream = random(options.seed);
   const weights = stream.normals(features).fill(0, relevant);
   const deviations = Float64Array.from(

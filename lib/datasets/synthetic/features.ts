@@ -1,4 +1,5 @@
 import { InputError, ShapeError } from '../../errors';
+import { checkFloat64, checkRecord } from '../../options';
 import type { Samples } from './data';
 
 /**
@@ -7,6 +8,12 @@ import type { Samples } from './data';
  * @throws InputError for a set without rows, ShapeError for rows or targets that do not fit
  */
 export function featuresOf(train: Samples, validation: Samples): number {
+  for (const [name, set] of Object.entries({ train, validation })) {
+    checkRecord(set, `${name} data`, '{ X, y }');
+    checkFloat64(set.y, `y of ${name} data`);
+    if (!Array.isArray(set.X)) checkFloat64(undefined, `X of ${name} data, a list of rows`);
+    for (const row of set.X) checkFloat64(row, `a row of ${name} data`);
+  }
   const features = train.X[0]?.length ?? 0;
   for (const [name, { X, y }] of Object.entries({ train, validation })) {
     if (X.length === 0 || features === 0) {

@@ -1,3 +1,4 @@
+import { checkMethods } from '../../options';
 import { times } from './penalty';
 import type { KnownBilevel } from './problem';
 
@@ -7,6 +8,15 @@ import type { KnownBilevel } from './problem';
  * `B` and `∂g/∂λ` take the factor `dλ/dθ = λ`.
  */
 export function logarithmic(problem: KnownBilevel): KnownBilevel {
+  checkMethods(problem, 'the problem', [
+    'inner',
+    'innerGradient',
+    'innerHessian',
+    'innerMixed',
+    'outer',
+    'solution',
+    'hypergradient',
+  ]);
   const λof = (θ: Float64Array): Float64Array => θ.map(Math.exp);
   return {
     ...problem,

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
 import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
@@ -24,9 +25,13 @@ const MAX_NEWTON_STEPS = 100;
  * @see Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.
  */
 export function bilevelLogistic(
-  { train, validation }: Pick<LinearData, 'train' | 'validation'>,
-  { penalty = 'shared' }: { penalty?: Penalty } = {},
+  data: Pick<LinearData, 'train' | 'validation'>,
+  options: { penalty?: Penalty } = {},
 ): KnownBilevel {
+  checkRecord(data, 'the data of bilevelLogistic', '{ train, validation }');
+  checkOptionNames('bilevelLogistic', options, ['penalty']);
+  const { train, validation } = data;
+  const { penalty = 'shared' } = options;
   const weights = featuresOf(train, validation);
   const [fit, error] = [logisticLoss(train), logisticLoss(validation)];
   return penalized({ fit, error, weights, penalty }, ({ inner, innerGradient, innerHessian }) => {

@@ -1,3 +1,5 @@
+import { InputError } from '../../errors';
+import { phrase } from '../../options';
 import { float64 } from '../../spaces';
 import type { MixedDerivative } from '../../unrolling';
 import { requirePenalties } from './problem';
@@ -18,6 +20,13 @@ export interface SquaredPenalty {
 
 /** The squared penalty of that many weights. */
 export function squaredPenalty(weights: number, penalty: Penalty): SquaredPenalty {
+  if (penalty !== 'shared' && penalty !== 'per-weight') {
+    throw new InputError({
+      given: `penalty: ${phrase(penalty)}`,
+      expected: "'shared' or 'per-weight'",
+      remedy: 'Write it exactly so.',
+    });
+  }
   const shared = penalty === 'shared';
   const count = shared ? 1 : weights;
   const each = (λ: Float64Array) => {

@@ -1,4 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
+import { checkFloat64 } from '../../options';
 import { float64 } from '../../spaces';
 import type { InnerDerivatives } from '../../unrolling';
 import { solvePositive } from './cholesky';
@@ -70,6 +71,7 @@ export function requirePenalties(λ: Float64Array, count: number): void {
 
 /** @throws ShapeError unless the vector has that many entries. */
 export function requireLength(vector: Float64Array, length: number, what: string): void {
+  checkFloat64(vector, what);
   if (vector.length === length) return;
   throw new ShapeError({
     given: `${what} of length ${vector.length}`,

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkFloat64, checkOptionNames } from '../../options';
 import { float64 } from '../../spaces';
 import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { random } from '../random';
@@ -26,7 +27,21 @@ export interface BilevelQuadraticOptions {
  * @throws InputError or ShapeError for a spectrum, λ or w that do not fit
  */
 export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel {
+  checkOptionNames('bilevelQuadratic', options, [
+    'eigenvalues',
+    'hyperparameters',
+    'outerPenalty',
+    'seed',
+  ]);
   const { hyperparameters, outerPenalty: ρ = 1, seed } = options;
+  if (!Array.isArray(options.eigenvalues)) checkFloat64(options.eigenvalues, 'the eigenvalues');
+  if (!Number.isFinite(ρ)) {
+    throw new InputError({
+      given: `outerPenalty: ${ρ}`,
+      expected: 'a finite number',
+      remedy: 'Leave it out for 1.',
+    });
+  }
   const eigenvalues = Float64Array.from(options.eigenvalues);
   requireSpectrum(eigenvalues, hyperparameters);
   const weights = eigenvalues.length;

@@ -1,3 +1,4 @@
+import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
 import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
@@ -19,9 +20,13 @@ import { type KnownBilevel, requireLength } from './problem';
  * @see Bengio, "Gradient-based optimization of hyperparameters", 2000, §3.
  */
 export function bilevelRidge(
-  { train, validation }: Pick<LinearData, 'train' | 'validation'>,
-  { penalty = 'per-weight' }: { penalty?: Penalty } = {},
+  data: Pick<LinearData, 'train' | 'validation'>,
+  options: { penalty?: Penalty } = {},
 ): KnownBilevel {
+  checkRecord(data, 'the data of bilevelRidge', '{ train, validation }');
+  checkOptionNames('bilevelRidge', options, ['penalty']);
+  const { train, validation } = data;
+  const { penalty = 'per-weight' } = options;
   const weights = featuresOf(train, validation);
   const [fit, error] = [squaredError(train), squaredError(validation)];
   return penalized({ fit, error, weights, penalty }, ({ innerHessian }) => (λ) => {

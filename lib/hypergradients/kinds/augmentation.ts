@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkMethods, checkOptionNames } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -16,7 +17,10 @@ export interface AugmentationOptions {
  *
  * @see Lorraine, Vicol & Duvenaud 2020, §5.3.
  */
-export function augmentation({ transform, initial }: AugmentationOptions) {
+export function augmentation(options: AugmentationOptions) {
+  checkOptionNames('augmentation', options, ['transform', 'initial']);
+  checkMethods(options, 'the options of augmentation', ['transform', 'initial']);
+  const { transform, initial } = options;
   return kindOf(
     { name: 'augmentation' },
     {

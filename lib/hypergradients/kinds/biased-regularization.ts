@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
+import { checkOptionNames } from '../../options';
 import { mapTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -16,7 +17,9 @@ export interface BiasedRegularizationOptions {
  * @throws InputError for a strength that is not positive.
  * @see Grazzi et al., On the iteration complexity of hypergradient computation, 2020, §4.
  */
-export function biasedRegularization({ strength }: BiasedRegularizationOptions) {
+export function biasedRegularization(options: BiasedRegularizationOptions) {
+  checkOptionNames('biasedRegularization', options, ['strength']);
+  const { strength } = options;
   if (!(strength > 0 && strength < Number.POSITIVE_INFINITY)) {
     throw new InputError({
       given: `biasedRegularization({ strength: ${strength} })`,

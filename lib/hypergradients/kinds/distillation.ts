@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
+import { checkOptionNames } from '../../options';
 import { kindOf } from './kind';
+import { checkRows, checkShape } from './require';
 
 export interface DistillationOptions {
   /** The targets of the learned examples, a row for each: one-hot rows for classes. */
@@ -18,7 +20,11 @@ export interface DistillationOptions {
  * @throws InputError for targets that are not rows of one length.
  * @see Wang et al., Dataset distillation, 2018; Lorraine, Vicol & Duvenaud 2020, §5.2.
  */
-export function distillation({ targets, shape }: DistillationOptions) {
+export function distillation(options: DistillationOptions) {
+  checkOptionNames('distillation', options, ['targets', 'shape']);
+  const { targets, shape } = options;
+  checkRows(targets, 'targets');
+  checkShape(shape);
   const width = targets[0]?.length ?? 0;
   if (width === 0 || targets.some((row) => row.length !== width)) {
     throw new InputError({

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { kindOf } from './kind';
-import { checkInitial, type L2Options, penalised } from './l2';
+import { checkL2, type L2Options, penalised } from './l2';
 
 /**
  * One squared penalty for all weights: `f = mean ℓ + ½ exp(λ) ‖w‖²`, λ as `{ penalty }`, a scalar.
@@ -8,8 +8,9 @@ import { checkInitial, type L2Options, penalised } from './l2';
  * @throws InputError for a name that w does not have, or an initial value that is not finite.
  * @see Pedregosa 2016, §5.
  */
-export function globalL2({ initial = -4, names }: L2Options = {}) {
-  checkInitial('globalL2', initial);
+export function globalL2(options: L2Options = {}) {
+  checkL2('globalL2', options);
+  const { initial = -4, names } = options;
   return kindOf(
     { name: 'globalL2', initial, ...(names && { names }) },
     {

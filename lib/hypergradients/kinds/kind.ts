@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../../errors';
+import { checkFunction, checkMethods, phrase } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import type { BatchedProblem } from '../problem';
 
@@ -29,10 +31,22 @@ export interface Kind {
  * fix them once by `onBatches`.
  */
 export function bilevelProblem(losses: ExampleLosses, kind: Kind): BatchedProblem<Examples> {
+  checkFunction(losses, 'the losses of bilevelProblem');
+  checkMethods(kind, 'the kind of bilevelProblem', ['initial', 'loss']);
   return {
-    inner: (w, λ, batch) => kind.loss(losses, w, λ, batch),
-    outer: (w, _, batch) => tf.mean(losses(w, batch)),
+    inner: (w, λ, batch) => kind.loss(losses, w, λ, checkExamples(batch)),
+    outer: (w, _, batch) => tf.mean(losses(w, checkExamples(batch))),
   };
+}
+
+/** @throws InputError for a batch that was left out. */
+function checkExamples(batch: Examples): Examples {
+  if (batch?.x instanceof tf.Tensor && batch.y instanceof tf.Tensor) return batch;
+  throw new InputError({
+    given: `${phrase(batch)} as a batch`,
+    expected: 'examples { x, y }, two tensors',
+    remedy: 'Give hypergradient(…, { batch: { inner, outer } }), or bilevel({ batches }).',
+  });
 }
 
 /** Joins a record and its functions to a value that prints and serializes as the record. */

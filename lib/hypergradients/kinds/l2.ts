@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
+import { checkOptionNames, checkRecord, phrase } from '../../options';
 import { mapTensors, type NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -32,12 +33,9 @@ export const perTensorL2 = (options: L2Options = {}) =>
   squaredPenalty('perTensorL2', options, () => []);
 
 /** λ has the names of w; its shapes are broadcast to those of w. */
-function squaredPenalty(
-  name: string,
-  { initial = -4, names }: L2Options,
-  shapeOf: (shape: number[]) => number[],
-) {
-  checkInitial(name, initial);
+function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: number[]) => number[]) {
+  checkL2(name, options);
+  const { initial = -4, names } = options;
   const record = names === undefined ? { name, initial } : { name, initial, names };
   return kindOf(record, {
     initial: (w) =>
@@ -53,8 +51,17 @@ function squaredPenalty(
   });
 }
 
-/** @throws InputError unless it is finite. */
-export function checkInitial(name: string, initial: number): void {
+/** @throws InputError for an unknown option, an initial value that is not finite, or no names. */
+export function checkL2(name: string, options: L2Options): void {
+  checkOptionNames(name, options, ['initial', 'names']);
+  const { initial = -4, names } = options;
+  if (names !== undefined && !(Array.isArray(names) && names.length > 0)) {
+    throw new InputError({
+      given: `${name}({ names }) with ${names.length === 0 ? 'none' : phrase(names)}`,
+      expected: 'a list of at least one name',
+      remedy: 'Leave it out to penalise all weights.',
+    });
+  }
   if (Number.isFinite(initial)) return;
   throw new InputError({
     given: `${name}({ initial: ${initial} })`,
@@ -68,6 +75,7 @@ export function penalised(
   w: NamedTensors,
   names: readonly string[] = Object.keys(w),
 ): NamedTensors {
+  checkRecord(w, 'the weights', 'named tensors');
   const unknown = names.find((name) => !(name in w));
   if (unknown === undefined) return Object.fromEntries(names.map((name) => [name, w[name]!]));
   throw new InputError({

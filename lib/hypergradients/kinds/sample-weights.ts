@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkOptionNames } from '../../options';
 import { kindOf } from './kind';
 import { requireWhole } from './require';
 
@@ -16,7 +17,9 @@ export interface SampleWeightsOptions {
  *
  * @see Ren et al., Learning to reweight examples for robust deep learning, 2018.
  */
-export function sampleWeights({ count }: SampleWeightsOptions) {
+export function sampleWeights(options: SampleWeightsOptions) {
+  checkOptionNames('sampleWeights', options, ['count']);
+  const { count } = options;
   requireWhole(count, 'sampleWeights({ count })');
   return kindOf(
     { name: 'sampleWeights', count },
