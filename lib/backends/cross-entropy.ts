@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors';
 import { engine } from './engine';
+import { withEach } from './per-example';
 import { differentiate } from './repairs/gradient';
 import { unrecorded } from './unrecorded';
 
@@ -101,3 +102,6 @@ export function sigmoidCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.
 export function sigmoidCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Scalar {
   return tf.tidy(() => tf.mean(sigmoidCrossEntropies(labels, logits)));
 }
+
+withEach(softmaxCrossEntropy, softmaxCrossEntropies);
+withEach(sigmoidCrossEntropy, sigmoidCrossEntropies);

@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { markOutput } from '../autodiff';
+import { eachOf, withEach } from '../backends';
+import { InputError } from '../errors';
 
 /**
  * A loss for `model.compile` that shows Gauss–Newton where the network ends.
@@ -7,6 +9,10 @@ import { markOutput } from '../autodiff';
  * `loss(y, z)` gets the labels and the output z of the last layer, which is where the cut is made.
  * For a classifier let that layer be linear, so that z are logits, and put the softmax into the
  * loss: cut at probabilities, Gauss–Newton would be the empirical Fisher matrix.
+ *
+ * A loss may be one number for the batch or one for each example, [batch] or [batch, …]. With a
+ * `classWeight` it has to be the latter; of `softmaxCrossEntropy` and `sigmoidCrossEntropy` the
+ * losses of the examples are known, and are taken then.
  *
  * TensorFlow.js does not save losses that are functions: compile a loaded model again with this, and
  * with the optimizer that was loaded, which goes on where it was.
@@ -19,9 +25,23 @@ import { markOutput } from '../autodiff';
  * // after loading
  * model.compile({ optimizer: model.optimizer, loss: withOutput(softmaxCrossEntropy) });
  * ```
+ *
+ * @throws InputError for what is not a function.
  */
-export function withOutput(
-  loss: (y: tf.Tensor, z: tf.Tensor) => tf.Tensor,
-): (y: tf.Tensor, z: tf.Tensor) => tf.Tensor {
-  return (y, z) => loss(y, markOutput(z));
+export function withOutput(loss: LossFunction): LossFunction {
+  if (typeof loss !== 'function') {
+    throw new InputError({
+      given: `withOutput of ${typeof loss === 'string' ? `'${loss}'` : `a value of type ${typeof loss}`}`,
+      expected: 'a function (y, z) => loss',
+      remedy:
+        'Pass the function itself, such as softmaxCrossEntropy or tf.metrics.meanSquaredError.',
+    });
+  }
+  const cut =
+    (f: LossFunction): LossFunction =>
+    (y, z) =>
+      f(y, markOutput(z));
+  return withEach(cut(loss), cut(eachOf(loss)));
 }
+
+type LossFunction = (y: tf.Tensor, z: tf.Tensor) => tf.Tensor;

@@ -6,6 +6,7 @@ import { repairConvolutions } from './convolutions';
 import { repairDilation } from './dilation';
 import { repairEinsum } from './einsum';
 import { repairEntries } from './entries';
+import { repairExampleWeights } from './example-weights';
 import { repairImages } from './images';
 import { repairIndexing } from './indexing';
 import { repairIntegers } from './integers';
@@ -39,5 +40,6 @@ export function repairGradients(): void {
   repairPooling();
   repairImages();
   repairLosses();
+  repairExampleWeights();
   repairCpuKernels();
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { exampleLosses } from '../../backends';
 import { checkOptionNames } from '../../options';
 import { kindOf } from './kind';
 import { requireWhole } from './require';
@@ -28,7 +29,8 @@ export function sampleWeights(options: SampleWeightsOptions) {
       loss(losses, w, λ, batch) {
         const weights = tf.mul(2, tf.sigmoid(λ.logits!));
         const chosen = batch.index === undefined ? weights : tf.gather(weights, batch.index);
-        return tf.mean(tf.mul(chosen, losses(w, batch)));
+        const each = exampleLosses(losses(w, batch), chosen.size, 'losses for sampleWeights()');
+        return tf.mean(tf.mul(chosen, each));
       },
     },
   );
