@@ -9,6 +9,7 @@ import { compile } from './plan';
 import type { Program } from './program';
 import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
+import { always, type Select } from './select';
 import { record, type Tape } from './tape';
 
 /** A model cut between its network and its loss. */
@@ -32,7 +33,7 @@ export interface CutModel {
 export function gaussNewton({ predict, loss }: CutModel, x: NamedTensors): Curvature {
   checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
-    recordGaussNewton(() => loss(markOutput(predict(copies))), copies, copies),
+    recordGaussNewton(() => loss(markOutput(predict(copies))), always(copies)),
   );
 }
 
@@ -51,23 +52,19 @@ export function markOutput<T extends tf.Tensor>(z: T): T {
 }
 
 /**
- * The gradient of f() for all `variables`, and the Gauss–Newton block for some of them.
+ * The gradient of f() with respect to all variables selected, and the Gauss–Newton block for some.
  *
  * Terms of the loss that do not pass through a marked output, such as a penalty on the weights,
  * count with their full Hessian: with loss = ℓ(z(x), x) the product is [J; I]ᵀ ∇²ℓ [J; I] v.
  */
-export function recordGaussNewton(
-  f: () => tf.Scalar,
-  variables: NamedTensors,
-  block: NamedTensors,
-): Curvature {
-  const leaves = Object.values(variables);
-  const inBlock = Object.values(block);
+export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature {
   const jacobian = (tape: Tape, from: tf.Tensor[], cuts: tf.Tensor[]) =>
     compile(graph(tape.nodes, from, cuts), tape);
 
   const { result, tape } = record((tape) => {
     const { loss, cuts } = collectOutputs(f);
+    const { variables, block } = select(loss);
+    const leaves = Object.values(variables);
     const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
     const partials = byGradients(upper, tape).pull([tf.ones([])]);
     for (const partial of partials) if (partial !== undefined) tape.own(partial);
@@ -77,10 +74,11 @@ export function recordGaussNewton(
     const gradients = tape.within(() => addEach(J.pullDense(byCuts), byLeaves));
     for (const gradient of gradients) tape.own(gradient);
     const gradient = named(variables, gradients);
-    return { value: tape.ownCopy(loss), gradient, J, cuts, byCuts, byLeaves };
+    return { value: tape.ownCopy(loss), gradient, J, cuts, byCuts, byLeaves, leaves, block };
   });
 
-  const { cuts, byCuts, byLeaves } = result;
+  const { cuts, byCuts, byLeaves, leaves, block } = result;
+  const inBlock = Object.values(block);
   const whole = inBlock.length === leaves.length;
   const J = once(() => tape.within(() => (whole ? result.J : jacobian(tape, inBlock, cuts))));
   const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);

@@ -7,6 +7,7 @@ import { listed, named } from './named';
 import { compile } from './plan';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
+import { always, type Select } from './select';
 import { record, type Tape } from './tape';
 
 /**
@@ -21,7 +22,7 @@ import { record, type Tape } from './tape';
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
   checkPoint(x, 'the point');
-  return atCopies(x, (copies) => recordHessian(() => loss(copies), copies, copies));
+  return atCopies(x, (copies) => recordHessian(() => loss(copies), always(copies)));
 }
 
 /** The product of the Hessian of a loss at x with v; take `hessian` for more than one. */
@@ -38,28 +39,27 @@ export function hvp(
   }
 }
 
-/** The gradient of f() for all `variables`, and the Hessian's block for some of them. */
-export function recordHessian(
-  f: () => tf.Scalar,
-  variables: NamedTensors,
-  block: NamedTensors,
-): Curvature {
+/** The gradient of f() with respect to all variables selected, and the Hessian's block for some. */
+export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
   const { result, tape } = record((tape) => {
     const loss = f();
     checkScalar(loss);
+    const { variables, block } = select(loss);
     const path = graph(tape.nodes, Object.values(variables), [loss]);
     const gradients = byGradients(path, tape).pullDense([tf.ones([])]);
     const gradient = named(
       variables,
       gradients.map((g) => tape.own(g)),
     );
-    return { value: tape.ownCopy(loss), gradient };
+    return { value: tape.ownCopy(loss), gradient, block };
   });
-  const gradients = listed(block, result.gradient);
+  const { value, gradient, block } = result;
+  const gradients = listed(block, gradient);
   const path = () => graph(tape.nodes, Object.values(block), gradients);
   return curvatureOf({
     kind: 'hessian',
-    ...result,
+    value,
+    gradient,
     tape,
     block,
     plan() {

@@ -7,6 +7,11 @@ export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';
 export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
-export { type RecordOptions, recordGradient } from './record-gradient';
+export {
+  type RecordOptions,
+  recordGradient,
+  recordSelected,
+  type SelectedVariables,
+} from './record-gradient';
 export type { RowSpace } from './row-space';
 export { isolated } from './tape';

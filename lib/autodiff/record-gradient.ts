@@ -29,6 +29,33 @@ export function recordGradient(
   { curvature = 'hessian', block = Object.keys(variables) }: RecordOptions = {},
 ): Curvature {
   checkPoint(variables, 'the variables');
-  const recorded = curvature === 'hessian' ? recordHessian : recordGaussNewton;
-  return recorded(f, { ...variables }, blockOf(variables, block));
+  const selection = { variables: { ...variables }, block: blockOf(variables, block) };
+  return recorderOf(curvature)(f, () => selection);
 }
+
+/** What {@link recordSelected} records: names of the variables among which products are taken. */
+export interface SelectedVariables {
+  variables: NamedTensors;
+  block: readonly string[];
+}
+
+/**
+ * The same where the variables are chosen once the loss has been computed, while its tape runs: for
+ * those that the loss turns out to depend on.
+ *
+ * @throws as `recordGradient` does, and whatever `select` throws.
+ */
+export function recordSelected(
+  f: () => tf.Scalar,
+  select: (loss: tf.Scalar) => SelectedVariables,
+  curvature: 'hessian' | 'gauss-newton' = 'hessian',
+): Curvature {
+  return recorderOf(curvature)(f, (loss) => {
+    const { variables, block } = select(loss);
+    checkPoint(variables, 'the variables');
+    return { variables: { ...variables }, block: blockOf(variables, block) };
+  });
+}
+
+const recorderOf = (curvature: 'hessian' | 'gauss-newton') =>
+  curvature === 'hessian' ? recordHessian : recordGaussNewton;

@@ -8,7 +8,7 @@ import {
   rankOneDirection,
 } from './implicit-step';
 
-/** The linear system `(D + δk(1 − β₁)C) d = k m̃` of a step of implicit Adam. */
+/** The linear system `(D + δ(1 − β₁)C) d = m̃` of a step of implicit Adam. */
 export interface AdamSystem {
   /** C: the curvature. */
   curvature: CurvatureProducts;
@@ -21,8 +21,6 @@ export interface AdamSystem {
   /** δ. */
   stepSize: number;
   beta1: number;
-  /** k = 1 / (1 − β₁ᵗ). */
-  correction: number;
 }
 
 /** How a step of implicit Adam moves, and what it remembers. */
@@ -32,26 +30,26 @@ export interface AdamDirection extends Direction {
 }
 
 /**
- * Solves for the direction d of implicit Adam, and for the momentum `m⁺ = Dd / k` it leaves.
+ * Solves for the direction d of implicit Adam, and for the momentum `m⁺ = Dd` it leaves.
  *
  * With `d = D^{−½}y` the system is that of an implicit gradient step in scaled coordinates,
  *
- *     (I + δ̃ D^{−½} C D^{−½}) y = k D^{−½} m̃,   δ̃ = δk(1 − β₁),
+ *     (I + δ̃ D^{−½} C D^{−½}) y = D^{−½} m̃,   δ̃ = δ(1 − β₁),
  *
  * on which any solver works, and conjugate gradients work as with the preconditioner D. For the
  * momentum no product is needed: `m⁺ = β₁m + (1 − β₁)(g − δCd)` where the system is solved, and
- * `x⁺ = x − δkD⁻¹m⁺` also where the solver was cut off.
+ * `x⁺ = x − δD⁻¹m⁺` also where the solver was cut off.
  *
  * @param solver `'rank-one'` for the closed form with `C = g gᵀ`
  */
 export function adamDirection(
-  { curvature, gradient, momentum, scale, stepSize, beta1, correction }: AdamSystem,
+  { curvature, gradient, momentum, scale, stepSize, beta1 }: AdamSystem,
   solver: LinearSolver | 'rank-one',
 ): AdamDirection {
-  const delta = stepSize * correction * (1 - beta1);
+  const delta = stepSize * (1 - beta1);
   const { root, b } = tensors.tidy(() => {
     const root = mapTensors(scale, tf.rsqrt);
-    return { root, b: tensors.scale(tensors.scalars.of(correction), times(root, momentum)) };
+    return { root, b: times(root, momentum) };
   });
   const { kind, factors } = curvature;
   const scaled: CurvatureProducts = {
@@ -82,7 +80,7 @@ export function adamDirection(
         : linearisedDirection(scaled, b, delta, solver);
     const { value, left } = tensors.tidy(() => ({
       value: times(root, y),
-      left: mapTensors(y, (v, name) => tf.div(v, tf.mul(root[name]!, correction))),
+      left: mapTensors(y, (v, name) => tf.div(v, root[name]!)),
     }));
     tensors.free(y);
     return { ...solved, value, momentum: left };

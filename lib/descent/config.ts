@@ -1,8 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { solverFromRecord } from '../solvers';
-import type { ImplicitStepOptions } from './implicit-optimizer';
+import type { LearningRate } from './rate';
 import type { Schedule } from './schedule';
+import type { ImplicitStepOptions } from './step-options';
 
 /**
  * The optimizer as a plain record that a saved model can hold.
@@ -11,11 +12,11 @@ import type { Schedule } from './schedule';
  * one name. Parameters are remembered by their places, since variables of a loaded model have
  * other names.
  *
- * @throws InputError where the choice of parameters has not met them yet, or the solver is made of
- *   more than its record holds, such as a preconditioner.
+ * @throws InputError where the choice of parameters has not met them yet, a rate or a schedule is a
+ *   function, or the solver is made of more than its record holds, such as a preconditioner.
  */
 export function configOf(
-  learningRate: number,
+  learningRate: LearningRate,
   options: ImplicitStepOptions,
   places: readonly number[] | undefined,
 ): tf.serialization.ConfigDict {
@@ -25,6 +26,13 @@ export function configOf(
       given: 'an optimizer with chosen parameters that has taken no step yet',
       expected: 'one that has met its parameters',
       remedy: 'Take a step (fit) before saving: parameters are saved by their places.',
+    });
+  }
+  if (typeof learningRate === 'function' || typeof schedule === 'function') {
+    throw new InputError({
+      given: `a ${typeof learningRate === 'function' ? 'learning rate' : 'schedule'} that is a function`,
+      expected: 'numbers and records, which can be saved',
+      remedy: 'Take a number and a schedule made by warmUp(), cosine(), drops() or inverseTime().',
     });
   }
   const config = {

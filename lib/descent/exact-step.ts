@@ -1,65 +1,104 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
+import { InputError } from '../errors';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import { normOf } from './norms';
 import { type ProximalStep, proximalStep } from './proximal';
-import { move, type NamedVariables, pick } from './variables';
+import { type NamedVariables, pick, stepNotFinite } from './variables';
 
 /** A loss of variables, which parameters of it step implicitly, and how. */
 export interface ExactStepPlan {
   loss(): tf.Scalar;
   record(): Curvature;
+  /** What {@link record} recorded at the variables as they are; this function disposes it. */
+  first: Curvature;
+  /** Those that move. */
   variables: NamedVariables;
   block: readonly string[];
-  /** Names of those that move at all. */
-  moving: readonly string[];
   stepSize: number;
   solver: LinearSolver;
+  tolerance?: number;
+  maxIterations?: number;
 }
 
 /**
  * Moves the variables of the block by the exact implicit step, with the others held where they are;
- * then the others, if they are to move, by the plain step from the gradient at the start.
+ * the others by the plain step from the gradient at the start.
  *
- * Whatever is thrown, the variables are then as they were.
+ * While it waits for numbers, the variables are as they were: trial values are theirs only while the
+ * loss is computed. So they are after an error too.
+ *
+ * @throws InputError where somebody else has moved the variables in the meantime.
  */
 export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep, 'value'>> {
-  const { variables, block, moving, stepSize, solver } = plan;
+  const { variables, block, stepSize, solver, tolerance, maxIterations } = plan;
   const start = tensors.keep(mapTensors(variables, (variable) => variable.clone()));
   const assign = (values: NamedTensors) => {
     for (const name of Object.keys(values)) variables[name]!.assign(values[name]!);
   };
-  const rest = moving.filter((name) => !block.includes(name));
-  let gradientOfRest: NamedTensors | undefined;
-  let reached: NamedTensors | undefined;
+  // From here on the very same data, so that it shows whether they are assigned to.
+  assign(start);
+  const at = <T>(y: NamedTensors, f: () => T): T => {
+    checkUnmoved(variables, start);
+    assign(y);
+    try {
+      return f();
+    } finally {
+      assign(pick(start, block));
+    }
+  };
+  const rest = Object.keys(variables).filter((name) => !block.includes(name));
+  let first: Curvature | undefined = plan.first;
+  let moved: NamedTensors | undefined;
   try {
+    moved = tensors.keep(
+      tensors.tidy(() => {
+        const step = tensors.scalars.of(-stepSize);
+        const g = pick(plan.first.gradient, rest);
+        return rest.length === 0 ? {} : tensors.axpy(step, g, pick(start, rest));
+      }),
+    );
     const problem = {
-      loss(y: NamedTensors) {
-        assign(y);
-        return plan.loss();
-      },
+      loss: (y: NamedTensors) => at(y, plan.loss),
       curvatureAt(y: NamedTensors) {
-        assign(y);
-        const C = plan.record();
-        gradientOfRest ??= tensors.keep(mapTensors(pick(C.gradient, rest), (g) => g.clone()));
-        return C;
+        const recorded = first ?? at(y, plan.record);
+        first = undefined;
+        return recorded;
       },
     };
-    const { value, ...report } = await proximalStep(problem, pick(start, block), stepSize, {
+    const options = {
       solver,
-    });
-    reached = value;
-    assign(reached);
-    if (gradientOfRest && rest.length > 0) {
-      const loss = tensors.scalars.of(report.loss);
-      const step = gradientOfRest;
-      tensors.free([move(variables, { step, delta: stepSize, loss, gradient: step }), loss]);
-    }
+      ...(tolerance !== undefined && { tolerance }),
+      ...(maxIterations !== undefined && { maxIterations }),
+    };
+    const { value, ...report } = await proximalStep(problem, pick(start, block), stepSize, options);
+    moved = { ...moved, ...value };
+    await checkReached(moved, report.loss);
+    checkUnmoved(variables, start);
+    assign(moved);
     return report;
-  } catch (error) {
-    assign(start);
-    throw error;
   } finally {
-    tensors.free([start, gradientOfRest, reached]);
+    first?.dispose();
+    tensors.free([start, moved]);
   }
+}
+
+function checkUnmoved(variables: NamedVariables, start: NamedTensors): void {
+  const name = Object.keys(start).find((name) => variables[name]!.dataId !== start[name]!.dataId);
+  if (name === undefined) return;
+  throw new InputError({
+    given: `'${name}', which was assigned to while an exact step was under way`,
+    expected: 'variables that nobody else moves until the step has been taken',
+    remedy: 'Await step() before the next step, of whatever optimizer. This one was not taken.',
+  });
+}
+
+/** @throws NotFiniteError for a value that is not finite. */
+async function checkReached(reached: NamedTensors, loss: number): Promise<void> {
+  const norm = tensors.keep(normOf(reached));
+  const [value] = await tensors.read([norm]);
+  norm.dispose();
+  if (Number.isFinite(value)) return;
+  throw stepNotFinite(loss);
 }

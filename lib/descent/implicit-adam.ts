@@ -4,15 +4,21 @@ import { InputError } from '../errors';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type AdamDirection, adamDirection } from './adam-direction';
 import {
-  checkNames,
-  defaultSolver,
   ImplicitOptimizer,
-  type ImplicitStepOptions,
-  type NamedWeights,
   type Proposal,
+  type StepGradient,
   type StepPlan,
 } from './implicit-optimizer';
-import { KeptMoments, type Moments } from './moments';
+import { KeptMoments, type Moments, type StartingMoments } from './moments';
+import type { LearningRate } from './rate';
+import type { Moment, SavedState } from './saved-state';
+import { defineSettings } from './settings';
+import {
+  checkStepOptions,
+  defaultSolver,
+  type ImplicitStepOptions,
+  optionNames,
+} from './step-options';
 import { pick } from './variables';
 
 export interface ImplicitAdamOptions extends ImplicitStepOptions {
@@ -27,19 +33,23 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
 /**
  * Implicit Adam, as a drop-in `tf.Optimizer`: Adam's step and its momentum, both taken at the end.
  *
- * At step t, with step size δ, `v ← β₂v + (1 − β₂)g²`, `D = diag √(v / (1 − β₂ᵗ)) + ε` and
- * `k = 1/(1 − β₁ᵗ)`, the chosen parameters move by backward Euler in x and m, with D held:
+ * At a parameter's t-th step, with step size δ, `v ← β₂v + (1 − β₂)g²`,
+ * `D = (1 − β₁ᵗ)(diag √(v / (1 − β₂ᵗ)) + ε)`, and the chosen parameters move by backward Euler in x
+ * and m, with D held:
  *
- *     x⁺ = x − δk D⁻¹ m⁺,   m⁺ = β₁m + (1 − β₁) ∇F(x⁺),
+ *     x⁺ = x − δ D⁻¹ m⁺,   m⁺ = β₁m + (1 − β₁) ∇F(x⁺),
  *
- * the minimiser of `k(1 − β₁)F(y) + kβ₁mᵀy + ‖y − x‖²_D / 2δ`. Linearised at x, with the curvature C
- * and `m̃ = β₁m + (1 − β₁)g`, that is the system `(D + δk(1 − β₁)C)(x⁺ − x) = −δk m̃`, which is solved
+ * the minimiser of `(1 − β₁)F(y) + β₁mᵀy + ‖y − x‖²_D / 2δ`. Linearised at x, with the curvature C
+ * and `m̃ = β₁m + (1 − β₁)g`, that is the system `(D + δ(1 − β₁)C)(x⁺ − x) = −δ m̃`, which is solved
  * with the preconditioner D. `residualNorm` of the stats is that of the scaled system.
  *
  * Where C = 0 it is Adam, bias correction included; with β₁ = 0 and D = I it is `implicitSGD`. With
  * D held it is stable on every convex quadratic for every δ, and forgets a stiff direction in one
  * step, where explicit Adam needs `δλ/d < 2(1 + β₁)/(1 − β₁)`. The parameters not chosen take Adam's
  * step from the same gradient, or stay.
+ *
+ * Moments belong to a variable, not to its name: a second model, or a variable made anew, starts
+ * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *
  * When not to use it: at rates that Adam bears, it takes the same steps for a product an iteration of
  * the solver more. Where the noise of the gradients, not the curvature, limits the rate, it damps
@@ -52,7 +62,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * direction instead takes δ into account twice.
  */
 export function implicitAdam(
-  learningRate: number,
+  learningRate: LearningRate,
   options: ImplicitAdamOptions = {},
 ): ImplicitAdam {
   return new ImplicitAdam(learningRate, options);
@@ -63,46 +73,49 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
   static readonly className = 'ImplicitAdam';
   readonly #moments = new KeptMoments();
 
-  constructor(learningRate: number, options: ImplicitAdamOptions = {}) {
-    checkNames(options, ['beta1', 'beta2', 'epsilon']);
-    checkNumbers(options);
-    super(learningRate, options);
+  constructor(learningRate: LearningRate, options: ImplicitAdamOptions = {}) {
+    super(learningRate, options, checkAdamOptions);
   }
 
-  protected override propose(recorded: Curvature, { block, moving, stepSize }: StepPlan): Proposal {
+  protected override propose(
+    recorded: Curvature,
+    { variables, block, moving, stepSize }: StepPlan,
+    { gradient }: StepGradient,
+  ): Proposal {
     const { solver = defaultSolver, curvature, beta1 = 0.9 } = this.options;
-    const correction = 1 / (1 - beta1 ** (this.iterations + 1));
-    const gradient = pick(recorded.gradient, moving);
-    const before = this.#moments.of(gradient);
+    const before = this.#moments.of(variables);
     const { m, v, scale } = this.#explicit(gradient, before);
 
     const system = {
       curvature: recorded,
-      gradient: pick(gradient, block),
+      gradient: pick(recorded.gradient, block),
       momentum: pick(m, block),
       scale: pick(scale, block),
       stepSize,
       beta1,
-      correction,
     };
     let direction: AdamDirection;
     try {
       direction = adamDirection(system, curvature === 'fisher-rank-one' ? 'rank-one' : solver);
     } catch (error) {
-      tensors.free([m, v, scale]);
+      tensors.free([m, v, scale, before.fresh]);
       throw error;
     }
     const rest = moving.filter((name) => !block.includes(name));
     const explicit = tensors.tidy(() =>
-      mapTensors(pick(m, rest), (value, name) => tf.div(tf.mul(correction, value), scale[name]!)),
+      mapTensors(pick(m, rest), (value, name) => tf.div(value, scale[name]!)),
     );
     const after: Moments = { m: { ...m, ...direction.momentum }, v };
     return {
       step: { ...explicit, ...direction.value },
       solved: direction,
-      accept: (sound) => this.#moments.replace(chosen(sound, after, before)),
+      accept: (sound) => this.#moments.replace(variables, chosen(sound, after, before), before),
+      undone: () => this.#moments.uncount(variables),
       free: () =>
-        tensors.free([m, v, scale, explicit, direction.value, direction.momentum], this.#held()),
+        tensors.free(
+          [m, v, scale, explicit, direction.value, direction.momentum, before.fresh],
+          this.#moments.list(),
+        ),
     };
   }
 
@@ -113,35 +126,43 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     this.iterations_ = 0;
   }
 
-  override async getWeights(): Promise<NamedWeights> {
-    return [...(await super.getWeights()), ...this.#moments.toWeights()];
+  protected override kept(): readonly Moment[] {
+    return this.#moments.list();
   }
 
-  override async setWeights(weights: NamedWeights): Promise<void> {
-    this.#moments.fromWeights(await this.extractIterations(weights));
+  protected override restore({ iterations, moments }: SavedState): void {
+    this.#moments.restore(moments);
+    this.iterations_ = iterations;
   }
 
   /** m̃, v and the diagonal of D, from the gradient alone. */
-  #explicit(gradient: NamedTensors, before: Moments): Moments & { scale: NamedTensors } {
+  #explicit(
+    gradient: NamedTensors,
+    { m, v, steps }: StartingMoments,
+  ): Moments & { scale: NamedTensors } {
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = this.options;
-    const whole = 1 - beta2 ** (this.iterations + 1);
+    // Of a million parameters every vector counts: what is used once goes at once.
+    const each = (f: (value: tf.Tensor, name: string) => tf.Tensor) => (x: NamedTensors) =>
+      mapTensors(x, (value, name) => tf.tidy(() => f(value, name)));
     return tensors.tidy(() => {
-      const m = mapTensors(gradient, (g, name) =>
-        tf.add(tf.mul(beta1, before.m[name]!), tf.mul(1 - beta1, g)),
+      const first = each((g, name) => tf.add(tf.mul(beta1, m[name]!), tf.mul(1 - beta1, g)))(
+        gradient,
       );
-      const v = mapTensors(gradient, (g, name) =>
-        tf.add(tf.mul(beta2, before.v[name]!), tf.mul(1 - beta2, tf.square(g))),
-      );
-      const scale = mapTensors(v, (value) => tf.add(tf.sqrt(tf.div(value, whole)), epsilon));
-      return { m, v, scale };
+      const second = each((g, name) =>
+        tf.add(tf.mul(beta2, v[name]!), tf.mul(1 - beta2, tf.square(g))),
+      )(gradient);
+      const scale = each((value, name) => {
+        const t = steps[name]! + 1;
+        const root = tf.sqrt(tf.div(value, 1 - beta2 ** t));
+        return tf.mul(1 - beta1 ** t, tf.add(root, epsilon));
+      })(second);
+      return { m: first, v: second, scale };
     });
   }
-
-  /** What the optimizer goes on to hold. */
-  #held(): tf.Tensor[] {
-    return this.#moments.toWeights().map(({ tensor }) => tensor);
-  }
 }
+
+const names = optionNames(['beta1', 'beta2', 'epsilon']);
+defineSettings(ImplicitAdam.prototype, names);
 
 tf.serialization.registerClass(ImplicitAdam);
 
@@ -154,7 +175,9 @@ function chosen(sound: tf.Scalar, after: Moments, before: Moments): Moments {
   }));
 }
 
-function checkNumbers({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }: ImplicitAdamOptions): void {
+function checkAdamOptions(options: ImplicitAdamOptions): void {
+  checkStepOptions(options, names);
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
   for (const [name, beta] of Object.entries({ beta1, beta2 })) {
     if (beta >= 0 && beta < 1) continue;
     throw new InputError({

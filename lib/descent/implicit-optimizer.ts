@@ -1,53 +1,46 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, recordGradient } from '../autodiff';
+import type { Curvature, RowSpace } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
-import { checkOptionNames } from '../options';
-import { cg, type LinearSolver } from '../solvers';
 import { type NamedTensors, tensors } from '../spaces';
+import {
+  type BatchOptions,
+  checkedLoss,
+  type Loss,
+  lossesOf,
+  recordBatches,
+  type WeightedLosses,
+  weighted,
+} from './batches';
+import { type Candidates, type Chosen, candidates } from './candidates';
+import { clip } from './clip';
 import { configOf, fromConfig } from './config';
-import { checkConnected } from './connected';
 import type { Direction } from './implicit-step';
-import { chosenParameters, type ParameterChoice } from './parameters';
-import { factorAt, type Schedule } from './schedule';
+import { checkRate, type LearningRate, rateAt } from './rate';
+import {
+  fromWeights,
+  type Moment,
+  type NamedWeights,
+  type SavedState,
+  toWeights,
+  wrongState,
+} from './saved-state';
+import { factorAt } from './schedule';
+import { Guarded, watched } from './settings';
 import { PendingStats, type StepStats } from './stats';
-import { checkFinite, move, type NamedVariables, trainable } from './variables';
-
-/** What every implicit optimizer can be told. */
-export interface ImplicitStepOptions {
-  /**
-   * The matrix C of the linear system: the Hessian (default); Gauss–Newton, which is positive
-   * semidefinite and needs the cut between network and loss (`markOutput`, or `withOutput` under
-   * compile); or g gᵀ, whose step is a closed form.
-   */
-  curvature?: 'hessian' | 'gauss-newton' | 'fisher-rank-one';
-  /**
-   * Solves the linear system. Default `cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' })`: cut
-   * off early, the iterate of least energy still lowers the loss; that of least residual may not.
-   */
-  solver?: LinearSolver;
-  /** Which parameters take the implicit step. Default all. */
-  parameters?: ParameterChoice;
-  /** What the others do: the explicit step of the same rate (default), or nothing. */
-  others?: 'explicit' | 'frozen';
-  /** How the learning rate changes from step to step. Default not at all. */
-  schedule?: Schedule;
-}
-
-export const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' });
-
-/** An optimizer's own state, in the form in which models save it. */
-export type NamedWeights = Awaited<ReturnType<tf.Optimizer['getWeights']>>;
+import type { ImplicitStepOptions } from './step-options';
+import { checkFinite, move, pick } from './variables';
 
 /** What the next step moves, and how far. */
-export interface StepPlan {
-  variables: NamedVariables;
-  /** Names of those on which the loss must depend: the ones that were listed, or named. */
-  required: readonly string[];
-  /** Names of those that step implicitly. */
-  block: string[];
-  /** Names of those that move at all. */
-  moving: string[];
+export interface StepPlan extends Chosen {
   stepSize: number;
+}
+
+/** The gradient that a step is made of. */
+export interface StepGradient {
+  /** Of all that moves, clipped where that is asked for. */
+  gradient: NamedTensors;
+  /** That of the row space, or undefined where there is none of it. */
+  rowSpace(): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
 }
 
 /** A step that is ready to be taken: `x⁺ = x − δ step`. */
@@ -57,6 +50,8 @@ export interface Proposal {
   solved: Pick<Direction, 'products' | 'report' | 'dispose'>;
   /** Takes note that the step was taken: `sound` is 1, or 0 where a GPU has undone it. */
   accept?(sound: tf.Scalar): void;
+  /** Takes note that the step turned out, later, to have been undone. */
+  undone?(): void;
   /** Frees what the step was made of. */
   free(): void;
 }
@@ -65,31 +60,47 @@ export interface Proposal {
  * An optimizer whose step solves a linear system with the curvature of the loss: the life that all
  * of them share. What a step is, `propose` says.
  */
-export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends tf.Optimizer {
+export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
+  /** The options; to assign to one, or to the property of its name, counts from the next step on. */
   readonly options: O;
-  #learningRate: number;
-  /** Where the implicit parameters stand among the variables; names change when a model is saved. */
+  #learningRate: LearningRate;
+  /** Where the implicit parameters are among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
+  /** The count of steps as a tensor, made before `getWeights` is called: a save leaves nothing behind. */
+  #count: tf.Scalar | undefined;
+  /** What else `getWeights` made for its answer. */
+  #counts: tf.Tensor | undefined;
 
-  constructor(learningRate: number, options: O) {
+  /** @param check throws for options that cannot be */
+  constructor(learningRate: LearningRate, options: O, check: (options: O) => void) {
     super();
     checkRate(learningRate);
-    checkOptions(options);
+    check(options);
     this.#learningRate = learningRate;
-    this.options = options;
+    this.options = watched({ ...options }, check);
   }
 
   /** The step that follows from what was recorded. */
-  protected abstract propose(recorded: Curvature, plan: StepPlan): Proposal;
+  protected abstract propose(recorded: Curvature, plan: StepPlan, seen: StepGradient): Proposal;
 
-  /** δ before its schedule. */
+  /** What the optimizer keeps of parameters, to be saved. */
+  protected kept(): readonly Moment[] {
+    return [];
+  }
+
+  /** δ of the next step, before its schedule. */
   get learningRate(): number {
-    return this.#learningRate;
+    return rateAt(this.#learningRate, this.iterations);
   }
 
   /** Changes δ from the next step on. */
-  setLearningRate(learningRate: number): void {
+  set learningRate(learningRate: LearningRate) {
+    this.setLearningRate(learningRate);
+  }
+
+  /** Changes δ from the next step on. */
+  setLearningRate(learningRate: LearningRate): void {
     checkRate(learningRate);
     this.#learningRate = learningRate;
   }
@@ -99,65 +110,53 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
    *
    * Synchronous, as `model.fit` needs it: nothing is read back from a GPU.
    *
-   * @param varList the variables to move; by default all trainable ones that the loss depends on
+   * @param varList the variables to move, each of which the loss must depend on; by default all
+   *   trainable ones that it depends on, and no others
    */
   override minimize(
     f: () => tf.Scalar,
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
-    const began = performance.now();
-    const plan = this.plan(varList);
-    const recorded = this.record(f, plan);
-    let proposal: Proposal | undefined;
-    let sound: tf.Scalar | undefined;
-    try {
-      const { value: loss, gradient } = recorded;
-      checkFinite(loss, gradient);
-      proposal = this.propose(recorded, plan);
-      const { step, solved } = proposal;
-      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient });
-      proposal.accept?.(sound);
-      const known = {
-        stepSize: plan.stepSize,
-        products: solved.products,
-        seconds: secondsSince(began),
-      };
-      this.remember(new PendingStats(loss, sound, solved, known));
-      return returnCost ? (loss.clone() as tf.Scalar) : null;
-    } catch (error) {
-      proposal?.solved.dispose();
-      throw error;
-    } finally {
-      tensors.free(sound);
-      proposal?.free();
-      recorded.dispose();
-    }
+    return this.#take([checkedLoss(f)], returnCost, varList);
   }
 
   /**
-   * Takes one step on the loss `f()` and waits for its stats.
+   * Takes one step on the loss `f()` and waits for its stats; or, given several losses, the step on
+   * their mean, with the gradients and the curvature of all: that of one large batch which would not
+   * fit in one evaluation, or is not there as one.
    *
+   * Each loss is evaluated once, and its tape is held until the step has been taken.
+   *
+   * @param weights of the losses, relative to each other, such as the sizes of their batches;
+   *   default equal
    * @throws what `minimize` throws, and NotFiniteError also on a GPU; the weights are then as they
    *   were.
    */
-  async step(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
-    this.minimize(f, false, varList);
+  async step(
+    f: Loss | readonly Loss[],
+    varList?: tf.Variable[],
+    { weights }: BatchOptions = {},
+  ): Promise<StepStats> {
+    this.#take(lossesOf(f), false, varList, weights);
     return this.lastStep();
   }
 
   /**
    * The stats of the last step.
    *
-   * @throws InputError before the first one; NotFiniteError for a step that was undone on a GPU.
+   * @throws InputError before there was one; NotFiniteError if a GPU had to undo it.
    */
-  async lastStep(): Promise<StepStats> {
-    if (this.#last !== undefined) return this.#last.read();
-    throw new InputError({
-      given: 'lastStep() before any step',
-      expected: 'a step to have been taken',
-      remedy: 'Call minimize() or step() first.',
-    });
+  lastStep(): Promise<StepStats> {
+    const pending = this.#last;
+    if (pending !== undefined) return pending.read();
+    return Promise.reject(
+      new InputError({
+        given: 'lastStep() before any step',
+        expected: 'a step to have been taken',
+        remedy: 'Call minimize() or step() first.',
+      }),
+    );
   }
 
   /** Not to be had: the step needs the curvature, which gradients alone do not tell. */
@@ -165,26 +164,53 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
     throw new UnsupportedError({
       given: 'applyGradients() on implicit gradient descent',
       expected: 'minimize(f) or step(f)',
-      remedy: 'The step depends on the curvature of the loss, which the gradients do not hold.',
+      remedy:
+        'The step depends on the curvature of the loss, which the gradients do not hold. For ' +
+        'hyperparameters, of which only the gradient is known, take another optimizer.',
     });
   }
 
-  /** Frees the stats of the last step; the optimizer can go on. */
+  /** Frees the stats of the last step and the count; the optimizer can go on. */
   override dispose(): void {
     this.#last?.dispose();
-    this.#last = undefined;
+    tensors.free([this.#count, this.#counts]);
+    this.#last = this.#count = this.#counts = undefined;
   }
 
+  /**
+   * The count of steps, and what is kept of parameters: the optimizer's own tensors, which live until
+   * the next step, or the next call.
+   */
   override async getWeights(): Promise<NamedWeights> {
-    return [await this.saveIterations()];
+    if (this.#count === undefined || this.#count.isDisposed) this.#recount();
+    const { weights, made } = toWeights(this.#count!, this.iterations, this.kept());
+    tensors.free(this.#counts);
+    this.#counts = made;
+    return weights;
   }
 
+  /**
+   * Takes copies of what `getWeights` returned, of this optimizer or of another one of its kind.
+   *
+   * @throws InputError, ShapeError, NotFiniteError or DisposedError for what is no state of such an
+   *   optimizer; nothing has changed then.
+   */
   override async setWeights(weights: NamedWeights): Promise<void> {
-    await this.extractIterations(weights);
+    this.restore(await fromWeights(weights));
+    this.#recount();
+  }
+
+  /** Takes over a state, or throws. */
+  protected restore({ iterations, moments }: SavedState): void {
+    if (moments.length > 0) {
+      tensors.free(moments);
+      throw wrongState(`the moments of ${moments.length} parameters`);
+    }
+    this.iterations_ = iterations;
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return configOf(this.learningRate, this.options, this.#places);
+    return configOf(this.#learningRate, this.options, this.#places);
   }
 
   static override fromConfig<T extends tf.serialization.Serializable>(
@@ -194,73 +220,98 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends t
     return new cls(...fromConfig(config));
   }
 
-  protected plan(varList: tf.Variable[] | undefined): StepPlan {
-    const variables = trainable(varList);
-    const names = Object.keys(variables);
-    const { parameters } = this.options;
-    const block = chosenParameters(parameters, names);
-    const required = varList !== undefined ? names : Array.isArray(parameters) ? block : [];
-    this.#places = block.map((name) => names.indexOf(name));
-    const moving = this.options.others === 'frozen' ? block : names;
-    const factor = this.options.schedule ? factorAt(this.options.schedule, this.iterations) : 1;
-    return { variables, required, block, moving, stepSize: this.learningRate * factor };
+  /** What the next step may move, and its step size. */
+  protected draft(varList: tf.Variable[] | undefined): StepDraft {
+    const { parameters, others = 'explicit', schedule } = this.options;
+    const factor = schedule ? factorAt(schedule, this.iterations) : 1;
+    const chosen = candidates({ list: varList, parameters, others });
+    return { ...chosen, stepSize: this.learningRate * factor };
   }
 
-  protected record(f: () => tf.Scalar, { variables, required, block }: StepPlan): Curvature {
-    const curvature = this.options.curvature === 'gauss-newton' ? 'gauss-newton' : 'hessian';
-    const checked = () => {
-      const loss = f();
-      checkConnected(loss, variables, required);
-      return loss;
-    };
-    return recordGradient(checked, variables, { curvature, block });
+  /** Evaluates the losses, with their gradient and curvature for what they turn out to depend on. */
+  protected record(
+    losses: WeightedLosses,
+    draft: StepDraft,
+  ): { recorded: Curvature; plan: StepPlan } {
+    const kind = this.options.curvature === 'gauss-newton' ? 'gauss-newton' : 'hessian';
+    const { recorded, chosen } = recordBatches(losses, draft, kind);
+    return { recorded, plan: { ...chosen, stepSize: draft.stepSize } };
   }
 
-  protected remember(stats: Pick<PendingStats, 'read' | 'dispose'>): void {
+  protected remember(stats: Pick<PendingStats, 'read' | 'dispose'>, { places }: StepPlan): void {
     this.#last?.dispose();
     this.#last = stats;
+    this.#places = places;
     this.incrementIterations();
+    this.#recount();
   }
+
+  #take(
+    losses: readonly Loss[],
+    returnCost: boolean,
+    varList?: tf.Variable[],
+    weights?: readonly number[],
+  ): tf.Scalar | null {
+    const began = performance.now();
+    const { recorded, plan } = this.record(weighted(losses, weights), this.draft(varList));
+    let seen: ReturnType<typeof gradientOf> | undefined;
+    let proposal: Proposal | undefined;
+    let sound: tf.Scalar | undefined;
+    try {
+      const { value: loss } = recorded;
+      seen = gradientOf(recorded, plan.moving, this.options);
+      checkFinite(loss, seen.gradient);
+      proposal = this.propose(recorded, plan, seen);
+      const { step, solved, undone } = proposal;
+      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient: seen.gradient });
+      proposal.accept?.(sound);
+      const known = {
+        stepSize: plan.stepSize,
+        products: solved.products,
+        seconds: secondsSince(began),
+      };
+      const uncount = () => {
+        this.iterations_ = this.iterations - 1;
+        this.#recount();
+        undone?.();
+      };
+      this.remember(new PendingStats(loss, sound, solved, known, uncount), plan);
+      return returnCost ? (loss.clone() as tf.Scalar) : null;
+    } catch (error) {
+      proposal?.solved.dispose();
+      throw error;
+    } finally {
+      tensors.free(sound);
+      proposal?.free();
+      seen?.free();
+      recorded.dispose();
+    }
+  }
+
+  #recount(): void {
+    tensors.free(this.#count);
+    this.#count = tf.keep(tf.scalar(this.iterations, 'int32'));
+  }
+}
+
+/** What is known of a step before its loss has been computed. */
+export interface StepDraft extends Candidates {
+  stepSize: number;
 }
 
 export const secondsSince = (began: number) => (performance.now() - began) / 1000;
 
-function checkRate(learningRate: number): void {
-  if (Number.isFinite(learningRate) && learningRate > 0) return;
-  throw new InputError({
-    given: `the learning rate ${learningRate}`,
-    expected: 'a positive, finite number',
-    remedy: 'Implicit steps bear larger rates than explicit ones; 0.1 is worth a try.',
-  });
-}
-
-/** What TypeScript would refuse, refused also where nobody checks types. */
-function checkOptions(options: ImplicitStepOptions): void {
-  const { curvature = 'hessian', others = 'explicit', solver = defaultSolver } = options;
-  if (typeof solver.solveDeferred !== 'function') {
-    throw new InputError({
-      given: `solver: ${typeof solver === 'string' ? `'${solver}'` : `a ${typeof solver}`}`,
-      expected: 'a solver',
-      remedy: 'Call one: solver: cg({ maxIterations: 20 }).',
-    });
-  }
-  let given: string | undefined;
-  let expected = '';
-  if (!['hessian', 'gauss-newton', 'fisher-rank-one'].includes(curvature)) {
-    given = `curvature: '${curvature}'`;
-    expected = "'hessian', 'gauss-newton' or 'fisher-rank-one'";
-  } else if (!['explicit', 'frozen'].includes(others)) {
-    given = `others: '${others}'`;
-    expected = "'explicit' or 'frozen'";
-  }
-  if (given === undefined) return;
-  throw new InputError({ given, expected, remedy: 'Look for a spelling mistake.' });
-}
-
-/** The names of the options that every implicit optimizer has. */
-const COMMON = ['curvature', 'solver', 'parameters', 'others', 'schedule'];
-
-/** @throws InputError for an option that is neither common to all nor one of `own`. */
-export function checkNames(options: ImplicitStepOptions, own: readonly string[]): void {
-  checkOptionNames('an implicit optimizer', options, [...COMMON, ...own]);
+/** The gradient as it is clipped, and where it is held; the row space only where a factor tells all. */
+function gradientOf(recorded: Curvature, moving: readonly string[], options: ImplicitStepOptions) {
+  const whole = pick(recorded.gradient, moving);
+  const clipped = clip(whole, options);
+  const entriesClipped = clipped !== undefined && clipped.factor === undefined;
+  return {
+    gradient: clipped?.gradient ?? whole,
+    rowSpace() {
+      const rows = entriesClipped ? undefined : recorded.rowSpace();
+      return rows && { rows, factor: clipped?.factor };
+    },
+    free: () => tensors.free(clipped),
+  };
 }

@@ -1,15 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
-import { heedsSpace, type LinearSolver } from '../solvers';
-import { type NamedTensors, tensors } from '../spaces';
+import { checkOptionNames } from '../options';
+import { heedsSpace } from '../solvers';
+import { tensors } from '../spaces';
+import {
+  type BatchOptions,
+  checkedLoss,
+  type Loss,
+  lossesOf,
+  meanLoss,
+  type WeightedLosses,
+  weighted,
+} from './batches';
 import { exactStep } from './exact-step';
 import {
-  checkNames,
-  defaultSolver,
   ImplicitOptimizer,
-  type ImplicitStepOptions,
   type Proposal,
+  type StepGradient,
   type StepPlan,
   secondsSince,
 } from './implicit-optimizer';
@@ -19,16 +27,26 @@ import {
   linearisedDirection,
   rankOneDirection,
 } from './implicit-step';
+import { checkProximal, type ProximalOptions } from './proximal';
+import type { LearningRate } from './rate';
+import { defineSettings } from './settings';
 import type { StepStats } from './stats';
+import {
+  checkStepOptions,
+  defaultSolver,
+  type ImplicitStepOptions,
+  optionNames,
+} from './step-options';
 import { pick } from './variables';
 
 export interface ImplicitSgdOptions extends ImplicitStepOptions {
   /**
    * Go on until `x⁺ = x − δ∇F(x⁺)` itself holds, not its linearisation at x: stable for every
    * convex F, where the linearised step is so only for quadratics. For `await optimizer.step(f)`,
-   * since f is evaluated several times. Default false.
+   * since f is evaluated several times. A record sets how well it is to hold, and how many Newton
+   * steps that may take; its defaults are those of `proximalStep`. Default false.
    */
-  exact?: boolean;
+  exact?: boolean | Pick<ProximalOptions, 'tolerance' | 'maxIterations'>;
 }
 
 /**
@@ -44,6 +62,11 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * x: see `exact`. The parameters not chosen take `x⁺ = x − δ g` from the same gradient, or stay.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
+ * `clipNorm` and `clipValue` clip the gradient, before the system is solved: a bound then means what
+ * it means for plain gradient descent. Where C has no negative curvature, `(I + δC)⁻¹` makes
+ * nothing longer, so the step is no longer than `δ · clipNorm`; and since the solve is linear,
+ * clipping by norm only shortens the step.
+ *
  * A Krylov solver without a preconditioner works in the rows of the batch where these are fewer than
  * a dense layer's inputs (`Curvature.rowSpace`): the same step for a part of the price.
  * When not to use it: where a plain step is stable at the rate you want, it costs one product an
@@ -55,7 +78,10 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * @see Toulis & Airoldi, Asymptotic and finite-sample properties of estimators based on
  * stochastic gradients, Ann. Stat. 45(4), 2017, §1; Hairer & Wanner, Solving ODEs II, §IV.7.
  */
-export function implicitSGD(learningRate: number, options: ImplicitSgdOptions = {}): ImplicitSGD {
+export function implicitSGD(
+  learningRate: LearningRate,
+  options: ImplicitSgdOptions = {},
+): ImplicitSGD {
   return new ImplicitSGD(learningRate, options);
 }
 
@@ -65,9 +91,8 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   /** The exact step under way, if any: the next one begins where it ends. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(learningRate: number, options: ImplicitSgdOptions = {}) {
-    checkNames(options, ['exact']);
-    super(learningRate, options);
+  constructor(learningRate: LearningRate, options: ImplicitSgdOptions = {}) {
+    super(learningRate, options, checkSgdOptions);
   }
 
   override minimize(
@@ -76,6 +101,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     varList?: tf.Variable[],
   ): tf.Scalar | null {
     if (!this.options.exact) return super.minimize(f, returnCost, varList);
+    checkedLoss(f);
     throw new InputError({
       given: 'minimize() of an optimizer with exact: true',
       expected: 'await optimizer.step(f)',
@@ -84,52 +110,94 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   }
 
   /** As for every implicit optimizer; with `exact`, the exact step, after those asked for before. */
-  override async step(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
-    if (!this.options.exact) return super.step(f, varList);
-    const step = this.#turn.then(() => this.#exactStep(f, varList));
+  override async step(
+    f: Loss | readonly Loss[],
+    varList?: tf.Variable[],
+    options: BatchOptions = {},
+  ): Promise<StepStats> {
+    if (!this.options.exact) return super.step(f, varList, options);
+    const losses = weighted(lossesOf(f), options.weights);
+    const step = this.#turn.then(() => this.#exactStep(losses, varList));
     this.#turn = step.catch(() => {});
     return step;
   }
 
-  async #exactStep(f: () => tf.Scalar, varList?: tf.Variable[]): Promise<StepStats> {
+  async #exactStep(losses: WeightedLosses, varList?: tf.Variable[]): Promise<StepStats> {
     const began = performance.now();
-    const plan = this.plan(varList);
+    const { exact, solver = defaultSolver } = this.options;
+    const draft = this.draft(varList);
+    const { recorded, plan } = this.record(losses, draft);
     const report = await exactStep({
-      ...plan,
-      loss: f,
-      record: () => this.record(f, plan),
-      solver: this.options.solver ?? defaultSolver,
+      variables: plan.variables,
+      block: plan.block,
+      stepSize: plan.stepSize,
+      loss: () => meanLoss(losses),
+      record: () => this.record(losses, draft).recorded,
+      first: recorded,
+      solver,
+      ...(typeof exact === 'object' && exact),
     });
     const stats = { ...report, stepSize: plan.stepSize, seconds: secondsSince(began) };
-    this.remember({ read: async () => stats, dispose() {} });
+    this.remember({ read: async () => stats, dispose() {} }, plan);
     return stats;
   }
 
-  protected override propose(recorded: Curvature, { block, moving, stepSize }: StepPlan): Proposal {
-    const { solver = defaultSolver, curvature } = this.options;
-    const g = pick(recorded.gradient, block);
+  protected override propose(
+    recorded: Curvature,
+    { block, stepSize }: StepPlan,
+    seen: StepGradient,
+  ): Proposal {
+    const { curvature } = this.options;
+    const g = pick(seen.gradient, block);
     const direction =
       curvature === 'fisher-rank-one'
-        ? rankOneDirection(g, stepSize)
-        : implicitDirection(recorded, g, stepSize, solver);
+        ? rankOneDirection(pick(recorded.gradient, block), stepSize, g)
+        : this.#direction(recorded, stepSize, seen, block);
     return {
-      step: { ...pick(recorded.gradient, moving), ...direction.value },
+      step: { ...seen.gradient, ...direction.value },
       solved: direction,
       free: () => tensors.free(direction.value),
     };
   }
+
+  #direction(
+    recorded: Curvature,
+    stepSize: number,
+    seen: StepGradient,
+    block: readonly string[],
+  ): Direction {
+    const { solver = defaultSolver } = this.options;
+    const space = heedsSpace(solver) ? seen.rowSpace() : undefined;
+    return space === undefined
+      ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)
+      : directionInRowSpace(space.rows, stepSize, solver, space.factor);
+  }
 }
 
-function implicitDirection(
-  recorded: Curvature,
-  g: NamedTensors,
-  stepSize: number,
-  solver: LinearSolver,
-): Direction {
-  const rows = heedsSpace(solver) ? recorded.rowSpace() : undefined;
-  return rows === undefined
-    ? linearisedDirection(recorded, g, stepSize, solver)
-    : directionInRowSpace(rows, stepSize, solver);
+const names = optionNames(['exact']);
+defineSettings(ImplicitSGD.prototype, names);
+
+function checkSgdOptions(options: ImplicitSgdOptions): void {
+  checkStepOptions(options, names);
+  const { exact = false, clipNorm, clipValue } = options;
+  if (typeof exact !== 'boolean' && (typeof exact !== 'object' || exact === null)) {
+    throw new InputError({
+      given: `exact: ${exact}`,
+      expected: 'true, false or { tolerance, maxIterations }',
+      remedy: 'exact: { tolerance: 1e-6 } asks for a step that is more exact than the default.',
+    });
+  }
+  if (typeof exact === 'object') {
+    checkOptionNames('an exact step', exact, ['tolerance', 'maxIterations']);
+    checkProximal(1, exact);
+  }
+  if (exact !== false && (clipNorm ?? clipValue) !== undefined) {
+    throw new InputError({
+      given: 'clipped gradients for exact steps',
+      expected: 'one or the other',
+      remedy: 'An exact step solves for the gradient where it ends; bound it by its rate.',
+    });
+  }
 }
 
 tf.serialization.registerClass(ImplicitSGD);

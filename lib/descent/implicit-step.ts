@@ -92,15 +92,21 @@ export function linearisedDirection(
   return { value: unlessZero(value, substitute), products: A.products, ...deferred };
 }
 
-/** The same step in the row space of a batch: the solver works on fewer numbers, and g is there. */
+/**
+ * The same step in the row space of a batch: the solver works on fewer numbers, and g is there.
+ *
+ * @param factor what g is multiplied by, where it is clipped
+ */
 export function directionInRowSpace(
   rows: RowSpace,
   delta: number,
   solver: LinearSolver,
+  factor?: tf.Scalar,
 ): Direction {
-  const { value: coordinates, ...solved } = linearisedDirection(rows, rows.gradient, delta, solver);
+  const g = factor === undefined ? rows.gradient : tensors.scale(factor, rows.gradient);
+  const { value: coordinates, ...solved } = linearisedDirection(rows, g, delta, solver);
   const value = rows.expand(coordinates);
-  tensors.free(coordinates);
+  tensors.free([coordinates, factor && g]);
   return { ...solved, value };
 }
 

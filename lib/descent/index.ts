@@ -1,3 +1,5 @@
+export type { BatchOptions, Loss } from './batches';
+export type { ClipOptions } from './clip';
 export {
   correlatedRegression,
   decreasingRate,
@@ -11,7 +13,6 @@ export {
   type RegressionStream,
 } from './glm';
 export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit-adam';
-export type { ImplicitStepOptions } from './implicit-optimizer';
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
 export type { ParameterChoice } from './parameters';
 export {
@@ -20,7 +21,9 @@ export {
   type ProximalStep,
   proximalStep,
 } from './proximal';
-export { drops, inverseTime, type Schedule } from './schedule';
+export type { LearningRate } from './rate';
+export { cosine, drops, inverseTime, type PerStep, type Schedule, warmUp } from './schedule';
 export type { StepStats } from './stats';
+export type { ImplicitStepOptions } from './step-options';
 export * from './stiff';
 export { withOutput } from './with-output';

@@ -1,9 +1,10 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
-import { NotFiniteError } from '../errors';
+import { InputError, NotFiniteError } from '../errors';
 import type { LinearSolver, SolverStatus } from '../solvers';
-import { type NamedTensors, tensors } from '../spaces';
+import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { proximalOperator } from './implicit-step';
+import { normOf } from './norms';
 import { pick } from './variables';
 
 /** A loss F that can be evaluated anywhere, with and without its derivatives. */
@@ -17,9 +18,12 @@ export interface ProximalProblem {
 export interface ProximalOptions {
   /** Solves for each Newton step. */
   solver: LinearSolver;
-  /** `‖x⁺ − x + δ∇F(x⁺)‖` over `‖δ∇F(x)‖` that counts as solved. Default 1e-3. */
+  /**
+   * `‖x⁺ − x + δ∇F(x⁺)‖` over `δ‖∇F(x⁺)‖` that counts as solved. Default 1e-5, or the tolerance of
+   * the solver where that is smaller, but at least 1e-6: float32 rounds each gradient by about 1e-7.
+   */
   tolerance?: number;
-  /** Largest number of Newton steps. Default 20. */
+  /** Largest number of Newton steps. Default 50. */
   maxIterations?: number;
 }
 
@@ -43,6 +47,8 @@ const SUFFICIENT = 1e-4;
 const HALVINGS = 30;
 /** Within this share of itself a computed Φ does not tell whether it fell. */
 const BLUR = 10 * tensors.epsilon;
+/** A correction within this share of an entry is lost in what its rounding does to the residual. */
+const ROUNDING = 8 * tensors.epsilon;
 
 /**
  * The exact implicit step: `x⁺` with `x⁺ = x − δ∇F(x⁺)`, the minimiser of the proximal objective
@@ -53,28 +59,36 @@ const BLUR = 10 * tensors.epsilon;
  * Φ never rises, so `F(x⁺) ≤ F(x) − ‖x⁺ − x‖² / 2δ` for every F and δ. Unlike the linearised step it
  * is stable for every convex F.
  *
- * The status is `max-iterations` also where rounding keeps Φ from falling further.
+ * `converged`: `‖x⁺ − x + δ∇F(x⁺)‖ ≤ tolerance · δ‖∇F(x⁺)‖`, so that the two sides of the equation
+ * agree, whatever the units of x, F and δ; or the next Newton correction, solved for, changes no entry
+ * by more than 8 units of rounding (1e-6 of itself), and float32 weights can hold nothing better. For
+ * convex F the error of the step is no larger than the residual, since `I + δH` shortens nothing.
+ * `max-iterations`: neither; the Newton steps are used up, or rounding keeps Φ from falling further.
  *
- * @throws NotFiniteError if F or its gradient at x is not finite.
+ * @throws NotFiniteError if F or its gradient at x is not finite; InputError for options out of range.
  * @see Rockafellar 1976; Nocedal & Wright, Numerical Optimization, §7.1 (Newton–CG).
  */
 export async function proximalStep(
   problem: ProximalProblem,
   x: NamedTensors,
   delta: number,
-  { solver, tolerance = 1e-3, maxIterations = 20 }: ProximalOptions,
+  options: ProximalOptions,
 ): Promise<ProximalStep> {
+  const { solver, maxIterations = 50, tolerance = toleranceFor(options.solver) } = options;
+  checkProximal(delta, { tolerance, maxIterations });
   const s = tensors.scalars;
   const hold = <T>(make: () => T): T => tensors.keep(tensors.tidy(make));
-  const phiOf = (F: tf.Scalar, distance: tf.Scalar) =>
-    s.add(F, s.multiply(s.of(0.5 / delta), distance));
+  /** Φ from F(y) and ‖y − x‖; in double precision, where nothing that squares hold is lost. */
+  const phiOf = (F: number, distance: number) => ({
+    value: F + penalty(distance, delta),
+    blur: BLUR * (Math.abs(F) + penalty(distance, delta)),
+  });
 
   let y = hold(() => tensors.clone(x));
   /** Where a whole step began of which Φ did not tell whether it is one down. */
   let before: { y: NamedTensors; residualNorm: number } | undefined;
   let iterations = 0;
   let products = 0;
-  let goal = 0;
   let firstLoss = Number.NaN;
   try {
     for (;;) {
@@ -84,16 +98,14 @@ export async function proximalStep(
       try {
         at = hold(() => {
           const moved = tensors.subtract(y, x);
-          const r = tensors.axpy(s.of(delta), pick(C.gradient, Object.keys(y)), moved);
-          const phi = phiOf(C.value, tensors.dot(moved, moved));
-          return { r, facts: [phi, tensors.dot(r, r)] };
+          const pull = tensors.scale(s.of(delta), pick(C.gradient, Object.keys(y)));
+          const r = tensors.axpy(s.of(1), pull, moved);
+          return { r, facts: [C.value, normOf(moved), normOf(pull), normOf(r)] };
         });
-        const [phi, rSquared] = (await tensors.read(at.facts)) as [number, number];
-        const residualNorm = Math.sqrt(rSquared);
+        const [F, distance, pullNorm, residualNorm] = (await tensors.read(at.facts)) as Facts;
         if (iterations === 0) {
-          if (!Number.isFinite(phi + residualNorm)) throw notFinite(phi, residualNorm);
-          goal = tolerance * residualNorm;
-          firstLoss = phi;
+          if (!Number.isFinite(F + pullNorm)) throw notFinite(F, pullNorm);
+          firstLoss = F;
         }
         const done = (status: SolverStatus, end = { y, residualNorm }): ProximalStep => {
           tensors.free([y, before], end.y);
@@ -105,16 +117,14 @@ export async function proximalStep(
         if (before && !(residualNorm <= before.residualNorm / 2)) {
           return done('max-iterations', before);
         }
-        if (residualNorm <= goal) return done('converged');
+        if (residualNorm <= tolerance * pullNorm) return done('converged');
         if (iterations >= maxIterations) return done('max-iterations');
 
-        const A = proximalOperator(C, delta);
-        const solution = await solver.solve(A, at.r);
-        products += A.products;
-        direction = solution.iterations > 0 ? solution.value : tensors.keep(tensors.clone(at.r));
-        if (direction !== solution.value) tensors.free(solution.value);
-
-        const next = await search(at.r, direction, phi);
+        const newton = await newtonDirection(C, at.r, residualNorm);
+        direction = newton.direction;
+        const { slope, isRounding } = await inspect(at.r, direction);
+        if (newton.isSolved && isRounding) return done('converged');
+        const next = await search(direction, slope, { F, distance });
         if (next === undefined) return done('max-iterations');
         if (before) tensors.free(before.y);
         before = next.certain ? undefined : { y, residualNorm };
@@ -130,30 +140,105 @@ export async function proximalStep(
     tensors.free([y, before]);
   }
 
+  /** `(I + δH)⁻¹ r`, or r where the solver has nothing to offer; solved for `r / ‖r‖`, of any unit. */
+  async function newtonDirection(C: Curvature, r: NamedTensors, norm: number) {
+    const A = proximalOperator(C, delta);
+    const unit = hold(() => mapTensors(r, (value) => tf.div(value, norm)));
+    try {
+      const solution = await solver.solve(A, unit);
+      products += A.products;
+      const used = solution.iterations > 0 ? solution.value : unit;
+      const direction = hold(() => tensors.scale(s.of(norm), used));
+      tensors.free(solution.value);
+      return { direction, isSolved: solution.status === 'converged' };
+    } finally {
+      tensors.free(unit);
+    }
+  }
+
   /** The first of y − d, y − d/2, … whose Φ is low enough, or may be; or nothing. */
-  async function search(r: NamedTensors, d: NamedTensors, phi: number) {
-    const slopeScalar = hold(() => tensors.dot(r, d));
-    const slope = (await tensors.read([slopeScalar]))[0]! / delta;
-    tensors.free(slopeScalar);
+  async function search(d: NamedTensors, slope: number, at: { F: number; distance: number }) {
+    const phi = phiOf(at.F, at.distance);
     for (let k = 0, t = 1; k < HALVINGS; k++, t /= 2) {
       const candidate = hold(() => tensors.axpy(s.of(-t), d, y));
       let accepted = false;
+      let facts: tf.Scalar[] | undefined;
       try {
-        const value = hold(() => {
-          const moved = tensors.subtract(candidate, x);
-          return phiOf(problem.loss(candidate), tensors.dot(moved, moved));
+        facts = hold(() => {
+          const distance = normOf(tensors.subtract(candidate, x));
+          return [problem.loss(candidate), distance];
         });
-        const reached = (await tensors.read([value]))[0]!;
-        tensors.free(value);
-        const certain = reached < phi && reached <= phi - SUFFICIENT * t * slope;
-        accepted = certain || (t === 1 && Math.abs(reached - phi) <= BLUR * Math.abs(phi));
+        const reached = phiOf(...((await tensors.read(facts)) as [number, number]));
+        const certain =
+          reached.value < phi.value && reached.value <= phi.value - SUFFICIENT * t * slope;
+        const unclear = Math.abs(reached.value - phi.value) <= Math.max(phi.blur, reached.blur);
+        accepted = certain || (t === 1 && unclear);
         if (accepted) return { y: candidate, certain };
       } finally {
+        tensors.free(facts);
         if (!accepted) tensors.free(candidate);
       }
     }
     return undefined;
   }
+
+  /**
+   * `rᵀd / δ`, what Φ falls by at first, from unit vectors, whose squares do not vanish; and whether
+   * d changes no entry of y by more than rounding does.
+   */
+  async function inspect(r: NamedTensors, d: NamedTensors) {
+    const facts = hold(() => {
+      const [rNorm, dNorm] = [normOf(r), normOf(d)];
+      const part = (v: NamedTensors, norm: tf.Scalar) =>
+        mapTensors(v, (value) => tf.divNoNan(value, norm));
+      const beyond = Object.keys(d).map((name) => {
+        const size = tf.maximum(tf.abs(y[name]!), tf.abs(x[name]!));
+        const visible = tf.greater(tf.abs(d[name]!), tf.mul(ROUNDING, size));
+        return tf.sum(tf.cast(visible, 'float32'));
+      });
+      return [rNorm, dNorm, tensors.dot(part(r, rNorm), part(d, dNorm)), tf.addN(beyond)];
+    }) as tf.Scalar[];
+    const read = (await tensors.read(facts)) as [number, number, number, number];
+    tensors.free(facts);
+    const [rNorm, dNorm, cosine, beyond] = read;
+    return { slope: (rNorm / delta) * dNorm * cosine, isRounding: beyond === 0 };
+  }
+}
+
+/** F(y), `‖y − x‖`, `δ‖∇F(y)‖` and the norm of their sum. */
+type Facts = [number, number, number, number];
+
+/** `‖y − x‖² / 2δ`; for δ = 0 y is x. */
+const penalty = (distance: number, delta: number) =>
+  distance === 0 ? 0 : ((distance / delta) * distance) / 2;
+
+const LOOSEST = 1e-5;
+const TIGHTEST = 1e-6;
+
+function toleranceFor(solver: LinearSolver): number {
+  const own = 'tolerance' in solver ? Number(solver.tolerance) : LOOSEST;
+  return Math.max(TIGHTEST, Math.min(LOOSEST, Number.isFinite(own) ? own : LOOSEST));
+}
+
+/** @throws InputError for a number out of range. */
+export function checkProximal(
+  delta: number,
+  { tolerance = LOOSEST, maxIterations = 1 }: Pick<ProximalOptions, 'tolerance' | 'maxIterations'>,
+): void {
+  const wrong = !(delta >= 0 && Number.isFinite(delta))
+    ? `a step size of ${delta}`
+    : !(tolerance > 0 && tolerance < 1)
+      ? `a tolerance of ${tolerance}`
+      : !(Number.isInteger(maxIterations) && maxIterations > 0)
+        ? `maxIterations: ${maxIterations}`
+        : undefined;
+  if (wrong === undefined) return;
+  throw new InputError({
+    given: `${wrong} for an exact step`,
+    expected:
+      'a finite δ of at least 0, a tolerance between 0 and 1, a positive whole number of steps',
+    remedy: 'The tolerance is relative to the step: 1e-5 is about what float32 allows.',
+  });
 }
 
 function notFinite(loss: number, norm: number) {

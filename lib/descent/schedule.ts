@@ -4,11 +4,17 @@ import { InputError } from '../errors';
 export type Schedule =
   | { readonly name: 'constant' }
   | { readonly name: 'drops'; readonly at: readonly number[]; readonly factor: number }
-  | { readonly name: 'inverse-time'; readonly rate: number };
+  | { readonly name: 'inverse-time'; readonly rate: number }
+  | { readonly name: 'cosine'; readonly steps: number; readonly floor: number }
+  | { readonly name: 'warm-up'; readonly steps: number; readonly next: Schedule };
+
+/** A number for each step t = 0, 1, …; it cannot be saved with a model, as a {@link Schedule} can. */
+export type PerStep = (t: number) => number;
 
 /** Multiplies the step size by `factor` at each of the steps `at`, counted from 0. Default ½. */
 export function drops(at: readonly number[], factor = 0.5): Schedule {
-  if (!at.every((step) => Number.isInteger(step) && step >= 0) || !(factor > 0)) {
+  const counted = Array.isArray(at) && at.every((step) => Number.isInteger(step) && step >= 0);
+  if (!counted || !(factor > 0)) {
     throw new InputError({
       given: `drops([${at}], ${factor})`,
       expected: 'steps that are whole numbers, and a positive factor',
@@ -31,29 +37,81 @@ export function inverseTime(rate: number): Schedule {
 }
 
 /**
+ * Half a cosine from 1 at step 0 down to `floor` at step `steps`, and `floor` from there on:
+ * `floor + (1 − floor)(1 + cos πt/T)/2`. Default floor 0.
+ *
+ * @throws InputError unless `steps` is a positive whole number and the floor is in [0, 1].
+ * @see Loshchilov & Hutter, SGDR, 2017, equation 5, without restarts.
+ */
+export function cosine(steps: number, floor = 0): Schedule {
+  checkSteps(`cosine(${steps}, ${floor})`, steps);
+  if (!(floor >= 0 && floor <= 1)) {
+    throw new InputError({
+      given: `cosine(${steps}, ${floor})`,
+      expected: 'a floor from 0 to 1, as a share of the first step size',
+      remedy: 'cosine(1000, 0.1) ends at a tenth of the step size.',
+    });
+  }
+  return { name: 'cosine', steps, floor };
+}
+
+/**
+ * Factors `1/T, 2/T, …, 1` over the first T steps, then those of another schedule, counted from
+ * there. Default constant.
+ *
+ * @throws InputError unless `steps` is a positive whole number, or for a `next` that is no schedule.
+ * @see Goyal et al., Accurate, large minibatch SGD, 2017, §2.2.
+ */
+export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
+  checkSteps(`warmUp(${steps})`, steps);
+  factorAt(next, 0);
+  return { name: 'warm-up', steps, next };
+}
+
+/**
  * The factor of the step size at step t = 0, 1, …
  *
- * @throws InputError for a record that is no schedule.
+ * @throws InputError for a record that is no schedule, or a function that does not return a factor.
  */
-export function factorAt(schedule: Schedule, t: number): number {
-  const factor = valueAt(schedule, t);
+export function factorAt(schedule: Schedule | PerStep, t: number): number {
+  const factor = typeof schedule === 'function' ? schedule(t) : valueAt(schedule, t);
   if (factor >= 0 && factor < Number.POSITIVE_INFINITY) return factor;
+  const what = typeof schedule === 'function' ? 'function' : `'${schedule?.name}'`;
   throw new InputError({
-    given: `the schedule '${schedule.name}' at step ${t}, whose factor is ${factor}`,
+    given: `the schedule ${what} at step ${t}, whose factor is ${factor}`,
     expected: 'a finite factor of at least 0',
-    remedy: 'Make schedules by drops() or inverseTime().',
+    remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
   });
 }
 
 function valueAt(schedule: Schedule, t: number): number {
-  switch (schedule.name) {
+  switch (schedule?.name) {
     case 'constant':
       return 1;
     case 'drops':
+      if (!Array.isArray(schedule.at)) return Number.NaN;
       return schedule.factor ** schedule.at.filter((step) => step <= t).length;
     case 'inverse-time':
       return 1 / (1 + schedule.rate * t);
+    case 'cosine': {
+      const { steps, floor } = schedule;
+      if (t >= steps) return floor;
+      return floor + ((1 - floor) * (1 + Math.cos((Math.PI * t) / steps))) / 2;
+    }
+    case 'warm-up':
+      return t < schedule.steps
+        ? (t + 1) / schedule.steps
+        : factorAt(schedule.next, t - schedule.steps);
     default:
       return Number.NaN;
   }
+}
+
+function checkSteps(given: string, steps: number): void {
+  if (Number.isInteger(steps) && steps > 0) return;
+  throw new InputError({
+    given,
+    expected: 'a positive whole number of steps',
+    remedy: 'Steps are those of the optimizer: epochs times batches.',
+  });
 }

@@ -28,14 +28,18 @@ export class PendingStats {
   #sound: tf.Scalar;
   #direction: Pick<Direction, 'report' | 'dispose'>;
   #known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
+  #undone: () => void;
   #read: Promise<StepStats> | undefined;
 
+  /** @param undone called where it turns out that the step was undone on the device */
   constructor(
     loss: tf.Scalar,
     sound: tf.Scalar,
     direction: Pick<Direction, 'report' | 'dispose'>,
     known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>,
+    undone: () => void,
   ) {
+    this.#undone = undone;
     this.#loss = tensors.keep(loss.clone() as tf.Scalar);
     this.#sound = tensors.keep(sound.clone() as tf.Scalar);
     this.#direction = direction;
@@ -55,7 +59,10 @@ export class PendingStats {
       this.#direction.report(),
     ]);
     this.dispose();
-    if (sound !== 1) throw stepNotFinite(loss);
+    if (sound !== 1) {
+      this.#undone();
+      throw stepNotFinite(loss);
+    }
     return { loss, ...report, ...this.#known };
   }
 

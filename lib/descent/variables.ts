@@ -1,35 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { InputError, NotFiniteError } from '../errors';
+import { NotFiniteError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 
 /** Trainable variables by name. */
 export type NamedVariables = Record<string, tf.Variable>;
-
-/**
- * The trainable ones among `list`, or of all variables there are, as TensorFlow.js has it.
- *
- * @throws InputError if there is none, if one has been disposed, or if two have one name.
- */
-export function trainable(list?: readonly tf.Variable[]): NamedVariables {
-  const all = (list ?? Object.values(tf.engine().registeredVariables)).filter((v) => v.trainable);
-  const variables: NamedVariables = {};
-  for (const variable of all) {
-    const { name } = variable;
-    if (variable.isDisposed) throw notToMove(`'${name}', which is disposed`);
-    if (name in variables) throw notToMove(`two variables of the name '${name}'`);
-    variables[name] = variable;
-  }
-  if (all.length === 0) throw notToMove('no trainable variable');
-  return variables;
-}
-
-function notToMove(given: string): InputError {
-  return new InputError({
-    given,
-    expected: 'live trainable variables, each once and under a name of its own',
-    remedy: 'Make parameters variables: tf.variable(value, true, name).',
-  });
-}
 
 /** The part of `x` that has these names. */
 export function pick<T>(x: Record<string, T>, names: readonly string[]): Record<string, T> {
@@ -44,6 +18,7 @@ export interface Move {
   step: NamedTensors;
   delta: number;
   loss: tf.Scalar;
+  /** As the step saw it: clipped, if it was. */
   gradient: NamedTensors;
 }
 

@@ -1,0 +1,27 @@
+import { InputError } from '../errors';
+import type { PerStep } from './schedule';
+
+/** A learning rate δ: a number, or a function of the step t = 0, 1, … */
+export type LearningRate = number | PerStep;
+
+/** @throws InputError for what cannot be a rate. */
+export function checkRate(rate: LearningRate): void {
+  if (typeof rate === 'function' || isRate(rate)) return;
+  throw wrongRate(`the learning rate ${rate}`);
+}
+
+/** @throws InputError where a function returns something else than a rate. */
+export function rateAt(rate: LearningRate, t: number): number {
+  const value = typeof rate === 'function' ? rate(t) : rate;
+  if (isRate(value)) return value;
+  throw wrongRate(`the learning rate ${value} at step ${t}`);
+}
+
+const isRate = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const wrongRate = (given: string) =>
+  new InputError({
+    given,
+    expected: 'a positive, finite number, or a function of the step that returns one',
+    remedy: 'Implicit steps bear larger rates than explicit ones; 0.1 is worth a try.',
+  });
