@@ -18,6 +18,7 @@ export type {
   SolveReport,
   SolverStatus,
 } from './solver';
+export * from './spectrum';
 export {
   type LowRankOperator,
   lowRank,

@@ -34,6 +34,19 @@ export const float64: Space<Float64Array, number> = {
     for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
     return sum;
   },
+  norm(x) {
+    let largest = 0;
+    for (let i = 0; i < x.length; i++) {
+      const size = Math.abs(x[i]!);
+      // Written so that a NaN is found too.
+      if (!(size <= largest)) largest = size;
+      if (Number.isNaN(largest)) return largest;
+    }
+    if (largest === 0 || largest === Number.POSITIVE_INFINITY) return largest;
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += (x[i]! / largest) ** 2;
+    return largest * Math.sqrt(sum);
+  },
   select: (mask, x, y) => (mask ? x : y),
 
   scalars: {

@@ -25,6 +25,8 @@ export interface Space<V, S> {
   subtract(x: V, y: V): V;
   /** The inner product `⟨x, y⟩`. */
   dot(x: V, y: V): S;
+  /** `‖x‖ = √⟨x, x⟩`, right also where the squares of the numbers vanish or overflow. */
+  norm(x: V): S;
   /** `x` where the mask is 1, else `y`; a NaN in the one not chosen does not get through. */
   select(mask: S, x: V, y: V): V;
 

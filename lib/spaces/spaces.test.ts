@@ -52,6 +52,30 @@ describe('the two spaces agree on every operation', () => {
     expect(expected).toBe(2 - 0.5 - 3 + 2 - 21);
   });
 
+  it.each([1, 1e-15, 1e15, 1e-30, 1e30])('norm, at the scale %d', (scale) => {
+    const x = [3 * scale, 0, -4 * scale, 0, 12 * scale];
+    expect(float64.norm(Float64Array.from(x)) / scale).toBeCloseTo(13, 12);
+    const [norm] = tensors.readSync([tensors.norm(split(x))]);
+    expect(norm! / scale).toBeCloseTo(13, 4);
+  });
+
+  it('norm, at the ends of float64, of nothing, and of what is no number', () => {
+    for (const scale of [1e-300, 1e300]) {
+      expect(float64.norm(Float64Array.of(3 * scale, 4 * scale)) / scale).toBeCloseTo(5, 12);
+    }
+    const norms = (x: number[]) => [
+      float64.norm(Float64Array.from(x)),
+      tensors.readSync([tensors.norm(split(x))])[0],
+    ];
+    expect(norms([0, 0, 0, 0, 0])).toEqual([0, 0]);
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      for (const norm of norms([0, 1, odd, 0, 2])) expect(Number.isFinite(norm)).toBe(false);
+    }
+    expect(tensors.readSync([tensors.norm({ x: tf.zeros([0]), y: tf.tensor1d([2]) })])).toEqual([
+      2,
+    ]);
+  });
+
   it('scalars', () => {
     const run = <S>(s: import('.').Scalars<S>) => [
       s.add(s.of(2), s.of(3)),
@@ -77,6 +101,9 @@ it('a weighted space multiplies the names that have a weight, in its inner produ
   // K y has the rows (0, 1) and (5, 3).
   expect(space.readSync([product])).toEqual([2 + 15 + 12 + 10]);
   product.dispose();
+  // ⟨x, K x⟩ of x = (1, 2), (3, 4) and 5, with K x = (5, 8), (10, 14).
+  const [norm] = space.readSync([tf.tidy(() => space.norm(space.scale(tf.scalar(1e-25), x)))]);
+  expect(norm! * 1e25).toBeCloseTo(Math.sqrt(5 + 16 + 30 + 56 + 25), 3);
   expect(tf.memory().numTensors).toBe(before);
   expect(flatten(space.axpy(tf.scalar(2), x, y))).toEqual([1, 4, 8, 9, 12]);
 });

@@ -36,6 +36,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
       return (parts.length === 1 ? parts[0]! : tf.addN(parts)) as tf.Scalar;
     });
   },
+  norm: (x) => normBy(x, (y) => tensors.dot(y, y)),
   select: (mask, x, y) =>
     mapTensors(x, (value, name) => tf.tidy(() => chosen(mask, value, y[name]!))),
 
@@ -111,6 +112,21 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     }
   },
 };
+
+/**
+ * The norm of x, from the squared norm of x divided by its largest entry, which neither vanishes
+ * nor overflows.
+ */
+export function normBy(x: NamedTensors, squared: (x: NamedTensors) => tf.Scalar): tf.Scalar {
+  return tf.tidy(() => {
+    const parts = Object.values(x).filter(({ size }) => size > 0);
+    if (parts.length === 0) return tf.scalar(0);
+    const largest = tf.max(tf.stack(parts.map((value) => tf.max(tf.abs(value)))));
+    const unit = tf.where(tf.greater(largest, 0), largest, tf.onesLike(largest));
+    const scaled = mapTensors(x, (value) => tf.div(value, unit));
+    return tf.mul(unit, tf.sqrt(squared(scaled))) as tf.Scalar;
+  });
+}
 
 /** `a x + y`. */
 function axpyOf(a: tf.Scalar, x: tf.Tensor, y: tf.Tensor): tf.Tensor {

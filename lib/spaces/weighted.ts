@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Space } from './space';
-import { mapTensors, type NamedTensors, tensors } from './tensors';
+import { mapTensors, type NamedTensors, normBy, tensors } from './tensors';
 
 /** {@link tensors} with another inner product. */
 export interface WeightedSpace extends Space<NamedTensors, tf.Scalar> {
@@ -20,10 +20,12 @@ export function weighted(weights: NamedTensors): WeightedSpace {
       const weight = weights[name];
       return weight === undefined ? value : tf.matMul(weight, value);
     });
+  const dot = (x: NamedTensors, y: NamedTensors) => tf.tidy(() => tensors.dot(x, weigh(y)));
   return {
     ...tensors,
     name: 'weighted tensors',
     weigh,
-    dot: (x, y) => tf.tidy(() => tensors.dot(x, weigh(y))),
+    dot,
+    norm: (x) => normBy(x, (y) => dot(y, y)),
   };
 }

@@ -1,0 +1,237 @@
+import { InputError } from '../../errors';
+import { checkOptionNames } from '../../options';
+import type { LinearOperator, Vector } from '../../spaces';
+import { checkCount, checkTolerance } from '../checks';
+import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
+import { type Operand, operandOf, type SpectrumOptions } from './operand';
+import { tridiagonalEigen } from './tridiagonal';
+
+export interface EigenvaluesOptions<V> extends SpectrumOptions<V> {
+  /** k, to find the k largest eigenvalues (not: largest in modulus). */
+  largest?: number;
+  /** k, to find the k smallest ones; either this or `largest`. */
+  smallest?: number;
+  /**
+   * How far from an eigenvalue a value may be, in units of the largest modulus met. Default 1e-8
+   * in float64, 1e-4 for tensors.
+   */
+  tolerance?: number;
+  /** The largest number of products; a vector is held for each. Default `200 + 20 k`. */
+  maxProducts?: number;
+}
+
+export interface Eigenvalues {
+  /** In descending order for `largest`, ascending for `smallest`; multiple ones several times. */
+  values: Float64Array;
+  /** `‖A x − s x‖` of each: no further is an eigenvalue of a symmetric A. */
+  residuals: Float64Array;
+  /** Whether all residuals are within the tolerance, or the products were used up before. */
+  status: 'converged' | 'max-iterations';
+  products: number;
+}
+
+/** A value found, as the solver sees it. */
+interface Pair<V> {
+  value: number;
+  residual: number;
+  vector: V;
+}
+
+/**
+ * The largest or the smallest eigenvalues of a symmetric operator, by products alone.
+ *
+ * Lanczos steps from a random vector, each vector made orthogonal to all before it, give the Ritz
+ * values; extreme ones converge first, in about `√(L/gap)` steps. Then the same again in what is
+ * orthogonal to those found, for eigenvalues that occur several times, of which a single Krylov
+ * space sees one copy. Values found are never above the largest eigenvalue or below the smallest,
+ * but for rounding.
+ *
+ * @returns values, residuals, a status, the number of products
+ * @throws InputError for options out of range, or an operator whose space cannot be told;
+ * NotFiniteError for a product with a NaN.
+ * @see Golub & Van Loan, Matrix Computations, §10.1; Parlett, The Symmetric Eigenvalue Problem, §13.
+ */
+export async function eigenvalues<V extends Vector>(
+  A: LinearOperator<V>,
+  options: EigenvaluesOptions<V>,
+): Promise<Eigenvalues> {
+  checkOptionNames('eigenvalues', options ?? {}, [
+    'largest',
+    'smallest',
+    'tolerance',
+    'maxProducts',
+    'like',
+    'seed',
+  ]);
+  const { count, sign } = wanted(options);
+  const operand = operandOf('eigenvalues', A, options);
+  const { space, size } = operand;
+  checkWithin(count, size);
+  const { maxProducts = 200 + 20 * count } = options;
+  const { tolerance = space.epsilon > 1e-10 ? 1e-4 : 1e-8 } = options;
+  checkCount('eigenvalues', 'maxProducts', maxProducts);
+  checkTolerance('eigenvalues', tolerance);
+
+  const found: Pair<V>[] = [];
+  try {
+    const search = { operand, sign, tolerance, maxProducts, scale: 0 };
+    found.push(...(await extremes(search, count, [])));
+    let status: Eigenvalues['status'] = 'converged';
+    while (found.length < size) {
+      if (operand.products >= maxProducts) {
+        status = 'max-iterations';
+        break;
+      }
+      const last = sorted(found, sign)[count - 1]!;
+      const [next] = await extremes(search, 1, found, last.value);
+      // A run that was cut off has not shown that there is no other.
+      if (operand.products >= maxProducts) status = 'max-iterations';
+      if (next === undefined) break;
+      if (sign * (next.value - last.value) <= tolerance * search.scale) {
+        space.free(next.vector);
+        break;
+      }
+      found.push(next);
+    }
+    const chosen = sorted(found, sign).slice(0, count);
+    const exact = chosen.every(({ residual }) => residual <= 2 * tolerance * search.scale);
+    return {
+      values: Float64Array.from(chosen, ({ value }) => value),
+      residuals: Float64Array.from(chosen, ({ residual }) => residual),
+      status: exact ? status : 'max-iterations',
+      products: operand.products,
+    };
+  } finally {
+    space.free(found);
+  }
+}
+
+interface Search<V> {
+  operand: Operand<V>;
+  /** 1 for the largest, −1 for the smallest. */
+  sign: 1 | -1;
+  tolerance: number;
+  maxProducts: number;
+  /** The largest modulus met. */
+  scale: number;
+}
+
+/** After so many steps a Ritz value well below what matters is believed to stay there. */
+const ENOUGH = 20;
+
+/**
+ * The `count` extreme eigenpairs in what is orthogonal to some others; the vectors are held.
+ *
+ * @param least the value from which on they are of interest
+ */
+async function extremes<V>(
+  search: Search<V>,
+  count: number,
+  others: readonly Pair<V>[],
+  least = -search.sign * Number.POSITIVE_INFINITY,
+): Promise<Pair<V>[]> {
+  const { operand, sign, tolerance, maxProducts } = search;
+  const { space, size } = operand;
+  const dimension = size - others.length;
+  const setting: LanczosSetting<V> = {
+    space,
+    multiply: (v) => space.scale(space.scalars.of(sign), operand.multiply(v)),
+    draw: operand.normals,
+    without: others.map(({ vector }) => vector),
+    dimension: size,
+  };
+  const krylov = emptyKrylov<V>();
+  try {
+    for await (const steps of lanczos(setting, krylov)) {
+      // Looking costs steps² operations, so it is done every tenth part of the way.
+      if (operand.products >= maxProducts || steps === dimension) break;
+      if (steps % Math.max(1, Math.floor(steps / 10)) !== 0) continue;
+      const bounds = boundsOf(krylov);
+      search.scale = Math.max(search.scale, bounds.scale);
+      if (steps >= ENOUGH && bounds.residuals[0]! <= (sign * least - bounds.largest) / 10) break;
+      const converged = bounds.residuals
+        .slice(0, count)
+        .every((residual) => residual <= tolerance * search.scale);
+      if (steps >= count && converged) break;
+    }
+    return await ritzPairs(search, krylov, count);
+  } finally {
+    space.free(krylov.basis);
+  }
+}
+
+/** The Ritz values' distances from an eigenvalue are at most these. */
+function boundsOf<V>({ diagonal, off }: Krylov<V>) {
+  const size = diagonal.length;
+  const lastRow = new Float64Array(size);
+  lastRow[size - 1] = 1;
+  const { values, rows } = tridiagonalEigen(diagonal, off, [lastRow]);
+  return {
+    largest: values[0]!,
+    residuals: rows[0]!.map((share) => Math.abs(share * off[size - 1]!)),
+    scale: Math.max(Math.abs(values[0]!), Math.abs(values[size - 1]!)),
+  };
+}
+
+async function ritzPairs<V>(
+  search: Search<V>,
+  { basis, diagonal, off }: Krylov<V>,
+  count: number,
+): Promise<Pair<V>[]> {
+  const { operand } = search;
+  const { space } = operand;
+  const { of, subtract } = space.scalars;
+  const identity = basis.map((_, i) => Float64Array.from(basis, (_, j) => (i === j ? 1 : 0)));
+  const { values, rows } = tridiagonalEigen(diagonal, off, identity);
+  search.scale = Math.max(search.scale, Math.abs(values[0]!), Math.abs(values[values.length - 1]!));
+  const pairs: Pair<V>[] = [];
+  try {
+    for (let i = 0; i < Math.min(count, basis.length); i++) {
+      const made = space.keep(
+        space.tidy(() => {
+          const mixed = basis.reduce(
+            (sum, v, j) => space.axpy(of(rows[j]![i]!), v, sum),
+            space.zeros(basis[0]!),
+          );
+          const vector = unit(space, mixed);
+          const Ax = operand.multiply(vector);
+          const value = space.dot(vector, Ax);
+          const rest = space.axpy(subtract(of(0), value), vector, Ax);
+          return { vector, facts: [value, space.norm(rest)] };
+        }),
+      );
+      pairs.push({ vector: made.vector, value: Number.NaN, residual: Number.NaN });
+      const [value, residual] = (await space.read(made.facts)) as [number, number];
+      space.free(made.facts);
+      Object.assign(pairs.at(-1)!, { value, residual });
+    }
+    return pairs;
+  } catch (error) {
+    space.free(pairs);
+    throw error;
+  }
+}
+
+const sorted = <V>(pairs: readonly Pair<V>[], sign: number) =>
+  [...pairs].sort((a, b) => sign * (b.value - a.value));
+
+function wanted({ largest, smallest }: { largest?: number; smallest?: number } = {}) {
+  if ((largest === undefined) === (smallest === undefined)) {
+    throw new InputError({
+      given: `eigenvalues({ largest: ${largest}, smallest: ${smallest} })`,
+      expected: 'one of the two: how many of the largest, or of the smallest',
+      remedy: 'Ask for the largest and for the smallest one after the other.',
+    });
+  }
+  checkCount('eigenvalues', largest === undefined ? 'smallest' : 'largest', (largest ?? smallest)!);
+  return { count: (largest ?? smallest)!, sign: largest === undefined ? -1 : 1 } as const;
+}
+
+function checkWithin(count: number, size: number) {
+  if (count <= size) return;
+  throw new InputError({
+    given: `${count} eigenvalues of an operator on ${size} numbers`,
+    expected: `at most ${size}`,
+    remedy: 'A symmetric operator has as many eigenvalues as its vectors have numbers.',
+  });
+}

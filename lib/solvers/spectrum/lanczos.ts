@@ -1,0 +1,110 @@
+import { NotFiniteError } from '../../errors';
+import type { Space } from '../../spaces';
+import { negate, ROUNDING } from '../method';
+
+/** An orthonormal basis V of a Krylov space of a symmetric A, with the tridiagonal `VᵀAV`. */
+export interface Krylov<V> {
+  basis: V[];
+  diagonal: number[];
+  /** One for each vector: the last is the length of what the next product leaves of the space. */
+  off: number[];
+}
+
+export const emptyKrylov = <V>(): Krylov<V> => ({ basis: [], diagonal: [], off: [] });
+
+/** Where a Lanczos process takes place. */
+export interface LanczosSetting<V> {
+  space: Space<V, unknown>;
+  /** `A v`, symmetric in the inner product of the space. */
+  multiply: (v: V) => V;
+  /** A random vector; the caller's. */
+  draw: () => V;
+  /** Vectors of length 1, orthogonal to each other, whose span is left out. */
+  without: readonly V[];
+  /** The dimension of the space. */
+  dimension: number;
+}
+
+/**
+ * The Lanczos process with every vector made orthogonal to all those before it, twice.
+ *
+ * Where the Krylov space is exhausted it goes on from a random vector orthogonal to it, so that n
+ * steps see every eigenvalue as often as it occurs. After each step it yields how many there were.
+ *
+ * @param krylov what is filled, empty at first; its vectors are held until the caller frees them
+ * @throws NotFiniteError for a product with a NaN.
+ * @see Golub & Van Loan, Matrix Computations, §10.1 and §10.3; Parlett, The Symmetric Eigenvalue
+ * Problem, §13.
+ */
+export async function* lanczos<V>(
+  { space, multiply, draw, without, dimension }: LanczosSetting<V>,
+  { basis, diagonal, off }: Krylov<V>,
+): AsyncGenerator<number> {
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  const outside = (x: V) => orthogonal(space, x, [...without, ...basis]);
+  let scale = 0;
+  let rest: V | undefined;
+  try {
+    rest = hold(() => outside(draw()));
+    while (basis.length < dimension - without.length) {
+      const current = rest;
+      const v: V = hold(() => outside(unit(space, current)));
+      basis.push(hold(() => unit(space, v)));
+      space.free([current, v]);
+      rest = undefined;
+      const unitVector = basis.at(-1)!;
+      const step = hold(() => {
+        const Av = multiply(unitVector);
+        const rest = outside(Av);
+        return { rest, facts: [space.dot(unitVector, Av), space.norm(rest)] };
+      });
+      rest = step.rest;
+      let [delta, next] = (await space.read(step.facts)) as [number, number];
+      space.free(step.facts);
+      if (!Number.isFinite(delta + next)) throw notFinite(delta + next);
+      scale = Math.max(scale, Math.abs(delta), next);
+      if (next <= ROUNDING * space.epsilon * scale) {
+        // An invariant subspace: what is left is rounding, and the next direction a new one.
+        next = 0;
+        space.free(rest);
+        rest = hold(() => outside(draw()));
+      }
+      diagonal.push(delta);
+      off.push(next);
+      yield basis.length;
+    }
+  } finally {
+    space.free(rest);
+  }
+}
+
+/** x less its shares of the units; twice, since rounding leaves something the first time. */
+export function orthogonal<V>(space: Space<V, unknown>, x: V, units: readonly V[]): V {
+  let rest = x;
+  for (const u of [...units, ...units]) {
+    const before = rest;
+    rest = space.tidy(() => space.axpy(negate(space, space.dot(u, before)), u, before));
+    space.free(before, x);
+  }
+  return rest;
+}
+
+/** x at length 1. */
+export function unit<V>(space: Space<V, unknown>, x: V): V {
+  const { of, divide, select, less } = space.scalars;
+  return space.tidy(() => {
+    const length = space.norm(x);
+    const safe = select(less(of(0), length), length, of(1));
+    // In two parts: one over a length of 1e-39 is infinite in float32.
+    const root = space.scalars.sqrt(safe);
+    return space.scale(divide(of(1), root), space.scale(divide(of(1), root), x));
+  });
+}
+
+function notFinite(value: number) {
+  return new NotFiniteError({
+    given: `an operator with a product that has the entry ${value}`,
+    expected: 'finite numbers',
+    remedy: 'Look for a NaN, or an overflow, in what the operator is made of.',
+  });
+}

@@ -1,0 +1,70 @@
+import { random } from '../../datasets/random';
+import { InputError } from '../../errors';
+import { type LinearOperator, type Space, spaceOf, type Vector } from '../../spaces';
+import { checkedProducts, checkOperator } from '../checks';
+import { sizeOf, vectorOf } from '../flat';
+
+/** What the tools for spectra ask of an operator besides its products. */
+export interface SpectrumOptions<V> {
+  /**
+   * Any vector of the space that A acts on; only its shape matters. It may be left out for a
+   * curvature, which has a gradient.
+   */
+  like?: V;
+  /** The seed of the random vectors. Default 0. */
+  seed?: number;
+}
+
+/** An operator with the space it acts on. */
+export interface Operand<V> {
+  space: Space<V, unknown>;
+  like: V;
+  size: number;
+  multiply(v: V): V;
+  /** The products so far. */
+  readonly products: number;
+  /** A vector of independent standard normal numbers. */
+  normals(): V;
+  /** A vector of independent signs. */
+  signs(): V;
+}
+
+/** @throws InputError for no operator, or one whose space cannot be told. */
+export function operandOf<V extends Vector>(
+  name: string,
+  A: LinearOperator<V>,
+  { like, seed = 0 }: SpectrumOptions<V>,
+): Operand<V> {
+  checkOperator(name, A);
+  const shape = like ?? (A as { gradient?: V }).gradient;
+  if (shape === undefined) {
+    throw new InputError({
+      given: `${name} of an operator that does not tell what vectors it acts on`,
+      expected: 'one that has a gradient, as a curvature has, or the option like',
+      remedy: `Give any vector of the right shape: ${name}(A, { like: new Float64Array(n) }).`,
+    });
+  }
+  const space = A.space ?? spaceOf(shape);
+  const checked = checkedProducts(space, A);
+  const draw = random(seed);
+  const size = sizeOf(shape);
+  let products = 0;
+  return {
+    space,
+    like: shape,
+    size,
+    multiply(v) {
+      products += 1;
+      return checked.apply(v);
+    },
+    get products() {
+      return products;
+    },
+    normals: () => vectorOf(draw.normals(size), shape),
+    signs: () =>
+      vectorOf(
+        Float64Array.from({ length: size }, () => (draw.uniform() < 0.5 ? -1 : 1)),
+        shape,
+      ),
+  };
+}
