@@ -15,7 +15,6 @@ const waiting = new Set([
   '00-second-derivatives',
   '01-stiffness',
   '02-implicit-gradient-descent',
-  '03-implicit-sgd',
   '04-solving-with-the-hessian',
   '05-implicit-steps-on-mnist',
   '06-adam-cnn-rnn',
