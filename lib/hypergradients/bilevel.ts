@@ -42,7 +42,9 @@ export interface BilevelOptions<B, V extends Vector = NamedTensors> {
    */
   outer: { optimizer: OuterOptimizer };
   /** `implicit(…)`, or `unrolled(…)`, which brings its own inner method. */
-  how: (DifferentiateImplicit & ImplicitOptions) | (DifferentiateUnrolled & UnrolledOptions);
+  how:
+    | (DifferentiateImplicit & ImplicitOptions)
+    | (DifferentiateUnrolled & Pick<UnrolledOptions, 'steps'>);
   /** The number of outer steps. Default: no end. */
   steps?: number;
   /**

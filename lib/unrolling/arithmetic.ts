@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+import { type Coefficient, numberOf } from './learned';
 
 /**
  * What an update rule may do with vectors.
@@ -18,11 +19,11 @@ export interface Arithmetic<V> {
   /** Entry by entry `√xᵢ`; its derivative counts as 0 where `xᵢ = 0`. */
   sqrt(x: V): V;
   /** Entry by entry `xᵢ + c`. */
-  shift(x: V, c: number): V;
+  shift(x: V, c: Coefficient): V;
 }
 
-/** A vector and the number it is multiplied by. */
-export type Term<V> = readonly [coefficient: number, vector: V];
+/** A vector and the number it is multiplied by, which may be learned. */
+export type Term<V> = readonly [coefficient: Coefficient, vector: V];
 
 /** The arithmetic of plain vectors like `x`. */
 export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V> {
@@ -36,8 +37,9 @@ export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V> {
 
 function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {
   const [[first, x], ...rest] = terms as [Term<V>, ...Term<V>[]];
-  const start = first === 1 && rest.length > 0 ? x : space.scale(space.scalars.of(first), x);
-  return rest.reduce((sum, [a, y]) => space.axpy(space.scalars.of(a), y, sum), start);
+  const start =
+    first === 1 && rest.length > 0 ? x : space.scale(space.scalars.of(numberOf(first)), x);
+  return rest.reduce((sum, [a, y]) => space.axpy(space.scalars.of(numberOf(a)), y, sum), start);
 }
 
 type Entrywise<V> = Omit<Arithmetic<V>, 'combine'>;
@@ -46,7 +48,7 @@ const float64Entries: Entrywise<Float64Array> = {
   multiply: (x, y) => x.map((value, i) => value * y[i]!),
   divide: (x, y) => x.map((value, i) => (y[i] === 0 ? 0 : value / y[i]!)),
   sqrt: (x) => x.map(Math.sqrt),
-  shift: (x, c) => x.map((value) => value + c),
+  shift: (x, c) => x.map((value) => value + numberOf(c)),
 };
 
 const tensorEntries: Entrywise<NamedTensors> = {
@@ -61,5 +63,5 @@ const tensorEntries: Entrywise<NamedTensors> = {
       }),
     ),
   sqrt: (x) => mapTensors(x, (value) => tf.sqrt(value)),
-  shift: (x, c) => mapTensors(x, (value) => tf.add(value, c)),
+  shift: (x, c) => mapTensors(x, (value) => tf.add(value, numberOf(c))),
 };

@@ -1,4 +1,5 @@
 import { checkOptionNames } from '../options';
+import { type Coefficient, plus, times } from './learned';
 import {
   asMethod,
   type Iteration,
@@ -7,12 +8,19 @@ import {
   requireSpectrum,
   type Spectrum,
 } from './method';
+import { checkSetting, coefficients, type Resolve, type Setting } from './setting';
 
-/** A step length and a momentum, both numbers. */
+/** A step length and a momentum. */
 export interface MomentumOptions {
-  step: number;
+  step: Setting;
   /** β, from 0 up to but not 1. */
-  momentum: number;
+  momentum: Setting;
+}
+
+/** The same by the number of the step. */
+export interface Momentum {
+  step(t: number): Coefficient;
+  momentum(t: number): Coefficient;
 }
 
 /**
@@ -30,15 +38,16 @@ export interface MomentumOptions {
 export function heavyBall(options?: MomentumOptions) {
   if (options !== undefined) checkMomentum('heavyBall', options);
   const record = { name: 'heavyBall', ...options };
-  return asMethod(record, (spectrum): Iteration => {
-    const { step, momentum } = options ?? tuned(requireSpectrum(spectrum, record.name));
+  return asMethod(record, (spectrum, resolve): Iteration => {
+    const given = options ?? tuned(requireSpectrum(spectrum, record.name));
+    const { step, momentum } = momentumOf(given, resolve);
     return {
       begin: (x) => ({ x, previous: x }),
-      step: (_, { x, previous }, gradient, { combine }) => ({
+      step: (t, { x, previous }, gradient, { combine }) => ({
         x: combine([
-          [1 + momentum, x],
-          [-momentum, previous!],
-          [-step, gradient(x)],
+          [plus(1, momentum(t)), x],
+          [times(-1, momentum(t)), previous!],
+          [times(-1, step(t)), gradient(x)],
         ]),
         previous: x,
       }),
@@ -50,11 +59,16 @@ export function heavyBall(options?: MomentumOptions) {
 export function checkMomentum(owner: string, options: MomentumOptions): void {
   checkOptionNames(owner, options, ['step', 'momentum']);
   const { step, momentum } = options;
-  requirePositive(step, 'a step');
-  requireFraction(momentum, 'a momentum');
+  checkSetting(step, 'a step', requirePositive);
+  checkSetting(momentum, 'a momentum', requireFraction);
 }
 
-function tuned({ mu, L }: Spectrum): MomentumOptions {
+export const momentumOf = ({ step, momentum }: MomentumOptions, resolve?: Resolve): Momentum => ({
+  step: coefficients(step, 'a step', requirePositive, resolve),
+  momentum: coefficients(momentum, 'a momentum', requireFraction, resolve),
+});
+
+function tuned({ mu, L }: Spectrum): { step: number; momentum: number } {
   const sum = Math.sqrt(L) + Math.sqrt(mu);
   const difference = Math.sqrt(L) - Math.sqrt(mu);
   return { step: 4 / sum ** 2, momentum: (difference / sum) ** 2 };

@@ -17,6 +17,8 @@ export {
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { predictJacobianErrors } from './jacobian-errors';
+export { Learned } from './learned';
+export type { Learnable, MethodOf } from './learned-settings';
 export type { Iteration, Method, Spectrum, State } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
 export type {
@@ -52,6 +54,7 @@ export {
   schedule,
   scheduleCost,
 } from './schedule';
+export type { Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { naturalSpectrum, type Unrolled, type UnrollOptions, unroll } from './unroll';
 export {

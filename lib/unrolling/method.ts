@@ -1,6 +1,8 @@
+import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { checkOptionNames } from '../options';
 import type { Arithmetic } from './arithmetic';
+import { type Resolve, tensorsAmong } from './setting';
 
 /** What a method may be told about the problem it is to run on. */
 export interface Spectrum {
@@ -43,17 +45,24 @@ export interface Method {
    * The coefficients are constants: a derivative taken through the iteration does not see that
    * μ and L may depend on the hyperparameters.
    *
-   * @throws InputError if the method needs what the spectrum does not say.
+   * @param resolve gives the numbers of settings that are tensors
+   * @throws InputError if the method needs what the spectrum does not say, or has learned settings
+   *   without `resolve`.
    */
-  on(spectrum?: Spectrum): Iteration;
+  on(spectrum?: Spectrum, resolve?: Resolve): Iteration;
+  /** The tensors among its settings, which only `unrolled` can learn. */
+  readonly learned?: readonly tf.Tensor[];
 }
 
 /** Joins a record and its iteration to a value that prints, compares and serializes as the record. */
 export function asMethod<R extends { readonly name: string }>(
   record: R,
-  on: (spectrum?: Spectrum) => Iteration,
+  on: (spectrum?: Spectrum, resolve?: Resolve) => Iteration,
 ): R & Method {
-  return Object.defineProperty({ ...record }, 'on', { value: on }) as R & Method;
+  return Object.defineProperties({ ...record } as R & Method, {
+    on: { value: on },
+    learned: { value: tensorsAmong(Object.values(record)) },
+  });
 }
 
 /** @throws InputError unless μ and L are given, finite and `0 < μ ≤ L`. */

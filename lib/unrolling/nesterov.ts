@@ -1,6 +1,7 @@
 import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
-import { checkMomentum, type MomentumOptions } from './heavy-ball';
+import { checkMomentum, type MomentumOptions, momentumOf } from './heavy-ball';
+import { plus, times } from './learned';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum } from './method';
 
 /** For which functions the step and the momentum are chosen. */
@@ -24,19 +25,19 @@ export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions =
   checkOptionNames('nesterov', options, ['tuning', 'step', 'momentum']);
   const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
   const record = { name: 'nesterov', ...options };
-  return asMethod(record, (spectrum): Iteration => {
-    const { step, momentum } = coefficients(spectrum);
+  return asMethod(record, (spectrum, resolve): Iteration => {
+    const { step, momentum } = momentumOf(coefficients(spectrum), resolve);
     return {
       begin: (x) => ({ x, previous: x }),
-      step: (_, { x, previous }, gradient, { combine }) => {
+      step: (t, { x, previous }, gradient, { combine }) => {
         const y = combine([
-          [1 + momentum, x],
-          [-momentum, previous!],
+          [plus(1, momentum(t)), x],
+          [times(-1, momentum(t)), previous!],
         ]);
         return {
           x: combine([
             [1, y],
-            [-step, gradient(y)],
+            [times(-1, step(t)), gradient(y)],
           ]),
           previous: x,
         };

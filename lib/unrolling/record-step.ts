@@ -1,6 +1,7 @@
-import { spaceOf, type Vector } from '../spaces';
+import { type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
 import type { GradientDerivative, GradientField } from './field';
+import { type Coefficient, slopesOf } from './learned';
 import { type Iteration, mapState, type State } from './method';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
@@ -9,12 +10,19 @@ export interface RecordedStep<V> {
   readonly next: State<V>;
   /**
    * From the gradient of an outer value with respect to the state after the step, that with
-   * respect to the state before, and what the step adds to that with respect to λ. A vector that
-   * is missing counts as zero.
+   * respect to the state before, and what the step adds to that with respect to λ and to learned
+   * numbers. A vector that is missing counts as zero.
    */
-  pull(adjoint: Adjoint<V>): { state: Adjoint<V>; λ: V };
+  pull(adjoint: Adjoint<V>): { state: Adjoint<V>; λ: V; learned: LearnedAdjoint[] };
   /** Frees what the walk back needs; harmless when repeated. */
   dispose(): void;
+}
+
+/** `slope · scalar`, a share of the derivative with respect to the learned number sₖ; the scalar is a space's. */
+export interface LearnedAdjoint {
+  k: number;
+  slope: number;
+  scalar: unknown;
 }
 
 /** A gradient with respect to a state. */
@@ -33,7 +41,7 @@ export function recordStep<V extends Vector>(
   λ: V,
 ): RecordedStep<V> {
   const space = spaceOf(state.x);
-  const tape = new StepTape<V>(arithmeticOf(state.x));
+  const tape = new StepTape<V>(arithmeticOf(state.x), space);
   try {
     const inputs = mapState(state, (vector) => tape.input(vector));
     const parameters = tape.input(λ);
@@ -50,10 +58,11 @@ export function recordStep<V extends Vector>(
       next,
       pull: (adjoint) =>
         space.tidy(() => {
-          const pulled = tape.pull(outputs, adjoint);
+          const learned: LearnedAdjoint[] = [];
+          const pulled = tape.pull(outputs, adjoint, learned);
           const before: Adjoint<V> = {};
           for (const name of Object.keys(inputs)) before[name] = pulled(inputs[name]!);
-          return { state: before, λ: pulled(parameters) ?? space.zeros(λ) };
+          return { state: before, λ: pulled(parameters) ?? space.zeros(λ), learned };
         }),
       dispose() {
         tape.dispose();
@@ -73,7 +82,11 @@ interface Node<V> {
 }
 
 /** Puts into `adjoints` what the adjoint `u` of one result adds to those of its operands. */
-type PullRule<V> = (u: V, add: (operand: Node<V>, adjoint: V) => void) => void;
+type PullRule<V> = (
+  u: V,
+  add: (operand: Node<V>, adjoint: V) => void,
+  learned: LearnedAdjoint[],
+) => void;
 
 /** The operations of one step in order, each with the way back. */
 class StepTape<V> {
@@ -83,8 +96,10 @@ class StepTape<V> {
   readonly #rules: PullRule<V>[] = [];
   readonly #derivatives: GradientDerivative<V>[] = [];
   readonly #plain: Arithmetic<V>;
+  readonly #space: Space<V, unknown>;
 
-  constructor(plain: Arithmetic<V>) {
+  constructor(plain: Arithmetic<V>, space: Space<V, unknown>) {
+    this.#space = space;
     this.#plain = plain;
     this.arithmetic = this.#recordingArithmetic(plain);
   }
@@ -103,7 +118,11 @@ class StepTape<V> {
   }
 
   /** The adjoints of all results, given those of the outputs; `undefined` is zero. */
-  pull(outputs: State<Node<V>>, adjoint: Adjoint<V>): (result: Node<V>) => V | undefined {
+  pull(
+    outputs: State<Node<V>>,
+    adjoint: Adjoint<V>,
+    learned: LearnedAdjoint[],
+  ): (result: Node<V>) => V | undefined {
     const adjoints: (V | undefined)[] = new Array(this.#rules.length);
     const add = ({ index }: Node<V>, u: V) => {
       const before = adjoints[index];
@@ -121,7 +140,7 @@ class StepTape<V> {
     }
     for (let i = adjoints.length - 1; i >= 0; i--) {
       const u = adjoints[i];
-      if (u !== undefined) this.#rules[i]!(u, add);
+      if (u !== undefined) this.#rules[i]!(u, add, learned);
     }
     return ({ index }) => adjoints[index];
   }
@@ -130,16 +149,32 @@ class StepTape<V> {
     for (const derivative of this.#derivatives) derivative.dispose();
   }
 
+  /** `∂(a x)/∂sₖ = x ∂a/∂sₖ`, against the adjoint u. */
+  #learn(a: Coefficient, u: V, x: V, learned: LearnedAdjoint[]): void {
+    const slopes = slopesOf(a);
+    if (slopes.size === 0) return;
+    const scalar = this.#space.dot(u, x);
+    for (const [k, slope] of slopes) learned.push({ k, slope, scalar });
+  }
+
   #note(value: V, rule: PullRule<V>): Node<V> {
     return { value, index: this.#rules.push(rule) - 1 };
   }
 
   #recordingArithmetic({ combine, multiply, divide, sqrt, shift }: Arithmetic<V>) {
     const recording: Arithmetic<Node<V>> = {
-      combine: (terms) =>
-        this.#note(combine(terms.map(([a, x]): Term<V> => [a, x.value])), (u, add) => {
-          for (const [a, x] of terms) add(x, combine([[a, u]]));
-        }),
+      combine: (terms) => {
+        for (const [a, x] of terms) if (slopesOf(a).size > 0) this.saved.push(x.value);
+        return this.#note(
+          combine(terms.map(([a, x]): Term<V> => [a, x.value])),
+          (u, add, learned) => {
+            for (const [a, x] of terms) {
+              add(x, combine([[a, u]]));
+              this.#learn(a, u, x.value, learned);
+            }
+          },
+        );
+      },
       multiply: (x, y) => {
         this.saved.push(x.value, y.value);
         return this.#note(multiply(x.value, y.value), (u, add) => {
@@ -161,7 +196,11 @@ class StepTape<V> {
         this.saved.push(root);
         return this.#note(root, (u, add) => add(x, combine([[0.5, divide(u, root)]])));
       },
-      shift: (x, c) => this.#note(shift(x.value, c), (u, add) => add(x, u)),
+      shift: (x, c) =>
+        this.#note(shift(x.value, c), (u, add, learned) => {
+          add(x, u);
+          if (slopesOf(c).size > 0) this.#learn(c, u, shift(this.#space.zeros(u), 1), learned);
+        }),
     };
     return recording;
   }

@@ -1,6 +1,7 @@
 import { InputError } from '../errors';
 import { checkFloat64, checkMethods } from '../options';
 import type { Arithmetic, Term } from './arithmetic';
+import { numberOf } from './learned';
 import { type Method, requireCount, type Spectrum, type State } from './method';
 
 /** A residual polynomial and its derivative at some λ. */
@@ -129,7 +130,10 @@ function linearArithmetic(name: string): Arithmetic<Float64Array> {
   };
   const combine = (terms: readonly Term<Float64Array>[]) => {
     const sum = new Float64Array(terms[0]![1].length);
-    for (const [a, x] of terms) for (let i = 0; i < sum.length; i++) sum[i]! += a * x[i]!;
+    for (const [coefficient, x] of terms) {
+      const a = numberOf(coefficient);
+      for (let i = 0; i < sum.length; i++) sum[i]! += a * x[i]!;
+    }
     return sum;
   };
   return { combine, multiply: refuse, divide: refuse, sqrt: refuse, shift: refuse };

@@ -1,4 +1,5 @@
-import type { Arithmetic } from './arithmetic';
+import type { Arithmetic, Term } from './arithmetic';
+import { type Coefficient, slopesOf } from './learned';
 
 /** A vector together with its derivatives in some directions. */
 export interface Carrier<V> {
@@ -6,14 +7,37 @@ export interface Carrier<V> {
   tangents: V[];
 }
 
-/** Forward mode: arithmetic on vectors that carry their tangents along. */
-export function carryTangents<V>(plain: Arithmetic<V>): Arithmetic<Carrier<V>> {
+/**
+ * Forward mode: arithmetic on vectors that carry their tangents along.
+ *
+ * @param slopes `∂sₖ/∂λⱼ` of learned numbers, by k and then by the direction j
+ */
+export function carryTangents<V>(
+  plain: Arithmetic<V>,
+  slopes: ReadonlyMap<number, Float64Array> = new Map(),
+): Arithmetic<Carrier<V>> {
+  /** The derivative of a coefficient in direction j. */
+  const slope = (a: Coefficient, j: number) => {
+    let sum = 0;
+    for (const [k, da] of slopesOf(a)) sum += da * (slopes.get(k)?.[j] ?? 0);
+    return sum;
+  };
   const { combine, multiply, divide, sqrt, shift } = plain;
   return {
     combine: (terms) => ({
       value: combine(terms.map(([a, x]) => [a, x.value])),
       tangents: terms[0]![1].tangents.map((_, j) =>
-        combine(terms.map(([a, x]) => [a, x.tangents[j]!])),
+        combine(
+          terms.flatMap(([a, x]): Term<V>[] => {
+            const da = slope(a, j);
+            return da === 0
+              ? [[a, x.tangents[j]!]]
+              : [
+                  [a, x.tangents[j]!],
+                  [da, x.value],
+                ];
+          }),
+        ),
       ),
     }),
     multiply: (x, y) => ({
@@ -43,6 +67,12 @@ export function carryTangents<V>(plain: Arithmetic<V>): Arithmetic<Carrier<V>> {
       const twice = combine([[2, value]]);
       return { value, tangents: x.tangents.map((dx) => divide(dx, twice)) };
     },
-    shift: (x, c) => ({ value: shift(x.value, c), tangents: x.tangents }),
+    shift: (x, c) => ({
+      value: shift(x.value, c),
+      tangents: x.tangents.map((dx, j) => {
+        const dc = slope(c, j);
+        return dc === 0 ? dx : shift(dx, dc);
+      }),
+    }),
   };
 }

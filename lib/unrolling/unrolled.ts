@@ -4,22 +4,22 @@ import { giveWay } from '../event-loop';
 import { checkOptionNames } from '../options';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
-import {
-  type Iteration,
-  type Method,
-  mapState,
-  requireCount,
-  type Spectrum,
-  type State,
-} from './method';
+import { type LearnedSettings, learnSettings, type MethodOf } from './learned-settings';
+import { type Iteration, mapState, requireCount, type Spectrum, type State } from './method';
 import { type Objective, objectiveOf, type UnrolledProblem } from './objective';
-import { type Adjoint, type RecordedStep, recordStep } from './record-step';
+import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import { type Action, type Checkpoint, schedule } from './schedule';
 import { type Carrier, carryTangents } from './tangents';
 
-export interface UnrolledOptions {
-  /** How the inner problem is solved, for example `adam(1e-3)` or `gradientDescent(0.1)`. */
-  method: Method;
+export interface UnrolledOptions<V extends Vector = NamedTensors> {
+  /**
+   * How the inner problem is solved, for example `adam(1e-3)` or `gradientDescent(0.1)`; or a function of
+   * λ that makes it, whose settings are then learned with the rest of λ: `({ logRate }) =>
+   * gradientDescent(tf.exp(logRate))`. A setting of T numbers has one for each step. With a Float64Array
+   * for λ, in `unrolled<Float64Array>`, it is given `Learned` numbers: `([logRate]) =>
+   * gradientDescent(logRate.exp())`.
+   */
+  method: MethodOf<V>;
   /** The number of inner steps, T. */
   steps: number;
   /**
@@ -79,17 +79,20 @@ export interface UnrolledStats {
  * @see Franceschi et al., Forward and reverse gradient-based hyperparameter optimization, 2017;
  *   Shaban et al., Truncated back-propagation for bilevel optimization, 2019 (truncation).
  */
-export function unrolled(options: UnrolledOptions): UnrolledOptions & DifferentiateUnrolled {
+export function unrolled<V extends Vector = NamedTensors>(
+  options: UnrolledOptions<V>,
+): UnrolledOptions<V> & DifferentiateUnrolled {
   checkOptionNames('unrolled', options, NAMES);
   checkOptions(options);
   const record = { name: 'unrolled' as const, ...options };
   return Object.defineProperty(record, 'differentiate', {
-    value: <V extends Vector>(
-      problem: UnrolledProblem<V>,
-      w: V,
-      λ: V,
+    value: <W extends Vector>(
+      problem: UnrolledProblem<W>,
+      w: W,
+      λ: W,
       { watch }: { watch?: () => void } = {},
-    ) => differentiate(options, problem, w, λ, watch),
+    ) =>
+      differentiate(options as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, watch),
   }) as typeof record & DifferentiateUnrolled;
 }
 
@@ -118,15 +121,18 @@ export interface DifferentiateUnrolled {
 }
 
 async function differentiate<V extends Vector>(
-  { method, steps, mode = 'reverse', truncate = steps, checkpoint, spectrum }: UnrolledOptions,
+  { method, steps, mode = 'reverse', truncate = steps, checkpoint, spectrum }: UnrolledOptions<V>,
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
   watch?: () => void,
 ): Promise<UnrolledDerivative<V>> {
-  const iteration = method.on(spectrum);
-  const run = new Run(iteration, objectiveOf(problem, λ), w, λ, watch);
+  const objective = objectiveOf(problem, λ);
+  const learned = await learnSettings(method, λ);
+  let run: Run<V> | undefined;
   try {
+    const iteration = learned.method.on(spectrum, learned.resolve);
+    run = new Run(iteration, objective, w, λ, watch);
     const from = steps - truncate;
     if (from > 0) {
       await run.advance(0, from);
@@ -134,12 +140,14 @@ async function differentiate<V extends Vector>(
     }
     const result =
       mode === 'forward'
-        ? await forward(run, from, steps)
+        ? await forward(run, from, steps, await learned.slopes())
         : await reverse(run, schedule(from, steps, checkpoint));
+    if (mode === 'reverse') await run.addLearned(result, learned);
     await requireFinite(run.space, result);
     return { ...result, stats: run.stats };
   } finally {
-    run.dispose();
+    run?.dispose();
+    learned.dispose();
   }
 }
 
@@ -196,10 +204,11 @@ async function forward<V extends Vector>(
   run: Run<V>,
   from: number,
   to: number,
+  slopes: ReadonlyMap<number, Float64Array>,
 ): Promise<Result<V>> {
   const { space, iteration, objective, λ, stats } = run;
   const count = entries(λ);
-  const arithmetic = carryTangents(run.arithmetic);
+  const arithmetic = carryTangents(run.arithmetic, slopes);
   let state: State<Carrier<V>> | undefined;
   try {
     state = space.tidy(() =>
@@ -256,6 +265,8 @@ class Run<V extends Vector> {
   readonly arithmetic: Arithmetic<V>;
   readonly states = new Map<number, State<V>>();
   readonly stats: UnrolledStats;
+  /** The derivatives with respect to learned numbers so far, by k. */
+  readonly #learned = new Map<number, unknown>();
   readonly #bytesBefore = tf.memory().numBytes;
   #stepsSinceBreath = 0;
 
@@ -310,7 +321,8 @@ class Run<V extends Vector> {
   pull(record: RecordedStep<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
     const { space } = this;
     const pulled = space.tidy(() => {
-      const { state, λ } = record.pull(adjoint);
+      const { state, λ, learned } = record.pull(adjoint);
+      this.#learn(learned);
       return space.keep({
         adjoint: state,
         value: this.arithmetic.combine([
@@ -322,6 +334,41 @@ class Run<V extends Vector> {
     this.stats.products++;
     this.look(recorded);
     return pulled;
+  }
+
+  /** Adds what a step contributes to the derivatives with respect to learned numbers. */
+  #learn(shares: readonly LearnedAdjoint[]): void {
+    const { scalars } = this.space;
+    for (const { k, slope, scalar } of shares) {
+      const before = this.#learned.get(k);
+      const share = scalars.multiply(scalars.of(slope), scalar);
+      const sum = this.space.keep(before === undefined ? share : scalars.add(before, share));
+      this.#learned.set(k, sum);
+      this.space.free([before]);
+    }
+  }
+
+  /** Adds to the derivative what comes through the settings of the method. */
+  async addLearned(result: Result<V>, { pull }: LearnedSettings<V>): Promise<void> {
+    const { space, arithmetic } = this;
+    const sums = [...this.#learned.values()];
+    const numbers = sums.length === 0 ? [] : await space.read(sums);
+    const before = result.value;
+    const value = space.tidy(() => {
+      const through = pull(new Map([...this.#learned.keys()].map((k, i) => [k, numbers[i]!])));
+      return (
+        through &&
+        space.keep(
+          arithmetic.combine([
+            [1, before],
+            [1, through],
+          ]),
+        )
+      );
+    });
+    if (value === undefined) return;
+    result.value = value;
+    space.free(before);
   }
 
   /** The gradients of the outer loss, kept. */
@@ -372,6 +419,7 @@ class Run<V extends Vector> {
 
   dispose(): void {
     for (const t of [...this.states.keys()]) this.forget(t);
+    this.space.free([...this.#learned.values()]);
   }
 }
 
@@ -407,8 +455,9 @@ async function requireFinite<V extends Vector>(
   });
 }
 
-function checkOptions({ method, steps, mode, truncate, checkpoint }: UnrolledOptions): void {
-  if (typeof method?.on !== 'function') {
+function checkOptions<V extends Vector>(options: UnrolledOptions<V>): void {
+  const { method, steps, mode, truncate, checkpoint } = options;
+  if (typeof method !== 'function' && typeof method?.on !== 'function') {
     throw new InputError({
       given: 'no method',
       expected: 'an inner method such as gradientDescent(0.1)',
