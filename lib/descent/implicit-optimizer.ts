@@ -61,8 +61,7 @@ export interface Proposal {
  * of them share. What a step is, `propose` says.
  */
 export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
-  /** The options; to assign to one, or to the property of its name, counts from the next step on. */
-  readonly options: O;
+  readonly #options: O;
   #learningRate: LearningRate;
   /** Where the implicit parameters are among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
@@ -78,7 +77,21 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     checkRate(learningRate);
     check(options);
     this.#learningRate = learningRate;
-    this.options = watched({ ...options }, check);
+    this.#options = watched({ ...options }, check);
+  }
+
+  /** The options; to assign to one, or to the property of its name, counts from the next step on. */
+  get options(): O {
+    return this.#options;
+  }
+
+  /** @throws InputError always: options are changed one by one. */
+  set options(_: O) {
+    throw new InputError({
+      given: 'other options for an optimizer that is there',
+      expected: 'an assignment to one of them, such as optimizer.options.solver = cg()',
+      remedy: 'Or make a new optimizer, and give it the state of this one by setWeights.',
+    });
   }
 
   /** The step that follows from what was recorded. */

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, phrase } from '../options';
 import { cg, type LinearSolver } from '../solvers';
 import { type ClipOptions, checkClip } from './clip';
 import type { ParameterChoice } from './parameters';
@@ -52,15 +52,8 @@ export const optionNames = (own: readonly string[]): readonly string[] => [...CO
  * @throws InputError for a name that is not one of `known`, or a value that it cannot have.
  */
 export function checkStepOptions(options: ImplicitStepOptions, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InputError({
-      given: `${options} as the options of an implicit optimizer`,
-      expected: 'a record of options',
-      remedy: 'The learning rate comes first: implicitSGD(0.1, { curvature }).',
-    });
-  }
   checkOptionNames('an implicit optimizer', options, known);
-  checkSolver(options.solver ?? defaultSolver);
+  checkSolver(options.solver);
   checkWord('curvature', options.curvature, ['hessian', 'gauss-newton', 'fisher-rank-one']);
   checkWord('others', options.others, ['explicit', 'frozen']);
   checkChoice(options.parameters);
@@ -68,10 +61,10 @@ export function checkStepOptions(options: ImplicitStepOptions, known: readonly s
   checkClip(options);
 }
 
-function checkSolver(solver: LinearSolver): void {
-  if (typeof solver.solveDeferred === 'function') return;
+function checkSolver(solver: LinearSolver | undefined): void {
+  if (solver === undefined || typeof solver?.solveDeferred === 'function') return;
   throw new InputError({
-    given: `solver: ${typeof solver === 'string' ? `'${solver}'` : `a ${typeof solver}`}`,
+    given: `solver: ${phrase(solver)}`,
     expected: 'a solver',
     remedy: 'Call one: solver: cg({ maxIterations: 20 }).',
   });

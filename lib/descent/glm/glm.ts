@@ -1,4 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
+import { checkFloat64, checkFunction, checkOptionNames, checkRecord, phrase } from '../../options';
 import { float64 } from '../../spaces';
 import { families, type GlmFamily, type GlmName } from './family';
 import { implicitRoot } from './implicit-root';
@@ -34,13 +35,18 @@ export interface GlmFit {
 export interface GlmMethod {
   readonly name: 'implicitGLM' | 'explicitGLM';
   readonly family: GlmName;
-  /** The θ after one sample with the rate γ. */
+  /**
+   * The θ after one sample with the rate γ.
+   *
+   * @throws what `fit` throws; NotFiniteError also where θ would leave the finite numbers.
+   */
   step(theta: Float64Array, sample: GlmSample, gamma: number): Float64Array;
   /**
    * One step for each sample, from θ₀.
    *
    * @throws ShapeError for an x of another length; InputError for a y outside the range of the
-   * family or a rate that is not positive; NotFiniteError for a NaN in x, y or θ₀.
+   * family, a rate that is not positive, or what are no samples; NotFiniteError for a NaN in x, y or
+   * θ₀.
    */
   fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit;
 }
@@ -56,7 +62,7 @@ export interface GlmMethod {
  * When not to use it: few samples that fit in memory (Newton's method, or ridge in closed form).
  * For models that are not linear in θ: `implicitSGD`.
  *
- * @throws InputError for an unknown family.
+ * @throws InputError for an unknown family or option, or a rate that is no function.
  * @see Toulis, Airoldi & Rennie, ICML 2014; Toulis & Airoldi, Annals of Statistics 45(4), 2017.
  */
 export function implicitGLM(options: GlmOptions): GlmMethod {
@@ -85,21 +91,9 @@ export function explicitGLM(options: GlmOptions): GlmMethod {
  * @throws InputError unless all are positive.
  * @see Toulis, Airoldi & Rennie 2014, §4; Polyak & Juditsky 1992 for the average.
  */
-export function decreasingRate({
-  first,
-  curvature,
-  scale = 1,
-  exponent = 1,
-}: {
-  /** γ₀; one over the trace of the covariance of x is small enough for the explicit method. */
-  first: number;
-  /** λ₀. */
-  curvature: number;
-  /** Default 1. */
-  scale?: number;
-  /** c. Default 1. */
-  exponent?: number;
-}): (t: number) => number {
+export function decreasingRate(options: RateOptions): (t: number) => number {
+  checkOptionNames('decreasingRate', options, ['first', 'curvature', 'scale', 'exponent']);
+  const { first, curvature, scale = 1, exponent = 1 } = options;
   for (const [name, value] of Object.entries({ first, curvature, scale, exponent })) {
     if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
       throw new InputError({
@@ -112,14 +106,24 @@ export function decreasingRate({
   return (t) => (scale * first) / (1 + first * curvature * t) ** exponent;
 }
 
+export interface RateOptions {
+  /** γ₀; one over the trace of the covariance of x is small enough for the explicit method. */
+  first: number;
+  /** λ₀. */
+  curvature: number;
+  /** Default 1. */
+  scale?: number;
+  /** c. Default 1. */
+  exponent?: number;
+}
+
 /** How far a step goes along x. */
 type Length = (family: GlmFamily, y: number, eta: number, squared: number, gamma: number) => number;
 
-function glmMethod(
-  name: GlmMethod['name'],
-  { family: familyName = 'linear', rate }: GlmOptions,
-  length: Length,
-): GlmMethod {
+function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length): GlmMethod {
+  checkOptionNames(name, options, ['family', 'rate']);
+  const { family: familyName = 'linear', rate } = options;
+  checkFunction(rate, `the rate of ${name}({ family, rate })`);
   if (!Object.hasOwn(families, familyName)) {
     throw new InputError({
       given: `${name}({ family: '${familyName}' })`,
@@ -129,71 +133,118 @@ function glmMethod(
   }
   const family = families[familyName];
 
-  function step(theta: Float64Array, { x, y }: GlmSample, gamma: number): Float64Array {
+  function next(theta: Float64Array, { x, y }: GlmSample, gamma: number): Float64Array {
+    if (x.every((value) => value === 0)) return theta.slice();
     const squared = float64.dot(x, x);
-    if (squared === 0) return theta.slice();
     return float64.axpy(length(family, y, float64.dot(x, theta), squared, gamma), x, theta);
   }
 
+  function step(theta: Float64Array, sample: GlmSample, gamma: number): Float64Array {
+    checkFloat64(theta, 'theta');
+    check(family, sample, theta, gamma, { sample: 'a sample', rate: '' });
+    const reached = next(theta, sample, gamma);
+    if (reached.every(Number.isFinite)) return reached;
+    throw new NotFiniteError({
+      given: `a step with the rate ${gamma} that leaves the finite numbers`,
+      expected: 'a finite theta after it',
+      remedy: 'Take a smaller rate, or implicitGLM, which bears any.',
+    });
+  }
+
   function fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit {
+    checkFloat64(theta0, 'theta');
+    checkIterable(samples);
     let theta: Float64Array = theta0.slice();
     const average = float64.zeros(theta0);
     let steps = 0;
     for (const sample of samples) {
       const gamma = rate(steps + 1);
-      check(family, sample, theta, gamma, steps);
-      const next = step(theta, sample, gamma);
-      if (!Number.isFinite(float64.dot(next, next))) {
+      check(family, sample, theta, gamma, {
+        sample: `sample ${steps}`,
+        rate: ` at step ${steps + 1}`,
+      });
+      const reached = next(theta, sample, gamma);
+      if (!Number.isFinite(float64.dot(reached, reached))) {
         return { theta, average, steps, status: 'diverged' };
       }
       steps += 1;
-      theta = next;
+      theta = reached;
       for (let i = 0; i < theta.length; i++) average[i]! += (theta[i]! - average[i]!) / steps;
     }
     return { theta, average, steps, status: 'finished' };
   }
 
-  return Object.defineProperties({ name, family: familyName } as GlmMethod, {
+  return Object.defineProperties({} as GlmMethod, {
+    name: constant('name', name),
+    family: constant('family', familyName),
     step: { value: step },
     fit: { value: fit },
   });
 }
 
+/** A property that is listed, and to which nothing can be assigned without an error. */
+const constant = (key: string, value: string): PropertyDescriptor => ({
+  enumerable: true,
+  get: () => value,
+  set() {
+    throw new InputError({
+      given: `an assignment to '${key}' of a method`,
+      expected: 'a method made with other options',
+      remedy: "Make a new one: implicitGLM({ family: 'poisson', rate }).",
+    });
+  },
+});
+
+function checkIterable(samples: Iterable<GlmSample>): void {
+  if (typeof samples?.[Symbol.iterator] === 'function' && typeof samples !== 'string') return;
+  throw new InputError({
+    given: `${phrase(samples)} as the samples`,
+    expected: 'an array, or another iterable, of { x, y }',
+    remedy: 'A single sample is a list of one: fit([{ x, y }], theta).',
+  });
+}
+
 function check(
   { name, range }: GlmFamily,
-  { x, y }: GlmSample,
+  sample: GlmSample,
   theta: Float64Array,
   gamma: number,
-  index: number,
+  called: { sample: string; rate: string },
 ) {
+  checkRecord(sample, called.sample, 'a record { x, y }');
+  const { x, y } = sample;
+  checkFloat64(x, `x of ${called.sample}`);
   if (x.length !== theta.length) {
     throw new ShapeError({
-      given: `sample ${index} with ${x.length} features`,
+      given: `${called.sample} with ${x.length} features`,
       expected: `${theta.length}, the length of theta`,
       remedy: 'Give each sample one number for each component of theta.',
     });
   }
   const [least, greatest] = range;
-  const known = Number.isFinite(y) && Number.isFinite(float64.dot(x, x) + float64.dot(x, theta));
+  const known =
+    Number.isFinite(y) &&
+    Number.isFinite(float64.dot(x, x) + float64.dot(x, theta)) &&
+    theta.every(Number.isFinite);
   if (!known) {
     throw new NotFiniteError({
-      given: `sample ${index} with y = ${y}, whose y, ‖x‖² or xᵀθ is not finite`,
+      given: `${called.sample} with y = ${y}, whose y, ‖x‖² or xᵀθ is not finite`,
       expected: 'finite numbers',
       remedy: 'Leave out, or fill in, what is missing in the data.',
     });
   }
   if (y < least || y > greatest) {
     throw new InputError({
-      given: `sample ${index} with y = ${y}`,
+      given: `${called.sample} with y = ${y}`,
       expected: `a y from ${least} to ${greatest} for the ${name} family`,
       remedy: 'Choose the family that y is from, or code its classes as 0 and 1.',
     });
   }
-  if (!(gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
+  if (!(typeof gamma === 'number' && gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `the rate ${gamma} at step ${index + 1}`,
+      given: `the rate ${gamma}${called.rate}`,
       expected: 'a positive, finite rate',
-      remedy: 'rate(t) is called with t = 1, 2, …',
+      remedy: 'rate(t) is called with t = 1, 2, …; step takes the rate of its sample.',
     });
   }
 }
