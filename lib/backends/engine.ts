@@ -45,6 +45,7 @@ export interface Engine {
     inputs: Record<string, tf.Tensor>,
     attrs?: tf.NamedAttrMap,
   ): tf.Tensor;
+  findBackend(name: string): tf.KernelBackend | null;
   findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
 }
 

@@ -13,23 +13,31 @@ export function mapTensors(x: NamedTensors, f: (value: tf.Tensor, name: string) 
   return result;
 }
 
+/** A tensor as float32: itself, where it is. */
+const float = (x: tf.Tensor): tf.Tensor => (x.dtype === 'float32' ? x : tf.cast(x, 'float32'));
+
+/** Computes with tensors as float32, and frees those that had to be made for it. */
+const onFloats = <T extends tf.Tensor>(xs: tf.Tensor[], f: (...floats: tf.Tensor[]) => T): T =>
+  xs.every(({ dtype }) => dtype === 'float32') ? f(...xs) : tf.tidy(() => f(...xs.map(float)));
+
 /** Backends whose tensors lie in this process's memory; on a GPU, to read one stalls the queue. */
 const inMemory = new Set(['cpu', 'wasm', 'tensorflow']);
 
 /**
  * Named float32 tensors on TensorFlow.js' current backend; scalars are tensors of rank 0.
  *
- * The inner product is the sum over all names and entries.
+ * The inner product is the sum over all names and entries. Integers and booleans are taken as
+ * numbers: what comes out is float32.
  */
 export const tensors: Space<NamedTensors, tf.Scalar> = {
   name: 'tensors',
   epsilon: 2 ** -23,
 
   zeros: (like) => mapTensors(like, (value) => tf.zeros(value.shape)),
-  clone: (x) => mapTensors(x, (value) => value.clone()),
-  scale: (a, x) => mapTensors(x, (value) => tf.mul(a, value)),
+  clone: (x) => mapTensors(x, (value) => onFloats([value], tf.clone)),
+  scale: (a, x) => mapTensors(x, (value) => onFloats([a, value], tf.mul)),
   axpy: (a, x, y) => mapTensors(x, (value, name) => axpyOf(a, value, y[name]!)),
-  subtract: (x, y) => mapTensors(x, (value, name) => tf.sub(value, y[name]!)),
+  subtract: (x, y) => mapTensors(x, (value, name) => onFloats([value, y[name]!], tf.sub)),
   dot(x, y) {
     return tf.tidy(() => {
       const parts = Object.keys(x).map((name) => dotOf(x[name]!, y[name]!));
@@ -38,7 +46,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
   },
   norm: (x) => normBy(x, (y) => tensors.dot(y, y)),
   select: (mask, x, y) =>
-    mapTensors(x, (value, name) => tf.tidy(() => chosen(mask, value, y[name]!))),
+    mapTensors(x, (value, name) => tf.tidy(() => chosen(mask, float(value), float(y[name]!)))),
 
   scalars: {
     of: (value) => tf.scalar(value),
@@ -130,16 +138,20 @@ export function normBy(x: NamedTensors, squared: (x: NamedTensors) => tf.Scalar)
 
 /** `a x + y`. */
 function axpyOf(a: tf.Scalar, x: tf.Tensor, y: tf.Tensor): tf.Tensor {
-  return hasKernel('VectorAxpy')
-    ? (tf.engine().runKernel('VectorAxpy', { a, x, y }) as tf.Tensor)
-    : tf.tidy(() => tf.add(tf.mul(a, x), y));
+  return onFloats([a, x, y], (a, x, y) =>
+    hasKernel('VectorAxpy')
+      ? (tf.engine().runKernel('VectorAxpy', { a: a!, x: x!, y: y! }) as tf.Tensor)
+      : tf.tidy(() => tf.add(tf.mul(a!, x!), y!)),
+  );
 }
 
 /** `⟨x, y⟩`. */
 function dotOf(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
-  return hasKernel('VectorDot')
-    ? (tf.engine().runKernel('VectorDot', { x, y }) as tf.Scalar)
-    : tf.tidy(() => tf.sum(tf.mul(x, y)) as tf.Scalar);
+  return onFloats([x, y], (x, y) =>
+    hasKernel('VectorDot')
+      ? (tf.engine().runKernel('VectorDot', { x: x!, y: y! }) as tf.Scalar)
+      : tf.tidy(() => tf.sum(tf.mul(x!, y!)) as tf.Scalar),
+  );
 }
 
 /** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */

@@ -1,7 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
+import { repairBatches } from './batches';
 import { repairEinsumKernel } from './einsum';
 import { type Call, kernelFunction, replaceKernel } from './kernel';
 import { repairStridedSlice } from './strided-slice';
+import { refuseMisfits } from './windows';
 
 /** The stock kernel writes the updates into its input, which others still use. */
 function repairScatterUpdate(): void {
@@ -39,6 +41,8 @@ function repairCast(): void {
 export function repairCpuKernels(): void {
   repairScatterUpdate();
   repairCast();
+  repairBatches('cpu');
   repairEinsumKernel('cpu');
   repairStridedSlice('cpu');
+  refuseMisfits('cpu');
 }

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { repairBatches } from '../kernels/batches';
 import { repairEinsumKernel } from '../kernels/einsum';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
 import { repairStridedSlice } from '../kernels/strided-slice';
+import { refuseMisfits } from '../kernels/windows';
 
 type Info = tf.TensorInfo;
 
@@ -124,5 +126,7 @@ export function repairWebgpuKernels(): void {
   repairScan('Cumsum');
   repairScan('Cumprod');
   repairStridedSlice('webgpu');
+  refuseMisfits('webgpu');
+  repairBatches('webgpu');
   repairEinsumKernel('webgpu');
 }

@@ -10,23 +10,48 @@ import type { Heap } from './heap';
 
 export const i32 = 0x7f;
 export const f32 = 0x7d;
+export const f64 = 0x7c;
 export const v128 = 0x7b;
-export type ValueType = typeof i32 | typeof f32 | typeof v128;
+export type ValueType = typeof i32 | typeof f32 | typeof f64 | typeof v128;
 
 export const get = (local: number) => [0x20, ...unsigned(local)];
 export const set = (local: number) => [0x21, ...unsigned(local)];
+export const floatConstant = (value: number) => [
+  0x43,
+  ...new Uint8Array(Float32Array.of(value).buffer),
+];
 export const constant = (value: number) => [0x41, ...signed(value)];
 export const loadInteger = (offset: number) => [0x28, 2, ...unsigned(offset)];
 export const add = [0x6a];
+export const subtract = [0x6b];
 export const multiply = [0x6c];
 export const and = [0x71];
 export const shiftLeft = [0x74];
 export const isLess = [0x48];
+export const isLessUnsigned = [0x49];
 
 export const loadFloat = [0x2a, 2, 0];
 export const storeFloat = [0x38, 2, 0];
 export const addFloats = [0x92];
 export const multiplyFloats = [0x94];
+
+/** Numbers of float64, from one of float32 and back. */
+export const promote = [0xbb];
+export const demote = [0xb6];
+export const addDoubles = [0xa0];
+export const divideDoubles = [0xa3];
+export const doubleConstant = (value: number) => [
+  0x44,
+  ...new Uint8Array(Float64Array.of(value).buffer),
+];
+/** Two numbers of float32 as two of float64, from the address on the stack plus some bytes. */
+export const loadTwoDoubles = (offset = 0) => [...[0xfd, 0x5d, 2], ...unsigned(offset), 0xfd, 0x5f];
+/** Two of the numbers of float32 on the stack, the first or the last, as two of float64. */
+export const firstTwoDoubles = [0xfd, 0x5f];
+export const addTwoDoubles = [0xfd, 0xf0, 0x01];
+export const doubleLane = (index: number) => [0xfd, 0x21, index];
+/** The first of two numbers where a third is not zero, else the second. */
+export const select = [0x1b];
 
 /** Four numbers at once, from or to the address on the stack plus some bytes. */
 export const loadFour = (offset = 0) => [0xfd, 0x00, 2, ...unsigned(offset)];
@@ -41,6 +66,11 @@ export const lane = (index: number) => [0xfd, 0x1f, index];
 /** One number from the address on the stack plus some bytes, the others zero; and back. */
 export const loadOne = (offset = 0) => [0xfd, 0x5c, 2, ...unsigned(offset)];
 export const storeOne = (offset = 0) => [0xfd, 0x5a, 2, ...unsigned(offset), 0];
+/** The lesser and the greater of each two numbers; a NaN where either is one. */
+export const minOfFours = [0xfd, 0xe8, 0x01];
+export const maxOfFours = [0xfd, 0xe9, 0x01];
+/** The second where it is greater than the first, else the first: never a second that is NaN. */
+export const greaterOfFours = [0xfd, 0xeb, 0x01];
 /** Four comparisons: all bits or none. */
 export const areGreater = [0xfd, 0x44];
 /** The bits of the first where the third has ones, of the second elsewhere. */

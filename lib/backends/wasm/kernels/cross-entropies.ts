@@ -32,6 +32,7 @@ export function addCrossEntropies(): void {
 
 /** Σ y · log Σ exp(z − m) − Σ y (z − m), with m = max z so that no exponential overflows. */
 function crossEntropy(y: Float32Array, z: Float32Array, start: number, end: number): number {
+  if (start === end) return 0;
   let most = Number.NEGATIVE_INFINITY;
   for (let i = start; i < end; i++) if (z[i]! > most) most = z[i]!;
   let [exponentials, weight, expected] = [0, 0, 0];

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Call, replaceKernel } from '../../kernels/kernel';
+import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { isFiniteThroughout } from './finite';
 import { floats, type Heap, zeros } from './heap';
 import { maxima } from './maxima';
 import { addAt, take } from './places';
@@ -15,8 +16,8 @@ function maxPoolGrad({ inputs: { dy, input }, attrs, backend }: Call<'dy' | 'inp
   return dx;
 }
 
-/** The maxima over volumes. */
-function maxPool3D({ inputs: { x }, attrs, backend }: Call<'x', Pool>): tf.TensorInfo {
+/** The maxima over images or volumes; what is not a number is none of them. */
+function maxPool({ inputs: { x }, attrs, backend }: Call<'x', Pool>): tf.TensorInfo {
   const heap = backend as Heap;
   const places = maxima(heap, x, poolSpace(x.shape, attrs));
   const out = heap.makeOutput(places.shape, 'float32');
@@ -58,16 +59,24 @@ function addedAt({ inputs: { x, places }, attrs, backend }: AddAt): tf.TensorInf
 }
 
 /**
- * Pools, whose stock kernels start from the least positive number, so that no maximum is negative.
+ * Pools, whose stock kernels start from the least positive number, so that no maximum is negative, or
+ * over images forget the maximum before a NaN.
  *
  * Two kernels are added that the backend does not have: `TakeAt`, the numbers of x at flat places in
  * it, and its transpose `AddAt`, which adds numbers to zeros at places. They have no gradient:
  * nothing that is recorded may use them.
  */
 export function repairPools(): void {
+  const stock = kernelFunction('MaxPool', 'wasm');
+  replaceKernel('MaxPool', 'wasm', (call: Call<'x', Pool>) => {
+    const { x } = call.inputs;
+    return x.dtype === 'float32' && !isFiniteThroughout(call.backend as Heap, x)
+      ? maxPool(call)
+      : stock(call as unknown as Call<string, never>);
+  });
   replaceKernel('MaxPoolGrad', 'wasm', maxPoolGrad);
   replaceKernel('MaxPool3DGrad', 'wasm', maxPoolGrad);
-  replaceKernel('MaxPool3D', 'wasm', maxPool3D);
+  replaceKernel('MaxPool3D', 'wasm', maxPool);
   replaceKernel('MaxPoolWithArgmax', 'wasm', maxPoolWithArgmax);
   replaceKernel('TakeAt', 'wasm', takeAt);
   replaceKernel('AddAt', 'wasm', addedAt);

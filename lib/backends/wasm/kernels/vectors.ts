@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Call } from '../../kernels/kernel';
 import {
+  add,
+  addDoubles,
   addFloats,
   addFours,
   advance,
@@ -8,14 +10,19 @@ import {
   type Code,
   constant,
   f32,
+  f64,
+  floatConstant,
   forEach,
   get,
   i32,
+  isLessUnsigned,
   lane,
   loadFloat,
   loadFour,
   multiplyFloats,
   multiplyFours,
+  promote,
+  select,
   set,
   spread,
   storeFloat,
@@ -69,35 +76,51 @@ const axpy: Code = {
   ],
 };
 
-const SUM = 4;
+const [STOP, TOTAL] = [4, 5];
 /** Four sums for each four of a round. */
-const sums = fours.map((_, i) => SUM + 1 + i);
+const sums = fours.map((_, i) => TOTAL + 1 + i);
+/** Bytes of x whose products are summed in float32; their sums are added in float64. */
+const BLOCK = 16 * ROUND;
+
+/** STOP ← where the block ends that begins at X: the end of the whole rounds at the latest. */
+const findStop = [
+  ...[...get(X), ...constant(BLOCK), ...add, ...get(WHOLE)],
+  ...[...get(X), ...constant(BLOCK), ...add, ...get(WHOLE), ...isLessUnsigned],
+  ...[...select, ...set(STOP)],
+];
+
+const addBlock = [
+  ...sums.flatMap((sum) => [...floatConstant(0), ...spread, ...set(sum)]),
+  ...forEach(
+    X,
+    STOP,
+    ...fours.map((offset, i) => [
+      ...[...get(X), ...loadFour(offset), ...get(Y), ...loadFour(offset), ...multiplyFours],
+      ...[...get(sums[i]!), ...addFours, ...set(sums[i]!)],
+    ]),
+    ...advanceAll([X, Y], ROUND),
+  ),
+  ...sums.flatMap((sum, i) => [...get(sum), ...(i === 0 ? [] : addFours)]),
+  ...set(sums[0]!),
+  ...get(TOTAL),
+  ...[0, 1, 2, 3].flatMap((i) => [...get(sums[0]!), ...lane(i), ...promote, ...addDoubles]),
+  ...set(TOTAL),
+];
 
 const dot: Code = {
   parameters: [i32, i32, i32, i32],
-  result: f32,
-  locals: [f32, ...sums.map((): ValueType => v128)],
+  result: f64,
+  locals: [i32, f64, ...sums.map((): ValueType => v128)],
   body: [
-    ...forEach(
-      X,
-      WHOLE,
-      ...fours.map((offset, i) => [
-        ...[...get(X), ...loadFour(offset), ...get(Y), ...loadFour(offset), ...multiplyFours],
-        ...[...get(sums[i]!), ...addFours, ...set(sums[i]!)],
-      ]),
-      ...advanceAll([X, Y], ROUND),
-    ),
+    ...forEach(X, WHOLE, findStop, addBlock),
     ...forEach(
       X,
       END,
-      [...get(X), ...loadFloat, ...get(Y), ...loadFloat, ...multiplyFloats],
-      [...get(SUM), ...addFloats, ...set(SUM)],
+      [...get(X), ...loadFloat, ...get(Y), ...loadFloat, ...multiplyFloats, ...promote],
+      [...get(TOTAL), ...addDoubles, ...set(TOTAL)],
       ...advanceAll([X, Y], 4),
     ),
-    ...sums.flatMap((sum, i) => [...get(sum), ...(i === 0 ? [] : addFours)]),
-    ...set(sums[0]!),
-    ...get(SUM),
-    ...[0, 1, 2, 3].flatMap((i) => [...get(sums[0]!), ...lane(i), ...addFloats]),
+    ...get(TOTAL),
   ],
 };
 
@@ -108,9 +131,6 @@ function loopsOn(heap: Heap): VectorLoops {
   ofBackends.set(heap, known);
   return known;
 }
-
-/** So many products are summed in float32; their sums are added in float64. */
-const CHUNK = 8192;
 
 const wholeRounds = (bytes: number) => bytes - (bytes % ROUND);
 
@@ -129,14 +149,9 @@ export function addVectorKernels(): void {
     const heap = backend as Heap;
     const out = heap.makeOutput([], 'float32');
     const [left, right] = [floats(heap, x), floats(heap, y)];
-    const { dot } = loopsOn(heap);
-    let total = 0;
-    for (let i = 0; i < left.length; i += CHUNK) {
-      const from = left.byteOffset + 4 * i;
-      const bytes = 4 * Math.min(CHUNK, left.length - i);
-      total += dot(from, right.byteOffset + 4 * i, from + wholeRounds(bytes), from + bytes);
-    }
-    floats(heap, out)[0] = total;
+    const { byteOffset: from, byteLength: bytes } = left;
+    const whole = from + wholeRounds(bytes);
+    floats(heap, out)[0] = loopsOn(heap).dot(from, right.byteOffset, whole, from + bytes);
     return out;
   });
 

@@ -1,0 +1,101 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { floatConstant, get, maxOfFours, minOfFours, set, spread, v128 } from './assembly';
+import { type Entrywise, entrywise } from './entrywise';
+import type { Heap } from './heap';
+
+type Two = Call<'a' | 'b', object>;
+
+const of = (instruction: number[]) =>
+  entrywise({
+    inputs: 2,
+    lanes: 4,
+    locals: [],
+    prepare: () => [],
+    entries: (load) => [...load(0), ...load(1), ...instruction],
+  });
+
+const clip = entrywise({
+  inputs: 1,
+  numbers: 2,
+  lanes: 4,
+  locals: [v128, v128],
+  prepare: ([least, most], numbers) => [
+    ...[...get(numbers[0]!), ...spread, ...set(least!)],
+    ...[...get(numbers[1]!), ...spread, ...set(most!)],
+  ],
+  entries: (load, [least, most]) => [
+    ...[...load(0), ...get(most!), ...minOfFours],
+    ...[...get(least!), ...maxOfFours],
+  ],
+});
+
+const positivePart = entrywise({
+  inputs: 1,
+  lanes: 4,
+  locals: [v128],
+  prepare: ([zero]) => [...floatConstant(0), ...spread, ...set(zero!)],
+  entries: (load, [zero]) => [...load(0), ...get(zero!), ...maxOfFours],
+});
+
+/** Repeats a tensor along the axes that another shape has more of. */
+function broadcast(backend: tf.KernelBackend, x: tf.TensorInfo, shape: number[]): tf.TensorInfo {
+  const own = [...Array<number>(shape.length - x.shape.length).fill(1), ...x.shape];
+  const reps = shape.map((n, axis) => (own[axis] === n ? 1 : n));
+  const inputs = { x: { ...x, shape: own } };
+  return kernelFunction(
+    'Tile',
+    'wasm',
+  )({ inputs, attrs: { reps } as never, backend }) as tf.TensorInfo;
+}
+
+function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
+  const stock = kernelFunction(kernelName, 'wasm');
+  replaceKernel(kernelName, 'wasm', (call: Two) => {
+    const { a, b } = call.inputs;
+    if (a.dtype !== 'float32' || b.dtype !== 'float32') {
+      return stock(call as unknown as Call<string, never>);
+    }
+    const { backend } = call;
+    const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const whole = [a, b].map((x) =>
+      tf.util.arraysEqual(x.shape, shape) ? x : broadcast(backend, x, shape),
+    );
+    const out = compute(backend as Heap, whole, shape);
+    whole.forEach((x, i) => {
+      if (x !== [a, b][i]) backend.disposeData(x.dataId);
+    });
+    return out;
+  });
+}
+
+/**
+ * `Maximum`, `Minimum`, `ClipByValue`, `Relu` and `Relu6` of what is not a number.
+ *
+ * The stock kernels take a NaN for a bound; `Relu` goes by the sign of its bits, which a processor
+ * sets where it computes one, so that 0 · ∞ was silently 0.
+ */
+export function repairExtremes(): void {
+  repair('Maximum', of(maxOfFours));
+  repair('Minimum', of(minOfFours));
+  const stock = kernelFunction('ClipByValue', 'wasm');
+  type Clip = Call<'x', { clipValueMin: number; clipValueMax: number }>;
+  replaceKernel('ClipByValue', 'wasm', (call: Clip) => {
+    const { x } = call.inputs;
+    const { clipValueMin, clipValueMax } = call.attrs;
+    if (x.dtype !== 'float32') return stock(call as unknown as Call<string, never>);
+    return clip(call.backend as Heap, [x], x.shape, [clipValueMin, clipValueMax]);
+  });
+  const relu = kernelFunction('Relu', 'wasm');
+  replaceKernel('Relu', 'wasm', (call: Call<'x', object>) => {
+    const { x } = call.inputs;
+    if (x.dtype !== 'float32') return relu(call as Call<string, never>);
+    return positivePart(call.backend as Heap, [x], x.shape);
+  });
+  const relu6 = kernelFunction('Relu6', 'wasm');
+  replaceKernel('Relu6', 'wasm', (call: Call<'x', object>) => {
+    const { x } = call.inputs;
+    if (x.dtype !== 'float32') return relu6(call as Call<string, never>);
+    return clip(call.backend as Heap, [x], x.shape, [0, 6]);
+  });
+}

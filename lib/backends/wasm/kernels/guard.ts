@@ -1,0 +1,140 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { windowShape } from '../../kernels/windows';
+import { byCpu } from './by-cpu';
+import { isFiniteThroughout } from './finite';
+import type { Heap } from './heap';
+
+type Plain = Call<string, never>;
+type Result = tf.TensorInfo | tf.TensorInfo[];
+
+const names = (text: string) => text.trim().split(/\s+/);
+
+/** Kernels that look at a tensor's shape and share or fill its memory, whatever lies in it. */
+const anything = new Set(names('Identity Reshape ExpandDims Cast Fill ZerosLike OnesLike'));
+
+/** Kernels that the build computes rightly for integers, too. */
+const integers = new Set(
+  names(`Add Sub Multiply Maximum Minimum Equal NotEqual Greater GreaterEqual Less LessEqual
+    Slice Concat Pack Unpack SplitV Tile Transpose GatherV2 PadV2`),
+);
+
+/** Kernels that the build computes rightly for yes and no, too. */
+const yesNo = new Set(
+  names('LogicalAnd LogicalOr LogicalNot Slice Concat Pack Unpack SplitV Tile'),
+);
+
+/** Inputs that are not of the type of the others: where and whether, rather than what. */
+const places: Record<string, Record<string, tf.DataType>> = {
+  GatherV2: { indices: 'int32' },
+  GatherNd: { indices: 'int32' },
+  ScatterNd: { indices: 'int32' },
+  UnsortedSegmentSum: { segmentIds: 'int32' },
+  Select: { condition: 'bool' },
+  TakeAt: { places: 'int32' },
+  AddAt: { places: 'int32' },
+};
+
+const isEmpty = ({ shape }: tf.TensorInfo) => shape.includes(0);
+
+/** Whether a window finds a place, and the build knows how many. */
+function fits(kernelName: string, call: Plain): boolean {
+  const shape = windowShape(kernelName, call);
+  if (shape === undefined) return true;
+  if (shape.includes(0)) return false;
+  const { pad, strides, filterSize } = call.attrs as Record<string, number | number[]>;
+  // With a margin in numbers TensorFlow.js works all lengths out from the height of the window.
+  if (typeof pad !== 'number' || pad === 0) return true;
+  const window = call.inputs.filter?.shape.slice(0, -2) ?? [filterSize].flat();
+  return [window, [strides].flat()].every(([first, ...rest]) => rest.every((n) => n === first));
+}
+
+const isFiniteInput = (call: Plain, name: string) =>
+  isFiniteThroughout(call.backend as Heap, call.inputs[name]!);
+
+const endsWith = (shape: number[], end: number[]) =>
+  end.length > 0 && tf.util.arraysEqual(shape.slice(-end.length), end);
+
+/** Kernels that are right for some float32 tensors only. */
+const conditions: Record<string, (call: Plain) => boolean> = {
+  // The result is of integers, whatever is divided.
+  FloorDiv: () => false,
+  // The C library takes 1 to the power of NaN for 1.
+  Pow: (call) => isFiniteInput(call, 'b'),
+  // The stock kernel knows one slope for each entry, or for each channel.
+  Prelu: (call) => {
+    const { x, alpha } = call.inputs;
+    return isFiniteInput(call, 'alpha') && endsWith(x!.shape, alpha!.shape);
+  },
+};
+
+/** Whether a kernel is right for inputs of these types and sizes. */
+function isRight(kernelName: string, inputs: Plain['inputs']): boolean {
+  let common: tf.DataType | undefined;
+  const own = places[kernelName];
+  for (const name in inputs) {
+    const x = inputs[name];
+    if (!x) continue;
+    if (isEmpty(x)) return false;
+    if (own !== undefined && name in own) {
+      if (own[name] !== x.dtype) return false;
+      continue;
+    }
+    if (common !== undefined && common !== x.dtype) return false;
+    common = x.dtype;
+  }
+  if (common === undefined || common === 'float32') return true;
+  return (
+    (common === 'int32' && integers.has(kernelName)) || (common === 'bool' && yesNo.has(kernelName))
+  );
+}
+
+/** Runs a kernel that only this library has on its inputs as float32. */
+function onFloats(kernelName: string, compute: (call: Plain) => Result, call: Plain): Result {
+  const cast = kernelFunction('Cast', 'wasm');
+  const made: tf.TensorInfo[] = [];
+  const asFloat = (name: string, x: tf.TensorInfo | undefined) => {
+    const isFloat = !x || x.dtype === 'float32' || places[kernelName]?.[name] === x.dtype;
+    if (isFloat) return x;
+    const attrs = { dtype: 'float32' } as never;
+    const y = cast({ inputs: { x }, attrs, backend: call.backend }) as tf.TensorInfo;
+    made.push(y);
+    return y;
+  };
+  const entries = Object.entries(call.inputs).map(([name, x]) => [name, asFloat(name, x)] as const);
+  if (made.length === 0) return compute(call);
+  const list = Array.isArray(call.inputs);
+  const inputs = list ? entries.map(([, x]) => x) : Object.fromEntries(entries);
+  try {
+    return compute({ ...call, inputs: inputs as Plain['inputs'] });
+  } finally {
+    for (const { dataId } of made) call.backend.disposeData(dataId);
+  }
+}
+
+/**
+ * Hands to cpu what a kernel of the build does not compute rightly.
+ *
+ * The build's functions are made for float32. Most take the bits of integers for floats, write four
+ * bytes for each yes or no, beyond the end of their memory, or leave the result as it was where a
+ * tensor has no entries. Kernels that cpu has not, those of this library, take everything as float32.
+ */
+export function guardKernels(): void {
+  const known = new Set(tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName));
+  for (const { kernelName } of tf.getKernelsForBackend('wasm')) {
+    if (anything.has(kernelName)) continue;
+    const compute = kernelFunction(kernelName, 'wasm');
+    if (!known.has(kernelName)) {
+      replaceKernel<string, never>(kernelName, 'wasm', (call) =>
+        onFloats(kernelName, compute, call),
+      );
+      continue;
+    }
+    const holds = conditions[kernelName] ?? (() => true);
+    replaceKernel<string, never>(kernelName, 'wasm', (call) =>
+      isRight(kernelName, call.inputs) && fits(kernelName, call) && holds(call)
+        ? compute(call)
+        : byCpu(kernelName, call),
+    );
+  }
+}
