@@ -20,7 +20,6 @@ const waiting = new Set([
   '06-adam-cnn-rnn',
   '07-transfer-head',
   '08-derivative-of-an-argmin',
-  '09-inverse-hessian-products',
   '10-millions-of-hyperparameters',
   '11-stochastic-hypergradients',
   '12-forward-reverse-truncated',

@@ -17,9 +17,11 @@ import {
   progress,
   subset,
   toTensors,
+  WARPS,
+  warp,
+  warpNoise,
 } from './library';
 import { keepResult } from './results';
-import { MOVES, noiseFor, warp } from './warp';
 
 const STEPS = 200;
 const TRAIN = 200;
@@ -32,7 +34,7 @@ const PENALTY = 1e-3;
  * strength of .02. Adam (.003) inside, 10 steps of 200 digits an outer step, Gauss–Newton, CG of 20
  * iterations; Adam (.05) outside. New noise in every step; the test is 10,000 digits.
  *
- * Peers: Lorraine et al. 2020, §5.4 and anh-tong/hyper-opt learn a U-Net instead; the latter reports
+ * Peers: Lorraine et al. 2020 and anh-tong/hyper-opt learn a U-Net instead; the latter reports
  * .968 on the MNIST test set with it and about .96 without, from all of MNIST.
  */
 export async function augmentTable(): Promise<void> {
@@ -53,7 +55,7 @@ export async function augmentTable(): Promise<void> {
   const learned = path[path.length - 1]!.λ;
   const [without, small, own] = [
     await trained(undefined),
-    await trained(MOVES.map(() => START)),
+    await trained(WARPS.map(() => START)),
     await trained(learned),
   ];
   await keepResult('augmentation', {
@@ -68,9 +70,9 @@ export async function augmentTable(): Promise<void> {
         'outer step': step,
         'validation loss': loss,
         'test accuracy': accuracy,
-        ...Object.fromEntries(MOVES.map((move, k) => [move, Math.exp(λ[k]!)])),
+        ...Object.fromEntries(WARPS.map((move, k) => [move, Math.exp(λ[k]!)])),
       })),
-    traces: MOVES.map((move, k) => ({
+    traces: WARPS.map((move, k) => ({
       x: path.map(({ step }) => step),
       y: path.map(({ λ }) => Math.exp(λ[k]!)),
       name: move,
@@ -83,7 +85,7 @@ export async function augmentTable(): Promise<void> {
     },
     labels: 'ends',
     words:
-      `The six strengths by outer step, from .02 each to ${MOVES.map(
+      `The six strengths by outer step, from .02 each to ${WARPS.map(
         (move, k) => `${move} ${Math.exp(learned[k]!).toFixed(3)}`,
       ).join(
         ', ',
@@ -95,12 +97,12 @@ export async function augmentTable(): Promise<void> {
     const kindOf = (seed: number) =>
       augmentation({
         transform(x, λ) {
-          const noise = noiseFor(x.shape[0]!, seed);
-          const moved = warp(x, λ, noise);
+          const noise = warpNoise(x.shape[0]!, seed);
+          const moved = warp(x, tf.exp(λ.strength!), noise);
           noise.dispose();
           return moved;
         },
-        initial: () => ({ strength: tf.fill([MOVES.length], START) }),
+        initial: () => ({ strength: tf.fill([WARPS.length], START) }),
       });
     const penalty = (w: NamedTensors) =>
       tf.mul(PENALTY / 2, tf.addN(Object.values(w).map((value) => tf.sum(tf.square(value)))));
@@ -112,7 +114,7 @@ export async function augmentTable(): Promise<void> {
   }
 
   async function learn() {
-    const λ = { strength: tf.fill([MOVES.length], START) };
+    const λ = { strength: tf.fill([WARPS.length], START) };
     const bar = progress(STEPS, 'augmentation');
     const run = bilevel(problemOf(), {
       w: model.init(1),
@@ -150,7 +152,7 @@ export async function augmentTable(): Promise<void> {
     const w = Object.fromEntries(
       Object.entries(model.init(2)).map(([name, x]) => [name, tf.variable(x)]),
     ) as Record<string, tf.Variable>;
-    const λ = { strength: tf.tensor1d(strengths ?? MOVES.map(() => -100)) };
+    const λ = { strength: tf.tensor1d(strengths ?? WARPS.map(() => -100)) };
     const problem = problemOf();
     const optimizer = tf.train.adam(3e-3);
     for (let t = 1; t <= 3000; t++) {

@@ -13,3 +13,4 @@ export {
   type TwoLayerOptions,
   twoLayer,
 } from './two-layer';
+export { WARPS, warp, warpNoise } from './warp';

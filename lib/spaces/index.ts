@@ -1,4 +1,5 @@
 export { float64 } from './float64';
+export { multiply, multiplyTransposed } from './matrix';
 export {
   identityMinus,
   type LinearOperator,

@@ -1,3 +1,4 @@
+export { solvePositive } from './cholesky';
 export {
   classificationData,
   type LinearData,

@@ -15,7 +15,7 @@ export interface AugmentationOptions {
  *
  * λ enters through the inputs, so there is no direct term, and B is as dense as the model.
  *
- * @see Lorraine, Vicol & Duvenaud 2020, §5.3.
+ * @see Lorraine, Vicol & Duvenaud 2020, arXiv 1911.02590.
  */
 export function augmentation(options: AugmentationOptions) {
   checkOptionNames('augmentation', options, ['transform', 'initial']);

@@ -18,7 +18,7 @@ export interface DistillationOptions {
  * not looked at. Few examples leave the inner Hessian singular: put a penalty into the losses.
  *
  * @throws InputError for targets that are not rows of one length.
- * @see Wang et al., Dataset distillation, 2018; Lorraine, Vicol & Duvenaud 2020, §5.2.
+ * @see Wang et al., Dataset distillation, 2018; Lorraine, Vicol & Duvenaud 2020, arXiv 1911.02590.
  */
 export function distillation(options: DistillationOptions) {
   checkOptionNames('distillation', options, ['targets', 'shape']);
