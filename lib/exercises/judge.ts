@@ -13,6 +13,7 @@ import {
   DEFAULT_SECONDS,
   DEFAULT_TOLERANCE,
   type Exercise,
+  type Mutant,
   type Probe,
   type Run,
   type Task,
@@ -165,7 +166,9 @@ async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): P
       evidence: [bad.found],
     });
   }
-  const failed = await firstComplaint(exercise, answer, pairs);
+  const wrong = wrongPaths(pairs, tolerance);
+  const factor = commonFactor(pairs, wrong);
+  const failed = factor === undefined ? await firstComplaint(exercise, answer, pairs) : undefined;
   if (failed) {
     return verdictOf(id, 'property', `${failed.name}: not yet`, {
       mistake: failed.name,
@@ -174,7 +177,7 @@ async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): P
     });
   }
   return verdictOf(id, 'differs', 'the result differs', {
-    explanation: differs(pairs, apart, tolerance),
+    explanation: differs(pairs, { apart, tolerance, wrong, factor }),
     evidence,
   });
 }
@@ -187,7 +190,7 @@ async function checkProperties(
 ): Promise<Verdict> {
   const failed = await firstComplaint(exercise, answer, pairs, { strict: true });
   if (!failed) return verdictOf(exercise.id, 'right', 'right');
-  const mutant = exercise.mutants.find(({ caughtBy }) => caughtBy === failed.name);
+  const mutant = await sameComplaint(exercise, failed);
   if (mutant) {
     return verdictOf(exercise.id, 'mistake', mutant.name, {
       mistake: mutant.name,
@@ -201,6 +204,53 @@ async function checkProperties(
 }
 
 /**
+ * The mutant whose numbers are right, too, and about which the same property complains with the same
+ * words, numbers in it within a tenth: only then is its diagnosis the reason.
+ */
+async function sameComplaint(
+  exercise: Exercise,
+  { name, complaint, probe }: Complaint,
+): Promise<Mutant<Task> | undefined> {
+  const property = exercise.properties?.find((one) => one.name === name);
+  const at = exercise.probes.find((one) => one.name === probe);
+  if (!property || !at) return undefined;
+  for (const mutant of exercise.mutants.filter(({ caughtBy }) => caughtBy === name)) {
+    const trial = await tryOut(mutant.answer, at, DEFAULT_SECONDS * 1000);
+    if (trial.outcome !== 'returned') continue;
+    const { args, value, parts } = trial;
+    const rightValue = await exercise.reference(...(at.args() as never[]));
+    const again: unknown[] = [];
+    const result = safely(() => inTypesOf(rightValue, parts));
+    const pair = { probe: at, args, result, rightValue } as Pair;
+    try {
+      const words = await property.complaint(runOf(pair, mutant.answer as Function, again));
+      if (words !== undefined && saysTheSame(words, complaint)) return mutant;
+    } catch (error) {
+      passInterrupt(error);
+    } finally {
+      disposeExcept([args, value, result, rightValue, again], undefined);
+    }
+  }
+  return undefined;
+}
+
+const NUMBER = /\d+(?:\.\d+)?(?:e[+-]?\d+)?/g;
+
+/** Whether two sentences have the same words, and numbers that are within a tenth of each other. */
+function saysTheSame(one: string, other: string): boolean {
+  if (one.replace(NUMBER, '#') !== other.replace(NUMBER, '#')) return false;
+  const [a, b] = [one, other].map((words) => (words.match(NUMBER) ?? []).map(Number));
+  return a!.every((x, i) => Math.abs(x - b![i]!) <= 0.1 * Math.max(x, b![i]!));
+}
+
+interface Complaint {
+  name: string;
+  complaint: string;
+  /** The probe on which the property does not hold. */
+  probe: string;
+}
+
+/**
  * The first property that does not hold. Where the numbers are wrong already (not `strict`), those
  * that are there to catch mutants with right numbers, costs that is, are no explanation, and one
  * that cannot even be computed says nothing.
@@ -210,7 +260,7 @@ async function firstComplaint(
   answer: Function,
   pairs: Pair[],
   { strict = false }: { strict?: boolean } = {},
-): Promise<{ name: string; complaint: string } | undefined> {
+): Promise<Complaint | undefined> {
   for (const { name, complaint } of properties) {
     if (!strict && mutants.some(({ caughtBy }) => caughtBy === name)) continue;
     for (const pair of pairs) {
@@ -221,10 +271,13 @@ async function firstComplaint(
           DEFAULT_SECONDS * 1000,
         );
         if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
-        if (words !== undefined) return { name, complaint: words };
+        // Of numbers that are wrong beyond all measure a property has nothing to say.
+        if (!strict && /NaN|Infinity/.test(words ?? '')) continue;
+        if (words !== undefined) return { name, complaint: words, probe: pair.probe.name };
       } catch (error) {
         passInterrupt(error);
-        if (strict) return { name, complaint: `It could not be checked: ${describeError(error)}` };
+        const words = `It could not be checked: ${describeError(error)}`;
+        if (strict) return { name, complaint: words, probe: pair.probe.name };
       } finally {
         disposeExcept(again, undefined);
       }
@@ -274,6 +327,8 @@ async function nearestMutant(exercise: Exercise, pairs: Pair[], tolerance: numbe
  * Breaks off where it is further than `limit`.
  */
 async function distanceToMutant(mutant: Function, pairs: Pair[], limit: number): Promise<number> {
+  // Two that throw on every probe have nothing in common but that.
+  if (pairs.every(({ thrown }) => thrown)) return Number.POSITIVE_INFINITY;
   let largest = 0;
   for (const { probe, mine, right, thrown } of pairs) {
     const trial = await tryOut(mutant, probe, DEFAULT_SECONDS * 1000);
@@ -289,20 +344,27 @@ async function distanceToMutant(mutant: Function, pairs: Pair[], limit: number):
 const largestDistance = (pairs: Pair[]) =>
   Math.max(...pairs.map(({ mine, right }) => distance(mine, right, right)));
 
-function differs(pairs: Pair[], apart: number, tolerance: number): string {
-  if (apart < 1e3 * tolerance) {
-    return `They agree to a relative ${formatNumber(apart, 2)}, and ${formatNumber(tolerance, 2)} is asked for. An iteration that ends too early, a tolerance that is too loose or a difference quotient can be the reason.`;
-  }
-  const wrong = wrongPaths(pairs, tolerance);
+/** What is known of wrong numbers: that, and no guess at a reason. */
+function differs(
+  pairs: Pair[],
+  {
+    apart,
+    tolerance,
+    wrong,
+    factor,
+  }: { apart: number; tolerance: number; wrong: string[]; factor: number | undefined },
+): string {
   const only = wrong.length === 1 && wrong[0] !== '' ? `\`${wrong[0]!.slice(1)}\`` : undefined;
   const opening = only ? `Only ${only} differs. ` : '';
   const subject = only ?? 'Your result';
-  const factor = commonFactor(pairs, wrong);
   if (factor !== undefined && Math.abs(factor + 1) < 1e-3) {
     return `${opening}${subject} has the opposite sign, on all probes.`;
   }
   if (factor !== undefined) {
     return `${opening}${subject} is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
+  }
+  if (apart < 1e3 * tolerance) {
+    return `${opening}It is close, but not close enough: the relative difference is ${apart.toPrecision(3)}, and at most ${tolerance} is asked for.`;
   }
   const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
   return good.length === 0

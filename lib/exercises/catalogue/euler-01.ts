@@ -78,6 +78,17 @@ export const exercise: Exercise<Step> = {
         'The end point was guessed by an explicit step and put in once. That is a step of a fixed-point iteration, which converges only for $h\\lambda < 1$, and then only if it is repeated. A linear equation for $y^+$ can simply be solved.',
     },
     {
+      name: 'the identity is missing',
+      answer: (A, y, h) => solveDense(shiftedMatrix(0, A, h), y),
+      diagnosis:
+        'The system is $hA\\,y^+ = y$. Of $y^+ = y - hAy^+$, once $hAy^+$ is on the left, $y^+$ itself stands there as well. As $h \\to 0$ a step must do nothing.',
+    },
+    {
+      name: 'the correction instead of where it leads',
+      answer: (A, y, h) => step(A, y, h).map((value, i) => value - y[i]!),
+      diagnosis: 'This is $y^+ - y$. The new point is asked for.',
+    },
+    {
       name: 'h is missing in the matrix',
       answer: (A, y) => solveDense(shiftedMatrix(1, A), y),
       diagnosis:

@@ -7,34 +7,50 @@ interface System {
   /** `∂f/∂y` as rows. */
   jacobian(y: Float64Array): Matrix;
 }
-type Step = (system: System, y: Float64Array, h: number) => Float64Array;
+type Step = (system: System, before: Float64Array, y: Float64Array, h: number) => Float64Array;
 
 const plus = (x: Float64Array, t: number, d: ArrayLike<number>) =>
   x.map((value, i) => value + t * d[i]!);
 
-/** Solves `y⁺ = start + h f((1 − w) y + w y⁺)` by Newton's method from y. */
+/** `a y + b before`. */
+const history = (a: number, y: Float64Array, b: number, before: Float64Array) =>
+  y.map((value, i) => a * value + b * before[i]!);
+
+interface Plan {
+  /** What is known: the equation is `x = known + share · h f(x)`. */
+  known(y: Float64Array, before: Float64Array): Float64Array;
+  share: number;
+  iterations: number;
+  /** What stands before h J in the matrix; −share is right. */
+  slope(h: number): number;
+  identity: number;
+}
+
+const right: Plan = {
+  known: (y, before) => history(4 / 3, y, -1 / 3, before),
+  share: 2 / 3,
+  iterations: 60,
+  slope: (h) => (-2 / 3) * h,
+  identity: 1,
+};
+
+/** Newton's method from y, with something changed. */
 function solved(
   { f, jacobian }: System,
-  y: Float64Array,
-  start: Float64Array,
-  h: number,
-  iterations = 50,
-  w = 1,
+  [before, y, h]: [Float64Array, Float64Array, number],
+  changed: Partial<Plan> = {},
 ): Float64Array {
+  const { known, share, iterations, slope, identity } = { ...right, ...changed };
+  const start = known(y, before);
   let x = y;
   for (let k = 0; k < iterations; k++) {
-    const inside = plus(
-      y.map((value) => (1 - w) * value),
-      w,
-      x,
-    );
-    const r = plus(plus(start, h, f(inside)), -1, x);
-    x = plus(x, 1, solveDense(shiftedMatrix(1, jacobian(inside), -h * w), r));
+    const r = plus(plus(start, share * h, f(x)), -1, x);
+    x = plus(x, 1, solveDense(shiftedMatrix(identity, jacobian(x), slope(h)), r));
   }
   return x;
 }
 
-const implicit: Step = (system, y, h) => solved(system, y, y, h);
+const step: Step = (system, ...given) => solved(system, given);
 
 /** `y' = −A(y + y³)`, each component with a cube of its own. */
 function cubic(A: Matrix): System {
@@ -57,57 +73,112 @@ const oscillator: System = {
   ],
 };
 
+/** As Newton's method, with the matrix of the start kept. */
+const fixedPoint: Step = ({ f }, before, y, h) => {
+  let x = y;
+  for (let k = 0; k < 40; k++) x = plus(right.known(y, before), (2 / 3) * h, f(x));
+  return x;
+};
+
 export const exercise: Exercise<Step> = {
   id: 'euler-02',
   lesson: '01',
-  title: 'Newton inside of a step',
+  title: 'Newton inside a step of second order',
   difficulty: 2,
   minutes: 20,
   needs: ['01', 'euler-01'],
-  reference: implicit,
+  reference: step,
   probes: [
     {
       name: 'non-symmetric',
       args: () => [
         cubic(shiftedMatrix(3, randomMatrix(21, 3, 3, 0.7))),
+        Float64Array.of(1.2, -0.6, 0.9),
         Float64Array.of(1, -0.5, 0.8),
         0.2,
       ],
     },
-    { name: 'stiff (Van der Pol)', args: () => [oscillator, Float64Array.of(2, -0.3), 0.5] },
-    { name: 'long step', args: () => [cubic([[2]]), Float64Array.of(3), 20] },
+    {
+      name: 'stiff (Van der Pol)',
+      args: () => [oscillator, Float64Array.of(2.1, -0.25), Float64Array.of(2, -0.3), 0.5],
+    },
+    {
+      name: 'long step',
+      args: () => [cubic([[2]]), Float64Array.of(3.5), Float64Array.of(3), 20],
+    },
+    {
+      name: 'shear',
+      args: () => [
+        cubic([
+          [1, 6],
+          [0, 1],
+        ]),
+        Float64Array.of(0.3, 0.7),
+        Float64Array.of(0.2, 0.6),
+        0.9,
+      ],
+    },
+    {
+      name: 'gentle',
+      args: () => [
+        cubic(shiftedMatrix(1, randomMatrix(22, 2, 2, 0.5))),
+        Float64Array.of(0.5, 0.1),
+        Float64Array.of(0.4, 0.2),
+        0.05,
+      ],
+    },
   ],
   properties: [
     {
-      name: 'solves y⁺ = y + h f(y⁺)',
-      complaint({ args: [{ f }, y, h], result }) {
-        const residual = norm(plus(plus(y, h, f(result)), -1, result));
+      name: 'solves its equation',
+      complaint({ args: [{ f }, before, y, h], result, probe }) {
+        const known = right.known(y, before);
+        const residual = norm(plus(plus(known, (2 / 3) * h, f(result)), -1, result));
         return residual > 1e-7 * (1 + h * norm(f(y)))
-          ? `Put into its own equation, your $y^+$ leaves a residual of ${residual.toPrecision(3)}; it should be 0 to rounding.`
+          ? `On the ${probe} probe, put into the equation of the task, your $y^+$ leaves a residual of ${residual.toPrecision(3)}; it should be 0 to rounding.`
           : undefined;
       },
     },
   ],
   mutants: [
     {
-      name: 'an explicit step',
-      answer: ({ f }, y, h) => plus(y, h, f(y)),
+      name: 'backward Euler',
+      answer: (system, ...given) =>
+        solved(system, given, { known: (y) => y, share: 1, slope: (h) => -h }),
       diagnosis:
-        'This is $y + h f(y)$, forward Euler. The slope has to be that at the end of the step, $f(y^+)$.',
+        'Your $y^+$ solves $y^+ = y + hf(y^+)$: the step of first order. The point before $y$ does not occur.',
+    },
+    {
+      name: 'the two known points are exchanged',
+      answer: ({ f, jacobian }, before, y, h) => step({ f, jacobian }, y, before, h),
+      diagnosis:
+        'The weights $\\tfrac43$ and $-\\tfrac13$ are exchanged: the larger one belongs to the *last* point, $y$.',
+    },
+    {
+      name: 'the factor ⅔ is missing before h f',
+      answer: (system, ...given) => solved(system, given, { share: 1, slope: (h) => -h }),
+      diagnosis:
+        'The slope enters with $h$ instead of $\\tfrac23 h$. Check with $f = 1$, for which $y$ has to rise by $h$ a step.',
+    },
+    {
+      name: 'an explicit step',
+      answer: ({ f }, before, y, h) => plus(right.known(y, before), (2 / 3) * h, f(y)),
+      diagnosis:
+        'The slope is taken at $y$. It has to be that at the end of the step, $f(y^+)$, which is not known yet.',
     },
     {
       name: 'one Newton iteration',
-      answer: (system, y, h) => solved(system, y, y, h, 1),
+      answer: (system, ...given) => solved(system, given, { iterations: 1 }),
       diagnosis:
-        'The system $(I - hJ)d = hf(y)$ was solved once, at the start of the step. That is the *linearised* implicit step: exact if $f$ is linear, but here $J$ changes on the way. Go on from where it led, with a new residual, until nothing moves any more.',
+        'The linear system was solved once, at $y$: exact if $f$ is linear, but here $J$ changes on the way. Go on from where it led, with a new residual, until nothing moves any more.',
     },
     {
       name: 'the correction is added to y instead of the last iterate',
-      answer: ({ f, jacobian }, y, h) => {
+      answer: ({ f, jacobian }, before, y, h) => {
         let x = y;
         for (let k = 0; k < 2; k++) {
-          const r = plus(plus(y, h, f(x)), -1, x);
-          x = plus(y, 1, solveDense(shiftedMatrix(1, jacobian(x), -h), r));
+          const r = plus(plus(right.known(y, before), (2 / 3) * h, f(x)), -1, x);
+          x = plus(y, 1, solveDense(shiftedMatrix(1, jacobian(x), (-2 / 3) * h), r));
         }
         return x;
       },
@@ -116,36 +187,67 @@ export const exercise: Exercise<Step> = {
     },
     {
       name: 'the step goes backwards in time',
-      answer: (system, y, h) => implicit(system, y, -h),
+      answer: (system, before, y, h) => step(system, before, y, -h),
       diagnosis:
-        "Your $y^+$ solves $y^+ = y - hf(y^+)$. Here $y' = f(y)$ without a minus; the minus stands in $I - hJ$, once $hf(y^+)$ has been brought to the left.",
-    },
-    {
-      name: 'the trapezoid rule',
-      answer: (system, y, h) => solved(system, y, plus(y, h / 2, system.f(y)), h / 2),
-      diagnosis:
-        'The slope is the mean of those at the start and at the end: the trapezoid rule. It is more accurate, and does not damp fast components.',
-    },
-    {
-      name: 'the slope in the middle',
-      answer: (system, y, h) => solved(system, y, y, h, 50, 1 / 2),
-      diagnosis:
-        'The slope is taken at $(y + y^+)/2$: the implicit midpoint rule. Backward Euler takes it at $y^+$.',
+        "Your $y^+$ is that for $-h$. Here $y' = f(y)$ without a minus; the minus is in the matrix, $I - \\tfrac23 hJ$, once $\\tfrac23 hf(y^+)$ is on the left.",
     },
     {
       name: 'h is missing',
-      answer: (system, y) => implicit(system, y, 1),
-      diagnosis: 'Your $y^+$ solves $y^+ = y + f(y^+)$, a step of length 1 whatever $h$ is.',
+      answer: (system, before, y) => step(system, before, y, 1),
+      diagnosis: 'Your $y^+$ is that of a step of length 1, whatever $h$ is.',
+    },
+    {
+      name: 'the iteration without a system',
+      answer: fixedPoint,
+      diagnosis:
+        'The equation was iterated as it stands, $y^+ \\leftarrow \\dots + \\tfrac23 hf(y^+)$. That converges where $\\tfrac23 h\\lVert J \\rVert < 1$, as on the gentle probe, and explodes on the stiff ones. Newton solves a linear system in each iteration.',
+    },
+    {
+      name: 'the sign of J in the matrix',
+      answer: (system, ...given) =>
+        solved(system, given, { slope: (h) => (2 / 3) * h, iterations: 50 }),
+      diagnosis:
+        "The matrix is $I + \\tfrac23 hJ$. With the residual $r(x) = \\dots + \\tfrac23 hf(x) - x$, the matrix is $-r'(x)$.",
+    },
+    {
+      name: 'h is missing before J',
+      answer: (system, ...given) => solved(system, given, { slope: () => -2 / 3, iterations: 50 }),
+      diagnosis:
+        'The matrix is $I - \\tfrac23 J$. The residual depends on $x$ through $\\tfrac23 hf(x)$: its derivative has the $h$ as well. With a wrong matrix the iterations creep, or run away.',
+    },
+    {
+      name: 'the Jacobian is transposed',
+      answer: ({ f, jacobian }, ...given) =>
+        solved(
+          {
+            f,
+            jacobian: (y) => {
+              const J = jacobian(y);
+              return J.map((row, i) => row.map((_, j) => J[j]![i]!));
+            },
+          },
+          given,
+        ),
+      diagnosis:
+        'The system is solved with $J^\\top$. With a wrong matrix Newton is a slower iteration, or none at all, as on the shear probe. Look whether `J[i][j]` or `J[j][i]` is used.',
+    },
+    {
+      name: 'the identity is missing in the matrix',
+      answer: (system, ...given) => solved(system, given, { identity: 0, iterations: 50 }),
+      diagnosis:
+        'The matrix is $-\\tfrac23 hJ$ alone. The residual contains $-x$ as well, and its derivative brings the identity.',
     },
   ],
   alternatives: [
     {
       name: 'until the correction is small',
-      answer({ f, jacobian }, y, h) {
+      answer({ f, jacobian }, before, y, h) {
         let x = y.slice();
         for (let k = 0; k < 60; k++) {
-          const M = shiftedMatrix(1, jacobian(x), -h);
-          const d = solveDense(M, plus(plus(y, h, f(x)), -1, x));
+          const M = shiftedMatrix(3, jacobian(x), -2 * h);
+          const slope = f(x);
+          const r = y.map((value, i) => 4 * value - before[i]! + 2 * h * slope[i]! - 3 * x[i]!);
+          const d = solveDense(M, r);
           x = plus(x, 1, d);
           if (norm(d) < 1e-12 * (1 + norm(x))) break;
         }
@@ -153,40 +255,48 @@ export const exercise: Exercise<Step> = {
       },
     },
     {
-      name: 'in ten smaller steps of h first, as a start for Newton',
-      answer(system, y, h) {
+      name: 'with h raised in ten stages, on plain numbers',
+      answer(system, before, y, h) {
         let x = y;
-        for (let k = 1; k <= 10; k++) x = solvedFrom(system, y, x, (h * k) / 10);
-        return Array.from(solvedFrom(system, y, x, h));
+        for (let k = 1; k <= 10; k++) x = from(system, [before, y, (h * k) / 10], x);
+        return Array.from(from(system, [before, y, h], x));
       },
     },
     {
       name: 'for the slope k instead of y⁺',
-      answer({ f, jacobian }, y, h) {
-        // k = f(y + h k), with (I − hJ) d = f(y + hk) − k.
-        let k = new Float64Array(y.length);
+      answer({ f, jacobian }, before, y, h) {
+        // k = f(known + ⅔ h k), with (I − ⅔ hJ) d = f(…) − k.
+        const known = right.known(y, before);
+        let k: Float64Array = new Float64Array(y.length);
         for (let i = 0; i < 60; i++) {
-          const x = plus(y, h, k);
-          const d = solveDense(shiftedMatrix(1, jacobian(x), -h), plus(f(x), -1, k));
-          k = Float64Array.from(plus(k, 1, d));
+          const x = plus(known, (2 / 3) * h, k);
+          k = plus(
+            k,
+            1,
+            solveDense(shiftedMatrix(1, jacobian(x), (-2 / 3) * h), plus(f(x), -1, k)),
+          );
         }
-        return plus(y, h, k);
+        return plus(known, (2 / 3) * h, k);
       },
     },
   ],
   hints: [
-    'Write the equation as $r(x) = y + hf(x) - x = 0$. Newton needs the residual at the last iterate, and the derivative of $r$ there.',
-    'The derivative of $r$ is $hJ - I$, so $(I - hJ(x))\\,d = r(x)$ and $x \\leftarrow x + d$. Begin with $x = y$ and repeat until $d$ is tiny.',
-    'Nearly the code:\n```ts\nlet x = y.slice();\nfor (let k = 0; k < 50; k++) {\n  const slope = f(x);\n  const r = y.map((value, i) => value + h * slope[i] - /* … */);\n  const M = jacobian(x).map((row, i) => row.map((a, j) => (i === j ? 1 : 0) - /* … */));\n  const d = solve(M, r);\n  x = // corrected\n}\n```',
+    'Write the equation as $r(x) = \\tfrac43 y - \\tfrac13 y_- + \\tfrac23 hf(x) - x = 0$. Newton needs the residual at the last iterate, and the derivative of $r$ there.',
+    'The derivative of $r$ is $\\tfrac23 hJ - I$, so $(I - \\tfrac23 hJ(x))\\,d = r(x)$ and $x \\leftarrow x + d$. Begin with $x = y$ and repeat until $d$ is tiny.',
+    'Nearly the code:\n```ts\nlet x = y.slice();\nfor (let k = 0; k < 50; k++) {\n  const slope = f(x);\n  const r = y.map((value, i) => (4 * value - before[i]) / 3 + /* … */);\n  const M = jacobian(x).map((row, i) => row.map((a, j) => (i === j ? 1 : 0) - /* … */));\n  const d = solve(M, r);\n  x = // corrected\n}\n```',
   ],
 };
 
-/** As `implicit`, with another start for Newton's method. */
-function solvedFrom({ f, jacobian }: System, y: Float64Array, from: Float64Array, h: number) {
-  let x = from;
+/** As `step`, with another start for Newton's method. */
+function from(
+  { f, jacobian }: System,
+  [before, y, h]: [Float64Array, Float64Array, number],
+  start: Float64Array,
+) {
+  let x = start;
   for (let k = 0; k < 30; k++) {
-    const r = plus(plus(y, h, f(x)), -1, x);
-    x = plus(x, 1, solveDense(shiftedMatrix(1, jacobian(x), -h), r));
+    const r = plus(plus(right.known(y, before), (2 / 3) * h, f(x)), -1, x);
+    x = plus(x, 1, solveDense(shiftedMatrix(1, jacobian(x), (-2 / 3) * h), r));
   }
   return x;
 }

@@ -1,61 +1,66 @@
 import type { Exercise } from '../exercise';
-import { norm, randomVector, shiftedMatrix, solveDense } from '../linear';
+import { solveDense } from '../linear';
 
-type Step = (theta: Float64Array, x: Float64Array, y: number, gamma: number) => Float64Array;
+/** What is known of the example: `y`, `xᵀw` and `‖x‖²`. */
+interface Example {
+  y: number;
+  eta: number;
+  squared: number;
+}
 
-const plus = (a: Float64Array, t: number, b: ArrayLike<number>) =>
-  a.map((value, i) => value + t * b[i]!);
-const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
+interface Rates {
+  /** δ. */
+  delta: number;
+  /** λ, of the penalty ½ λ ‖w‖². */
+  lambda: number;
+}
 
-/** `θ + ξ x`, where ξ is made of the residual, ‖x‖² and γ. */
-const alongX =
-  (length: (residual: number, squared: number, gamma: number) => number): Step =>
-  (theta, x, y, gamma) =>
-    plus(theta, length(y - dot(x, theta), dot(x, x), gamma), x);
+/** `w⁺ = keep · w + push · x`. */
+interface Step {
+  keep: number;
+  push: number;
+}
 
-export const exercise: Exercise<Step> = {
+type ImplicitStep = (example: Example, rates: Rates) => Step;
+
+const reference: ImplicitStep = ({ y, eta, squared }, { delta, lambda }) => {
+  const keep = 1 / (1 + delta * lambda);
+  const xi = (delta * (y - keep * eta)) / (1 + delta * keep * squared);
+  return { keep, push: keep * xi };
+};
+
+/** The step without the penalty, as in the lesson. */
+const plain = ({ y, eta, squared }: Example, delta: number) =>
+  (delta * (y - eta)) / (1 + delta * squared);
+
+const probe = (name: string, example: Example, rates: Rates) => ({
+  name,
+  args: (): Parameters<ImplicitStep> => [{ ...example }, { ...rates }],
+});
+
+export const exercise: Exercise<ImplicitStep> = {
   id: 'glm-01',
   lesson: '03',
-  title: 'Implicit least squares in closed form',
+  title: 'Implicit least squares with a penalty, in closed form',
   difficulty: 1,
-  minutes: 10,
+  minutes: 15,
   needs: ['03'],
-  reference: alongX((residual, squared, gamma) => (gamma * residual) / (1 + gamma * squared)),
+  reference,
   probes: [
-    {
-      name: 'ordinary',
-      args: () => [randomVector(1, 4), randomVector(2, 4), 1.7, 0.3],
-    },
-    {
-      name: 'large rate',
-      args: () => [randomVector(3, 3), randomVector(4, 3), -0.4, 1000],
-    },
-    {
-      name: 'many features',
-      args: () => [randomVector(5, 1500), randomVector(6, 1500), 2, 0.05],
-    },
-    { name: 'zero features', args: () => [Float64Array.of(1, -2), new Float64Array(2), 3, 5] },
+    probe('ordinary', { y: 1.7, eta: -0.6, squared: 3.1 }, { delta: 0.3, lambda: 0.5 }),
+    probe('large rate', { y: -0.4, eta: 2, squared: 0.7 }, { delta: 1000, lambda: 0.02 }),
+    probe('strong penalty', { y: 2, eta: 0.9, squared: 12 }, { delta: 0.05, lambda: 30 }),
+    probe('no penalty', { y: 1, eta: 0.3, squared: 5 }, { delta: 2, lambda: 0 }),
+    probe('zero features', { y: 3, eta: 0, squared: 0 }, { delta: 5, lambda: 0.1 }),
   ],
   properties: [
     {
-      name: 'shrinks the residual of the example to 1/(1 + γ‖x‖²)',
-      complaint({ args: [theta, x, y, gamma], result }) {
-        const [before, after] = [y - dot(x, theta), y - dot(x, result)];
-        const wanted = before / (1 + gamma * dot(x, x));
-        return Math.abs(after - wanted) > 1e-6 * (Math.abs(before) + 1)
-          ? `The residual $y - x^\\top\\theta$ goes from ${before.toPrecision(4)} to ${after.toPrecision(4)}; an implicit step leads to ${wanted.toPrecision(4)}.`
-          : undefined;
-      },
-    },
-    {
-      name: 'moves along x',
-      complaint({ args: [theta, x], result }) {
-        const moved = plus(result, -1, theta);
-        const squared = dot(x, x);
-        const off = norm(squared > 0 ? plus(moved, -dot(moved, x) / squared, x) : moved);
-        return off > 1e-6 * (norm(moved) + norm(theta))
-          ? `Your step has a part of length ${off.toPrecision(3)} that is not along $x$. The gradient of this example is a multiple of $x$, wherever it is taken.`
+      name: 'takes the residual at the end of the step',
+      complaint({ args: [{ y, eta, squared }, { delta, lambda }], result: { keep, push } }) {
+        const after = y - (keep * eta + push * squared);
+        const wanted = push / delta + lambda * push;
+        return Math.abs(after - wanted) > 1e-6 * (1 + Math.abs(y) + Math.abs(eta))
+          ? `After your step the residual is $y - x^\\top w^+ = ${after.toPrecision(4)}$. In $w^+ = w + \\delta\\,\\big((y - x^\\top w^+)\\,x - \\lambda w^+\\big)$ the terms along $x$ ask for ${wanted.toPrecision(4)}.`
           : undefined;
       },
     },
@@ -63,90 +68,159 @@ export const exercise: Exercise<Step> = {
   mutants: [
     {
       name: 'an explicit step',
-      answer: alongX((residual, _, gamma) => gamma * residual),
+      answer: ({ y, eta }, { delta, lambda }) => ({
+        keep: 1 - delta * lambda,
+        push: delta * (y - eta),
+      }),
       diagnosis:
-        'This is plain SGD, $\\theta + \\gamma(y - x^\\top\\theta)x$. The residual has to be the one *after* the step.',
+        'This is plain SGD: residual and penalty are taken at $w$. Both have to be those at $w^+$.',
     },
     {
-      name: 'γ is missing in the denominator',
-      answer: alongX((residual, squared, gamma) => (gamma * residual) / (1 + squared)),
+      name: 'the penalty is forgotten',
+      answer: (example, { delta }) => ({ keep: 1, push: plain(example, delta) }),
       diagnosis:
-        'The denominator is $1 + \\lVert x \\rVert^2$. Then the step for $\\gamma \\to 0$ is not the gradient step, and for $\\gamma \\to \\infty$ it explodes. The matrix to invert is $I + \\gamma xx^\\top$.',
+        'This is the step of the lesson, without $\\lambda$. The penalty pulls all of $w$ towards 0.',
+    },
+    {
+      name: 'the penalty only shrinks w',
+      answer: (example, { delta, lambda }) => ({
+        keep: 1 / (1 + delta * lambda),
+        push: plain(example, delta),
+      }),
+      diagnosis:
+        '`keep` is right, and `push` is the one without a penalty. The penalty acts on the whole of $w^+$, also on its new part along $x$, and on the residual.',
+    },
+    {
+      name: 'the penalty after the step',
+      answer: (example, { delta, lambda }) => {
+        const keep = 1 / (1 + delta * lambda);
+        return { keep, push: keep * plain(example, delta) };
+      },
+      diagnosis:
+        'First the step without the penalty, then the shrinking: two half steps, each of them implicit. The residual in the first does not know of the second. The equation has both at the same $w^+$.',
+    },
+    {
+      name: 'the penalty before the step',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 / (1 + delta * lambda);
+        return { keep, push: (delta * (y - keep * eta)) / (1 + delta * squared) };
+      },
+      diagnosis:
+        'First the shrinking, then the step without the penalty: two half steps, each of them implicit. The equation has both at the same $w^+$.',
+    },
+    {
+      name: 'an explicit penalty',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 - delta * lambda;
+        return { keep, push: (delta * (y - keep * eta)) / (1 + delta * squared) };
+      },
+      diagnosis:
+        'The penalty is taken at $w$, the residual at $w^+$. For $\\delta\\lambda > 2$ such a step explodes; the penalty belongs to $w^+$, too.',
+    },
+    {
+      name: 'the residual of w',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 / (1 + delta * lambda);
+        return { keep, push: (keep * delta * (y - eta)) / (1 + delta * keep * squared) };
+      },
+      diagnosis:
+        'The numerator has $y - x^\\top w$. Of $w$ there is only `keep` $\\cdot\\, w$ left after the step, so the prediction without $x$ is `keep` $\\cdot\\, x^\\top w$.',
+    },
+    {
+      name: 'the shrinking is missing in the denominator',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 / (1 + delta * lambda);
+        return { keep, push: (keep * delta * (y - keep * eta)) / (1 + delta * squared) };
+      },
+      diagnosis:
+        'The denominator is $1 + \\delta\\lVert x \\rVert^2$. What $x$ adds to the prediction is shrunk as well.',
+    },
+    {
+      name: 'push without the shrinking in front',
+      answer: (example, rates) => {
+        const { keep, push } = reference(example, rates);
+        return { keep, push: push / keep };
+      },
+      diagnosis:
+        'You return $\\xi$ from $w^+ = \\rho\\,(w + \\xi x)$. `push` is what stands before $x$ in $w^+$ itself: $\\rho\\xi$.',
     },
     {
       name: 'the length of x instead of its square',
-      answer: alongX(
-        (residual, squared, gamma) => (gamma * residual) / (1 + gamma * Math.sqrt(squared)),
-      ),
+      answer: (example, rates) =>
+        reference({ ...example, squared: Math.sqrt(example.squared) }, rates),
       diagnosis:
-        'The denominator has $\\gamma\\lVert x \\rVert$. The step changes $x^\\top\\theta$ by $\\xi\\, x^\\top x$, which is the *square* of the length.',
+        'The denominator has $\\lVert x \\rVert$. A step along $x$ changes $x^\\top w$ by a multiple of $x^\\top x$; `squared` is that already.',
     },
     {
       name: 'the sign in the denominator',
-      answer: alongX((residual, squared, gamma) => (gamma * residual) / (1 - gamma * squared)),
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 / (1 + delta * lambda);
+        return { keep, push: (keep * delta * (y - keep * eta)) / (1 - delta * keep * squared) };
+      },
       diagnosis:
-        'The denominator is $1 - \\gamma\\lVert x \\rVert^2$, which vanishes at some rate. As the step is made the residual becomes *smaller*: $\\xi = \\gamma(y - x^\\top\\theta - \\xi\\lVert x\\rVert^2)$.',
+        'The denominator has a minus, and vanishes at some rate. As the step is made the residual becomes *smaller*.',
     },
     {
-      name: 'the sign of the residual',
-      answer: alongX((residual, squared, gamma) => (-gamma * residual) / (1 + gamma * squared)),
+      name: 'uphill along x',
+      answer: (example, rates) => {
+        const { keep, push } = reference(example, rates);
+        return { keep, push: -push };
+      },
       diagnosis:
-        'The step goes uphill: the residual of the example grows. The gradient of $\\tfrac12 (y - x^\\top\\theta)^2$ is $-(y - x^\\top\\theta)x$, and descent goes against it.',
+        '`push` has the opposite sign: the residual of the example would grow. The gradient of $\\tfrac12 (y - x^\\top w)^2$ is $-(y - x^\\top w)\\,x$.',
     },
     {
-      name: 'the outer product of the gradient',
-      answer: alongX(
-        (residual, squared, gamma) =>
-          (gamma * residual) / (1 + gamma * residual * residual * squared),
-      ),
+      name: 'the penalty without δ',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const keep = 1 / (1 + lambda);
+        return {
+          keep,
+          push: (keep * delta * (y - keep * eta)) / (1 + delta * keep * squared),
+        };
+      },
       diagnosis:
-        'The denominator is $1 + \\gamma\\lVert g \\rVert^2$ with the gradient $g$: that replaces the Hessian by $gg^\\top$. The Hessian of this example is $xx^\\top$; the residual has no place in it.',
-    },
-    {
-      name: 'θ is shrunk',
-      answer: (theta, x, y, gamma) =>
-        plus(theta, gamma * y, x).map((value) => value / (1 + gamma * dot(x, x))),
-      diagnosis:
-        'You return $(\\theta + \\gamma yx)/(1 + \\gamma\\lVert x \\rVert^2)$. The matrix $I + \\gamma xx^\\top$ is not a multiple of the identity: across $x$, $\\theta$ stays what it is.',
-    },
-    {
-      name: 'the step without θ',
-      answer: (theta, x, y, gamma) =>
-        x.map((value) => (gamma * (y - dot(x, theta)) * value) / (1 + gamma * dot(x, x))),
-      diagnosis: 'This is $\\theta^+ - \\theta$. The new $\\theta$ is asked for.',
+        'The factor is $1/(1 + \\lambda)$. For $\\delta \\to 0$ a step must do nothing: it is $\\delta\\lambda w^+$ that comes to the left.',
     },
   ],
   alternatives: [
     {
-      name: 'by Sherman and Morrison, applied to θ + γyx',
-      answer(theta, x, y, gamma) {
-        const right = plus(theta, gamma * y, x);
-        return plus(right, (-gamma * dot(x, right)) / (1 + gamma * dot(x, x)), x);
+      name: 'as a system of two equations',
+      answer({ y, eta, squared }, { delta, lambda }) {
+        const a = 1 + delta * lambda;
+        // a keep = 1 and a push = δ (y − keep η − push ‖x‖²).
+        const M = [
+          [a, 0],
+          [delta * eta, a + delta * squared],
+        ];
+        const [keep, push] = solveDense(M, [1, delta * y]);
+        return { keep: keep!, push: push! };
       },
     },
     {
-      name: 'by elimination, where p is small',
-      answer(theta, x, y, gamma) {
-        if (x.length > 10) return exercise.reference(theta, x, y, gamma);
-        const outer = Array.from(x, (a) => Array.from(x, (b) => a * b));
-        return Array.from(solveDense(shiftedMatrix(1, outer, gamma), plus(theta, gamma * y, x)));
+      name: 'without a common factor',
+      answer: ({ y, eta, squared }, { delta, lambda }) => {
+        const a = 1 + delta * lambda;
+        return { keep: 1 / a, push: (delta * (a * y - eta)) / (a * (a + delta * squared)) };
       },
     },
     {
-      name: 'in one loop, dividing by 1/γ + ‖x‖²',
-      answer(theta, x, y, gamma) {
-        let [residual, weight] = [y, 1 / gamma];
-        for (let j = 0; j < x.length; j++) {
-          residual -= x[j]! * theta[j]!;
-          weight += x[j]! * x[j]!;
+      name: 'by bisection of the residual at the end',
+      answer({ y, eta, squared }, { delta, lambda }) {
+        const keep = 1 / (1 + delta * lambda);
+        let [low, high] = [-1e6, 1e6];
+        for (let k = 0; k < 200; k++) {
+          const middle = (low + high) / 2;
+          const after = y - keep * (eta + delta * middle * squared);
+          if (after > middle) low = middle;
+          else high = middle;
         }
-        return theta.map((value, j) => value + (residual / weight) * x[j]!);
+        return { keep, push: keep * delta * low };
       },
     },
   ],
   hints: [
-    'Whatever $\\theta^+$ is, it is $\\theta + \\xi x$ with a number $\\xi$. Put that into the equation and solve for $\\xi$.',
-    '$\\xi = \\gamma\\,(y - x^\\top\\theta - \\xi\\lVert x \\rVert^2)$ is linear in $\\xi$.',
-    'Two dot products and one loop:\n```ts\nconst residual = y - dot(x, theta);\nconst xi = (gamma * residual) / /* … */;\nreturn theta.map((value, j) => value + xi * x[j]);\n```',
+    'Bring all that contains $w^+$ itself to the left: $(1 + \\delta\\lambda)\\,w^+ = w + \\delta\\,(y - x^\\top w^+)\\,x$. The number $y - x^\\top w^+$ is the only unknown.',
+    'With $\\rho = 1/(1 + \\delta\\lambda)$ and $\\xi = \\delta\\,(y - x^\\top w^+)$: $w^+ = \\rho\\,(w + \\xi x)$, and so $\\xi = \\delta\\,\\big(y - \\rho\\,(x^\\top w + \\xi\\lVert x \\rVert^2)\\big)$, which is linear in $\\xi$.',
+    'Three lines:\n```ts\nconst rho = 1 / (1 + delta * lambda);\nconst xi = (delta * (y - rho * eta)) / /* … */;\nreturn { keep: rho, push: /* … */ };\n```',
   ],
 };

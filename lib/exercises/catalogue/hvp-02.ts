@@ -45,6 +45,19 @@ function errorOf(
   return norm(along(difference, -1, right)) / norm(right);
 }
 
+/** Where the gradient was taken, as a sentence. */
+function whereAsked([gradient, , x]: Parameters<Compare>): string {
+  const steps = (gradient as TracedField).points.map((point) => along(point, -1, x));
+  if (steps.length === 0) return 'The gradient was never taken.';
+  const longest = Math.max(...steps.map(norm));
+  const isMirrored = (step: Float64Array) =>
+    steps.some((other) => norm(along(step, 1, other)) <= 1e-6 * longest);
+  const sides = steps.every(isMirrored)
+    ? 'in pairs on both sides of it'
+    : 'not in pairs on both sides of it';
+  return `The gradients were taken at up to ${(longest / norm(x)).toPrecision(2)} of the length of $x$ from $x$, ${sides}.`;
+}
+
 /** Changes the difference of the right answer only. */
 const withStep =
   (difference: (gradient: Field, x: Float64Array, v: Float64Array) => Float64Array): Compare =>
@@ -114,30 +127,15 @@ export const exercise: Exercise<Compare> = {
     probe('long direction', 20, 3, 1, 1e4),
     probe('short direction', 30, 3, 1, 1e-6),
     probe('far away (x of size 10⁶)', 40, 3, 1e6, 1),
+    probe('near 0 (x of size 10⁻³)', 60, 5, 1e-3, 1),
   ],
   properties: [
     {
-      name: 'takes gradients on both sides of x',
+      name: 'measures to eight digits',
       complaint({ args, result }) {
-        const [gradient, , x] = args;
-        const atStart = (gradient as TracedField).points.some(
-          (point) => norm(along(point, -1, x)) === 0,
-        );
-        const error = errorOf(args, result);
-        return atStart && error > 2e-8
-          ? `The gradient was taken at $x$ itself, and the difference is wrong by ${error.toPrecision(2)} of its length. A difference that looks one way only has an error of first order.`
-          : undefined;
-      },
-    },
-    {
-      name: 'goes as far as is best in float64',
-      complaint({ args, result }) {
-        const [gradient, , x] = args;
-        const steps = (gradient as TracedField).points.map((point) => norm(along(point, -1, x)));
-        const longest = Math.max(...steps) / norm(x);
         const error = errorOf(args, result);
         return error > 2e-8
-          ? `Your points lie ${longest.toPrecision(2)} of the length of $x$ away from it, and the difference is wrong by ${error.toPrecision(2)} of its length. In a central difference in float64 the two errors balance near $u^{1/3} \\approx 6 \\cdot 10^{-6}$.`
+          ? `\`difference\` is wrong by ${error.toPrecision(2)} of its length. ${whereAsked(args)}`
           : undefined;
       },
     },
@@ -178,6 +176,12 @@ export const exercise: Exercise<Compare> = {
         'The step is right for an $x$ of size 1. Numbers of size $10^6$ are rounded to some $10^{-10}$, so that a step of $10^{-5}$ is itself known to five digits only. What matters is the length of $\\varepsilon v$ beside that of $x$.',
     },
     {
+      name: 'the step knows neither x nor v',
+      answer: withStep((gradient, x, v) => central(gradient, x, v, Number.EPSILON ** (1 / 3))),
+      diagnosis:
+        'The step is $u^{1/3}$ on every probe. That is right where $x$ and $v$ have a length near 1; on the others $\\varepsilon v$ is far too long beside $x$, or drowns in rounding.',
+    },
+    {
       name: 'as small a step as possible',
       answer: withStep((gradient, x, v) => central(gradient, x, v, (1e-12 * norm(x)) / norm(v))),
       diagnosis:
@@ -205,6 +209,23 @@ export const exercise: Exercise<Compare> = {
       }),
       diagnosis:
         'Each vector was multiplied with its own product. Symmetry says that $u$ and $v$ can *change places*: $u^\\top (Pv) = v^\\top (Pu)$.',
+    },
+    {
+      name: 'the size of the asymmetry, without its sign',
+      answer: (gradient, product, x, u, v) => ({
+        ...compare(gradient, product, x, u, v),
+        asymmetry: Math.abs(skew(product, u, v)),
+      }),
+      diagnosis:
+        'The absolute value was taken. The number itself is asked for, which changes its sign when $u$ and $v$ change places.',
+    },
+    {
+      name: 'the sign of the asymmetry',
+      answer: (gradient, product, x, u, v) => ({
+        ...compare(gradient, product, x, u, v),
+        asymmetry: skew(product, v, u),
+      }),
+      diagnosis: '`asymmetry` is $v^\\top(Pu) - u^\\top(Pv)$, with $u$ and $v$ exchanged.',
     },
     {
       name: 'the sum instead of the difference for the asymmetry',

@@ -1,5 +1,5 @@
 import type { Exercise } from '../exercise';
-import { type Matrix, norm, randomMatrix, shiftedMatrix, solveDense } from '../linear';
+import { type Matrix, norm, randomMatrix, solveDense } from '../linear';
 
 /** A smooth convex function. */
 interface Convex {
@@ -7,37 +7,46 @@ interface Convex {
   gradient(x: Float64Array): Float64Array;
   hessian(x: Float64Array): Matrix;
 }
-type Step = (F: Convex, x: Float64Array, delta: number) => Float64Array;
+/** The metric is D, a positive diagonal. */
+type Step = (f: Convex, w: Float64Array, delta: number, metric: Float64Array) => Float64Array;
 
 const plus = (x: Float64Array, t: number, d: ArrayLike<number>) =>
   x.map((value, i) => value + t * d[i]!);
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
 
-/** `y − x + δ ∇F(y)`. */
-const residual = (F: Convex, x: Float64Array, delta: number, y: Float64Array) =>
-  plus(plus(y, -1, x), delta, F.gradient(y));
+type Given = [w: Float64Array, delta: number, metric: Float64Array];
+
+const scaled = (D: Float64Array, x: Float64Array) => x.map((value, i) => D[i]! * value);
+const inverse = (D: Float64Array) => D.map((d) => 1 / d);
+
+/** `D (y − w) + δ ∇f(y)`. */
+const residual = (f: Convex, [w, delta, D]: Given, y: Float64Array) =>
+  plus(scaled(D, plus(y, -1, w)), delta, f.gradient(y));
 
 /** Newton's step for the residual at y. */
-const newton = (F: Convex, x: Float64Array, delta: number, y: Float64Array) =>
-  solveDense(shiftedMatrix(1, F.hessian(y), delta), residual(F, x, delta, y));
+const newton = (f: Convex, given: Given, y: Float64Array) => {
+  const [, delta, D] = given;
+  const M = f.hessian(y).map((row, i) => row.map((h, j) => delta * h + (i === j ? D[i]! : 0)));
+  return solveDense(M, residual(f, given, y));
+};
 
 /** Damped Newton iterations from `start`; halved until the residual falls. */
-function solved(F: Convex, x: Float64Array, delta: number, start = x): Float64Array {
+function solved(f: Convex, given: Given, start = given[0]): Float64Array {
   let y = start;
   for (let k = 0; k < 100; k++) {
-    const size = norm(residual(F, x, delta, y));
-    if (size <= 1e-13 * (1 + norm(x))) break;
-    const d = newton(F, x, delta, y);
+    const size = norm(residual(f, given, y));
+    if (size <= 1e-13 * (1 + norm(given[0]))) break;
+    const d = newton(f, given, y);
     let t = 1;
-    while (t > 1e-9 && norm(residual(F, x, delta, plus(y, -t, d))) > (1 - t / 4) * size) t /= 2;
+    while (t > 1e-9 && norm(residual(f, given, plus(y, -t, d))) > (1 - t / 4) * size) t /= 2;
     if (t <= 1e-9) break;
     y = plus(y, -t, d);
   }
   return y;
 }
 
-const exact: Step = (F, x, delta) => solved(F, x, delta);
+const exact: Step = (f, ...given) => solved(f, given);
 
 /** `√(1 + ‖x − c‖²)`, straight far away from c. */
 function bend(c: Float64Array): Convex {
@@ -87,93 +96,159 @@ const sharp: Convex = {
 export const exercise: Exercise<Step> = {
   id: 'step-02',
   lesson: '02',
-  title: 'The exact implicit step',
+  title: 'The exact implicit step, in a metric',
   difficulty: 3,
   minutes: 30,
   needs: ['02', 'euler-02', 'step-01'],
   reference: exact,
   probes: [
     {
-      name: 'bend (√(1 + x²), δ = 50)',
-      args: () => [bend(Float64Array.of(0)), Float64Array.of(2), 50],
+      name: 'bend (√(1 + w²))',
+      args: () => [bend(Float64Array.of(0)), Float64Array.of(2), 50, Float64Array.of(0.8)],
     },
     {
       name: 'two-dimensional',
-      args: () => [bend(Float64Array.of(1, -2)), Float64Array.of(9, 4), 7],
+      args: () => [bend(Float64Array.of(1, -2)), Float64Array.of(9, 4), 7, Float64Array.of(0.4, 3)],
     },
-    { name: 'logistic', args: () => [logistic(31, 5, 3), Float64Array.of(2, -1, 1), 20] },
-    { name: 'fourth power', args: () => [sharp, Float64Array.of(3), 0.5] },
+    {
+      name: 'logistic',
+      args: () => [logistic(31, 5, 3), Float64Array.of(2, -1, 1), 20, Float64Array.of(5, 0.3, 1.2)],
+    },
+    {
+      name: 'fourth power',
+      args: () => [sharp, Float64Array.of(3), 0.5, Float64Array.of(1.6)],
+    },
   ],
   properties: [
     {
-      name: 'solves x⁺ = x − δ∇F(x⁺)',
-      complaint({ args: [F, x, delta], result }) {
-        const left = norm(residual(F, x, delta, result));
-        return left > 1e-5 * delta * norm(F.gradient(x))
-          ? `Put into its own equation, your $x^+$ leaves a residual of ${left.toPrecision(3)}; at $x$ itself it is ${(delta * norm(F.gradient(x))).toPrecision(3)}. Plain Newton iterations can run away: does the residual, or $\\Phi$, fall at each of yours?`
+      name: 'solves D (w⁺ − w) = −δ∇f(w⁺)',
+      complaint({ args: [f, ...given], result, probe }) {
+        const scale = given[1] * norm(f.gradient(given[0]));
+        const left = norm(residual(f, given, result));
+        return left > 1e-5 * scale
+          ? `On the ${probe} probe, put into its own equation, your $w^+$ leaves a residual of ${left.toPrecision(3)}; at $w$ itself it is ${scale.toPrecision(3)}.`
           : undefined;
       },
-    },
-    {
-      name: 'does not raise F',
-      complaint: ({ args: [F, x], result }) =>
-        F.value(result) > F.value(x)
-          ? `$F$ rises from ${F.value(x).toPrecision(4)} to ${F.value(result).toPrecision(4)}. The exact step never raises it, whatever $\\delta$ is.`
-          : undefined,
     },
   ],
   mutants: [
     {
-      name: 'the linearised step',
-      answer: (F, x, delta) => plus(x, -1, newton(F, x, delta, x)),
+      name: 'the metric is ignored',
+      answer: (f, w, delta) =>
+        exact(
+          f,
+          w,
+          delta,
+          w.map(() => 1),
+        ),
       diagnosis:
-        'One Newton step from $x$: exact on quadratics only. On the bend it leads from 2 to the other side, beyond $-6$. Go on until the equation itself holds.',
+        'Your $w^+$ solves $w^+ = w - \\delta\\nabla f(w^+)$, as in the lesson. Here $D^{-1}$ stands before the gradient.',
+    },
+    {
+      name: 'D instead of its inverse',
+      answer: (f, w, delta, D) => exact(f, w, delta, inverse(D)),
+      diagnosis:
+        'Your $w^+$ solves $w^+ = w - \\delta D\\,\\nabla f(w^+)$. A large entry of $D$ has to mean a *short* step of that parameter.',
+    },
+    {
+      name: 'the square of D',
+      answer: (f, w, delta, D) => exact(f, w, delta, scaled(D, D)),
+      diagnosis:
+        'The distance is measured with $D^2$: $(y - w)^\\top D^2 (y - w)$. The metric is $(y - w)^\\top D\\,(y - w)$.',
+    },
+    {
+      name: 'the linearised step',
+      answer: (f, ...given) => plus(given[0], -1, newton(f, given, given[0])),
+      diagnosis:
+        'One Newton step from $w$: exact on quadratics only. On the bend it leads far beyond the minimum. Go on until the equation itself holds.',
+    },
+    {
+      name: 'the linearised step, halved until f falls',
+      answer: (f, ...given) => {
+        const [w] = given;
+        const s = newton(f, given, w);
+        const down = dot(s, f.gradient(w));
+        let t = 1;
+        while (f.value(plus(w, -t, s)) > f.value(w) - 1e-4 * t * down && t > 1e-12) t /= 2;
+        return plus(w, -t, s);
+      },
+      diagnosis:
+        'The linearised step was made shorter until $f$ falls. Then it does no harm, but it does not satisfy the equation: another linear system, from where it led, is needed, and another.',
+    },
+    {
+      name: 'the linearised step with a smaller rate',
+      answer(f, w, delta, D) {
+        for (let [d, k] = [delta, 0]; ; d /= 4, k++) {
+          const end = plus(w, -1, newton(f, [w, d, D], w));
+          const moved = plus(end, -1, w);
+          const off = norm(plus(moved, d, scaled(inverse(D), f.gradient(end))));
+          if (off <= norm(moved) / 2 || k > 30) return end;
+        }
+      },
+      diagnosis:
+        'The rate was made smaller until the linearised step nearly satisfies the equation, for *that* rate. The task asks for the solution for the rate that is given.',
+    },
+    {
+      name: 'the iteration without a system',
+      answer(f, w, delta, D) {
+        let y = w;
+        for (let k = 0; k < 100; k++) {
+          y = plus(w, -delta, scaled(inverse(D), f.gradient(y)));
+        }
+        return y;
+      },
+      diagnosis:
+        'The equation was iterated as it stands. That converges only where $\\delta D^{-1}H$ is below 1; for the rates here it jumps between two points, or explodes. Newton solves a linear system in each iteration.',
     },
     {
       name: 'a gradient step',
-      answer: (F, x, delta) => plus(x, -delta, F.gradient(x)),
-      diagnosis: 'This is $x - \\delta\\nabla F(x)$, the slope at the beginning of the step.',
+      answer: (f, w, delta, D) => plus(w, -delta, scaled(inverse(D), f.gradient(w))),
+      diagnosis:
+        'This is $w - \\delta D^{-1}\\nabla f(w)$, with the slope at the beginning of the step.',
     },
     {
-      name: 'the minimum of F',
-      answer: (F, x) => solved(F, x, 1e12),
+      name: 'the minimum of f',
+      answer: (f, w, _, D) => solved(f, [w, 1e12, D]),
       diagnosis:
-        'This is where $\\nabla F = 0$, the limit for $\\delta \\to \\infty$. The step minimises $F(y) + \\lVert y - x \\rVert^2/2\\delta$: the second term holds it back.',
+        'This is where $\\nabla f = 0$, the limit for $\\delta \\to \\infty$. The distance to $w$ holds the step back.',
     },
     {
       name: 'δ is missing',
-      answer: (F, x) => exact(F, x, 1),
-      diagnosis:
-        'Your $x^+$ solves $x^+ = x - \\nabla F(x^+)$, whatever $\\delta$ is. In $\\Phi$ the distance has the weight $1/2\\delta$.',
+      answer: (f, w, _, D) => exact(f, w, 1, D),
+      diagnosis: 'Your $w^+$ solves the equation for $\\delta = 1$, whatever $\\delta$ is.',
     },
     {
       name: 'the factor ½ of the distance',
-      answer: (F, x, delta) => exact(F, x, delta / 2),
+      answer: (f, w, delta, D) => exact(f, w, delta / 2, D),
       diagnosis:
-        'This minimises $F(y) + \\lVert y - x \\rVert^2/\\delta$, which is the step for $\\delta/2$. The derivative of the square brings a 2 down.',
+        'This is the step for $\\delta/2$, as it comes out without the ½ in front of the squared distance: the derivative of the square brings a 2 down.',
     },
     {
       name: 'δ upside down',
-      answer: (F, x, delta) => exact(F, x, 1 / delta),
+      answer: (f, w, delta, D) => exact(f, w, 1 / delta, D),
       diagnosis:
-        'This minimises $F(y) + \\tfrac{\\delta}{2}\\lVert y - x \\rVert^2$. A large rate has to mean a *weak* pull towards $x$.',
+        'This is the step for $1/\\delta$. A large rate has to mean a *weak* pull towards $w$.',
     },
     {
       name: 'two implicit steps',
-      answer: (F, x, delta) => exact(F, exact(F, x, delta), delta),
+      answer: (f, w, delta, D) => exact(f, exact(f, w, delta, D), delta, D),
       diagnosis:
-        'The iterations move $x$ as well: the equation is that of a second step, begun where the first one ended. In $y - x + \\delta\\nabla F(y)$ only $y$ changes from one iteration to the next.',
+        'The result is that of a second step, begun where the first one ended. In $D(y - w) + \\delta\\nabla f(y)$ only $y$ changes from one iteration to the next.',
     },
   ],
   alternatives: [
     {
       name: 'halved until Φ falls',
-      answer(F, x, delta) {
-        const phi = (y: Float64Array) => F.value(y) + norm(plus(y, -1, x)) ** 2 / (2 * delta);
-        let y = x;
+      answer(f, ...given) {
+        const [w, delta, D] = given;
+        const phi = (y: Float64Array) => {
+          const d = plus(y, -1, w);
+          return f.value(y) + dot(d, scaled(D, d)) / (2 * delta);
+        };
+        let y = w;
         for (let k = 0; k < 200; k++) {
-          const r = residual(F, x, delta, y);
-          const d = newton(F, x, delta, y);
+          const r = residual(f, given, y);
+          const d = newton(f, given, y);
           let t = 1;
           while (t > 1e-10 && phi(plus(y, -t, d)) > phi(y) - (1e-4 * t * dot(r, d)) / delta) t /= 2;
           // Where rounding hides the last decrease of Φ, a whole step is right.
@@ -185,24 +260,24 @@ export const exercise: Exercise<Step> = {
     },
     {
       name: 'by making δ larger little by little',
-      answer(F, x, delta) {
-        let y = x;
+      answer(f, w, delta, D) {
+        let y = w;
         const stages = 60;
         for (let k = 1; k <= stages; k++) {
           const part = delta * 1e-3 ** (1 - k / stages);
-          for (let i = 0; i < 6; i++) y = plus(y, -1, newton(F, x, part, y));
+          for (let i = 0; i < 6; i++) y = plus(y, -1, newton(f, [w, part, D], y));
         }
         return y;
       },
     },
     {
-      name: 'from the minimum of F, asynchronously',
-      answer: async (F, x, delta) => solved(F, x, delta, solved(F, x, 100 * delta)),
+      name: 'from the minimum of f, asynchronously',
+      answer: async (f, w, delta, D) => solved(f, [w, delta, D], solved(f, [w, 100 * delta, D])),
     },
   ],
   hints: [
-    'The linearised step is the first Newton step for $r(y) = y - x + \\delta\\nabla F(y)$. Repeat it from where it led. Then the trouble of the lesson comes back: from $x = 2$ it jumps too far. How does one keep Newton from running away?',
-    'Newton at $y$: $(I + \\delta H(y))\\,d = r(y)$. Then try $y - d$, $y - d/2$, $y - d/4$, … and take the first one at which $\\lVert r \\rVert$, or $\\Phi(y) = F(y) + \\lVert y - x \\rVert^2/2\\delta$, is smaller than at $y$. For a convex $F$ there is one.',
-    'Nearly the code:\n```ts\nlet y = x.slice();\nfor (let k = 0; k < 100; k++) {\n  const r = residual(y);\n  if (norm(r) < 1e-12) break;\n  const M = F.hessian(y).map((row, i) => row.map((h, j) => (i === j ? 1 : 0) + delta * h));\n  const d = solve(M, r);\n  let t = 1;\n  while (t > 1e-9 && /* the residual at y − t d is not smaller */) t /= 2;\n  y = y.map((value, i) => value - t * d[i]);\n}\n```',
+    'The linearised step is the first Newton step for $r(y) = D(y - w) + \\delta\\nabla f(y)$. Repeat it from where it led. Then the trouble of the lesson comes back: from $w = 2$ it jumps too far. How does one keep Newton from running away?',
+    'Newton at $y$: $(D + \\delta H(y))\\,d = r(y)$. Then try $y - d$, $y - d/2$, $y - d/4$, … and take the first one at which $\\lVert r \\rVert$ is smaller than at $y$. For a convex $f$ there is one.',
+    'Nearly the code:\n```ts\nlet y = w.slice();\nfor (let k = 0; k < 100; k++) {\n  const r = residual(y);\n  if (norm(r) < 1e-12) break;\n  const M = f.hessian(y).map((row, i) => row.map((h, j) => (i === j ? metric[i] : 0) + delta * h));\n  const d = solve(M, r);\n  let t = 1;\n  while (t > 1e-9 && /* the residual at y − t d is not smaller */) t /= 2;\n  y = y.map((value, i) => value - t * d[i]);\n}\n```',
   ],
 };
