@@ -75,14 +75,14 @@ describe('the journal', () => {
 
 describe('check, hint and progressMap', () => {
   const right = (
-    A: { apply(v: Float64Array): Float64Array },
+    A: { transpose(v: Float64Array): Float64Array },
     b: Float64Array,
     alpha: number,
     terms: number,
   ) => {
     let x = b.map(() => 0);
     for (let k = 0; k < terms; k++) {
-      const Ax = A.apply(x);
+      const Ax = A.transpose(x);
       x = x.map((value, i) => value + alpha * (b[i]! - Ax[i]!));
     }
     return x;

@@ -33,6 +33,8 @@ interface Rates {
   beta1: number;
   beta2: number;
   epsilon: number;
+  /** The decay of the weights, `ω`. */
+  decay: number;
 }
 
 type Step = (state: State, slope: Slope, rates: Rates) => { x: Vector; m: Vector; v: Vector };
@@ -44,8 +46,12 @@ interface Rules {
   correctFirst: boolean;
   correctSecond: boolean;
   epsilonInside: boolean;
-  /** Whether the momentum is that of the end of the step. */
-  momentumAtEnd: boolean;
+  /** The momentum that is handed on. */
+  momentum(atEnd: number, average: number, k: number): number;
+  /** Where the decay pulls from: the end of the step, its start, or after it. */
+  decayAt: 'end' | 'start' | 'after' | 'nowhere';
+  /** Whether the decay is divided by D, like the gradient. */
+  decayInMetric: boolean;
 }
 
 const right: Rules = {
@@ -53,13 +59,15 @@ const right: Rules = {
   correctFirst: true,
   correctSecond: true,
   epsilonInside: false,
-  momentumAtEnd: true,
+  momentum: (atEnd) => atEnd,
+  decayAt: 'end',
+  decayInMetric: false,
 };
 
 function step(
   { x, m, v, t }: State,
   { gradient, curvature }: Slope,
-  { delta, beta1, beta2, epsilon }: Rates,
+  { delta, beta1, beta2, epsilon, decay }: Rates,
   changed: Partial<Rules> = {},
 ) {
   const rules = { ...right, ...changed };
@@ -70,10 +78,21 @@ function step(
   const D = squares.map((value) =>
     rules.epsilonInside ? Math.sqrt(value / whole + epsilon) : Math.sqrt(value / whole) + epsilon,
   );
-  const s = solve(D, rules.factor(delta, k, beta1), curvature, average);
-  const moved = x.map((value, i) => value - delta * k * s[i]!);
-  const momentum = rules.momentumAtEnd ? D.map((d, i) => d * s[i]!) : average;
-  return { x: moved, m: momentum, v: squares };
+  const pull = { end: decay, start: decay, after: 0, nowhere: 0 }[rules.decayAt];
+  const atEnd = rules.decayAt === 'end' ? decay : 0;
+  const metric = rules.decayInMetric ? D.map(() => 1) : D;
+  // (D + δω M + δk(1 − β₁)H) s = −δ (k m̃ + ω M x), with M = D or I.
+  const b = x.map((value, i) => -delta * (k * average[i]! + pull * metric[i]! * value));
+  const shifted = D.map((d, i) => d + delta * atEnd * metric[i]!);
+  const s = solve(shifted, rules.factor(delta, k, beta1), curvature, b);
+  const shrink = rules.decayAt === 'after' ? 1 / (1 + delta * decay) : 1;
+  const end = x.map((value, i) => (value + s[i]!) * shrink);
+  const momentum = D.map((d, i) => {
+    const decayed = x[i]! + (rules.decayAt === 'end' ? s[i]! : 0);
+    const pulled = pull * metric[i]! * decayed;
+    return rules.momentum(-(d * s[i]! + delta * pulled) / (delta * k), average[i]!, k);
+  });
+  return { x: end, m: momentum, v: squares };
 }
 
 /** s with (D + cH) s = b, by conjugate gradients with the preconditioner D. */
@@ -116,12 +135,12 @@ const slope = (seed: number, H: Matrix): Slope => ({
 
 const flat = (n: number): Matrix => Array.from({ length: n }, () => new Array<number>(n).fill(0));
 
-const usual = { beta1: 0.9, beta2: 0.999 };
+const usual = { beta1: 0.9, beta2: 0.999, decay: 0.1 };
 
 export const exercise: Exercise<Step> = {
   id: 'adam-01',
   lesson: '06',
-  title: 'One step of implicit Adam',
+  title: 'One step of implicit Adam with weight decay',
   difficulty: 3,
   minutes: 30,
   needs: ['06', 'cg-01'],
@@ -132,7 +151,7 @@ export const exercise: Exercise<Step> = {
       args: () => [
         state(1, 5, 1),
         slope(2, positive(3, 5, 5, 0.2)),
-        { ...usual, delta: 0.7, epsilon: 1e-3 },
+        { ...usual, delta: 0.7, epsilon: 1e-3, decay: 0.3 },
       ],
     },
     {
@@ -140,7 +159,7 @@ export const exercise: Exercise<Step> = {
       args: () => [
         state(11, 6, 7),
         slope(14, positive(15, 6, 6, 0.2)),
-        { beta1: 0.8, beta2: 0.99, delta: 3, epsilon: 0.02 },
+        { beta1: 0.8, beta2: 0.99, delta: 3, epsilon: 0.02, decay: 0.05 },
       ],
     },
     {
@@ -166,21 +185,18 @@ export const exercise: Exercise<Step> = {
           : undefined,
     },
     {
-      name: 'is Adam where the loss has no curvature',
-      complaint({ probe, args: [{ x, m, v, t }, { gradient }, rates], result }) {
-        if (probe !== 'flat loss') return undefined;
-        const { delta, beta1, beta2, epsilon } = rates;
+      name: 'satisfies the equation of the step',
+      complaint({ probe, args: [{ x, t }, , { delta, beta1, beta2, epsilon, decay }], result }) {
+        const k = 1 / (1 - beta1 ** t);
         const gap = Math.max(
           ...x.map((value, i) => {
-            const mean = beta1 * m[i]! + (1 - beta1) * gradient[i]!;
-            const square = beta2 * v[i]! + (1 - beta2) * gradient[i]! ** 2;
-            const step =
-              (delta * mean) / (1 - beta1 ** t) / (Math.sqrt(square / (1 - beta2 ** t)) + epsilon);
-            return Math.abs(result.x[i]! - (value - step));
+            const D = Math.sqrt(result.v[i]! / (1 - beta2 ** t)) + epsilon;
+            const pulled = (delta * k * result.m[i]!) / D + delta * decay * result.x[i]!;
+            return Math.abs(result.x[i]! - value + pulled);
           }),
         );
-        return gap > 1e-6
-          ? `With H = 0 it should be a step of Adam, and differs from it by up to ${gap.toPrecision(2)}.`
+        return gap > 1e-4 * (1 + Math.max(...x.map(Math.abs)))
+          ? `On the ${probe} probe your $x^+$, $m^+$ and $v^+$ leave a residual of ${gap.toPrecision(2)} in $x^+ = x - \\delta k D^{-1} m^+ - \\delta\\omega x^+$.`
           : undefined;
       },
     },
@@ -190,20 +206,104 @@ export const exercise: Exercise<Step> = {
       name: 'explicit Adam',
       answer: (state, slope, rates) => step(state, slope, rates, { factor: () => 0 }),
       diagnosis:
-        'The curvature is not used: this is a step of Adam. On the flat probe that is right, elsewhere the gradient at the *end* of the step is wanted.',
+        'The curvature is not used: this is a step of Adam, with an implicit decay. On the flat probe that is right, elsewhere the gradient at the *end* of the step is wanted.',
+    },
+    {
+      name: 'the decay is forgotten',
+      answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'nowhere' }),
+      diagnosis:
+        'This is definition C of the lesson, without the decay: the term $-\\delta\\omega x^+$ is missing.',
+    },
+    {
+      name: 'the decay at the start',
+      answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'start' }),
+      diagnosis:
+        'The decay pulls from $x$, not from $x^+$. Taken at the end it adds $\\delta\\omega D$ to the matrix of the system.',
+    },
+    {
+      name: 'the decay after the step',
+      answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'after' }),
+      diagnosis:
+        'First the step without the decay, then $x^+$ divided by $1 + \\delta\\omega$: two half steps. The equation has the gradient and the decay at the same $x^+$.',
+    },
+    {
+      name: 'the decay is divided by D',
+      answer: (state, slope, rates) => step(state, slope, rates, { decayInMetric: true }),
+      diagnosis:
+        'The decay enters like a gradient, $\\delta D^{-1}\\omega x^+$ (a penalty in the loss would). Here it is decoupled: $\\delta\\omega x^+$, the same for all parameters. After multiplying by $D$ it has a $D$.',
     },
     {
       name: 'the momentum at the start',
-      answer: (state, slope, rates) => step(state, slope, rates, { momentumAtEnd: false }),
+      answer: (state, slope, rates) =>
+        step(state, slope, rates, { momentum: (_, average) => average }),
       diagnosis:
-        'The position is right, but the momentum handed on is $\\tilde m$, made of the gradient at the start. Backward Euler takes both at the end: $m^+ = \\beta_1 m + (1 - \\beta_1)\\nabla F(x^+)$.',
+        'The position is right, but the momentum handed on is $\\tilde m$, made of the gradient at the start. Backward Euler takes both at the end: $m^+ = \\beta_1 m + (1 - \\beta_1)\\nabla f(x^+)$.',
+    },
+    {
+      name: 'the corrected momentum is handed on',
+      answer: (state, slope, rates) =>
+        step(state, slope, rates, { momentum: (atEnd, _, k) => k * atEnd }),
+      diagnosis:
+        'The position is right, but what is handed on is $\\hat m = k\\,m^+$. The correction is for this step only: the next one begins with $m^+$ itself.',
+    },
+    {
+      name: 'the decay in the momentum',
+      answer: (state, slope, rates) => {
+        const result = step(state, slope, rates);
+        const k = 1 / (1 - rates.beta1 ** state.t);
+        const D = result.v.map(
+          (value) => Math.sqrt(value / (1 - rates.beta2 ** state.t)) + rates.epsilon,
+        );
+        return {
+          ...result,
+          m: result.m.map((value, i) => value + (D[i]! * rates.decay * result.x[i]!) / k),
+        };
+      },
+      diagnosis:
+        'The position is right, but the momentum was read off the whole step, $m^+ = -D(x^+ - x)/(\\delta k)$. A part of the step is the decay: take it out first.',
+    },
+    {
+      name: 'the squares of the gradient at the end',
+      answer: (state, slope, rates) => {
+        const result = step(state, slope, rates);
+        const atEnd = result.m.map(
+          (value, i) => (value - rates.beta1 * state.m[i]!) / (1 - rates.beta1),
+        );
+        const v = state.v.map(
+          (value, i) => rates.beta2 * value + (1 - rates.beta2) * atEnd[i]! ** 2,
+        );
+        return { ...result, v };
+      },
+      diagnosis:
+        '`v` is made of the gradient at the *end* of the step. The task takes $v^+$, and with it the metric $D$, from the gradient $g$ at $x$.',
+    },
+    {
+      name: 'momentum explicit, curvature implicit (definition B)',
+      answer: (state, slope, rates) => {
+        const { x, m, v, t } = state;
+        const { gradient, curvature } = slope;
+        const k = 1 / (1 - rates.beta1 ** t);
+        const average = m.map((value, i) => rates.beta1 * value + (1 - rates.beta1) * gradient[i]!);
+        const squares = v.map(
+          (value, i) => rates.beta2 * value + (1 - rates.beta2) * gradient[i]! ** 2,
+        );
+        const D = squares.map((value) => Math.sqrt(value / (1 - rates.beta2 ** t)) + rates.epsilon);
+        const b = x.map(
+          (value, i) => -rates.delta * (k * average[i]! + rates.decay * D[i]! * value),
+        );
+        const shifted = D.map((d) => d * (1 + rates.delta * rates.decay));
+        const s = solve(shifted, rates.delta, curvature, b);
+        return { x: x.map((value, i) => value + s[i]!), m: average, v: squares };
+      },
+      diagnosis:
+        'The matrix has $\\delta H$, and the momentum handed on is the one at the start: definition B of the lesson, which treats $\\hat m$ as a gradient. In C the share $k(1 - \\beta_1)$ of the step is the gradient at the end, and $m^+$ is taken there, too.',
     },
     {
       name: 'the factor 1 − β₁ in the system',
       answer: (state, slope, rates) =>
         step(state, slope, rates, { factor: (delta, k) => delta * k }),
       diagnosis:
-        'The system is $D + \\delta k H$. Only the share $1 - \\beta_1$ of $m^+$ is the gradient at the end, and only that share brings $H$ into the system.',
+        'The system has $\\delta k H$. Only the share $1 - \\beta_1$ of $m^+$ is the gradient at the end, and only that share brings $H$ into the system.',
     },
     {
       name: 'the bias correction in the system',
@@ -238,22 +338,30 @@ export const exercise: Exercise<Step> = {
         return step(state, { gradient: direction, curvature }, rates, { factor: () => 0 });
       },
       diagnosis:
-        'The gradient is replaced by $(I + \\delta H)^{-1}g$ and given to Adam. That is definition A of the lesson: $\\delta$ counts twice, and Adam divides away what the solve gained. Wanted is C.',
+        'The gradient is replaced by $(I + \\delta H)^{-1}g$ and given to Adam. That is definition A of the lesson: it solves in the metric $I$, where $D$ belongs. Wanted is C, with the decay.',
     },
   ],
   alternatives: [
     {
-      name: 'from the product, not from D',
-      answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon }) {
+      name: 'for x⁺ itself, and the momentum from the product',
+      answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
         const k = 1 / (1 - beta1 ** t);
         const average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]!);
         const squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i]! ** 2);
         const D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);
-        const direction = solve(D, delta * k * (1 - beta1), curvature, average);
-        const s = direction.map((value) => -delta * k * value);
-        const Hs = curvature.apply(s);
+        const c = delta * k * (1 - beta1);
+        // (D(1 + δω) + cH) x⁺ = D x + cH x − δk m̃
+        const Hx = curvature.apply(x);
+        const b = x.map((value, i) => D[i]! * value + c * Hx[i]! - delta * k * average[i]!);
+        const end = solve(
+          D.map((d) => d * (1 + delta * decay)),
+          c,
+          curvature,
+          b,
+        );
+        const Hs = curvature.apply(end.map((value, i) => value - x[i]!));
         return {
-          x: x.map((value, i) => value + s[i]!),
+          x: end,
           m: average.map((value, i) => value + (1 - beta1) * Hs[i]!),
           v: squares,
         };
@@ -261,12 +369,15 @@ export const exercise: Exercise<Step> = {
     },
     {
       name: 'in scaled coordinates, asynchronous',
-      async answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon }) {
+      async answer(
+        { x, m, v, t },
+        { gradient, curvature },
+        { delta, beta1, beta2, epsilon, decay },
+      ) {
         const k = 1 / (1 - beta1 ** t);
         const squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i]! ** 2);
-        const root = squares.map((value) =>
-          Math.sqrt(Math.sqrt(value / (1 - beta2 ** t)) + epsilon),
-        );
+        const D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);
+        const root = D.map((d) => Math.sqrt(d * (1 + delta * decay)));
         const scaled: LinearOperator<Vector> = {
           apply(u) {
             const Hu = curvature.apply(u.map((value, i) => value / root[i]!));
@@ -274,19 +385,24 @@ export const exercise: Exercise<Step> = {
           },
           dispose() {},
         };
-        const b = m.map((value, i) => (beta1 * value + (1 - beta1) * gradient[i]!) / root[i]!);
+        const b = x.map(
+          (value, i) =>
+            (-delta * (k * (beta1 * m[i]! + (1 - beta1) * gradient[i]!) + decay * D[i]! * value)) /
+            root[i]!,
+        );
         const { value: y } = await cg({ tolerance: 1e-12, maxIterations: 200 }).solve(scaled, b);
+        const s = y.map((value, i) => value / root[i]!);
         return {
-          x: x.map((value, i) => value - (delta * k * y[i]!) / root[i]!),
-          m: y.map((value, i) => value * root[i]!),
+          x: x.map((value, i) => value + s[i]!),
+          m: x.map((value, i) => (-D[i]! * (s[i]! / delta + decay * (value + s[i]!))) / k),
           v: squares,
         };
       },
     },
   ],
   hints: [
-    'Everything but the gradient is as in Adam. Put $\\nabla F(x^+) \\approx g + H s$ with $s = x^+ - x$ into $m^+$, then $m^+$ into the step, and collect what multiplies $s$.',
-    '$\\big(D + \\delta k(1 - \\beta_1)H\\big)\\,s = -\\delta k\\,\\tilde m$ with $\\tilde m = \\beta_1 m + (1 - \\beta_1)g$, $k = 1/(1 - \\beta_1^t)$, $D = \\operatorname{diag}\\sqrt{v^+/(1 - \\beta_2^t)} + \\varepsilon$. Then $x^+ = x + s$ and $m^+ = -Ds/(\\delta k)$.',
-    'With the `solved(D, c, H, b)` that is given, which returns $(D + cH)^{-1}b$:\n```ts\nconst k = 1 / (1 - beta1 ** t);\nconst average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]);\nconst squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i] ** 2);\nconst D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);\nconst u = solved(D, /* c */, curvature, average);\n// x moves by -delta k u; what is m now?\n```',
+    'Everything but the gradient and the decay is as in Adam. Put $\\nabla f(x^+) \\approx g + H s$ with $s = x^+ - x$ into $m^+$, then $m^+$ into the step, multiply by $D$, and collect what multiplies $s$.',
+    '$\\big((1 + \\delta\\omega) D + \\delta k(1 - \\beta_1)H\\big)\\,s = -\\delta\\,(k\\tilde m + \\omega D x)$ with $\\tilde m = \\beta_1 m + (1 - \\beta_1)g$, $k = 1/(1 - \\beta_1^t)$, $D = \\operatorname{diag}\\sqrt{v^+/(1 - \\beta_2^t)} + \\varepsilon$. Then $x^+ = x + s$ and $m^+ = -D(s + \\delta\\omega x^+)/(\\delta k)$.',
+    'With the `solved(D, c, H, b)` that is given, which returns $(D + cH)^{-1}b$:\n```ts\nconst k = 1 / (1 - beta1 ** t);\nconst average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]);\nconst squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i] ** 2);\nconst D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);\nconst s = solved(D.map((d) => /* … */), /* c */, curvature, /* b */);\n// x moves by s; what is m now?\n```',
   ],
 };

@@ -75,6 +75,28 @@ const reference: PartialStep = ({ x, gradient, curvature, implicit, explicit, de
   );
 };
 
+/** The step by a system whose vectors are written to, or read from, the wrong places. */
+function misread(
+  { x, gradient, curvature, implicit, explicit, delta }: Start,
+  places: Record<'before' | 'after', (v: Float64Array) => Float64Array>,
+): Float64Array {
+  const system = {
+    apply(v: Float64Array) {
+      const Hv = places.after(curvature.apply(places.before(v)));
+      return v.map((value, k) => value + delta * Hv[k]!);
+    },
+    dispose() {},
+  };
+  return moved(
+    x,
+    [
+      [implicit, solve(system, take(gradient, implicit))],
+      [explicit, take(gradient, explicit)],
+    ],
+    delta,
+  );
+}
+
 /** Rows of a matrix of the given rank, so that `R Rᵀ` is positive semidefinite. */
 const gaussNewton = (seed: number, n: number, rank: number): Matrix => {
   const R = randomMatrix(seed, n, rank);
@@ -266,7 +288,7 @@ export const exercise: Exercise<PartialStep> = {
         );
       },
       diagnosis:
-        'The matrix is $I - \\delta H_{BB}$, which has a pole where $\\delta\\lambda = 1$. The slope at the end is $g + H(x^+ - x)$; with $x^+ - x = -\\delta s$ on the other side, the sign becomes a plus.',
+        'The matrix is $I - \\delta H_{BB}$, which has a pole where $\\delta s = 1$ for an eigenvalue $s$. The slope at the end is $g + H(x^+ - x)$; with $x^+ - x = -\\delta s$ on the other side, the sign becomes a plus.',
     },
     {
       name: 'δ twice',
@@ -326,6 +348,30 @@ export const exercise: Exercise<PartialStep> = {
         ),
       diagnosis:
         'The block takes a plain gradient step, too. Nothing is solved: for the parameters in `implicit`, $g_B$ has to be replaced by the solution of $(I + \\delta H_{BB})\\,s = g_B$.',
+    },
+    {
+      name: 'the wrong entries of the product',
+      answer: (given) =>
+        misread(given, {
+          before: (v) => put(v, given.implicit, given.x.length),
+          after: (Hv) => Hv.slice(0, given.implicit.length),
+        }),
+      diagnosis:
+        'Of the product with $H$ the *first* entries are taken, `product[k]`. Entry $k$ of the block is parameter `implicit[k]`: the product has to be read there. On the large probe, whose block comes first, it makes no difference.',
+    },
+    {
+      name: 'the block is written to the first entries',
+      answer: (given) =>
+        misread(given, {
+          before(v) {
+            const padded = new Float64Array(given.x.length);
+            padded.set(v);
+            return padded;
+          },
+          after: (Hv) => take(Hv, given.implicit),
+        }),
+      diagnosis:
+        'Before the product with $H$ the block is put at the *first* entries, `padded[k]`. Entry $k$ of the block is parameter `implicit[k]`.',
     },
     {
       name: 'the block is formed',

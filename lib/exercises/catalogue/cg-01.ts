@@ -38,6 +38,7 @@ interface Rules {
   /** Whether the iterations are counted before the last residual is looked at. */
   limitFirst: boolean;
   curvatureTested: boolean;
+  isCurvedDown(dAd: number): boolean;
   /** Whether the step along a direction of negative curvature is taken before stopping. */
   stepTaken: boolean;
 }
@@ -49,6 +50,7 @@ const right: Rules = {
   solved: (rr, bb, tolerance) => Math.sqrt(rr) <= tolerance * Math.sqrt(bb),
   limitFirst: false,
   curvatureTested: true,
+  isCurvedDown: (dAd) => !(dAd > 0),
   stepTaken: false,
 };
 
@@ -71,7 +73,7 @@ function conjugateGradients(
     const Ad = A.apply(d);
     const dAd = dot(d, Ad);
     const alpha = rules.alpha(rr, dAd, dot(d, d));
-    if (rules.curvatureTested && !(dAd > 0)) {
+    if (rules.curvatureTested && rules.isCurvedDown(dAd)) {
       if (rules.stepTaken) x = axpy(alpha, d, x);
       return { value: x, status: 'negative-curvature' };
     }
@@ -94,6 +96,16 @@ function indefinite(): Matrix {
   const M = positive(41, 5, 5, 1);
   const w = randomVector(42, 5);
   return M.map((row, i) => row.map((m, j) => m - 2.5 * w[i]! * w[j]!));
+}
+
+/** Column j of a symmetric matrix, without counting. */
+function unspoilt(A: CountedOperator, j: number, n: number): Float64Array {
+  const before = A.products;
+  const unit = new Float64Array(n);
+  unit[j] = 1;
+  const column = A.apply(unit);
+  A.products = before;
+  return column;
 }
 
 export const exercise: Exercise<ConjugateGradients> = {
@@ -146,6 +158,44 @@ export const exercise: Exercise<ConjugateGradients> = {
       ],
     },
     {
+      name: 'no curvature',
+      args: () => [
+        countedMatrix([
+          [1, 0],
+          [0, -1],
+        ]),
+        Float64Array.of(1, 1),
+        { tolerance: 1e-9, maxIterations: 6 },
+      ],
+    },
+    {
+      name: 'negative in the last iteration',
+      args: () => [
+        countedMatrix([
+          [2, 0],
+          [0, -3],
+        ]),
+        Float64Array.of(2, 1),
+        { tolerance: 1e-9, maxIterations: 2 },
+      ],
+    },
+    {
+      name: 'no iterations',
+      args: () => [
+        countedMatrix(positive(61, 4, 4, 1)),
+        randomVector(62, 4),
+        { tolerance: 1e-3, maxIterations: 0 },
+      ],
+    },
+    {
+      name: 'zero, without an iteration',
+      args: () => [
+        countedMatrix(positive(71, 2, 2, 1)),
+        new Float64Array(2),
+        { tolerance: 1e-4, maxIterations: 0 },
+      ],
+    },
+    {
       name: 'zero',
       args: () => [
         countedMatrix(positive(31, 3, 3, 1)),
@@ -157,9 +207,13 @@ export const exercise: Exercise<ConjugateGradients> = {
   properties: [
     {
       name: 'takes one product an iteration',
-      complaint({ probe, args: [A, , { maxIterations }] }) {
-        return probe === 'cut off' && A.products > maxIterations + 1
-          ? `${maxIterations} iterations took ${A.products} products. Each needs one; the residual comes along without another.`
+      complaint({ probe, args: [A, b, limits] }) {
+        const plain = new Float64Array(b.length);
+        const rows = Array.from(plain, (_, j) => [...unspoilt(A, j, b.length)]);
+        const counted = countedMatrix(rows);
+        conjugateGradients(counted, b, limits);
+        return A.products > counted.products + 1
+          ? `On the ${probe} probe it took ${A.products} products where ${counted.products} are enough, one an iteration; the residual comes along without another.`
           : undefined;
       },
     },
@@ -167,12 +221,14 @@ export const exercise: Exercise<ConjugateGradients> = {
       name: 'solves the system',
       complaint({ probe, args: [A, b, { tolerance }], result: { value } }) {
         if (probe !== 'positive definite') return undefined;
+        const before = A.products;
         const Ax = A.apply(value);
+        A.products = before;
         const gap = b.map((x, i) => x - Ax[i]!);
         const relative = Math.sqrt(dot(gap, gap) / dot(b, b));
         return relative <= 10 * tolerance
           ? undefined
-          : `The relative residual ‖b − Ax‖/‖b‖ is ${relative.toExponential(1)}, and ${tolerance} was asked for.`;
+          : `On the ${probe} probe the relative residual ‖b − Ax‖/‖b‖ is ${relative.toExponential(1)}, and ${tolerance} was asked for.`;
       },
     },
   ],
@@ -182,6 +238,20 @@ export const exercise: Exercise<ConjugateGradients> = {
       answer: (A, b, limits) => conjugateGradients(A, b, limits, { beta: () => 0 }),
       diagnosis:
         'Every direction is the residual itself: that is steepest descent. It undoes part of its earlier progress at each step. The next direction must keep a share of the one before.',
+    },
+    {
+      name: 'the sign of β',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, { beta: (rrNew, rr) => -rrNew / rr }),
+      diagnosis:
+        'The share of the old direction is subtracted. Directions are conjugate with $d \\leftarrow r + \\beta d$ and $\\beta \\ge 0$.',
+    },
+    {
+      name: 'the root of β',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, { beta: (rrNew, rr) => Math.sqrt(rrNew / rr) }),
+      diagnosis:
+        '$\\beta$ is the ratio of the *norms* of the residuals. It is the ratio of their squares.',
     },
     {
       name: 'β upside down',
@@ -235,6 +305,13 @@ export const exercise: Exercise<ConjugateGradients> = {
       answer: (A, b, limits) => conjugateGradients(A, b, limits, { curvatureTested: false }),
       diagnosis:
         'On an indefinite matrix it goes on, and calls the result solved. With $d^\\top A d \\le 0$ the quadratic has no minimum along $d$, and $\\alpha$ leads uphill or to infinity.',
+    },
+    {
+      name: 'no curvature counts as positive',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, { isCurvedDown: (dAd) => dAd < 0 }),
+      diagnosis:
+        'Where $d^\\top A d$ is exactly 0 it goes on, and divides by 0. The task says $d^\\top A d \\le 0$: along such a direction the quadratic has no minimum either.',
     },
     {
       name: 'one step too far',

@@ -71,22 +71,78 @@ export const exercise: Exercise<Choose> = {
   reference: choose({}),
   probes: [
     { name: 'solved and strongly convex', args: () => known({ wanted: 'solution' }) },
-    { name: 'stopped early', args: () => known({}) },
+    { name: 'stopped early', args: () => known({ steps: 40 }) },
     {
-      name: 'many minima',
-      args: () => known({ wanted: 'solution', stronglyConvex: false }),
+      name: 'many minima, many hyperparameters',
+      args: () => known({ wanted: 'solution', stronglyConvex: false, steps: 70 }),
     },
-    { name: 'minibatches', args: () => known({ wanted: 'solution', stochastic: true }) },
-    { name: 'one hyperparameter', args: () => known({ hyperparameters: 1 }) },
-    { name: 'two hyperparameters', args: () => known({ hyperparameters: 2 }) },
+    {
+      name: 'many minima, one hyperparameter',
+      args: () =>
+        known({ wanted: 'solution', stronglyConvex: false, hyperparameters: 1, steps: 90 }),
+    },
+    {
+      name: 'many minima, little memory',
+      args: () => known({ wanted: 'solution', stronglyConvex: false, memory: 25, steps: 130 }),
+    },
+    {
+      name: 'many minima of a stopped run, one hyperparameter',
+      args: () => known({ stronglyConvex: false, hyperparameters: 1, steps: 33 }),
+    },
+    { name: 'minibatches', args: () => known({ wanted: 'solution', stochastic: true, steps: 55 }) },
+    {
+      name: 'minibatches, little memory',
+      args: () =>
+        known({ wanted: 'solution', stochastic: true, memory: 19, steps: 80, hyperparameters: 50 }),
+    },
+    { name: 'one hyperparameter', args: () => known({ hyperparameters: 1, steps: 60 }) },
+    { name: 'two hyperparameters', args: () => known({ hyperparameters: 2, steps: 50 }) },
     {
       name: 'two hyperparameters, little memory',
       args: () => known({ hyperparameters: 2, memory: 99 }),
     },
-    { name: 'many hyperparameters, little memory', args: () => known({ memory: 50 }) },
-    { name: 'just enough memory', args: () => known({ memory: 100 }) },
-    { name: 'room for the tangents only', args: () => known({ hyperparameters: 7, memory: 10 }) },
-    { name: 'hardly any memory', args: () => known({ memory: 5 }) },
+    {
+      name: 'many hyperparameters, little memory',
+      args: () => known({ steps: 300, memory: 50, hyperparameters: 60 }),
+    },
+    { name: 'just enough memory for all states', args: () => known({ steps: 75, memory: 75 }) },
+    {
+      name: 'just enough memory for the tangents',
+      args: () => known({ hyperparameters: 7, steps: 200, memory: 8 }),
+    },
+    {
+      name: 'just enough memory for the checkpoints (T no square)',
+      args: () => known({ steps: 110, memory: 22, hyperparameters: 90 }),
+    },
+    {
+      name: 'a state too few for the checkpoints (T no square)',
+      args: () => known({ steps: 110, memory: 21, hyperparameters: 90 }),
+    },
+    {
+      name: 'two states too few for the checkpoints (T no square)',
+      args: () => known({ steps: 111, memory: 20, hyperparameters: 90 }),
+    },
+    {
+      name: 'a state too few for the checkpoints (T a square)',
+      args: () => known({ steps: 144, memory: 23, hyperparameters: 90 }),
+    },
+    {
+      name: 'a way between once and twice the root (T no square)',
+      args: () => known({ steps: 130, memory: 23, hyperparameters: 90 }),
+    },
+    {
+      name: 'room for the tangents only',
+      args: () => known({ hyperparameters: 7, memory: 10, steps: 85 }),
+    },
+    { name: 'hardly any memory', args: () => known({ memory: 5, steps: 65 }) },
+    {
+      name: 'three steps',
+      args: () => known({ steps: 3, hyperparameters: 2, memory: 3 }),
+    },
+    {
+      name: 'a single step',
+      args: () => known({ steps: 1, hyperparameters: 1, memory: 9 }),
+    },
   ],
   properties: [
     {
@@ -152,7 +208,7 @@ export const exercise: Exercise<Choose> = {
           ),
       }),
       diagnosis:
-        'Forward mode is counted as if there were one hyperparameter. Each step needs a product for *every* one: $T(1 + h)$.',
+        'Forward mode is counted as if there were one hyperparameter. Each step needs a product for *every* one: $T(1 + m)$.',
     },
     {
       name: 'reverse mode out of habit',
@@ -167,6 +223,86 @@ export const exercise: Exercise<Choose> = {
       answer: choose({ order: (a, b) => a.time - b.time || b.states - a.states }),
       diagnosis:
         'Where two ways are equally fast, the one that needs *more* memory is taken. (Sorting keeps equals in the order they were in: compare the states as well.)',
+    },
+    {
+      name: 'the states of reverse mode and the end',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'reverse' ? { ...price, states: facts.steps + 1 } : price,
+          ),
+      }),
+      diagnosis:
+        'Reverse mode is counted with $T + 1$ states. The table says $T$: those that the steps *start* from.',
+    },
+    {
+      name: 'the root rounded down',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'checkpoints'
+              ? { ...price, states: 2 * Math.floor(Math.sqrt(facts.steps)) }
+              : price,
+          ),
+      }),
+      diagnosis:
+        'The root is rounded *down*. The last segment needs its states, too: $2\\lceil\\sqrt T\\,\\rceil$.',
+    },
+    {
+      name: 'the root is not rounded up before it is doubled',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'checkpoints'
+              ? { ...price, states: Math.ceil(2 * Math.sqrt(facts.steps)) }
+              : price,
+          ),
+      }),
+      diagnosis:
+        'The checkpoints are counted as $2\\sqrt T$, rounded after the doubling or not at all. There are $\\lceil\\sqrt T\\,\\rceil$ of them, and as many states in a segment: round first, then double.',
+    },
+    {
+      name: 'the checkpoints without their segment',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'checkpoints'
+              ? { ...price, states: Math.ceil(Math.sqrt(facts.steps)) }
+              : price,
+          ),
+      }),
+      diagnosis:
+        'Only the checkpoints themselves are counted. The segment that is being walked back needs its own $\\lceil\\sqrt T\\,\\rceil$ states.',
+    },
+    {
+      name: 'without strong convexity always reverse mode',
+      answer: (facts) =>
+        facts.wanted === 'solution' && !facts.stronglyConvex ? 'reverse' : choose({})(facts),
+      diagnosis:
+        'Where the implicit derivative does not exist, reverse mode is taken without a look at time and memory. Then all of the unrolled ways compete, as elsewhere.',
+    },
+    {
+      name: 'not strongly convex, always reverse mode',
+      answer: (facts) => (facts.stronglyConvex ? choose({})(facts) : 'reverse'),
+      diagnosis:
+        'Where the Hessian is not positive definite, reverse mode is taken without a look at time and memory. Then all of the unrolled ways compete, as elsewhere.',
+    },
+    {
+      name: 'with minibatches always reverse mode',
+      answer: (facts) => (facts.stochastic ? 'reverse' : choose({})(facts)),
+      diagnosis:
+        'With minibatches reverse mode is taken without a look at time and memory. Then all of the unrolled ways compete, as elsewhere.',
+    },
+    {
+      name: 'a tangent is not counted as a state',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'forward' ? { ...price, states: facts.hyperparameters } : price,
+          ),
+      }),
+      diagnosis:
+        'Forward mode is counted with $m$ states. It carries $m$ tangents *and* the state itself: $1 + m$.',
     },
     {
       name: 'a way that just fits is refused',

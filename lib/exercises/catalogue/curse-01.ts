@@ -2,8 +2,8 @@ import type { Exercise } from '../exercise';
 import { randomVector } from '../linear';
 
 type JacobianErrors = (
-  lambdas: Float64Array,
-  dlambdas: Float64Array,
+  spectrum: Float64Array,
+  dspectrum: Float64Array,
   d: Float64Array,
   r: Float64Array,
   h: number,
@@ -11,8 +11,10 @@ type JacobianErrors = (
 ) => Float64Array;
 
 /** The norms for t = 0 … T of an error that is known along each eigenvector. */
-const norms = (lambdas: Float64Array, T: number, error: (t: number, i: number) => number) =>
-  Float64Array.from({ length: T + 1 }, (_, t) => Math.hypot(...lambdas.map((_, i) => error(t, i))));
+const norms = (spectrum: Float64Array, T: number, error: (t: number, i: number) => number) =>
+  Float64Array.from({ length: T + 1 }, (_, t) =>
+    Math.hypot(...spectrum.map((_, i) => error(t, i))),
+  );
 
 interface Variant {
   /** What P′ is multiplied by; −h t is right. */
@@ -23,11 +25,11 @@ interface Variant {
 
 const withSlope =
   ({ factor = (h, t) => -h * t, exponent = -1 }: Variant): JacobianErrors =>
-  (lambdas, dlambdas, d, r, h, T) =>
-    norms(lambdas, T, (t, i) => {
-      const base = 1 - h * lambdas[i]!;
+  (spectrum, dspectrum, d, r, h, T) =>
+    norms(spectrum, T, (t, i) => {
+      const base = 1 - h * spectrum[i]!;
       const slope = t === 0 ? 0 : factor(h, t) * base ** (t + exponent);
-      return base ** t * d[i]! + slope * dlambdas[i]! * r[i]!;
+      return base ** t * d[i]! + slope * dspectrum[i]! * r[i]!;
     });
 
 const reference = withSlope({});
@@ -82,25 +84,25 @@ export const exercise: Exercise<JacobianErrors> = {
       name: 'the derivative of the polynomial is missing',
       answer: withSlope({ factor: () => 0 }),
       diagnosis:
-        'Only $P_t(H)\\,d$ is there, and it falls at every step. The curse is in the other term: $H$ depends on $\\theta$, and so does $P_t(H)$.',
+        'Only $P_t(H)\\,d$ is there, and it falls at every step. The curse is in the other term: $H$ depends on $\\lambda$, and so does $P_t(H)$.',
     },
     {
       name: 'the sign of the derivative',
       answer: withSlope({ factor: (h, t) => h * t }),
       diagnosis:
-        '$P_t(\\lambda) = (1 - h\\lambda)^t$ falls where $1 - h\\lambda > 0$: the chain rule gives the inner derivative $-h$.',
+        '$P_t(s) = (1 - \\eta s)^t$ falls where $1 - \\eta s > 0$: the chain rule gives the inner derivative $-\\eta$.',
     },
     {
       name: 'the inner derivative is missing',
       answer: withSlope({ factor: (_, t) => -t }),
       diagnosis:
-        'The slope is $-t\\,(1 - h\\lambda)^{t-1}$, the derivative by $h\\lambda$. By $\\lambda$ it takes another factor $h$.',
+        'The slope is $-t\\,(1 - \\eta s)^{t-1}$, the derivative with respect to $\\eta s$. With respect to $s$ it takes another factor $\\eta$.',
     },
     {
       name: 'the factor t is missing',
       answer: withSlope({ factor: (h) => -h }),
       diagnosis:
-        'The slope is $-h\\,(1 - h\\lambda)^{t-1}$, without the exponent that comes down. That factor $t$ is what makes the error grow.',
+        'The slope is $-\\eta\\,(1 - \\eta s)^{t-1}$, without the exponent that comes down. That factor $t$ is what makes the error grow.',
     },
     {
       name: 'the exponent of the derivative',
@@ -109,64 +111,88 @@ export const exercise: Exercise<JacobianErrors> = {
     },
     {
       name: 'the derivative of H is left out',
-      answer: (lambdas, dlambdas, d, r, h, T) =>
+      answer: (spectrum, dspectrum, d, r, h, T) =>
         reference(
-          lambdas,
-          dlambdas.map(() => 1),
+          spectrum,
+          dspectrum.map(() => 1),
           d,
           r,
           h,
           T,
         ),
       diagnosis:
-        "$P_t'$ is multiplied by the residual alone. How fast each eigenvalue moves with $\\theta$ is in `dlambdas`.",
+        "$P_t'$ is multiplied by the residual alone. How fast each eigenvalue moves with $\\lambda$ is in `dspectrum`.",
     },
     {
       name: 'the wrong vector after the derivative',
-      answer: (lambdas, dlambdas, d, _, h, T) => reference(lambdas, dlambdas, d, d, h, T),
+      answer: (spectrum, dspectrum, d, _, h, T) => reference(spectrum, dspectrum, d, d, h, T),
       diagnosis:
         "$P_t'(H) H'$ is applied to $d$. It acts on the residual $r = x_0 - x^*$: that is what $P_t(H)$ stood before when it was differentiated.",
     },
     {
       name: 'nothing times infinity',
-      answer: (lambdas, dlambdas, d, r, h, T) =>
-        norms(lambdas, T, (t, i) => {
-          const base = 1 - h * lambdas[i]!;
-          return base ** t * d[i]! - h * t * base ** (t - 1) * dlambdas[i]! * r[i]!;
+      answer: (spectrum, dspectrum, d, r, h, T) =>
+        norms(spectrum, T, (t, i) => {
+          const base = 1 - h * spectrum[i]!;
+          return base ** t * d[i]! - h * t * base ** (t - 1) * dspectrum[i]! * r[i]!;
         }),
       diagnosis:
-        'Where $h\\lambda = 1$, as with $h = 1/L$, the slope at $t = 0$ is computed as $0 \\cdot 0^{-1}$, and that is NaN. $P_0 = 1$ does not depend on $\\lambda$: its slope is 0.',
+        'Where $\\eta s = 1$, as with $\\eta = 1/L$, the slope at $t = 0$ is computed as $0 \\cdot 0^{-1}$, and that is NaN. $P_0 = 1$ does not depend on $s$: its slope is 0.',
     },
     {
-      name: 'divided by 1 − hλ',
-      answer: (lambdas, dlambdas, d, r, h, T) =>
-        norms(lambdas, T, (t, i) => {
-          const base = 1 - h * lambdas[i]!;
+      name: 'divided by 1 − ηs',
+      answer: (spectrum, dspectrum, d, r, h, T) =>
+        norms(spectrum, T, (t, i) => {
+          const base = 1 - h * spectrum[i]!;
           const P = base ** t;
-          return P * d[i]! - ((h * t * P) / base) * dlambdas[i]! * r[i]!;
+          return P * d[i]! - ((h * t * P) / base) * dspectrum[i]! * r[i]!;
         }),
       diagnosis:
-        'The power $t - 1$ is made from the power $t$ by dividing by $1 - h\\lambda$. Where that is 0, as with $h = 1/L$, it gives NaN at every step: raise $1 - h\\lambda$ to $t - 1$ itself, and take 0 for the slope at $t = 0$.',
+        'The power $t - 1$ is made from the power $t$ by dividing by $1 - \\eta s$. Where that is 0, as with $\\eta = 1/L$, it gives NaN at every step: raise $1 - \\eta s$ to $t - 1$ itself, and take 0 for the slope at $t = 0$.',
+    },
+    {
+      name: 'the sum of the absolute values',
+      answer: (spectrum, dspectrum, d, r, eta, T) =>
+        Float64Array.from({ length: T + 1 }, (_, t) =>
+          spectrum.reduce((sum, s, i) => {
+            const one = (x: Float64Array) => x.slice(i, i + 1);
+            const errors = reference(one(spectrum), one(dspectrum), one(d), one(r), eta, t);
+            return sum + errors[t]!;
+          }, 0),
+        ),
+      diagnosis:
+        'The entries are added up by their absolute values. $\\lVert\\cdot\\rVert_2$ is the root of the sum of squares.',
+    },
+    {
+      name: 'the residual of step t instead of the first one',
+      answer: (spectrum, dspectrum, d, r, eta, T) =>
+        norms(spectrum, T, (t, i) => {
+          const base = 1 - eta * spectrum[i]!;
+          const slope = t === 0 ? 0 : -eta * t * base ** (t - 1);
+          return base ** t * d[i]! + slope * dspectrum[i]! * base ** t * r[i]!;
+        }),
+      diagnosis:
+        "$P_t'$ is multiplied by the residual after $t$ steps, which holds $P_t$ already. The polynomial that was differentiated stood before the *first* residual $r$.",
     },
     {
       name: 'another norm',
-      answer: (lambdas, dlambdas, d, r, h, T) =>
-        reference(lambdas, dlambdas, d, r, h, T).map((norm) => norm ** 2),
+      answer: (spectrum, dspectrum, d, r, h, T) =>
+        reference(spectrum, dspectrum, d, r, h, T).map((norm) => norm ** 2),
       diagnosis: 'The squares are added, and the root is not taken: this is the squared norm.',
     },
   ],
   alternatives: [
     {
       name: 'by the recursion of the unrolled Jacobian',
-      answer(lambdas, dlambdas, d, r, h, T) {
+      answer(spectrum, dspectrum, d, r, h, T) {
         let [error, residual] = [d, r];
         const result = [Math.hypot(...error)];
         for (let t = 1; t <= T; t++) {
           const before = residual;
           error = error.map(
-            (value, i) => value - h * (lambdas[i]! * value + dlambdas[i]! * before[i]!),
+            (value, i) => value - h * (spectrum[i]! * value + dspectrum[i]! * before[i]!),
           );
-          residual = residual.map((value, i) => value - h * lambdas[i]! * value);
+          residual = residual.map((value, i) => value - h * spectrum[i]! * value);
           result.push(Math.hypot(...error));
         }
         return Float64Array.from(result);
@@ -174,15 +200,15 @@ export const exercise: Exercise<JacobianErrors> = {
     },
     {
       name: 'from P and its slope of the last step',
-      answer(lambdas, dlambdas, d, r, h, T) {
-        const P = lambdas.map(() => 1);
-        const slope = lambdas.map(() => 0);
+      answer(spectrum, dspectrum, d, r, h, T) {
+        const P = spectrum.map(() => 1);
+        const slope = spectrum.map(() => 0);
         return Array.from({ length: T + 1 }, () => {
           let square = 0;
           for (let i = 0; i < P.length; i++) {
-            square += (P[i]! * d[i]! + slope[i]! * dlambdas[i]! * r[i]!) ** 2;
-            slope[i] = (1 - h * lambdas[i]!) * slope[i]! - h * P[i]!;
-            P[i] = (1 - h * lambdas[i]!) * P[i]!;
+            square += (P[i]! * d[i]! + slope[i]! * dspectrum[i]! * r[i]!) ** 2;
+            slope[i] = (1 - h * spectrum[i]!) * slope[i]! - h * P[i]!;
+            P[i] = (1 - h * spectrum[i]!) * P[i]!;
           }
           return Math.sqrt(square);
         }) as unknown as Float64Array;
@@ -190,8 +216,8 @@ export const exercise: Exercise<JacobianErrors> = {
     },
   ],
   hints: [
-    'Along an eigenvector everything is a number: $x_t - x^*$ is $P_t(\\lambda)\\, r$. Differentiate that product by $\\theta$, on which $\\lambda$ and $r$ both depend.',
-    "$P_t(\\lambda)\\, d + P_t'(\\lambda)\\, \\lambda'\\, r$ with $P_t(\\lambda) = (1 - h\\lambda)^t$.",
-    'For one t:\n```ts\nconst errors = lambdas.map((lambda, i) => {\n  const P = (1 - h * lambda) ** t;\n  const slope = // its derivative by lambda\n  return P * d[i] + slope * dlambdas[i] * r[i];\n});\n```\nand `Math.hypot(...errors)`.',
+    'Along an eigenvector everything is a number: $x_t - x^*$ is $P_t(s)\\, r$. Differentiate that product with respect to $\\lambda$, on which $s$ and $r$ both depend.',
+    "$P_t(s)\\, d + P_t'(s)\\, s'\\, r$ with $P_t(s) = (1 - \\eta s)^t$.",
+    'For one t:\n```ts\nconst errors = spectrum.map((s, i) => {\n  const P = (1 - eta * s) ** t;\n  const slope = // its derivative by s\n  return P * d[i] + slope * dspectrum[i] * r[i];\n});\n```\nand `Math.hypot(...errors)`.',
   ],
 };

@@ -11,7 +11,7 @@ type ChebyshevJacobian = (
   mu: number,
   L: number,
   t: number,
-  lambdas: Float64Array,
+  spectrum: Float64Array,
 ) => Jacobian | Promise<Jacobian>;
 
 interface Variant {
@@ -36,10 +36,10 @@ const jacobian =
     productRule = true,
     Q = (P, dP, lambda) => P - lambda * dP,
   }: Variant) =>
-  (mu: number, L: number, t: number, lambdas: Float64Array): Jacobian => {
+  (mu: number, L: number, t: number, spectrum: Float64Array): Jacobian => {
     const sigma = sigmaOf(mu, L);
     const slope = -2 / (L + mu);
-    const found = Array.from(lambdas, (lambda) => {
+    const found = Array.from(spectrum, (lambda) => {
       if (t === 0) return { P: 1, dP: 0 };
       let [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope];
       let omega = 1;
@@ -56,11 +56,11 @@ const jacobian =
     return {
       P: Float64Array.from(found, ({ P }) => P),
       dP: Float64Array.from(found, ({ dP }) => dP),
-      Q: Float64Array.from(found, ({ P, dP }, i) => Q(P, dP, lambdas[i]!)),
+      Q: Float64Array.from(found, ({ P, dP }, i) => Q(P, dP, spectrum[i]!)),
     };
   };
 
-const points = (...lambdas: number[]) => Float64Array.from(lambdas);
+const points = (...spectrum: number[]) => Float64Array.from(spectrum);
 
 export const exercise: Exercise<ChebyshevJacobian> = {
   id: 'curse-02',
@@ -104,13 +104,38 @@ export const exercise: Exercise<ChebyshevJacobian> = {
       name: 'the product rule',
       answer: jacobian({ productRule: false }),
       diagnosis:
-        "$P_t$ is right, its derivative is not: the factor $1 - \\frac{2\\lambda}{L+\\mu}$ depends on $\\lambda$ as well. It adds $-\\omega_t \\frac{2}{L+\\mu} P_{t-1}$ to the recurrence of $P'$.",
+        "$P_t$ is right, its derivative is not: the factor $1 - \\frac{2s}{L+\\mu}$ depends on $s$ as well. It adds $-\\omega_t \\frac{2}{L+\\mu} P_{t-1}$ to the recurrence of $P'$.",
     },
     {
       name: 'the first ω',
       answer: jacobian({ omega: (_, before, sigma) => 1 / (1 - before / (4 * sigma ** 2)) }),
       diagnosis:
         'At $t = 2$ the general formula was used with $\\omega_1 = 1$. The first one is special: $\\omega_2 = 1/(1 - \\frac{1}{2\\sigma^2})$, with a 2 (since $T_1 = m T_0$, without the factor 2 of the later steps).',
+    },
+    {
+      name: 'σ instead of its square',
+      answer: jacobian({
+        omega: (s, before, sigma) => 1 / (1 - (s === 2 ? 1 / (2 * sigma) : before / (4 * sigma))),
+      }),
+      diagnosis:
+        'In all $\\omega$ there is $\\sigma$ where $\\sigma^2$ belongs. $\\sigma > 1$, so they come out too large.',
+    },
+    {
+      name: 'the square of the last ω',
+      answer: jacobian({
+        omega: (s, before, sigma) =>
+          s === 2 ? rightOmega(2, 1, sigma) : 1 / (1 - before ** 2 / (4 * sigma ** 2)),
+      }),
+      diagnosis:
+        'From $\\omega_{t-1}$ to $\\omega_t$ the square of $\\omega_{t-1}$ is used. In $\\omega_t = 1/(1 - \\omega_{t-1}/4\\sigma^2)$ only $\\sigma$ is squared.',
+    },
+    {
+      name: 'P in the place of its derivative',
+      answer: (mu, L, t, spectrum) => {
+        const { P, Q } = jacobian({})(mu, L, t, spectrum);
+        return { P, dP: P, Q };
+      },
+      diagnosis: '`P` and `Q` are right, and `dP` is $P_t$ once more.',
     },
     {
       name: 'ω is constant',
@@ -134,19 +159,19 @@ export const exercise: Exercise<ChebyshevJacobian> = {
       name: 'the sign of the momentum',
       answer: jacobian({ memory: (omega) => omega - 1 }),
       diagnosis:
-        'The polynomial before the last enters with $\\omega_t - 1$. Check at $\\lambda = 0$: $P_t(0) = \\omega_t + (1 - \\omega_t) = 1$.',
+        'The polynomial before the last enters with $\\omega_t - 1$. Check at $s = 0$: $P_t(0) = \\omega_t + (1 - \\omega_t) = 1$.',
     },
     {
       name: 'the sign in Q',
       answer: jacobian({ Q: (P, dP, lambda) => P + lambda * dP }),
       diagnosis:
-        "$P$ and $P'$ are right. $Q = P - \\lambda P'$ is where the *tangent* at $\\lambda$ cuts the axis: go back by $\\lambda$, with a minus.",
+        "$P$ and $P'$ are right. $Q = P - s P'$ is where the *tangent* at $s$ cuts the axis: go back by $s$, with a minus.",
     },
   ],
   alternatives: [
     {
       name: 'by the polynomials T and U',
-      answer(mu, L, t, lambdas) {
+      answer(mu, L, t, spectrum) {
         const polynomials = (m: number) => {
           // T of degree t, and U of degree t − 1.
           let [T, nextT, U, nextU] = [1, m, 0, 1];
@@ -158,18 +183,18 @@ export const exercise: Exercise<ChebyshevJacobian> = {
         };
         const map = (lambda: number) => (2 * lambda - L - mu) / (L - mu);
         const atZero = polynomials(map(0)).T;
-        const P = lambdas.map((lambda) => polynomials(map(lambda)).T / atZero);
-        const dP = lambdas.map(
+        const P = spectrum.map((lambda) => polynomials(map(lambda)).T / atZero);
+        const dP = spectrum.map(
           (lambda) => ((2 / (L - mu)) * t * polynomials(map(lambda)).U) / atZero,
         );
-        return { P, dP, Q: P.map((value, i) => value - lambdas[i]! * dP[i]!) };
+        return { P, dP, Q: P.map((value, i) => value - spectrum[i]! * dP[i]!) };
       },
     },
     {
       name: 'by the library, asynchronous',
-      async answer(mu, L, t, lambdas) {
+      async answer(mu, L, t, spectrum) {
         const polynomial = residualPolynomial(chebyshev(), { mu, L }, t);
-        const found = Array.from(lambdas, (lambda) => ({ lambda, ...polynomial(lambda) }));
+        const found = Array.from(spectrum, (lambda) => ({ lambda, ...polynomial(lambda) }));
         return {
           P: Float64Array.from(found, ({ value }) => value),
           dP: Float64Array.from(found, ({ derivative }) => derivative),
@@ -182,8 +207,8 @@ export const exercise: Exercise<ChebyshevJacobian> = {
     },
   ],
   hints: [
-    "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated by $\\lambda$; the ω's do not depend on it.",
-    "$P_t' = \\omega_t\\Bigl[\\bigl(1 - \\tfrac{2\\lambda}{L+\\mu}\\bigr) P_{t-1}' - \\tfrac{2}{L+\\mu} P_{t-1}\\Bigr] + (1 - \\omega_t) P_{t-2}'$, with $P_0' = 0$ and $P_1' = -\\tfrac{2}{L+\\mu}$.",
+    "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated by $s$; the ω's do not depend on it.",
+    "$P_t' = \\omega_t\\Bigl[\\bigl(1 - \\tfrac{2s}{L+\\mu}\\bigr) P_{t-1}' - \\tfrac{2}{L+\\mu} P_{t-1}\\Bigr] + (1 - \\omega_t) P_{t-2}'$, with $P_0' = 0$ and $P_1' = -\\tfrac{2}{L+\\mu}$.",
     'For one λ, beginning with t = 0 and 1:\n```ts\nlet [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope]; // slope = -2 / (L + mu)\nlet omega = 1;\nfor (let s = 2; s <= t; s++) {\n  omega = s === 2 ? 1 / (1 - 1 / (2 * sigma ** 2)) : 1 / (1 - omega / (4 * sigma ** 2));\n  const next = omega * (1 + slope * lambda) * P + (1 - omega) * before;\n  const dNext = // the same with derivatives\n  [before, dBefore, P, dP] = [P, dP, next, dNext];\n}\n```',
   ],
 };

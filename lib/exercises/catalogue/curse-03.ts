@@ -1,13 +1,19 @@
-import { gaussGegenbauer, residualPolynomial, sobolev } from '../../unrolling';
+import { random } from '../../datasets/random';
+import { gaussGegenbauer } from '../../unrolling';
 import type { Exercise } from '../exercise';
 import { type Matrix, solveDense } from '../linear';
 
+/** Eigenvalues and how much each of them counts. */
+interface Spectrum {
+  s: Float64Array;
+  weights: Float64Array;
+}
+
 type SobolevPolynomial = (
-  mu: number,
-  L: number,
+  spectrum: Spectrum,
   eta: number,
   t: number,
-  lambdas: Float64Array,
+  points: Float64Array,
 ) => Float64Array;
 
 /** The Legendre polynomials up to a degree, and their derivatives. */
@@ -27,12 +33,14 @@ const dot = (x: readonly number[], y: ArrayLike<number>) =>
   x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
 interface Variant {
-  /** What the squared slope by m is weighed with; η/c² is right, with c = dλ/dm. */
+  /** What the squared slope by m is weighed with; η/c² is right, with c = ds/dm. */
   weigh?: (eta: number, c: number) => number;
   /** Where the condition P = 1 is put, as m. */
   condition?: (atZero: number) => number;
   normalised?: boolean;
   solved?: boolean;
+  /** Whether the eigenvalues count by their weights. */
+  weighted?: boolean;
   /** The degree that is used for t. */
   degree?: (t: number) => number;
 }
@@ -43,14 +51,16 @@ const minimiser =
     condition = (m) => m,
     normalised = true,
     solved = true,
+    weighted = true,
     degree: degreeOf = (t) => t,
   }: Variant): SobolevPolynomial =>
-  (mu, L, eta, t, lambdas) => {
+  (spectrum, eta, t, points) => {
     const degree = degreeOf(t);
+    const { s, weights } = weighted ? spectrum : plain(spectrum);
+    const [mu, L] = [Math.min(...spectrum.s), Math.max(...spectrum.s)];
     const c = (L - mu) / 2;
-    const map = (lambda: number) => (lambda - (L + mu) / 2) / c;
-    const { nodes, weights } = gaussGegenbauer(0.5, degree + 1);
-    const sampled = Array.from(nodes, (m) => legendre(m, degree));
+    const map = (at: number) => (at - (L + mu) / 2) / c;
+    const sampled = Array.from(s, (at) => legendre(map(at), degree));
     const M: Matrix = Array.from({ length: degree + 1 }, (_, i) =>
       Array.from({ length: degree + 1 }, (_, j) =>
         sampled.reduce(
@@ -63,30 +73,51 @@ const minimiser =
     const phi = legendre(condition(map(0)), degree).values;
     const direction = solved ? solveDense(M, phi) : phi;
     const scale = normalised ? dot(phi, direction) : 1;
-    return lambdas.map((lambda) => dot(legendre(map(lambda), degree).values, direction) / scale);
+    return points.map((at) => dot(legendre(map(at), degree).values, direction) / scale);
   };
 
-const points = (mu: number, L: number) =>
-  Float64Array.from({ length: 5 }, (_, i) => mu + ((L - mu) * i) / 4);
+const plain = ({ s }: Spectrum): Spectrum => ({ s, weights: s.map(() => 1) });
+
+/** n eigenvalues from μ to L, not in order, with weights of their own. */
+function spectrumOf(seed: number, n: number, mu: number, L: number): Spectrum {
+  const stream = random(seed);
+  const s = Float64Array.from({ length: n }, (_, i) =>
+    i === 0 ? L : i === 1 ? mu : mu * (L / mu) ** stream.uniform(),
+  );
+  return { s, weights: s.map(() => 0.2 + stream.uniform()) };
+}
 
 export const exercise: Exercise<SobolevPolynomial> = {
   id: 'curse-03',
   lesson: '13',
-  title: 'The Sobolev polynomial by brute force',
+  title: 'The best polynomial for a spectrum that is known',
   difficulty: 3,
   minutes: 30,
   needs: ['13', 'curse-02'],
   reference: minimiser({}),
   probes: [
-    { name: 'degree 4', args: () => [0.2, 3, 0.7, 4, points(0.2, 3)] },
-    { name: 'ill-conditioned', args: () => [0.02, 1, 5, 7, points(0.02, 1)] },
-    { name: 'degree 1', args: () => [0.5, 2, 0.1, 1, points(0.5, 2)] },
+    {
+      name: 'degree 4',
+      args: () => [spectrumOf(1, 12, 0.2, 3), 0.7, 4, Float64Array.of(0.2, 1, 2.5, 3.2)],
+    },
+    {
+      name: 'ill-conditioned',
+      args: () => [spectrumOf(2, 20, 0.02, 1), 0.03, 6, Float64Array.of(0.01, 0.3, 1)],
+    },
+    {
+      name: 'degree 1',
+      args: () => [spectrumOf(3, 3, 0.5, 2), 0.1, 1, Float64Array.of(0.5, 1.5)],
+    },
+    {
+      name: 'fewer eigenvalues than coefficients',
+      args: () => [spectrumOf(4, 4, 0.4, 1.7), 1.3, 5, Float64Array.of(0, 0.4, 0.9, 1.3, 1.7)],
+    },
   ],
   properties: [
     {
       name: 'P(0) = 1',
-      async complaint({ args: [mu, L, eta, t], answer }) {
-        const [atZero] = await answer(mu, L, eta, t, Float64Array.of(0));
+      async complaint({ args: [spectrum, eta, t], answer }) {
+        const [atZero] = await answer(spectrum, eta, t, Float64Array.of(0));
         return Math.abs(atZero! - 1) > 1e-6
           ? `It is a residual polynomial only if P(0) = 1; yours has P(0) = ${atZero!.toPrecision(5)}.`
           : undefined;
@@ -94,9 +125,9 @@ export const exercise: Exercise<SobolevPolynomial> = {
     },
     {
       name: 'is a polynomial of degree t',
-      async complaint({ args: [mu, L, eta, t], answer }) {
-        const nodes = Float64Array.from({ length: t + 2 }, (_, i) => mu + ((L - mu) * i) / (t + 1));
-        let values = Array.from(await answer(mu, L, eta, t, nodes));
+      async complaint({ args: [spectrum, eta, t], answer }) {
+        const nodes = Float64Array.from({ length: t + 2 }, (_, i) => 0.1 + i / (t + 1));
+        let values = Array.from(await answer(spectrum, eta, t, nodes));
         const size = Math.max(...values.map(Math.abs));
         for (let k = 0; k <= t; k++) {
           values = values.slice(1).map((value, i) => value - values[i]!);
@@ -109,28 +140,51 @@ export const exercise: Exercise<SobolevPolynomial> = {
   ],
   mutants: [
     {
+      name: 'the weights are forgotten',
+      answer: minimiser({ weighted: false }),
+      diagnosis:
+        'All eigenvalues count alike. Eigenvalue $s_i$ has the weight $\\rho_i$ in the sum.',
+    },
+    {
+      name: 'the integral over the interval',
+      answer: ({ s }, eta, t, points) => {
+        const [mu, L] = [Math.min(...s), Math.max(...s)];
+        const { nodes, weights } = gaussGegenbauer(0.5, t + 1);
+        const even = Float64Array.from(nodes, (m) => (L + mu) / 2 + (m * (L - mu)) / 2);
+        return minimiser({})(
+          // The ends are there for the interval, and count nothing.
+          { s: Float64Array.of(...even, mu, L), weights: Float64Array.of(...weights, 0, 0) },
+          eta,
+          t,
+          points,
+        );
+      },
+      diagnosis:
+        'The minimum is that of an integral over $[\\mu, L]$, as in the lesson. Here the spectrum is known: the sum runs over its eigenvalues, by their weights.',
+    },
+    {
       name: 'the slope is not weighed',
       answer: minimiser({ weigh: () => 0 }),
       diagnosis:
-        "The minimum is that of $\\int P^2$ alone, without $\\eta P'^2$. It is small on the interval, and steep at its end: the curse is back.",
+        "The minimum is that of $\\sum\\rho_i P(s_i)^2$ alone, without $\\eta P'^2$. It is small on the spectrum, and steep at its end: the curse is back.",
     },
     {
-      name: 'the derivative by m instead of λ',
+      name: 'the derivative by m instead of s',
       answer: minimiser({ weigh: (eta) => eta }),
       diagnosis:
-        'The slopes that `legendre` gives are by $m$. By $\\lambda$ each takes the factor $\\mathrm dm/\\mathrm d\\lambda = \\frac{2}{L - \\mu}$, and there are two of them in the square.',
+        'The slopes that `legendre` gives are by $m$. By $s$ each takes the factor $\\mathrm dm/\\mathrm ds = \\frac{2}{L - \\mu}$, and there are two of them in the square.',
     },
     {
       name: 'the factor of the derivative only once',
       answer: minimiser({ weigh: (eta, c) => eta / c }),
       diagnosis:
-        "$P'^2$ has two derivatives in it; the factor $\\mathrm dm/\\mathrm d\\lambda$ has to be there squared.",
+        "$P'^2$ has two derivatives in it; the factor $\\mathrm dm/\\mathrm ds$ has to be there squared.",
     },
     {
       name: 'the factor of the derivative upside down',
       answer: minimiser({ weigh: (eta, c) => eta * c ** 2 }),
       diagnosis:
-        'The slopes are multiplied by $\\frac{L-\\mu}{2} = \\mathrm d\\lambda/\\mathrm dm$. A function of $\\lambda$ is steeper in $\\lambda$ where the interval is shorter: divide.',
+        'The slopes are multiplied by $\\frac{L-\\mu}{2} = \\mathrm ds/\\mathrm dm$. A function of $s$ is steeper in $s$ where the interval is shorter: divide.',
     },
     {
       name: 'not normalised',
@@ -142,13 +196,13 @@ export const exercise: Exercise<SobolevPolynomial> = {
       name: 'the condition is put in the middle',
       answer: minimiser({ condition: () => 0 }),
       diagnosis:
-        '$\\varphi$ is taken at $m = 0$, which is $\\lambda = \\frac{L+\\mu}{2}$, the middle of the interval. The condition is at $\\lambda = 0$, which lies outside: $m(0) = -\\frac{L+\\mu}{L-\\mu} < -1$.',
+        '$\\varphi$ is taken at $m = 0$, which is $s = \\frac{L+\\mu}{2}$, the middle of the interval. The condition is at $s = 0$, which lies outside: $m(0) = -\\frac{L+\\mu}{L-\\mu} < -1$.',
     },
     {
       name: 'the condition is put at μ',
       answer: minimiser({ condition: () => -1 }),
       diagnosis:
-        '$\\varphi$ is taken at $m = -1$, which is $\\lambda = \\mu$. The condition is at $\\lambda = 0$, below the interval: $m(0) < -1$.',
+        '$\\varphi$ is taken at $m = -1$, which is $s = \\mu$. The condition is at $s = 0$, below the interval: $m(0) < -1$.',
     },
     {
       name: 'nothing is solved',
@@ -165,47 +219,61 @@ export const exercise: Exercise<SobolevPolynomial> = {
   ],
   alternatives: [
     {
-      name: 'by the recurrence of the library',
-      answer: (mu, L, eta, t, lambdas) => {
-        const polynomial = residualPolynomial(sobolev({ eta }), { mu, L }, t);
-        return lambdas.map((lambda) => polynomial(lambda).value);
-      },
-    },
-    {
-      name: "as 1 + λ times a polynomial, by least squares and Simpson's rule",
-      answer(mu, L, eta, t, lambdas) {
-        const map = (lambda: number) => (2 * lambda - L - mu) / (L - mu);
-        // λ ℓⱼ(m(λ)) for j < t, and its derivative by λ.
-        const basis = (lambda: number) => {
-          const { values, slopes } = legendre(map(lambda), t);
+      name: 'as 1 + s times a polynomial, by least squares',
+      answer({ s, weights }, eta, t, points) {
+        const [mu, L] = [Math.min(...s), Math.max(...s)];
+        const map = (at: number) => (2 * at - L - mu) / (L - mu);
+        // s ℓⱼ(m(s)) for j < t, and its derivative by s.
+        const basis = (at: number) => {
+          const { values, slopes } = legendre(map(at), t);
           return {
-            values: values.slice(0, t).map((value) => lambda * value),
-            slopes: slopes
-              .slice(0, t)
-              .map((slope, j) => values[j]! + (2 / (L - mu)) * lambda * slope),
+            values: values.slice(0, t).map((value) => at * value),
+            slopes: slopes.slice(0, t).map((slope, j) => values[j]! + (2 / (L - mu)) * at * slope),
           };
         };
-        const N = 2000;
         const M: Matrix = Array.from({ length: t }, () => new Array<number>(t).fill(0));
         const right = new Array<number>(t).fill(0);
-        for (let q = 0; q <= N; q++) {
-          const { values, slopes } = basis(mu + ((L - mu) * q) / N);
-          const weight = q === 0 || q === N ? 1 : q % 2 === 1 ? 4 : 2;
+        for (const [q, at] of s.entries()) {
+          const { values, slopes } = basis(at);
           for (let i = 0; i < t; i++) {
-            right[i]! -= weight * values[i]!;
+            right[i]! -= weights[q]! * values[i]!;
             for (let j = 0; j < t; j++) {
-              M[i]![j]! += weight * (values[i]! * values[j]! + eta * slopes[i]! * slopes[j]!);
+              M[i]![j]! += weights[q]! * (values[i]! * values[j]! + eta * slopes[i]! * slopes[j]!);
             }
           }
         }
         const c = solveDense(M, right);
-        return lambdas.map((lambda) => 1 + dot(basis(lambda).values, c));
+        return points.map((at) => 1 + dot(basis(at).values, c));
+      },
+    },
+    {
+      name: 'with a multiplier, in powers of s',
+      answer({ s, weights }, eta, t, points) {
+        // c₀ = 1 is the condition; the others are free.
+        const powers = (at: number) => Array.from({ length: t }, (_, j) => at ** (j + 1));
+        const slopes = (at: number) => Array.from({ length: t }, (_, j) => (j + 1) * at ** j);
+        const M: Matrix = Array.from({ length: t }, (_, i) =>
+          Array.from({ length: t }, (_, j) =>
+            s.reduce(
+              (sum, at, q) =>
+                sum +
+                weights[q]! *
+                  (powers(at)[i]! * powers(at)[j]! + eta * slopes(at)[i]! * slopes(at)[j]!),
+              0,
+            ),
+          ),
+        );
+        const right = Array.from({ length: t }, (_, i) =>
+          s.reduce((sum, at, q) => sum - weights[q]! * powers(at)[i]!, 0),
+        );
+        const c = solveDense(M, right);
+        return Array.from(points, (at) => 1 + dot(powers(at), c)) as unknown as Float64Array;
       },
     },
   ],
   hints: [
-    'Write the integral as $c^\\top M c$: put $P = \\sum_j c_j \\ell_j$ in and multiply out. Then it is a quadratic form under one linear condition.',
-    "$M_{ij} = \\int_{-1}^{1} \\bigl(\\ell_i \\ell_j + \\tfrac{\\eta}{c^2}\\, \\ell_i' \\ell_j'\\bigr)\\,\\mathrm dm$ with $c = \\frac{L - \\mu}{2}$ (the factor $\\mathrm d\\lambda = c\\,\\mathrm dm$ in front does not matter), and the coefficients are $M^{-1}\\varphi / (\\varphi^\\top M^{-1}\\varphi)$.",
-    'With $t + 1$ nodes the quadrature is exact:\n```ts\nconst nodes = gaussLegendre(t + 1).map((node) => ({ ...node, ...legendre(node.m, t) }));\n// M[i][j]: the sum over the nodes of weight * (values[i] * values[j] + … * slopes[i] * slopes[j])\nconst phi = legendre(m(0), t).values;\nconst direction = solve(M, phi);\n```\nThe result at λ is `dot(legendre(m(lambda), t).values, direction)`, divided by what makes it 1 at 0.',
+    'Write the sum as $c^\\top M c$: put $P = \\sum_j c_j \\ell_j$ in and multiply out. Then it is a quadratic form under one linear condition.',
+    "$M_{ij} = \\sum_k \\rho_k \\bigl(\\ell_i \\ell_j + \\tfrac{\\eta}{c^2}\\, \\ell_i' \\ell_j'\\bigr)$ at $m(s_k)$, with $c = \\frac{L - \\mu}{2}$, and the coefficients are $M^{-1}\\varphi / (\\varphi^\\top M^{-1}\\varphi)$.",
+    'One row of polynomials for each eigenvalue:\n```ts\nconst rows = Array.from(spectrum.s, (s) => legendre(m(s), t));\n// M[i][j]: the sum over k of weights[k] * (values[i] * values[j] + … * slopes[i] * slopes[j])\nconst phi = legendre(m(0), t).values;\nconst direction = solve(M, phi);\n```\nThe result at a point is `dot(legendre(m(point), t).values, direction)`, divided by what makes it 1 at 0.',
   ],
 };

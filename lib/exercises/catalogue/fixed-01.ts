@@ -67,14 +67,18 @@ function descend(system: System, plan: Plan, twist: Twist = {}): Descended {
   return { value, steps, bound };
 }
 
-const MU = 0.4;
-const matrix = (seed: number, n: number): Matrix => {
+const matrix = (seed: number, n: number, mu: number): Matrix => {
   const R = randomMatrix(seed, n, n, 0.6);
-  return shiftedMatrix(MU, product(R, transposed(R)), 1 / n);
+  return shiftedMatrix(mu, product(R, transposed(R)), 1 / n);
 };
 
-function probe(seed: number, n: number, plan: Partial<Plan> & { near?: number }): [System, Plan] {
-  const rows = matrix(seed, n);
+function probe(
+  seed: number,
+  n: number,
+  mu: number,
+  plan: Partial<Plan> & { near?: number },
+): [System, Plan] {
+  const rows = matrix(seed, n, mu);
   const b = randomVector(seed + 1, n, 3);
   const { near, ...given } = plan;
   const start =
@@ -82,7 +86,7 @@ function probe(seed: number, n: number, plan: Partial<Plan> & { near?: number })
       ? new Float64Array(n)
       : axpy(near, randomVector(seed + 2, n), solveDense(rows, b));
   return [
-    { A: countedMatrix(rows), b, mu: MU },
+    { A: countedMatrix(rows), b, mu },
     { start, alpha: 0.6, tolerance: 1e-2, most: 60, ...given },
   ];
 }
@@ -96,10 +100,41 @@ export const exercise: Exercise<Descend> = {
   needs: ['09', 'neumann-01'],
   reference: (system, plan) => descend(system, plan),
   probes: [
-    { name: 'cold', args: () => probe(50, 4, {}) },
-    { name: 'warm', args: () => probe(60, 5, { near: 0.1, tolerance: 1e-3, alpha: 0.5 }) },
-    { name: 'already solved', args: () => probe(70, 3, { near: 1e-4 }) },
-    { name: 'cut off', args: () => probe(80, 4, { tolerance: 1e-8, most: 7, alpha: 0.45 }) },
+    { name: 'cold', args: () => probe(50, 4, 0.4, {}) },
+    { name: 'warm', args: () => probe(60, 5, 0.25, { near: 0.1, tolerance: 1e-3, alpha: 0.5 }) },
+    { name: 'already solved', args: () => probe(70, 3, 0.7, { near: 1e-4 }) },
+    { name: 'cut off', args: () => probe(80, 4, 0.15, { tolerance: 1e-8, most: 7, alpha: 0.45 }) },
+    {
+      name: 'exactly at the tolerance',
+      args: () => [
+        {
+          A: countedMatrix([
+            [0.5, 0],
+            [0, 0.5],
+          ]),
+          b: Float64Array.of(3, 4),
+          mu: 0.5,
+        },
+        // From 0 each step halves the residual: 5, 2.5, 1.25, and 1.25 = tolerance · 5.
+        { start: new Float64Array(2), alpha: 1, tolerance: 0.25, most: 9 },
+      ],
+    },
+    {
+      name: 'one large entry among many small ones',
+      args: () => [
+        {
+          A: countedMatrix(
+            shiftedMatrix(
+              1,
+              Array.from({ length: 9 }, () => new Array(9).fill(0)),
+            ),
+          ),
+          b: Float64Array.of(5, 1, 1, 1, 1, 1, 1, 1, 1),
+          mu: 1,
+        },
+        { start: new Float64Array(9), alpha: 0.1, tolerance: 0.5, most: 30 },
+      ],
+    },
   ],
   properties: [
     {
@@ -113,11 +148,13 @@ export const exercise: Exercise<Descend> = {
       name: 'the bound holds',
       complaint({ args: [{ A, b }], result, probe }) {
         const n = b.length;
+        const before = A.products;
         const rows = Array.from({ length: n }, (_, j) => {
           const unit = new Float64Array(n);
           unit[j] = 1;
           return [...A.apply(unit)];
         });
+        A.products = before;
         const error = norm(axpy(-1, solveDense(rows, b), result.value));
         return error > result.bound * (1 + 1e-9)
           ? `On the ${probe} probe the error is ${error.toPrecision(3)}, above the bound ${result.bound.toPrecision(3)}.`
@@ -142,7 +179,34 @@ export const exercise: Exercise<Descend> = {
       name: 'an absolute tolerance',
       answer: (system, plan) => descend(system, plan, { goal: () => plan.tolerance }),
       diagnosis:
-        'The residual is compared with `tolerance` itself. It is to be relative to $\\lVert b\\rVert$: whoever multiplies the system by ten should get the same number of steps.',
+        'The residual is compared with `tolerance` itself. It is to be relative to $\\lVert b\\rVert$: multiplying the system by ten should not change the number of steps.',
+    },
+    {
+      name: 'the maximum norm',
+      answer: (system, plan) => {
+        const largest = (x: Float64Array) => Math.max(...x.map(Math.abs));
+        const { A, b, mu } = system;
+        let value = plan.start;
+        let r = residual({ A, b, mu }, value);
+        let steps = 0;
+        while (largest(r) > plan.tolerance * largest(b) && steps < plan.most) {
+          value = axpy(plan.alpha, r, value);
+          r = residual({ A, b, mu }, value);
+          steps++;
+        }
+        return { value, steps, bound: largest(r) / mu };
+      },
+      diagnosis:
+        'The residual is measured by its largest entry. $\\lVert\\cdot\\rVert$ is the Euclidean norm here, and so is that of the error which the bound is for.',
+    },
+    {
+      name: 'a residual that is just small enough is not',
+      answer: (system, plan) =>
+        descend(system, plan, {
+          goal: ({ b }, { tolerance }) => tolerance * norm(b) * (1 - 1e-12),
+        }),
+      diagnosis:
+        'Where the residual *equals* tolerance · $\\lVert b\\rVert$ another step is taken. Steps are taken until it is $\\le$: as long as it is $>$.',
     },
     {
       name: 'relative to the first residual',
@@ -155,7 +219,7 @@ export const exercise: Exercise<Descend> = {
       name: 'α is missing',
       answer: (system, plan) => descend(system, plan, { alpha: () => 1 }),
       diagnosis:
-        'The whole residual is added, as if $\\alpha$ were 1. That is the iteration for $A = I - M$ with a contraction $M$; in general the step must be below $2/\\lambda_{\\max}$.',
+        'The whole residual is added, as if $\\alpha$ were 1. That is the iteration for $A = I - M$ with a contraction $M$; in general the step must be below $2/L$ for the largest eigenvalue $L$.',
     },
     {
       name: 'looks after the step only',

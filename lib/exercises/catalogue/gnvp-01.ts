@@ -126,6 +126,42 @@ export const exercise: Exercise<GaussNewtonProduct> = {
         'The number $p^\\top u$ is summed over all examples at once. $S$ is block diagonal: each example has its own $p_i^\\top u_i$.',
     },
     {
+      name: 'p(1 − p)',
+      answer: (at, v) =>
+        sandwich(at, v, (u, p) =>
+          u.map((value, c) => (p[c]! * (1 - p[c]!) * value) / at.probabilities.length),
+        ),
+      diagnosis:
+        'Between $J$ and $J^\\top$ stands $\\operatorname{diag}(p(1 - p))$: the curvature of $C$ separate logistic functions. A softmax couples the classes: its Hessian is $\\operatorname{diag}(p) - pp^\\top$, of which this is the diagonal.',
+    },
+    {
+      name: 'the mean over all outputs',
+      answer: (at, v) =>
+        sandwich(at, v, (u, p) =>
+          u.map((value, c) => (p[c]! * (value - dot(p, u))) / (at.probabilities.length * p.length)),
+        ),
+      diagnosis:
+        'The factor is $1/(nC)$. The loss is the mean over the $n$ *examples*; the classes are added up inside the cross-entropy.',
+    },
+    {
+      name: '1/n twice',
+      answer: (at, v) =>
+        sandwich(at, v, (u, p) =>
+          u.map((value, c) => (p[c]! * (value - dot(p, u))) / at.probabilities.length ** 2),
+        ),
+      diagnosis:
+        'The factor is $1/n^2$. There is one mean in the loss; $J$ and $J^\\top$ bring none.',
+    },
+    {
+      name: 'the sign of S',
+      answer: (at, v) =>
+        sandwich(at, v, (u, p) =>
+          u.map((value, c) => (p[c]! * (dot(p, u) - value)) / at.probabilities.length),
+        ),
+      diagnosis:
+        'Between $J$ and $J^\\top$ stands $pp^\\top - \\operatorname{diag}(p)$. The cross-entropy is convex in the logits: $u^\\top S u$ is a variance, and not negative.',
+    },
+    {
       name: 'J or G is formed',
       answer(at, v) {
         let total = new Float64Array(v.length) as Float64Array;

@@ -45,6 +45,7 @@ interface Rules {
   hiddenMoves: boolean;
   lastMoves: boolean;
   biasMoves: boolean;
+  lastBiasMoves: boolean;
   /** The slope of tanh on the way back. */
   slopeBack: boolean;
   slopeForwards: boolean;
@@ -59,6 +60,7 @@ const right: Rules = {
   hiddenMoves: true,
   lastMoves: true,
   biasMoves: true,
+  lastBiasMoves: true,
   slopeBack: true,
   slopeForwards: true,
 };
@@ -78,9 +80,10 @@ function headProduct(
   const RZ1 = rules.biasMoves ? addRow(moved, direction.b1) : moved;
   const RA = rules.slopeForwards ? times(slopes, RZ1) : RZ1;
   const zero = P.map((row) => row.map(() => 0));
+  const lastMoved = product(A, direction.W2);
   const RZ = plus(
     rules.hiddenMoves ? product(RA, W2) : zero,
-    rules.lastMoves ? addRow(product(A, direction.W2), direction.b2) : zero,
+    rules.lastMoves ? (rules.lastBiasMoves ? addRow(lastMoved, direction.b2) : lastMoved) : zero,
   );
   const n = rules.divisor(X.length);
   const E = RZ.map((u, i) => rules.curvature(P[i]!, u).map((e) => e / n));
@@ -179,6 +182,42 @@ export const exercise: Exercise<HeadProduct> = {
       answer: (network, head, direction) =>
         headProduct(network, head, direction, { biasMoves: false }),
       diagnosis: '$\\dot b_1$ is missing in the change of $xW_1 + b_1$.',
+    },
+    {
+      name: 'the direction of b₂ is forgotten',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { lastBiasMoves: false }),
+      diagnosis: '$\\dot b_2$ is missing in the change of $aW_2 + b_2$.',
+    },
+    {
+      name: 'the directions of both biases are forgotten',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { biasMoves: false, lastBiasMoves: false }),
+      diagnosis:
+        'On the way forwards only the matrices move. $\\dot b_1$ and $\\dot b_2$ are parts of the direction, too.',
+    },
+    {
+      name: 'S is missing',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { curvature: (_, u) => u }),
+      diagnosis:
+        'Between the two walks nothing happens: that would be Gauss–Newton of a squared error. The curvature of the cross-entropy belongs there.',
+    },
+    {
+      name: 'the mean over all outputs',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { divisor: (n) => n * head.b2.length }),
+      diagnosis:
+        'The factor is $1/(nC)$. The loss is the mean over the $n$ *examples*; the classes are added up inside the cross-entropy.',
+    },
+    {
+      name: 'the sign of S',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, {
+          curvature: (p, u) => right.curvature(p, u).map((value) => -value),
+        }),
+      diagnosis:
+        'Between the two walks stands $pp^\\top - \\operatorname{diag}(p)$. The cross-entropy is convex in the logits.',
     },
     {
       name: 'the slope of tanh on the way back',

@@ -1,179 +1,213 @@
-import { cg } from '../../solvers';
+import { gmres } from '../../solvers';
 import { type CountedOperator, countedMatrix } from '../counted';
 import type { Exercise } from '../exercise';
-import {
-  type Matrix,
-  product,
-  randomMatrix,
-  randomVector,
-  shiftedMatrix,
-  transposed,
-} from '../linear';
+import { type Matrix, randomMatrix, randomVector, shiftedMatrix, solveDense } from '../linear';
 
-/** The derivatives at the inner solution, as products only. */
-interface Derivatives {
-  /** `A = ∂²f/∂x²`, p × p, symmetric positive definite. */
-  hessian: CountedOperator;
-  /** `B = ∂²f/∂x∂θ`, p × h: `jvp(u) = B u`, `vjp(v) = Bᵀ v`. */
-  mixed: { jvp(u: Float64Array): Float64Array; vjp(v: Float64Array): Float64Array };
-  /** `∂g/∂x`, p numbers. */
-  outerX: Float64Array;
-  /** `∂g/∂θ`, h numbers. */
-  outerTheta: Float64Array;
+type Vector = Float64Array;
+
+/** A Jacobian by its products: `jvp(v) = J v`, `vjp(q) = Jᵀ q`. */
+interface Products {
+  jvp(v: Vector): Vector;
+  vjp(q: Vector): Vector;
 }
 
-type Hypergradient = (derivatives: Derivatives) => Float64Array;
+/** The derivatives of a map Φ and an outer objective E at the fixed point. */
+interface FixedPoint {
+  /** `∂Φ/∂w`, p × p. */
+  inner: Products;
+  /** `∂Φ/∂λ`, p × m. */
+  mixed: Products;
+  /** `∂E/∂w` and `∂E/∂λ`. */
+  outerW: Vector;
+  outerLambda: Vector;
+}
 
-const solve = (A: CountedOperator, b: Float64Array) =>
-  cg({ tolerance: 1e-12 }).solveSync(A, b).value;
+/** The same, with the operators that count. */
+interface Watched extends FixedPoint {
+  counted: { inner: CountedOperator; mixed: CountedOperator };
+}
 
-/** `∂g/∂θ − factor · c`. */
-const minus = (outerTheta: Float64Array, c: Float64Array, factor = 1) =>
-  outerTheta.map((value, i) => value - factor * c[i]!);
+type Hypergradient = (at: FixedPoint) => Vector;
 
-const columns = (length: number, column: (unit: Float64Array) => Float64Array) =>
-  Array.from({ length }, (_, j) => {
-    const unit = new Float64Array(length);
+const axpy = (a: number, x: Vector, y: Vector) => y.map((value, i) => value + a * x[i]!);
+
+/** `q = b + factor J q`, iterated. */
+function iterated(J: (v: Vector) => Vector, b: Vector, steps = 60, factor = 1): Vector {
+  let q = b;
+  for (let k = 0; k < steps; k++) q = axpy(factor, J(q), b);
+  return q;
+}
+
+const assembled = (at: FixedPoint, q: Vector, sign = 1) =>
+  axpy(sign, at.mixed.vjp(q), at.outerLambda);
+
+const reference: Hypergradient = (at) => assembled(at, iterated(at.inner.vjp, at.outerW));
+
+const columnsOf = (J: (v: Vector) => Vector, n: number): Matrix =>
+  Array.from({ length: n }, (_, j) => {
+    const unit = new Float64Array(n);
     unit[j] = 1;
-    return column(unit);
+    return [...J(unit)];
   });
 
-const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
-
-function derivatives(seed: number, A: Matrix, h: number): Derivatives {
-  const B = countedMatrix(randomMatrix(seed, A.length, h));
+/** A contraction that is not symmetric, by about `size`. */
+function fixedPoint(seed: number, p: number, m: number, size: number): Watched {
+  const inner = countedMatrix(randomMatrix(seed, p, p, size / (2 * Math.sqrt(p))));
+  const mixed = countedMatrix(randomMatrix(seed + 1, p, m));
   return {
-    hessian: countedMatrix(A),
-    mixed: { jvp: (u) => B.apply(u), vjp: (v) => B.transpose(v) },
-    outerX: randomVector(seed + 1, A.length),
-    outerTheta: randomVector(seed + 2, h),
+    inner: { jvp: (v) => inner.apply(v), vjp: (q) => inner.transpose(q) },
+    mixed: { jvp: (u) => mixed.apply(u), vjp: (q) => mixed.transpose(q) },
+    outerW: randomVector(seed + 2, p),
+    outerLambda: randomVector(seed + 3, m),
+    counted: { inner, mixed },
   };
 }
 
-/** `shift · I + R Rᵀ` with R of normal numbers, n × rank. */
-function positive(seed: number, n: number, rank: number, shift: number): Matrix {
-  const R = randomMatrix(seed, n, rank);
-  return shiftedMatrix(shift, product(R, transposed(R)));
-}
-
-/** CG needs a handful of products for I + rank 3, whatever its size. */
-const WIDE = 60;
-const ENOUGH = 30;
+const ENOUGH = 90;
 
 export const exercise: Exercise<Hypergradient> = {
   id: 'ift-01',
   lesson: '08',
-  title: 'The hypergradient by one solve',
+  title: 'The hypergradient of a fixed point',
   difficulty: 2,
   minutes: 20,
   needs: ['08'],
-  reference: ({ hessian, mixed, outerX, outerTheta }) =>
-    minus(outerTheta, mixed.vjp(solve(hessian, outerX))),
+  reference,
   probes: [
-    { name: 'square', args: () => [derivatives(20, positive(21, 4, 4, 0.5), 4)] },
-    { name: 'rectangular', args: () => [derivatives(30, positive(31, 5, 5, 0.5), 3)] },
-    { name: 'large', args: () => [derivatives(40, positive(41, WIDE, 3, 1), 8)] },
+    { name: 'square', args: () => [fixedPoint(20, 4, 4, 0.7)] },
+    { name: 'tall', args: () => [fixedPoint(30, 6, 3, 0.6)] },
+    { name: 'wide', args: () => [fixedPoint(40, 3, 5, 0.5)] },
+    { name: 'large', args: () => [fixedPoint(50, 150, 8, 0.4)] },
   ],
   properties: [
     {
+      name: 'takes one product with ∂Φ/∂λ',
+      complaint: ({ args: [at], probe }) =>
+        (at as Watched).counted.mixed.products > 2
+          ? `On the ${probe} probe, with ${at.outerLambda.length} hyperparameters, it took ${(at as Watched).counted.mixed.products} products with $\\partial\\Phi/\\partial\\lambda$ or its transpose. One is enough, whatever $m$ is.`
+          : undefined,
+    },
+    {
       name: 'uses products only',
-      complaint({ args: [{ hessian }], result, probe }) {
-        if (probe !== 'large' || result.length === 0 || hessian.products <= ENOUGH)
-          return undefined;
-        return `On the large probe (${WIDE} × ${WIDE}, identity plus rank 3) it took ${hessian.products} products with the Hessian. Conjugate gradients need about 5 for one right-hand side.`;
-      },
+      complaint: ({ args: [at], probe }) =>
+        (at as Watched).counted.inner.products > ENOUGH
+          ? `On the ${probe} probe, with ${at.outerW.length} weights, it took ${(at as Watched).counted.inner.products} products with $\\partial\\Phi/\\partial w$ or its transpose. About 30 are enough for ten digits.`
+          : undefined,
     },
   ],
   mutants: [
     {
       name: 'the sign of the implicit term',
-      answer: ({ hessian, mixed, outerX, outerTheta }) =>
-        minus(outerTheta, mixed.vjp(solve(hessian, outerX)), -1),
+      answer: (at) => assembled(at, iterated(at.inner.vjp, at.outerW), -1),
       diagnosis:
-        'The implicit term is added. Differentiate $\\partial_x f(x^*(\\theta), \\theta) = 0$: the two terms sum to 0, so $A\\,\\partial x^* = -B$, with a minus.',
+        'The implicit term is subtracted. That is right for an argmin, where $H\\,\\mathrm dw^* = -B\\,\\mathrm d\\lambda$. Here $w^* = \\Phi(w^*, \\lambda)$, so $\\mathrm dw^* = \\partial_w\\Phi\\,\\mathrm dw^* + \\partial_\\lambda\\Phi\\,\\mathrm d\\lambda$: a plus.',
     },
     {
-      name: 'the direct term is missing',
-      answer: ({ hessian, mixed, outerX, outerTheta }) =>
-        minus(new Float64Array(outerTheta.length), mixed.vjp(solve(hessian, outerX))),
+      name: 'the system is not transposed',
+      answer: (at) => assembled(at, iterated(at.inner.jvp, at.outerW)),
       diagnosis:
-        'Only the way through $x^*$ is there. $g(x^*(\\theta), \\theta)$ depends on $\\theta$ in two ways, and $\\partial_\\theta g$ is the other.',
+        'The system is solved with $I - \\partial_w\\Phi$. For a Hessian that is the same; here the matrix is not symmetric, and the adjoint takes its transpose. Which of `jvp` and `vjp` is it?',
     },
     {
-      name: 'only the implicit term, and its sign',
-      answer: ({ hessian, mixed, outerX }) => mixed.vjp(solve(hessian, outerX)),
+      name: 'the system with a plus',
+      answer: (at) => assembled(at, iterated(at.inner.vjp, at.outerW, 60, -1)),
       diagnosis:
-        'This is $B^\\top A^{-1}\\partial_x g$. Two things are missing: the minus of the implicit function theorem, $A\\,\\partial x^* = -B$, and the direct way in which $g$ depends on $\\theta$.',
+        'The system is solved with $I + (\\partial_w\\Phi)^\\top$. From $\\mathrm dw^* = \\partial_w\\Phi\\,\\mathrm dw^* + \\dots$ bring $\\mathrm dw^*$ to one side: $I - \\partial_w\\Phi$.',
     },
     {
-      name: 'B instead of its transpose',
-      answer: ({ hessian, mixed, outerX, outerTheta }) =>
-        minus(outerTheta, mixed.jvp(solve(hessian, outerX))),
+      name: 'the identity is missing in the system',
+      answer: (at) => {
+        const rows = columnsOf(at.inner.jvp, at.outerW.length); // the rows of the transpose
+        return assembled(at, solveDense(rows, at.outerW));
+      },
       diagnosis:
-        'The product is $Bv$. $B$ is p × h and $v$ has p entries: what is wanted is $B^\\top v$, with h entries. On a square problem the sizes do not tell.',
+        'The system is solved with $(\\partial_w\\Phi)^\\top$ alone. The fixed point satisfies $w - \\Phi(w, \\lambda) = 0$, and the derivative of $w$ is the identity.',
     },
     {
       name: 'nothing is solved',
-      answer: ({ mixed, outerX, outerTheta }) => minus(outerTheta, mixed.vjp(outerX)),
+      answer: (at) => assembled(at, at.outerW),
       diagnosis:
-        'The inverse Hessian is missing, as if $A$ were the identity. How far $x^*$ moves depends on how curved $f$ is there.',
+        'That is $\\partial_\\lambda E + (\\partial_\\lambda\\Phi)^\\top \\partial_w E$: the effect of the *last* application of $\\Phi$ only. $w^*$ on the right-hand side depends on $\\lambda$, too.',
     },
     {
-      name: 'A instead of its inverse',
-      answer: ({ hessian, mixed, outerX, outerTheta }) =>
-        minus(outerTheta, mixed.vjp(hessian.apply(outerX))),
+      name: 'one step of the iteration',
+      answer: (at) => assembled(at, iterated(at.inner.vjp, at.outerW, 1)),
       diagnosis:
-        'The Hessian is multiplied, not solved with. The flatter $f$ is, the further $x^*$ moves: large curvature must make the implicit term small.',
+        'The series for $(I - (\\partial_w\\Phi)^\\top)^{-1}$ ends after two terms. Go on until nothing changes.',
     },
     {
-      name: 'the hard order',
-      answer: ({ hessian, mixed, outerX, outerTheta }) =>
-        Float64Array.from(
-          columns(outerTheta.length, (unit) => solve(hessian, mixed.jvp(unit))),
-          (column, j) => outerTheta[j]! - dot(column, outerX),
-        ),
+      name: 'the direct term is missing',
+      answer: (at) => at.mixed.vjp(iterated(at.inner.vjp, at.outerW)),
       diagnosis:
-        'The numbers are right, but the p × h matrix $A^{-1}B$ is formed, one solve for each hyperparameter (or $A$ is, one product for each parameter). From the left, $(\\partial_x g)^\\top A^{-1}$ is a single vector: one solve, then one product with $B^\\top$.',
+        'Only the way through $w^*$ is there. $E(w^*, \\lambda)$ depends on $\\lambda$ directly as well.',
+    },
+    {
+      name: '∂Φ/∂λ is not transposed',
+      answer: (at) => axpy(1, at.mixed.jvp(iterated(at.inner.vjp, at.outerW)), at.outerLambda),
+      diagnosis:
+        'The adjoint is multiplied by $\\partial_\\lambda\\Phi$, not by its transpose. That fits only where there are as many hyperparameters as weights.',
+    },
+    {
+      name: 'a derivative for each hyperparameter',
+      answer: (at) => {
+        const m = at.outerLambda.length;
+        return at.outerLambda.map((direct, j) => {
+          const unit = new Float64Array(m);
+          unit[j] = 1;
+          const dw = iterated(at.inner.jvp, at.mixed.jvp(unit), 40);
+          return dw.reduce((sum, x, i) => sum + x * at.outerW[i]!, direct);
+        });
+      },
+      diagnosis:
+        'The numbers are right, but $\\mathrm dw^*/\\mathrm d\\lambda$ is computed column by column, a linear system for each hyperparameter. Of that $p \\times m$ matrix only the product with $\\partial_w E$ is wanted: begin there.',
+      caughtBy: 'takes one product with ∂Φ/∂λ',
+    },
+    {
+      name: 'the matrix is formed',
+      answer: (at) => {
+        const rows = columnsOf(at.inner.jvp, at.outerW.length);
+        return assembled(at, solveDense(shiftedMatrix(1, rows, -1), at.outerW));
+      },
+      diagnosis:
+        'The numbers are right, but $\\partial_w\\Phi$ was formed, one product for each weight. An iteration needs its products only, and few of them.',
       caughtBy: 'uses products only',
     },
   ],
   alternatives: [
     {
-      name: 'its own conjugate gradients',
-      answer({ hessian, mixed, outerX, outerTheta }) {
-        const x = new Float64Array(outerX.length);
-        const r = outerX.slice();
-        let p = r.slice();
-        let rr = dot(r, r);
-        while (rr > 1e-26 * dot(outerX, outerX)) {
-          const Ap = hessian.apply(p);
-          const alpha = rr / dot(p, Ap);
-          for (let i = 0; i < x.length; i++) {
-            x[i]! += alpha * p[i]!;
-            r[i]! -= alpha * Ap[i]!;
-          }
-          const before = rr;
-          rr = dot(r, r);
-          p = p.map((value, i) => r[i]! + (rr / before) * value);
-        }
-        return minus(outerTheta, mixed.vjp(x));
+      name: 'by GMRES',
+      answer(at) {
+        const A = {
+          apply: (q: Vector) => axpy(-1, at.inner.vjp(q), q),
+          dispose() {},
+        };
+        return assembled(at, gmres({ tolerance: 1e-11 }).solveSync(A, at.outerW).value);
       },
     },
     {
-      name: 'the sign taken into the right-hand side, asynchronous',
-      async answer({ hessian, mixed, outerX, outerTheta }) {
-        const { value } = await cg({ tolerance: 1e-10 }).solve(
-          hessian,
-          outerX.map((x) => -x),
-        );
-        const implicitTerm = mixed.vjp(value);
-        return Array.from(outerTheta, (direct, j) => direct + implicitTerm[j]!);
+      name: 'as a sum of terms, until they are small, as plain numbers',
+      answer(at) {
+        let [term, sum] = [at.outerW, at.outerW];
+        while (Math.hypot(...term) > 1e-12) {
+          term = at.inner.vjp(term);
+          sum = axpy(1, term, sum);
+        }
+        const pulled = at.mixed.vjp(sum);
+        return Array.from(at.outerLambda, (direct, j) => direct + pulled[j]!);
+      },
+    },
+    {
+      name: 'asynchronous, from zero',
+      async answer(at) {
+        let q: Vector = new Float64Array(at.outerW.length);
+        for (let k = 0; k < 70; k++) q = axpy(1, at.inner.vjp(q), at.outerW);
+        return assembled(at, q);
       },
     },
   ],
   hints: [
-    'Differentiate the inner condition $\\partial_x f(x^*(\\theta), \\theta) = 0$ by $\\theta$, then use the chain rule on $g$. Do not form $\\partial x^*/\\partial\\theta$.',
-    '$\\dfrac{dg}{d\\theta} = \\partial_\\theta g - B^\\top v$ with $A v = \\partial_x g$.',
-    'One solve and one product:\n```ts\nconst { value: v } = cg({ tolerance: 1e-12 }).solveSync(hessian, outerX);\nconst c = mixed.vjp(v);\n// and now the direct term\n```',
+    'Differentiate $w^*(\\lambda) = \\Phi(w^*(\\lambda), \\lambda)$ with respect to $\\lambda$, then use the chain rule on $E$. Do not form $\\mathrm dw^*/\\mathrm d\\lambda$.',
+    '$\\dfrac{\\mathrm dE}{\\mathrm d\\lambda} = \\partial_\\lambda E + (\\partial_\\lambda\\Phi)^\\top q$ with $\\bigl(I - (\\partial_w\\Phi)^\\top\\bigr)\\,q = \\partial_w E$, that is $q = \\partial_w E + (\\partial_w\\Phi)^\\top q$.',
+    'The last equation can be iterated, since $\\Phi$ is a contraction:\n```ts\nlet q = outerW;\nfor (let k = 0; k < 60; k++) {\n  const pulled = inner.vjp(q);\n  q = // outerW and pulled\n}\nconst c = mixed.vjp(q);\n// and now the direct term\n```',
   ],
 };

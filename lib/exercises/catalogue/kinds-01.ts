@@ -35,11 +35,12 @@ interface Tuned {
 
 type ByClassWeights = (given: Given) => Promise<Tuned>;
 
-const CLASSES = 3;
-const FEATURES = 4;
-
 /** What follows from a kind. */
-async function tuned(kind: Kind, { losses, w, λ, train, validation }: Given): Promise<Tuned> {
+async function tuned(
+  kindFor: (classes: number) => Kind,
+  { losses, w, λ, train, validation }: Given,
+): Promise<Tuned> {
+  const kind = kindFor(λ.logits!.shape[0]!);
   const problem = onBatches(bilevelProblem(losses, kind), { inner: train, outer: validation });
   const solver = cg({ tolerance: 1e-6 });
   const how = implicit({ solver, estimate: false });
@@ -54,11 +55,13 @@ async function tuned(kind: Kind, { losses, w, λ, train, validation }: Given): P
 
 type Loss = Kind['loss'];
 
-const kindWith = (loss: Loss, start = 0): Kind => ({
-  name: 'classWeights',
-  initial: () => ({ logits: tf.fill([CLASSES], start) }),
-  loss: (...args) => tf.tidy(() => loss(...args)),
-});
+const kindWith =
+  (loss: Loss, start = 0) =>
+  (classes: number): Kind => ({
+    name: 'classWeights',
+    initial: () => ({ logits: tf.fill([classes], start) }),
+    loss: (...args) => tf.tidy(() => loss(...args)),
+  });
 
 /** The mean of `weights of the classes · losses`. */
 const weighted =
@@ -66,7 +69,7 @@ const weighted =
   (losses, w, λ, batch) =>
     tf.mean(tf.mul(tf.sum(tf.mul(batch.y, weightsOf(λ.logits!)), 1), losses(w, batch)));
 
-const softly = (logits: tf.Tensor) => tf.mul(CLASSES, tf.softmax(logits));
+const softly = (logits: tf.Tensor) => tf.mul(logits.size, tf.softmax(logits));
 
 /** A linear classifier with a penalty. */
 const linearLosses: ExampleLosses = (w, { x, y }) =>
@@ -77,7 +80,11 @@ const linearLosses: ExampleLosses = (w, { x, y }) =>
     return tf.add(tf.sub(size, tf.sum(tf.mul(y, z), 1)), penalty) as tf.Tensor1D;
   });
 
-function given(seed: number, rows: number, spread: number): Given {
+function given(
+  seed: number,
+  { rows, features, classes }: { rows: number; features: number; classes: number },
+  spread: number,
+): Given {
   const stream = random(seed);
   const normals = (shape: number[], scale = 1) =>
     tf.tensor(
@@ -86,19 +93,22 @@ function given(seed: number, rows: number, spread: number): Given {
     );
   // Classes in unequal numbers, or their weights would hardly matter.
   const examples = (count: number): Examples => ({
-    x: normals([count, FEATURES]),
+    x: normals([count, features]),
     y: tf.tensor2d(
       Array.from({ length: count }, () => {
         const drawn = stream.uniform();
-        const label = drawn < 0.6 ? 0 : drawn < 0.9 ? 1 : 2;
-        return Array.from({ length: CLASSES }, (_, k) => (k === label ? 1 : 0));
+        const label = Math.min(
+          classes - 1,
+          drawn < 0.6 ? 0 : drawn < 0.85 ? 1 : 2 + Math.floor((drawn - 0.85) * 20),
+        );
+        return Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
       }),
     ),
   });
   return {
     losses: linearLosses,
-    w: { W: normals([FEATURES, CLASSES], 0.8), b: normals([CLASSES], 0.5) },
-    λ: { logits: normals([CLASSES], spread) },
+    w: { W: normals([features, classes], 0.8), b: normals([classes], 0.5) },
+    λ: { logits: normals([classes], spread) },
     train: examples(rows),
     validation: examples(rows + 5),
   };
@@ -114,9 +124,9 @@ export const exercise: Exercise<ByClassWeights> = {
   reference: (problem) => tuned(kindWith(weighted(softly)), problem),
   tolerance: 1e-3,
   probes: [
-    { name: 'small', args: () => [given(1, 20, 0.8)] },
-    { name: 'larger', args: () => [given(2, 40, 1.2)] },
-    { name: 'all weights equal', args: () => [given(3, 30, 0)] },
+    { name: 'small', args: () => [given(1, { rows: 20, features: 4, classes: 3 }, 0.8)] },
+    { name: 'larger', args: () => [given(2, { rows: 40, features: 3, classes: 4 }, 1.2)] },
+    { name: 'all weights equal', args: () => [given(3, { rows: 30, features: 5, classes: 2 }, 0)] },
   ],
   mutants: [
     {
@@ -126,10 +136,10 @@ export const exercise: Exercise<ByClassWeights> = {
         'The weights are $e^{\\lambda_k}$, without a common scale. All of them together could shrink, and with them the whole loss beside the penalty: that is another hyperparameter. Divide by their mean.',
     },
     {
-      name: 'weights that add up to 1',
+      name: 'a factor 1/K',
       answer: (problem) => tuned(kindWith(weighted((logits) => tf.softmax(logits))), problem),
       diagnosis:
-        'The weights add up to 1, so their mean is $1/K$, and at $\\lambda = 0$ the loss is not the plain one. Multiply by the number of classes.',
+        'Loss and hypergradient are the right ones divided by $K$. That comes out where the weights add up to 1, so that their mean is $1/K$; or where the sum over the examples is divided by $nK$, the number of entries of `batch.y`. At $\\lambda = 0$ the loss has to be the plain one.',
     },
     {
       name: 'weights cut off from λ',

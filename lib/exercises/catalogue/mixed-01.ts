@@ -5,39 +5,39 @@ import { norm, randomVector } from '../linear';
 interface Penalised {
   /** The weights, p numbers. */
   w: Float64Array;
-  /** `A⁻¹ ∂g/∂w`, p numbers. */
+  /** `H⁻¹ ∂E/∂w`, p numbers. */
   adjoint: Float64Array;
   /** The logarithms of h penalties. */
-  theta: Float64Array;
+  lambda: Float64Array;
   /** Which penalty each weight has, p whole numbers; −1 for none. */
   group: Int32Array;
-  /** `∂g/∂θ`, h numbers. */
-  outerTheta: Float64Array;
+  /** `∂E/∂λ`, h numbers. */
+  outerLambda: Float64Array;
 }
 
 type Hypergradient = (given: Penalised) => Float64Array;
 
-/** `direct + factor Σ e(θ_k) · pair(w_j, v_j)` over the weights j of each group k. */
+/** `direct + factor Σ e(λ_k) · pair(w_j, v_j)` over the weights j of each group k. */
 function assembled(
-  { w, adjoint, theta, group, outerTheta }: Penalised,
+  { w, adjoint, lambda, group, outerLambda }: Penalised,
   {
     direct = 1,
     factor = -1,
-    weight = Math.exp as (theta: number) => number,
+    weight = Math.exp as (lambda: number) => number,
     pair = (wj: number, vj: number) => wj * vj,
     mean = false,
   } = {},
 ): Float64Array {
-  const sums = new Float64Array(theta.length);
-  const counts = new Float64Array(theta.length);
+  const sums = new Float64Array(lambda.length);
+  const counts = new Float64Array(lambda.length);
   group.forEach((k, j) => {
     if (k < 0) return;
     sums[k]! += pair(w[j]!, adjoint[j]!);
     counts[k]! += 1;
   });
-  return outerTheta.map((value, k) => {
+  return outerLambda.map((value, k) => {
     const sum = mean ? sums[k]! / Math.max(1, counts[k]!) : sums[k]!;
-    return direct * value + factor * weight(theta[k]!) * sum;
+    return direct * value + factor * weight(lambda[k]!) * sum;
   });
 }
 
@@ -45,9 +45,9 @@ function penalised(seed: number, group: number[], h: number): Penalised {
   return {
     w: randomVector(seed, group.length),
     adjoint: randomVector(seed + 1, group.length),
-    theta: randomVector(seed + 2, h, 0.7).map((x) => x - 0.5),
+    lambda: randomVector(seed + 2, h, 0.7).map((x) => x - 0.5),
     group: Int32Array.from(group),
-    outerTheta: randomVector(seed + 3, h),
+    outerLambda: randomVector(seed + 3, h),
   };
 }
 
@@ -83,81 +83,136 @@ export const exercise: Exercise<Hypergradient> = {
       name: 'the factor of the exponential',
       answer: (given) => assembled(given, { weight: () => 1 }),
       diagnosis:
-        'That is the derivative by $\\lambda = e^\\theta$, not by $\\theta$. The chain rule brings the factor $\\mathrm d\\lambda/\\mathrm d\\theta = e^\\theta$.',
+        'That is the derivative with respect to $\\lambda = e^\\lambda$, not to $\\lambda$. The chain rule brings the factor $\\mathrm d\\lambda/\\mathrm d\\lambda = e^\\lambda$.',
     },
     {
       name: 'divided by the penalty',
-      answer: (given) => assembled(given, { weight: (theta) => Math.exp(-theta) }),
+      answer: (given) => assembled(given, { weight: (lambda) => Math.exp(-lambda) }),
       diagnosis:
-        'The factor is $e^{-\\theta}$: the chain rule was used the wrong way round. A strong penalty reacts strongly to a change of its logarithm.',
+        'The factor is $e^{-\\lambda}$: the chain rule was used the wrong way round. A strong penalty reacts strongly to a change of its logarithm.',
+    },
+    {
+      name: 'the penalty of another weight',
+      answer: (given) => {
+        const result = given.outerLambda.slice();
+        given.group.forEach((k, j) => {
+          if (k < 0) return;
+          const theta = given.lambda[j % given.lambda.length]!;
+          result[k]! -= Math.exp(theta) * given.w[j]! * given.adjoint[j]!;
+        });
+        return result;
+      },
+      diagnosis:
+        'The penalties are read in the order of the weights, entry $j$ for weight $j$. Weight $j$ has the penalty `group[j]`.',
+    },
+    {
+      name: 'the index of the weight for that of the penalty',
+      answer: (given) => {
+        const result = given.outerLambda.slice();
+        given.group.forEach((k, j) => {
+          if (k >= 0) {
+            result[k]! -= Math.exp(given.lambda[j] as number) * given.w[j]! * given.adjoint[j]!;
+          }
+        });
+        return result;
+      },
+      diagnosis:
+        '`lambda[j]` is read, with the index of the *weight*. There are fewer penalties than weights, and beyond the end of the array it is `undefined`, which makes NaN. Weight $j$ has the penalty `group[j]`.',
+    },
+    {
+      name: 'the last weight of a group instead of the sum',
+      answer: (given) => {
+        const result = given.outerLambda.slice();
+        given.group.forEach((k, j) => {
+          if (k >= 0) {
+            result[k] =
+              given.outerLambda[k]! - Math.exp(given.lambda[k]!) * given.w[j]! * given.adjoint[j]!;
+          }
+        });
+        return result;
+      },
+      diagnosis:
+        'Each weight of a group overwrites what the one before has left: `=` where `-=` belongs. The effects of one penalty on all of its weights add up.',
+    },
+    {
+      name: 'the last weight of a group, without the direct term',
+      answer: (given) => {
+        const result = given.outerLambda.slice();
+        given.group.forEach((k, j) => {
+          if (k >= 0) result[k] = -Math.exp(given.lambda[k]!) * given.w[j]! * given.adjoint[j]!;
+        });
+        return result;
+      },
+      diagnosis:
+        'Each weight overwrites what was there, the direct term and the weights before: `=` where `-=` belongs.',
     },
     {
       name: 'the penalty is the logarithm',
-      answer: (given) => assembled(given, { weight: (theta) => theta }),
+      answer: (given) => assembled(given, { weight: (lambda) => lambda }),
       diagnosis:
-        'The factor is $\\theta$ itself. $\\theta$ is the *logarithm* of the penalty and may be negative; the penalty is $e^\\theta$.',
+        'The factor is $\\lambda$ itself. $\\lambda$ is the *logarithm* of the penalty and may be negative; the penalty is $e^\\lambda$.',
     },
     {
       name: 'the sign',
       answer: (given) => assembled(given, { factor: 1 }),
       diagnosis:
-        'The implicit part is added. $\\mathrm dg/\\mathrm d\\theta = \\partial_\\theta g - B^\\top v$: a stronger penalty shrinks the weights.',
+        'The implicit part is added. $\\mathrm dE/\\mathrm d\\lambda = \\partial_\\lambda E - B^\\top q$: a stronger penalty shrinks the weights.',
     },
     {
       name: 'the direct term is missing',
       answer: (given) => assembled(given, { direct: 0 }),
       diagnosis:
-        'Only the way through the weights is there. Here $g$ depends on $\\theta$ itself, too: that is `outerTheta`.',
+        'Only the way through the weights is there. Here $E$ depends on $\\lambda$ itself, too: that is `outerLambda`.',
     },
     {
       name: 'the derivative of f instead of its gradient',
       answer: (given) => assembled(given, { factor: -0.5, pair: (wj) => wj * wj }),
       diagnosis:
-        'That is $\\partial f/\\partial\\theta = \\frac12 e^\\theta \\sum w^2$. What is wanted is how the *gradient* $\\nabla_w f$ depends on $\\theta$, paired with the adjoint: one factor $w$ becomes $v$, and the $\\frac12$ goes.',
+        'That is $\\partial f/\\partial\\lambda = \\frac12 e^\\lambda \\sum w^2$. What is wanted is how the *gradient* $\\nabla_w f$ depends on $\\lambda$, paired with the adjoint: one factor $w$ becomes $q$, and the $\\frac12$ goes.',
     },
     {
       name: 'a factor of one half',
       answer: (given) => assembled(given, { factor: -0.5 }),
       diagnosis:
-        'The implicit part is half as large as it should be. The $\\frac12$ of $\\frac12 e^\\theta w^2$ is gone once it has been differentiated by $w$.',
+        'The implicit part is half as large as it should be. The $\\frac12$ of $\\frac12 e^\\lambda w^2$ is gone once it has been differentiated with respect to $w$.',
     },
     {
       name: 'the mean over a group',
       answer: (given) => assembled(given, { mean: true }),
       diagnosis:
-        'The weights of a group are averaged. One $\\theta$ acts on all of them: in the chain rule its effects *add up*. (In reverse mode, sharing forwards is summing backwards.)',
+        'The weights of a group are averaged. One $\\lambda$ acts on all of them: in the chain rule its effects *add up*. (In reverse mode, sharing forwards is summing backwards.)',
     },
   ],
   alternatives: [
     {
       name: 'B formed as a matrix',
-      answer({ w, adjoint, theta, group, outerTheta }) {
+      answer({ w, adjoint, lambda, group, outerLambda }) {
         const B = Array.from(w, (wj, j) =>
-          Array.from(theta, (t, k) => (group[j] === k ? Math.exp(t) * wj : 0)),
+          Array.from(lambda, (t, k) => (group[j] === k ? Math.exp(t) * wj : 0)),
         );
         return Array.from(
-          outerTheta,
+          outerLambda,
           (direct, k) => direct - B.reduce((sum, row, j) => sum + row[k]! * adjoint[j]!, 0),
         );
       },
     },
     {
-      name: 'a difference of ∂f/∂θ along the adjoint',
-      answer({ w, adjoint, theta, group, outerTheta }) {
+      name: 'a difference of ∂f/∂λ along the adjoint',
+      answer({ w, adjoint, lambda, group, outerLambda }) {
         const slope = (at: (j: number) => number) =>
-          theta.map((t, k) =>
+          lambda.map((t, k) =>
             w.reduce((sum, _, j) => sum + (group[j] === k ? (Math.exp(t) * at(j) ** 2) / 2 : 0), 0),
           );
         const plus = slope((j) => w[j]! + adjoint[j]!);
         const minus = slope((j) => w[j]! - adjoint[j]!);
-        return outerTheta.map((direct, k) => direct - (plus[k]! - minus[k]!) / 2);
+        return outerLambda.map((direct, k) => direct - (plus[k]! - minus[k]!) / 2);
       },
     },
     {
       name: 'asynchronous, one group after the other',
-      async answer({ w, adjoint, theta, group, outerTheta }) {
-        const result = outerTheta.slice();
-        for (const [k, t] of theta.entries()) {
+      async answer({ w, adjoint, lambda, group, outerLambda }) {
+        const result = outerLambda.slice();
+        for (const [k, t] of lambda.entries()) {
           const members = [...group.keys()].filter((j) => group[j] === k);
           result[k]! -= Math.exp(t) * members.reduce((sum, j) => sum + w[j]! * adjoint[j]!, 0);
         }
@@ -166,8 +221,8 @@ export const exercise: Exercise<Hypergradient> = {
     },
   ],
   hints: [
-    'Write down $\\partial f/\\partial w_j$ first, then see in which entries $\\theta_k$ occurs. $B^\\top v$ is the derivative by $\\theta$ of the number $\\sum_j v_j\\, \\partial f/\\partial w_j$.',
-    '$\\partial f/\\partial w_j = \\partial\\ell/\\partial w_j + e^{\\theta_{k(j)}} w_j$, so $(B^\\top v)_k = e^{\\theta_k} \\sum_{j:\\,k(j) = k} w_j v_j$, and $\\mathrm dg/\\mathrm d\\theta_k = \\partial g/\\partial\\theta_k - (B^\\top v)_k$.',
-    'Start from the direct term and let each weight subtract its share:\n```ts\nconst result = outerTheta.slice();\ngroup.forEach((k, j) => {\n  if (k >= 0) result[k] -= // the share of weight j\n});\nreturn result;\n```',
+    'Write down $\\partial f/\\partial w_j$ first, then see in which entries $\\lambda_k$ occurs. $B^\\top q$ is the derivative with respect to $\\lambda$ of the number $\\sum_j q_j\\, \\partial f/\\partial w_j$.',
+    '$\\partial f/\\partial w_j = \\partial\\ell/\\partial w_j + e^{\\lambda_{k(j)}} w_j$, so $(B^\\top q)_k = e^{\\lambda_k} \\sum_{j:\\,k(j) = k} w_j q_j$, and $\\mathrm dE/\\mathrm d\\lambda_k = \\partial E/\\partial\\lambda_k - (B^\\top q)_k$.',
+    'Start from the direct term and let each weight subtract its share:\n```ts\nconst result = outerLambda.slice();\ngroup.forEach((k, j) => {\n  if (k >= 0) result[k] -= // the share of weight j\n});\nreturn result;\n```',
   ],
 };

@@ -11,12 +11,12 @@ const axpy = (a: number, x: Vector, y: Vector) => y.map((value, i) => value + a 
 
 const scaled = (a: number, x: Vector) => x.map((value) => a * value);
 
-/** The sum of the first powers of (I + factor A), applied to b. */
+/** The sum of the first powers of (I + factor Aᵀ), applied to b. */
 function powers(A: CountedOperator, b: Vector, factor: number, terms: number): Vector {
   let term = b;
   let sum = b;
   for (let k = 1; k < terms; k++) {
-    term = axpy(factor, A.apply(term), term);
+    term = axpy(factor, A.transpose(term), term);
     sum = axpy(1, term, sum);
   }
   return sum;
@@ -27,7 +27,7 @@ const near = (seed: number, n: number) => shiftedMatrix(2, randomMatrix(seed, n,
 export const exercise: Exercise<Neumann> = {
   id: 'neumann-01',
   lesson: '09',
-  title: 'Exactly K terms of the Neumann series',
+  title: 'Exactly K terms of the Neumann series of the transpose',
   difficulty: 1,
   minutes: 15,
   needs: ['09'],
@@ -48,10 +48,73 @@ export const exercise: Exercise<Neumann> = {
   ],
   mutants: [
     {
+      name: 'A instead of its transpose',
+      answer: (A, b, alpha, terms) =>
+        scaled(alpha, powers({ ...A, transpose: (v) => A.apply(v) }, b, -alpha, terms)),
+      diagnosis:
+        'This is the series of $A^{-1}$, by products with $A$ itself. The adjoint of a problem whose matrix is not symmetric takes the transpose: `A.transpose(v)`.',
+    },
+    {
+      name: 'α in each term',
+      answer: (A, b, alpha, terms) => {
+        let term = scaled(alpha, b);
+        let sum = term;
+        for (let k = 1; k < terms; k++) {
+          term = scaled(alpha, axpy(-alpha, A.transpose(term), term));
+          sum = axpy(1, term, sum);
+        }
+        return sum;
+      },
+      diagnosis:
+        'Every term takes another factor $\\alpha$. It stands once in front of the whole sum: a term is the one before, multiplied by $I - \\alpha A^\\top$ and by nothing else.',
+    },
+    {
+      name: 'sum and term are one array',
+      answer: (A, b, alpha, terms) => {
+        const both = scaled(alpha, b);
+        for (let k = 1; k < terms; k++) {
+          const product = A.transpose(both);
+          for (let i = 0; i < both.length; i++) both[i]! -= alpha * product[i]!;
+          for (let i = 0; i < both.length; i++) both[i]! += both[i]!;
+        }
+        return both;
+      },
+      diagnosis:
+        '`sum = term` does not copy: both names mean the same array, and what is done to one in place is done to the other. Begin the sum with a copy, `term.slice()`.',
+    },
+    {
+      name: 'the products are subtracted from the sum',
+      answer: (A, b, alpha, terms) => {
+        let term = scaled(alpha, b);
+        let sum = term;
+        for (let k = 1; k < terms; k++) {
+          term = axpy(-alpha, A.transpose(term), term);
+          sum = axpy(-1, term, sum);
+        }
+        return sum;
+      },
+      diagnosis:
+        'The terms after the first are subtracted. The minus is inside: $(I - \\alpha A^\\top)^k$; the powers are added up.',
+    },
+    {
+      name: 'the term is the product alone',
+      answer: (A, b, alpha, terms) => {
+        let term = scaled(alpha, b);
+        let sum = term;
+        for (let k = 1; k < terms; k++) {
+          term = scaled(-alpha, A.transpose(term));
+          sum = axpy(1, term, sum);
+        }
+        return sum;
+      },
+      diagnosis:
+        'The powers are those of $-\\alpha A^\\top$: the identity is missing. The new term is the old one *minus* $\\alpha A^\\top$ times it.',
+    },
+    {
       name: 'the factor α in front',
       answer: (A, b, alpha, terms) => powers(A, b, -alpha, terms),
       diagnosis:
-        'The sum of powers is right, but it is not multiplied by $\\alpha$. Without that factor the limit is $(\\alpha A)^{-1}b$. With one term the result should be $\\alpha b$.',
+        'The sum of powers is right, but it is not multiplied by $\\alpha$. Without that factor the limit is $(\\alpha A^\\top)^{-1}b$. With one term the result should be $\\alpha b$.',
     },
     {
       name: 'one term too many',
@@ -84,23 +147,23 @@ export const exercise: Exercise<Neumann> = {
       name: 'α is missing inside of the powers',
       answer: (A, b, alpha, terms) => scaled(alpha, powers(A, b, -1, terms)),
       diagnosis:
-        'The powers are those of $I - A$. The series converges for $I - \\alpha A$, whose eigenvalues $\\alpha$ brings below 1 in size.',
+        'The powers are those of $I - A^\\top$. The series converges for $I - \\alpha A^\\top$, whose eigenvalues $\\alpha$ brings below 1 in size.',
     },
     {
       name: 'the sign inside of the powers',
       answer: (A, b, alpha, terms) => scaled(alpha, powers(A, b, alpha, terms)),
       diagnosis:
-        'The powers are those of $I + \\alpha A$, and the sum explodes. Check with numbers: $\\frac1a = \\alpha \\sum_k (1 - \\alpha a)^k$.',
+        'The powers are those of $I + \\alpha A^\\top$, and the sum explodes. Check with numbers: $\\frac1a = \\alpha \\sum_k (1 - \\alpha a)^k$.',
     },
     {
       name: 'the last term instead of the sum',
       answer: (A, b, alpha, terms) => {
         let term = b;
-        for (let k = 1; k < terms; k++) term = axpy(-alpha, A.apply(term), term);
+        for (let k = 1; k < terms; k++) term = axpy(-alpha, A.transpose(term), term);
         return scaled(alpha, term);
       },
       diagnosis:
-        'Only $\\alpha (I - \\alpha A)^{K-1} b$ is returned. The terms have to be added up on the way.',
+        'Only $\\alpha (I - \\alpha A^\\top)^{K-1} b$ is returned. The terms have to be added up on the way.',
     },
     {
       name: 'each power from the beginning',
@@ -108,7 +171,7 @@ export const exercise: Exercise<Neumann> = {
         let sum = scaled(0, b);
         for (let k = 0; k < terms; k++) {
           let term = b;
-          for (let i = 0; i < k; i++) term = axpy(-alpha, A.apply(term), term);
+          for (let i = 0; i < k; i++) term = axpy(-alpha, A.transpose(term), term);
           sum = axpy(alpha, term, sum);
         }
         return sum;
@@ -124,7 +187,7 @@ export const exercise: Exercise<Neumann> = {
       answer(A, b, alpha, terms) {
         let x = scaled(0, b);
         for (let k = 0; k < terms; k++) {
-          const Ax = A.apply(x);
+          const Ax = A.transpose(x);
           x = x.map((value, i) => value + alpha * (b[i]! - Ax[i]!));
         }
         return x;
@@ -136,7 +199,7 @@ export const exercise: Exercise<Neumann> = {
         const term = Array.from(b, (value) => alpha * value);
         const sum = [...term];
         for (let k = 1; k < terms; k++) {
-          const product = A.apply(Float64Array.from(term));
+          const product = A.transpose(Float64Array.from(term));
           for (let i = 0; i < term.length; i++) {
             term[i]! -= alpha * product[i]!;
             sum[i]! += term[i]!;
@@ -148,7 +211,7 @@ export const exercise: Exercise<Neumann> = {
   ],
   hints: [
     'A geometric series: each term is the one before, multiplied by the same matrix. Keep the term and the sum.',
-    '$t_0 = b,\\quad t_{k+1} = t_k - \\alpha A t_k,\\quad$ and the result is $\\alpha\\,(t_0 + \\dots + t_{K-1})$.',
-    'The loop makes `terms - 1` products:\n```ts\nlet term = b;\nlet sum = b;\nfor (let k = 1; k < terms; k++) {\n  const product = A.apply(term);\n  term = // the next term\n  sum = sum.map((s, i) => s + term[i]);\n}\n```\nWhat is left to do with `sum`?',
+    '$t_0 = b,\\quad t_{k+1} = t_k - \\alpha A^\\top t_k,\\quad$ and the result is $\\alpha\\,(t_0 + \\dots + t_{K-1})$.',
+    'The loop makes `terms - 1` products:\n```ts\nlet term = b;\nlet sum = b;\nfor (let k = 1; k < terms; k++) {\n  const product = A.transpose(term);\n  term = // the next term\n  sum = sum.map((s, i) => s + term[i]);\n}\n```\nWhat is left to do with `sum`?',
   ],
 };

@@ -30,8 +30,10 @@ const zeros = (M: Matrix): Matrix => M.map((row) => row.map(() => 0));
 
 /** Which of the terms of the R-operator are there; mutants leave one out. */
 interface Terms {
-  /** σ″ in R{δ}. */
-  bend: boolean;
+  /** σ″ in R{δ}, by h and the slope; −2h · slope is right. */
+  bend(h: number, slope: number): number;
+  /** The matrix that leads one step back in time; Wᵀ is right. */
+  back(W: Matrix): Matrix;
   /** Ẇᵀδ in R{g}. */
   weightsBackwards: boolean;
   /** δ R{h}ᵀ in the product for W. */
@@ -47,7 +49,8 @@ interface Terms {
 }
 
 const all: Terms = {
-  bend: true,
+  bend: (h, slope) => -2 * h * slope,
+  back: transposed,
   weightsBackwards: true,
   statesInProduct: true,
   statesForwards: true,
@@ -88,17 +91,15 @@ function hessianProduct(
   for (let t = T; t >= 1 && T - t < terms.depth; t--) {
     const slope = h[t]!.map((value) => 1 - value * value);
     const delta = times(slope, g);
-    const bend = h[t]!.map((value, i) =>
-      terms.bend ? -2 * value * slope[i]! * Rz[t]![i]! * g[i]! : 0,
-    );
+    const bend = h[t]!.map((value, i) => terms.bend(value, slope[i]!) * Rz[t]![i]! * g[i]!);
     const Rdelta = add(bend, times(slope, Rg));
     HW = plus(HW, outer(Rdelta, h[t - 1]!));
     if (terms.statesInProduct) HW = plus(HW, outer(delta, Rh[t - 1]!));
     HU = plus(HU, outer(Rdelta, inputs[t - 1]!));
-    g = [...multiply(transposed(W), delta)];
+    g = [...multiply(terms.back(W), delta)];
     Rg = add(
-      multiply(transposed(W), Rdelta),
-      terms.weightsBackwards ? multiply(transposed(direction.W), delta) : still,
+      multiply(terms.back(W), Rdelta),
+      terms.weightsBackwards ? multiply(terms.back(direction.W), delta) : still,
     );
   }
   return { W: HW, U: HU };
@@ -190,9 +191,39 @@ export const exercise: Exercise<HessianProduct> = {
     {
       name: 'the term with σ″',
       answer: (weights, sequence, direction) =>
-        hessianProduct(weights, sequence, direction, { bend: false }),
+        hessianProduct(weights, sequence, direction, { bend: () => 0 }),
       diagnosis:
         'In $\\delta_t = (1 - h_t^2) \\odot g_t$ both factors change with the weights. $R\\{1 - h_t^2\\} = -2h_t \\odot R\\{h_t\\}$ is missing.',
+    },
+    {
+      name: 'the sign of σ″',
+      answer: (weights, sequence, direction) =>
+        hessianProduct(weights, sequence, direction, { bend: (h, slope) => 2 * h * slope }),
+      diagnosis:
+        "The term with $\\sigma''$ has the opposite sign: $R\\{1 - h_t^2\\} = -2h_t \\odot R\\{h_t\\}$.",
+    },
+    {
+      name: 'the slope twice',
+      answer: (weights, sequence, direction) =>
+        hessianProduct(weights, sequence, direction, {
+          bend: (h, slope) => -2 * h * slope ** 2,
+        }),
+      diagnosis:
+        "In the term with $\\sigma''$ the slope $1 - h_t^2$ stands twice. $R\\{h_t\\}$ contains it already: $-2h_t \\odot R\\{h_t\\} \\odot g_t$.",
+    },
+    {
+      name: 'the slope is missing in σ″',
+      answer: (weights, sequence, direction) =>
+        hessianProduct(weights, sequence, direction, { bend: (h) => -2 * h }),
+      diagnosis:
+        "The term with $\\sigma''$ has $R\\{z_t\\}$ where $R\\{h_t\\}$ belongs: $1 - h_t^2$ is differentiated with respect to $h_t$, and $h_t$ changes by $R\\{h_t\\}$.",
+    },
+    {
+      name: 'W is not transposed on the way back',
+      answer: (weights, sequence, direction) =>
+        hessianProduct(weights, sequence, direction, { back: (W) => W }),
+      diagnosis:
+        'Backwards, $W$ and $\\dot W$ are applied as they are. $g_{t-1} = W^\\top\\delta_t$; $W$ is square, so the sizes do not tell.',
     },
     {
       name: 'the term with Ẇ on the way back',
@@ -212,7 +243,7 @@ export const exercise: Exercise<HessianProduct> = {
       name: 'the Gauss–Newton product',
       answer: (weights, sequence, direction) =>
         hessianProduct(weights, sequence, direction, {
-          bend: false,
+          bend: () => 0,
           weightsBackwards: false,
           statesInProduct: false,
         }),

@@ -11,15 +11,15 @@ import {
 
 /** The derivatives on single batches, which have the numbers 0, 1, 2, … */
 interface Batches {
-  /** `∂g/∂w`, p numbers, and `∂g/∂θ`, h numbers. */
-  outer(batch: number): { w: Float64Array; theta: Float64Array };
-  /** The Hessian A, p × p. */
+  /** `∂E/∂w`, p numbers, and `∂E/∂λ`, m numbers. */
+  outer(batch: number): { w: Float64Array; lambda: Float64Array };
+  /** The Hessian H, p × p. */
   hessian(batch: number): CountedOperator;
-  /** `Bᵀ v`, h numbers. */
+  /** `Bᵀ v`, m numbers. */
   mixedVjp(batch: number, v: Float64Array): Float64Array;
 }
 
-type Stochastic = (batches: Batches, alpha: number, terms: number) => Float64Array;
+type Stochastic = (batches: Batches, alpha: number, steps: number) => Float64Array;
 
 /** The same, with the number of products with Hessians so far. */
 interface Watched extends Batches {
@@ -28,33 +28,36 @@ interface Watched extends Batches {
 
 const axpy = (a: number, x: Float64Array, y: Float64Array) =>
   y.map((value, i) => value + a * x[i]!);
-const scaled = (a: number, x: Float64Array) => x.map((value) => a * value);
 
 interface Twist {
-  /** The batch of the k-th factor, k = 1 … K − 1. */
-  factor?: (k: number, terms: number) => number;
-  last?: (terms: number) => number;
-  terms?: (terms: number) => number;
-  /** In front of the sum. */
-  front?: (alpha: number) => number;
+  /** The batch of step k = 1 … K. */
+  batch?: (k: number, steps: number) => number;
+  /** The batch of the outer gradient in step k; 0 is right. */
+  outer?: (k: number) => number;
+  last?: (steps: number) => number;
+  steps?: (steps: number) => number;
+  /** The length of step k. */
+  length?: (alpha: number, k: number) => number;
+  /** What is added to q before the residual: the old q. */
+  carried?: (q: Float64Array) => Float64Array;
   sign?: 1 | -1;
   direct?: 0 | 1;
 }
 
-function estimate(batches: Batches, alpha: number, terms: number, twist: Twist = {}): Float64Array {
-  const { w, theta } = batches.outer(0);
-  const K = twist.terms?.(terms) ?? terms;
-  let v = w;
-  for (let k = 1; k < K; k++) {
-    const A = batches.hessian(twist.factor?.(k, terms) ?? k);
-    v = axpy(1, w, axpy(-alpha, A.apply(v), v));
+function estimate(batches: Batches, alpha: number, steps: number, twist: Twist = {}): Float64Array {
+  const { lambda } = batches.outer(0);
+  const K = twist.steps?.(steps) ?? steps;
+  let q: Float64Array = batches.outer(0).w.map(() => 0);
+  for (let k = 1; k <= K; k++) {
+    const b = batches.outer(twist.outer?.(k) ?? 0).w;
+    const a = twist.length?.(alpha, k) ?? alpha / Math.sqrt(k);
+    // From 0 there is nothing to multiply.
+    const Hq = k === 1 ? q : batches.hessian(twist.batch?.(k, K) ?? k).apply(q);
+    q = axpy(a, axpy(-1, Hq, b), twist.carried?.(q) ?? q);
   }
-  const pulled = batches.mixedVjp(
-    twist.last?.(terms) ?? terms,
-    scaled(twist.front?.(alpha) ?? alpha, v),
-  );
+  const pulled = batches.mixedVjp(twist.last?.(steps) ?? steps + 1, q);
   const direct = twist.direct ?? 1;
-  return theta.map((value, i) => direct * value - (twist.sign ?? 1) * pulled[i]!);
+  return lambda.map((value, i) => direct * value - (twist.sign ?? 1) * pulled[i]!);
 }
 
 function batches(seed: number, p: number, h: number): Watched {
@@ -71,7 +74,7 @@ function batches(seed: number, p: number, h: number): Watched {
   return {
     outer: (batch) => ({
       w: randomVector(seed + 10 * batch + 2, p),
-      theta: randomVector(seed + 10 * batch + 3, h),
+      lambda: randomVector(seed + 10 * batch + 3, h),
     }),
     hessian,
     mixedVjp: (batch, v) => countedMatrix(randomMatrix(seed + 10 * batch + 4, p, h)).transpose(v),
@@ -82,140 +85,172 @@ function batches(seed: number, p: number, h: number): Watched {
 export const exercise: Exercise<Stochastic> = {
   id: 'stochastic-01',
   lesson: '11',
-  title: 'A batch of its own for every factor',
+  title: 'A batch of its own for every step',
   difficulty: 2,
   minutes: 25,
   needs: ['11', 'neumann-01'],
-  reference: (given, alpha, terms) => estimate(given, alpha, terms),
+  reference: (given, alpha, steps) => estimate(given, alpha, steps),
   probes: [
-    { name: 'five terms', args: () => [batches(1000, 5, 3), 0.4, 5] },
-    { name: 'one term', args: () => [batches(2000, 3, 4), 0.7, 1] },
-    { name: 'two terms', args: () => [batches(3000, 4, 4), 0.5, 2] },
-    { name: 'many terms', args: () => [batches(4000, 4, 2), 0.3, 12] },
+    { name: 'five steps', args: () => [batches(1000, 5, 3), 0.4, 5] },
+    { name: 'one step', args: () => [batches(2000, 3, 4), 0.7, 1] },
+    { name: 'two steps', args: () => [batches(3000, 4, 4), 0.5, 2] },
+    { name: 'many steps', args: () => [batches(4000, 4, 2), 0.3, 12] },
   ],
   properties: [
     {
-      name: 'takes one product for each factor',
-      complaint({ args: [given, , terms], probe }) {
+      name: 'takes one product a step',
+      complaint({ args: [given, , steps], probe }) {
         const products = (given as Watched).products();
-        return products > terms
-          ? `On the ${probe} probe it took ${products} products with Hessians of batches; ${terms - 1} factors need ${terms - 1}.`
+        return products > steps
+          ? `On the ${probe} probe it took ${products} products with Hessians of batches; ${steps} steps need ${steps}, or one fewer.`
           : undefined;
       },
     },
   ],
   mutants: [
     {
-      name: 'one batch for all factors',
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { factor: () => 1 }),
+      name: 'steps of the same length',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { length: (a) => a }),
       diagnosis:
-        'Every factor uses the same batch. Then the mean of the sum is not the sum with the mean: $\\mathbb E[A_S^2] \\ne (\\mathbb E A_S)^2$, and the bias of the inverse is back.',
+        'All steps have the length $\\alpha$: that is the Neumann sum of the lesson, with fresh batches. Here step $k$ has $\\alpha/\\sqrt k$.',
+    },
+    {
+      name: 'the steps are counted from 0',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { length: (a, k) => a / Math.sqrt(k + 1) }),
+      diagnosis:
+        'Step $k$ has the length $\\alpha/\\sqrt{k + 1}$. The first one, $k = 1$, has the whole $\\alpha$.',
+    },
+    {
+      name: 'the lengths fall like 1/k',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { length: (a, k) => a / k }),
+      diagnosis: 'Step $k$ has the length $\\alpha/k$. The task says $\\alpha/\\sqrt k$.',
+    },
+    {
+      name: 'one batch for all steps',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { batch: () => 1 }),
+      diagnosis:
+        'Every step uses batch 1. Then the mean of the result is not that with the mean Hessian: $\\mathbb E[H_S^2] \\ne (\\mathbb E H_S)^2$, and the bias of the inverse is back.',
     },
     {
       name: "the outer gradient's batch used again",
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { factor: (k) => k - 1 }),
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { batch: (k) => k - 1 }),
       diagnosis:
-        'The factors begin with batch 0, which the outer gradient has used. The two are then not independent, and the mean of their product is not the product of their means. (Count: 0 for $\\partial g$, 1 to $K - 1$ for the factors, $K$ for $B$.)',
+        'The Hessian of step $k$ is that of batch $k - 1$. Count: 0 for $\\partial E$, $k$ for the Hessian of step $k$, $K + 1$ for $B$.',
     },
     {
-      name: 'B on the batch of a factor',
-      answer: (given, alpha, terms) =>
-        estimate(given, alpha, terms, { last: (K) => Math.max(0, K - 1) }),
+      name: 'a fresh outer gradient in each step',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { outer: (k) => k }),
       diagnosis:
-        '$B$ sees the batch of the last factor (or of the outer gradient). For this estimator to have the right mean it needs one of its own, number $K$.',
+        '$\\partial_w E$ is taken on the batch of the step. The task takes it once, on batch 0; on batch $k$ it would not be independent of $H_{S_k}$.',
     },
     {
-      name: 'the factors in the other order',
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { factor: (k, K) => K - k }),
+      name: 'B on the batch of a step',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { last: (K) => K }),
       diagnosis:
-        'The batches enter from the other end: the first factor that is applied has number $K - 1$. This estimator is just as good, but it is another one, and the task fixes which.',
+        '$B$ sees the batch of the last step. For this estimator to have the right mean it needs one of its own, number $K + 1$.',
     },
     {
-      name: 'a running product instead of the recurrence',
-      answer(given, alpha, terms) {
-        const { w, theta } = given.outer(0);
-        let term = w;
-        let sum = w;
-        for (let k = 1; k < terms; k++) {
-          term = axpy(-alpha, given.hessian(k).apply(term), term);
-          sum = axpy(1, term, sum);
-        }
-        return axpy(-1, given.mixedVjp(terms, scaled(alpha, sum)), theta);
-      },
+      name: 'B on the batch of the outer gradient',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { last: () => 0 }),
       diagnosis:
-        'You add up the terms of a running product. It has the right mean, too, but pairs the batches differently: there the first batch is in all terms, in the recurrence $v \\leftarrow b + (I - \\alpha A)v$ the last one is. The task asks for the recurrence.',
+        '$B$ is taken on batch 0, which the outer gradient has used. The mean of their product is then not the product of their means: $B$ has batch $K + 1$.',
     },
     {
-      name: 'one term too many',
-      answer(given, alpha, terms) {
-        return estimate(given, alpha, terms, { terms: (K) => K + 1 });
-      },
+      name: 'the batches in the other order',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { batch: (k, K) => K + 1 - k }),
       diagnosis:
-        'There are $K$ factors, so $K + 1$ terms. $K$ terms have the powers $0$ to $K - 1$. With one term no Hessian is needed at all.',
+        'The batches enter from the other end: step $k$ sees batch $K + 1 - k$. This estimator is just as good, but it is another one, and the task fixes which.',
     },
     {
-      name: 'the factor α in front',
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { front: () => 1 }),
+      name: 'one step too many',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { steps: (K) => K + 1, last: (K) => K + 1 }),
       diagnosis:
-        'The sum is not multiplied by $\\alpha$. With one term, $A^{-1}b \\approx \\alpha b$.',
+        'There are $K + 1$ steps. With one step the result is $\\alpha\\,\\partial_w E$, and no Hessian is needed.',
+    },
+    {
+      name: 'one step too few',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { steps: (K) => K - 1, last: (K) => K + 1 }),
+      diagnosis: 'There are $K - 1$ steps. The first one, from $q = 0$, counts.',
+    },
+    {
+      name: 'the iteration forgets where it was',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { carried: (q) => q.map(() => 0) }),
+      diagnosis:
+        '$q$ becomes $\\alpha_k(b - H q)$ alone. A step is *added* to where it starts: $q + \\alpha_k(b - Hq)$.',
     },
     {
       name: 'the sign of the implicit term',
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { sign: -1 }),
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { sign: -1 }),
       diagnosis:
-        'The implicit term is added. $\\mathrm dg/\\mathrm d\\theta = \\partial_\\theta g - B^\\top A^{-1}\\partial_w g$, on batches as without.',
+        'The implicit term is added. $\\mathrm dE/\\mathrm d\\lambda = \\partial_\\lambda E - B^\\top H^{-1}\\partial_w E$, on batches as without.',
     },
     {
       name: 'the direct term is missing',
-      answer: (given, alpha, terms) => estimate(given, alpha, terms, { direct: 0 }),
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { direct: 0 }),
       diagnosis:
-        'Only the way through the weights is there; $\\partial_\\theta g$ of batch 0 is missing.',
+        'Only the way through the weights is there; $\\partial_\\lambda E$ of batch 0 is missing.',
     },
     {
-      name: 'each batch solved with',
-      answer(given, _, terms) {
-        const { w, theta } = given.outer(0);
-        const A = given.hessian(1);
-        const rows = Array.from(w, (_, j) => [...A.apply(w.map((_, i) => (i === j ? 1 : 0)))]);
-        return axpy(-1, given.mixedVjp(terms, solveDense(rows, w)), theta);
+      name: 'a batch solved with',
+      answer(given, _, steps) {
+        const { w, lambda } = given.outer(0);
+        const H = given.hessian(1);
+        const rows = Array.from(w, (_, j) => [...H.apply(w.map((_, i) => (i === j ? 1 : 0)))]);
+        return axpy(-1, given.mixedVjp(steps + 1, solveDense(rows, w)), lambda);
       },
       diagnosis:
-        'The system is solved with the Hessian of one batch. That is the inverse of a noisy matrix, whose mean is too large; a sum of products of independent factors has no such bias.',
+        'The system is solved with the Hessian of one batch. That is the inverse of a noisy matrix, whose mean is too large; steps on independent batches have no such bias.',
     },
   ],
   alternatives: [
     {
-      name: 'recursive, scaled as it goes',
-      answer(given, alpha, terms) {
-        const { w, theta } = given.outer(0);
-        const b = scaled(alpha, w);
-        const after = (k: number): Float64Array => {
-          if (k === 0) return b;
-          const v = after(k - 1);
-          const Av = given.hessian(k).apply(v);
-          return b.map((value, i) => value + v[i]! - alpha * Av[i]!);
-        };
-        const pulled = given.mixedVjp(terms, after(terms - 1));
-        return theta.map((value, i) => value - pulled[i]!);
+      name: 'with a product in the first step, too',
+      answer(given, alpha, steps) {
+        const { w, lambda } = given.outer(0);
+        let q: Float64Array = new Float64Array(w.length);
+        for (let k = 1; k <= steps; k++) {
+          const Hq = given.hessian(k).apply(q);
+          q = q.map((value, i) => value + (alpha / Math.sqrt(k)) * (w[i]! - Hq[i]!));
+        }
+        return axpy(-1, given.mixedVjp(steps + 1, q), lambda);
       },
     },
     {
-      name: 'stochastic gradient descent on the linear system, asynchronous',
-      async answer(given, alpha, terms) {
-        const { w, theta } = given.outer(0);
-        const v = Array.from(w, (value) => alpha * value); // the first step, from zero
-        for (let k = 1; k < terms; k++) {
-          const Av = given.hessian(k).apply(Float64Array.from(v));
-          for (let i = 0; i < v.length; i++) v[i]! -= alpha * (Av[i]! - w[i]!);
+      name: 'recursive',
+      answer(given, alpha, steps) {
+        const { w, lambda } = given.outer(0);
+        const after = (k: number): Float64Array => {
+          if (k === 1) return w.map((value) => alpha * value);
+          const q = after(k - 1);
+          const Hq = given.hessian(k).apply(q);
+          return q.map((value, i) => value + (alpha / Math.sqrt(k)) * (w[i]! - Hq[i]!));
+        };
+        const pulled = given.mixedVjp(steps + 1, after(steps));
+        return lambda.map((value, i) => value - pulled[i]!);
+      },
+    },
+    {
+      name: 'in place on plain numbers, asynchronous',
+      async answer(given, alpha, steps) {
+        const { w, lambda } = given.outer(0);
+        const q = Array.from(w, (value) => alpha * value); // the first step, from zero
+        for (let k = 2; k <= steps; k++) {
+          const Hq = given.hessian(k).apply(Float64Array.from(q));
+          for (let i = 0; i < q.length; i++) q[i]! -= (alpha / Math.sqrt(k)) * (Hq[i]! - w[i]!);
         }
-        const pulled = given.mixedVjp(terms, Float64Array.from(v));
-        return Array.from(theta, (value, i) => value - pulled[i]!);
+        const pulled = given.mixedVjp(steps + 1, Float64Array.from(q));
+        return Array.from(lambda, (value, i) => value - pulled[i]!);
       },
     },
   ],
   hints: [
-    'The mean of a product is the product of the means if its factors are independent. So no batch may be used twice. Start the recurrence of the Neumann sum at the outer gradient $b$ of batch 0.',
-    '$v_0 = b,\\quad v_k = b + (I - \\alpha A_{S_k})\\,v_{k-1}$ for $k = 1, \\dots, K - 1$; then $\\partial_\\theta g - B_{S_K}^\\top(\\alpha v_{K-1})$.',
-    '```ts\nconst { w: b, theta } = batches.outer(0);\nlet v = b;\nfor (let k = 1; k < terms; k++) {\n  const Av = batches.hessian(k).apply(v);\n  v = // b + v − α Av\n}\nconst pulled = batches.mixedVjp(terms, /* α v */);\n```',
+    'The mean of a product is the product of the means if its factors are independent. So no batch may be used twice. Start from $q_0 = 0$ and take the steps in order.',
+    '$q_k = q_{k-1} + \\tfrac{\\alpha}{\\sqrt k}\\,(b - H_{S_k} q_{k-1})$ with $b = \\partial_w E$ of batch 0, for $k = 1, \\dots, K$; then $\\partial_\\lambda E - B_{S_{K+1}}^\\top q_K$.',
+    '```ts\nconst { w: b, lambda } = batches.outer(0);\nlet q = b.map(() => 0);\nfor (let k = 1; k <= steps; k++) {\n  const Hq = batches.hessian(k).apply(q);\n  q = // q, and a step along the residual\n}\nconst pulled = batches.mixedVjp(/* which batch? */, q);\n```',
   ],
 };

@@ -1,4 +1,5 @@
 import { type Matrix, multiply, randomMatrix, randomVector, transposed } from '../linear';
+import { liveBytes } from '../live';
 
 /** What the exercises on unrolling are given: an inner loss by its derivatives, and an outer one. */
 export interface Training {
@@ -13,6 +14,8 @@ export interface Training {
   outer(w: Float64Array): { dw: Float64Array; dlambda: Float64Array };
   /** How often each was called so far. */
   calls: { gradient: number; hessian: number; mixed: number; mixedTransposed: number };
+  /** What was kept at the end of the steps, in vectors of p numbers, where it is measured. */
+  kept?: number;
 }
 
 /** `a x + y`. */
@@ -22,28 +25,33 @@ export const axpy = (a: number, x: Float64Array, y: Float64Array) =>
 export const dot = (x: Float64Array, y: Float64Array) =>
   x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
+interface Size {
+  p: number;
+  h: number;
+  steps: number;
+  eta: number;
+  /** Whether b is such that the start is the minimum. */
+  solved?: boolean;
+  /** Whether M is diagonal, and memory is measured: for a p that is large. */
+  measured?: boolean;
+}
+
 /**
  * `f = ½ wᵀMw + Σ wᵢ⁴/12 + ½ Σ (Dλ)ᵢ wᵢ² − (b + Cλ)ᵀw`, whose H and B both depend on w, and
- * `g = ½‖w − target‖² + ½‖λ‖²`.
- *
- * @param solved whether b is such that the start is the minimum
+ * `E = ½‖w − target‖² + ½‖λ‖²`.
  */
 export function training(
   seed: number,
-  { p, h, steps, solved = false }: { p: number; h: number; steps: number; solved?: boolean },
+  { p, h, steps, eta, solved = false, measured = false }: Size,
 ): Training {
-  const R = randomMatrix(seed, p, p, 0.4);
-  const M: Matrix = R.map((row, i) =>
-    row.map(
-      (_, j) => (i === j ? 1 : 0) + row.reduce((sum, value, k) => sum + value * R[j]![k]!, 0),
-    ),
-  );
+  const times = measured ? diagonal(seed, p) : full(seed, p);
   const [C, D] = [randomMatrix(seed + 1, p, h), randomMatrix(seed + 2, p, h, 0.2)];
+  const [Ct, Dt] = [transposed(C), transposed(D)];
   const [lambda, target] = [randomVector(seed + 3, h, 0.5), randomVector(seed + 4, p)];
   const start = randomVector(seed + 5, p);
   const penalty = multiply(D, lambda);
   const slope = (w: Float64Array) =>
-    multiply(M, w).map((value, i) => value + w[i]! ** 3 / 3 + penalty[i]! * w[i]!);
+    times(w).map((value, i) => value + w[i]! ** 3 / 3 + penalty[i]! * w[i]!);
   const linear = solved ? slope(start) : axpy(1, multiply(C, lambda), randomVector(seed + 6, p));
 
   const calls = { gradient: 0, hessian: 0, mixed: 0, mixedTransposed: 0 };
@@ -63,30 +71,54 @@ export function training(
       calls[name] += 1;
       return f(...args);
     };
-  return {
+  let before: number | undefined;
+  const result: Training = {
     start,
     h,
-    eta: 0.15,
+    eta,
     steps,
     calls,
-    gradient: counted('gradient', [p], (w: Float64Array) => axpy(-1, linear, slope(w))),
+    gradient: counted('gradient', [p], (w: Float64Array) => {
+      if (measured) before ??= liveBytes();
+      return axpy(-1, linear, slope(w));
+    }),
     hessian: counted('hessian', [p, p], (w: Float64Array, v: Float64Array) =>
-      multiply(M, v).map((value, i) => value + (w[i]! ** 2 + penalty[i]!) * v[i]!),
+      times(v).map((value, i) => value + (w[i]! ** 2 + penalty[i]!) * v[i]!),
     ),
     mixed: counted('mixed', [p, h], (w: Float64Array, u: Float64Array) => {
       const [Cu, Du] = [multiply(C, u), multiply(D, u)];
       return Cu.map((value, i) => w[i]! * Du[i]! - value);
     }),
     mixedTransposed: counted('mixedTransposed', [p, p], (w: Float64Array, v: Float64Array) => {
-      const [Cv, Dv] = [
-        multiply(transposed(C), v),
-        multiply(
-          transposed(D),
-          v.map((x, i) => x * w[i]!),
-        ),
-      ];
+      const Cv = multiply(Ct, v);
+      const Dv = multiply(
+        Dt,
+        v.map((x, i) => x * w[i]!),
+      );
       return Dv.map((value, j) => value - Cv[j]!);
     }),
-    outer: (w) => ({ dw: axpy(-1, target, w), dlambda: lambda.slice() }),
+    outer(w) {
+      const now = measured && before !== undefined ? liveBytes() : undefined;
+      if (now !== undefined) result.kept = (now - before!) / (8 * p);
+      return { dw: axpy(-1, target, w), dlambda: lambda.slice() };
+    },
   };
+  return result;
+}
+
+/** Products with `I + R Rᵀ`. */
+function full(seed: number, p: number): (v: Float64Array) => Float64Array {
+  const R = randomMatrix(seed, p, p, 0.4);
+  const M: Matrix = R.map((row, i) =>
+    row.map(
+      (_, j) => (i === j ? 1 : 0) + row.reduce((sum, value, k) => sum + value * R[j]![k]!, 0),
+    ),
+  );
+  return (v) => multiply(M, v);
+}
+
+/** Products with a diagonal between 1 and 2. */
+function diagonal(seed: number, p: number): (v: Float64Array) => Float64Array {
+  const d = randomVector(seed, p).map((x) => 1 + 1 / (1 + x * x));
+  return (v) => v.map((value, i) => d[i]! * value);
 }

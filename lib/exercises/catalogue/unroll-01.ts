@@ -5,7 +5,7 @@ type ForwardMode = (problem: Training) => Float64Array;
 
 interface Variant {
   /** The weights at which H and B are taken: those before the step or those after. */
-  at?: 'before' | 'after' | 'start';
+  at?: 'before' | 'after' | 'start' | Float64Array;
   /** The factor of H Z and of B; −η each is right. */
   hessianSign?: number;
   mixedSign?: number;
@@ -30,7 +30,7 @@ function forwardMode(
   let Z = units.map(() => new Float64Array(start.length));
   for (let t = 1; t <= steps; t++) {
     const next = axpy(-eta, gradient(w), w);
-    const point = { before: w, after: next, start }[at];
+    const point = typeof at === 'string' ? { before: w, after: next, start }[at] : at;
     Z = Z.map((column, j) => {
       const carried = identity ? column : new Float64Array(column.length);
       return axpy(
@@ -59,16 +59,28 @@ export const exercise: Exercise<ForwardMode> = {
   needs: ['12'],
   reference: (problem) => forwardMode(problem),
   probes: [
-    { name: 'rectangular', args: () => [training(10, { p: 5, h: 2, steps: 4 })] },
-    { name: 'square', args: () => [training(20, { p: 3, h: 3, steps: 7 })] },
-    { name: 'one step', args: () => [training(30, { p: 4, h: 1, steps: 1 })] },
+    { name: 'rectangular', args: () => [training(10, { p: 5, h: 2, steps: 4, eta: 0.15 })] },
+    { name: 'square', args: () => [training(20, { p: 3, h: 3, steps: 7, eta: 0.1 })] },
+    { name: 'one step', args: () => [training(30, { p: 4, h: 1, steps: 1, eta: 0.2 })] },
   ],
   properties: [
+    {
+      name: 'keeps no steps',
+      async complaint({ probe, answer }) {
+        if (probe !== 'square') return undefined;
+        const long = training(35, { p: 2500, h: 2, steps: 60, eta: 0.05, measured: true });
+        await answer(long);
+        const { kept, steps, h } = long;
+        return kept !== undefined && kept > h + 12
+          ? `In a run of ${steps} steps, about ${Math.round(kept)} vectors of the size of $w$ were in memory at its end. The $m = ${h}$ columns of $Z$ and the last $w$ are enough.`
+          : undefined;
+      },
+    },
     {
       name: 'takes each step once',
       complaint: ({ args: [{ calls, steps, h }], probe }) =>
         calls.gradient > steps + 1 || calls.hessian > h * (steps + 1)
-          ? `On the ${probe} probe, with T = ${steps} and h = ${h}, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${h * steps} are enough.`
+          ? `On the ${probe} probe, with $T = ${steps}$ and $m = ${h}$, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${h * steps} are enough.`
           : undefined,
     },
   ],
@@ -104,6 +116,51 @@ export const exercise: Exercise<ForwardMode> = {
         'The new Jacobian is $-\\eta H Z - \\eta B$. The identity in $I - \\eta H$ is missing: what $w_{t-1}$ owes to $\\lambda$, $w_t$ inherits.',
     },
     {
+      name: 'I + ηH',
+      answer: (problem) => forwardMode(problem, { hessianSign: problem.eta }),
+      diagnosis:
+        'The Jacobian is multiplied by $I + \\eta H$, and grows. The step goes *against* the gradient: $I - \\eta H$.',
+    },
+    {
+      name: 'η is missing before H',
+      answer: (problem) => forwardMode(problem, { hessianSign: -1 }),
+      diagnosis:
+        'The Jacobian is multiplied by $I - H$. $\\partial\\Phi/\\partial w = I - \\eta H$: with a step of length 0 it is the identity.',
+    },
+    {
+      name: 'the derivatives are taken at w_T',
+      answer: (problem) => {
+        const { start, eta, steps, gradient } = problem;
+        let w = start;
+        for (let t = 0; t < steps; t++) w = axpy(-eta, gradient(w), w);
+        return forwardMode(problem, { at: w });
+      },
+      diagnosis:
+        'All of the steps use $H$ and $B$ at the end, $w_T$. They change along the way; each step has its own, where it starts. (One array for all $w$, changed in place, can be the reason as well.)',
+    },
+    {
+      name: 'all steps are kept',
+      answer: (problem) => {
+        const { start, h, eta, steps, gradient, hessian, mixed, outer } = problem;
+        const states = [start];
+        for (let t = 1; t <= steps; t++) {
+          const w = states[t - 1]!;
+          states.push(axpy(-eta, gradient(w), w));
+        }
+        const { dw, dlambda } = outer(states[steps]!);
+        let Z: Float64Array[] = unitVectors(h).map(() => new Float64Array(start.length));
+        for (const w of states.slice(0, -1)) {
+          Z = Z.map((column, j) =>
+            axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, unitVectors(h)[j]!), column)),
+          );
+        }
+        return dlambda.map((value, j) => value + dot(Z[j]!, dw));
+      },
+      diagnosis:
+        'The numbers are right, but all states are kept, and their memory grows with $T$. Forward mode needs none of them again: move $Z$ and $w$ together.',
+      caughtBy: 'keeps no steps',
+    },
+    {
       name: 'only the last step depends on λ',
       answer: (problem) => forwardMode(problem, { hessianSign: 0, identity: false }),
       diagnosis:
@@ -113,7 +170,7 @@ export const exercise: Exercise<ForwardMode> = {
       name: 'the direct term is missing',
       answer: (problem) => forwardMode(problem, { direct: false }),
       diagnosis:
-        'Only the way through $w_T$ is there. $g(w_T, \\lambda)$ depends on $\\lambda$ directly, too.',
+        'Only the way through $w_T$ is there. $E(w_T, \\lambda)$ depends on $\\lambda$ directly, too.',
     },
     {
       name: 'a run for each hyperparameter',
@@ -178,7 +235,7 @@ export const exercise: Exercise<ForwardMode> = {
   ],
   hints: [
     'Differentiate one step, $w_t = w_{t-1} - \\eta \\nabla f(w_{t-1}, \\lambda)$, by $\\lambda$: $w_{t-1}$ depends on it, and $\\nabla f$ in two ways.',
-    '$Z_t = Z_{t-1} - \\eta\\,(H Z_{t-1} + B)$ with $H$ and $B$ at $w_{t-1}$, $Z_0 = 0$, and at the end $\\partial_\\lambda g + Z_T^\\top \\partial_w g$.',
+    '$Z_t = Z_{t-1} - \\eta\\,(H Z_{t-1} + B)$ with $H$ and $B$ at $w_{t-1}$, $Z_0 = 0$, and at the end $\\partial_\\lambda E + Z_T^\\top \\partial_w E$.',
     'One column for each hyperparameter, with unit vectors to get the columns of $B$:\n```ts\nfor (let t = 1; t <= steps; t++) {\n  Z = Z.map((column, j) => axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, units[j]), column)));\n  w = axpy(-eta, gradient(w), w);\n}\n```\nWhat is left to do with `Z`?',
   ],
 };

@@ -63,9 +63,9 @@ export const exercise: Exercise<ReverseMode> = {
   needs: ['12', 'unroll-01'],
   reference: (problem) => reverseMode(problem),
   probes: [
-    { name: 'rectangular', args: () => [training(40, { p: 4, h: 6, steps: 5 })] },
-    { name: 'square', args: () => [training(50, { p: 3, h: 3, steps: 8 })] },
-    { name: 'one step', args: () => [training(60, { p: 3, h: 2, steps: 1 })] },
+    { name: 'rectangular', args: () => [training(40, { p: 4, h: 6, steps: 5, eta: 0.15 })] },
+    { name: 'square', args: () => [training(50, { p: 3, h: 3, steps: 8, eta: 0.1 })] },
+    { name: 'one step', args: () => [training(60, { p: 3, h: 2, steps: 1, eta: 0.2 })] },
   ],
   properties: [
     {
@@ -81,7 +81,7 @@ export const exercise: Exercise<ReverseMode> = {
       name: 'the adjoint is moved too early',
       answer: (problem) => reverseMode(problem, { early: true }),
       diagnosis:
-        '$B^\\top$ is applied to $\\alpha_{t-1}$. $\\lambda$ enters step $t$ at its *end*: it meets $\\alpha_t$, the adjoint of the state after the step. Add to $\\mathrm dE/\\mathrm d\\lambda$ first, and move $\\alpha$ then.',
+        '$B^\\top$ is applied to $q_{t-1}$. $\\lambda$ enters step $t$ at its *end*: it meets $q_t$, the adjoint of the state after the step. Add to $\\mathrm dE/\\mathrm d\\lambda$ first, and move $q$ then.',
     },
     {
       name: 'the derivatives are taken after the step',
@@ -102,25 +102,55 @@ export const exercise: Exercise<ReverseMode> = {
         'The products with $B^\\top$ are added. $\\Phi = w - \\eta\\nabla f$: both of its derivatives carry the minus.',
     },
     {
+      name: 'I + ηH',
+      answer: (problem) => reverseMode(problem, { hessianSign: problem.eta }),
+      diagnosis:
+        'The adjoint is multiplied by $I + \\eta H$, and grows. The step goes *against* the gradient: $I - \\eta H$.',
+    },
+    {
+      name: 'η is missing before H',
+      answer: (problem) => reverseMode(problem, { hessianSign: -1 }),
+      diagnosis:
+        'The adjoint is multiplied by $I - H$. $\\partial\\Phi/\\partial w = I - \\eta H$: with a step of length 0 it is the identity.',
+    },
+    {
+      name: 'η is missing before B',
+      answer: (problem) => reverseMode(problem, { mixedSign: -1 }),
+      diagnosis:
+        'The products with $B^\\top$ enter without $\\eta$. $\\partial\\Phi/\\partial\\lambda = -\\eta B$.',
+    },
+    {
+      name: 'the derivatives are all taken at w_T',
+      answer: (problem) => reverseMode(problem, { at: () => problem.steps }),
+      diagnosis:
+        'All steps are differentiated at $w_T$: the adjoint meets the same $H$ and $B$ at each step. Either the last state is used throughout, or the list holds one array $T + 1$ times, which every step has changed in place. Keep a new array for each state.',
+    },
+    {
+      name: 'the derivatives are all taken at w₀',
+      answer: (problem) => reverseMode(problem, { at: () => 0 }),
+      diagnosis:
+        'All steps are differentiated at $w_0$. Each has its own $H$ and $B$, those at the state where it started.',
+    },
+    {
       name: 'the identity is missing',
       answer: (problem) => reverseMode(problem, { identity: false }),
       diagnosis:
-        'The adjoint becomes $-\\eta H\\alpha$. The step is $w - \\eta \\nabla f$, and the derivative of its first term is the identity: $\\alpha_{t-1} = \\alpha_t - \\eta H \\alpha_t$.',
+        'The adjoint becomes $-\\eta Hq$. The step is $w - \\eta \\nabla f$, and the derivative of its first term is the identity: $q_{t-1} = q_t - \\eta H q_t$.',
     },
     {
       name: 'the direct term is missing',
       answer: (problem) => reverseMode(problem, { direct: false }),
       diagnosis:
-        'The sum begins with 0. $g(w_T, \\lambda)$ depends on $\\lambda$ directly, too: begin with $\\partial_\\lambda g$.',
+        'The sum begins with 0. $E(w_T, \\lambda)$ depends on $\\lambda$ directly, too: begin with $\\partial_\\lambda E$.',
     },
     {
-      name: 'the derivative by the end instead of the start',
+      name: 'the derivative with respect to the end instead of the start',
       answer: (problem) => {
         const { dlambda } = reverseMode(problem);
         return { dlambda, dstart: problem.outer(statesOf(problem)[problem.steps]!).dw };
       },
       diagnosis:
-        '`dlambda` is right. `dstart` is $\\partial g/\\partial w_T$, where the walk began; $\\mathrm dE/\\mathrm dw_0$ is what the adjoint has become when it arrives.',
+        '`dlambda` is right. `dstart` is $\\partial E/\\partial w_T$, where the walk began; $\\mathrm dE/\\mathrm dw_0$ is what the adjoint has become when it arrives.',
     },
     {
       name: 'states are computed from the beginning each time',
@@ -191,8 +221,8 @@ export const exercise: Exercise<ReverseMode> = {
     },
   ],
   hints: [
-    'First take all of the steps and keep the states. Then ask at the end: if $w_T$ changed a little, how would $E$ change? That is $\\alpha_T$. What does the last step make of it?',
-    '$\\alpha_T = \\partial_w g$. For $t = T, \\dots, 1$: add $-\\eta B^\\top \\alpha_t$ to $\\mathrm dE/\\mathrm d\\lambda$, then $\\alpha_{t-1} = \\alpha_t - \\eta H \\alpha_t$, both at $w_{t-1}$.',
+    'First take all of the steps and keep the states. Then ask at the end: if $w_T$ changed a little, how would $E$ change? That is $q_T$. What does the last step make of it?',
+    '$q_T = \\partial_w E$. For $t = T, \\dots, 1$: add $-\\eta B^\\top q_t$ to $\\mathrm dE/\\mathrm d\\lambda$, then $q_{t-1} = q_t - \\eta H q_t$, both at $w_{t-1}$.',
     '```ts\nlet dlambda = end.dlambda;\nlet alpha = end.dw;\nfor (let t = steps; t >= 1; t--) {\n  const w = states[t - 1];\n  dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);\n  alpha = // one product with H\n}\n```\nWhat is `alpha` at the end?',
   ],
 };

@@ -44,6 +44,13 @@ function truncated(
   return walkBack(problem, choose(states), end, direct);
 }
 
+/** All steps but the last K, without keeping any of them. */
+function leadUp({ start, eta, steps, gradient }: Training, K: number): Float64Array {
+  let w = start;
+  for (let t = 0; t < steps - K; t++) w = axpy(-eta, gradient(w), w);
+  return w;
+}
+
 export const exercise: Exercise<Truncated> = {
   id: 'unroll-03',
   lesson: '12',
@@ -51,20 +58,43 @@ export const exercise: Exercise<Truncated> = {
   difficulty: 2,
   minutes: 15,
   needs: ['12', 'unroll-02'],
-  reference: (problem, K) => truncated(problem, (states) => states.slice(-K)),
+  reference: (problem, K) => {
+    const { states, end } = descend(problem, leadUp(problem, K), K);
+    return walkBack(problem, states, end);
+  },
   probes: [
-    { name: 'rectangular', args: () => [training(70, { p: 4, h: 2, steps: 9 }), 4] },
-    { name: 'one step back', args: () => [training(80, { p: 3, h: 4, steps: 6 }), 1] },
-    { name: 'all steps', args: () => [training(90, { p: 3, h: 2, steps: 5 }), 5] },
-    { name: 'solved', args: () => [training(100, { p: 5, h: 3, steps: 8, solved: true }), 3] },
+    { name: 'rectangular', args: () => [training(70, { p: 4, h: 2, steps: 9, eta: 0.15 }), 4] },
+    { name: 'one step back', args: () => [training(80, { p: 3, h: 4, steps: 6, eta: 0.1 }), 1] },
+    { name: 'all steps', args: () => [training(90, { p: 3, h: 2, steps: 5, eta: 0.2 }), 5] },
+    {
+      name: 'solved',
+      args: () => [training(100, { p: 5, h: 3, steps: 8, eta: 0.12, solved: true }), 3],
+    },
   ],
   properties: [
     {
       name: 'walks back through K steps only',
-      complaint: ({ args: [{ calls, steps }, K], probe }) =>
-        calls.hessian > K + 1 || calls.mixedTransposed > K + 1 || calls.gradient > 2 * steps
+      complaint: ({ args: [{ calls, steps, h }, K], probe }) =>
+        // Tangents may be carried through the last K steps as well, m of them.
+        calls.hessian > (K + 1) * (calls.mixed > 0 ? h : 1) ||
+        calls.mixedTransposed > K + 1 ||
+        calls.mixed > h * (K + 1) ||
+        calls.gradient > 2 * steps
           ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.gradient} gradients, ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${steps}, ${K} and ${K} are enough.`
           : undefined,
+    },
+    {
+      name: 'keeps K states',
+      async complaint({ probe, answer }) {
+        if (probe !== 'rectangular') return undefined;
+        const long = training(110, { p: 2500, h: 2, steps: 60, eta: 0.05, measured: true });
+        const K = 7;
+        await answer(long, K);
+        const { kept, steps, h } = long;
+        return kept !== undefined && kept > K + h + 12
+          ? `In a run of ${steps} steps with $K = ${K}$, about ${Math.round(kept)} vectors of the size of $w$ were in memory at its end. $K$ or $K + 1$ states are enough.`
+          : undefined;
+      },
     },
   ],
   mutants: [
@@ -105,13 +135,46 @@ export const exercise: Exercise<Truncated> = {
       name: 'the direct term is missing',
       answer: (problem, K) => truncated(problem, (states) => states.slice(-K), false),
       diagnosis:
-        'The direct term $\\partial_\\lambda g$ is missing. It belongs to the end, and no truncation touches it.',
+        'The direct term $\\partial_\\lambda E$ is missing. It belongs to the end, and no truncation touches it.',
     },
     {
       name: 'the states in forward order',
       answer: (problem, K) => truncated(problem, (states) => states.slice(-K).reverse()),
       diagnosis:
         'The states are the right ones, met in the wrong order: from $w_{T-K}$ to $w_{T-1}$. The adjoint meets $w_{T-1}$ first.',
+    },
+    {
+      name: 'all states are kept',
+      answer: (problem, K) => truncated(problem, (states) => states.slice(-K)),
+      diagnosis:
+        'The numbers are right, but all $T$ states are kept, and only $K$ of them are looked at again. Take the first $T - K$ steps without keeping anything.',
+      caughtBy: 'keeps K states',
+    },
+    {
+      name: 'I + ηH',
+      answer: (problem, K) => {
+        const { states, end } = descend(problem, leadUp(problem, K), K);
+        const bent = {
+          ...problem,
+          hessian: (w: Float64Array, v: Float64Array) => problem.hessian(w, v).map((x) => -x),
+        };
+        return walkBack(bent, states, end);
+      },
+      diagnosis:
+        'The adjoint is multiplied by $I + \\eta H$, and grows. The step goes *against* the gradient: $I - \\eta H$.',
+    },
+    {
+      name: 'the derivatives are all taken at w_T',
+      answer: (problem, K) => {
+        const { states, end } = descend(problem, leadUp(problem, K), K);
+        return walkBack(
+          problem,
+          states.map(() => end),
+          end,
+        );
+      },
+      diagnosis:
+        'The adjoint meets the same $H$ and $B$ at each step, those at $w_T$. Either the last state is used throughout, or the list holds one array $K$ times, which every step has changed in place.',
     },
     {
       name: 'the whole way is walked',
@@ -147,10 +210,29 @@ export const exercise: Exercise<Truncated> = {
       },
     },
     {
+      name: 'with tangents through the last steps, in forward mode',
+      answer(problem, K) {
+        const { h, eta, gradient, hessian, mixed, outer } = problem;
+        let w = leadUp(problem, K);
+        const units = Array.from({ length: h }, (_, j) =>
+          Float64Array.from({ length: h }, (_, i) => (i === j ? 1 : 0)),
+        );
+        let Z: Float64Array[] = units.map(() => new Float64Array(w.length));
+        for (let k = 0; k < K; k++) {
+          Z = Z.map((z, j) => axpy(-eta, hessian(w, z), axpy(-eta, mixed(w, units[j]!), z)));
+          w = axpy(-eta, gradient(w), w);
+        }
+        const { dw, dlambda } = outer(w);
+        return dlambda.map((direct, j) =>
+          Z[j]!.reduce((sum, value, i) => sum + value * dw[i]!, direct),
+        );
+      },
+    },
+    {
       name: 'by recursion over the last steps, asynchronous',
       async answer(problem, K) {
-        const { start, eta, steps, gradient, hessian, mixedTransposed, outer } = problem;
-        const { end: middle } = descend(problem, start, steps - K);
+        const { eta, gradient, hessian, mixedTransposed, outer } = problem;
+        const middle = leadUp(problem, K);
         const back = (w: Float64Array, left: number): [Float64Array, Float64Array] => {
           if (left === 0) {
             const { dw, dlambda } = outer(w);

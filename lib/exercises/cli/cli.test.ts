@@ -24,7 +24,7 @@ const LESSON = '09-inverse-hessian-products';
 const RIGHT = `
   let x = new Float64Array(b.length);
   for (let k = 0; k < terms; k++) {
-    const Ax = A.apply(x);
+    const Ax = A.transpose(x);
     x = x.map((value, i) => value + alpha * (b[i] - Ax[i]));
   }
   return x;`;

@@ -5,23 +5,23 @@ import type { Question } from './question';
 /** The ids of all questions: `a` and `b` for each lesson that has a file here. */
 export function questionIds(): string[] {
   return readdirSync(__dirname)
-    .filter((name) => /^\d\d\.(ts|js)$/.test(name))
-    .map((name) => name.slice(0, 2))
+    .filter((name) => /^\d\d[a-z]?\.(ts|js)$/.test(name))
+    .map((name) => name.replace(/\..*/, ''))
     .sort()
     .flatMap((lesson) => [`${lesson}-a`, `${lesson}-b`]);
 }
 
 /** Whether an id has the form of a question's, as in `'04-a'`, whether there is one or not. */
 export const isQuestionId = (id: unknown): id is string =>
-  typeof id === 'string' && /^\d\d-[a-z]$/.test(id);
+  typeof id === 'string' && /^\d\d[a-z]?-[a-z]$/.test(id);
+
+const lessonOf = (id: string) => id.slice(0, id.indexOf('-'));
 
 /** Loads one question, and the other one of its lesson. */
 export async function loadQuestion(id: string): Promise<Question> {
-  const { questions } = await load<{ questions: readonly Question[] }>(
-    `questions/${id.slice(0, 2)}`,
-  );
+  const { questions } = await load<{ questions: readonly Question[] }>(`questions/${lessonOf(id)}`);
   const found = questions.find((question) => question.id === id);
-  if (!found) throw new RangeError(`the questions of lesson ${id.slice(0, 2)} have no ${id}`);
+  if (!found) throw new RangeError(`the questions of lesson ${lessonOf(id)} have no ${id}`);
   return found;
 }
 
