@@ -5,6 +5,7 @@ import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exerciseIds, loadExercise } from './catalogue';
 import { distance } from './compare';
+import { constantsOf } from './constants';
 import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
 import { judge } from './judge';
 import { exerciseNotebook, type Notebook, solutionNotebook, textOf } from './source/notebook';
@@ -142,6 +143,10 @@ describe.each(ids)('%s', (id) => {
         expect(apart, `${one.name} and ${other.name}`).toBeGreaterThan(20 * tolerance);
       }
     }
+  });
+
+  it('varies every number and every size in what its probes hand over', () => {
+    expect(constantsOf(exercise.probes)).toEqual([]);
   });
 
   it('takes the stub for to do, and the solution for right, each run on its own', async () => {

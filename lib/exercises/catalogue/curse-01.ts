@@ -154,7 +154,7 @@ export const exercise: Exercise<JacobianErrors> = {
       name: 'the sum of the absolute values',
       answer: (spectrum, dspectrum, d, r, eta, T) =>
         Float64Array.from({ length: T + 1 }, (_, t) =>
-          spectrum.reduce((sum, s, i) => {
+          spectrum.reduce((sum, _s, i) => {
             const one = (x: Float64Array) => x.slice(i, i + 1);
             const errors = reference(one(spectrum), one(dspectrum), one(d), one(r), eta, t);
             return sum + errors[t]!;
