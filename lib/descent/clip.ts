@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import { normOf } from './norms';
 
 /** How gradients are clipped before a step is made of them. */
 export interface ClipOptions {
@@ -38,7 +37,7 @@ export function clip(
             tf.add(tf.clipByValue(g, -clipValue, clipValue), tf.mul(g, 0)),
           );
     if (clipNorm === undefined) return { gradient: bounded, factor: undefined };
-    const factor = tf.minimum(1, tf.div(clipNorm, normOf(bounded))) as tf.Scalar;
+    const factor = tf.minimum(1, tf.div(clipNorm, tensors.norm(bounded))) as tf.Scalar;
     const shortened = mapTensors(bounded, (g) => tf.mul(g, factor));
     return { gradient: shortened, factor: clipValue === undefined ? factor : undefined };
   });

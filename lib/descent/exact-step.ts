@@ -3,7 +3,6 @@ import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import { normOf } from './norms';
 import { type ProximalStep, proximalStep } from './proximal';
 import { type NamedVariables, pick, stepNotFinite } from './variables';
 
@@ -96,7 +95,7 @@ function checkUnmoved(variables: NamedVariables, start: NamedTensors): void {
 
 /** @throws NotFiniteError for a value that is not finite. */
 async function checkReached(reached: NamedTensors, loss: number): Promise<void> {
-  const norm = tensors.keep(normOf(reached));
+  const norm = tensors.keep(tensors.norm(reached));
   const [value] = await tensors.read([norm]);
   norm.dispose();
   if (Number.isFinite(value)) return;

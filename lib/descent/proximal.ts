@@ -4,7 +4,6 @@ import { InputError, NotFiniteError } from '../errors';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { proximalOperator } from './implicit-step';
-import { normOf } from './norms';
 import { pick } from './variables';
 
 /** A loss F that can be evaluated anywhere, with and without its derivatives. */
@@ -100,7 +99,7 @@ export async function proximalStep(
           const moved = tensors.subtract(y, x);
           const pull = tensors.scale(s.of(delta), pick(C.gradient, Object.keys(y)));
           const r = tensors.axpy(s.of(1), pull, moved);
-          return { r, facts: [C.value, normOf(moved), normOf(pull), normOf(r)] };
+          return { r, facts: [C.value, tensors.norm(moved), tensors.norm(pull), tensors.norm(r)] };
         });
         const [F, distance, pullNorm, residualNorm] = (await tensors.read(at.facts)) as Facts;
         if (iterations === 0) {
@@ -165,7 +164,7 @@ export async function proximalStep(
       let facts: tf.Scalar[] | undefined;
       try {
         facts = hold(() => {
-          const distance = normOf(tensors.subtract(candidate, x));
+          const distance = tensors.norm(tensors.subtract(candidate, x));
           return [problem.loss(candidate), distance];
         });
         const reached = phiOf(...((await tensors.read(facts)) as [number, number]));
@@ -188,7 +187,7 @@ export async function proximalStep(
    */
   async function inspect(r: NamedTensors, d: NamedTensors) {
     const facts = hold(() => {
-      const [rNorm, dNorm] = [normOf(r), normOf(d)];
+      const [rNorm, dNorm] = [tensors.norm(r), tensors.norm(d)];
       const part = (v: NamedTensors, norm: tf.Scalar) =>
         mapTensors(v, (value) => tf.divNoNan(value, norm));
       const beyond = Object.keys(d).map((name) => {

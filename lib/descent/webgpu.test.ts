@@ -6,7 +6,7 @@ import { markOutput } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import { random } from '../datasets';
 import { NotFiniteError } from '../errors';
-import { implicitAdam, implicitSGD } from '.';
+import { cosine, implicitAdam, implicitSGD, warmUp } from '.';
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -62,6 +62,62 @@ describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
     },
     120_000,
   );
+
+  it.each(Object.entries(makers))(
+    'the clipped steps of %s at a changing rate are those of the cpu; one that is bad is not counted',
+    async (_, make) => {
+      const options = { clipNorm: 0.05, clipValue: 0.02, schedule: warmUp(2, cosine(3)) };
+      const run = async (spoil: boolean) => {
+        const { W, loss } = network();
+        const optimizer = make(0.5, { curvature: 'gauss-newton', ...options });
+        for (let t = 0; t < 2; t++) {
+          if (spoil && t === 1) {
+            const nan = () => tf.tidy(() => tf.mul(loss(), Number.NaN) as tf.Scalar);
+            optimizer.minimize(nan);
+            await expect(optimizer.lastStep()).rejects.toThrow(NotFiniteError);
+            expect(optimizer.iterations).toBe(1);
+          }
+          optimizer.minimize(loss);
+          await optimizer.lastStep();
+        }
+        const reached = [...(await W.data())];
+        optimizer.dispose();
+        tf.disposeVariables();
+        return reached;
+      };
+      const onGpu = await run(true);
+      await useBackend('cpu');
+      const onCpu = await run(false);
+      await useBackend('webgpu');
+      onGpu.forEach((value, i) => {
+        expect(value).toBeCloseTo(onCpu[i]!, 3);
+      });
+    },
+    120_000,
+  );
+
+  it('takes the step of several losses, and the exact one', async () => {
+    const run = async () => {
+      const ends: number[] = [];
+      for (const options of [{}, { exact: true }]) {
+        const { W, b, loss } = network();
+        const other = () => tf.tidy(() => tf.mul(3, loss()) as tf.Scalar);
+        const optimizer = implicitSGD(1, { curvature: 'gauss-newton', ...options });
+        await optimizer.step([loss, other], [W, b], { weights: [1, 2] });
+        ends.push(...(await W.data()), ...(await b.data()));
+        optimizer.dispose();
+        tf.disposeVariables();
+      }
+      return ends;
+    };
+    const onGpu = await run();
+    await useBackend('cpu');
+    const onCpu = await run();
+    await useBackend('webgpu');
+    onGpu.forEach((value, i) => {
+      expect(value).toBeCloseTo(onCpu[i]!, 3);
+    });
+  }, 120_000);
 
   it.each(Object.entries(makers))(
     '%s undoes a bad step there, tells of it in lastStep, and goes on',
