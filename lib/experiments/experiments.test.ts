@@ -4,7 +4,7 @@ import { random } from '../datasets';
 import { implicitSGD } from '../descent';
 import { InputError } from '../errors';
 import { exampleBatches, mlp } from '../models';
-import { bestRate, processorSeconds, rateGrid, spreadOf, trainingCourse } from '.';
+import { bestRate, endLoss, processorSeconds, rateGrid, spreadOf, trainingCourse } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -105,5 +105,13 @@ describe('a training course', () => {
     const { looks, diverged } = await of(() => tf.train.momentum(1e38, 0.9), { steps: 40 }, 40);
     expect(diverged).toBe(true);
     for (const { scores } of looks) expect(Number.isFinite(scores.data!.loss)).toBe(true);
+    expect(endLoss({ looks, diverged }, 'data')).toBeNaN();
+  });
+
+  it('ends with the loss of its last look', async () => {
+    const course = await of(() => tf.train.sgd(0.5), { steps: 4 }, 2);
+    expect(endLoss(course, 'data')).toBe(course.looks[1]!.scores.data!.loss);
+    expect(endLoss(course, 'another')).toBeNaN();
+    expect(endLoss({ looks: [], diverged: false }, 'data')).toBeNaN();
   });
 });

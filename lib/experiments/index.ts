@@ -3,6 +3,7 @@ export { rateGrid } from './rates';
 export { bestRate, type Chosen, type Spread, spreadOf } from './spread';
 export {
   type Budget,
+  endLoss,
   type Look,
   type TrainingCourse,
   type TrainingPlan,

@@ -114,6 +114,12 @@ export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse
   }
 }
 
+/** The loss on a judge's set at the end of a run; NaN if it diverged, or was not judged. */
+export function endLoss({ looks, diverged }: TrainingCourse, judge: string): number {
+  const last = looks[looks.length - 1];
+  return diverged || last === undefined ? Number.NaN : (last.scores[judge]?.loss ?? Number.NaN);
+}
+
 /** Fresh parameters of a model as variables that an optimizer can move; they belong to the caller. */
 export function variablesOf(model: Model, seed: number): Record<string, tf.Variable> {
   const initial = model.init(seed);
