@@ -13,7 +13,7 @@ export interface Stepper {
 const solver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' });
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-7];
 
-/** Definition A: Adam that is fed with `(I + δG)⁻¹ g` for its gradient. Its step size counts twice. */
+/** Definition A: Adam that is fed with `(I + δG)⁻¹ g` for its gradient. It solves in the metric I where Adam moves in the metric D. */
 export function adamOfImplicit(rate: number): Stepper {
   const adam = tf.train.adam(rate, BETA1, BETA2, EPSILON);
   return {

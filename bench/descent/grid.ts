@@ -13,6 +13,9 @@ export interface Line {
   x: number[];
   /** `null` is a gap. */
   y: (number | null)[];
+  /** Ends of a bar at each point, such as the range of seeds. */
+  low?: (number | null)[];
+  high?: (number | null)[];
   /** Default `'lines'`. */
   mode?: string;
 }
@@ -64,10 +67,11 @@ export async function writeGrid(
       yanchor: 'bottom',
       showarrow: false,
     });
-    for (const { name, colour, dash = 'solid', mode = 'lines', x, y } of lines) {
+    for (const { name, colour, dash = 'solid', mode = 'lines', x, y, low, high } of lines) {
       traces.push({
         x,
         y,
+        ...(low && high && { error_y: bars(y, low, high, colour) }),
         name,
         mode,
         line: { color: colour, dash, width: 2 },
@@ -84,6 +88,19 @@ export async function writeGrid(
   const { data } = await figureBundle(traces, layout, { words });
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, file), Buffer.from(data['image/png'] as string, 'base64'));
+}
+
+/** Bars from `low` to `high`; an end that is not there is none. */
+function bars(
+  y: (number | null)[],
+  low: (number | null)[],
+  high: (number | null)[],
+  color: string,
+): object {
+  const apart = (ends: (number | null)[], sign: number) =>
+    ends.map((end, i) => (end === null || y[i] == null ? 0 : sign * (end - y[i])));
+  const [array, arrayminus] = [apart(high, 1), apart(low, -1)];
+  return { type: 'data', symmetric: false, array, arrayminus, color, thickness: 1, width: 3 };
 }
 
 /** Rows of cells as a table in Markdown. */

@@ -42,6 +42,7 @@ function rounded(course: Course): Course {
     wall: short(course.wall),
     losses: short(course.losses),
     accuracies: short(course.accuracies),
+    validation: short(course.validation),
     diverged: course.diverged,
   };
 }

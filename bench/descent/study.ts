@@ -1,3 +1,4 @@
+import { rateGrid, type Spread, spreadOf } from '../../lib/experiments';
 import { type Contender, contenders } from './contenders';
 import { markdownTable, type Panel, writeGrid } from './grid';
 import { Runs } from './runs';
@@ -7,7 +8,6 @@ import { type Course, reached, train } from './train';
 /** How much is run. */
 export interface Profile {
   name: 'short' | 'full';
-  rates: number[];
   seeds: number[];
   /** Processor seconds of a run, by task. */
   seconds: Record<string, number>;
@@ -18,24 +18,31 @@ export interface Profile {
 export const profiles: Record<Profile['name'], Profile> = {
   short: {
     name: 'short',
-    rates: [1e-3, 1e-2, 0.03, 0.1, 0.3, 1, 3, 10],
-    seeds: [1],
-    seconds: { MLP: 1.5, CNN: 4, RNN: 4, head: 1.5 },
-    variantsOn: ['MLP', 'head'],
+    seeds: [1, 2, 3],
+    seconds: { MLP: 0.8, CNN: 2.5, RNN: 2.5, head: 0.8 },
+    variantsOn: [],
   },
   full: {
     name: 'full',
-    rates: [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10],
-    seeds: [1, 2, 3],
+    seeds: [1, 2, 3, 4, 5],
     seconds: { MLP: 6, CNN: 20, RNN: 20, head: 6 },
     variantsOn: ['MLP', 'CNN', 'RNN', 'head'],
   },
 };
 
-/** What became of a method on a task: for each rate the middle of its seeds. */
+interface AtRate {
+  rate: number;
+  /** The median of the seconds to the target on the digits held out: what the rate is chosen by. */
+  chosenBy?: number;
+  /** To the target on the test digits. */
+  steps: Spread;
+  seconds: Spread;
+}
+
+/** What became of a method on a task. */
 interface Outcome {
   contender: Contender;
-  byRate: { rate: number; steps?: number; seconds?: number; diverged: boolean }[];
+  byRate: AtRate[];
 }
 
 interface Result {
@@ -57,7 +64,7 @@ export async function study(profile: Profile): Promise<string> {
 
 async function resultOf(
   maker: (typeof studyTasks)[number],
-  { rates, seeds, seconds, variantsOn }: Profile,
+  { seeds, seconds, variantsOn }: Profile,
   runs: Runs,
 ): Promise<Result> {
   const task = maker.make();
@@ -65,32 +72,56 @@ async function resultOf(
     ({ name }) =>
       !name.includes(', ') || name.endsWith('Hessian') || variantsOn.includes(task.name),
   );
+  const limit = seconds[task.name]!;
+  const budget = { seconds: limit, steps: 1e5, target: task.target, patience: limit / 4 };
   const outcomes: Outcome[] = [];
   for (const contender of chosen) {
-    const byRate: Outcome['byRate'] = [];
-    for (const rate of rates) {
+    const at = async (rate: number): Promise<AtRate> => {
       const courses: Course[] = [];
       for (const seed of seeds) {
-        const limit = seconds[task.name]!;
-        const budget = { seconds: limit, steps: 1e5, target: task.target, patience: limit / 4 };
         const key = [task.name, contender.name, rate, seed].join(' | ');
         courses.push(
           await runs.get(key, () => train(task, () => contender.make(rate), budget, seed)),
         );
       }
-      const goals = courses.map((course) => reached(course, task.target));
       console.log(`${task.name}, ${contender.name}, δ = ${rate}: ${said(courses[0]!)}`);
-      byRate.push({
+      const spread = (on: 'losses' | 'validation', of: 'steps' | 'seconds') =>
+        spreadOf(courses.map((course) => reached(course, task.target, on)?.[of] ?? Infinity));
+      const choice = spread('validation', 'seconds').middle;
+      return {
         rate,
-        steps: middle(goals.map((goal) => goal?.steps)),
-        seconds: middle(goals.map((goal) => goal?.seconds)),
-        diverged: courses.some(({ diverged }) => diverged),
-      });
-    }
-    outcomes.push({ contender, byRate });
+        ...(Number.isFinite(choice) && { chosenBy: choice }),
+        steps: spread('losses', 'steps'),
+        seconds: spread('losses', 'seconds'),
+      };
+    };
+    outcomes.push({ contender, byRate: await bracketed(contender.rate, at) });
   }
   disposeTask(task);
   return { task: task.name, target: task.target, outcomes };
+}
+
+/** Rates beyond which nothing is looked for. */
+const [LEAST, LARGEST] = [1e-4, 1e3];
+
+/**
+ * Rates a factor of √10 apart around the first, on both sides until one does not reach the target:
+ * the best is then between two others, and so is the whole range that reaches it.
+ */
+async function bracketed(first: number, at: (rate: number) => Promise<AtRate>): Promise<AtRate[]> {
+  const grid = rateGrid(LEAST, LARGEST);
+  const middle = grid.indexOf(first);
+  const found = [await at(first)];
+  for (const direction of [-1, 1]) {
+    for (let i = middle + direction, misses = 0; i >= 0 && i < grid.length; i += direction) {
+      const next = await at(grid[i]!);
+      found.push(next);
+      // Where the first one has missed too, the range may begin one further on.
+      misses = next.chosenBy === undefined ? misses + 1 : 0;
+      if (misses > 0 && (misses > 1 || found.some(({ chosenBy }) => chosenBy !== undefined))) break;
+    }
+  }
+  return found.sort((a, b) => a.rate - b.rate);
 }
 
 /** The end of a run, in words. */
@@ -99,18 +130,11 @@ function said({ steps, seconds, losses, diverged }: Course): string {
   return diverged ? `diverged, ${end}` : end;
 }
 
-/** The median, with "never" above all numbers. */
-function middle(values: (number | undefined)[]): number | undefined {
-  const sorted = values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
-  const value = sorted[Math.floor(sorted.length / 2)]!;
-  return Number.isFinite(value) ? value : undefined;
-}
-
 const panelOf =
   (quantity: 'steps' | 'seconds') =>
   ({ task, target, outcomes }: Result): Panel => ({
     title: `${task}, to a test loss of ${target}`,
-    xaxis: { title: 'learning rate δ', type: 'log', dtick: 1, range: [-3.2, 1.2] },
+    xaxis: { title: 'learning rate δ', type: 'log', dtick: 1, range: [-4.2, 2.2] },
     yaxis: {
       title: quantity === 'steps' ? 'steps' : 'processor time (s)',
       type: 'log',
@@ -118,38 +142,41 @@ const panelOf =
       range: quantity === 'steps' ? [0.7, 2.9] : [-1.2, 0.9],
     },
     lines: outcomes
-      .filter(({ byRate }) => byRate.some((one) => one[quantity] !== undefined))
+      .filter(({ byRate }) => byRate.some((one) => Number.isFinite(one[quantity].middle)))
       .map(({ contender: { name, colour, dash }, byRate }) => ({
         name,
         colour,
         ...(dash && { dash }),
         mode: 'lines+markers',
         x: byRate.map(({ rate }) => rate),
-        y: byRate.map((one) => one[quantity] ?? null),
+        y: byRate.map((one) => finite(one[quantity].middle)),
+        low: byRate.map((one) => finite(one[quantity].low)),
+        high: byRate.map((one) => finite(one[quantity].high)),
       })),
   });
+
+const finite = (value: number) => (Number.isFinite(value) ? value : null);
 
 const words = (quantity: 'steps' | 'seconds') =>
   `What each optimizer needs, in ${quantity === 'steps' ? 'steps' : 'seconds of one processor'}, ` +
   'until the test loss is reached, by learning rate, on four tasks. Where a line is missing, the ' +
-  'loss was not reached within the time given.';
+  'loss was not reached within the time given; bars are the range of the seeds.';
 
 function page(results: Result[], profile: Profile): string {
   const sections = results.map(({ task, target, outcomes }) => {
-    const best = (outcome: Outcome, quantity: 'steps' | 'seconds') =>
-      [...outcome.byRate]
-        .filter((one) => one[quantity] !== undefined)
-        .sort((a, b) => a[quantity]! - b[quantity]!)[0];
-    const rows = outcomes.map((outcome) => {
-      const [bySteps, bySeconds] = [best(outcome, 'steps'), best(outcome, 'seconds')];
-      const count = outcome.byRate.filter(({ steps }) => steps !== undefined).length;
+    const rows = outcomes.map(({ contender: { name }, byRate }) => {
+      const reaching = byRate.filter(({ chosenBy }) => chosenBy !== undefined);
+      const best = [...reaching].sort((a, b) => a.chosenBy! - b.chosenBy!)[0];
+      const shown = ({ low, middle, high }: Spread) =>
+        Number.isFinite(middle)
+          ? `${number(middle)} (${number(low)} … ${Number.isFinite(high) ? number(high) : 'never'})`
+          : 'never';
       return {
-        optimizer: outcome.contender.name,
-        'fewest steps': bySteps ? bySteps.steps!.toFixed(1) : 'never',
-        'at δ': bySteps ? `${bySteps.rate}` : '',
-        'least seconds': bySeconds ? bySeconds.seconds!.toPrecision(2) : 'never',
-        'at δ ': bySeconds ? `${bySeconds.rate}` : '',
-        'rates that reach it': `${count} of ${outcome.byRate.length}`,
+        optimizer: name,
+        'at δ': best ? `${best.rate}` : '',
+        steps: best ? shown(best.steps) : 'never',
+        seconds: best ? shown(best.seconds) : 'never',
+        'rates that reach it': best ? `${reaching[0]!.rate} … ${reaching.at(-1)!.rate}` : 'none',
       };
     });
     return `### ${task}, to a test loss of ${target}\n\n${markdownTable(rows)}`;
@@ -159,7 +186,9 @@ function page(results: Result[], profile: Profile): string {
 
 ![Seconds to the target](seconds-to-target.png)
 
-Profile \`${profile.name}\`: learning rates ${profile.rates.join(', ')}; ${profile.seeds.length === 1 ? 'one seed' : `the median of ${profile.seeds.length} seeds`}; at most ${limits.join(', ')} of processor time a run. Seconds are those of one processor (\`process.cpuUsage\`, wasm on one thread), so that what else the machine did hardly counts; evaluation is not counted. A run is given up where a quarter of its time has not brought the loss below that at the start.
+Profile \`${profile.name}\`: ${profile.seeds.length} seeds, median (least … largest); at most ${limits.join(', ')} of processor time a run. Rates a factor of √10 apart, from one in the middle outwards until one fails on each side; the rate is that of least median time to the target on 1,000 digits held out, the numbers are on 1,000 test digits. A rate “reaches it” if it does for the median seed on the digits held out. Seconds are those of one processor (\`process.cpuUsage\`, wasm on one thread), so that what else the machine did hardly counts; evaluation is not counted. A run is given up where a quarter of its time has not brought the loss below that at the start.
 
 ${sections.join('\n\n')}`;
 }
+
+const number = (value: number) => String(Number(value.toPrecision(value < 10 ? 2 : 3)));

@@ -18,6 +18,7 @@ interface Maker {
 
 const TRAIN = 10_000;
 const TEST = 1_000;
+const HELD = 1_000;
 
 /** The four tasks, made one at a time. */
 export const studyTasks: Maker[] = [
@@ -32,7 +33,7 @@ export const studyTasks: Maker[] = [
     name: 'head',
     make: () => ({
       name: 'head',
-      ...transferFeatures({ train: TRAIN, test: TEST }),
+      ...heldOut(transferFeatures({ train: TRAIN + HELD, test: TEST })),
       model: mlp({ sizes: [784, 32, 5], activation: 'relu' }),
       batch: 200,
       target: 0.12,
@@ -45,14 +46,26 @@ function onDigits(name: string, rest: Pick<StudyTask, 'model' | 'batch' | 'targe
     name,
     make() {
       const { train, test } = mnist();
-      return { name, ...rest, train: drawn(train, TRAIN, 1), test: drawn(test, TEST, 2) };
+      const all = { train: drawn(train, TRAIN + HELD, 1), test: drawn(test, TEST, 2) };
+      return { name, ...rest, ...heldOut(all) };
     },
   };
+}
+
+/** The last training examples as validation. */
+function heldOut({ train, test }: { train: FeatureExamples; test: FeatureExamples }) {
+  const rows = (from: number, count: number): FeatureExamples => ({
+    x: tf.slice(train.x, [from, 0], [count, -1]),
+    y: tf.slice(train.y, [from, 0], [count, -1]),
+  });
+  const parts = { train: rows(0, TRAIN), validation: rows(TRAIN, HELD), test };
+  tf.dispose([train.x, train.y]);
+  return parts;
 }
 
 const drawn = (digits: Digits, count: number, seed: number): FeatureExamples =>
   toTensors(subset(digits, count, seed));
 
-export function disposeTask({ train, test }: Task): void {
-  tf.dispose([train.x, train.y, test.x, test.y]);
+export function disposeTask({ train, validation, test }: Task): void {
+  for (const part of [train, validation, test]) if (part) tf.dispose([part.x, part.y]);
 }

@@ -10,6 +10,8 @@ export interface Task {
   model: Model;
   train: FeatureExamples;
   test: FeatureExamples;
+  /** Held out from both: what is chosen is chosen on these. */
+  validation?: FeatureExamples;
   batch: number;
 }
 
@@ -33,6 +35,8 @@ export interface Course {
   wall: number[];
   losses: number[];
   accuracies: number[];
+  /** Losses on the digits held out, if there are such. */
+  validation: number[];
   /** Whether a loss or a step was not finite. */
   diverged: boolean;
 }
@@ -43,6 +47,7 @@ export const emptyCourse = (): Course => ({
   wall: [],
   losses: [],
   accuracies: [],
+  validation: [],
   diverged: false,
 });
 
@@ -73,10 +78,14 @@ export async function train(
     course.wall.push(wall);
     course.losses.push(loss);
     course.accuracies.push(accuracy);
+    if (task.validation) {
+      course.validation.push((await evaluate(model, variables, task.validation)).loss);
+    }
     due = Math.max(steps + 1, Math.ceil(steps * (1 + SPACING)));
     const hopeless = seconds > (budget.patience ?? Number.POSITIVE_INFINITY);
     if (hopeless && loss >= course.losses[0]!) return false;
-    return loss > (budget.target ?? Number.NEGATIVE_INFINITY);
+    const target = budget.target ?? Number.NEGATIVE_INFINITY;
+    return loss > target || (course.validation.at(-1) ?? loss) > target;
   };
   try {
     let goesOn = await look();
@@ -138,9 +147,11 @@ export function startClock(): () => { cpu: number; real: number } {
  * evaluations; undefined if it never was.
  */
 export function reached(
-  { steps, seconds, losses }: Course,
+  { steps, seconds, ...course }: Course,
   target: number,
+  on: 'losses' | 'validation' = 'losses',
 ): { steps: number; seconds: number } | undefined {
+  const losses = course[on];
   const at = losses.findIndex((loss) => loss <= target);
   if (at < 0) return undefined;
   if (at === 0) return { steps: 0, seconds: 0 };

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
+import { lbfgs } from '../../lib/experiments';
 import {
   evaluate,
   type FeatureExamples,
@@ -11,7 +12,6 @@ import {
 } from '../../lib/models';
 import { PALETTE } from '../../lib/notebook';
 import type { NamedTensors } from '../../lib/spaces';
-import { lbfgs } from '../peers/lbfgs';
 import { type Contender, explicitOnes } from './contenders';
 import { type Line, markdownTable, type Panel, writeGrid } from './grid';
 import { Runs } from './runs';
@@ -21,7 +21,7 @@ import { type Budget, type Course, emptyCourse, startClock, type Task, train } f
 /** A head of 25,285 parameters on the 784 features of the frozen network. */
 const head = mlp({ sizes: [784, 32, 5], activation: 'relu' });
 
-interface HeadContender extends Contender {
+interface HeadContender extends Omit<Contender, 'rate'> {
   batch: number;
   /** Among them the best is chosen on digits that are neither trained on nor tested with. */
   rates: number[];

@@ -59,7 +59,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  *   parameter, or a variable on which the loss does not depend; NotFiniteError for a NaN loss or an
  *   overflowing step, with weights and moments as they were (on a GPU from `lastStep()`).
  * @see derived here; Adam is Kingma & Ba 2015, algorithm 1. Feeding Adam with an implicit
- * direction instead takes δ into account twice.
+ * direction instead solves in the metric I where D belongs, and divides away most of what it gained.
  */
 export function implicitAdam(
   learningRate: LearningRate,

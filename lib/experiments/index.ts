@@ -1,4 +1,5 @@
 export { processorSeconds } from './clock';
+export { type LbfgsOptions, type LossWithGradient, lbfgs } from './lbfgs';
 export { rateGrid } from './rates';
 export { bestRate, type Chosen, type Spread, spreadOf } from './spread';
 export {

@@ -1,7 +1,7 @@
-import { type NamedTensors, tensors } from '../../lib/spaces';
+import { type NamedTensors, tensors } from '../spaces';
 
 /** A loss with its gradient, which belongs to the caller. */
-export type Objective = (x: NamedTensors) => { value: number; gradient: NamedTensors };
+export type LossWithGradient = (x: NamedTensors) => { value: number; gradient: NamedTensors };
 
 export interface LbfgsOptions {
   /** Pairs that are remembered. Default 10. */
@@ -33,7 +33,7 @@ interface Pair {
  * @returns the last point, which belongs to the caller.
  */
 export async function lbfgs(
-  objective: Objective,
+  objective: LossWithGradient,
   start: NamedTensors,
   { memory = 10, watch = () => true, maxIterations = 200 }: LbfgsOptions = {},
 ): Promise<NamedTensors> {
@@ -82,7 +82,7 @@ function direction(gradient: NamedTensors, pairs: readonly Pair[]): NamedTensors
 }
 
 function search(
-  objective: Objective,
+  objective: LossWithGradient,
   x: NamedTensors,
   value: number,
   d: NamedTensors,

@@ -1,0 +1,46 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { valueAndGradient } from '../autodiff';
+import type { NamedTensors } from '../spaces';
+import { lbfgs } from '.';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Rosenbrock's function in a and b, least at (1, 1). */
+const rosenbrock = ({ a, b }: NamedTensors) =>
+  tf.add(tf.square(tf.sub(1, a!)), tf.mul(100, tf.square(tf.sub(b!, tf.square(a!))))) as tf.Scalar;
+
+function objective(x: NamedTensors) {
+  const { value, gradient } = valueAndGradient(rosenbrock, x);
+  const number = value.dataSync()[0]!;
+  value.dispose();
+  return { value: number, gradient };
+}
+
+describe('L-BFGS', () => {
+  it("finds the least of Rosenbrock's function, falls at each step, and leaves nothing behind", async () => {
+    const start = { a: tf.scalar(-1.2), b: tf.scalar(1) };
+    const before = tf.memory().numTensors;
+    const values: number[] = [];
+    const watch = (_: NamedTensors, value: number) => values.push(value) > 0;
+    const end = await lbfgs(objective, start, { watch });
+    expect(end.a!.dataSync()[0]).toBeCloseTo(1, 2);
+    expect(end.b!.dataSync()[0]).toBeCloseTo(1, 2);
+    for (let i = 1; i < values.length; i++) expect(values[i]).toBeLessThan(values[i - 1]!);
+    expect(values.length).toBeLessThan(80);
+    expect(tf.memory().numTensors).toBe(before + 2);
+  });
+
+  it('ends where it is told to', async () => {
+    let count = 0;
+    const watch = () => {
+      count += 1;
+      return count < 3;
+    };
+    const end = await lbfgs(objective, { a: tf.scalar(0), b: tf.scalar(0) }, { watch });
+    expect(count).toBe(3);
+    tf.dispose(end);
+  });
+});
