@@ -9,6 +9,7 @@ export {
   hvp,
   type Linearization,
   linearize,
+  markAuxiliary,
   markOutput,
   type RecordOptions,
   type RowSpace,
@@ -27,6 +28,7 @@ export {
   softmaxCrossEntropy,
   useBackend,
 } from './backends';
+export * from './constraints';
 export * from './datasets';
 export * from './descent';
 export * from './errors';

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
+import { collectAuxiliary, released } from './auxiliary';
 import { checkFinite, checkPoint, checkScalar } from './check';
 import { graph } from './graph';
 import { named } from './named';
@@ -9,6 +11,7 @@ import { record } from './tape';
 /**
  * A loss at x and its gradient there, both the caller's.
  *
+ * `auxiliary` is what the loss has marked by `markAuxiliary`, if anything, the caller's too.
  * Where the loss does not depend on a tensor of x, that part of the gradient is zeros. Inside
  * `tf.grad` the result can be differentiated further.
  *
@@ -18,23 +21,31 @@ import { record } from './tape';
 export function valueAndGradient(
   loss: (x: NamedTensors) => tf.Scalar,
   x: NamedTensors,
-): { value: tf.Scalar; gradient: NamedTensors } {
+): { value: tf.Scalar; gradient: NamedTensors; auxiliary?: NamedTensors } {
+  checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
   return tf.tidy(() => {
     const leaves = mapTensors(x, (value) => value.clone());
     const { result, tape } = record((tape) => {
-      const value = loss(leaves);
-      checkScalar(value);
-      checkFinite(value);
+      const { result: value, auxiliary } = collectAuxiliary(() => {
+        const value = loss(leaves);
+        checkScalar(value);
+        checkFinite(value);
+        return value;
+      });
+      for (const marked of Object.values(auxiliary)) tape.own(marked);
       return {
         path: graph(tape.nodes, Object.values(leaves), [value]),
         value: tape.ownCopy(value),
+        auxiliary,
       };
     });
     try {
       const program = byGradients(result.path, tape);
       const gradients = tape.within(() => program.pullDense([tf.ones([])]));
-      return { value: result.value.clone(), gradient: named(x, gradients) };
+      const auxiliary = released(result.auxiliary);
+      const found = { value: result.value.clone(), gradient: named(x, gradients) };
+      return auxiliary === undefined ? found : { ...found, auxiliary };
     } finally {
       tape.dispose();
     }

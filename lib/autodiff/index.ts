@@ -1,6 +1,7 @@
 // Repairs the derivatives of TensorFlow.js that are wrong.
 import '../backends';
 
+export { markAuxiliary } from './auxiliary';
 export type { Curvature, CurvatureKind, Factors } from './curvature';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';

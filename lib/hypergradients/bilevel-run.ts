@@ -299,19 +299,22 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       this.#λ.value as NamedTensors,
     ] as const;
     if (how.name === 'unrolled') {
-      const { value, w, adjoint, stats } = await how.differentiate(...args, { watch: turn.goOn });
+      const { value, w, adjoint, auxiliary, stats } = await how.differentiate(...args, {
+        watch: turn.goOn,
+      });
       tensors.free(adjoint);
       try {
         this.#goOn(turn);
         this.#w.assign(w as V);
       } catch (error) {
-        tensors.free(value);
+        tensors.free([value, auxiliary]);
         throw error;
       } finally {
         tensors.free(w);
       }
       this.#innerSteps += how.steps;
-      return { value: value as V, stats: { products: stats.products } };
+      const marked = await numbersOf(auxiliary);
+      return { value: value as V, stats: { products: stats.products, ...marked } };
     }
     const options: DifferentiateOptions<NamedTensors> = { watch: turn.goOn };
     if (this.#adjoint !== undefined) options.start = this.#adjoint as NamedTensors;
@@ -326,13 +329,14 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     try {
       this.#goOn(turn);
     } catch (error) {
-      tensors.free([result.value, result.adjoint]);
+      tensors.free([result.value, result.adjoint, result.auxiliary]);
       throw error;
     }
     // The last adjoint lives on in the snapshot until the step is done.
     this.#adjoint = result.adjoint as V;
     const { innerGradientNorm, status, zero, error, products } = result.stats;
-    const known = { innerGradientNorm, status, zero, products };
+    const marked = await numbersOf(result.auxiliary);
+    const known = { innerGradientNorm, status, zero, products, ...marked };
     return {
       value: result.value as V,
       stats: error === undefined ? known : { ...known, error: error.bound },
@@ -394,6 +398,21 @@ function loaded<V extends Vector>(checkpoint: BilevelCheckpoint, w: V, λ: V): S
     outer: loadMemory(outerOptimizer),
     moves: 0,
   };
+}
+
+/** What a loss has marked, as numbers; the tensors are freed. */
+async function numbersOf(marked: NamedTensors | undefined) {
+  if (marked === undefined) return {};
+  try {
+    const auxiliary: NonNullable<OuterStep['auxiliary']> = {};
+    for (const [name, value] of Object.entries(marked)) {
+      const numbers = await value.data();
+      auxiliary[name] = value.rank === 0 ? numbers[0]! : [...numbers];
+    }
+    return { auxiliary };
+  } finally {
+    tensors.free(marked);
+  }
 }
 
 function finite(innerLoss: number, outerLoss: number) {

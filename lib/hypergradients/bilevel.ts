@@ -80,6 +80,8 @@ export interface OuterStep {
   status?: SolverStatus;
   /** With `implicit`: the hyperparameters that nothing depends on, as `ImplicitStats.zero`. */
   zero?: string[];
+  /** What the outer loss has marked by `markAuxiliary`, as numbers: `{ accuracy: 0.9 }`. */
+  auxiliary?: Record<string, number | number[]>;
   /** Inner steps of this outer step. */
   innerSteps: number;
   /** Products with derivatives of inner gradients. */

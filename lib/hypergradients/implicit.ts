@@ -66,6 +66,8 @@ export interface ImplicitDerivative<V> {
   value: V;
   /** v, the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
   adjoint: V;
+  /** What the outer loss has marked by `markAuxiliary`, if anything; the caller's. */
+  auxiliary?: NamedTensors;
   stats: ImplicitStats;
 }
 
@@ -211,7 +213,9 @@ async function differentiate<V extends Vector>(
     }
     stats.products = count.products;
     stats.seconds = (performance.now() - began) / 1000;
-    return { value: result.value, adjoint: v, stats };
+    const { auxiliary } = outer;
+    if (auxiliary !== undefined) result.auxiliary = auxiliary;
+    return { value: result.value, adjoint: v, stats, ...(auxiliary && { auxiliary }) };
   } catch (error) {
     space.free(result);
     throw error;

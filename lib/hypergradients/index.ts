@@ -15,6 +15,7 @@ export {
   type OuterStep,
 } from './bilevel';
 export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
+export { type ConstrainedProblem, kkt, projectedStationarity } from './constrained';
 export type { ErrorConstants, ErrorEstimate } from './error-estimate';
 export type { OnFailure } from './failure';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';

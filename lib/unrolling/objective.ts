@@ -30,11 +30,18 @@ export type UnrolledProblem<V extends Vector> = V extends Float64Array
   ? DerivativeProblem
   : LossProblem;
 
+/** The partial gradients of the outer loss, and what it has marked by `markAuxiliary`. */
+export interface OuterGradients<V> {
+  dw: V;
+  dλ: V;
+  auxiliary?: NamedTensors;
+}
+
 /** What unrolling needs of a bilevel problem at λ, in either form. */
 export interface Objective<V> {
   field: GradientField<V>;
   /** The gradients of the outer loss at w, which belong to the caller. */
-  outer(w: V): { dw: V; dλ: V };
+  outer(w: V): OuterGradients<V>;
 }
 
 /** @throws InputError for a problem in the form that does not go with the vectors. */
@@ -62,8 +69,9 @@ function tensorObjective(problem: LossProblem, λ: NamedTensors): Objective<Name
           const parts = split(both);
           return problem.outer(parts.w, parts.λ);
         };
-        const { w: dw, λ: dλ } = split(valueAndGradient(loss, join(w, λ)).gradient);
-        return { dw, dλ };
+        const { gradient, auxiliary } = valueAndGradient(loss, join(w, λ));
+        const { w: dw, λ: dλ } = split(gradient);
+        return auxiliary === undefined ? { dw, dλ } : { dw, dλ, auxiliary };
       }),
   };
 }

@@ -6,7 +6,12 @@ import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from 
 import { type Arithmetic, arithmeticOf } from './arithmetic';
 import { type LearnedSettings, learnSettings, type MethodOf } from './learned-settings';
 import { type Iteration, mapState, requireCount, type Spectrum, type State } from './method';
-import { type Objective, objectiveOf, type UnrolledProblem } from './objective';
+import {
+  type Objective,
+  type OuterGradients,
+  objectiveOf,
+  type UnrolledProblem,
+} from './objective';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import { type Action, type Checkpoint, schedule } from './schedule';
 import { type Carrier, carryTangents } from './tangents';
@@ -45,6 +50,8 @@ export interface UnrolledDerivative<V> {
   w: V;
   /** `dE/dw₀`; only of reverse mode through all steps. */
   adjoint?: V;
+  /** What the outer loss has marked by `markAuxiliary`, if anything; the caller's. */
+  auxiliary?: NamedTensors;
   stats: UnrolledStats;
 }
 
@@ -168,8 +175,8 @@ async function reverse<V extends Vector>(
       await run.record(action.from, action.to, records);
       if (result === undefined) {
         const { x } = records[records.length - 1]!.next;
-        const { dw, dλ } = run.outer(x);
-        result = { value: dλ, w: run.copy(x) };
+        const { dw, dλ, auxiliary } = run.outer(x);
+        result = { value: dλ, w: run.copy(x), ...(auxiliary && { auxiliary }) };
         adjoint = { x: dw };
       }
       while (records.length > 0) {
@@ -241,7 +248,7 @@ async function forward<V extends Vector>(
       await run.breathe(state.x.value);
     }
     const { value: w, tangents } = state.x;
-    const { dw, dλ } = run.outer(w);
+    const { dw, dλ, auxiliary } = run.outer(w);
     const value = space.tidy(() =>
       space.keep(
         tangents.reduce(
@@ -251,7 +258,7 @@ async function forward<V extends Vector>(
       ),
     );
     run.free([dw, dλ]);
-    return { value, w: run.copy(w) };
+    return { value, w: run.copy(w), ...(auxiliary && { auxiliary }) };
   } finally {
     run.free(state);
   }
@@ -372,7 +379,7 @@ class Run<V extends Vector> {
   }
 
   /** The gradients of the outer loss, kept. */
-  outer(w: V): { dw: V; dλ: V } {
+  outer(w: V): OuterGradients<V> {
     return this.space.keep(this.objective.outer(w));
   }
 

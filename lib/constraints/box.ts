@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError, ShapeError } from '../errors';
+import { checkOptionNames, phrase } from '../options';
+import { constraintOf } from './constraint';
+
+/** A bound of every entry: a number, or one for each. A tensor bounds tensors, an array float64. */
+export type Bound = number | Float64Array | tf.Tensor;
+
+export interface BoxOptions {
+  /** Default −∞. */
+  lower?: Bound;
+  /** Default ∞. */
+  upper?: Bound;
+}
+
+/**
+ * A box: `lower ≤ x ≤ upper`, entry by entry; `P(x) = min(max(x, lower), upper)`.
+ *
+ * Its derivative is 1 for the entries inside and 0 for the others; with respect to a bound that is a
+ * tensor it is 1 for the entries that lie beyond it.
+ *
+ * @throws InputError for a lower bound above the upper one, or NaN; ShapeError for bounds of another
+ *   length than x.
+ */
+export function box(options: BoxOptions = {}) {
+  checkOptionNames('box', options, ['lower', 'upper']);
+  const { lower = Number.NEGATIVE_INFINITY, upper = Number.POSITIVE_INFINITY } = options;
+  checkBound(lower, 'lower');
+  checkBound(upper, 'upper');
+  if (typeof lower === 'number' && typeof upper === 'number') checkOrder(lower, upper);
+  const numbers = (x: Float64Array) => {
+    const bounds = [listOf(lower, x, 'lower'), listOf(upper, x, 'upper')] as const;
+    for (const i of x.keys()) checkOrder(bounds[0][i]!, bounds[1][i]!);
+    return bounds;
+  };
+  return constraintOf(
+    { name: 'box', lower, upper },
+    {
+      float64(x) {
+        const [from, to] = numbers(x);
+        return x.map((value, i) => Math.min(Math.max(value, from[i]!), to[i]!));
+      },
+      tensor: (x) =>
+        tf.tidy(() => {
+          const above = lower === Number.NEGATIVE_INFINITY ? x : tf.maximum(x, ofTensor(lower));
+          return upper === Number.POSITIVE_INFINITY
+            ? above.clone()
+            : tf.minimum(above, ofTensor(upper));
+        }),
+      derivative(x) {
+        const [from, to] = numbers(x);
+        return (v) => v.map((value, i) => (x[i]! >= from[i]! && x[i]! <= to[i]! ? value : 0));
+      },
+    },
+  );
+}
+
+function checkBound(bound: unknown, name: string): void {
+  const isNumber = typeof bound === 'number' && !Number.isNaN(bound);
+  const isList = bound instanceof Float64Array && !bound.some(Number.isNaN);
+  const isTensor = bound instanceof tf.Tensor && !bound.isDisposed && bound.dtype === 'float32';
+  if (isNumber || isList || isTensor) return;
+  throw new InputError({
+    given: `${bound instanceof tf.Tensor ? `a ${bound.isDisposed ? 'disposed' : bound.dtype} tensor` : phrase(bound)} as the ${name} bound of a box`,
+    expected: 'a number, a Float64Array or a float32 tensor, without NaN',
+    remedy: 'Leave it out where there is no bound.',
+  });
+}
+
+function checkOrder(lower: number, upper: number): void {
+  if (lower <= upper) return;
+  throw new InputError({
+    given: `a box from ${lower} to ${upper}`,
+    expected: 'a lower bound that is not above the upper one',
+    remedy: 'The box is empty otherwise.',
+  });
+}
+
+function listOf(bound: Bound, like: Float64Array, name: string): Float64Array {
+  if (typeof bound === 'number') return new Float64Array(like.length).fill(bound);
+  if (bound instanceof Float64Array && bound.length === like.length) return bound;
+  throw new ShapeError({
+    given: `${bound instanceof Float64Array ? `${bound.length} numbers` : 'a tensor'} as the ${name} bound of ${like.length} numbers`,
+    expected: 'one number, or one for each',
+    remedy: 'Tensors bound tensors, Float64Arrays bound Float64Arrays.',
+  });
+}
+
+function ofTensor(bound: Bound): tf.Tensor | number {
+  if (!(bound instanceof Float64Array)) return bound;
+  throw new ShapeError({
+    given: 'a Float64Array as the bound of a tensor',
+    expected: 'a number or a tensor',
+    remedy: 'Make it one by tf.tensor1d.',
+  });
+}
