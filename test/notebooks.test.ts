@@ -21,7 +21,6 @@ const waiting = new Set([
   '07-transfer-head',
   '08-derivative-of-an-argmin',
   '10-millions-of-hyperparameters',
-  '11-stochastic-hypergradients',
   '12-forward-reverse-truncated',
   '13-the-curse-of-unrolling',
   '14-unroll-or-implicit',
