@@ -96,6 +96,6 @@ export function checkFinite(loss: tf.Scalar): void {
     given: `a loss of ${value}`,
     expected: 'a finite loss',
     remedy:
-      'Look for a NaN in weights or data, a logarithm of 0, a division by 0, or a step that was too long.',
+      'Look for a NaN in weights or data, a logarithm of 0, a division by 0, a mean over no examples, or a step that was too long.',
   });
 }

@@ -11,7 +11,7 @@ interface Window {
   strides: number;
   pad: 'same' | 'valid' | number;
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  dilations?: number;
+  dilations?: number | null;
   dataFormat?: string;
 }
 
@@ -28,12 +28,13 @@ const ofPool: ShapeOf = (x, _, { filterSize, strides, pad, dimRoundingMode }) =>
 
 const ofConvolution =
   (depthwise: boolean): ShapeOf =>
-  (x, filter, { strides, pad, dilations = 1, dimRoundingMode, dataFormat }) =>
+  (x, filter, { strides, pad, dilations, dimRoundingMode, dataFormat }) =>
     computeConv2DInfo(
       x as Four,
       filter as Four,
       strides,
-      dilations,
+      // Some gradients leave it null.
+      dilations ?? 1,
       pad,
       dimRoundingMode,
       depthwise,
@@ -50,8 +51,8 @@ const shapes: Record<string, ShapeOf> = {
   FusedConv2D: ofConvolution(false),
   DepthwiseConv2dNative: ofConvolution(true),
   FusedDepthwiseConv2D: ofConvolution(true),
-  Conv3D: (x, filter, { strides, pad, dilations = 1 }) =>
-    computeConv3DInfo(x as Five, filter as Five, strides, dilations, pad as 'same').outShape,
+  Conv3D: (x, filter, { strides, pad, dilations }) =>
+    computeConv3DInfo(x as Five, filter as Five, strides, dilations ?? 1, pad as 'same').outShape,
 };
 
 /**

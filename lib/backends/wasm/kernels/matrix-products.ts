@@ -135,7 +135,10 @@ export function repairMatrixProducts(): void {
  * It has no gradient: nothing that is recorded may use it.
  */
 function addMatMulAdd(): void {
-  const [product, sum] = ['BatchMatMul', 'Add'].map((name) => kernelFunction(name, 'wasm'));
+  // Looked up when they are needed: the kernels of that time know empty factors.
+  const [product, sum] = ['BatchMatMul', 'Add'].map(
+    (name) => (call: Call<string, never>) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
+  );
   const kernel = 'MatMulAdd';
   replaceKernel<'a' | 'b' | 'addend', Attributes>(kernel, 'wasm', ({ inputs, attrs, backend }) => {
     const { a, b, addend } = inputs;
@@ -143,7 +146,7 @@ function addMatMulAdd(): void {
     if (multiply && isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
       return bySystem(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
     }
-    const ab = product!({ inputs: { a, b }, attrs: attrs as never, backend }) as tf.TensorInfo;
+    const ab = product!({ inputs: { a, b }, attrs: attrs as never, backend });
     const result = sum!({ inputs: { a: ab, b: addend }, attrs: {} as never, backend });
     backend.disposeData(ab.dataId);
     return result;

@@ -20,14 +20,17 @@ const sumOfProduct = entrywise({
  * It has no gradient: nothing that is recorded may use it.
  */
 export function addMultiplyAdd(): void {
-  const [multiply, add] = ['Multiply', 'Add'].map((name) => kernelFunction(name, 'wasm'));
+  // Looked up when they are needed: the kernels of that time know empty factors.
+  const [multiply, add] = ['Multiply', 'Add'].map(
+    (name) => (call: Call<string, never>) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
+  );
   replaceKernel('MultiplyAdd', 'wasm', ({ inputs, backend }: MultiplyAdd) => {
     const { a, b, addend } = inputs;
     const all = [a, b, addend];
     if (all.every(({ shape }) => tf.util.arraysEqual(shape, addend.shape))) {
       return sumOfProduct(backend as Heap, all, addend.shape);
     }
-    const product = multiply!({ inputs: { a, b }, attrs: {} as never, backend }) as tf.TensorInfo;
+    const product = multiply!({ inputs: { a, b }, attrs: {} as never, backend });
     const sum = add!({ inputs: { a: product, b: addend }, attrs: {} as never, backend });
     backend.disposeData(product.dataId);
     return sum;
