@@ -19,7 +19,6 @@ const waiting = new Set([
   '05-implicit-steps-on-mnist',
   '06-adam-cnn-rnn',
   '07-transfer-head',
-  '08-derivative-of-an-argmin',
   '10-millions-of-hyperparameters',
   '12-forward-reverse-truncated',
   '13-the-curse-of-unrolling',
