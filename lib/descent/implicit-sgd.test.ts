@@ -509,3 +509,20 @@ it('an enormous rate is no reason to refuse a small step', () => {
   implicitSGD(1e20).minimize(() => tf.mul(0.5, tf.sum(tf.square(x))) as tf.Scalar);
   close(x, [0, 0]);
 });
+
+it.each([1e-25, 1e-12, 1e12])(
+  'the step is the same in any unit of x, or of the loss: %f',
+  (unit) => {
+    const loss = (x: tf.Variable, scale: number) => () =>
+      tf.tidy(() => tf.mul(scale / 2, tf.sum(tf.mul([1, 4], tf.square(x)))) as tf.Scalar);
+    const inUnits = tf.variable(tf.tensor1d([3 * unit, -2 * unit]), true, 'in units');
+    implicitSGD(10, { solver: tight }).minimize(loss(inUnits, 1), false, [inUnits]);
+    close(
+      numbers(inUnits).map((value) => value / unit),
+      [3 / 11, -2 / 41],
+    );
+    const ofLoss = tf.variable(tf.tensor1d([3, -2]), true, 'of the loss');
+    implicitSGD(10 / unit, { solver: tight }).minimize(loss(ofLoss, unit), false, [ofLoss]);
+    close(ofLoss, [3 / 11, -2 / 41]);
+  },
+);

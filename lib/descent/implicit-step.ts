@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { CurvatureKind, Factors, RowSpace } from '../autodiff';
 import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
@@ -114,7 +114,7 @@ export function directionInRowSpace(
 function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedTensors {
   const s = tensors.scalars;
   const safe = tensors.tidy(() => {
-    const stands = s.less(s.of(0), tensors.dot(value, value));
+    const stands = s.less(s.of(0), largestOf(value));
     if (tensors.readableNow()) {
       return tensors.readSync([stands])[0] === 1 ? value : substitute();
     }
@@ -122,6 +122,13 @@ function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedT
   });
   tensors.free(value, safe);
   return safe;
+}
+
+/** The largest absolute value, since squares of small numbers vanish. */
+function largestOf(x: NamedTensors): tf.Scalar {
+  const parts = Object.values(x).filter(({ size }) => size > 0);
+  if (parts.length === 0) return tf.scalar(0);
+  return tf.max(tf.stack(parts.map((value) => tf.tidy(() => tf.max(tf.abs(value))))));
 }
 
 /**

@@ -4,11 +4,13 @@ import { softmaxCrossEntropy, useBackend } from '../backends';
 import { random } from '../datasets';
 import { cg } from '../solvers';
 import {
+  cosine,
   drops,
   type ImplicitAdam,
   type ImplicitSGD,
   implicitAdam,
   implicitSGD,
+  warmUp,
   withOutput,
 } from '.';
 
@@ -106,7 +108,14 @@ const optimizers = {
       schedule: drops([3]),
     }),
   'implicit Adam': () =>
-    implicitAdam(0.05, { curvature: 'gauss-newton', beta1: 0.8, others: 'frozen' }),
+    implicitAdam(0.1, {
+      curvature: 'gauss-newton',
+      beta1: 0.8,
+      others: 'frozen',
+      clipNorm: 3,
+      clipValue: 1,
+      schedule: warmUp(2, cosine(40, 0.1)),
+    }),
 };
 
 describe.each(Object.keys(networks))('%s', (name) => {
