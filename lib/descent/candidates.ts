@@ -36,7 +36,7 @@ export function candidates({ list, ...rest }: Candidates): Candidates {
     return { list: undefined, ...rest };
   }
   const checked = trainable(list);
-  chosenParameters(rest.parameters, Object.keys(keyed(checked)));
+  chosenParameters(rest.parameters, keyed(checked));
   return { list: checked, ...rest };
 }
 
@@ -68,7 +68,7 @@ export function choose(
 ): Chosen {
   const variables = keyed(list ?? [...reached].sort(byAge));
   const all = Object.keys(variables);
-  const chosen = chosenParameters(parameters, all);
+  const chosen = chosenParameters(parameters, variables);
   const missing = all.find((name) => !reached.has(variables[name]!));
   if (missing !== undefined && !isFitting()) {
     throw unconnected(`the variable '${missing}', on which the loss does not depend`);

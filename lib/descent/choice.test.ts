@@ -52,6 +52,18 @@ describe.each(Object.entries(makers))('%s without a list', (_, make) => {
     expect(numbers(x)[1]).toBe(-2);
   });
 
+  it('chooses parameters by the names that variables have, made up or not', () => {
+    const [a, b] = [tf.variable(tf.scalar(1)), tf.variable(tf.scalar(1))];
+    for (const parameters of [[b.name], (name: string) => name === b.name]) {
+      b.assign(tf.scalar(1));
+      make(0.1, { parameters, others: 'frozen' }).minimize(() =>
+        tf.tidy(() => tf.add(square(a), square(b)) as tf.Scalar),
+      );
+      expect(numbers(a)).toEqual([1]);
+      expect(numbers(b)).not.toEqual([1]);
+    }
+  });
+
   it('takes unnamed variables in the order in which they were made', () => {
     const variables = Array.from({ length: 12 }, (_, i) => tf.variable(tf.scalar(i + 1)));
     const loss = () => tf.tidy(() => tf.addN(variables.map(square)) as tf.Scalar);

@@ -10,27 +10,42 @@ export type ParameterChoice =
   | { readonly places: readonly number[] };
 
 /**
- * The names among `all` that are chosen, in the order of `all`; without a choice all of them.
+ * The keys of those variables that are chosen, in their order; without a choice all of them. Names
+ * are those of the variables themselves, which may have other keys.
  *
  * @throws InputError for a name or place that does not exist, or if nothing is chosen.
  */
 export function chosenParameters(
   choice: ParameterChoice | undefined,
-  all: readonly string[],
+  variables: Readonly<Record<string, { readonly name: string }>>,
 ): string[] {
-  if (choice === undefined) return [...all];
-  const chosen = new Set(namesOf(choice, all));
-  const unknown = [...chosen].find((name) => !all.includes(name));
-  if (unknown === undefined && chosen.size > 0) return all.filter((name) => chosen.has(name));
+  const all = Object.keys(variables);
+  if (choice === undefined) return all;
+  const nameOf = (key: string) => variables[key]!.name;
+  const { chosen, unknown } = chosenOf(choice, all, nameOf);
+  if (unknown === undefined && chosen.length > 0) return chosen;
   throw new InputError({
     given: unknown === undefined ? 'a choice of no parameters' : `the parameter '${unknown}'`,
-    expected: `at least one of ${all.join(', ')}`,
+    expected: `at least one of ${all.map(nameOf).join(', ')}`,
     remedy: 'Name parameters as their variables are named: tf.variable(value, true, name).',
   });
 }
 
-function namesOf(choice: ParameterChoice, all: readonly string[]): readonly string[] {
-  if (typeof choice === 'function') return all.filter(choice);
-  if (!('places' in choice)) return choice;
-  return choice.places.map((place) => all[place] ?? `number ${place} of ${all.length}`);
+function chosenOf(
+  choice: ParameterChoice,
+  all: readonly string[],
+  nameOf: (key: string) => string,
+): { chosen: string[]; unknown?: string | undefined } {
+  if (typeof choice === 'function') return { chosen: all.filter((key) => choice(nameOf(key))) };
+  if ('places' in choice) {
+    const wrong = choice.places.find((place) => all[place] === undefined);
+    const chosen = all.filter((_, place) => choice.places.includes(place));
+    return {
+      chosen,
+      unknown: wrong === undefined ? undefined : `number ${wrong} of ${all.length}`,
+    };
+  }
+  const names = new Set(all.map(nameOf));
+  const chosen = all.filter((key) => choice.includes(nameOf(key)));
+  return { chosen, unknown: choice.find((name) => !names.has(name)) };
 }
