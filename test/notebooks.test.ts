@@ -12,10 +12,6 @@ const CLAIM = 'application/vnd.implicit-lab.claim+json';
 const MOST_LINES = 40;
 /** Lessons whose text does not keep to the rules of the page yet. */
 const waiting = new Set([
-  '00-second-derivatives',
-  '01-stiffness',
-  '02-implicit-gradient-descent',
-  '04-solving-with-the-hessian',
   '05-implicit-steps-on-mnist',
   '06-adam-cnn-rnn',
   '07-transfer-head',

@@ -24,24 +24,21 @@ export const questions: readonly Question[] = [
   {
     id: '04-b',
     kind: 'number',
-    text: 'A batch has $n = 20$ examples, the network $C = 10$ outputs and $p = 10^6$ weights. How many unknowns has the system that Woodbury solves for $(I + \\delta J^\\top S J)^{-1} g$?',
-    answer: () => 20 * 10,
+    text: 'The smallest eigenvalue of a Hessian $H$ is $-0.25$. For rates up to which $\\delta$ is $I + \\delta H$ positive definite?',
+    answer: () => 1 / 0.25,
     mistakes: [
       {
-        value: () => 20,
-        diagnosis: 'Each example has $C$ outputs, and $J$ has a row for each of them.',
-      },
-      {
-        value: () => 1e6,
+        value: () => 2 / 0.25,
         diagnosis:
-          'That is the size of the system before. The matrix differs from $I$ by something of low rank: of which rank at most?',
+          'That has the form of the bound of an explicit step, $2/s$. Here the question is when $1 + \\delta s$ reaches 0.',
       },
       {
-        value: () => 10,
-        diagnosis: 'Those are the outputs of one example. The batch has $n$ of them.',
+        value: () => 0.25,
+        diagnosis:
+          'The eigenvalues of $I + \\delta H$ are $1 + \\delta s$. When is the smallest of them 0?',
       },
     ],
     explanation:
-      '$J$ has $nC = 200$ rows, so the rank of $J^\\top S J$ is at most 200, and a 200 × 200 system is enough. (For a softmax each example loses one: 180.) It pays as long as $nC$ is small: forming the matrix takes $nC$ pairs of products, solving about $(nC)^3/3$ multiplications.',
+      'The smallest eigenvalue of $I + \\delta H$ is $1 - 0.25\\,\\delta$, positive for $\\delta < 4$. Beyond, the quadratic model with its spring has no minimum, and conjugate gradients may meet a direction in which it bends down.',
   },
 ];

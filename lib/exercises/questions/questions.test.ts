@@ -23,8 +23,8 @@ const textsOf = (question: Question) => [
     : question.mistakes.map(({ diagnosis }) => diagnosis)),
 ];
 
-it('are two for each of the fifteen lessons', () => {
-  expect(all).toHaveLength(30);
+it('are two for each of the sixteen lessons', () => {
+  expect(all).toHaveLength(32);
   expect(all.map(({ id }) => id)).toEqual(questionIds());
 });
 
