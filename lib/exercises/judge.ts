@@ -36,6 +36,8 @@ interface Pair {
   rightValue: unknown;
   /** The first argument that was changed. */
   changed: number | undefined;
+  /** How many tensors the answer made and left behind. */
+  kept: number;
   /** What was thrown instead of a result. */
   thrown?: { error: unknown };
 }
@@ -71,7 +73,6 @@ export async function judge(
 
 async function judged(exercise: Exercise, answer: unknown, seconds: number): Promise<Verdict> {
   if (typeof answer !== 'function') return notAFunction(exercise.id, answer);
-  const tensorsBefore = tf.memory().numTensors;
   const began = performance.now();
   const pairs: Pair[] = [];
   const verdict = await tried(exercise, answer as Function, seconds, pairs);
@@ -79,7 +80,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   const changed = pairs.map(({ changed }) => changed).find((at) => at !== undefined);
   for (const pair of pairs)
     safely(() => disposeExcept([pair.args, pair.value, pair.result, pair.rightValue], undefined));
-  const kept = tf.memory().numTensors - tensorsBefore;
+  const kept = pairs.reduce((sum, { kept }) => sum + kept, 0);
   if (verdict.passed && elapsed > seconds) {
     return tooSlow(exercise.id, undefined, seconds, elapsed);
   }
@@ -110,7 +111,9 @@ async function tried(
   const { id } = exercise;
   const end = performance.now() + seconds * 1000;
   for (const probe of exercise.probes) {
+    const tensorsBefore = tf.memory().numTensors;
     const trial = await tryOut(answer, probe, Math.max(0, end - performance.now()));
+    const made = tf.memory().numTensors - tensorsBefore;
     if (trial.outcome === 'to-do') {
       return verdictOf(id, 'to-do', 'still to do', {
         explanation: 'Replace `todo()` by your own code and run the check again.',
@@ -124,7 +127,20 @@ async function tried(
     const rightValue = await exercise.reference(...(rightArgs as never[]));
     const right = await partsOf(rightValue);
     const result = safely(() => inTypesOf(rightValue, parts));
-    pairs.push({ probe, args, value, result, mine: parts, right, rightValue, changed, thrown });
+    const known = new Set([...tensorsIn(args), ...tensorsIn(value)]);
+    const kept = Math.max(0, made - known.size);
+    pairs.push({
+      probe,
+      args,
+      value,
+      result,
+      mine: parts,
+      right,
+      rightValue,
+      changed,
+      thrown,
+      kept,
+    });
     disposeExcept(rightArgs, rightValue);
   }
   return verdictOn(exercise, answer, pairs);
@@ -312,7 +328,8 @@ function runOf(
 async function nearestMutant(exercise: Exercise, pairs: Pair[], tolerance: number) {
   let nearest: { name: string; diagnosis: string } | undefined;
   let least = tolerance;
-  for (const mutant of exercise.mutants) {
+  // One whose numbers are right explains no wrong ones, however near they are.
+  for (const mutant of exercise.mutants.filter(({ caughtBy }) => !caughtBy)) {
     const far = await distanceToMutant(mutant.answer, pairs, least);
     if (far <= least) {
       least = far;

@@ -8,6 +8,7 @@ import {
   randomMatrix,
   randomVector,
   shiftedMatrix,
+  solveDense,
   transposed,
 } from '../linear';
 
@@ -339,6 +340,33 @@ export const exercise: Exercise<Step> = {
       },
       diagnosis:
         'The gradient is replaced by $(I + \\delta H)^{-1}g$ and given to Adam. That is definition A of the lesson: it solves in the metric $I$, where $D$ belongs. Wanted is C, with the decay.',
+    },
+    {
+      name: 'H is formed',
+      answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
+        const k = 1 / (1 - beta1 ** t);
+        const columns = Array.from(x, (_, j) => [
+          ...curvature.apply(x.map((_, i) => (i === j ? 1 : 0))),
+        ]);
+        const average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]!);
+        const squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i]! ** 2);
+        const D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);
+        const c = delta * k * (1 - beta1);
+        const M = columns.map((row, i) =>
+          row.map((h, j) => c * h + (i === j ? D[i]! * (1 + delta * decay) : 0)),
+        );
+        const b = x.map((value, i) => -delta * (k * average[i]! + decay * D[i]! * value));
+        const s = solveDense(M, b);
+        const end = x.map((value, i) => value + s[i]!);
+        return {
+          x: end,
+          m: end.map((value, i) => (-D[i]! * (s[i]! + delta * decay * value)) / (delta * k)),
+          v: squares,
+        };
+      },
+      diagnosis:
+        'The numbers are right, but $H$ was formed, one product for each parameter. `solved` needs its products only, and few of them.',
+      caughtBy: 'uses products only',
     },
   ],
   alternatives: [

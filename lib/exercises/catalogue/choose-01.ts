@@ -119,6 +119,10 @@ export const exercise: Exercise<Choose> = {
       args: () => known({ steps: 110, memory: 21, hyperparameters: 90 }),
     },
     {
+      name: 'two states too few for the checkpoints (below the half)',
+      args: () => known({ steps: 110, memory: 20, hyperparameters: 90 }),
+    },
+    {
       name: 'two states too few for the checkpoints (T no square)',
       args: () => known({ steps: 111, memory: 20, hyperparameters: 90 }),
     },

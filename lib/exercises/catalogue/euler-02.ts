@@ -73,10 +73,10 @@ const oscillator: System = {
   ],
 };
 
-/** As Newton's method, with the matrix of the start kept. */
+/** The equation, iterated as it stands. */
 const fixedPoint: Step = ({ f }, before, y, h) => {
   let x = y;
-  for (let k = 0; k < 40; k++) x = plus(right.known(y, before), (2 / 3) * h, f(x));
+  for (let k = 0; k < 300; k++) x = plus(right.known(y, before), (2 / 3) * h, f(x));
   return x;
 };
 
@@ -95,7 +95,7 @@ export const exercise: Exercise<Step> = {
         cubic(shiftedMatrix(3, randomMatrix(21, 3, 3, 0.7))),
         Float64Array.of(1.2, -0.6, 0.9),
         Float64Array.of(1, -0.5, 0.8),
-        0.2,
+        0.12,
       ],
     },
     {

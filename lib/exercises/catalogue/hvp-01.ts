@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+// Its import repairs the second derivatives of TensorFlow.js.
+import { hvp } from '../../autodiff';
 import type { Exercise } from '../exercise';
 import { norm, randomMatrix, randomVector } from '../linear';
 
@@ -210,6 +212,18 @@ export const exercise: Exercise<Product> = {
       name: 'as a vector-Jacobian product of the gradient',
       answer: (f, w, lambda, u) =>
         tf.tidy(() => tf.grad((w) => byLambda(f, w as Vector, lambda))(w, u) as Vector),
+    },
+    {
+      name: "with the library's hvp of both arguments",
+      answer: (f, w, lambda, u) =>
+        tf.tidy(
+          () =>
+            hvp(
+              ({ w, lambda }) => f(w as Vector, lambda as Vector),
+              { w, lambda },
+              { w: tf.zerosLike(w), lambda: u },
+            ).w as Vector,
+        ),
     },
     {
       name: 'by the trick of two transposes',

@@ -196,6 +196,28 @@ export const exercise: Exercise<Stochastic> = {
         'Only the way through the weights is there; $\\partial_\\lambda E$ of batch 0 is missing.',
     },
     {
+      name: 'two products a step',
+      answer: (given, alpha, steps) => {
+        const twice: Batches = {
+          ...given,
+          hessian: (batch) => {
+            const H = given.hessian(batch);
+            return {
+              ...H,
+              apply(q) {
+                H.apply(q);
+                return H.apply(q);
+              },
+            };
+          },
+        };
+        return estimate(twice, alpha, steps);
+      },
+      diagnosis:
+        'The numbers are right, but every step makes two products with its Hessian. Keep the first one: each is a pass over the batch.',
+      caughtBy: 'takes one product a step',
+    },
+    {
       name: 'a batch solved with',
       answer(given, _, steps) {
         const { w, lambda } = given.outer(0);

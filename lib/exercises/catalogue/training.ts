@@ -122,3 +122,10 @@ function diagonal(seed: number, p: number): (v: Float64Array) => Float64Array {
   const d = randomVector(seed, p).map((x) => 1 + 1 / (1 + x * x));
   return (v) => v.map((value, i) => d[i]! * value);
 }
+
+/** How many vectors were kept, in words: where they are about as many as the steps, just that. */
+export function vectorsKept({ kept = 0, steps }: Training): string {
+  return kept > 0.7 * steps
+    ? 'about as many vectors as there are steps'
+    : `about ${Math.round(kept)} vectors`;
+}

@@ -1,5 +1,5 @@
 import type { Exercise } from '../exercise';
-import { axpy, dot, type Training, training } from './training';
+import { axpy, dot, type Training, training, vectorsKept } from './training';
 
 type ForwardMode = (problem: Training) => Float64Array;
 
@@ -72,7 +72,7 @@ export const exercise: Exercise<ForwardMode> = {
         await answer(long);
         const { kept, steps, h } = long;
         return kept !== undefined && kept > h + 12
-          ? `In a run of ${steps} steps, about ${Math.round(kept)} vectors of the size of $w$ were in memory at its end. The $m = ${h}$ columns of $Z$ and the last $w$ are enough.`
+          ? `In a run of ${steps} steps, ${vectorsKept(long)} of the size of $w$ were in memory at its end. The $m = ${h}$ columns of $Z$ and the last $w$ are enough.`
           : undefined;
       },
     },

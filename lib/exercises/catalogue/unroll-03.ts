@@ -1,5 +1,5 @@
 import type { Exercise } from '../exercise';
-import { axpy, type Training, training } from './training';
+import { axpy, type Training, training, vectorsKept } from './training';
 
 type Truncated = (problem: Training, K: number) => Float64Array;
 
@@ -92,7 +92,7 @@ export const exercise: Exercise<Truncated> = {
         await answer(long, K);
         const { kept, steps, h } = long;
         return kept !== undefined && kept > K + h + 12
-          ? `In a run of ${steps} steps with $K = ${K}$, about ${Math.round(kept)} vectors of the size of $w$ were in memory at its end. $K$ or $K + 1$ states are enough.`
+          ? `In a run of ${steps} steps with $K = ${K}$, ${vectorsKept(long)} of the size of $w$ were in memory at its end. $K$ or $K + 1$ states are enough.`
           : undefined;
       },
     },

@@ -1,0 +1,37 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { exerciseIds, loadExercise } from '../catalogue';
+import { judge } from '../judge';
+import { tries as curvature } from './curvature';
+import { tries as steps } from './steps';
+import { tries as unrolled } from './unrolled';
+
+/**
+ * The log of answers that are not in the catalogue, right and wrong ones, and of their verdicts: what
+ * is right passes however it is written, and what is wrong is not explained by a mistake that was
+ * not made.
+ */
+const all = [...steps, ...curvature, ...unrolled];
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+it('are more than a hundred, and some for every exercise', () => {
+  expect(all.length).toBeGreaterThan(100);
+  const tried = new Set(all.map(({ id }) => id));
+  expect(exerciseIds().filter((id) => !tried.has(id) && id !== 'curse-03')).toEqual([]);
+});
+
+describe.each(all)('$id: $name', ({ id, answer, verdict }) => {
+  it(verdict, async () => {
+    const { status, mistake, title, explanation, remarks } = await judge(
+      await loadExercise(id),
+      answer,
+    );
+    const found = mistake ? `${status}: ${mistake}` : status;
+    expect(found, `${title}. ${explanation}`).toBe(verdict);
+    expect(remarks).toEqual([]);
+    expect(explanation).not.toMatch(/NaN|Infinity|undefined/);
+  });
+});

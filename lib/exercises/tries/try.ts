@@ -1,0 +1,21 @@
+/** An answer that is not in the catalogue, as someone might write it, and the verdict it gets. */
+export interface Try {
+  id: string;
+  /** What is done, right or wrong. */
+  name: string;
+  answer: unknown;
+  /** `right`, `differs`, `mistake: its name`, `property: its name`, or another status. */
+  verdict: string;
+}
+
+export type Vector = Float64Array;
+export type Matrix = number[][];
+
+export const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
+
+/** `y + a x`. */
+export const add = (y: Vector, a: number, x: ArrayLike<number>): Vector =>
+  y.map((value, i) => value + a * x[i]!);
+
+export const size = (x: ArrayLike<number>) => Math.sqrt(dot(x, x));
