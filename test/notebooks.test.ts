@@ -16,9 +16,6 @@ const waiting = new Set([
   '06-adam-cnn-rnn',
   '07-transfer-head',
   '10-millions-of-hyperparameters',
-  '12-forward-reverse-truncated',
-  '13-the-curse-of-unrolling',
-  '14-unroll-or-implicit',
 ]);
 
 interface Claim {

@@ -104,7 +104,7 @@ async function ridgeFigure(): Promise<Entry> {
   return panelFigure('ridge.png', 'Ridge regression on real data', rows, {
     range: { iterate: [-4, 0.3], jacobian: [-3, 1.6] },
     words:
-      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, where everyone starts, **no method shows the curse**: the error is (P − λP′)(H) H⁻¹x*, and H⁻¹x* lies on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
+      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, on these raw pixels, **no method shows the curse**: the error is (P − λP′)(H) H⁻¹x*, and H⁻¹x* is concentrated on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. That is a property of these features: once they are standardised, some methods do show it from 0 (lesson 13 has the table, on two pairs of digits and three draws). From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
   });
 }
 
@@ -158,7 +158,7 @@ async function predictionFigure(): Promise<Entry> {
   );
   return save('prediction.png', 'The burn-in, predicted and measured', traces, layout, {
     labels: 'ends',
-    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = ${kappas.join(', ')}. Measured heights: ${said.join('; ')}. The fastest gradient descent rises to 1/(eκ) after 1/(2κ) steps, Chebyshev's method higher but sooner, after about 1/√κ; at √2/L and below, nothing rises.`,
+    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = L/μ = ${kappas.map((kappa) => Math.round(1 / kappa)).join(', ')}. Measured heights: ${said.join('; ')}. With κ = L/μ, the fastest gradient descent rises to κ/e after κ/2 steps, Chebyshev's method higher but sooner, after about √κ; in this problem, which starts from 0, nothing rises at √2/L (from a far start it does, see above).`,
   });
 }
 
