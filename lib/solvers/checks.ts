@@ -55,3 +55,38 @@ export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>):
     return product;
   });
 }
+
+/** The ways of running a solver. */
+type Way = 'solve' | 'solveSync' | 'solveDeferred';
+
+const waysInWords: Record<Way, string> = {
+  solve: 'await solver.solve(A, b) returns { value, status, iterations, residualNorm }',
+  solveSync: 'solver.solveSync(A, b) returns { value, status, iterations, residualNorm }, at once',
+  solveDeferred:
+    'solver.solveDeferred(A, b) returns { value, report(), dispose() }, without waiting',
+};
+
+/**
+ * Checks that something is a solver which can be run in a way.
+ *
+ * @throws InputError for a name, a maker that was not called, or a record without that way.
+ */
+export function checkSolver(owner: string, solver: unknown, way: Way): void {
+  const record = solver as Partial<Record<Way, unknown>> | null | undefined;
+  if (typeof solver === 'object' && typeof record?.[way] === 'function') return;
+  const given =
+    typeof solver === 'function'
+      ? `the function ${solver.name || 'without a name'} as the solver of ${owner}`
+      : typeof solver === 'object' && solver !== null
+        ? `${owner} with a solver that has no ${way}()`
+        : `${JSON.stringify(solver)} as the solver of ${owner}`;
+  const called = typeof solver === 'function' && solver.name ? solver.name : 'cg';
+  throw new InputError({
+    given,
+    expected: `a linear solver, such as ${called}(), with ${way}()`,
+    remedy:
+      typeof solver === 'object' && solver !== null
+        ? `Add it: ${waysInWords[way]}.`
+        : 'Call the function that makes it: cg(), gmres(), dense(), ….',
+  });
+}

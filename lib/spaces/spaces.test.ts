@@ -102,8 +102,9 @@ it('a weighted space multiplies the names that have a weight, in its inner produ
   expect(space.readSync([product])).toEqual([2 + 15 + 12 + 10]);
   product.dispose();
   // ⟨x, K x⟩ of x = (1, 2), (3, 4) and 5, with K x = (5, 8), (10, 14).
-  const [norm] = space.readSync([tf.tidy(() => space.norm(space.scale(tf.scalar(1e-25), x)))]);
-  expect(norm! * 1e25).toBeCloseTo(Math.sqrt(5 + 16 + 30 + 56 + 25), 3);
+  const norm = tf.tidy(() => space.norm(space.scale(tf.scalar(1e-25), x)));
+  expect(space.readSync([norm])[0]! * 1e25).toBeCloseTo(Math.sqrt(5 + 16 + 30 + 56 + 25), 3);
+  norm.dispose();
   expect(tf.memory().numTensors).toBe(before);
   expect(flatten(space.axpy(tf.scalar(2), x, y))).toEqual([1, 4, 8, 9, 12]);
 });

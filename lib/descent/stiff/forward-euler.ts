@@ -2,9 +2,13 @@ import { float64 } from '../../spaces';
 import {
   allFinite,
   checkStart,
+  checkStep,
   type EulerOptions,
+  MAX_STEPS,
   type RightHandSide,
+  Stops,
   type Trajectory,
+  type TrajectoryStatus,
 } from './ode';
 
 /**
@@ -25,24 +29,33 @@ export function forwardEuler(
   y0: Float64Array,
   options: EulerOptions,
 ): Trajectory {
-  checkStart('forwardEuler', f, y0, options);
-  const { from = 0, to, step } = options;
-  const count = Math.ceil((to - from) / step - 1e-9);
+  checkStart('forwardEuler', f, y0, options, ['step']);
+  checkStep('forwardEuler', options);
+  const { from = 0, to, step, maxSteps = MAX_STEPS } = options;
+  const stops = new Stops(options);
   const times = [from];
   const states: Float64Array[] = [y0.slice()];
-  for (let k = 1; k <= count; k++) {
-    const [t, y] = [times[k - 1]!, states[k - 1]!];
-    const end = k === count ? to : from + k * step;
-    const next = float64.axpy(end - t, f(y, t), y);
-    if (!allFinite(next)) break;
+  let [evaluations, start, steps] = [0, from, 0];
+  let status: TrajectoryStatus = 'finished';
+  for (let t = from; t < to; t = times.at(-1)!) {
+    if (times.length > maxSteps) {
+      status = 'max-steps';
+      break;
+    }
+    const y = states.at(-1)!;
+    // Counted from the last stop, so that rounding does not add up.
+    const aimed = start + (steps + 1) * step;
+    const stop = stops.next(t);
+    const end = aimed + step * 1e-9 >= stop ? stop : aimed;
+    const next = float64.axpy(end - t, f(y, stops.seenAfter(t)), y);
+    evaluations += 1;
+    if (!allFinite(next)) {
+      status = 'diverged';
+      break;
+    }
     times.push(end);
     states.push(next);
+    [start, steps] = end === stop ? [end, 0] : [start, steps + 1];
   }
-  const finished = states.length === count + 1;
-  return {
-    times: Float64Array.from(times),
-    states,
-    status: finished ? 'finished' : 'diverged',
-    evaluations: finished ? count : states.length,
-  };
+  return { times: Float64Array.from(times), states, status, evaluations };
 }

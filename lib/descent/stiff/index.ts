@@ -4,15 +4,18 @@ export {
   backwardEuler,
   type ErrorTolerance,
 } from './backward-euler';
+export type { Occurrence, OdeEvent } from './events';
 export { forwardEuler } from './forward-euler';
 export {
   type EulerOptions,
   finalState,
   type RightHandSide,
+  type TimeSpan,
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
-export { fastSlow, robertson, type StiffProblem, vanDerPol } from './problems';
+export { fastSlow, hires, oregonator, robertson, type StiffProblem, vanDerPol } from './problems';
+export { type RadauOptions, type RadauSolution, radau } from './radau';
 export {
   amplification,
   type Complex,

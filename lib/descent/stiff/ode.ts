@@ -1,23 +1,36 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
+import { checkOptionNames } from '../../options';
 
 /** The right-hand side of `y' = f(y, t)`; it returns a new array of the length of y. */
 export type RightHandSide = (y: Float64Array, t: number) => Float64Array;
 
-/** When an integration starts and ends, and by which steps. */
-export interface EulerOptions {
+/** The time that an integration covers, and how much work it may be. */
+export interface TimeSpan {
   /** The start, in the unit of t. Default 0. */
   from?: number;
   /** The end. */
   to: number;
-  /** The step h; the last one is shortened to end on `to`. */
+  /**
+   * Times that a step has to end on, such as the edges of a pulse, which a step may pass over
+   * otherwise. A step that ends on one sees f just before it, one that begins there just after.
+   */
+  stops?: readonly number[];
+  /** The largest number of steps, rejected ones among them. Default 100,000. */
+  maxSteps?: number;
+}
+
+/** When an integration starts and ends, and by which steps. */
+export interface EulerOptions extends TimeSpan {
+  /** The step h; the last one before a stop or the end is shortened to end on it. */
   step: number;
 }
 
 /**
  * How an integration ended: at `to`, or before it because y ceased to be a finite number
- * (`diverged`) or because an implicit equation could not be solved (`unsolved`).
+ * (`diverged`), because an implicit equation could not be solved (`unsolved`), or because all the
+ * steps that it may take were taken (`max-steps`).
  */
-export type TrajectoryStatus = 'finished' | 'diverged' | 'unsolved';
+export type TrajectoryStatus = 'finished' | 'diverged' | 'unsolved' | 'max-steps';
 
 /** A numerical solution; all its states are finite. */
 export interface Trajectory {
@@ -29,18 +42,33 @@ export interface Trajectory {
   evaluations: number;
 }
 
+export const MAX_STEPS = 100_000;
+
 /** The last state of a trajectory. */
-export function finalState({ states }: Trajectory): Float64Array {
+export function finalState({ states }: Pick<Trajectory, 'states'>): Float64Array {
   return states.at(-1)!;
 }
 
-/** @throws InputError for times or a step that lead nowhere; NotFiniteError for a y₀ or f(y₀) with a NaN. */
+/**
+ * @throws InputError for options that are unknown or lead nowhere; ShapeError for an f of another
+ *   length; NotFiniteError for a y₀ or f(y₀) with a NaN.
+ */
 export function checkStart(
   name: string,
   f: RightHandSide,
   y0: Float64Array,
-  { from = 0, to, step }: EulerOptions,
+  options: TimeSpan,
+  known: readonly string[],
 ) {
+  checkOptionNames(name, options ?? {}, ['from', 'to', 'stops', 'maxSteps', ...known]);
+  if (typeof f !== 'function' || !(y0 instanceof Float64Array)) {
+    throw new InputError({
+      given: `${name} of ${typeof f === 'function' ? 'a function' : String(f)} from ${Array.isArray(y0) ? 'an array' : typeof y0}`,
+      expected: 'a function f(y, t) and a Float64Array y0',
+      remedy: 'Write Float64Array.of(1, 0) for the state (1, 0).',
+    });
+  }
+  const { from = 0, to, stops = [], maxSteps = MAX_STEPS } = options ?? {};
   if (!(Number.isFinite(from) && Number.isFinite(to) && to > from)) {
     throw new InputError({
       given: `${name} from ${from} to ${to}`,
@@ -48,6 +76,39 @@ export function checkStart(
       remedy: 'To go back in time, integrate −f.',
     });
   }
+  if (!Array.isArray(stops) || !stops.every(Number.isFinite)) {
+    throw new InputError({
+      given: `${name} with the stops ${JSON.stringify(stops)}`,
+      expected: 'an array of finite times',
+      remedy: 'Stops outside the span are passed over; there may be none.',
+    });
+  }
+  if (!(Number.isInteger(maxSteps) && maxSteps >= 1)) {
+    throw new InputError({
+      given: `${name} with maxSteps: ${maxSteps}`,
+      expected: 'a positive whole number',
+      remedy: `Leave it out for ${MAX_STEPS}.`,
+    });
+  }
+  const slope = f(y0.slice(), from);
+  if (slope?.length !== y0.length) {
+    throw new ShapeError({
+      given: `an f of length ${slope?.length} for a y0 of length ${y0.length}`,
+      expected: 'one derivative for each component',
+      remedy: 'f(y, t) returns y′ as a Float64Array as long as y.',
+    });
+  }
+  if (!allFinite(y0) || !allFinite(slope)) {
+    throw new NotFiniteError({
+      given: `y0 = [${y0}] with f(y0) = [${slope}]`,
+      expected: 'finite numbers',
+      remedy: 'Start where f is defined.',
+    });
+  }
+}
+
+/** @throws InputError for a step that is not positive, or that rounding hides. */
+export function checkStep(name: string, { from = 0, step }: { from?: number; step: number }) {
   if (!(step > 0 && step < Number.POSITIVE_INFINITY)) {
     throw new InputError({
       given: `${name} with the step ${step}`,
@@ -62,22 +123,46 @@ export function checkStart(
       remedy: 'Count the time from 0, or take longer steps.',
     });
   }
-  const slope = f(y0, from);
-  if (slope.length !== y0.length) {
-    throw new ShapeError({
-      given: `an f of length ${slope.length} for a y0 of length ${y0.length}`,
-      expected: 'one derivative for each component',
-      remedy: 'f(y, t) returns y′ as a Float64Array as long as y.',
-    });
+}
+
+/** The times that steps have to end on. */
+export class Stops {
+  readonly #stops: number[];
+  readonly #to: number;
+
+  constructor({ from = 0, to, stops = [] }: TimeSpan) {
+    const inside = stops.filter((stop) => stop > from && stop < to);
+    this.#stops = [...new Set(inside)].sort((a, b) => a - b);
+    this.#to = to;
   }
-  if (!allFinite(y0) || !allFinite(slope)) {
-    throw new NotFiniteError({
-      given: `y0 = [${y0}] with f(y0) = [${slope}]`,
-      expected: 'finite numbers',
-      remedy: 'Start where f is defined.',
-    });
+
+  /** Where a step of h from t ends: no sliver is left before a stop, none is passed over. */
+  endOf(t: number, h: number): number {
+    const stop = this.next(t);
+    return t + h * (1 + 1e-9) >= stop ? stop : t + h;
+  }
+
+  /** The first stop after t, or the end. */
+  next(t: number): number {
+    return this.#stops.find((stop) => stop > t) ?? this.#to;
+  }
+
+  /** The time at which a step that ends at t sees f. */
+  seenBefore(t: number): number {
+    return this.#stops.includes(t) ? t - smallestPart(t) : t;
+  }
+
+  /** The time at which a step that begins at t sees f. */
+  seenAfter(t: number): number {
+    return this.#stops.includes(t) ? t + smallestPart(t) : t;
+  }
+
+  includes(t: number): boolean {
+    return this.#stops.includes(t);
   }
 }
+
+const smallestPart = (t: number) => Math.max(Math.abs(t) * Number.EPSILON, Number.MIN_VALUE);
 
 /** Whether all components are finite numbers. */
 export function allFinite(y: Float64Array): boolean {

@@ -62,7 +62,8 @@ export const vanDerPol: StiffProblem = {
  * Robertson's chemical kinetics: three concentrations, which always add up to 1, and rates from
  * .04 to 3e7.
  *
- * References: Radau IIA of order 5 with a relative tolerance of 1e-12.
+ * References: Radau IIA of order 5 with a relative tolerance of 1e-12; at t = 1e11 the test set of
+ * Mazzia & Magherini (problem ROBER).
  *
  * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.1.
  */
@@ -84,5 +85,88 @@ export const robertson: StiffProblem = {
     { t: 0.4, y: Float64Array.of(0.98517211386, 3.386395379e-5, 0.014794022185) },
     { t: 40, y: Float64Array.of(0.71582706872, 9.185534765e-6, 0.28416374575) },
     { t: 400, y: Float64Array.of(0.45051866847, 3.2229014417e-6, 0.5494781086) },
+    { t: 4e10, y: Float64Array.of(5.2083451768e-8, 2.08333817793e-13, 0.999999947916343) },
+    { t: 1e11, y: Float64Array.of(2.083340149701255e-8, 8.333360770334713e-14, 0.999999979166505) },
+  ],
+};
+
+/**
+ * HIRES: eight concentrations of a plant's response to light, stiff and mild at once.
+ *
+ * Reference: the test set of Mazzia & Magherini; agreed with by Radau IIA and by the classical
+ * Runge–Kutta method with 3·10⁵ steps, to 11 digits.
+ *
+ * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.10.
+ */
+export const hires: StiffProblem = {
+  name: 'HIRES',
+  f(y) {
+    const [a, b, c, d, e, g, h, i] = y as unknown as number[];
+    const meets = 280 * g! * i!;
+    return Float64Array.of(
+      -1.71 * a! + 0.43 * b! + 8.32 * c! + 0.0007,
+      1.71 * a! - 8.75 * b!,
+      -10.03 * c! + 0.43 * d! + 0.035 * e!,
+      8.32 * b! + 1.71 * c! - 1.12 * d!,
+      -1.745 * e! + 0.43 * g! + 0.43 * h!,
+      -meets + 0.69 * d! + 1.71 * e! - 0.43 * g! + 0.69 * h!,
+      meets - 1.81 * h!,
+      -meets + 1.81 * h!,
+    );
+  },
+  jacobian(y) {
+    const [byG, byI] = [280 * y[7]!, 280 * y[5]!];
+    return [
+      [-1.71, 0.43, 8.32, 0, 0, 0, 0, 0],
+      [1.71, -8.75, 0, 0, 0, 0, 0, 0],
+      [0, 0, -10.03, 0.43, 0.035, 0, 0, 0],
+      [0, 8.32, 1.71, -1.12, 0, 0, 0, 0],
+      [0, 0, 0, 0, -1.745, 0.43, 0.43, 0],
+      [0, 0, 0, 0.69, 1.71, -byG - 0.43, 0.69, -byI],
+      [0, 0, 0, 0, 0, byG, -1.81, byI],
+      [0, 0, 0, 0, 0, -byG, 1.81, -byI],
+    ];
+  },
+  y0: Float64Array.of(1, 0, 0, 0, 0, 0, 0, 0.0057),
+  reference: [
+    {
+      t: 321.8122,
+      y: Float64Array.of(
+        7.371312573325668e-4,
+        1.442485726316185e-4,
+        5.888729740967575e-5,
+        1.175651343283149e-3,
+        2.386356198831331e-3,
+        6.238968252742796e-3,
+        2.849998395185769e-3,
+        2.850001604814231e-3,
+      ),
+    },
+  ],
+};
+
+/**
+ * The Oregonator: a chemical clock, whose three concentrations jump by factors of 10⁵.
+ *
+ * Reference: the test set of Mazzia & Magherini; agreed with by Radau IIA to 12 digits.
+ *
+ * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.10.
+ */
+export const oregonator: StiffProblem = {
+  name: 'Oregonator',
+  f: ([a, b, c]) =>
+    Float64Array.of(
+      77.27 * (b! + a! * (1 - 8.375e-6 * a! - b!)),
+      (c! - (1 + a!) * b!) / 77.27,
+      0.161 * (a! - c!),
+    ),
+  jacobian: ([a, b]) => [
+    [77.27 * (1 - 2 * 8.375e-6 * a! - b!), 77.27 * (1 - a!), 0],
+    [-b! / 77.27, -(1 + a!) / 77.27, 1 / 77.27],
+    [0.161, 0, -0.161],
+  ],
+  y0: Float64Array.of(1, 2, 3),
+  reference: [
+    { t: 360, y: Float64Array.of(1.000814870318523, 1228.178521549917, 132.0554942846706) },
   ],
 };
