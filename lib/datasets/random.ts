@@ -137,7 +137,7 @@ function rotateLeft(word: number, bits: number): number {
 function requireWhole(value: number, name: string, max: number) {
   if (Number.isInteger(value) && value >= 0 && value <= max) return;
   throw new InputError({
-    given: `${name} of ${value}`,
+    given: `${name} of ${String(value)}`,
     expected: `${name} that is a whole number from 0 to ${max}`,
     remedy: 'Pass a whole number.',
   });

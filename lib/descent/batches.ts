@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, type CurvatureKind, recordSelected } from '../autodiff';
 import { InputError } from '../errors';
+import { checkOptionNames, phrase } from '../options';
 import { type Candidates, type Chosen, choose, keyed, reachedBy } from './candidates';
 import { type Batch, meanCurvature } from './mean-curvature';
 import type { NamedVariables } from './variables';
@@ -42,13 +43,19 @@ export function lossesOf(f: Loss | readonly Loss[]): readonly Loss[] {
   });
 }
 
+/** @throws InputError for what are no options of a step. */
+export function weightsOf(options: BatchOptions): readonly number[] | undefined {
+  checkOptionNames('a step', options, ['weights']);
+  return options.weights;
+}
+
 /** @throws InputError unless there is a positive weight for each loss. */
 export function weighted(losses: readonly Loss[], weights?: readonly number[]): WeightedLosses {
   const given = weights ?? losses.map(() => 1);
   const positive = Array.isArray(given) && given.every((w) => Number.isFinite(w) && w > 0);
   if (!positive || given.length !== losses.length) {
     throw new InputError({
-      given: `the weights [${given}] for ${losses.length} losses`,
+      given: `${Array.isArray(given) ? `the weights [${given.map(String)}]` : phrase(given)} for ${losses.length} losses`,
       expected: 'one positive number for each loss',
       remedy: 'Give the sizes of the batches, where they differ.',
     });

@@ -48,7 +48,7 @@ export function checkClip({ clipNorm, clipValue }: ClipOptions): void {
   for (const [name, bound] of Object.entries({ clipNorm, clipValue })) {
     if (bound === undefined || (Number.isFinite(bound) && bound > 0)) continue;
     throw new InputError({
-      given: `${name}: ${bound}`,
+      given: `${name}: ${String(bound)}`,
       expected: 'a positive, finite number',
       remedy: 'Leave the option out where gradients are not to be clipped.',
     });

@@ -179,16 +179,16 @@ function checkAdamOptions(options: ImplicitAdamOptions): void {
   checkStepOptions(options, names);
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
   for (const [name, beta] of Object.entries({ beta1, beta2 })) {
-    if (beta >= 0 && beta < 1) continue;
+    if (Number.isFinite(beta) && beta >= 0 && beta < 1) continue;
     throw new InputError({
-      given: `${name}: ${beta}`,
+      given: `${name}: ${String(beta)}`,
       expected: 'a number of at least 0 and below 1',
       remedy: 'The usual values are beta1: 0.9 and beta2: 0.999.',
     });
   }
-  if (epsilon > 0 && epsilon < Number.POSITIVE_INFINITY) return;
+  if (Number.isFinite(epsilon) && epsilon > 0) return;
   throw new InputError({
-    given: `epsilon: ${epsilon}`,
+    given: `epsilon: ${String(epsilon)}`,
     expected: 'a positive, finite number',
     remedy: 'It keeps the step from a division by 0; the usual value is 1e-7.',
   });

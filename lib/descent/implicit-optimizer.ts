@@ -10,6 +10,7 @@ import {
   recordBatches,
   type WeightedLosses,
   weighted,
+  weightsOf,
 } from './batches';
 import { type Candidates, type Chosen, candidates } from './candidates';
 import { clip } from './clip';
@@ -149,9 +150,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   async step(
     f: Loss | readonly Loss[],
     varList?: tf.Variable[],
-    { weights }: BatchOptions = {},
+    options: BatchOptions = {},
   ): Promise<StepStats> {
-    this.#take(lossesOf(f), false, varList, weights);
+    this.#take(lossesOf(f), false, varList, weightsOf(options));
     return this.lastStep();
   }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, phrase } from '../options';
 import { heedsSpace } from '../solvers';
 import { tensors } from '../spaces';
 import {
@@ -12,6 +12,7 @@ import {
   meanLoss,
   type WeightedLosses,
   weighted,
+  weightsOf,
 } from './batches';
 import { exactStep } from './exact-step';
 import {
@@ -116,7 +117,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     options: BatchOptions = {},
   ): Promise<StepStats> {
     if (!this.options.exact) return super.step(f, varList, options);
-    const losses = weighted(lossesOf(f), options.weights);
+    const losses = weighted(lossesOf(f), weightsOf(options));
     const step = this.#turn.then(() => this.#exactStep(losses, varList));
     this.#turn = step.catch(() => {});
     return step;
@@ -182,7 +183,7 @@ function checkSgdOptions(options: ImplicitSgdOptions): void {
   const { exact = false, clipNorm, clipValue } = options;
   if (typeof exact !== 'boolean' && (typeof exact !== 'object' || exact === null)) {
     throw new InputError({
-      given: `exact: ${exact}`,
+      given: `exact: ${phrase(exact)}`,
       expected: 'true, false or { tolerance, maxIterations }',
       remedy: 'exact: { tolerance: 1e-6 } asks for a step that is more exact than the default.',
     });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError, NotFiniteError } from '../errors';
+import { checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { proximalOperator } from './implicit-step';
@@ -73,6 +74,7 @@ export async function proximalStep(
   delta: number,
   options: ProximalOptions,
 ): Promise<ProximalStep> {
+  checkArguments(problem, x, options);
   const { solver, maxIterations = 50, tolerance = toleranceFor(options.solver) } = options;
   checkProximal(delta, { tolerance, maxIterations });
   const s = tensors.scalars;
@@ -219,17 +221,32 @@ function toleranceFor(solver: LinearSolver): number {
   return Math.max(TIGHTEST, Math.min(LOOSEST, Number.isFinite(own) ? own : LOOSEST));
 }
 
+/** @throws InputError for arguments of another kind. */
+function checkArguments(problem: ProximalProblem, x: NamedTensors, options: ProximalOptions): void {
+  checkMethods(problem, 'the problem of proximalStep', ['loss', 'curvatureAt']);
+  checkOptionNames('proximalStep', options, ['solver', 'tolerance', 'maxIterations']);
+  checkMethods(options.solver, 'the solver of proximalStep', ['solve']);
+  checkRecord(x, 'the point of proximalStep', 'a record of named tensors');
+  const wrong = Object.values(x).find((value) => !(value instanceof tf.Tensor));
+  if (wrong === undefined && Object.keys(x).length > 0) return;
+  throw new InputError({
+    given: `${wrong === undefined ? 'nothing' : phrase(wrong)} in the point of proximalStep`,
+    expected: 'a record of named tensors',
+    remedy: 'Pass a record such as { W, b }.',
+  });
+}
+
 /** @throws InputError for a number out of range. */
 export function checkProximal(
   delta: number,
   { tolerance = LOOSEST, maxIterations = 1 }: Pick<ProximalOptions, 'tolerance' | 'maxIterations'>,
 ): void {
-  const wrong = !(delta >= 0 && Number.isFinite(delta))
-    ? `a step size of ${delta}`
-    : !(tolerance > 0 && tolerance < 1)
-      ? `a tolerance of ${tolerance}`
+  const wrong = !(Number.isFinite(delta) && delta >= 0)
+    ? `a step size of ${String(delta)}`
+    : !(Number.isFinite(tolerance) && tolerance > 0 && tolerance < 1)
+      ? `a tolerance of ${String(tolerance)}`
       : !(Number.isInteger(maxIterations) && maxIterations > 0)
-        ? `maxIterations: ${maxIterations}`
+        ? `maxIterations: ${String(maxIterations)}`
         : undefined;
   if (wrong === undefined) return;
   throw new InputError({

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { phrase } from '../options';
 import type { PerStep } from './schedule';
 
 /** A learning rate δ: a number, or a function of the step t = 0, 1, … */
@@ -7,14 +8,14 @@ export type LearningRate = number | PerStep;
 /** @throws InputError for what cannot be a rate. */
 export function checkRate(rate: LearningRate): void {
   if (typeof rate === 'function' || isRate(rate)) return;
-  throw wrongRate(`the learning rate ${rate}`);
+  throw wrongRate(`${phrase(rate)} as the learning rate`);
 }
 
 /** @throws InputError where a function returns something else than a rate. */
 export function rateAt(rate: LearningRate, t: number): number {
   const value = typeof rate === 'function' ? rate(t) : rate;
   if (isRate(value)) return value;
-  throw wrongRate(`the learning rate ${value} at step ${t}`);
+  throw wrongRate(`${phrase(value)} as the learning rate at step ${t}`);
 }
 
 const isRate = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0;

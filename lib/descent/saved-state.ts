@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { phrase } from '../options';
 import { tensors } from '../spaces';
 
 /** An optimizer's own state, in the form in which models save it. */
@@ -82,7 +83,7 @@ export async function fromWeights(weights: NamedWeights): Promise<SavedState> {
 
 function checkWeights(weights: NamedWeights): void {
   if (!Array.isArray(weights) || weights.length === 0) {
-    throw wrongState(Array.isArray(weights) ? 'an empty list' : `${weights}`);
+    throw wrongState(Array.isArray(weights) ? 'an empty list' : phrase(weights));
   }
   for (const entry of weights as (Partial<NamedTensor> | undefined)[]) {
     if (!(entry?.tensor instanceof tf.Tensor) || typeof entry.name !== 'string') {

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { phrase } from '../options';
 
 /** How a step size changes from step to step: a plain record, so that it can be saved. */
 export type Schedule =
@@ -14,9 +15,9 @@ export type PerStep = (t: number) => number;
 /** Multiplies the step size by `factor` at each of the steps `at`, counted from 0. Default ½. */
 export function drops(at: readonly number[], factor = 0.5): Schedule {
   const counted = Array.isArray(at) && at.every((step) => Number.isInteger(step) && step >= 0);
-  if (!counted || !(factor > 0)) {
+  if (!counted || !(Number.isFinite(factor) && factor > 0)) {
     throw new InputError({
-      given: `drops([${at}], ${factor})`,
+      given: `drops(${counted ? `[${at}]` : phrase(at)}, ${String(factor)})`,
       expected: 'steps that are whole numbers, and a positive factor',
       remedy: 'Count the steps from 0: drops([15000]) halves the step size from step 15,000 on.',
     });
@@ -26,9 +27,9 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
 
 /** The step size over `1 + rate · t` at step t (Robbins & Monro 1951). */
 export function inverseTime(rate: number): Schedule {
-  if (!(rate >= 0 && rate < Number.POSITIVE_INFINITY)) {
+  if (!(Number.isFinite(rate) && rate >= 0)) {
     throw new InputError({
-      given: `inverseTime(${rate})`,
+      given: `inverseTime(${String(rate)})`,
       expected: 'a finite rate of at least 0',
       remedy: 'A rate of 0.01 halves the step size after 100 steps.',
     });
@@ -44,10 +45,11 @@ export function inverseTime(rate: number): Schedule {
  * @see Loshchilov & Hutter, SGDR, 2017, equation 5, without restarts.
  */
 export function cosine(steps: number, floor = 0): Schedule {
-  checkSteps(`cosine(${steps}, ${floor})`, steps);
-  if (!(floor >= 0 && floor <= 1)) {
+  const call = `cosine(${String(steps)}, ${String(floor)})`;
+  checkSteps(call, steps);
+  if (!(Number.isFinite(floor) && floor >= 0 && floor <= 1)) {
     throw new InputError({
-      given: `cosine(${steps}, ${floor})`,
+      given: call,
       expected: 'a floor from 0 to 1, as a share of the first step size',
       remedy: 'cosine(1000, 0.1) ends at a tenth of the step size.',
     });
@@ -63,7 +65,7 @@ export function cosine(steps: number, floor = 0): Schedule {
  * @see Goyal et al., Accurate, large minibatch SGD, 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
-  checkSteps(`warmUp(${steps})`, steps);
+  checkSteps(`warmUp(${String(steps)})`, steps);
   factorAt(next, 0);
   return { name: 'warm-up', steps, next };
 }
@@ -75,10 +77,10 @@ export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Sc
  */
 export function factorAt(schedule: Schedule | PerStep, t: number): number {
   const factor = typeof schedule === 'function' ? schedule(t) : valueAt(schedule, t);
-  if (factor >= 0 && factor < Number.POSITIVE_INFINITY) return factor;
-  const what = typeof schedule === 'function' ? 'function' : `'${schedule?.name}'`;
+  if (Number.isFinite(factor) && factor >= 0) return factor;
+  const what = typeof schedule === 'function' ? 'function' : `'${String(schedule?.name)}'`;
   throw new InputError({
-    given: `the schedule ${what} at step ${t}, whose factor is ${factor}`,
+    given: `the schedule ${what} at step ${t}, whose factor is ${String(factor)}`,
     expected: 'a finite factor of at least 0',
     remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
   });

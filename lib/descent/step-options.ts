@@ -73,7 +73,7 @@ function checkSolver(solver: LinearSolver | undefined): void {
 function checkWord(name: string, word: string | undefined, known: readonly string[]): void {
   if (word === undefined || known.includes(word)) return;
   throw new InputError({
-    given: `${name}: ${typeof word === 'string' ? `'${word}'` : word}`,
+    given: `${name}: ${typeof word === 'string' ? `'${word}'` : phrase(word)}`,
     expected: known.map((word) => `'${word}'`).join(' or '),
     remedy: 'Look for a spelling mistake.',
   });
@@ -85,7 +85,7 @@ function checkChoice(choice: ParameterChoice | undefined): void {
   const list = isRecord && 'places' in choice ? choice.places : choice;
   if (Array.isArray(list)) return;
   throw new InputError({
-    given: `parameters: ${isRecord ? JSON.stringify(choice) : `${choice}`}`,
+    given: `parameters: ${phrase(choice)}`,
     expected: 'a list of names, a predicate of the name, or { places: [0, 1] }',
     remedy: 'A single parameter is a list of one: parameters: [name].',
   });
@@ -95,7 +95,7 @@ function checkSchedule(schedule: Schedule | PerStep | undefined): void {
   if (schedule === undefined || typeof schedule === 'function') return;
   if (typeof schedule === 'object' && schedule !== null) return;
   throw new InputError({
-    given: `schedule: ${schedule}`,
+    given: `schedule: ${phrase(schedule)}`,
     expected: 'a schedule, or a function of the step that returns a factor',
     remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
   });

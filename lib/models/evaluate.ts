@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors';
+import { checkMethods, checkRecord, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import type { Model } from './model';
 
@@ -9,12 +11,28 @@ export interface Evaluation {
   accuracy: number;
 }
 
-/** Loss and accuracy of a model on inputs x, [n, features], with one-hot labels y, [n, classes]. */
+/**
+ * Loss and accuracy of a model on inputs x, [n, features], with one-hot labels y, [n, classes].
+ *
+ * @throws InputError for arguments of another kind.
+ */
 export async function evaluate(
   model: Model,
   params: NamedTensors,
-  { x, y }: { x: tf.Tensor; y: tf.Tensor },
+  examples: { x: tf.Tensor; y: tf.Tensor },
 ): Promise<Evaluation> {
+  checkMethods(model, 'the model of evaluate', ['predict']);
+  checkRecord(params, 'the parameters of evaluate', 'a record of named tensors');
+  checkRecord(examples, 'the examples of evaluate', 'a record { x, y }');
+  const { x, y } = examples;
+  for (const [name, value] of Object.entries({ x, y })) {
+    if (value instanceof tf.Tensor) continue;
+    throw new InputError({
+      given: `${phrase(value)} as ${name} of the examples of evaluate`,
+      expected: 'a tensor',
+      remedy: 'Pass inputs x, [n, features], and one-hot labels y, [n, classes].',
+    });
+  }
   const both = tf.tidy(() => {
     const logits = model.predict(params, x);
     const loss = tf.neg(tf.mean(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1)));

@@ -1,4 +1,6 @@
-import { random } from '../../datasets/random';
+import { type Random, random } from '../../datasets/random';
+import { InputError } from '../../errors';
+import { phrase } from '../../options';
 import type { GlmSample } from './glm';
 
 /** A linear regression of which everything is known, seen through a stream of samples. */
@@ -22,6 +24,7 @@ export interface RegressionStream {
  * @see Toulis, Airoldi & Rennie, ICML 2014, §5.1.
  */
 export function correlatedRegression(dimension = 100): RegressionStream {
+  checkWhole(dimension, 2, 'the dimension of correlatedRegression');
   const line = (from: number, to: number) =>
     Float64Array.from({ length: dimension }, (_, i) => from + ((to - from) * i) / (dimension - 1));
   const diagonal = line(0.2, 1);
@@ -42,15 +45,31 @@ export function correlatedRegression(dimension = 100): RegressionStream {
       });
       return (squares + along ** 2) / 2;
     },
-    *samples(count, seed) {
-      const draw = random(seed);
-      for (let t = 0; t < count; t++) {
-        const common = draw.normal();
-        const x = deviation.map((d, i) => d * draw.normal() + u[i]! * common);
-        yield { x, y: x.reduce((sum, value) => sum + value, 0) + draw.normal() };
-      }
+    samples(count, seed) {
+      checkWhole(count, 0, 'the count of samples');
+      return draws(count, random(seed));
     },
   };
+
+  function* draws(count: number, draw: Random): Generator<GlmSample> {
+    for (let t = 0; t < count; t++) {
+      const common = draw.normal();
+      const x = deviation.map((d, i) => d * draw.normal() + u[i]! * common);
+      yield { x, y: x.reduce((sum, value) => sum + value, 0) + draw.normal() };
+    }
+  }
+}
+
+/** At most about what fits in memory. */
+const MOST = 1e7;
+
+function checkWhole(value: number, least: number, call: string): void {
+  if (Number.isInteger(value) && value >= least && value <= MOST) return;
+  throw new InputError({
+    given: `${phrase(value)} for ${call}`,
+    expected: `a whole number from ${least} to ${MOST}`,
+    remedy: 'correlatedRegression(20).samples(1000, 1) is a thousand samples of twenty features.',
+  });
 }
 
 /**

@@ -95,9 +95,9 @@ export function decreasingRate(options: RateOptions): (t: number) => number {
   checkOptionNames('decreasingRate', options, ['first', 'curvature', 'scale', 'exponent']);
   const { first, curvature, scale = 1, exponent = 1 } = options;
   for (const [name, value] of Object.entries({ first, curvature, scale, exponent })) {
-    if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
+    if (!(Number.isFinite(value) && value > 0)) {
       throw new InputError({
-        given: `decreasingRate({ ${name}: ${value} })`,
+        given: `decreasingRate({ ${name}: ${String(value)} })`,
         expected: 'a positive number',
         remedy: 'Rates fall from scale · first, by half once t is about 1/(first · curvature).',
       });
@@ -126,7 +126,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   checkFunction(rate, `the rate of ${name}({ family, rate })`);
   if (!Object.hasOwn(families, familyName)) {
     throw new InputError({
-      given: `${name}({ family: '${familyName}' })`,
+      given: `${name}({ family: ${phrase(familyName)} })`,
       expected: `one of ${Object.keys(families).join(', ')}`,
       remedy: 'Other models are for implicitSGD.',
     });
@@ -228,7 +228,7 @@ function check(
     theta.every(Number.isFinite);
   if (!known) {
     throw new NotFiniteError({
-      given: `${called.sample} with y = ${y}, whose y, ‖x‖² or xᵀθ is not finite`,
+      given: `${called.sample} with y = ${String(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
       expected: 'finite numbers',
       remedy: 'Leave out, or fill in, what is missing in the data.',
     });
@@ -242,7 +242,7 @@ function check(
   }
   if (!(typeof gamma === 'number' && gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `the rate ${gamma}${called.rate}`,
+      given: `the rate ${String(gamma)}${called.rate}`,
       expected: 'a positive, finite rate',
       remedy: 'rate(t) is called with t = 1, 2, …; step takes the rate of its sample.',
     });
