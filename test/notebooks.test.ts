@@ -12,7 +12,6 @@ const CLAIM = 'application/vnd.implicit-lab.claim+json';
 const MOST_LINES = 40;
 /** Lessons whose text does not keep to the rules of the page yet. */
 const waiting = new Set([
-  '05-implicit-steps-on-mnist',
   '06-adam-cnn-rnn',
   '07-transfer-head',
   '10-millions-of-hyperparameters',
