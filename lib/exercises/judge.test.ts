@@ -130,6 +130,59 @@ describe('what is wrong is called by its name', () => {
     expect(found.explanation).toContain('It counted to 7.');
   });
 
+  it('another cost than a known one is not called by its name', async () => {
+    // It says 2 of the answer, and 1 of the mutant.
+    const costly: Exercise<Double> = {
+      ...exercise,
+      properties: [
+        {
+          name: 'does not count',
+          complaint: () => (counts.calls > 0 ? `It counted to ${counts.calls--}.` : undefined),
+        },
+      ],
+    };
+    counts.calls = 2;
+    const found = await judge(costly, exercise.reference);
+    counts.calls = 0;
+    expect(found).toMatchObject({ status: 'property', mistake: 'does not count' });
+    expect(found.explanation).toBe('It counted to 2.');
+  });
+
+  it('a mutant with right numbers explains no wrong ones, however near', async () => {
+    const times = (factor: number) => (x: Float64Array) => x.map((value) => 2 * factor * value);
+    const off = {
+      name: 'off',
+      answer: times(1 + 8e-7),
+      diagnosis: 'Off.',
+      caughtBy: 'does not count',
+    };
+    const found = await judge({ ...exercise, mutants: [off] }, times(1 + 1.6e-6));
+    expect(found).toMatchObject({
+      status: 'differs',
+      explanation:
+        'It is close, but not close enough: the relative difference is 1.60×10⁻⁶, and at most 1×10⁻⁶ is asked for.',
+    });
+  });
+
+  it('the same error on every probe is no common mistake', async () => {
+    const throwing = {
+      ...exercise,
+      mutants: [
+        {
+          name: 'throws',
+          answer: () => {
+            throw new Error('one');
+          },
+          diagnosis: 'Throws.',
+        },
+      ],
+    };
+    const found = await judge(throwing, () => {
+      throw new RangeError('another');
+    });
+    expect(found.status).toBe('threw');
+  });
+
   it('a cost that some mutant has is no explanation of wrong numbers', async () => {
     counts.calls = 7;
     const found = await verdict((x: Float64Array) => x.map((value) => value ** 3));
@@ -181,7 +234,7 @@ describe('what is wrong is called by its name', () => {
     const half = await judge(pair, (x: Float64Array) => ({ all: x }));
     expect(half.explanation).toContain('a record with sum, all, but is a record with all.');
     const close = await judge(pair, (x: Float64Array) => ({ sum: x[0]! + 2.5 + 4e-6, all: x }));
-    expect(verdictText(close)).toContain('yours 3.5000040, right 3.5000000');
+    expect(verdictText(close)).toContain('yours 3.5000040, right 3.5');
   });
 
   it('a property that calls the answer again, with arguments that stay as they are', async () => {

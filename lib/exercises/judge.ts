@@ -381,7 +381,7 @@ function differs(
     return `${opening}${subject} is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
   }
   if (apart < 1e3 * tolerance) {
-    return `${opening}It is close, but not close enough: the relative difference is ${apart.toPrecision(3)}, and at most ${tolerance} is asked for.`;
+    return `${opening}It is close, but not close enough: the relative difference is ${formatNumber(apart, 3)}, and at most ${formatNumber(tolerance, 1)} is asked for.`;
   }
   const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
   return good.length === 0

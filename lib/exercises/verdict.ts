@@ -103,8 +103,11 @@ const DIGITS = [5, 8, 11, 15];
 
 /** Both values as text, with as many digits as it takes to see the difference. */
 function shown({ yours, right }: Evidence): { yours: string; right: string } {
-  const show = (value: number | string, digits: number) =>
+  const rounded = (value: number | string, digits: number) =>
+    typeof value === 'number' ? value.toPrecision(digits) : value;
+  const digits =
+    DIGITS.find((count) => rounded(yours, count) !== rounded(right, count)) ?? DIGITS[0]!;
+  const show = (value: number | string) =>
     typeof value === 'number' ? formatNumber(value, digits) : value;
-  const digits = DIGITS.find((count) => show(yours, count) !== show(right, count)) ?? DIGITS[0]!;
-  return { yours: show(yours, digits), right: show(right, digits) };
+  return { yours: show(yours), right: show(right) };
 }
