@@ -8,17 +8,19 @@ export type LearningRate = number | PerStep;
 /** @throws InputError for what cannot be a rate. */
 export function checkRate(rate: LearningRate): void {
   if (typeof rate === 'function' || isRate(rate)) return;
-  throw wrongRate(`${phrase(rate)} as the learning rate`);
+  throw wrongRate(`the learning rate ${spelt(rate)}`);
 }
 
 /** @throws InputError where a function returns something else than a rate. */
 export function rateAt(rate: LearningRate, t: number): number {
   const value = typeof rate === 'function' ? rate(t) : rate;
   if (isRate(value)) return value;
-  throw wrongRate(`${phrase(value)} as the learning rate at step ${t}`);
+  throw wrongRate(`the learning rate ${spelt(value)} at step ${t}`);
 }
 
 const isRate = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const spelt = (value: unknown) => (typeof value === 'number' ? String(value) : phrase(value));
 
 const wrongRate = (given: string) =>
   new InputError({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../../datasets/random';
+import { InputError, NotFiniteError, ShapeError } from '../../errors';
 import { float64 } from '../../spaces';
 import { correlatedRegression, decreasingRate, explicitGLM, type GlmSample, implicitGLM } from '.';
 import { families } from './family';
@@ -246,5 +247,46 @@ describe('fit', () => {
     }
     const { average } = method.fit(samples, start);
     expect(norm(float64.subtract(average, float64.scale(1 / 3, sum)))).toBeLessThan(1e-15);
+  });
+});
+
+describe('step', () => {
+  const x = Float64Array.of(1);
+  const theta = Float64Array.of(0);
+  it.each([
+    ['a class beyond 1', { x, y: 3 }, 1, InputError],
+    ['y = NaN', { x, y: Number.NaN }, 1, NotFiniteError],
+    ['x = NaN', { x: Float64Array.of(Number.NaN), y: 1 }, 1, NotFiniteError],
+    ['an x that is longer than θ', { x: Float64Array.of(1, 2), y: 1 }, 1, ShapeError],
+    ['an x of plain numbers', { x: [1], y: 1 }, 1, InputError],
+    ['no sample', undefined, 1, InputError],
+    ['a rate of 0', { x, y: 1 }, 0, InputError],
+    ['no rate', { x, y: 1 }, undefined, InputError],
+  ])('refuses %s, as fit does', (_, sample, gamma, kind) => {
+    for (const make of [implicitGLM, explicitGLM]) {
+      const method = make({ family: 'logistic', rate: () => gamma as number });
+      expect(() => method.step(theta, sample as GlmSample, gamma as number)).toThrow(kind);
+      expect(() => method.fit([sample as GlmSample], theta)).toThrow(kind);
+    }
+    expect([...theta]).toEqual([0]);
+  });
+
+  it('does not return what is not finite', () => {
+    const method = explicitGLM({ family: 'poisson', rate: () => 1 });
+    const far = Float64Array.of(1000);
+    expect(() => method.step(far, { x, y: 0 }, 1)).toThrow(NotFiniteError);
+  });
+
+  it.each([1e-100, 1e-6, 1e6, 1e100])('does not depend on the unit of x: %f', (unit) => {
+    for (const family of ['linear', 'logistic', 'poisson'] as const) {
+      const method = implicitGLM({ family, rate: () => 1 });
+      const plain = method.step(Float64Array.of(0.3, -1), { x: Float64Array.of(1, 2), y: 1 }, 5);
+      const start = Float64Array.of(0.3 / unit, -1 / unit);
+      const sample = { x: Float64Array.of(unit, 2 * unit), y: 1 };
+      const scaled = method.step(start, sample, 5 / unit ** 2);
+      plain.forEach((value, i) => {
+        expect(scaled[i]! * unit).toBeCloseTo(value, 12);
+      });
+    }
   });
 });

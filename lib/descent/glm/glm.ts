@@ -126,7 +126,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   checkFunction(rate, `the rate of ${name}({ family, rate })`);
   if (!Object.hasOwn(families, familyName)) {
     throw new InputError({
-      given: `${name}({ family: ${phrase(familyName)} })`,
+      given: `${name}({ family: '${String(familyName)}' })`,
       expected: `one of ${Object.keys(families).join(', ')}`,
       remedy: 'Other models are for implicitSGD.',
     });
