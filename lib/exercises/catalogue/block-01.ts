@@ -205,7 +205,7 @@ export const exercise: Exercise<PartialStep> = {
         );
       },
       diagnosis:
-        'The block’s right-hand side contains $-\\delta H_{BR}\\,g_R$: it already reacts to the explicit step of the rest. That is another method (and a sensible one). Here the blocks $H_{BR}$ are dropped, as in the lesson’s matrix with zeros beside the diagonal.',
+        'The block’s right-hand side contains $-\\delta H_{BR}\\,g_R$: it already reacts to the explicit step of the rest. That is another method (and a sensible one). Here the blocks $H_{BR}$ are dropped, as in the lesson’s matrix with zeros off the diagonal.',
     },
     {
       name: 'all of them step implicitly',

@@ -207,7 +207,7 @@ export const exercise: Exercise<ChebyshevJacobian> = {
     },
   ],
   hints: [
-    "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated by $s$; the ω's do not depend on it.",
+    "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated with respect to $s$; the ω's do not depend on it.",
     "$P_t' = \\omega_t\\Bigl[\\bigl(1 - \\tfrac{2s}{L+\\mu}\\bigr) P_{t-1}' - \\tfrac{2}{L+\\mu} P_{t-1}\\Bigr] + (1 - \\omega_t) P_{t-2}'$, with $P_0' = 0$ and $P_1' = -\\tfrac{2}{L+\\mu}$.",
     'For one λ, beginning with t = 0 and 1:\n```ts\nlet [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope]; // slope = -2 / (L + mu)\nlet omega = 1;\nfor (let s = 2; s <= t; s++) {\n  omega = s === 2 ? 1 / (1 - 1 / (2 * sigma ** 2)) : 1 / (1 - omega / (4 * sigma ** 2));\n  const next = omega * (1 + slope * lambda) * P + (1 - omega) * before;\n  const dNext = // the same with derivatives\n  [before, dBefore, P, dP] = [P, dP, next, dNext];\n}\n```',
   ],

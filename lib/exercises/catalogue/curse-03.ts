@@ -169,7 +169,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
         "The minimum is that of $\\sum\\rho_i P(s_i)^2$ alone, without $\\eta P'^2$. It is small on the spectrum, and steep at its end: the curse is back.",
     },
     {
-      name: 'the derivative by m instead of s',
+      name: 'the derivative with respect to m instead of s',
       answer: minimiser({ weigh: (eta) => eta }),
       diagnosis:
         'The slopes that `legendre` gives are by $m$. By $s$ each takes the factor $\\mathrm dm/\\mathrm ds = \\frac{2}{L - \\mu}$, and there are two of them in the square.',

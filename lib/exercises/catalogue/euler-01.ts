@@ -34,7 +34,7 @@ export const exercise: Exercise<Step> = {
   probes: [
     { name: 'non-symmetric', args: () => [decaying(11, 3), randomVector(12, 3), 0.3] },
     {
-      name: 'stiff (h = 100/λ)',
+      name: 'stiff (h = 100/s)',
       args: () => [
         [
           [1000, 1],
@@ -63,7 +63,7 @@ export const exercise: Exercise<Step> = {
       name: 'an explicit step',
       answer: (A, y, h) => explicit(A, y, h, y),
       diagnosis:
-        'This is forward Euler: the slope is taken at the start of the step. On the stiff probe it multiplies the fast component by $1 - h\\lambda = -99$. Backward Euler takes the slope at the *end*, which is not known yet: it has to be solved for.',
+        'This is forward Euler: the slope is taken at the start of the step. On the stiff probe it multiplies the fast component by $1 - hs = -99$. Backward Euler takes the slope at the *end*, which is not known yet: it has to be solved for.',
     },
     {
       name: 'the sign of hA',
@@ -75,7 +75,7 @@ export const exercise: Exercise<Step> = {
       name: 'one sweep instead of a solve',
       answer: (A, y, h) => explicit(A, y, h, explicit(A, y, h, y)),
       diagnosis:
-        'The end point was guessed by an explicit step and put in once. That is a step of a fixed-point iteration, which converges only for $h\\lambda < 1$, and then only if it is repeated. A linear equation for $y^+$ can simply be solved.',
+        'The end point was guessed by an explicit step and put in once. That is a step of a fixed-point iteration, which converges only for $hs < 1$, and then only if it is repeated. A linear equation for $y^+$ can simply be solved.',
     },
     {
       name: 'the identity is missing',

@@ -93,7 +93,7 @@ export const exercise: Exercise<GaussNewtonProduct> = {
       answer: (at, v) =>
         sandwich(at, v, (u, p) => u.map((value, c) => (p[c]! * value) / at.probabilities.length)),
       diagnosis:
-        'The Hessian of the loss by the logits is $\\operatorname{diag}(p) - pp^\\top$; the second term is missing. A shift of all logits by the same number changes no probability, so it must have no curvature.',
+        'The Hessian of the loss with respect to the logits is $\\operatorname{diag}(p) - pp^\\top$; the second term is missing. A shift of all logits by the same number changes no probability, so it must have no curvature.',
     },
     {
       name: 'S is missing',
@@ -110,7 +110,7 @@ export const exercise: Exercise<GaussNewtonProduct> = {
           return error.map((e) => e * along);
         }),
       diagnosis:
-        'Between $J$ and $J^\\top$ stands $(p - y)(p - y)^\\top$, a product of gradients. It is not a curvature: it depends on the labels, and vanishes where the network fits. The Hessian of the loss by the logits does neither.',
+        'Between $J$ and $J^\\top$ stands $(p - y)(p - y)^\\top$, a product of gradients. It is not a curvature: it depends on the labels, and vanishes where the network fits. The Hessian of the loss with respect to the logits does neither.',
     },
     {
       name: 'one mean for all examples',
@@ -220,7 +220,7 @@ export const exercise: Exercise<GaussNewtonProduct> = {
     },
   ],
   hints: [
-    'Three factors, begun at the vector: first $u = Jv$, then the curvature of the loss by the logits, then $J^\\top$.',
+    'Three factors, begun at the vector: first $u = Jv$, then the curvature of the loss with respect to the logits, then $J^\\top$.',
     '$Gv = J^\\top S J v$ with $S = \\frac1n \\operatorname{blockdiag}(\\operatorname{diag}(p_i) - p_i p_i^\\top)$, so for each example $(Su)_i = \\frac1n\\, p_i \\odot (u_i - p_i^\\top u_i)$.',
     'The logits of example `i` are `u[i * C]` to `u[i * C + C - 1]`:\n```ts\nconst u = jacobian.apply(v);\nconst Su = new Float64Array(u.length);\nprobabilities.forEach((p, i) => {\n  let mean = 0;\n  p.forEach((value, c) => (mean += value * u[i * C + c]));\n  p.forEach((value, c) => (Su[i * C + c] = /* … */));\n});\nreturn jacobian.transpose(Su);\n```',
   ],

@@ -37,7 +37,7 @@ const softmax = (z: number[]): number[] => {
 
 /** What a product does; mutants do something else. */
 interface Rules {
-  /** The Hessian of the loss by the logits of one example, times u. */
+  /** The Hessian of the loss with respect to the logits of one example, times u. */
   curvature(p: number[], u: number[]): number[];
   /** What the sum over the examples is divided by. */
   divisor(n: number): number;
@@ -247,7 +247,7 @@ export const exercise: Exercise<HeadProduct> = {
           curvature: (p, u) => p.map((value, c) => value * u[c]!),
         }),
       diagnosis:
-        'Between the two walks stands $\\operatorname{diag}(p)$ alone. The Hessian of the cross-entropy by the logits is $\\operatorname{diag}(p) - pp^\\top$.',
+        'Between the two walks stands $\\operatorname{diag}(p)$ alone. The Hessian of the cross-entropy with respect to the logits is $\\operatorname{diag}(p) - pp^\\top$.',
     },
     {
       name: 'the frozen network is run again',

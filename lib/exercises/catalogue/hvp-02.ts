@@ -173,13 +173,13 @@ export const exercise: Exercise<Compare> = {
         central(gradient, x, v, Number.EPSILON ** (1 / 3) / norm(v)),
       ),
       diagnosis:
-        'The step is right for an $x$ of size 1. Numbers of size $10^6$ are rounded to some $10^{-10}$, so that a step of $10^{-5}$ is itself known to five digits only. What matters is the length of $\\varepsilon v$ beside that of $x$.',
+        'The step is right for an $x$ of size 1. Numbers of size $10^6$ are rounded to some $10^{-10}$, so that a step of $10^{-5}$ is itself known to five digits only. What matters is the length of $\\varepsilon v$ next to that of $x$.',
     },
     {
       name: 'the step knows neither x nor v',
       answer: withStep((gradient, x, v) => central(gradient, x, v, Number.EPSILON ** (1 / 3))),
       diagnosis:
-        'The step is $u^{1/3}$ on every probe. That is right where $x$ and $v$ have a length near 1; on the others $\\varepsilon v$ is far too long beside $x$, or drowns in rounding.',
+        'The step is $u^{1/3}$ on every probe. That is right where $x$ and $v$ have a length near 1; on the others $\\varepsilon v$ is far too long next to $x$, or drowns in rounding.',
     },
     {
       name: 'as small a step as possible',

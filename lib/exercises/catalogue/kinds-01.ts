@@ -133,7 +133,7 @@ export const exercise: Exercise<ByClassWeights> = {
       name: 'weights that do not have the mean 1',
       answer: (problem) => tuned(kindWith(weighted((logits) => tf.exp(logits))), problem),
       diagnosis:
-        'The weights are $e^{\\lambda_k}$, without a common scale. All of them together could shrink, and with them the whole loss beside the penalty: that is another hyperparameter. Divide by their mean.',
+        'The weights are $e^{\\lambda_k}$, without a common scale. All of them together could shrink, and with them the whole loss next to the penalty: that is another hyperparameter. Divide by their mean.',
     },
     {
       name: 'a factor 1/K',

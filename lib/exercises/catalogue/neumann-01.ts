@@ -144,13 +144,13 @@ export const exercise: Exercise<Neumann> = {
         'The sum begins with $k = 1$. The power $0$ of a matrix is the identity: the first term is $b$.',
     },
     {
-      name: 'α is missing inside of the powers',
+      name: 'α is missing inside the powers',
       answer: (A, b, alpha, terms) => scaled(alpha, powers(A, b, -1, terms)),
       diagnosis:
         'The powers are those of $I - A^\\top$. The series converges for $I - \\alpha A^\\top$, whose eigenvalues $\\alpha$ brings below 1 in size.',
     },
     {
-      name: 'the sign inside of the powers',
+      name: 'the sign inside the powers',
       answer: (A, b, alpha, terms) => scaled(alpha, powers(A, b, alpha, terms)),
       diagnosis:
         'The powers are those of $I + \\alpha A^\\top$, and the sum explodes. Check with numbers: $\\frac1a = \\alpha \\sum_k (1 - \\alpha a)^k$.',
