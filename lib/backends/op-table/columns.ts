@@ -1,6 +1,15 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { type Case, type Input, inputsOf } from '.';
-import { type Type, type Typed, type TypedCall, types } from './typed';
+import {
+  type Answer,
+  answer,
+  difference,
+  inWords,
+  type Type,
+  type Typed,
+  type TypedCall,
+  types,
+} from './typed';
 
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 
@@ -63,4 +72,37 @@ export function emptyShapesOf(c: Case): TypedCall[] {
       ),
     );
   });
+}
+
+/** How the current backend answers calls that cpu answers. */
+export interface Outcome {
+  right: number;
+  /** Calls in words, with what is wrong. */
+  wrong: string[];
+  /** What the calls that were answered left behind. */
+  tensors: number;
+}
+
+/**
+ * Compares the current backend with the answers of cpu.
+ *
+ * @param refusal what an error says that may be thrown instead of an answer
+ */
+export async function compareWithCpu(
+  answers: [TypedCall, Answer][],
+  tolerance: number,
+  refusal: RegExp,
+): Promise<Outcome> {
+  const outcome: Outcome = { right: 0, wrong: [], tensors: 0 };
+  for (const [call, expected] of answers) {
+    if ('refusal' in expected) continue;
+    const before = tf.memory().numTensors;
+    const found = await answer(call);
+    if ('refusal' in found && refusal.test(found.refusal)) continue;
+    const what = difference(expected, found, tolerance);
+    if (what === undefined) outcome.right++;
+    else outcome.wrong.push(`${inWords(call)}: ${what}`);
+    outcome.tensors += tf.memory().numTensors - before;
+  }
+  return outcome;
 }

@@ -6,7 +6,11 @@ type Tensor = tf.Tensor;
 
 /** Draws from a seeded source of numbers between 0 and 1. */
 export class Draws {
-  constructor(readonly random: Random) {}
+  /** @param odd whether NaN, infinities and large integers may be drawn */
+  constructor(
+    readonly random: Random,
+    readonly odd: boolean,
+  ) {}
 
   /** A whole number below n. */
   below = (n: number) => Math.floor(this.random() * n);
@@ -24,7 +28,8 @@ export class Draws {
     return this.chance(0.3) ? own.slice(this.below(own.length + 1)) : own;
   }
 
-  value(dtype: Type, specials: boolean): number {
+  value(dtype: Type, wished: boolean): number {
+    const specials = wished && this.odd;
     if (dtype === 'bool') return this.below(2);
     if (dtype === 'int32') {
       return specials && this.chance(0.05)
@@ -655,9 +660,13 @@ const makers: [string, Maker][] = [
   ...Object.entries(windows),
 ];
 
-/** So many random calls of each op, the same for the same source of numbers. */
-export function randomCalls(random: Random, each: number): TypedCall[] {
-  const d = new Draws(random);
+/**
+ * So many random calls of each op, the same for the same source of numbers.
+ *
+ * @param odd whether NaN, infinities and large integers may be drawn
+ */
+export function randomCalls(random: Random, each: number, odd = true): TypedCall[] {
+  const d = new Draws(random, odd);
   return makers.flatMap(([name, make]) =>
     Array.from({ length: each }, () => ({ name, ...make(d) })),
   );

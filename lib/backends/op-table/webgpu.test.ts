@@ -2,10 +2,15 @@ import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { needs } from '../../../test/needs';
+import { random } from '../../datasets';
 import { tensors } from '../../spaces';
 import { useBackend } from '..';
+import { opTable } from '.';
+import { compareWithCpu, emptyShapesOf, typesOf } from './columns';
 import { compare, cpuAnswers } from './compare';
 import { leaks } from './leaks';
+import { randomCalls } from './random-calls';
+import { type Answer, answer, type TypedCall } from './typed';
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -51,4 +56,33 @@ test.skipIf(!gpu.available)(
     expect(await leaks(1000)).toEqual({ tensors: 0, bytes: 0 });
   },
   300_000,
+);
+
+// Drivers differ in the logarithm of 0 and in which of equal maxima they name; complex numbers are
+// left as they are.
+const aside = /^(log|pow|maxPoolWithArgmax|complex|real|imag|i?r?fft|signal\.stft)\b/;
+
+/** What webgpu does not compute, and says so. */
+const refusal = /on webgpu|not registered for backend|does not support|must be float32/;
+
+test.skipIf(!gpu.available || !time.available)(
+  'webgpu gives what cpu gives for every type and empty shape, or refuses',
+  async () => {
+    const source = random(5);
+    const every = (calls: TypedCall[], step: number) => calls.filter((_, i) => i % step === 0);
+    const calls = [
+      ...every(opTable.flatMap(typesOf), 7),
+      ...every(opTable.flatMap(emptyShapesOf), 7),
+      // A shader may take for granted that no number is NaN, and adds integers as numbers.
+      ...randomCalls(() => source.uniform(), 3, false),
+    ];
+    await useBackend('cpu');
+    const answers: [TypedCall, Answer][] = [];
+    for (const c of calls) if (!aside.test(c.name)) answers.push([c, await answer(c)]);
+    await useBackend('webgpu');
+    const outcome = await compareWithCpu(answers, 1e-3, refusal);
+    expect(outcome.wrong).toEqual([]);
+    expect(outcome.tensors).toBe(0);
+  },
+  600_000,
 );

@@ -4,6 +4,7 @@ import { repairEinsumKernel } from '../kernels/einsum';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
 import { repairStridedSlice } from '../kernels/strided-slice';
 import { refuseMisfits } from '../kernels/windows';
+import { guardWebgpuKernels } from './guard';
 
 type Info = tf.TensorInfo;
 
@@ -126,6 +127,7 @@ export function repairWebgpuKernels(): void {
   repairScan('Cumsum');
   repairScan('Cumprod');
   repairStridedSlice('webgpu');
+  guardWebgpuKernels();
   refuseMisfits('webgpu');
   repairBatches('webgpu');
   repairEinsumKernel('webgpu');
