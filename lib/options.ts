@@ -1,4 +1,4 @@
-import { InputError } from './errors';
+import { DisposedError, InputError } from './errors';
 
 /**
  * Checks the names of options, since a misspelt one would be ignored without a word.
@@ -59,6 +59,39 @@ export function checkFloat64(value: unknown, what: string): void {
     given: `${phrase(value)} as ${what}`,
     expected: 'a Float64Array',
     remedy: 'Plain numbers become one by Float64Array.from(numbers).',
+  });
+}
+
+/** A number as it is, anything else in a few words; a disposed tensor cannot be made a text. */
+export const shown = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : phrase(value);
+
+/** @throws InputError unless the value is a list. */
+export function checkList(value: unknown, what: string): void {
+  if (Array.isArray(value)) return;
+  throw new InputError({
+    given: `${phrase(value)} as ${what}`,
+    expected: 'a list',
+    remedy: 'Pass an array.',
+  });
+}
+
+/** @throws InputError or DisposedError unless the value is a live tensor of numbers. */
+export function checkNumericTensor(value: unknown, what: string): void {
+  const tensor = value as { dtype?: unknown; isDisposed?: unknown; dataId?: unknown } | null;
+  const isTensor = typeof tensor === 'object' && tensor !== null && 'dataId' in tensor;
+  if (!isTensor || tensor.dtype === 'string') {
+    throw new InputError({
+      given: `${isTensor ? 'a tensor of strings' : phrase(value)} as ${what}`,
+      expected: 'a tensor of numbers',
+      remedy: 'Make one by tf.tensor.',
+    });
+  }
+  if (tensor.isDisposed !== true) return;
+  throw new DisposedError({
+    given: `${what}, which is disposed`,
+    expected: 'a live tensor',
+    remedy: 'Dispose it later, or `tf.keep` it where a surrounding tidy freed it.',
   });
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { phrase } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 
 /** @throws InputError or DisposedError unless `x` holds live float32 tensors, each under one name. */
@@ -29,7 +30,7 @@ export function checkTensors(x: unknown, what: string): asserts x is NamedTensor
   }
   if (x === null || typeof x !== 'object' || Object.keys(x).length === 0) {
     throw new InputError({
-      given: x === null || typeof x !== 'object' ? `${x} as ${what}` : `nothing as ${what}`,
+      given: x === null || typeof x !== 'object' ? `${phrase(x)} as ${what}` : `nothing as ${what}`,
       expected: 'a record of named tensors',
       remedy: 'Pass a record such as { W, b }.',
     });

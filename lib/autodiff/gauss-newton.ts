@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import { checkMethods } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
@@ -30,7 +31,9 @@ export interface CutModel {
  * @throws as `hessian` does.
  * @see Schraudolph, Fast curvature matrix-vector products, 2002.
  */
-export function gaussNewton({ predict, loss }: CutModel, x: NamedTensors): Curvature {
+export function gaussNewton(model: CutModel, x: NamedTensors): Curvature {
+  checkMethods(model, 'the model', ['predict', 'loss']);
+  const { predict, loss } = model;
   checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
     recordGaussNewton(() => loss(markOutput(predict(copies))), always(copies)),

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkFunction } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
@@ -21,6 +22,7 @@ import { record, type Tape } from './tape';
  * @see Pearlmutter, Fast exact multiplication by the Hessian, 1994.
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
+  checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
   return atCopies(x, (copies) => recordHessian(() => loss(copies), always(copies)));
 }

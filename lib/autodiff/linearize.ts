@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
 import { graph } from './graph';
@@ -34,6 +35,7 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   f: (x: NamedTensors) => Y,
   x: NamedTensors,
 ): Linearization<Y> {
+  checkFunction(f, 'the function to linearize');
   checkPoint(x, 'the point');
   const { result, tape } = record((tape) => {
     const leaves = mapTensors(x, (value) => value.clone());

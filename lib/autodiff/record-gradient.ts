@@ -1,4 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors';
+import { checkFunction, checkList, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint } from './check';
 import { blockOf, type Curvature } from './curvature';
@@ -26,9 +28,20 @@ export interface RecordOptions {
 export function recordGradient(
   f: () => tf.Scalar,
   variables: NamedTensors,
-  { curvature = 'hessian', block = Object.keys(variables) }: RecordOptions = {},
+  options: RecordOptions = {},
 ): Curvature {
+  checkFunction(f, 'the loss');
   checkPoint(variables, 'the variables');
+  checkOptionNames('recordGradient', options, ['curvature', 'block']);
+  const { curvature = 'hessian', block = Object.keys(variables) } = options;
+  checkList(block, 'the block');
+  if (curvature !== 'hessian' && curvature !== 'gauss-newton') {
+    throw new InputError({
+      given: `${phrase(curvature)} as the curvature`,
+      expected: "'hessian' or 'gauss-newton'",
+      remedy: 'Write it exactly so.',
+    });
+  }
   const selection = { variables: { ...variables }, block: blockOf(variables, block) };
   return recorderOf(curvature)(f, () => selection);
 }

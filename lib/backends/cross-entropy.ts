@@ -1,16 +1,33 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors';
+import { checkNumericTensor } from '../options';
 import { engine } from './engine';
 import { withEach } from './per-example';
 import { differentiate } from './repairs/gradient';
 import { unrecorded } from './unrecorded';
 
 function checkShapes(labels: tf.Tensor, logits: tf.Tensor) {
+  checkNumericTensor(labels, 'labels');
+  checkLogits(logits);
   if (tf.util.arraysEqual(labels.shape, logits.shape)) return;
   throw new ShapeError({
     given: `labels of shape [${labels.shape}] and logits of shape [${logits.shape}]`,
     expected: 'labels and logits of the same shape',
     remedy: 'Labels are probabilities: turn class numbers into `tf.oneHot(numbers, classes)`.',
+  });
+}
+
+function checkLogits(logits: tf.Tensor): void {
+  checkNumericTensor(logits, 'logits');
+}
+
+/** @throws ShapeError for a tensor without an axis of classes. */
+function checkClasses(logits: tf.Tensor): void {
+  if (logits.rank > 0) return;
+  throw new ShapeError({
+    given: 'logits of shape []',
+    expected: 'logits of shape [..., classes]',
+    remedy: 'For a single yes or no take sigmoidCrossEntropy.',
   });
 }
 
@@ -23,6 +40,8 @@ function checkShapes(labels: tf.Tensor, logits: tf.Tensor) {
  * @param logits shape [..., classes]
  */
 export function logSoftmax(logits: tf.Tensor): tf.Tensor {
+  checkLogits(logits);
+  checkClasses(logits);
   return tf.tidy(() => {
     const shifted = tf.sub(
       logits,
@@ -42,6 +61,7 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
  */
 export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   checkShapes(labels, logits);
+  checkClasses(logits);
   const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
   if (inOne && logits.rank > 0) return engine().runKernel(kernelName, { labels, logits });
   return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, logSoftmax(logits)), -1)));

@@ -1,3 +1,5 @@
+import { checkTensors } from '../autodiff/check';
+import { checkFunction, checkOptionNames } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 
 /** A loss with its gradient, which belongs to the caller. */
@@ -35,8 +37,12 @@ interface Pair {
 export async function lbfgs(
   objective: LossWithGradient,
   start: NamedTensors,
-  { memory = 10, watch = () => true, maxIterations = 200 }: LbfgsOptions = {},
+  options: LbfgsOptions = {},
 ): Promise<NamedTensors> {
+  checkFunction(objective, 'the objective of lbfgs');
+  checkTensors(start, 'the start of lbfgs');
+  checkOptionNames('lbfgs', options, ['memory', 'watch', 'maxIterations']);
+  const { memory = 10, watch = () => true, maxIterations = 200 } = options;
   let x = copy(start);
   let { value, gradient } = objective(x);
   let pairs: Pair[] = [];

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { shown } from '../options';
 
 /**
  * Learning rates from `from` to `to`, a factor of √10 apart: `.01, .032, .1, .32, …`, rounded to two
@@ -7,9 +8,17 @@ import { InputError } from '../errors';
  * @throws InputError unless `0 < from <= to`
  */
 export function rateGrid(from: number, to: number): number[] {
-  if (!(from > 0 && from <= to && Number.isFinite(to))) {
+  if (
+    !(
+      typeof from === 'number' &&
+      typeof to === 'number' &&
+      from > 0 &&
+      from <= to &&
+      Number.isFinite(to)
+    )
+  ) {
     throw new InputError({
-      given: `rates from ${from} to ${to}`,
+      given: `rates from ${shown(from)} to ${shown(to)}`,
       expected: 'two positive numbers, the smaller first',
       remedy: 'Write rateGrid(0.01, 1000), for example.',
     });

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkList } from '../options';
 
 /** The least, the middle and the largest of what several seeds gave. */
 export interface Spread {
@@ -9,6 +10,7 @@ export interface Spread {
 
 /** Least, median (the lower one of two) and largest value; NaN counts as `Infinity`: a run that diverged. */
 export function spreadOf(values: readonly number[]): Spread {
+  checkList(values, 'the values of a spread');
   if (values.length === 0) {
     throw new InputError({
       given: 'the spread of no values',
@@ -42,6 +44,8 @@ export interface Chosen {
  * @throws InputError if there are not as many lists of scores as rates
  */
 export function bestRate(rates: readonly number[], scores: readonly (readonly number[])[]): Chosen {
+  checkList(rates, 'the rates');
+  checkList(scores, 'the scores');
   if (rates.length !== scores.length || rates.length === 0) {
     throw new InputError({
       given: `${rates.length} rates and scores for ${scores.length}`,

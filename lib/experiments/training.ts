@@ -4,6 +4,7 @@ import { softmaxCrossEntropy } from '../backends';
 import type { ImplicitAdam, ImplicitSGD } from '../descent';
 import { NotFiniteError } from '../errors';
 import { type Evaluation, evaluate, type FeatureExamples, type Model } from '../models';
+import { checkList, checkMethods, checkRecord } from '../options';
 import { processorSeconds } from './clock';
 
 /** Where a run ends: at the first of these limits that a step reaches. */
@@ -63,7 +64,11 @@ export interface TrainingCourse {
  * is charged a gradient for each of its Newton steps and one more.
  */
 export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse> {
+  checkMethods(plan, 'the plan of trainingCourse', ['epoch', 'make']);
   const { model, seed, epoch, budget, judges, looks = 1, enough = () => false } = plan;
+  checkMethods(model, 'the model of trainingCourse', ['init', 'predict']);
+  checkRecord(budget, 'the budget of trainingCourse', '{ steps, work, seconds }');
+  checkRecord(judges, 'the judges of trainingCourse', 'sets of examples by name');
   const variables = variablesOf(model, seed);
   const optimizer = plan.make();
   const course: TrainingCourse = { looks: [], diverged: false };
@@ -115,13 +120,17 @@ export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse
 }
 
 /** The loss on a judge's set at the end of a run; NaN if it diverged, or was not judged. */
-export function endLoss({ looks, diverged }: TrainingCourse, judge: string): number {
+export function endLoss(course: TrainingCourse, judge: string): number {
+  checkRecord(course, 'a course', 'what trainingCourse returns');
+  const { looks, diverged } = course;
+  checkList(looks, 'the looks of a course');
   const last = looks[looks.length - 1];
   return diverged || last === undefined ? Number.NaN : (last.scores[judge]?.loss ?? Number.NaN);
 }
 
 /** Fresh parameters of a model as variables that an optimizer can move; they belong to the caller. */
 export function variablesOf(model: Model, seed: number): Record<string, tf.Variable> {
+  checkMethods(model, 'the model', ['init']);
   const initial = model.init(seed);
   const variables: Record<string, tf.Variable> = {};
   for (const [name, value] of Object.entries(initial)) {

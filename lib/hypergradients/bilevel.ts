@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkFunction, checkMethods, checkOptionNames, checkRecord } from '../options';
+import { checkFunction, checkMethods, checkOptionNames, checkRecord, shown } from '../options';
 import type { SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, LossProblem, UnrolledOptions } from '../unrolling';
@@ -139,9 +139,9 @@ export function decreasingTolerance(
 ): (k: number) => number {
   checkOptionNames('decreasingTolerance', options, ['first', 'factor']);
   const { first = 0.1, factor = 0.9 } = options;
-  if (!(first > 0 && factor > 0 && factor < 1)) {
+  if (![first, factor].every(Number.isFinite) || !(first > 0 && factor > 0 && factor < 1)) {
     throw new InputError({
-      given: `decreasingTolerance({ first: ${first}, factor: ${factor} })`,
+      given: `decreasingTolerance({ first: ${shown(first)}, factor: ${shown(factor)} })`,
       expected: 'a positive first tolerance and a factor between 0 and 1',
       remedy: 'The errors must have a finite sum for the run to converge.',
     });

@@ -1,5 +1,7 @@
 import { random } from '../datasets';
 import { ShapeError } from '../errors';
+import { checkOptionNames } from '../options';
+import { checkSizes } from './initial';
 
 /** Points with their classes, in double precision. */
 export interface Points {
@@ -51,7 +53,10 @@ export interface TwoLayer {
  * @throws ShapeError (from `record`) if parameters or points are not of that size
  * @see Schraudolph, Fast curvature matrix-vector products for second-order gradient descent, 2002.
  */
-export function twoLayer({ features, hidden, classes }: TwoLayerOptions): TwoLayer {
+export function twoLayer(options: TwoLayerOptions): TwoLayer {
+  checkOptionNames('twoLayer', options, ['features', 'hidden', 'classes']);
+  const { features, hidden, classes } = options;
+  checkSizes({ features, hidden, classes });
   const b1 = features * hidden;
   const W2 = b1 + hidden;
   const b2 = W2 + hidden * classes;

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { random } from '../datasets';
 import { ShapeError } from '../errors';
+import { checkNumericTensor } from '../options';
 
 const SIDE = 28;
 const ALL = SIDE * SIDE;
@@ -54,6 +55,9 @@ export function warpNoise(count: number, seed: number): tf.Tensor2D {
 }
 
 function requireShapes(x: tf.Tensor, strengths: tf.Tensor, noise: tf.Tensor): void {
+  for (const [what, tensor] of Object.entries({ x, strengths, noise })) {
+    checkNumericTensor(tensor, `${what} of warp`);
+  }
   const count = x.shape[0];
   const right =
     x.rank === 2 &&

@@ -1,5 +1,6 @@
 import { InputError } from '../errors';
 import type { Spread } from '../experiments';
+import { checkList, checkRecord } from '../options';
 import type { Trace } from './trace';
 
 /** A line through the middle of several runs, with the range from the least to the largest. */
@@ -39,6 +40,8 @@ export interface BandOptions {
  * @throws InputError if there are not as many spreads as x
  */
 export function band(options: BandOptions): Trace[] {
+  checkRecord(options, 'the options of band', '{ name, colour, x, spreads, within }');
+  for (const key of ['x', 'spreads', 'within'] as const) checkList(options[key], `${key} of band`);
   const { name, colour, x, spreads, within, dash = 'solid', width = 2.5 } = options;
   if (x.length !== spreads.length) {
     throw new InputError({

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { InputError } from '../errors';
+import { shown as worded } from '../options';
 import { type Bundle, inNotebook, publish } from './display';
 import { escapeHtml } from './html';
 import { formatNumber, formatSeconds } from './number';
@@ -33,9 +34,9 @@ const CELL_END = Symbol.for('implicit-kernel.cell-end');
  * @throws InputError if the total is not a positive number
  */
 export function progress(total: number, label: string): Progress {
-  if (!(total > 0 && Number.isFinite(total))) {
+  if (!(Number.isFinite(total) && total > 0)) {
     throw new InputError({
-      given: `a total of ${total}`,
+      given: `a total of ${worded(total)}`,
       expected: 'a positive number',
       remedy: 'Pass how many steps there are.',
     });
@@ -87,7 +88,7 @@ export function progress(total: number, label: string): Progress {
 export function* track<T>(
   items: Iterable<T>,
   label: string,
-  total = (items as { length?: number }).length,
+  total = (items as { length?: number } | undefined)?.length,
 ): Generator<T, void, undefined> {
   const bar = progress(total ?? Number.NaN, label);
   let done = 0;

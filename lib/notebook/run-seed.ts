@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { shown } from '../options';
 
 /** Apart from each other further than a lesson's own seeds are. */
 const SHIFT = 1000;
@@ -22,7 +23,7 @@ export function runSeed(seed: number): number {
 function requireCount(value: number, name: string): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
   throw new InputError({
-    given: `${name} of ${value}`,
+    given: `${name} of ${shown(value)}`,
     expected: 'a whole number from 0',
     remedy: 'Pass 1, 2 or 3, for example.',
   });

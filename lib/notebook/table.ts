@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkList, checkOptionNames, checkRecord, phrase } from '../options';
 import { type Bundle, publish } from './display';
 import { escapeHtml } from './html';
 import { alignedAtPoint, formatNumber } from './number';
@@ -54,8 +55,12 @@ export function table(rows: readonly Record<string, Cell>[], options: TableOptio
 /** What {@link table} shows, without showing it. */
 export function tableBundle(
   rows: readonly Record<string, Cell>[],
-  { caption, columns = {} }: TableOptions = {},
+  options: TableOptions = {},
 ): Bundle {
+  checkList(rows, 'the rows of a table');
+  for (const row of rows) checkRecord(row, 'a row of a table');
+  checkOptionNames('table', options, ['caption', 'columns']);
+  const { caption, columns = {} } = options;
   const fields = inOrder(rows.flatMap((row) => Object.keys(row)));
   requireColumns(fields, columns);
   const formatted = fields.map((field) =>
@@ -112,10 +117,13 @@ function formatColumn(field: string, values: Cell[], column: Column): FormattedC
   };
 }
 
+/** A disposed tensor cannot be made a text. */
+const textOf = (value: unknown) => (typeof value === 'object' ? phrase(value) : String(value));
+
 function formatCell(value: Cell, { digits, format }: Column): string {
   if (format) return format(value);
   if (value === null || value === undefined) return NOTHING;
-  return typeof value === 'number' ? formatNumber(value, digits) : String(value);
+  return typeof value === 'number' ? formatNumber(value, digits) : textOf(value);
 }
 
 function asText(columns: FormattedColumn[], rows: number, caption?: string): string {

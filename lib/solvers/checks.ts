@@ -1,11 +1,12 @@
 import { InputError } from '../errors';
+import { phrase, shown } from '../options';
 import { type LinearOperator, observed, type Space } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
-  if (tolerance >= 0 && tolerance < 1) return;
+  if (typeof tolerance === 'number' && tolerance >= 0 && tolerance < 1) return;
   throw new InputError({
-    given: `${name}({ tolerance: ${tolerance} })`,
+    given: `${name}({ tolerance: ${shown(tolerance)} })`,
     expected: 'a relative residual of at least 0 and below 1',
     remedy: 'Try 1e-10 for Float64Arrays and 1e-4 for tensors.',
   });
@@ -15,7 +16,7 @@ export function checkTolerance(name: string, tolerance: number) {
 export function checkCount(name: string, option: string, value: number) {
   if (Number.isInteger(value) && value >= 1) return;
   throw new InputError({
-    given: `${name}({ ${option}: ${value} })`,
+    given: `${name}({ ${option}: ${shown(value)} })`,
     expected: 'a positive whole number',
     remedy: 'Each one is paid for with a product with A, or with a vector that is held.',
   });
@@ -23,9 +24,9 @@ export function checkCount(name: string, option: string, value: number) {
 
 /** @throws InputError unless the damping is a finite number of at least 0. */
 export function checkDamping(name: string, damping: number) {
-  if (damping >= 0 && damping < Number.POSITIVE_INFINITY) return;
+  if (typeof damping === 'number' && damping >= 0 && damping < Number.POSITIVE_INFINITY) return;
   throw new InputError({
-    given: `${name}({ damping: ${damping} })`,
+    given: `${name}({ damping: ${shown(damping)} })`,
     expected: 'a finite number of at least 0',
     remedy: 'Damping τ adds τI to the matrix; 0 solves with the matrix itself.',
   });
@@ -37,7 +38,7 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
   // Every function has an `apply` of its own.
   if (typeof given === 'object' && given !== null && typeof A.apply === 'function') return;
   throw new InputError({
-    given: `${typeof given === 'function' ? 'a function' : String(given)} as the operator of ${name}`,
+    given: `${typeof given === 'function' ? 'a function' : phrase(given)} as the operator of ${name}`,
     expected: 'an operator: { apply(v), dispose() }',
     remedy: 'Wrap the products: { apply: (v) => …, dispose() {} }.',
   });

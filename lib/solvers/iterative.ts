@@ -83,4 +83,4 @@ const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
 
 /** Whether a solver heeds the space of an operator; a preconditioner knows nothing of it. */
 export const heedsSpace = (solver: LinearSolver): boolean =>
-  bySpaceAlone.has(solver.name) && !('preconditioner' in solver);
+  bySpaceAlone.has(solver?.name) && !('preconditioner' in solver);

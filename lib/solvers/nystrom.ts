@@ -2,7 +2,7 @@ import { random } from '../datasets/random';
 import { InputError } from '../errors';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
-import { checkCount, checkDamping } from './checks';
+import { checkCount, checkDamping, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
 import { eigenSymmetric, type SquareMatrix } from './matrix';
 import { divideOrZero, negate, ROUNDING } from './method';
@@ -38,6 +38,8 @@ export async function nystrom<V extends Vector>(
   like: V,
   options: NystromOptions = {},
 ): Promise<LinearOperator<V>> {
+  checkOperator('nystrom', A);
+  spaceOf(like);
   checkOptionNames('nystrom', options, ['rank', 'seed', 'damping']);
   const { seed = 0, damping = 0 } = options;
   checkCount('nystrom', 'rank', options.rank ?? 20);

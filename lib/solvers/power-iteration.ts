@@ -1,5 +1,6 @@
-import { type LinearOperator, spaceOf, type Vector } from '../spaces';
-import { checkCount } from './checks';
+import { checkOptionNames } from '../options';
+import { type LinearOperator, observed, spaceOf, type Vector } from '../spaces';
+import { checkCount, checkOperator } from './checks';
 
 /**
  * The eigenvalue of largest modulus of a symmetric A, by power iteration: `v ← A v / ‖A v‖`, and at
@@ -16,10 +17,18 @@ import { checkCount } from './checks';
 export async function powerIteration<V extends Vector>(
   A: LinearOperator<V>,
   start: V,
-  { iterations = 30 }: { iterations?: number } = {},
+  options: { iterations?: number } = {},
 ): Promise<number> {
+  checkOperator('powerIteration', A);
+  checkOptionNames('powerIteration', options, ['iterations']);
+  const { iterations = 30 } = options;
   checkCount('powerIteration', 'iterations', iterations);
   const space = spaceOf(start);
+  const checked = observed(A, (product, v) => {
+    const Av = product();
+    space.check(Av, v ?? start, 'a product');
+    return Av;
+  });
   const { sqrt, divide, of } = space.scalars;
   let v = space.keep(space.clone(start));
   let value = 0;
@@ -28,7 +37,7 @@ export async function powerIteration<V extends Vector>(
       const { next, quotient } = space.keep(
         space.tidy(() => {
           const unit = space.scale(divide(of(1), sqrt(space.dot(v, v))), v);
-          const next = A.apply(unit);
+          const next = checked.apply(unit);
           return { next, quotient: space.dot(unit, next) };
         }),
       );

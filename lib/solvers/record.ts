@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkRecord } from '../options';
 import { cg } from './cg';
 import { cgNormal } from './cg-normal';
 import { dense } from './dense';
@@ -31,6 +32,7 @@ export const isSolverName = (name: unknown): boolean =>
  * range, or a preconditioner that did not survive JSON.
  */
 export function solverFromRecord(record: { readonly name: string }): LinearSolver {
+  checkRecord(record, 'the record of a solver', '{ name, … }');
   const { name, ...options } = record;
   if (!Object.hasOwn(makers, name)) {
     throw new InputError({

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkMethods, checkOptionNames, shown } from '../options';
 import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
 import { directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
@@ -22,10 +22,11 @@ export interface LowRankOperator<V extends Vector> extends LinearOperator<V> {
 export function lowRank<V extends Vector, U extends Vector>(
   parts: LowRankParts<V, U>,
 ): LowRankOperator<V> {
+  checkMethods(parts, 'the parts of lowRank', ['jvp', 'vjp']);
   const { diagonal, jvp, vjp, middle = (u: U) => u } = parts;
-  if (!(diagonal > 0 && diagonal < Number.POSITIVE_INFINITY)) {
+  if (!(typeof diagonal === 'number' && diagonal > 0 && diagonal < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `lowRank({ diagonal: ${diagonal} })`,
+      given: `lowRank({ diagonal: ${shown(diagonal)} })`,
       expected: 'a positive number',
       remedy: 'Without a multiple of the identity A is singular; add some damping.',
     });

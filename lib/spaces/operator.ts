@@ -1,3 +1,5 @@
+import { InputError } from '../errors';
+import { checkFunction, checkMethods, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
 
@@ -51,6 +53,8 @@ export function observed<V>(
   A: LinearOperator<V>,
   see: (product: () => V, v?: V) => V,
 ): LinearOperator<V> {
+  checkMethods(A, 'the operator', ['apply']);
+  checkFunction(see, 'what sees the products');
   const { lowRank } = A;
   return {
     apply: (v) => see(() => A.apply(v), v),
@@ -60,7 +64,7 @@ export function observed<V>(
     ...(lowRank && {
       lowRank: changed(lowRank, { vjp: (u) => see(() => lowRank.vjp(u)) }),
     }),
-    dispose: () => A.dispose(),
+    dispose: () => A.dispose?.(),
   };
 }
 
@@ -70,6 +74,15 @@ export function shifted<V, S>(
   A: LinearOperator<V>,
   tau: number,
 ): LinearOperator<V> {
+  checkMethods(space, 'the space', ['axpy', 'tidy']);
+  checkMethods(A, 'the operator', ['apply']);
+  if (!Number.isFinite(tau)) {
+    throw new InputError({
+      given: `the shift ${shown(tau)}`,
+      expected: 'a finite number',
+      remedy: 'It is added to the diagonal.',
+    });
+  }
   const add = (v: V, Av: V) => {
     const result = space.tidy(() => space.axpy(space.scalars.of(tau), v, Av));
     space.free(Av);
@@ -82,12 +95,13 @@ export function shifted<V, S>(
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor + tau }),
     ...(lowRank && { lowRank: changed(lowRank, { diagonal: lowRank.diagonal + tau }) }),
-    dispose: () => A.dispose(),
+    dispose: () => A.dispose?.(),
   };
 }
 
 /** `I − M`; disposing it disposes M. */
 export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOperator<V> {
+  checkMethods(M, 'the operator', ['apply']);
   const minus = (v: V, Mv: V) => {
     const space = spaceOf(v);
     const result = space.subtract(v, Mv);
@@ -112,7 +126,7 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
           },
         }),
       }),
-    dispose: () => M.dispose(),
+    dispose: () => M.dispose?.(),
   };
 }
 

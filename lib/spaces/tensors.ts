@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError, UnsupportedError } from '../errors';
 import { giveWay } from '../event-loop';
+import { checkFunction, checkRecord, phrase } from '../options';
 import type { Space } from './space';
 
 /** A vector made of named tensors, as the parameters of a network are: `{ W1, b1, W2, b2 }`. */
@@ -8,6 +9,8 @@ export type NamedTensors = Record<string, tf.Tensor>;
 
 /** Applies `f` to each named tensor. */
 export function mapTensors(x: NamedTensors, f: (value: tf.Tensor, name: string) => tf.Tensor) {
+  checkRecord(x, 'what mapTensors maps', 'named tensors');
+  checkFunction(f, 'the function of mapTensors');
   const result: NamedTensors = {};
   for (const name of Object.keys(x)) result[name] = f(x[name]!, name);
   return result;
@@ -98,6 +101,15 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
   },
 
   check(x, like, what) {
+    checkRecord(x, what, 'named tensors');
+    const odd = Object.keys(x).find((name) => !(x[name] instanceof tf.Tensor));
+    if (odd !== undefined) {
+      throw new InputError({
+        given: `${what} whose '${odd}' is ${phrase(x[odd])}`,
+        expected: 'a tensor under each name',
+        remedy: 'A number becomes one by tf.scalar(number).',
+      });
+    }
     const names = Object.keys(like);
     const unknown = Object.keys(x).find((name) => !(name in like));
     const missing = names.find((name) => !(name in x));

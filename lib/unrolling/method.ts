@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import type { Arithmetic } from './arithmetic';
 import { type Resolve, tensorsAmong } from './setting';
 
@@ -76,9 +76,16 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
   }
   checkOptionNames(`the spectrum of ${who}`, spectrum, ['mu', 'L', 'naturalEta']);
   const { mu, L } = spectrum;
-  if (mu > 0 && mu <= L && L < Number.POSITIVE_INFINITY) return spectrum;
+  if (
+    typeof mu === 'number' &&
+    typeof L === 'number' &&
+    mu > 0 &&
+    mu <= L &&
+    L < Number.POSITIVE_INFINITY
+  )
+    return spectrum;
   throw new InputError({
-    given: `{ mu: ${mu}, L: ${L} }`,
+    given: `{ mu: ${shown(mu)}, L: ${shown(L)} }`,
     expected: 'finite numbers with 0 < mu ≤ L',
     remedy:
       'A problem that is not strongly convex has no μ: regularise it, or give the step itself.',
@@ -87,9 +94,9 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
 
 /** @throws InputError unless `value` is a positive, finite number. */
 export function requirePositive(value: number, what: string): void {
-  if (value > 0 && value < Number.POSITIVE_INFINITY) return;
+  if (typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY) return;
   throw new InputError({
-    given: `${what} of ${value}`,
+    given: `${what} of ${shown(value)}`,
     expected: 'a positive, finite number',
     remedy: 'Check how it was computed.',
   });
@@ -97,9 +104,9 @@ export function requirePositive(value: number, what: string): void {
 
 /** @throws InputError unless `0 ≤ value < 1`. */
 export function requireFraction(value: number, what: string): void {
-  if (value >= 0 && value < 1) return;
+  if (typeof value === 'number' && value >= 0 && value < 1) return;
   throw new InputError({
-    given: `${what} of ${value}`,
+    given: `${what} of ${shown(value)}`,
     expected: 'a number of at least 0 and below 1',
     remedy: 'The memory of a method must fade for it to converge.',
   });
@@ -109,7 +116,7 @@ export function requireFraction(value: number, what: string): void {
 export function requireCount(value: number, what: string, least = 1): void {
   if (Number.isSafeInteger(value) && value >= least) return;
   throw new InputError({
-    given: `${what} of ${value}`,
+    given: `${what} of ${shown(value)}`,
     expected: `a whole number of at least ${least}`,
     remedy: 'Count in steps.',
   });

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkFloat64, checkMethods, checkOptionNames, phrase } from '../options';
+import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../options';
 import { float64 } from '../spaces';
 import { type Matrix, multiply } from '../spaces/matrix';
 import { type Eigen, eigen, requireSymmetric } from './matrix';
@@ -57,7 +57,9 @@ export interface QuadraticProblem extends SolvedProblem {
 export function quadratic(options: QuadraticOptions): QuadraticProblem {
   checkOptionNames('quadratic', options, NAMES);
   checkMethods(options, 'the options of quadratic', ['hessian', 'linear']);
-  const { theta, start: given, startJacobian } = options;
+  const { theta, start: given, startJacobian, dHessian, dLinear } = options;
+  if (dHessian !== undefined) checkFunction(dHessian, 'dHessian of quadratic');
+  if (dLinear !== undefined) checkFunction(dLinear, 'dLinear of quadratic');
   checkFloat64(theta, 'theta');
   if (given !== undefined) checkFloat64(given, 'the start');
   if (startJacobian !== undefined) checkColumns(startJacobian, 'startJacobian');

@@ -55,8 +55,8 @@ export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
  *   other than 0 and 1.
  */
 export function logisticRegression(options: RegressionOptions): SolvedProblem {
-  const { X, y, lambda } = options;
   checkData('logisticRegression', options);
+  const { X, y, lambda } = options;
   requireLabels(y);
   const p = X[0]!.length;
   const theta = Float64Array.of(lambda);

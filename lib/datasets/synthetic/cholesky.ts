@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkFloat64, checkMethods } from '../../options';
 import { float64, type LinearOperator } from '../../spaces';
 
 /**
@@ -9,6 +10,8 @@ import { float64, type LinearOperator } from '../../spaces';
  * @throws InputError if A is singular to rounding
  */
 export function solvePositive(A: LinearOperator<Float64Array>, b: Float64Array): Float64Array {
+  checkMethods(A, 'the operator', ['apply']);
+  checkFloat64(b, 'the right-hand side');
   const n = b.length;
   const rows = Array.from({ length: n }, (_, i) => {
     const unit = new Float64Array(n);

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
 import { type Random, random } from '../random';
 
@@ -97,7 +97,7 @@ function linearData(
 function requireCount(name: string, count: number) {
   if (Number.isInteger(count) && count >= 1) return;
   throw new InputError({
-    given: `${name}: ${count}`,
+    given: `${name}: ${shown(count)}`,
     expected: 'a whole number of at least 1',
     remedy: 'Pass how many there are.',
   });

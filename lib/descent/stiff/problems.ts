@@ -1,3 +1,5 @@
+import { InputError } from '../../errors';
+import { shown } from '../../options';
 import type { RightHandSide } from './ode';
 
 /** A stiff initial value problem from t = 0, with states that are known. */
@@ -20,6 +22,13 @@ export interface StiffProblem {
  * @param lambda the ratio of the two rates, not 1
  */
 export function fastSlow(lambda = 1000): StiffProblem {
+  if (!Number.isFinite(lambda) || lambda === 1) {
+    throw new InputError({
+      given: `fastSlow(${shown(lambda)})`,
+      expected: 'a finite ratio other than 1',
+      remedy: 'A ratio of 1000 is stiff.',
+    });
+  }
   const exact = (t: number) => {
     const [slow, fast] = [Math.exp(-t), Math.exp(-lambda * t)];
     return { t, y: Float64Array.of(slow, (lambda / (lambda - 1)) * (slow - fast)) };

@@ -1,3 +1,4 @@
+import { checkList, checkRecord } from '../../options';
 export interface Complex {
   re: number;
   im: number;
@@ -81,7 +82,12 @@ export const stabilityFunctions = {
 } satisfies Record<string, StabilityFunction>;
 
 /** `R(z)`; infinite at a pole. */
-export function stabilityAt({ numerator, denominator }: StabilityFunction, z: Complex): Complex {
+export function stabilityAt(method: StabilityFunction, z: Complex): Complex {
+  checkRecord(method, 'the stability function', '{ numerator, denominator }');
+  checkRecord(z, 'a complex number', '{ re, im }');
+  const { numerator, denominator } = method;
+  checkList(numerator, 'the numerator');
+  checkList(denominator, 'the denominator');
   const [p, q] = [polynomial(numerator, z), polynomial(denominator, z)];
   const squared = q.re ** 2 + q.im ** 2;
   return {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Digits, type Mnist, mnist, PIXELS, random } from '../../datasets';
 import { InputError } from '../../errors';
+import { checkNumericTensor, checkOptionNames, checkRecord } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { cnnFeatures } from '../cnn';
 import { weights } from './weights';
@@ -60,9 +61,15 @@ export function transferFeatures({ train, test, digits = mnist() }: TransferOpti
  * @throws InputError if `size` is not a whole number of at least 1
  */
 export function* exampleBatches(
-  { x, y }: FeatureExamples,
-  { size, seed }: { size: number; seed: number },
+  examples: FeatureExamples,
+  options: { size: number; seed: number },
 ): Generator<FeatureExamples, void, undefined> {
+  checkRecord(examples, 'the examples', '{ x, y }');
+  checkOptionNames('exampleBatches', options, ['size', 'seed']);
+  const { x, y } = examples;
+  const { size, seed } = options;
+  checkNumericTensor(x, 'x of the examples');
+  checkNumericTensor(y, 'y of the examples');
   if (!Number.isInteger(size) || size < 1) {
     throw new InputError({
       given: `batches of ${size} examples`,

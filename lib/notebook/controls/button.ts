@@ -1,10 +1,13 @@
+import { checkOptionNames } from '../../options';
 import { Control } from './control';
 import { openControl } from './widgets';
 
 /**
  * A button, for {@link interact}; its value is how often it has been pressed, as a seed may be.
  */
-export function button({ label }: { label: string }): Control<number> {
+export function button(options: { label: string }): Control<number> {
+  checkOptionNames('button', options, ['label']);
+  const { label } = options;
   let presses = 0;
   return new Control(label, presses, {
     open: (_, labelWidth) => openControl('Button', { description: label }, labelWidth),

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkList, checkOptionNames, phrase } from '../../options';
 import { formatNumber } from '../number';
 import { Control } from './control';
 import { openControl } from './widgets';
@@ -18,14 +19,13 @@ export interface DropdownOptions<T extends string | number> {
  *
  * @throws InputError if there are no options, or the value is none of them
  */
-export function dropdown<const T extends string | number>({
-  options,
-  value = options[0],
-  label,
-}: DropdownOptions<T>): Control<T> {
+export function dropdown<const T extends string | number>(given: DropdownOptions<T>): Control<T> {
+  checkOptionNames('dropdown', given, ['options', 'value', 'label']);
+  checkList(given.options, 'the options of a dropdown');
+  const { options, value = options[0], label } = given;
   if (value === undefined || !options.includes(value)) {
     throw new InputError({
-      given: `a dropdown “${label}” set to ${value}`,
+      given: `a dropdown “${label}” set to ${phrase(value)}`,
       expected: `one of its options (${options.join(', ')})`,
       remedy: 'Add the value to the options, or leave it out for the first of them.',
     });

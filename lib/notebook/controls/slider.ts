@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { checkOptionNames } from '../../options';
 import { formatNumber } from '../number';
 import { Control } from './control';
 import { openControl } from './widgets';
@@ -26,7 +27,9 @@ export interface SliderOptions {
  *
  * @throws InputError if the range is empty, the value outside of it, or a log scale not positive
  */
-export function slider({ scale = 'linear', ...options }: SliderOptions): Control<number> {
+export function slider(given: SliderOptions): Control<number> {
+  checkOptionNames('slider', given, ['min', 'max', 'step', 'value', 'label', 'scale']);
+  const { scale = 'linear', ...options } = given;
   requireRange(options, scale);
   return scale === 'log' ? logSlider(options) : linearSlider(options);
 }

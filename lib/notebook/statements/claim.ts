@@ -1,4 +1,5 @@
 import { ImplicitLabError, InputError } from '../../errors';
+import { checkFunction } from '../../options';
 import { type Bundle, publish } from '../display';
 import { escapeHtml } from '../html';
 import { formatNumber } from '../number';
@@ -61,6 +62,7 @@ export function claim(
   { timed = false }: ClaimOptions = {},
 ): void {
   requireSentence(sentence);
+  checkFunction(statement, 'the statement of a claim');
   const { holds, ...numbers } = statement();
   requireFinding(sentence, holds, numbers);
   const record = { sentence, holds, timed, numbers };

@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../../errors';
 import { checkOptionNames } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
-import { checkCount } from '../checks';
+import { checkCount, checkOperator } from '../checks';
 import { unitVector } from '../flat';
 import { operandOf, type SpectrumOptions } from './operand';
 
@@ -34,6 +34,7 @@ export async function trace<V extends Vector>(
   A: LinearOperator<V>,
   options: TraceOptions<V> = {},
 ): Promise<TraceEstimate> {
+  checkOperator('trace', A);
   checkOptionNames('trace', options, ['probes', 'like', 'seed']);
   const { probes = 30 } = options;
   checkCount('trace', 'probes', probes);
