@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { constraintOf } from './constraint';
 
 export interface BallOptions {
@@ -19,9 +19,9 @@ export interface BallOptions {
 export function ball(options: BallOptions = {}) {
   checkOptionNames('ball', options, ['radius']);
   const { radius = 1 } = options;
-  if (!(radius > 0 && radius < Number.POSITIVE_INFINITY)) {
+  if (!(typeof radius === 'number' && radius > 0 && radius < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `ball({ radius: ${radius} })`,
+      given: `ball({ radius: ${shown(radius)} })`,
       expected: 'a positive, finite number',
       remedy: 'A ball of radius 0 is a point: fix the variable instead.',
     });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { constraintOf } from './constraint';
 
 export interface SimplexOptions {
@@ -23,9 +23,9 @@ export interface SimplexOptions {
 export function simplex(options: SimplexOptions = {}) {
   checkOptionNames('simplex', options, ['total']);
   const { total = 1 } = options;
-  if (!(total > 0 && total < Number.POSITIVE_INFINITY)) {
+  if (!(typeof total === 'number' && total > 0 && total < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `simplex({ total: ${total} })`,
+      given: `simplex({ total: ${shown(total)} })`,
       expected: 'a positive, finite number',
       remedy: 'Entries of at least 0 that add up to 0 are all 0.',
     });

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { DataError, InputError, ShapeError } from '../errors';
-import { checkOptionNames, checkRecord, phrase } from '../options';
+import { checkOptionNames, checkRecord, phrase, shown } from '../options';
 import { random } from './random';
 
 /** Rows times columns of one digit. */
@@ -70,7 +70,7 @@ export function subset(digits: Digits, count: number, seed: number): Digits {
   checkDigits(digits);
   if (!Number.isInteger(count) || count < 1 || count > digits.count) {
     throw new InputError({
-      given: `a subset of ${count} digits`,
+      given: `a subset of ${shown(count)} digits`,
       expected: `a whole number from 1 to ${digits.count}, as many as there are`,
       remedy: 'Ask for fewer digits.',
     });
@@ -95,7 +95,7 @@ export function batches(
   const { size, seed } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new InputError({
-      given: `batches of ${size} digits`,
+      given: `batches of ${shown(size)} digits`,
       expected: 'a whole number of at least 1',
       remedy: 'Pass the number of digits a batch, 200 for example.',
     });

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkList } from '../options';
+import { checkList, shown } from '../options';
 
 /** The least, the middle and the largest of what several seeds gave. */
 export interface Spread {
@@ -11,6 +11,14 @@ export interface Spread {
 /** Least, median (the lower one of two) and largest value; NaN counts as `Infinity`: a run that diverged. */
 export function spreadOf(values: readonly number[]): Spread {
   checkList(values, 'the values of a spread');
+  const odd = values.find((value) => typeof value !== 'number');
+  if (odd !== undefined) {
+    throw new InputError({
+      given: `${shown(odd)} among the values of a spread`,
+      expected: 'numbers',
+      remedy: 'Read the numbers of tensors first.',
+    });
+  }
   if (values.length === 0) {
     throw new InputError({
       given: 'the spread of no values',

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import * as il from '..';
-import { problem } from './values';
+import { given, problem } from './values';
 
 const numbers = Float64Array.of(1, 2);
 const identity = { apply: (v: Float64Array) => v.slice(), dispose() {} };
@@ -16,7 +16,7 @@ const run = (w: tf.Tensor, l: tf.Tensor) => ({
   inner: { optimizer: il.gradientDescent(0.1), steps: 1 },
   outer: { optimizer: il.gradientDescent(0.1) },
 });
-const square = ({ w }: il.NamedTensors) => tf.sum(tf.square(w!)) as tf.Scalar;
+const square = ({ w }: il.NamedTensors) => tf.sum(tf.square(given(w))) as tf.Scalar;
 const decay = (y: Float64Array) => y.map((v) => -v);
 const digits = () => ({ images: new Float32Array(2 * 784), labels: Uint8Array.of(1, 2), count: 2 });
 
@@ -87,7 +87,7 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   implicitGLM: () => [{ family: 'poisson', rate: () => 0.1 }],
   implicitSGD: () => [0.1, { curvature: 'hessian', solver: il.cg(), others: 'frozen' }],
   kkt: () => [{ objective: (x: tf.Tensor) => tf.sum(x), equality: (x: tf.Tensor) => x }],
-  linearize: (w) => [({ w }: il.NamedTensors) => tf.square(w!), { w }],
+  linearize: (w) => [({ w }: il.NamedTensors) => tf.square(given(w)), { w }],
   logarithmic: () => [il.bilevelRidge(data())],
   logisticRegression: () => [
     { X: [numbers, Float64Array.of(0, 1)], y: Float64Array.of(0, 1), lambda: 0.1 },

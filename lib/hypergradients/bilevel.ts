@@ -196,7 +196,11 @@ function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void 
     );
   }
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps >= 1)) {
-    throw wrong(`steps: ${steps}`, 'a whole number of at least 1', 'Leave it out for no end.');
+    throw wrong(
+      `steps: ${shown(steps)}`,
+      'a whole number of at least 1',
+      'Leave it out for no end.',
+    );
   }
   if (how.name === 'unrolled') {
     if (inner === undefined && tolerance === undefined) return;
@@ -209,7 +213,7 @@ function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void 
   const counted = inner !== undefined && Number.isSafeInteger(inner.steps) && inner.steps >= 0;
   if (!counted || !isOptimizer(inner.optimizer)) {
     throw wrong(
-      inner === undefined ? 'no inner optimizer' : `inner: { steps: ${inner.steps} }`,
+      inner === undefined ? 'no inner optimizer' : `inner: { steps: ${shown(inner.steps)} }`,
       'inner: { optimizer, steps } with an optimizer and a whole number of steps',
       'implicit() differentiates at the weights that the inner optimizer has reached.',
     );

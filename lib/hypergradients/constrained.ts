@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { valueAndGradient } from '../autodiff';
 import type { Constraint } from '../constraints';
 import { InputError } from '../errors';
-import { checkFunction, checkMethods, checkOptionNames } from '../options';
+import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
 import type { Optimality } from './argmin';
 
@@ -28,9 +28,9 @@ export function projectedStationarity(
   if (typeof constraint !== 'function') checkConstraint(constraint);
   checkOptionNames('projectedStationarity', options, ['step']);
   const { step = 1 } = options;
-  if (!(step > 0 && step < Number.POSITIVE_INFINITY)) {
+  if (!(typeof step === 'number' && step > 0 && step < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `projectedStationarity(…, { step: ${step} })`,
+      given: `projectedStationarity(…, { step: ${shown(step)} })`,
       expected: 'a positive, finite number',
       remedy: 'Leave it out for 1.',
     });

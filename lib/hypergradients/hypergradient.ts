@@ -70,6 +70,7 @@ export async function hypergradient(
   checkHow(how, start, batch);
   checkPair(w, λ);
   checkProblem(problem, w, batch !== undefined);
+  if (start !== undefined) checkPair(w, start, 'the start');
   const seen = problem as BatchedProblem<unknown>;
   const losses = batch === undefined ? problem : onBatches(seen, batch);
   // The overloads have paired the problem with its vectors; each way checks the pairing again.

@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
@@ -324,7 +324,7 @@ function checkOptions({ solver, curvature, estimate }: Required<ImplicitOptions>
   }
   if (curvature !== 'hessian' && curvature !== 'gauss-newton') {
     throw new InputError({
-      given: `the curvature '${curvature}'`,
+      given: `${phrase(curvature)} as the curvature`,
       expected: "'hessian' or 'gauss-newton'",
       remedy: 'Write it exactly so.',
     });
@@ -332,16 +332,16 @@ function checkOptions({ solver, curvature, estimate }: Required<ImplicitOptions>
   if (estimate === false) return;
   checkOptionNames('implicit({ estimate })', estimate, ['mu', 'products']);
   const { mu, products } = estimate;
-  if (mu !== undefined && !(mu > 0 && mu < Number.POSITIVE_INFINITY)) {
+  if (mu !== undefined && !(typeof mu === 'number' && mu > 0 && mu < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `estimate: { mu: ${mu} }`,
+      given: `estimate: { mu: ${shown(mu)} }`,
       expected: "a positive lower bound of the Hessian's eigenvalues",
       remedy: 'Leave it out where it is not known.',
     });
   }
   if (products !== undefined && !(Number.isSafeInteger(products) && products >= 1)) {
     throw new InputError({
-      given: `estimate: { products: ${products} }`,
+      given: `estimate: { products: ${shown(products)} }`,
       expected: 'a whole number of at least 1',
       remedy: 'It counts Lanczos steps.',
     });

@@ -74,12 +74,12 @@ export function checkProblem(problem: unknown, w: Vector, batched: boolean): voi
 }
 
 /** @throws InputError, ShapeError or DisposedError unless w and λ are live vectors of one kind. */
-export function checkPair(w: unknown, λ: unknown): void {
+export function checkPair(w: unknown, λ: unknown, what = 'the hyperparameters λ'): void {
   checkVector(w, 'the weights w');
-  checkVector(λ, 'the hyperparameters λ');
+  checkVector(λ, what);
   if (w instanceof Float64Array === λ instanceof Float64Array) return;
   throw new ShapeError({
-    given: 'weights and hyperparameters of two kinds',
+    given: `weights and ${what.replace(/^the | λ$/g, '')} of two kinds`,
     expected: 'both as Float64Arrays or both as named tensors',
     remedy: 'A problem has derivatives in float64, or losses of named tensors.',
   });

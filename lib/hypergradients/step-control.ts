@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import type { OuterFacts } from './mover';
 
 export interface StepControlOptions {
@@ -48,6 +48,7 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
   checkOptionNames('stepControl', options, ['first', 'grow', 'shrink']);
   const { first = 1, grow = 1.05, shrink = 0.5 } = options;
   const inRange =
+    [first, grow, shrink].every(Number.isFinite) &&
     first > 0 &&
     first < Number.POSITIVE_INFINITY &&
     grow >= 1 &&
@@ -56,7 +57,7 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
     shrink < 1;
   if (!inRange) {
     throw new InputError({
-      given: `stepControl({ first: ${first}, grow: ${grow}, shrink: ${shrink} })`,
+      given: `stepControl({ first: ${shown(first)}, grow: ${shown(grow)}, shrink: ${shown(shrink)} })`,
       expected: 'first > 0, 1 ≤ grow < 10 and 0 < shrink < 1',
       remedy: 'Leave out what you do not want to change.',
     });

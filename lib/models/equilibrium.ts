@@ -3,7 +3,7 @@ import { isolated } from '../autodiff';
 import { random } from '../datasets';
 import { InputError } from '../errors';
 import { argmin } from '../hypergradients';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { fixedPoint } from '../solvers';
 import { checkSizes, weights } from './initial';
 import type { Model } from './model';
@@ -46,9 +46,9 @@ const POWER_STEPS = 10;
 export function equilibrium(options: EquilibriumOptions = {}): Model {
   checkOptionNames('equilibrium', options, NAMES);
   const { features = 784, hidden = 200, classes = 10, contraction = 0.9, steps = 20 } = options;
-  if (!(contraction > 0 && contraction < 1)) {
+  if (!(typeof contraction === 'number' && contraction > 0 && contraction < 1)) {
     throw new InputError({
-      given: `a contraction of ${contraction}`,
+      given: `a contraction of ${shown(contraction)}`,
       expected: 'a number between 0 and 1',
       remedy: 'At 1 and beyond there may be no fixed point, or many.',
     });

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { largestEigenvalue } from './largest-eigenvalue';
@@ -42,9 +42,12 @@ export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSo
   checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping']);
   const { terms = 20, scale = 'auto', tolerance = 0, damping = 0 } = options;
   checkCount('neumann', 'terms', terms);
-  if (scale !== 'auto' && !(scale > 0 && scale < Number.POSITIVE_INFINITY)) {
+  if (
+    scale !== 'auto' &&
+    !(typeof scale === 'number' && scale > 0 && scale < Number.POSITIVE_INFINITY)
+  ) {
     throw new InputError({
-      given: `neumann({ scale: ${JSON.stringify(scale)} })`,
+      given: `neumann({ scale: ${typeof scale === 'string' ? `'${scale}'` : shown(scale)} })`,
       expected: "a positive number or 'auto'",
       remedy: 'The series converges for scales below 2/λ_max; 1/λ_max is a good one.',
     });

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, checkRecord } from '../options';
+import { checkOptionNames, checkRecord, shown } from '../options';
 import { requireCount } from './method';
 import { type Checkpoint, schedule, scheduleCost } from './schedule';
 
@@ -116,9 +116,9 @@ export function solverSteps(
   { parameters, conditionNumber = Number.POSITIVE_INFINITY }: ProblemSize,
   tolerance = 1e-3,
 ): number {
-  if (!(conditionNumber >= 1)) {
+  if (!(typeof conditionNumber === 'number' && conditionNumber >= 1)) {
     throw new InputError({
-      given: `a condition number of ${conditionNumber}`,
+      given: `a condition number of ${shown(conditionNumber)}`,
       expected: 'L/μ, which is at least 1',
       remedy: 'Where κ is written for μ/L, give its inverse.',
     });

@@ -1,8 +1,8 @@
-import { checkMethods, checkRecord } from '../options';
+import { checkList, checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { multiply, multiplyTransposed } from '../spaces/matrix';
 import { type Method, requireCount } from './method';
-import type { QuadraticProblem } from './quadratic';
+import { checkColumns, type QuadraticProblem } from './quadratic';
 import { dividedDifferences } from './residual-polynomial';
 import { checkSolved, naturalSpectrum } from './unroll';
 
@@ -26,6 +26,8 @@ export function predictJacobianErrors(
   checkSolved(problem);
   checkRecord(problem.eigen, 'eigen of the problem', 'the eigenvalues and vectors of quadratic()');
   const { start, solution, dHessian } = problem;
+  checkList(dHessian, 'dHessian of the problem');
+  for (const dH of dHessian) checkColumns(dH, 'a derivative of the Hessian');
   const { values, vectors } = problem.eigen;
   const n = values.length;
   const into = (x: Float64Array) => multiply(vectors, x);

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum, sequence } from './method';
 
 export interface SobolevOptions {
@@ -186,10 +186,10 @@ function requireWidth({ mu, L }: Spectrum): void {
 }
 
 function checkOptions(alpha: number, eta: number | 'natural'): void {
-  const finite = (value: number) => value < Number.POSITIVE_INFINITY;
-  if (alpha >= 0.5 && finite(alpha) && (eta === 'natural' || (eta > 0 && finite(eta)))) return;
+  const finite = (value: unknown) => typeof value === 'number' && value < Number.POSITIVE_INFINITY;
+  if (finite(alpha) && alpha >= 0.5 && (eta === 'natural' || (finite(eta) && eta > 0))) return;
   throw new InputError({
-    given: `sobolev({ alpha: ${alpha}, eta: ${eta} })`,
+    given: `sobolev({ alpha: ${shown(alpha)}, eta: ${shown(eta)} })`,
     expected: "a finite alpha of at least 0.5, and a positive eta or 'natural'",
     remedy: 'Start with alpha 0.5 and the natural eta.',
   });

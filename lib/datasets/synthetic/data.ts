@@ -43,9 +43,9 @@ const NAMES = ['train', 'validation', 'features', 'relevant', 'condition', 'seed
 export function regressionData(given: LinearDataOptions & { noise?: number }): LinearData {
   checkOptionNames('regressionData', given, [...NAMES, 'noise']);
   const { noise = 0.1, ...options } = given;
-  if (!(noise >= 0 && noise < Number.POSITIVE_INFINITY)) {
+  if (!(typeof noise === 'number' && noise >= 0 && noise < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `noise: ${noise}`,
+      given: `noise: ${shown(noise)}`,
       expected: 'a finite standard deviation of at least 0',
       remedy: 'Leave it out for .1.',
     });
@@ -72,9 +72,9 @@ function linearData(
   const { train, validation = train, features, relevant = features, condition = 1 } = options;
   const counts = { train, validation, features, relevant };
   for (const [name, count] of Object.entries(counts)) requireCount(name, count);
-  if (!(condition > 0 && condition < Number.POSITIVE_INFINITY)) {
+  if (!(typeof condition === 'number' && condition > 0 && condition < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `condition: ${condition}`,
+      given: `condition: ${shown(condition)}`,
       expected: 'a positive, finite number',
       remedy: 'It is the largest variance of a feature over the smallest; 1 unless given.',
     });

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkFloat64, checkOptionNames } from '../../options';
+import { checkFloat64, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
 import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { random } from '../random';
@@ -37,9 +37,17 @@ export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel
   if (!Array.isArray(options.eigenvalues)) checkFloat64(options.eigenvalues, 'the eigenvalues');
   if (!Number.isFinite(ρ)) {
     throw new InputError({
-      given: `outerPenalty: ${ρ}`,
+      given: `outerPenalty: ${shown(ρ)}`,
       expected: 'a finite number',
       remedy: 'Leave it out for 1.',
+    });
+  }
+  const odd = [...options.eigenvalues].find((value) => typeof value !== 'number');
+  if (odd !== undefined) {
+    throw new InputError({
+      given: `${shown(odd)} among the eigenvalues`,
+      expected: 'numbers',
+      remedy: 'Read the numbers of tensors first.',
     });
   }
   const eigenvalues = Float64Array.from(options.eigenvalues);
@@ -96,7 +104,7 @@ function requireSpectrum(eigenvalues: Float64Array, hyperparameters: number) {
   }
   if (!Number.isInteger(hyperparameters) || hyperparameters < 1) {
     throw new InputError({
-      given: `hyperparameters: ${hyperparameters}`,
+      given: `hyperparameters: ${shown(hyperparameters)}`,
       expected: 'a whole number of at least 1',
       remedy: 'Pass how many there are.',
     });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkOptionNames, shown } from '../../options';
 import { mapTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -20,9 +20,9 @@ export interface BiasedRegularizationOptions {
 export function biasedRegularization(options: BiasedRegularizationOptions) {
   checkOptionNames('biasedRegularization', options, ['strength']);
   const { strength } = options;
-  if (!(strength > 0 && strength < Number.POSITIVE_INFINITY)) {
+  if (!(typeof strength === 'number' && strength > 0 && strength < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `biasedRegularization({ strength: ${strength} })`,
+      given: `biasedRegularization({ strength: ${shown(strength)} })`,
       expected: 'a positive, finite number',
       remedy: 'At 0 the hyperparameters would have no influence.',
     });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkOptionNames, checkRecord, phrase } from '../../options';
+import { checkOptionNames, checkRecord, phrase, shown } from '../../options';
 import { mapTensors, type NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -64,7 +64,7 @@ export function checkL2(name: string, options: L2Options): void {
   }
   if (Number.isFinite(initial)) return;
   throw new InputError({
-    given: `${name}({ initial: ${initial} })`,
+    given: `${name}({ initial: ${shown(initial)} })`,
     expected: 'a finite number, the logarithm of a penalty',
     remedy: 'A penalty of 0 has no logarithm: name the weights to be penalised instead.',
   });

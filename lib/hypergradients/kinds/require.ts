@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { phrase } from '../../options';
+import { phrase, shown } from '../../options';
 
 /** @throws InputError unless the value is a list of lists of finite numbers. */
 export function checkRows(value: unknown, what: string): void {
@@ -27,7 +27,7 @@ export function checkShape(value: unknown): void {
 export function requireWhole(value: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= 1) return;
   throw new InputError({
-    given: `${what} of ${value}`,
+    given: `${what} of ${shown(value)}`,
     expected: 'a whole number of at least 1',
     remedy: 'Pass how many there are.',
   });

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkOptionNames, checkRecord, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCount, checkTolerance } from '../checks';
 import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
@@ -215,10 +215,12 @@ async function ritzPairs<V>(
 const sorted = <V>(pairs: readonly Pair<V>[], sign: number) =>
   [...pairs].sort((a, b) => sign * (b.value - a.value));
 
-function wanted({ largest, smallest }: { largest?: number; smallest?: number } = {}) {
+function wanted(options: { largest?: number; smallest?: number } = {}) {
+  checkRecord(options, 'the options of eigenvalues', '{ largest } or { smallest }');
+  const { largest, smallest } = options;
   if ((largest === undefined) === (smallest === undefined)) {
     throw new InputError({
-      given: `eigenvalues({ largest: ${largest}, smallest: ${smallest} })`,
+      given: `eigenvalues({ largest: ${shown(largest)}, smallest: ${shown(smallest)} })`,
       expected: 'one of the two: how many of the largest, or of the smallest',
       remedy: 'Ask for the largest and for the smallest one after the other.',
     });
