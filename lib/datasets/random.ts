@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { shown } from '../options';
 
 /** A stream of pseudo-random numbers: the same seed gives the same numbers on every machine. */
 export interface Random {
@@ -137,7 +138,7 @@ function rotateLeft(word: number, bits: number): number {
 function requireWhole(value: number, name: string, max: number) {
   if (Number.isInteger(value) && value >= 0 && value <= max) return;
   throw new InputError({
-    given: `${name} of ${String(value)}`,
+    given: `${name} of ${shown(value)}`,
     expected: `${name} that is a whole number from 0 to ${max}`,
     remedy: 'Pass a whole number.',
   });

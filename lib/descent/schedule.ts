@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { phrase } from '../options';
+import { phrase, shown } from '../options';
 
 /** How a step size changes from step to step: a plain record, so that it can be saved. */
 export type Schedule =
@@ -17,7 +17,7 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
   const counted = Array.isArray(at) && at.every((step) => Number.isInteger(step) && step >= 0);
   if (!counted || !(Number.isFinite(factor) && factor > 0)) {
     throw new InputError({
-      given: `drops(${counted ? `[${at}]` : phrase(at)}, ${String(factor)})`,
+      given: `drops(${counted ? `[${at}]` : phrase(at)}, ${shown(factor)})`,
       expected: 'steps that are whole numbers, and a positive factor',
       remedy: 'Count the steps from 0: drops([15000]) halves the step size from step 15,000 on.',
     });
@@ -29,7 +29,7 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
 export function inverseTime(rate: number): Schedule {
   if (!(Number.isFinite(rate) && rate >= 0)) {
     throw new InputError({
-      given: `inverseTime(${String(rate)})`,
+      given: `inverseTime(${shown(rate)})`,
       expected: 'a finite rate of at least 0',
       remedy: 'A rate of 0.01 halves the step size after 100 steps.',
     });
@@ -45,7 +45,7 @@ export function inverseTime(rate: number): Schedule {
  * @see Loshchilov & Hutter, SGDR, 2017, equation 5, without restarts.
  */
 export function cosine(steps: number, floor = 0): Schedule {
-  const call = `cosine(${String(steps)}, ${String(floor)})`;
+  const call = `cosine(${shown(steps)}, ${shown(floor)})`;
   checkSteps(call, steps);
   if (!(Number.isFinite(floor) && floor >= 0 && floor <= 1)) {
     throw new InputError({
@@ -65,7 +65,7 @@ export function cosine(steps: number, floor = 0): Schedule {
  * @see Goyal et al., Accurate, large minibatch SGD, 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
-  checkSteps(`warmUp(${String(steps)})`, steps);
+  checkSteps(`warmUp(${shown(steps)})`, steps);
   factorAt(next, 0);
   return { name: 'warm-up', steps, next };
 }
@@ -80,7 +80,7 @@ export function factorAt(schedule: Schedule | PerStep, t: number): number {
   if (Number.isFinite(factor) && factor >= 0) return factor;
   const what = typeof schedule === 'function' ? 'function' : `'${String(schedule?.name)}'`;
   throw new InputError({
-    given: `the schedule ${what} at step ${t}, whose factor is ${String(factor)}`,
+    given: `the schedule ${what} at step ${t}, whose factor is ${shown(factor)}`,
     expected: 'a finite factor of at least 0',
     remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
   });

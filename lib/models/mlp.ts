@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../datasets';
 import { InputError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
 import { type Activation, activate, checkActivation, weights } from './initial';
 import type { Model } from './model';
@@ -31,7 +31,7 @@ export function mlp(options: MlpOptions): Model {
     !sizes.every((size) => Number.isInteger(size) && size > 0)
   ) {
     throw new InputError({
-      given: `the sizes [${sizes}]`,
+      given: `the sizes [${Array.isArray(sizes) ? sizes.map(shown) : shown(sizes)}]`,
       expected: 'at least two positive integers',
       remedy: 'Give features first and classes last, [784, 64, 10] for example.',
     });

@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkList, checkOptionNames, checkRecord, shown } from '../../options';
 
 /** The right-hand side of `y' = f(y, t)`; it returns a new array of the length of y. */
 export type RightHandSide = (y: Float64Array, t: number) => Float64Array;
@@ -45,8 +45,10 @@ export interface Trajectory {
 export const MAX_STEPS = 100_000;
 
 /** The last state of a trajectory. */
-export function finalState({ states }: Pick<Trajectory, 'states'>): Float64Array {
-  return states.at(-1)!;
+export function finalState(trajectory: Pick<Trajectory, 'states'>): Float64Array {
+  checkRecord(trajectory, 'a trajectory', 'what an integrator returns');
+  checkList(trajectory.states, 'the states of a trajectory');
+  return trajectory.states.at(-1)!;
 }
 
 /**
@@ -109,16 +111,16 @@ export function checkStart(
 
 /** @throws InputError for a step that is not positive, or that rounding hides. */
 export function checkStep(name: string, { from = 0, step }: { from?: number; step: number }) {
-  if (!(step > 0 && step < Number.POSITIVE_INFINITY)) {
+  if (!(Number.isFinite(step) && step > 0 && step < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `${name} with the step ${step}`,
+      given: `${name} with the step ${shown(step)}`,
       expected: 'a positive, finite step',
       remedy: 'A hundredth of the time to cover is a start.',
     });
   }
   if (from + step === from) {
     throw new InputError({
-      given: `${name} from ${from} with the step ${step}`,
+      given: `${name} from ${from} with the step ${shown(step)}`,
       expected: 'a step that moves the time, which rounding hides here',
       remedy: 'Count the time from 0, or take longer steps.',
     });

@@ -57,7 +57,7 @@ export function checkL2(name: string, options: L2Options): void {
   const { initial = -4, names } = options;
   if (names !== undefined && !(Array.isArray(names) && names.length > 0)) {
     throw new InputError({
-      given: `${name}({ names }) with ${names.length === 0 ? 'none' : phrase(names)}`,
+      given: `${name}({ names }) with ${Array.isArray(names) ? 'none' : phrase(names)}`,
       expected: 'a list of at least one name',
       remedy: 'Leave it out to penalise all weights.',
     });
