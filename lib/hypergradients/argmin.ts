@@ -177,6 +177,8 @@ interface ImplicitRule {
   onFailure: OnFailure;
   /** Which of the θs have derivatives; the others are constants. */
   varies: readonly boolean[];
+  /** Whether the θs are none that a caller passed, so that nothing is said of them. */
+  silent?: boolean;
 }
 
 /** x as a function of θ with the derivative of the implicit function theorem. */
@@ -229,7 +231,7 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
     const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ), rule));
     if (!engine().isTapeOn()) {
       const gradients = negated(recorded.vjp(v));
-      warnOfZeros(u, gradients, rule.varies);
+      if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
       return gradients;
     }
     // Somebody will differentiate this derivative: x and v are functions of θ and u as well.
@@ -249,7 +251,7 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
     };
     const inputs = [...Object.values(u), ...Object.values(again), ...θ];
     const varies = [...names, ...names].map(() => true).concat(rule.varies);
-    const v1 = implicitFunction(v, { ...rule, F: G, varies }, inputs);
+    const v1 = implicitFunction(v, { ...rule, F: G, varies, silent: true }, inputs);
     const last = at(again, θ);
     try {
       return negated(last.vjp(v1));

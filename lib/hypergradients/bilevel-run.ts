@@ -11,7 +11,7 @@ import {
   type DifferentiateOptions,
   type ImplicitOptions,
   implicit,
-  squaredNorms,
+  normsOf,
 } from './implicit';
 import { type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
 import { type Place, placeOf } from './place';
@@ -229,7 +229,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       const { value, stats } = await this.#differentiate(k, tolerance, turn);
       try {
         const losses = await this.#losses(k);
-        const norm = Math.sqrt((await squaredNorms(this.#space, [value]))[0]!);
+        const norm = (await normsOf(this.#space, [value]))[0]!;
         this.#goOn(turn);
         this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
         const innerSteps = this.#innerSteps - before.innerSteps;

@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../errors';
 import { cg } from '../solvers';
 import type { Space, Vector } from '../spaces';
-import { counting, type EstimateOptions, type Evaluation, squaredNorms } from './implicit';
+import { counting, type EstimateOptions, type Evaluation, normsOf } from './implicit';
 import { smallestRitzValue } from './lanczos';
 
 /** An estimate of `‖value − dg/dλ‖₂` after the fact, and what it is made of. */
@@ -205,8 +205,7 @@ function mix<V>(space: Space<V, unknown>, vectors: [V, number][]): V {
     );
 }
 
-const norms = async <V>(space: Space<V, unknown>, vectors: V[]) =>
-  (await squaredNorms(space, vectors)).map(Math.sqrt);
+const norms = normsOf;
 
 /** Vectors that live until the end of a computation with waits in it. */
 class Scope<V> {

@@ -438,3 +438,51 @@ describe('bad input', () => {
     await expect(hypergradient(ridge, w, λ, undefined as never)).rejects.toThrow(InputError);
   });
 });
+
+describe('diagnostics at any scale', () => {
+  it.each([1e-30, 1e-15, 1, 1e15])('norms and zeros of tensors, at %d', async (scale) => {
+    // f = ½‖w‖² − scale λ·w, g = ⟨c, w⟩: w = scale λ, dg/dλ = scale c.
+    const problem = {
+      inner: ({ w }: NamedTensors, { used }: NamedTensors) =>
+        tf.sub(
+          tf.mul(0.5, tf.sum(tf.square(w!))),
+          tf.mul(scale, tf.sum(tf.mul(used!, w!))),
+        ) as tf.Scalar,
+      outer: ({ w }: NamedTensors) => tf.sum(w!) as tf.Scalar,
+    };
+    const w = { w: tf.tensor1d([3 * scale, 4 * scale]) };
+    const λ = { used: tf.tensor1d([0, 0]), unused: tf.tensor1d([1]) };
+    const { value, stats } = await hypergradient(problem, w, λ, implicit({ estimate: false }));
+    expect(stats.zero).toEqual(['unused']);
+    expect(value.used!.dataSync()[0]! / scale).toBeCloseTo(1, 4);
+    expect(stats.innerGradientNorm / scale).toBeCloseTo(5, 3);
+  });
+
+  it('is not called zero because a solve gave up', async () => {
+    // The residual of the first two iterates is larger than that of 0, which the solver returns.
+    const H = [1, 1000];
+    const problem = {
+      innerGradient: (w: Float64Array, λ: Float64Array) => w.map((x, i) => H[i]! * x - λ[i]!),
+      innerHessian: () => ({
+        apply: (v: Float64Array) => v.map((x, i) => H[i]! * x),
+        dispose() {},
+      }),
+      innerMixed: () => ({
+        jvp: (v: Float64Array) => Float64Array.of(-v[0]!, -v[1]!),
+        vjp: (u: Float64Array) => Float64Array.of(-u[0]!, -u[1]!, 0),
+      }),
+      outer: () => ({ value: 0, dw: Float64Array.of(1, 0.01), dλ: new Float64Array(3) }),
+    };
+    const solver = cg({ maxIterations: 1 });
+    const how = implicit({ solver, estimate: false });
+    const { adjoint, stats } = await hypergradient(
+      problem,
+      Float64Array.of(0, 0),
+      new Float64Array(3),
+      how,
+    );
+    expect([...adjoint]).toEqual([0, 0]);
+    expect(stats.status).toBe('max-iterations');
+    expect(stats.zero).toEqual(['2']);
+  });
+});

@@ -1,8 +1,11 @@
+import * as tf from '@tensorflow/tfjs';
+import { random } from '../datasets/random';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
+  mapTensors,
   type NamedTensors,
   observed,
   type Space,
@@ -190,20 +193,17 @@ async function differentiate<V extends Vector>(
     held.push(pulled);
     result.value = space.keep(space.subtract(outer.dλ, pulled.λ));
 
-    const [innerSquared, valueSquared] = await squaredNorms(space, [
-      derivative.value,
-      result.value,
-    ]);
-    requireFinite(innerSquared!, 'an inner gradient ∇_w f');
-    requireFinite(valueSquared!, 'a hypergradient');
+    const [innerNorm, valueNorm] = await normsOf(space, [derivative.value, result.value]);
+    requireFinite(innerNorm!, 'an inner gradient ∇_w f');
+    requireFinite(valueNorm!, 'a hypergradient');
     const stats: ImplicitStats = {
       status: solve.status,
       residual: solve.residualNorm,
       iterations: solve.iterations,
-      innerGradientNorm: Math.sqrt(innerSquared!),
+      innerGradientNorm: innerNorm!,
       products: 0,
       seconds: 0,
-      zero: await zeroParts(space, result.value),
+      zero: await zeroParts(space, result.value, outer.dλ, () => derivative.vjp(probe(w)).λ),
     };
     if (estimate !== false) {
       stats.error = await errorEstimate(
@@ -275,25 +275,64 @@ export interface Evaluation<V> {
   pulled: { w: V; λ: V };
 }
 
-/** The squared norms of some vectors, in one transfer. */
-export async function squaredNorms<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
-  const squares = space.tidy(() => space.keep(vectors.map((x) => space.dot(x, x))));
+/** The norms of some vectors, in one transfer. */
+export async function normsOf<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
+  const norms = space.tidy(() => space.keep(vectors.map((x) => space.norm(x))));
   try {
-    return await space.read(squares);
+    return await space.read(norms);
   } finally {
-    space.free(squares);
+    space.free(norms);
   }
 }
 
-/** The names of the parts of x that are exactly 0. */
-async function zeroParts<V extends Vector>(space: Space<V, unknown>, x: V): Promise<string[]> {
-  if (x instanceof Float64Array) {
-    return [...x.keys()].filter((i) => x[i] === 0).map(String);
+/**
+ * The names of the parts of a derivative on which nothing depends. That a part is 0 does not show
+ * it, since the adjoint may be 0, or orthogonal to it: `Bᵀu` of a random u shows it.
+ */
+async function zeroParts<V extends Vector>(
+  space: Space<V, unknown>,
+  value: V,
+  direct: V,
+  pulled: () => V,
+): Promise<string[]> {
+  const candidates = await zerosOf(space, [value, direct]);
+  if (candidates.length === 0) return [];
+  const pull = space.keep(space.tidy(pulled));
+  try {
+    const zeros = new Set(await zerosOf(space, [pull]));
+    return candidates.filter((name) => zeros.has(name));
+  } finally {
+    space.free(pull);
   }
-  const names = Object.keys(x);
-  const parts = names.map((name) => ({ [name]: x[name]! }) as NamedTensors as V);
-  const squares = await squaredNorms(space, parts);
-  return names.filter((_, i) => squares[i] === 0);
+}
+
+/** The names of the parts that are exactly 0 in all of some vectors. */
+async function zerosOf<V extends Vector>(space: Space<V, unknown>, xs: V[]): Promise<string[]> {
+  const [first] = xs as [V];
+  if (first instanceof Float64Array) {
+    return [...first.keys()]
+      .filter((i) => xs.every((x) => (x as Float64Array)[i] === 0))
+      .map(String);
+  }
+  const names = Object.keys(first);
+  const norms = await Promise.all(
+    xs.map((x) =>
+      normsOf(
+        space,
+        names.map((name) => ({ [name]: (x as NamedTensors)[name]! }) as V),
+      ),
+    ),
+  );
+  return names.filter((_, i) => norms.every((each) => each[i] === 0));
+}
+
+/** A random vector of the shape of another, the same each time. */
+function probe<V extends Vector>(like: V): V {
+  const draw = random(1);
+  if (like instanceof Float64Array) return draw.normals(like.length) as V;
+  return mapTensors(like as NamedTensors, ({ size, shape }) =>
+    tf.tensor(Float32Array.from(draw.normals(size)), shape),
+  ) as V;
 }
 
 function checkSpaces<V extends Vector>(space: Space<V, unknown>, λ: V): void {
@@ -305,10 +344,10 @@ function checkSpaces<V extends Vector>(space: Space<V, unknown>, λ: V): void {
   });
 }
 
-function requireFinite(squared: number, what: string): void {
-  if (Number.isFinite(squared)) return;
+function requireFinite(norm: number, what: string): void {
+  if (Number.isFinite(norm)) return;
   throw new NotFiniteError({
-    given: `${what} whose squared norm is ${squared}`,
+    given: `${what} whose norm is ${norm}`,
     expected: 'a finite number',
     remedy: 'Look for a NaN in the batch, or an inner optimization that diverged.',
   });

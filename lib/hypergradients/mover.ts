@@ -5,7 +5,7 @@ import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '..
 import type { Method } from '../unrolling';
 import { arithmeticOf } from '../unrolling/arithmetic';
 import type { State } from '../unrolling/method';
-import { squaredNorms } from './implicit';
+import { normsOf } from './implicit';
 import { type Place, variablesOf } from './place';
 import { type StepControl, startControl } from './step-control';
 
@@ -359,9 +359,9 @@ function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.
 }
 
 async function finiteNorm<V>(space: Space<V, unknown>, x: V, what: string): Promise<number> {
-  const [squared] = await squaredNorms(space, [x]);
-  requireFinite(squared!, what);
-  return Math.sqrt(squared!);
+  const [norm] = await normsOf(space, [x]);
+  requireFinite(norm!, what);
+  return norm!;
 }
 
 function requireFinite(value: number, what: string): void {

@@ -2,7 +2,7 @@ import { InputError } from '../errors';
 import { giveWay } from '../event-loop';
 import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
 import { type LinearOperator, type Space, shifted } from '../spaces';
-import { squaredNorms } from './implicit';
+import { normsOf } from './implicit';
 
 /**
  * The Neumann series with a matrix of its own for each factor: `v ← v + α (b − Aⱼ v)`, K terms.
@@ -45,17 +45,17 @@ export async function sampledSeries<V>(
     }
     const damped = damping ? shifted(space, A, damping) : A;
     const r = space.keep(space.tidy(() => space.subtract(b, damped.apply(v))));
-    const [residual, size, length] = await squaredNorms(space, [r, b, v]);
+    const [residual, size, length] = await normsOf(space, [r, b, v]);
     space.free(r);
     // A sum that is further from solving the system than zero is has not converged.
     const diverged = !(residual! <= size!) && start === undefined;
     if (Number.isFinite(residual! + length!)) {
       const status = diverged ? 'diverged' : 'max-iterations';
-      return { value: v, iterations: terms, residualNorm: Math.sqrt(residual!), status };
+      return { value: v, iterations: terms, residualNorm: residual!, status };
     }
     space.free(v);
     v = space.keep(start === undefined ? space.zeros(b) : space.clone(start));
-    const residualNorm = Math.sqrt(size!);
+    const residualNorm = size!;
     return { value: v, iterations: terms, residualNorm, status: 'diverged' };
   } catch (error) {
     space.free(v);

@@ -1,7 +1,7 @@
 import { InputError } from '../errors';
 import { checkOptionNames } from '../options';
 import type { LinearOperator, Vector } from '../spaces';
-import { checkCount } from './checks';
+import { checkCount, checkPreconditioner } from './checks';
 import { iterativeSolver } from './iterative';
 import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
 import type { LinearSolver } from './solver';
@@ -49,6 +49,7 @@ export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
   const { tolerance = 1e-6, maxIterations = 100, damping = 0, best, preconditioner } = options;
   checkCount('cg', 'maxIterations', maxIterations);
   checkBest(best);
+  checkPreconditioner('cg', preconditioner);
   const record = { name: 'cg', tolerance, maxIterations, damping };
   return iterativeSolver(
     { ...record, ...(best && { best }), ...(preconditioner && { preconditioner }) },

@@ -1,5 +1,5 @@
-import { InputError } from '../errors';
-import { phrase, shown } from '../options';
+import { DisposedError, InputError } from '../errors';
+import { checkOptionNames, phrase, shown } from '../options';
 import { type LinearOperator, observed, type Space } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
@@ -52,9 +52,50 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
 export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
   return observed(A, (multiply, v) => {
     const product = multiply();
-    if (v !== undefined) space.check(product, v, 'a product');
+    if (v !== undefined) {
+      checkAlive(product);
+      space.check(product, v, 'a product');
+    }
     return product;
   });
+}
+
+/** @throws DisposedError for a product one of whose tensors was freed, as one that is handed out twice is. */
+function checkAlive(product: unknown): void {
+  if (product === null || typeof product !== 'object' || ArrayBuffer.isView(product)) return;
+  const parts: { isDisposed?: boolean }[] = Object.values(product);
+  if (!parts.some((part) => part?.isDisposed === true)) return;
+  throw new DisposedError({
+    given: 'a product that is disposed',
+    expected: 'a new vector from every apply(v), which then belongs to the solver',
+    remedy: 'Return a copy of a vector that is kept: { x: kept.x.clone() }.',
+  });
+}
+
+/** @throws InputError unless the preconditioner is an operator. */
+export function checkPreconditioner(name: string, M: unknown): void {
+  if (M === undefined) return;
+  // Every function has an `apply` of its own.
+  if (typeof M === 'object' && typeof (M as { apply?: unknown } | null)?.apply === 'function')
+    return;
+  throw new InputError({
+    given: `${name} with ${typeof M === 'function' ? 'a function' : String(M)} as the preconditioner`,
+    expected: 'an operator: { apply(v), dispose() }',
+    remedy: 'Wrap the products: { apply: (v) => …, dispose() {} }; nystrom makes one.',
+  });
+}
+
+/** @throws InputError for options of a solve that are unknown, or none. */
+export function checkSolveOptions(name: string, options: unknown): void {
+  if (options === undefined) return;
+  if (options === null || typeof options !== 'object') {
+    throw new InputError({
+      given: `${String(options)} as the options of ${name}().solve`,
+      expected: 'a record: { start }',
+      remedy: 'Leave them out to start from zero.',
+    });
+  }
+  checkOptionNames(`${name}().solve`, options, ['start']);
 }
 
 /** The ways of running a solver. */

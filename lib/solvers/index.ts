@@ -11,6 +11,7 @@ export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';
 export { powerIteration } from './power-iteration';
 export { isSolverName, solverFromRecord } from './record';
+export { type SolveManyOptions, solveMany } from './solve-many';
 export type {
   DeferredSolution,
   LinearSolver,

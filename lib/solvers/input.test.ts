@@ -42,6 +42,14 @@ describe.each(Object.entries(makers))('%s', (name, make) => {
     expect(() => make(options)).toThrow(new RegExp(`tolerance.*'tol' of ${name}`));
   });
 
+  it('refuses a misspelt option of a solve', async () => {
+    const A = { apply: (v: Float64Array) => v.slice(), dispose() {} };
+    const options = { strat: b } as object;
+    await expect(make().solve(A, b, options)).rejects.toThrow(/'strat' of .*solve/);
+    expect(() => make().solveSync(A, b, options)).toThrow(InputError);
+    expect(() => make().solveDeferred(A, b, 3 as never)).toThrow(InputError);
+  });
+
   it('can be made again from its own record', () => {
     const solver = make({ tolerance: 0.25 });
     expect(make({ ...solver })).toEqual(solver);
@@ -52,4 +60,16 @@ it('woodbury and nystrom refuse misspelt options too', async () => {
   expect(() => woodbury({ tol: 1 } as object)).toThrow(/'tol' of woodbury/);
   const A = { apply: (v: Float64Array) => v, dispose() {} };
   await expect(nystrom(A, b, { ranks: 2 } as object)).rejects.toThrow(/'ranks' of nystrom/);
+});
+
+it.each([(v: Float64Array) => v, null, 'nystrom', {}])('cg refuses the preconditioner %s', (M) => {
+  expect(() => cg({ preconditioner: M as never })).toThrow(InputError);
+  expect(() => cg({ preconditioner: M as never })).toThrow(/preconditioner.*apply/);
+});
+
+it('says that a product which is handed out twice was freed', async () => {
+  const [kept, right] = [{ x: tf.tensor1d([1, 1]) }, { x: tf.tensor1d([4, 5]) }];
+  const A = { apply: () => kept, transpose: () => kept, dispose() {} };
+  await expect(cg().solve(A, right)).rejects.toThrow(/new vector from every apply/);
+  tf.dispose([kept, right]);
 });

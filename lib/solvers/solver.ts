@@ -1,5 +1,5 @@
 import type { LinearOperator, Vector } from '../spaces';
-import { checkOperator } from './checks';
+import { checkOperator, checkSolveOptions } from './checks';
 
 /**
  * How a solve ended.
@@ -79,14 +79,17 @@ export function solverOf<R extends { readonly name: string }>(
   const { solve, solveSync, solveDeferred }: typeof runs = {
     async solve(A, b, options) {
       checkOperator(record.name, A);
+      checkSolveOptions(record.name, options);
       return runs.solve(A, b, options);
     },
     solveSync(A, b, options) {
       checkOperator(record.name, A);
+      checkSolveOptions(record.name, options);
       return runs.solveSync(A, b, options);
     },
     solveDeferred(A, b, options) {
       checkOperator(record.name, A);
+      checkSolveOptions(record.name, options);
       return runs.solveDeferred(A, b, options);
     },
   };

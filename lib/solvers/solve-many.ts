@@ -1,0 +1,161 @@
+import { InputError, NotFiniteError } from '../errors';
+import { checkOptionNames } from '../options';
+import { float64, type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
+import { multiply } from '../spaces/matrix';
+import { cg } from './cg';
+import { checkOperator, checkSolver } from './checks';
+import { type DenseOptions, matrixOf } from './dense';
+import { readVectors, sizeOf, vectorOf } from './flat';
+import { factorize } from './matrix';
+import type { LinearSolver, Solution } from './solver';
+
+export interface SolveManyOptions {
+  /** Default `cg()`. */
+  solver?: LinearSolver;
+}
+
+/** A start from earlier solutions is taken where it leaves less than this part of b. */
+const WORTH = 0.5;
+
+/**
+ * Solves `A xᵢ = bᵢ` for several right-hand sides with one operator, and so one recording.
+ *
+ * `dense()` forms and factorizes its matrix once. Any other solver solves one system after the
+ * other, each from the combination of the solutions so far whose right-hand sides come nearest to
+ * its own, where that is near: right-hand sides that depend on each other are solved in next to no
+ * products, others as by themselves. (A block Krylov method needs as many products an iteration as
+ * there are right-hand sides; what it saves in iterations shows where they outnumber the outliers of
+ * the spectrum.)
+ *
+ * @returns a solution for each, in their order; values belong to the caller
+ * @throws InputError for no array of vectors, or a solver that is none; what the solver throws
+ */
+export async function solveMany<V extends Vector>(
+  A: LinearOperator<V>,
+  bs: readonly V[],
+  options: SolveManyOptions = {},
+): Promise<Solution<V>[]> {
+  checkOptionNames('solveMany', options, ['solver']);
+  const { solver = cg() } = options;
+  checkOperator('solveMany', A);
+  checkSolver('solveMany', solver, 'solve');
+  if (!Array.isArray(bs)) {
+    throw new InputError({
+      given: 'right-hand sides that are no array',
+      expected: 'an array of vectors',
+      remedy: 'For a single one use solver.solve(A, b).',
+    });
+  }
+  const [first] = bs;
+  if (first === undefined) return [];
+  const space = spaceOf(first);
+  for (const b of bs) space.check(b, first, 'a right-hand side');
+  const solutions: Solution<V>[] = [];
+  try {
+    if (solver.name === 'dense' && sizeOf(first) <= ((solver as DenseOptions).limit ?? 0)) {
+      return await byOneFactorization(space, A, bs, solver as DenseOptions);
+    }
+    for (const [i, b] of bs.entries()) {
+      const start = await nearest(space, b, bs.slice(0, i), solutions);
+      try {
+        solutions.push(await solver.solve(A, b, start === undefined ? {} : { start }));
+      } finally {
+        space.free(start);
+      }
+    }
+    return solutions;
+  } catch (error) {
+    space.free(solutions);
+    throw error;
+  }
+}
+
+/** The combination of earlier solutions for the combination of their right-hand sides nearest to b. */
+async function nearest<V extends Vector>(
+  space: Space<V, unknown>,
+  b: V,
+  earlier: readonly V[],
+  solutions: readonly Solution<V>[],
+): Promise<V | undefined> {
+  const size = earlier.length;
+  if (size === 0) return undefined;
+  const facts = space.keep(
+    space.tidy(() => {
+      const units = [...earlier, b].map((x) => space.norm(x));
+      const dots = earlier.flatMap((x) => [...earlier, b].map((y) => space.dot(x, y)));
+      return [...units, ...dots];
+    }),
+  );
+  const numbers = await space.read(facts);
+  space.free(facts);
+  const lengths = numbers.slice(0, size + 1);
+  const length = lengths[size]!;
+  if (!lengths.every((l) => l > 0 && Number.isFinite(l))) return undefined;
+  const cosine = (i: number, j: number) =>
+    numbers[size + 1 + i * (size + 1) + j]! / lengths[i]! / lengths[j]!;
+  const entries = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) entries[i * size + j] = cosine(i, j);
+  }
+  const right = Float64Array.from({ length: size }, (_, i) => cosine(i, size));
+  if (![...entries, ...right].every(Number.isFinite)) return undefined;
+  const shares = factorize({ size, entries }, 1e3 * space.epsilon)(right);
+  const explained = shares.reduce((sum, share, i) => sum + share * right[i]!, 0);
+  if (!(1 - explained < WORTH ** 2)) return undefined;
+  return space.keep(
+    space.tidy(() =>
+      solutions.reduce(
+        (sum, { value }, i) =>
+          space.axpy(space.scalars.of((shares[i]! * length) / lengths[i]!), value, sum),
+        space.zeros(b),
+      ),
+    ),
+  );
+}
+
+/** Each judged by `b − A x` with the matrix as it was read; only the first one paid for products. */
+async function byOneFactorization<V extends Vector>(
+  space: Space<V, unknown>,
+  A: LinearOperator<V>,
+  bs: readonly V[],
+  { tolerance = 1e-6, damping = 0 }: DenseOptions,
+): Promise<Solution<V>[]> {
+  const size = sizeOf(bs[0]!);
+  const reading = matrixOf(A, bs[0]!);
+  let turn = reading.next();
+  while (!turn.done) {
+    turn = await readVectors(turn.value).then(
+      (numbers) => reading.next(numbers),
+      (error) => reading.throw(error),
+    );
+  }
+  const { entries } = turn.value;
+  for (let i = 0; i < size; i++) entries[i * (size + 1)]! += damping;
+  const rows = Array.from({ length: size }, (_, i) => entries.subarray(i * size, (i + 1) * size));
+  const solve = factorize({ size, entries }, space.epsilon);
+  const rights = await readVectors(bs);
+  const lengths = rights.map((b) => float64.norm(b));
+  const odd = lengths.findIndex((length) => !Number.isFinite(length));
+  if (odd >= 0) throw notFinite(odd);
+  return rights.map((b, k) => {
+    const x = solve(b);
+    const left = float64.norm(float64.subtract(b, multiply(rows, x)));
+    const length = lengths[k]!;
+    const sound = left <= length;
+    const status = left <= tolerance * length ? 'converged' : sound ? 'max-iterations' : 'diverged';
+    return {
+      value: space.keep(vectorOf(sound ? x : new Float64Array(size), bs[k]!)),
+      iterations: k === 0 ? size : 0,
+      residualNorm: sound ? left : length,
+      status,
+    };
+  });
+}
+
+function notFinite(place: number) {
+  return new NotFiniteError({
+    given: `a right-hand side, number ${place}, that has a NaN or an infinity`,
+    expected: 'finite numbers',
+    remedy: 'Look for a NaN, or an overflow, in what the system is made of.',
+  });
+}
