@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { currentCell } from './context';
 import { withoutKernelFrames } from './frames';
 import type { Stream } from './messages';
@@ -9,12 +10,15 @@ const MOST_CHARACTERS = 4_000_000;
 /** Sends what a cell prints to the parent, up to a limit. */
 export function captureStreams(): void {
   for (const name of ['stdout', 'stderr'] as const) {
+    // A character may come in two chunks of bytes.
+    const decoder = new StringDecoder();
     process[name].write = ((
       chunk: string | Uint8Array,
       encoding?: BufferEncoding | ((error?: Error) => void),
       callback?: (error?: Error) => void,
     ): boolean => {
-      print(name, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString());
+      const text = typeof chunk === 'string' ? decoder.end() + chunk : decoder.write(chunk);
+      print(name, text);
       const done = typeof encoding === 'function' ? encoding : callback;
       if (done) process.nextTick(done);
       return true;

@@ -21,6 +21,21 @@ describe('Codec', () => {
     expect(message.buffers).toEqual([Buffer.from([1, 2])]);
   });
 
+  test('replaces halves of surrogate pairs in texts, keys and lists, and nothing else', () => {
+    const { content } = codec.decode(
+      frames({
+        text: 'so happy 😀😀'.slice(0, 10),
+        '\ude00 key': [['\ude00\ud83d'], { deep: 'x\udfff\\' }],
+        whole: '😀 \\ud83d \\\\ud83d \n "\\',
+      }),
+    );
+    expect(content).toEqual({
+      text: 'so happy \ufffd',
+      '\ufffd key': [['\ufffd\ufffd'], { deep: 'x\ufffd\\' }],
+      whole: '😀 \\ud83d \\\\ud83d \n "\\',
+    });
+  });
+
   test('refuses a message whose content was changed', () => {
     const changed = frames();
     changed[6] = Buffer.from('{"a":"b"}');

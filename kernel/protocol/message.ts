@@ -54,7 +54,7 @@ export class Codec {
       msg_type: type,
       version: PROTOCOL_VERSION,
     };
-    const parts = [header, parent ?? {}, metadata, content].map((part) => JSON.stringify(part));
+    const parts = [header, parent ?? {}, metadata, content].map(toWellFormedJson);
     return [...identities, DELIMITER, this.sign(parts), ...parts, ...buffers];
   }
 
@@ -95,6 +95,21 @@ export class Codec {
       throw new Error('a wrong signature');
     }
   }
+}
+
+/**
+ * `value` as JSON in which every text is whole Unicode. Half of a surrogate pair becomes U+FFFD:
+ * Jupyter could neither encode it as UTF-8 nor save the notebook.
+ *
+ * `JSON.stringify` escapes surrogates exactly where they are unpaired, in values and in keys.
+ * Source: ECMA-262, section "QuoteJSONString".
+ */
+function toWellFormedJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!text.includes('\\ud')) return text;
+  return text.replace(/\\(?:(ud[89a-f][0-9a-f]{2})|.)/g, (escaped, half) =>
+    half === undefined ? escaped : '\\ufffd',
+  );
 }
 
 function parseObject(frame: Buffer): Json {
