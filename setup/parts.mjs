@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { jupyterEnvironment } from './jupyterlab.mjs';
 import { inRoot, root, venvPython } from './paths.mjs';
@@ -17,7 +17,13 @@ export const parts = [
 ];
 
 const minutes = 60;
-const limits = { tool: 5 * minutes, unitTests: 40 * minutes, lessons: 60 * minutes };
+const toolLimit = 5 * minutes;
+/** Ends what makes no progress, on a busy machine too, and not what is slow. */
+const longestSilence = 20 * minutes;
+const silenceOf = (file) => ({
+  seconds: longestSilence,
+  lastSign: () => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+});
 
 const node = (script, args, options) =>
   run(process.execPath, [inRoot('node_modules', script), ...args], {
@@ -26,7 +32,7 @@ const node = (script, args, options) =>
   });
 
 async function tool(script, ...args) {
-  const { ok, reason } = await node(script, args, { limit: { seconds: limits.tool } });
+  const { ok, reason } = await node(script, args, { limit: { seconds: toolLimit } });
   return ok
     ? { passed: 1, failed: [], skipped: [] }
     : { passed: 0, failed: [reason || 'see its output above'], skipped: [] };
@@ -35,14 +41,15 @@ async function tool(script, ...args) {
 async function unitTests(folder) {
   const report = join(folder, 'tests.json');
   const skips = join(folder, 'skips.jsonl');
+  const progress = join(folder, 'progress');
   const reporters = ['--reporter=default', `--reporter=${inRoot('setup', 'reporter.mjs')}`];
   // A test marked `only` would silence all others.
   const { ok, reason } = await node(
     'vitest/vitest.mjs',
     ['run', '--allowOnly=false', ...reporters],
     {
-      env: { ...jupyterEnvironment(), TEST_REPORT: report, SKIPS: skips },
-      limit: { seconds: limits.unitTests },
+      env: { ...jupyterEnvironment(), TEST_REPORT: report, TEST_PROGRESS: progress, SKIPS: skips },
+      silence: silenceOf(progress),
     },
   );
   if (!existsSync(report)) {
@@ -79,10 +86,10 @@ async function lessons(folder) {
   const environment = jupyterEnvironment();
   // The short profile, whatever the shell of the one who tests says.
   delete environment.FULL;
+  // Each cell has a limit of its own there; together they may take as long as they need.
   const { reason } = await run(venvPython, [inRoot('test', 'lessons.py'), '--report', report], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: environment,
-    limit: { seconds: limits.lessons },
   });
   if (!existsSync(report)) {
     return { passed: 0, failed: [reason || 'ended without a report'], skipped: [] };

@@ -4,9 +4,14 @@ import { root } from './paths.mjs';
 
 /**
  * A Vitest reporter that writes each test's outcome and, where it was skipped, the reason its author
- * gave (Vitest's own JSON report leaves that out), to the file named by TEST_REPORT.
+ * gave (Vitest's own JSON report leaves that out), to the file named by TEST_REPORT. After each test
+ * it touches the file named by TEST_PROGRESS.
  */
 export default class Reporter {
+  onTestCaseResult() {
+    if (process.env.TEST_PROGRESS) writeFileSync(process.env.TEST_PROGRESS, '');
+  }
+
   onTestRunEnd(modules, errors) {
     const report = { tests: [], errors: errors.map((error) => error.message) };
     for (const module of modules) {

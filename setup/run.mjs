@@ -61,12 +61,14 @@ export function end(child, signal = 'SIGKILL') {
  * Runs a program to its end.
  *
  * - `limit`: `{ seconds, unless }`; ends it after that time, unless `unless()` then holds.
+ * - `silence`: `{ seconds, lastSign }`; ends it when `lastSign()`, the time of its last sign of
+ *   progress in milliseconds (0 while there is none), is so long ago. Slow work is not ended.
  * - `onLine(line, stop)`: sees each line it prints; `stop(reason)` ends the program.
  *
  * Returns `{ ok, output, reason }`: whether it ended well, all it printed, and why it was ended early
  * (an empty string where it was not). What a failing program printed goes to the log too.
  */
-export function run(program, args, { limit, onLine, ...options } = {}) {
+export function run(program, args, { limit, silence, onLine, ...options } = {}) {
   return new Promise((resolve) => {
     const child = start(program, args, options);
     let output = '';
@@ -80,8 +82,18 @@ export function run(program, args, { limit, onLine, ...options } = {}) {
       setTimeout(() => {
         if (!limit.unless?.()) stopFor(`stopped after ${limit.seconds} s`);
       }, limit.seconds * 1000);
+    const began = Date.now();
+    const watch =
+      silence &&
+      setInterval(() => {
+        const last = Math.max(began, silence.lastSign());
+        if (Date.now() - last > silence.seconds * 1000) {
+          stopFor(`stopped after ${silence.seconds} s without progress`);
+        }
+      }, 1000);
     const finish = (code) => {
       clearTimeout(timer);
+      clearInterval(watch);
       const ok = code === 0 && reason === '';
       if (!ok && output + reason !== '')
         appendFileSync(log, `$ ${program} ${args.join(' ')}\n${output}${reason}\n`);
