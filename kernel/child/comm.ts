@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Json } from '../protocol';
 import { currentCell } from './context';
 import type { CommMessage } from './messages';
+import { jsonOf } from './sendable';
 import { send } from './wire';
 
 /** What comes with a comm message beside its data. */
@@ -93,6 +94,11 @@ function create(id: string, target: string): Comm {
 function post(type: CommMessage['type'], content: Json, extras: CommExtras = {}): void {
   const { metadata = {}, buffers = [] } = extras;
   const encoded = buffers.map((buffer) => Buffer.from(buffer).toString('base64'));
-  const message = { type, content, metadata, buffers: encoded };
+  const message = {
+    type,
+    content: jsonOf(content) as Json,
+    metadata: jsonOf(metadata) as Json,
+    buffers: encoded,
+  };
   send({ type: 'comm', cell: currentCell().id, message });
 }

@@ -1,7 +1,10 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { currentCell } from './context';
+import { failureOf } from './failure';
 import { withoutKernelFrames } from './frames';
+import { KeyboardInterrupt } from './interruption';
 import type { Bundle } from './messages';
+import { sendableBundle } from './sendable';
 import { send } from './wire';
 
 const FORMATTERS = Symbol.for('implicit-kernel.formatters');
@@ -9,11 +12,12 @@ const FORMATTERS = Symbol.for('implicit-kernel.formatters');
 /** Shows `bundle` under the running cell; `update` replaces the output with its `display_id`. */
 export type Display = (bundle: Bundle, update?: boolean) => void;
 
-export const display: Display = (bundle, update = false) => {
+export const display: Display = (given, update = false) => {
   const cell = currentCell();
   if (cell.interrupted) return;
+  const bundle = sendableBundle(given);
   if (cell.sink) return cell.sink.display(bundle, update);
-  send({ type: 'display', cell: cell.id, bundle, update });
+  send({ type: 'display', cell: cell.id, bundle, update: Boolean(update) });
 };
 
 /** Removes what the running cell has shown; with `wait`, once something new is shown. */
@@ -33,24 +37,44 @@ type Formatters = Map<string, (value: unknown) => Promise<Data | undefined> | Da
  */
 export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
   const own = methodOf(value, Symbol.for('Jupyter.display'));
-  const data = own
-    ? ((await own.call(value)) as Data)
-    : ((await formatted(value)) ?? { 'text/plain': withoutKernelFrames(inspect(value)) });
-  return Object.keys(data).length > 0 ? { data, metadata: {} } : undefined;
+  const data = own ? await own.call(value) : await formatted(value);
+  const bundle = sendableBundle({ data: data ?? (own ? data : { 'text/plain': printed(value) }) });
+  return Object.keys(bundle.data).length > 0 ? bundle : undefined;
 }
 
 async function formatted(value: unknown): Promise<Data | undefined> {
   const { [FORMATTERS]: formatters } = globalThis as { [FORMATTERS]?: Formatters };
   for (const format of formatters?.values() ?? []) {
-    const data = await format(value);
-    if (data) return data;
+    try {
+      const data = await format(value);
+      if (data) return data;
+    } catch (error) {
+      // Whether it is theirs cannot even be asked of every proxy.
+      if (!types.isProxy(value) || error instanceof KeyboardInterrupt) throw error;
+    }
   }
   return undefined;
+}
+
+/** As Node.js prints it, or a note where it cannot: a value may throw when it is looked at. */
+function printed(value: unknown): string {
+  try {
+    return withoutKernelFrames(inspect(value));
+  } catch (error) {
+    if (error instanceof KeyboardInterrupt) throw error;
+    const { name, message } = failureOf(error);
+    return `[a value that cannot be printed: ${name}: ${message}]`;
+  }
 }
 
 function methodOf(value: unknown, name: symbol): (() => unknown) | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
     return undefined;
-  const method = Reflect.get(value, name);
-  return typeof method === 'function' ? method : undefined;
+  try {
+    const method = Reflect.get(value, name);
+    return typeof method === 'function' ? method : undefined;
+  } catch (error) {
+    if (error instanceof KeyboardInterrupt) throw error;
+    return undefined;
+  }
 }

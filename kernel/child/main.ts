@@ -116,11 +116,18 @@ function start({ id, code, mappings, imports, allowInput }: RunCell): void {
 /** An interrupted cell has been answered already, whatever comes of it later. */
 function finish(cell: Cell, answer: () => void): void {
   if (running?.cell !== cell) return;
+  const { made } = running;
   running = undefined;
   Atomics.store(signals, Slot.asked, 0);
   endCell(cell);
   // Rejections that the cell left are reported once its microtasks are done.
-  setImmediate(answer);
+  setImmediate(() => {
+    try {
+      answer();
+    } catch (error) {
+      fail(cell.id, failureOf(error), made);
+    }
+  });
 }
 
 function interrupt(): void {

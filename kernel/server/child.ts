@@ -68,7 +68,10 @@ export class Child {
     incoming.on('data', (text: string) => {
       const lines = (partial + text).split('\n');
       partial = lines.pop()!;
-      for (const line of lines) this.events.message(JSON.parse(line));
+      for (const line of lines) {
+        const message = parseMessage(line);
+        if (message) this.events.message(message);
+      }
     });
     for (const name of ['stdout', 'stderr'] as const) {
       const output = this.process[name]!;
@@ -85,5 +88,15 @@ export class Child {
     this.process.once('error', (error) => {
       this.events.ended({ code: null, signal: null, lastWords: String(error) });
     });
+  }
+}
+
+/** A cell can write to the pipe as well: what is not a message is left out. */
+function parseMessage(line: string): FromChild | undefined {
+  try {
+    const message: FromChild | null = JSON.parse(line);
+    return typeof message?.type === 'string' ? message : undefined;
+  } catch {
+    return undefined;
   }
 }
