@@ -100,7 +100,8 @@ describe('backwardEuler', () => {
   // What a first-order method reaches with a relative tolerance of 1e-4, at most.
   it.each([
     [fastSlow(1000), [1e-4, 0.01, 0.05]],
-    [robertson, [0.003, 0.006, 0.01, 0.05, 0.05]],
+    // At the last two times the absolute tolerance, 1e-8, is not far below y₁ itself.
+    [robertson, [0.003, 0.006, 0.01, 0.25, 0.35]],
     [vanDerPol, [1e-6, 0.005, 0.05]],
   ])('follows $name to its references, and better with a smaller tolerance', (problem, limits) => {
     const { f, y0, jacobian, reference } = problem;
