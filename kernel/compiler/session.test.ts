@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Session } from './session';
 
 const session = new Session();
@@ -62,4 +62,15 @@ test('inspection tells the type and the documentation', () => {
   const text = session.inspect('Array.isArray', 13);
   expect(text).toContain('isArray(arg: any): arg is any[]');
   expect(session.inspect('', 0)).toBeUndefined();
+});
+
+test('after an error inside the compiler the cell is tried with a fresh one, and nothing is lost', () => {
+  session.reset();
+  session.compile('const kept = 1');
+  session.commit();
+  const broken = vi.spyOn(Reflect.get(session, 'converter'), 'convert').mockImplementation(() => {
+    throw new Error('Unexpected pending rebuildTimer');
+  });
+  expect(session.compile('kept + 1').ok).toBe(true);
+  expect(broken).toHaveBeenCalledTimes(1);
 });

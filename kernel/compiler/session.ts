@@ -4,7 +4,7 @@ import { cellProgram } from './cell-program';
 import { completeness } from './completeness';
 import type { FileWatch } from './file-watch';
 import { encodeMappings } from './source-map';
-import { type Converter, createConverter, type Diagnostic } from './typescript';
+import { type Conversion, type Converter, createConverter, type Diagnostic } from './typescript';
 
 /** What the compiler makes of a cell. */
 export type Compiled =
@@ -44,12 +44,24 @@ export class Session {
 
   /** Looks for edits. The compiler remembers what it could not find: that takes a new one. */
   private refresh(): void {
-    if (this.missing) {
-      this.converter.close();
-      this.createConverter();
-    }
+    if (this.missing) this.renewConverter();
     this.missing = false;
     this.files.refresh();
+  }
+
+  private renewConverter(): void {
+    this.converter.close();
+    this.createConverter();
+  }
+
+  /** An error inside the compiler can leave it in a state that no later cell gets it out of. */
+  private convert(source: string): Conversion {
+    try {
+      return this.converter.convert(this.declared, source);
+    } catch {
+      this.renewConverter();
+      return this.converter.convert(this.declared, source);
+    }
   }
 
   /** Checks a cell and makes it executable. */
@@ -57,7 +69,7 @@ export class Session {
     const source = withoutExports(cell);
     const imports = /\b(?:import|require)\b/.test(source);
     if (imports) this.refresh();
-    const result = this.converter.convert(this.declared, source);
+    const result = this.convert(source);
     if (result.diagnostics.length > 0 || result.output === undefined) {
       this.missing = result.diagnostics.some(({ code }) => code === CANNOT_FIND_MODULE);
       return { ok: false, diagnostics: result.diagnostics };
@@ -78,7 +90,7 @@ export class Session {
       return;
     }
     const reached = onlyDeclarations(this.pending.source, new Set(made));
-    const result = this.converter.convert(this.declared, reached);
+    const result = this.convert(reached);
     if (result.diagnostics.length === 0) this.declared = result.declOutput ?? this.declared;
   }
 

@@ -1,6 +1,7 @@
 import { createRequire, Module } from 'node:module';
 import typescript from 'typescript';
 import { FileWatch } from './file-watch';
+import { oneTimer } from './timers';
 
 /**
  * Runs tslab's converter on the TypeScript of this project instead of tslab's own fork of 5.0.4.
@@ -215,7 +216,7 @@ function watchHost(
     createLightBuilder,
     ...reporters,
   ) as WatchHost;
-  return withValueShorthands(host);
+  return withValueShorthands(Object.assign(host, oneTimer(system)));
 }
 
 /**

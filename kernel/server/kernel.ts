@@ -159,7 +159,8 @@ export class Kernel {
 
   /** What the front end shows in its pager. */
   private async page(topic: string): Promise<Json> {
-    const text = await this.evaluator.compiler.call('inspect', topic, topic.length);
+    const asked = this.evaluator.compiler.call('inspect', topic, topic.length);
+    const text = await asked.catch((error: Error) => `The compiler failed: ${error.message}`);
     const data = { 'text/plain': text ?? `Nothing is known about ${topic}.` };
     return { source: 'page', data, start: 0 };
   }
