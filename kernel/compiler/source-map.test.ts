@@ -33,3 +33,25 @@ test('a position goes through two maps, to the segment at or before it', () => {
   ];
   expect(composeMaps(second, map)).toEqual([[[7, 2, 17]]]);
 });
+
+test('each position finds the last segment up to it, with few looks at a long line', () => {
+  const length = 4000;
+  let looks = 0;
+  // Columns 3, 3, 6, 9, 9, 12, …: some come twice, and the later one counts.
+  const columns = Array.from({ length }, (_, i) => 3 * Math.ceil((2 * i + 1) / 3));
+  const line = columns.map((column, i): [number, number, number] => [column, 0, i]);
+  const counted = new Proxy(line, {
+    get(target, key, receiver) {
+      looks++;
+      return Reflect.get(target, key, receiver);
+    },
+  });
+  const asked = Array.from({ length }, (_, i): [number, number, number] => [i, 0, (i * 7) % 9000]);
+  const [composed] = composeMaps([asked], [counted]);
+  const expected = asked.flatMap(([column, , sourceColumn]) => {
+    const at = columns.findLastIndex((other) => other <= sourceColumn);
+    return at < 0 ? [] : [[column, 0, at]];
+  });
+  expect(composed).toEqual(expected);
+  expect(looks).toBeLessThan(20 * length);
+});

@@ -21,10 +21,22 @@ export function takeInlineMap(module: string): { code: string; map: CellMap } {
 export function composeMaps(second: CellMap, first: CellMap): CellMap {
   return second.map((segments) =>
     segments.flatMap(([column, line, sourceColumn]): CellMap[number] => {
-      const origin = first[line]?.findLast((segment) => segment[0] <= sourceColumn);
+      const origin = lastUpTo(first[line] ?? [], sourceColumn);
       return origin ? [[column, origin[1], origin[2]]] : [];
     }),
   );
+}
+
+/** By halving: a line of data has tens of thousands of segments, and each asks for one. */
+function lastUpTo(segments: CellMap[number], column: number): CellMap[number][number] | undefined {
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (segments[middle][0] <= column) low = middle + 1;
+    else high = middle;
+  }
+  return segments[low - 1];
 }
 
 /** The `mappings` string of a source map, whose one source is the cell, with `skip` lines before. */
