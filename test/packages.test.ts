@@ -151,7 +151,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
       "implicitSGD('fast');",
     ]);
     const error = await compile('--noEmit', '--module', 'node20', file).catch((error) => error);
-    expect(error.stdout).toMatch(/'string' is not assignable to parameter of type 'number/);
+    expect(error.stdout).toMatch(/'string' is not assignable to parameter of type 'LearningRate'/);
   });
 
   test('bring the command line, which makes a notebook that finds the library', async () => {
