@@ -1,3 +1,3 @@
-export { Compiler } from './client';
+export { CompilationInterrupted, Compiler } from './client';
 export type { Compiled } from './session';
 export type { Diagnostic } from './typescript';

@@ -83,15 +83,22 @@ export class Session {
    * Keeps the declarations of the cell compiled last.
    *
    * @param made the names it came to declare, where it failed; all of them when left out.
+   * @returns what all cells have declared, as `restore` takes it.
    */
-  commit(made?: readonly string[]): void {
+  commit(made?: readonly string[]): string {
     if (!made) {
       this.declared = this.pending.declared;
-      return;
+      return this.declared;
     }
     const reached = onlyDeclarations(this.pending.source, new Set(made));
     const result = this.convert(reached);
     if (result.diagnostics.length === 0) this.declared = result.declOutput ?? this.declared;
+    return this.declared;
+  }
+
+  /** Takes over what another session had come to know. */
+  restore(declared: string): void {
+    this.declared = declared;
   }
 
   /** Forgets all cells: their variables are lost. */

@@ -1,5 +1,5 @@
 import type { Bundle } from '../child/messages';
-import { Compiler } from '../compiler';
+import { CompilationInterrupted, Compiler } from '../compiler';
 import type { Channels, Json, Message } from '../protocol';
 import type { Ending } from './child';
 import { CommTable, commMessageOf } from './comms';
@@ -53,6 +53,9 @@ export class Evaluator {
       const allowInput = request.content.allow_stdin === true;
       const outcome = await this.runner.run({ id, allowInput, ...compiled });
       return this.judge(outcome, keep);
+    } catch (error) {
+      if (error instanceof CompilationInterrupted) return INTERRUPTED_EARLY;
+      throw error;
     } finally {
       this.request = undefined;
     }
@@ -61,6 +64,7 @@ export class Evaluator {
   /** Ends what runs; where nothing does, nothing happens. */
   interrupt(): void {
     this.interrupted = true;
+    this.compiler.interrupt();
     this.runner.interrupt();
   }
 
