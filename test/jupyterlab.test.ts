@@ -3,11 +3,12 @@ import { Lab, type Notebook, notebookOf } from './lab';
 import { needs } from './needs';
 
 const browserNeed = needs('browser');
+const timeNeed = needs('time');
 
 /** Starting JupyterLab and a browser beside other tests, on two cores. */
 const patience = 180_000;
 
-describe.skipIf(!browserNeed.available)('JupyterLab in a browser', () => {
+describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a browser', () => {
   const lab = new Lab();
   beforeAll(() => lab.start(), patience);
   afterAll(() => lab.stop(), patience);

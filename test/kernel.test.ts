@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { install } from '../kernel/install';
+import { needs } from './needs';
 
 /**
  * The kernel as a client sees it: the Python scripts beside this file talk to it through
@@ -21,9 +22,13 @@ install({ prefix });
 afterAll(() => rmSync(prefix, { recursive: true }));
 
 const full = process.env.FULL === '1';
+const time = needs('time');
+/** What the quick run has of them. */
+const brief = ['test_errors.py', 'test_messages.py', 'test_output.py'];
 
 describe('the kernel through jupyter_client', () => {
-  test.for(scripts)('%s', { timeout: 300_000 }, async (script) => {
+  test.for(scripts)('%s', { timeout: 300_000 }, async (script, { skip }) => {
+    if (!time.available && !brief.includes(script)) skip(time.reason);
     expect(existsSync(python), `${python} is missing: run "npm start" once, or set PYTHON`).toBe(
       true,
     );

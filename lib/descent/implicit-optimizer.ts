@@ -142,7 +142,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
    *
    * Each loss is evaluated once, and its tape is held until the step has been taken.
    *
-   * @param weights of the losses, relative to each other, such as the sizes of their batches;
+   * @param options.weights of the losses, relative to each other, such as the sizes of their batches;
    *   default equal
    * @throws what `minimize` throws, and NotFiniteError also on a GPU; the weights are then as they
    *   were.

@@ -10,7 +10,7 @@ import { checkCount, checkOperator } from './checks';
  * `(s₂/s₁)²` an iteration.
  *
  * @param start any vector that has a share of the eigenvector; it stays the caller's
- * @param iterations products with A. Default 30.
+ * @param options.iterations products with A. Default 30.
  * @returns 0 where A maps the start to 0
  * @see Golub & Van Loan, Matrix Computations, §8.2.1.
  */

@@ -14,7 +14,7 @@ const floatsOnly = names(`Acos Acosh Asin Asinh Atanh BatchToSpaceND Complex Con
   MaxPool3D Pow Reciprocal SpaceToBatchND TensorScatterUpdate`);
 
 /** Those that are so for yes and no alone. */
-const notYesNo = names('Max Min Neg Mod ScatterNd Softplus');
+const notYesNo = names('FusedBatchNorm Max Min Neg Mod ScatterNd Softplus');
 
 /** Kernels that multiply what must be of one type. */
 const products = names('BatchMatMul _FusedMatMul Einsum');

@@ -37,7 +37,7 @@ const NAMES = ['train', 'validation', 'features', 'relevant', 'condition', 'seed
  *
  * The variances of the features fall geometrically from 1 to 1/`condition`.
  *
- * @param noise the standard deviation of the noise; .1 unless given
+ * @param given.noise the standard deviation of the noise; .1 unless given
  * @throws InputError if a count is not a whole number of at least 1
  */
 export function regressionData(given: LinearDataOptions & { noise?: number }): LinearData {

@@ -19,7 +19,7 @@ const MAX_NEWTON_STEPS = 100;
  * data; `H = XᵀSX/n + diag λ` with `S = diag p(1 − p)`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is
  * shared. w* is found by Newton's method to rounding.
  *
- * @param penalty one λ for all weights, or one for each
+ * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, labels, λ or w that do not fit
  *
  * @see Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.

@@ -14,7 +14,7 @@ import { type KnownBilevel, requireLength } from './problem';
  * `f = ‖Xw − y‖²/(2n) + ½ Σ λⱼwⱼ²`, `g = ‖X̂w − ŷ‖²/(2m)`;
  * `H = XᵀX/n + diag λ`, `w* = H⁻¹Xᵀy/n`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is shared.
  *
- * @param penalty one λ for all weights, or one for each
+ * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, λ or w that do not fit
  *
  * @see Bengio, "Gradient-based optimization of hyperparameters", 2000, §3.
