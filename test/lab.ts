@@ -106,7 +106,7 @@ export class Lab {
 
   private startBrowser(): Promise<Browser> {
     return chromium.launch({
-      executablePath: chromiumPath(),
+      executablePath: chromiumPath()!,
       args: [
         '--no-sandbox',
         '--disable-gpu',

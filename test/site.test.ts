@@ -23,7 +23,7 @@ const notebooks = ['notebooks', 'exercises', 'solutions'].flatMap((folder) =>
     : [],
 );
 
-const launched = () => chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
+const launched = () => chromium.launch({ executablePath: chromiumPath()!, args: ['--no-sandbox'] });
 
 describe.skipIf(!time.available)('the site', () => {
   let site: string;
@@ -48,7 +48,7 @@ describe.skipIf(!time.available)('the site', () => {
   test('leads nowhere that is not there', () => {
     const lost = pages().flatMap((page) =>
       [...textOf(page).matchAll(/\b(?:href|src)="([^"#]+)[^"]*"/g)]
-        .map((match) => match[1])
+        .map((match) => match[1]!)
         .filter((link) => !/^(https?|data|mailto):/.test(link))
         .filter((link) => !existsSync(join(site, dirname(page), decodeURI(link))))
         .map((link) => `${page}: ${link}`),

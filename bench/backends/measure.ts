@@ -13,8 +13,8 @@ async function start(variant: Variant): Promise<void> {
     await tf.setBackend('wasm');
     return;
   }
-  const threads = variant === 'repaired' ? 1 : undefined;
-  await useBackend('wasm', { threads, blas: variant === 'blas' });
+  const one = variant === 'repaired' ? { threads: 1 } : {};
+  await useBackend('wasm', { ...one, blas: variant === 'blas' });
 }
 
 const normal = (...shape: [number, number]) => tf.randomNormal(shape);

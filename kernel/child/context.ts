@@ -99,6 +99,7 @@ function follow<Name extends string>(scope: Record<Name, unknown> | object, name
       function (this: unknown, ...values: unknown[]) {
         if (!cell.interrupted) return within(cell, () => callback.apply(this, values));
         if (name === 'setInterval') clearInterval(handle as NodeJS.Timeout);
+        return undefined;
       },
       ...rest,
     );

@@ -22,5 +22,6 @@ const CELL_FUNCTION = /(^\s+at )(?:async )?Module\.module\.exports /;
 /** `inspect` prints what follows a trace behind its last line: `at … {` or `at …,`. */
 function closeBracket(result: string[], line: string): void {
   const tail = /(?:\)|:\d+)([\s\]},{[]+)$/.exec(line);
-  if (tail && result.length > 0) result[result.length - 1] += tail[1];
+  const last = result.pop();
+  if (last !== undefined) result.push(last + (tail?.[1] ?? ''));
 }

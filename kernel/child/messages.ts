@@ -52,7 +52,7 @@ export type FromChild =
 
 /** The end of a cell, after everything it put out. */
 export type Done =
-  | { type: 'done'; cell: number; ok: true; result?: Bundle }
+  | { type: 'done'; cell: number; ok: true; result: Bundle | undefined }
   | { type: 'done'; cell: number; ok: false; failure: Failure; made: string[] };
 
 export interface CommMessage {

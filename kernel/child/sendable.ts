@@ -108,6 +108,6 @@ function kindOf(value: unknown): string {
 
 /** The first line: the rest draws the cycle that JSON has found. */
 function reasonOf(error: unknown): string {
-  const [line] = failureOf(error).message.split('\n');
+  const [line = ''] = failureOf(error).message.split('\n');
   return line === 'Maximum call stack size exceeded' ? 'it is nested too deep' : line.slice(0, 500);
 }

@@ -105,7 +105,7 @@ function shareStatement(
   const { declarations } = statement.declarationList;
   const bound = declarations.flatMap(({ name }) => boundNames(name));
   if (bound.length === 1 && bound[0] === last.name) {
-    const value = declarations[0].initializer!;
+    const value = declarations[0]!.initializer!;
     const shown = last.hasValue ? callCell('result', [value]) : value;
     return [at(f.createExpressionStatement(shown), statement)];
   }
@@ -315,7 +315,7 @@ function useBoxes(file: ts.SourceFile, context: ts.TransformationContext): ts.So
     f.createVariableDeclarationList(boxes, ts.NodeFlags.Const),
   );
   // The first statement is always "use strict".
-  return f.updateSourceFile(file, [directive, fetch, ...rest]);
+  return f.updateSourceFile(file, [directive!, fetch, ...rest]);
 }
 
 /** A function of an earlier cell is called without `this`, as it would be by its bare name. */

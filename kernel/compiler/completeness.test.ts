@@ -14,7 +14,7 @@ test.for([
   ['let 1x', 'invalid'],
   ['f())', 'invalid'],
   ['const s = "open', 'invalid'],
-])('%s is %s', ([code, status]) => {
+] as const)('%s is %s', ([code, status]) => {
   expect(completeness(code).status).toBe(status);
 });
 

@@ -6,7 +6,7 @@ const session = new Session();
 /** The executable form of a cell, without line breaks. */
 function code(cell: string): string {
   const compiled = session.compile(cell);
-  if (!compiled.ok) throw new Error(compiled.diagnostics[0].messageText);
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.messageText);
   return compiled.code.replace(/\s+/g, ' ');
 }
 

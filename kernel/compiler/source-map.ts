@@ -7,7 +7,7 @@ const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 export function takeInlineMap(module: string): { code: string; map: CellMap } {
   const match = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(module);
   if (!match) throw new Error('the converter gave no source map');
-  const { mappings } = JSON.parse(Buffer.from(match[1], 'base64').toString());
+  const { mappings } = JSON.parse(Buffer.from(match[1]!, 'base64').toString());
   // The converter puts one line before the cell.
   const map = decodeMappings(mappings).map((segments) =>
     segments.flatMap(([column, line, sourceColumn]): CellMap[number] =>
@@ -33,7 +33,7 @@ function lastUpTo(segments: CellMap[number], column: number): CellMap[number][nu
   let high = segments.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (segments[middle][0] <= column) low = middle + 1;
+    if (segments[middle]![0] <= column) low = middle + 1;
     else high = middle;
   }
   return segments[low - 1];
@@ -64,12 +64,11 @@ export function decodeMappings(mappings: string): CellMap {
     let column = 0;
     const decoded: CellMap[number] = [];
     for (const segment of segments.split(',')) {
-      const fields = decodeNumbers(segment);
-      if (fields.length === 0) continue;
-      column += fields[0];
-      if (fields.length < 4) continue;
-      line += fields[2];
-      sourceColumn += fields[3];
+      const [columns, , lines, sourceColumns] = decodeNumbers(segment);
+      column += columns ?? 0;
+      if (lines === undefined || sourceColumns === undefined) continue;
+      line += lines;
+      sourceColumn += sourceColumns;
       decoded.push([column, line, sourceColumn]);
     }
     return decoded;

@@ -182,7 +182,13 @@ function getQuickInfoAtPosition(
       node.parent,
       node,
     );
-  return { kind: symbolKind, textSpan, displayParts, documentation, tags };
+  return {
+    kind: symbolKind,
+    textSpan,
+    ...(displayParts && { displayParts }),
+    ...(documentation && { documentation }),
+    ...(tags && { tags }),
+  };
 }
 
 /** What tslab's converter passes to `createWatchCompilerHost`. */

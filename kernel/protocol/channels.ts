@@ -90,7 +90,7 @@ export class Channels {
   /** Greets each new subscription, so that a client knows that it misses nothing from here on. */
   private async welcome(): Promise<void> {
     for await (const [frame] of this.iopub) {
-      if (frame[0] !== 1) continue;
+      if (frame?.[0] !== 1) continue;
       const topic = frame.subarray(1);
       const content = { subscription: topic.toString() };
       this.queues.iopub.push(this.codec.encode([topic], 'iopub_welcome', undefined, content));

@@ -69,8 +69,8 @@ export class Codec {
     if (at < 0) throw new Error('no <IDS|MSG> delimiter');
     const parts = frames.slice(at + 2, at + 6);
     if (parts.length < 4) throw new Error(`${parts.length} frames after the signature, not 4`);
-    this.verify(frames[at + 1], parts);
-    const [header, parent, metadata, content] = parts.map(parseObject);
+    this.verify(frames[at + 1]!, parts);
+    const [header, parent, metadata, content] = parts.map(parseObject) as [Json, Json, Json, Json];
     if (!isHeader(header)) throw new Error('a header without msg_id, session or msg_type');
     return {
       identities: frames.slice(0, at),

@@ -10,7 +10,7 @@ import { type FromCell, type Outcome, Runner } from './runner';
 import { type ErrorContent, errorOf, typeErrorsOf } from './traceback';
 
 /** How a cell ended, in the protocol's terms. */
-export type Verdict = { ok: true; result?: Bundle } | { ok: false; error: ErrorContent };
+export type Verdict = { ok: true; result: Bundle | undefined } | { ok: false; error: ErrorContent };
 
 /** Compiles and runs cells, and publishes what they put out, also after their end. */
 export class Evaluator {

@@ -119,7 +119,7 @@ export class Kernel {
     if (!silent) output.publish('execute_input', { code, execution_count }, header);
     const topic = helpTopic(code);
     const verdict: Verdict =
-      topic === undefined ? await this.evaluate(code, request) : { ok: true };
+      topic === undefined ? await this.evaluate(code, request) : { ok: true, result: undefined };
     if (!verdict.ok) {
       output.publish('error', verdict.error, header);
     } else if (verdict.result && !silent) {

@@ -64,9 +64,9 @@ type Place = { where: number | string; line: number; column: number };
 function placeOf(frame: string): Place | undefined {
   const match = /(?:^\s+at |\()(?:file:\/\/)?(\/[^()]*|[A-Z]:[^()]*):(\d+):(\d+)\)?$/.exec(frame);
   if (!match) return undefined;
-  const cell = /\/cell-(\d+)\.ts$/.exec(match[1]);
+  const cell = /\/cell-(\d+)\.ts$/.exec(match[1]!);
   return {
-    where: cell ? Number(cell[1]) : match[1],
+    where: cell ? Number(cell[1]) : match[1]!,
     line: Number(match[2]),
     column: Number(match[3]),
   };

@@ -53,7 +53,7 @@ export function adamDirection(
   });
   const { kind, factors } = curvature;
   const scaled: CurvatureProducts = {
-    kind,
+    ...(kind && { kind }),
     ...(factors && {
       factors: {
         jvp: (v) => tensors.tidy(() => factors.jvp(times(root, v))),

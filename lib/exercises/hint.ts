@@ -40,7 +40,7 @@ export async function hint(id: string): Promise<Hint | undefined> {
   return showNoMore({ exercise: id, number, of, text });
 }
 
-async function nextHint(id: string): Promise<(Hint & { notice?: string }) | string> {
+async function nextHint(id: string): Promise<(Hint & { notice: string | undefined }) | string> {
   if (!exerciseIds().includes(id)) return unknownExercise(String(id));
   const { hints } = await loadExercise(id);
   const { entries, notice } = readJournal();

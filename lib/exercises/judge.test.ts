@@ -59,7 +59,7 @@ function pick(x: Float64Array) {
   return Float64Array.of(2, 2);
 }
 
-const verdict = (answer: unknown, seconds?: number) => judge(exercise, answer, { seconds });
+const verdict = (answer: unknown, seconds = 10) => judge(exercise, answer, { seconds });
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

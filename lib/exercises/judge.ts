@@ -39,7 +39,7 @@ interface Pair {
   /** How many tensors the answer made and left behind. */
   kept: number;
   /** What was thrown instead of a result. */
-  thrown?: { error: unknown };
+  thrown: { error: unknown } | undefined;
 }
 
 /** What a run that threw has to show. */

@@ -225,7 +225,7 @@ describe('figureBundle refuses', () => {
   });
 
   it('an axis without a title, also of a second panel, unless it is hidden', async () => {
-    const { xaxis } = titles;
+    const xaxis = titles.xaxis!;
     await expect(figureBundle([line], { xaxis }, { words })).rejects.toThrow(/yaxis has no title/);
     const second = { ...line, xaxis: 'x2', yaxis: 'y2' };
     await expect(figureBundle([line, second], titles, { words })).rejects.toThrow(/xaxis2/);

@@ -225,7 +225,7 @@ export const movement: Case[] = [
         v as tf.Tensor1D,
         ints(3, 2),
         tf.scalar(0),
-      ).outputValues,
+      ).outputValues!,
     'SparseFillEmptyRows',
   ),
 ];

@@ -201,7 +201,7 @@ export const products: Case[] = [
   call(
     'maxPoolWithArgmax',
     [apart(2, 4, 4, 2)],
-    (x) => tf.maxPoolWithArgmax(image(x), 2, 2, 'valid').result,
+    (x) => tf.maxPoolWithArgmax(image(x), 2, 2, 'valid').result!,
   ),
   call('pool', [signed(1, 4, 4, 1)], (x) => tf.pool(image(x), 2, 'avg', 'valid', 1)),
   call(

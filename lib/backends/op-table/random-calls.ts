@@ -622,7 +622,7 @@ const windows: Record<string, Maker> = {
       inputs: [x],
       f: (a) => {
         const { result, indexes } = tf.maxPoolWithArgmax(a as tf.Tensor4D, 2, 2, 'same');
-        return [result, indexes];
+        return [result!, indexes!];
       },
     };
   },

@@ -14,7 +14,7 @@ export interface SubmissionsOptions {
   ids: string[];
   json: boolean;
   seconds: number;
-  jobs?: number;
+  jobs: number | undefined;
 }
 
 interface Submission {

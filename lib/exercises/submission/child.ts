@@ -33,7 +33,7 @@ const AsyncFunction = (async () => {}).constructor as new (...parts: string[]) =
 // The channel is taken before anything foreign runs, and hidden from it.
 const send = process.send!.bind(process);
 const { exit } = process;
-process.send = undefined;
+delete process.send;
 // What fails outside of the function that is judged is not judged.
 process.on('unhandledRejection', () => {});
 process.on('uncaughtException', () => {});
@@ -62,7 +62,11 @@ async function run({ id, code, folder, seconds }: Job): Promise<Outcome> {
   }
   const given = answers.get(id);
   if (!given || !exerciseIds().includes(id)) return { id, failures };
-  const verdict = await judge(await loadExercise(id), given.answer, { seconds });
+  const verdict = await judge(
+    await loadExercise(id),
+    given.answer,
+    seconds === undefined ? {} : { seconds },
+  );
   return { id, verdict, failures };
 }
 

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import type { Job, Outcome } from './child';
 
 /** How a process with programs of learners ended. */
+type Stop = 'timeout' | 'memory' | 'exited' | 'crashed' | 'aborted';
+
 export interface Ending {
   /** One for each job, as far as it came. */
   outcomes: Outcome[];
   /** Why it did not come further; nothing where it did all. */
-  stopped?: 'timeout' | 'memory' | 'exited' | 'crashed' | 'aborted';
+  stopped?: Stop;
   /** The exit status or signal, and the end of what it printed. */
   details: string;
 }
@@ -46,8 +48,8 @@ export function runJobs(
   return new Promise((resolve) => {
     const outcomes: Outcome[] = [];
     let output = '';
-    let stopped: Ending['stopped'];
-    const stop = (why: Ending['stopped']) => {
+    let stopped: Stop | undefined;
+    const stop = (why: Stop) => {
       stopped ??= why;
       end(child);
     };
@@ -63,7 +65,7 @@ export function runJobs(
     }
     child.on('message', (outcome: Outcome) => outcomes.push(outcome));
     let isOver = false;
-    const finish = (how: string, natural: Ending['stopped']) => {
+    const finish = (how: string, natural: Stop) => {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
@@ -87,7 +89,7 @@ export function runJobs(
   });
 }
 
-const heapOrElse = (output: string, otherwise: Ending['stopped']) =>
+const heapOrElse = (output: string, otherwise: Stop): Stop =>
   /heap out of memory|Array buffer allocation failed/.test(output) ? 'memory' : otherwise;
 
 /** What a process holds of the machine's memory; 0 where the system does not say. */

@@ -38,7 +38,7 @@ export function renderLive({ model, el }: { model: ViewModel; el: HTMLElement })
     if (!content.plotly || !code) return;
     const library: { exports?: Plotly } = { exports: {} as Plotly };
     new Function('module', new TextDecoder().decode(code))(library);
-    page.implicitLabPlotly ??= library.exports;
+    if (library.exports) page.implicitLabPlotly ??= library.exports;
     schedule();
   };
 
