@@ -1,11 +1,11 @@
 import type { Comms } from './child/comm';
-import type { clearOutput as ClearOutput, Display } from './child/display';
+import type { clearOutput as ClearOutput } from './child/display';
 import type { redirect as Redirect } from './child/redirect';
+import type { Display } from './child/sink';
 
 export type { Comm, CommEvent, CommExtras, Comms } from './child/comm';
-export type { Display } from './child/display';
 export type { Bundle } from './child/messages';
-export type { Sink } from './child/redirect';
+export type { Display, Sink } from './child/sink';
 
 /*
  * What a library may use inside of a cell. A library that must not depend on the kernel finds the

@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector';
 import { promisify } from 'node:util';
 import { promiseHooks } from 'node:v8';
-import type { Sink } from './redirect';
+import type { Sink } from './sink';
 
 /** A cell that runs, or ran and left something running. */
 export interface Cell {
@@ -10,7 +10,7 @@ export interface Cell {
   allowInput: boolean;
   /** Characters it has printed. */
   printed: number;
-  /** Where what it shows and prints goes, if not to the front end. See redirect.ts. */
+  /** Where what it shows and prints goes, if not to the front end. */
   sink?: Sink;
 }
 

@@ -5,12 +5,10 @@ import { withoutKernelFrames } from './frames';
 import { KeyboardInterrupt } from './interruption';
 import type { Bundle } from './messages';
 import { sendableBundle } from './sendable';
+import type { Display } from './sink';
 import { send } from './wire';
 
 const FORMATTERS = Symbol.for('implicit-kernel.formatters');
-
-/** Shows `bundle` under the running cell; `update` replaces the output with its `display_id`. */
-export type Display = (bundle: Bundle, update?: boolean) => void;
 
 export const display: Display = (given, update = false) => {
   const cell = currentCell();

@@ -1,14 +1,5 @@
 import { type Cell, currentCell, within } from './context';
-import type { Display } from './display';
-import type { Stream } from './messages';
-
-/** Where what a function shows and prints goes, instead of under the running cell. */
-export interface Sink {
-  display: Display;
-  print(name: Stream, text: string): void;
-  /** An interrupt has ended the function: if it had returned a promise, that stays pending. */
-  interrupted(): void;
-}
+import type { Sink } from './sink';
 
 /** The functions that have not settled yet. */
 const active = new Set<Cell>();

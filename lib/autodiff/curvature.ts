@@ -2,12 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
+import type { CurvatureKind } from './curvature-kind';
 import { listed, named } from './named';
 import type { RowSpace } from './row-space';
 import type { Tape } from './tape';
-
-/** The Hessian may have negative curvature; Gauss–Newton, of a loss convex in the output, has none. */
-export type CurvatureKind = 'hessian' | 'gauss-newton';
 
 /**
  * A loss at a point: its value, its gradient, and its curvature as a symmetric linear operator.

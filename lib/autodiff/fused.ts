@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Node } from './tape';
+import type { Node } from './node';
 
 /** A fused operation: the kernel it runs, that kernel without bias, and the inputs as it saves them. */
 interface Fusion {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../errors';
+import type { Node } from './node';
 import { sameShape } from './rules/shapes';
-import type { Node } from './tape';
 
 /** An operation whose derivative matters, with its tensors as numbered slots. */
 export interface Step {

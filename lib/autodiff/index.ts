@@ -2,7 +2,8 @@
 import '../backends';
 
 export { markAuxiliary } from './auxiliary';
-export type { Curvature, CurvatureKind, Factors } from './curvature';
+export type { Curvature, Factors } from './curvature';
+export type { CurvatureKind } from './curvature-kind';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';

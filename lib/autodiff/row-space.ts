@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { type LinearOperator, type NamedTensors, type WeightedSpace, weighted } from '../spaces';
 import { checkLike } from './check';
-import type { CurvatureKind } from './curvature';
+import type { CurvatureKind } from './curvature-kind';
 import { type Graph, graph, isCopy, type Step } from './graph';
 import { matMul, reshape } from './kernels';
 import { listed, named } from './named';
+import type { Node } from './node';
 import { ROW_PRODUCT } from './rules/row-product';
 import { sameShape } from './rules/shapes';
-import type { Node, Tape } from './tape';
+import type { Tape } from './tape';
 
 /**
  * A curvature C in the coordinates of the rows that a batch shows to its dense layers.

@@ -2,13 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
 import { fusedKernel, unfuse } from './fused';
-
-/** One operation on a tape, with what TensorFlow.js hides from it. */
-export interface Node extends TapeNode {
-  attrs: tf.NamedAttrMap;
-  /** `clone`: a copy made to save a tensor; `custom`: a `tf.customGrad`; `fused`: one with bias. */
-  kind: 'kernel' | 'clone' | 'custom' | 'fused';
-}
+import type { Node } from './node';
 
 interface RecordingEngine extends Engine {
   startTape(): void;

@@ -4,14 +4,14 @@ import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling/objective';
-import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel';
+import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
 import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
+import { normsOf } from './evaluation';
 import {
   type DifferentiateImplicit,
   type DifferentiateOptions,
   type ImplicitOptions,
   implicit,
-  normsOf,
 } from './implicit';
 import { type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
 import { type Place, placeOf } from './place';

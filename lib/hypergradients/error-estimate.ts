@@ -1,8 +1,16 @@
 import { NotFiniteError } from '../errors';
 import { cg } from '../solvers';
 import type { Space, Vector } from '../spaces';
-import { counting, type EstimateOptions, type Evaluation, normsOf } from './implicit';
+import { counting, type Evaluation, normsOf } from './evaluation';
 import { smallestRitzValue } from './lanczos';
+
+/** How the error is estimated. */
+export interface EstimateOptions {
+  /** μ, where a lower bound of the Hessian's eigenvalues is known: the weakest penalty, say. */
+  mu?: number;
+  /** Lanczos steps spent on μ where it is not known. Default 20. */
+  products?: number;
+}
 
 /** An estimate of `‖value − dg/dλ‖₂` after the fact, and what it is made of. */
 export interface ErrorEstimate {

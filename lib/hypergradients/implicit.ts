@@ -3,19 +3,11 @@ import { random } from '../datasets/random';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
-import {
-  type LinearOperator,
-  mapTensors,
-  type NamedTensors,
-  observed,
-  type Space,
-  spaceOf,
-  type Vector,
-} from '../spaces';
+import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import type { UnrolledProblem } from '../unrolling';
-import type { GradientDerivative } from '../unrolling/field';
-import { type Objective, objectiveOf } from '../unrolling/objective';
-import { type ErrorEstimate, errorEstimate } from './error-estimate';
+import { objectiveOf } from '../unrolling/objective';
+import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
+import { type Count, counted, counting, normsOf } from './evaluation';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
 import { curvatureOf, type InnerCurvature } from './problem';
 import { sampledSeries } from './sampled-series';
@@ -40,14 +32,6 @@ export interface ImplicitOptions {
    * of a fixed number of terms seldom converges.
    */
   onFailure?: OnFailure;
-}
-
-/** How the error is estimated. */
-export interface EstimateOptions {
-  /** μ, where a lower bound of the Hessian's eigenvalues is known: the weakest penalty, say. */
-  mu?: number;
-  /** Lanczos steps spent on μ where it is not known. Default 20. */
-  products?: number;
 }
 
 /** What an earlier derivative may lend to the next one. */
@@ -222,66 +206,6 @@ async function differentiate<V extends Vector>(
   } finally {
     for (const operator of operators) operator.dispose();
     space.free(held, result);
-  }
-}
-
-/** How many products were made, and who is told of each. */
-export interface Count {
-  products: number;
-  watch?: () => void;
-}
-
-function note(count: Count): void {
-  count.watch?.();
-  count.products++;
-}
-
-function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
-  return observed(A, (multiply) => {
-    note(count);
-    return multiply();
-  });
-}
-
-/** The derivative of a gradient whose products are counted. */
-export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
-  const counted: GradientDerivative<V> = {
-    value: derivative.value,
-    jvp(dw, dλ) {
-      note(count);
-      return derivative.jvp(dw, dλ);
-    },
-    vjp(u) {
-      note(count);
-      return derivative.vjp(u);
-    },
-    dispose: () => derivative.dispose(),
-  };
-  return counted;
-}
-
-/** All at one point, for the estimate of the error. */
-export interface Evaluation<V> {
-  space: Space<V, unknown>;
-  objective: Objective<V>;
-  count: Count;
-  w: V;
-  λ: V;
-  /** The adjoint, as it was computed. */
-  v: V;
-  outer: { dw: V; dλ: V };
-  derivative: GradientDerivative<V>;
-  /** `H v` and `Bᵀ v`. */
-  pulled: { w: V; λ: V };
-}
-
-/** The norms of some vectors, in one transfer. */
-export async function normsOf<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
-  const norms = space.tidy(() => space.keep(vectors.map((x) => space.norm(x))));
-  try {
-    return await space.read(norms);
-  } finally {
-    space.free(norms);
   }
 }
 

@@ -6,23 +6,16 @@ export {
   type Point,
   stationarity,
 } from './argmin';
-export {
-  type BatchPlan,
-  type BilevelOptions,
-  type BilevelRun,
-  bilevel,
-  decreasingTolerance,
-  type OuterStep,
-} from './bilevel';
+export { bilevel, decreasingTolerance } from './bilevel';
+export type { BatchPlan, BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
 export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
 export { type ConstrainedProblem, kkt, projectedStationarity } from './constrained';
-export type { ErrorConstants, ErrorEstimate } from './error-estimate';
+export type { ErrorConstants, ErrorEstimate, EstimateOptions } from './error-estimate';
 export type { OnFailure } from './failure';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
 export {
   type DifferentiateImplicit,
   type DifferentiateOptions,
-  type EstimateOptions,
   type ImplicitDerivative,
   type ImplicitOptions,
   type ImplicitStats,

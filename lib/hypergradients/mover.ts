@@ -5,9 +5,9 @@ import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '..
 import type { Method } from '../unrolling';
 import { arithmeticOf } from '../unrolling/arithmetic';
 import type { State } from '../unrolling/method';
-import { normsOf } from './implicit';
+import { normsOf } from './evaluation';
 import { type Place, variablesOf } from './place';
-import { type StepControl, startControl } from './step-control';
+import { type OuterFacts, type StepControl, startControl } from './step-control';
 
 /** What moves weights: an optimizer of TensorFlow.js', or a method of `unrolling`, for float64 too. */
 export type InnerOptimizer = tf.Optimizer | Method;
@@ -30,15 +30,6 @@ export interface InnerStep {
   gradientNorm: number | undefined;
   /** Whether the weights were moved: not where the gradient was small enough. */
   moved: boolean;
-}
-
-/** What is known where the hyperparameters are about to be moved. */
-export interface OuterFacts {
-  /** The outer loss, and the norm of its gradient. */
-  loss: number;
-  norm: number;
-  /** εₖ: how exact the hypergradient is. */
-  tolerance: number;
 }
 
 /** Vectors and numbers that an optimizer remembers from step to step. */

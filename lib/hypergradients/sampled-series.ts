@@ -2,7 +2,7 @@ import { InputError } from '../errors';
 import { giveWay } from '../event-loop';
 import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
 import { type LinearOperator, type Space, shifted } from '../spaces';
-import { normsOf } from './implicit';
+import { normsOf } from './evaluation';
 
 /**
  * The Neumann series with a matrix of its own for each factor: `v ← v + α (b − Aⱼ v)`, K terms.

@@ -1,6 +1,14 @@
 import { InputError } from '../errors';
 import { checkOptionNames, shown } from '../options';
-import type { OuterFacts } from './mover';
+
+/** What is known where the hyperparameters are about to be moved. */
+export interface OuterFacts {
+  /** The outer loss, and the norm of its gradient. */
+  loss: number;
+  norm: number;
+  /** εₖ: how exact the hypergradient is. */
+  tolerance: number;
+}
 
 export interface StepControlOptions {
   /** How far the first step moves λ, `‖λ₂ − λ₁‖₂`. Default 1: a factor e of a penalty by its logarithm. */

@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { hasKernel } from '../kernels';
+import type { Node } from '../node';
 import type { LocalDerivative, Rule } from '../program';
-import { engine, type Node, type Tape } from '../tape';
+import { engine, type Tape } from '../tape';
 import { kept } from './kept';
 import { multilinear } from './multilinear';
 

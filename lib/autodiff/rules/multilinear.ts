@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Node } from '../node';
 import type { Rule } from '../program';
-import { engine, type Node } from '../tape';
+import { engine } from '../tape';
 import { pullByGradient } from './reverse';
 import { total } from './shapes';
 

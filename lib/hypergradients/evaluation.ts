@@ -1,0 +1,64 @@
+import { type LinearOperator, observed, type Space } from '../spaces';
+import type { GradientDerivative } from '../unrolling/field';
+import type { Objective } from '../unrolling/objective';
+
+/** How many products were made, and who is told of each. */
+export interface Count {
+  products: number;
+  watch?: () => void;
+}
+
+function note(count: Count): void {
+  count.watch?.();
+  count.products++;
+}
+
+/** An operator whose products are counted. */
+export function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
+  return observed(A, (multiply) => {
+    note(count);
+    return multiply();
+  });
+}
+
+/** The derivative of a gradient whose products are counted. */
+export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
+  const counted: GradientDerivative<V> = {
+    value: derivative.value,
+    jvp(dw, dλ) {
+      note(count);
+      return derivative.jvp(dw, dλ);
+    },
+    vjp(u) {
+      note(count);
+      return derivative.vjp(u);
+    },
+    dispose: () => derivative.dispose(),
+  };
+  return counted;
+}
+
+/** All at one point, for the estimate of the error. */
+export interface Evaluation<V> {
+  space: Space<V, unknown>;
+  objective: Objective<V>;
+  count: Count;
+  w: V;
+  λ: V;
+  /** The adjoint, as it was computed. */
+  v: V;
+  outer: { dw: V; dλ: V };
+  derivative: GradientDerivative<V>;
+  /** `H v` and `Bᵀ v`. */
+  pulled: { w: V; λ: V };
+}
+
+/** The norms of some vectors, in one transfer. */
+export async function normsOf<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
+  const norms = space.tidy(() => space.keep(vectors.map((x) => space.norm(x))));
+  try {
+    return await space.read(norms);
+  } finally {
+    space.free(norms);
+  }
+}
