@@ -37,6 +37,7 @@ export * from './experiments';
 export * from './hypergradients';
 export * from './models';
 export * from './notebook';
+export { multiply, multiplyTransposed, type Random, random } from './numbers';
 export * from './solvers';
 export * from './spaces';
 export {

@@ -1,4 +1,5 @@
-import { mnist, random, subset } from '../../lib/datasets';
+import { mnist, subset } from '../../lib/datasets';
+import { random } from '../../lib/numbers';
 import {
   chebyshev,
   gaussGegenbauer,

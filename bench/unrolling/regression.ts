@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { hessian, linearize, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
-import { random } from '../../lib/datasets';
+import { random } from '../../lib/numbers';
 import type { LinearSolver } from '../../lib/solvers';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
 import type { LossProblem } from '../../lib/unrolling';

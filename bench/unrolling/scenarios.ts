@@ -1,4 +1,4 @@
-import { random } from '../../lib/datasets';
+import { random } from '../../lib/numbers';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
 import {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { useBackend } from '../backends';
-import { random } from '../datasets';
+import { random } from '../numbers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { hessian, linearize, valueAndGradient } from '.';
 import { numbers, relativeError, shifted } from './testing';

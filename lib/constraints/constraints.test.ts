@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { linearize } from '../autodiff';
-import { random } from '../datasets';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { argmin, attach, kkt, projectedStationarity } from '../hypergradients';
+import { random } from '../numbers';
 import { dense } from '../solvers';
 import { ball, box, type Constraint, simplex } from '.';
 

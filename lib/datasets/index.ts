@@ -10,5 +10,4 @@ export {
   subset,
   toTensors,
 } from './mnist';
-export { type Random, random } from './random';
 export * from './synthetic';

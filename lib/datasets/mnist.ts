@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { DataError, InputError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames, checkRecord, phrase, shown } from '../options';
-import { random } from './random';
 
 /** Rows times columns of one digit. */
 export const PIXELS = 784;

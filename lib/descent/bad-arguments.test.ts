@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hessian } from '../autodiff';
-import { random } from '../datasets';
 import { ImplicitLabError } from '../errors';
 import { evaluate } from '../models';
+import { random } from '../numbers';
 import { cg } from '../solvers';
 import * as descent from '.';
 

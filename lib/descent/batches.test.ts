@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { markOutput } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
-import { random } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import { cg, dense, woodbury } from '../solvers';
 import { implicitAdam, implicitSGD } from '.';
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
-import { random } from '../datasets';
 import { InputError, NotFiniteError } from '../errors';
+import { random } from '../numbers';
 import { cg, dense } from '../solvers';
 import { ImplicitSGD, implicitAdam, implicitSGD } from '.';
 

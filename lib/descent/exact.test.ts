@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
-import { random } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import { cg, dense } from '../solvers';
 import { type ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from '.';
 import { families } from './glm/family';

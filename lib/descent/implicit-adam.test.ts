@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../datasets';
 import { InputError, NotFiniteError } from '../errors';
+import { random } from '../numbers';
 import { cg, dense, minres } from '../solvers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { drops, ImplicitAdam, type ImplicitAdamOptions, implicitAdam, implicitSGD } from '.';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hessian, markOutput } from '../autodiff';
-import { random } from '../datasets';
 import { InputError, NotFiniteError } from '../errors';
+import { random } from '../numbers';
 import { cg } from '../solvers';
 import {
   drops,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { softmaxCrossEntropy, useBackend } from '../backends';
-import { random } from '../datasets';
+import { random } from '../numbers';
 import { cg } from '../solvers';
 import {
   cosine,

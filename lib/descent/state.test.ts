@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
-import { random } from '../datasets';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { type ImplicitAdam, implicitAdam, implicitSGD } from '.';
 
 beforeAll(async () => {

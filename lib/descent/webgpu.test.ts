@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../test/needs';
 import { markOutput } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
-import { random } from '../datasets';
 import { NotFiniteError } from '../errors';
+import { random } from '../numbers';
 import { cg } from '../solvers';
 import { cosine, implicitAdam, implicitSGD, warmUp } from '.';
 

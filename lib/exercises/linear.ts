@@ -1,4 +1,4 @@
-import { random } from '../datasets/random';
+import { random } from '../numbers';
 
 /** A matrix by its rows. */
 export type Matrix = number[][];

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../datasets';
 import { implicitSGD } from '../descent';
 import { InputError } from '../errors';
 import { exampleBatches, mlp } from '../models';
+import { random } from '../numbers';
 import { bestRate, endLoss, processorSeconds, rateGrid, spreadOf, trainingCourse } from '.';
 
 beforeAll(async () => {

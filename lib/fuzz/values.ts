@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Random } from '../datasets';
 import { implicit } from '../hypergradients';
+import type { Random } from '../numbers';
 import { cg } from '../solvers';
 import { gradientDescent, type LossProblem } from '../unrolling';
 

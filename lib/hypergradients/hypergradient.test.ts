@@ -9,10 +9,10 @@ import {
   classificationData,
   type KnownBilevel,
   logarithmic,
-  random,
   regressionData,
 } from '../datasets';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { cg, dense, gmres, minres, neumann } from '../solvers';
 import { float64, type NamedTensors } from '../spaces';
 import { gradientDescent, type LossProblem, unrolled } from '../unrolling';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { random } from '../datasets/random';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';

@@ -1,4 +1,4 @@
-import { eigenSymmetric } from '../solvers/matrix';
+import { tridiagonalEigen } from '../numbers';
 import type { Space } from '../spaces';
 
 /**
@@ -51,21 +51,8 @@ export async function smallestRitzValue<V>(
       v = following;
       held.push(before, v);
     }
-    return smallestEigenvalue(diagonal, off);
+    return tridiagonalEigen(diagonal, off).values.at(-1);
   } finally {
     space.free(held);
   }
-}
-
-function smallestEigenvalue(diagonal: number[], off: number[]): number {
-  const size = diagonal.length;
-  const entries = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) {
-    entries[i * size + i] = diagonal[i]!;
-    if (i + 1 === size) continue;
-    entries[i * size + i + 1] = off[i]!;
-    entries[(i + 1) * size + i] = off[i]!;
-  }
-  const { values } = eigenSymmetric({ size, entries });
-  return values[size - 1]!;
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { random } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkSizes, weights } from './initial';

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { valueAndGradient } from '../autodiff';
 import { softmaxCrossEntropy } from '../backends';
-import { random } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { equilibrium } from '.';
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
-import { random } from '../datasets';
 import { InputError } from '../errors';
 import { argmin } from '../hypergradients';
+import { random } from '../numbers';
 import { checkOptionNames, shown } from '../options';
 import { fixedPoint } from '../solvers';
 import { checkSizes, weights } from './initial';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Random } from '../datasets';
 import { InputError } from '../errors';
+import type { Random } from '../numbers';
 import { phrase } from '../options';
 
 /** What bends between two layers. */

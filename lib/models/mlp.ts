@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { random } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
 import { type Activation, activate, checkActivation, weights } from './initial';

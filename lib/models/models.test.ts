@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../datasets';
+import { random } from '../numbers';
 import { cnn, evaluate, logistic, type Model, mlp, rnn } from '.';
 
 beforeAll(async () => {

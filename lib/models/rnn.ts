@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { random } from '../datasets';
+import { random } from '../numbers';
 import { checkOptionNames } from '../options';
 import { checkSizes, weights } from './initial';
 import type { Model } from './model';

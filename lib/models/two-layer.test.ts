@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gaussNewton } from '../autodiff';
 import { softmaxCrossEntropy } from '../backends';
-import { random } from '../datasets';
 import { ShapeError } from '../errors';
+import { random } from '../numbers';
 import { mlp, twoLayer } from '.';
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
-import { random } from '../datasets';
 import { ShapeError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames } from '../options';
 import { checkSizes } from './initial';
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
-import { random } from '../datasets';
 import { ShapeError } from '../errors';
+import { random } from '../numbers';
 import { checkNumericTensor } from '../options';
 
 const SIDE = 28;

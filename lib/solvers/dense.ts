@@ -1,10 +1,10 @@
 import { InputError } from '../errors';
+import { factorize, type SquareMatrix, squareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCount, checkedProducts } from './checks';
 import { directSolver, type Reading } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
-import { factorize, type SquareMatrix, squareMatrix } from './matrix';
 import type { LinearSolver } from './solver';
 
 export interface DenseOptions {

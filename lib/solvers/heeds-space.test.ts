@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { random } from '../datasets';
+import { random } from '../numbers';
 import { float64, type LinearOperator, shifted } from '../spaces';
 import { cg, dense, gmres, heedsSpace, minres, neumann, solverFromRecord } from '.';
 

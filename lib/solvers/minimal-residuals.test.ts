@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { random } from '../datasets/random';
+import { lu, random } from '../numbers';
 import { float64, type LinearOperator } from '../spaces';
 import { cgNormal, gmres, minres } from '.';
-import { lu } from './matrix';
 
 const times = (A: number[][], x: Float64Array) =>
   Float64Array.from(A, (row) => row.reduce((sum, a, j) => sum + a * x[j]!, 0));

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../datasets/random';
+import { random } from '../numbers';
 import { float64, type LinearOperator } from '../spaces';
 import { cg, fixedPoint, identityMinus, neumann } from '.';
 import { iterateMasked } from './masked';

@@ -1,10 +1,9 @@
-import { random } from '../datasets/random';
 import { InputError } from '../errors';
+import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
 import { checkCount, checkDamping, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
-import { eigenSymmetric, type SquareMatrix } from './matrix';
 import { divideOrZero, negate, ROUNDING } from './method';
 
 export interface NystromOptions {
@@ -104,7 +103,9 @@ function inverse<V, S>(
  * eigenvectors are mixed from the columns of Q; from the inner products ΩᵀY and R = QᵀY.
  */
 function eigenpairs(rank: number, core: Float64Array, triangle: Float64Array, epsilon: number) {
-  const { values: d, vectors: w } = eigenSymmetric(symmetric(rank, (i, j) => core[i * rank + j]!));
+  const { values: d, vectors: w } = descending(
+    eigenSymmetric(symmetric(rank, (i, j) => core[i * rank + j]!)),
+  );
   const floor = rank * ROUNDING * epsilon * Math.abs(d[0]!);
   if (!(d[0]! > 0) || d[rank - 1]! < -floor) {
     throw new InputError({
@@ -117,12 +118,17 @@ function eigenpairs(rank: number, core: Float64Array, triangle: Float64Array, ep
   const columns = w
     .filter((_, k) => d[k]! > floor)
     .map((u, k) => times(triangle, u).map((value) => value / Math.sqrt(d[k]!)));
-  const { values, vectors } = eigenSymmetric(
-    symmetric(rank, (i, j) => columns.reduce((sum, c) => sum + c[i]! * c[j]!, 0)),
+  const { values, vectors } = descending(
+    eigenSymmetric(symmetric(rank, (i, j) => columns.reduce((sum, c) => sum + c[i]! * c[j]!, 0))),
   );
   const kept = [...values].filter((value) => value > floor);
   return { values: kept, mixes: vectors.slice(0, kept.length) };
 }
+
+const descending = ({ values, vectors }: Eigen): Eigen => ({
+  values: values.toReversed(),
+  vectors: vectors.toReversed(),
+});
 
 function times(matrix: Float64Array, x: Float64Array): Float64Array {
   return x.map((_, i) => x.reduce((sum, value, j) => sum + matrix[i * x.length + j]! * value, 0));

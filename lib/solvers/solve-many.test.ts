@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../datasets/random';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { float64, type LinearOperator, type NamedTensors } from '../spaces';
 import { cg, dense, gmres, minres, solveMany } from '.';
 

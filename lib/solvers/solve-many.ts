@@ -1,12 +1,11 @@
 import { InputError, NotFiniteError } from '../errors';
+import { factorize, multiply } from '../numbers';
 import { checkOptionNames } from '../options';
 import { float64, type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
-import { multiply } from '../spaces/matrix';
 import { cg } from './cg';
 import { checkOperator, checkSolver } from './checks';
 import { type DenseOptions, matrixOf } from './dense';
 import { readVectors, sizeOf, vectorOf } from './flat';
-import { factorize } from './matrix';
 import type { LinearSolver, Solution } from './solver';
 
 export interface SolveManyOptions {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { random } from '../datasets/random';
+import { random } from '../numbers';
 import { float64, type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import { cg, cgNormal, dense, fixedPoint, gmres, type LinearSolver, minres, neumann } from '.';
 

@@ -1,9 +1,9 @@
 import { InputError } from '../errors';
+import { factorize, squareMatrix } from '../numbers';
 import { checkMethods, checkOptionNames, shown } from '../options';
 import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
 import { directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
-import { factorize, squareMatrix } from './matrix';
 import type { LinearSolver } from './solver';
 
 /** An operator that knows that it is a multiple of the identity and something of low rank. */

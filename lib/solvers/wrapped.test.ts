@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gaussNewton } from '../autodiff';
-import { random } from '../datasets/random';
 import { hypergradient, implicit } from '../hypergradients';
+import { random } from '../numbers';
 import {
   float64,
   identityMinus,

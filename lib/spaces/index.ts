@@ -1,5 +1,4 @@
 export { float64 } from './float64';
-export { multiply, multiplyTransposed } from './matrix';
 export {
   identityMinus,
   type LinearOperator,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../backends';
-import { type Random, random } from '../datasets';
+import { type Random, random } from '../numbers';
 import { cg } from '../solvers';
 import { type NamedTensors, tensors } from '.';
 

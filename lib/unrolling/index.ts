@@ -1,4 +1,5 @@
-export type { Matrix } from '../spaces/matrix';
+export type { Matrix } from '../numbers';
+export { gaussGegenbauer, type Quadrature } from '../numbers';
 export { type AdamOptions, adam } from './adam';
 export { type BurnIn, burnIn, type StartingErrors } from './burn-in';
 export { chebyshev } from './chebyshev';
@@ -40,7 +41,6 @@ export {
   type QuadraticProblem,
   quadratic,
 } from './quadratic';
-export { gaussGegenbauer, type Quadrature } from './quadrature';
 export { logisticRegression, type RegressionOptions, ridgeRegression } from './regression';
 export {
   type PolynomialValue,

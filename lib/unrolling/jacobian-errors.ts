@@ -1,6 +1,6 @@
+import { multiply, multiplyTransposed } from '../numbers';
 import { checkList, checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
-import { multiply, multiplyTransposed } from '../spaces/matrix';
 import { type Method, requireCount } from './method';
 import { checkColumns, type QuadraticProblem } from './quadratic';
 import { dividedDifferences } from './residual-polynomial';

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bilevelQuadratic, random } from '../datasets';
+import { bilevelQuadratic } from '../datasets';
 import { InputError } from '../errors';
+import { random } from '../numbers';
 import type { NamedTensors } from '../spaces';
 import {
   adam,

@@ -1,8 +1,7 @@
 import { InputError } from '../errors';
+import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../numbers';
 import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../options';
 import { float64 } from '../spaces';
-import { type Matrix, multiply } from '../spaces/matrix';
-import { type Eigen, eigen, requireSymmetric } from './matrix';
 import type { Spectrum } from './method';
 import type { SolvedProblem, Start } from './problem';
 

@@ -1,9 +1,17 @@
-import { requireLabels, sigmoid } from '../datasets/synthetic/labels';
 import { NotFiniteError, ShapeError } from '../errors';
+import {
+  diagonal,
+  eigen,
+  gram,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTransposed,
+  requireLabels,
+  sigmoid,
+} from '../numbers';
 import { checkFloat64, checkOptionNames } from '../options';
 import { float64 } from '../spaces';
-import { type Matrix, multiply, multiplyTransposed } from '../spaces/matrix';
-import { diagonal, eigen, gram, matrix } from './matrix';
 import { requirePositive, type Spectrum } from './method';
 import type { SolvedProblem } from './problem';
 import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { diagonal, gaussGegenbauer, gegenbauerCoefficient } from '../numbers';
 import { burnIn } from './burn-in';
 import { chebyshev } from './chebyshev';
 import { gradientDescent } from './gradient-descent';
-import { diagonal } from './matrix';
 import type { Method } from './method';
 import { quadratic } from './quadratic';
-import { gaussGegenbauer, gegenbauerCoefficient } from './quadrature';
 import { residualPolynomial, residualPolynomials } from './residual-polynomial';
 import { sobolev } from './sobolev';
 import { unroll } from './unroll';

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { random } from '../datasets';
-import { multiply } from '../spaces/matrix';
+import { diagonal, eigen, matrix, multiply, random } from '../numbers';
 import { adam } from './adam';
 import { burnIn } from './burn-in';
 import { chebyshev } from './chebyshev';
 import { gradientDescent } from './gradient-descent';
 import { heavyBall } from './heavy-ball';
 import { predictJacobianErrors } from './jacobian-errors';
-import { diagonal, eigen, matrix } from './matrix';
 import type { Method, Spectrum } from './method';
 import { nesterov } from './nesterov';
 import type { SolvedProblem } from './problem';

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../autodiff';
-import { bilevelQuadratic, random } from '../datasets';
+import { bilevelQuadratic } from '../datasets';
+import { random } from '../numbers';
 import { float64, mapTensors, type NamedTensors } from '../spaces';
 import { adam } from './adam';
 import { chebyshev } from './chebyshev';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs';
-import { random } from '../../datasets';
+import { random } from '../../numbers';
 import { type BackendName, type BackendOptions, useBackend } from '..';
 import { opTable } from '.';
 import { compareWithCpu, emptyShapesOf, typesOf } from './columns';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { needs } from '../../../test/needs';
-import { random } from '../../datasets';
+import { random } from '../../numbers';
 import { tensors } from '../../spaces';
 import { useBackend } from '..';
 import { opTable } from '.';

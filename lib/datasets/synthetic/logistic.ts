@@ -1,11 +1,10 @@
 import { InputError } from '../../errors';
+import { multiply, multiplyTransposed, requireLabels, sigmoid } from '../../numbers';
 import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
-import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
 import type { LinearData, Samples } from './data';
 import { featuresOf } from './features';
-import { requireLabels, sigmoid } from './labels';
 import { type MeanLoss, penalized } from './penalized';
 import { type Penalty, times } from './penalty';
 import { type KnownBilevel, requireLength } from './problem';

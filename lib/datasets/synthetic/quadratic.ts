@@ -1,8 +1,7 @@
 import { InputError } from '../../errors';
+import { multiply, multiplyTransposed, random } from '../../numbers';
 import { checkFloat64, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
-import { multiply, multiplyTransposed } from '../../spaces/matrix';
-import { random } from '../random';
 import { solvePositive } from './cholesky';
 import { type KnownBilevel, requireLength, withHypergradient } from './problem';
 

@@ -1,6 +1,6 @@
+import { multiply, multiplyTransposed } from '../../numbers';
 import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
-import { multiply, multiplyTransposed } from '../../spaces/matrix';
 import { solvePositive } from './cholesky';
 import type { LinearData, Samples } from './data';
 import { featuresOf } from './features';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
+import { random } from '../../numbers';
 import { float64 } from '../../spaces';
-import { random } from '../random';
 import { classificationData, type LinearData, regressionData } from './data';
 import { logarithmic } from './logarithmic';
 import { bilevelLogistic } from './logistic';

@@ -1,5 +1,5 @@
-import { type Random, random } from '../../datasets/random';
 import { InputError } from '../../errors';
+import { type Random, random } from '../../numbers';
 import { phrase } from '../../options';
 import type { GlmSample } from './glm';
 

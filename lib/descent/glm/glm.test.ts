@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { random } from '../../datasets/random';
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
+import { random } from '../../numbers';
 import { float64 } from '../../spaces';
 import { correlatedRegression, decreasingRate, explicitGLM, type GlmSample, implicitGLM } from '.';
 import { families } from './family';

@@ -1,4 +1,4 @@
-import { random } from '../../datasets/random';
+import { random } from '../../numbers';
 import { gaussGegenbauer } from '../../unrolling';
 import type { Exercise } from '../exercise';
 import { type Matrix, solveDense } from '../linear';

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { random } from '../../datasets/random';
 import {
   bilevelProblem,
   type ExampleLosses,
@@ -9,6 +8,7 @@ import {
   type Kind,
   onBatches,
 } from '../../hypergradients';
+import { random } from '../../numbers';
 import { cg } from '../../solvers';
 import type { NamedTensors } from '../../spaces';
 import type { Exercise } from '../exercise';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { softmaxCrossEntropies } from '../../backends';
-import { random } from '../../datasets';
 import { InputError } from '../../errors';
+import { random } from '../../numbers';
 import { cg } from '../../solvers';
 import type { NamedTensors } from '../../spaces';
 import { gradientDescent, unrolled } from '../../unrolling';

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../backends';
-import { type Digits, type Mnist, mnist, PIXELS, random } from '../../datasets';
+import { type Digits, type Mnist, mnist, PIXELS } from '../../datasets';
+import { random } from '../../numbers';
 import { exampleBatches, type FeatureExamples, transferFeatures } from '.';
 
 beforeAll(async () => {

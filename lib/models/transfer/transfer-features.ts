@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Digits, type Mnist, mnist, PIXELS, random } from '../../datasets';
+import { type Digits, type Mnist, mnist, PIXELS } from '../../datasets';
 import { InputError } from '../../errors';
+import { random } from '../../numbers';
 import { checkNumericTensor, checkOptionNames, checkRecord } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { cnnFeatures } from '../cnn';

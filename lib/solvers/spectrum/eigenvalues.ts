@@ -1,10 +1,10 @@
 import { InputError } from '../../errors';
+import { tridiagonalEigen } from '../../numbers';
 import { checkOptionNames, checkRecord, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCount, checkTolerance } from '../checks';
 import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
 import { type Operand, operandOf, type SpectrumOptions } from './operand';
-import { tridiagonalEigen } from './tridiagonal';
 
 export interface EigenvaluesOptions<V> extends SpectrumOptions<V> {
   /** k, to find the k largest eigenvalues (not: largest in modulus). */

@@ -1,5 +1,5 @@
-import { random } from '../../datasets/random';
 import { InputError } from '../../errors';
+import { random } from '../../numbers';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../../spaces';
 import { checkedProducts, checkOperator } from '../checks';
 import { sizeOf, vectorOf } from '../flat';

@@ -1,10 +1,10 @@
 import { InputError } from '../../errors';
+import { tridiagonalEigen } from '../../numbers';
 import { checkOptionNames } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCount } from '../checks';
 import { emptyKrylov, type LanczosSetting, lanczos } from './lanczos';
 import { operandOf, type SpectrumOptions } from './operand';
-import { tridiagonalEigen } from './tridiagonal';
 
 export interface SpectralDensityOptions<V> extends SpectrumOptions<V> {
   /** How many random vectors to average over. Default 10. */

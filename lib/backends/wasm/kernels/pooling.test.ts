@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { random } from '../../../datasets';
+import { random } from '../../../numbers';
 import { engine } from '../../engine';
 import { useBackend } from '../../use-backend';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../../../datasets';
+import { random } from '../../../numbers';
 import { useBackend } from '../../use-backend';
 import { floats, type Heap } from './heap';
 import { type Arrangement, runsOn } from './runs';

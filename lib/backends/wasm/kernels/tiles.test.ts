@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
-import { random } from '../../../datasets';
+import { random } from '../../../numbers';
 import { useBackend } from '../..';
 
 const cases: { shape: number[]; reps: number[]; dtype?: 'int32' | 'bool' }[] = [

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import { random } from '../../../datasets';
+import { random } from '../../../numbers';
 import { tensors } from '../../../spaces';
 import { useBackend } from '../..';
 

@@ -1,4 +1,5 @@
-import { eigen, matrix } from './matrix';
+import { eigen } from './eigen';
+import { matrix } from './rows';
 
 /** Nodes in (−1, 1), rising, and weights that add up to 1. */
 export interface Quadrature {

@@ -1,4 +1,4 @@
-import { InputError } from '../../errors';
+import { InputError } from '../errors';
 
 /** @throws InputError unless all labels are 0 or 1 */
 export function requireLabels(y: Float64Array): void {

@@ -1,0 +1,16 @@
+export { type Eigen, eigen, eigenSymmetric } from './eigen';
+export { cholesky, factorize, lu, type Solve } from './factorize';
+export { requireLabels, sigmoid } from './logistic';
+export { gaussGegenbauer, gegenbauerCoefficient, type Quadrature } from './quadrature';
+export { type Random, random } from './random';
+export {
+  diagonal,
+  gram,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTransposed,
+  requireSymmetric,
+} from './rows';
+export { type SquareMatrix, squareMatrix } from './square-matrix';
+export { tridiagonalEigen } from './tridiagonal';
