@@ -1,8 +1,7 @@
 import { mnist, subset } from '../../lib/datasets';
-import { random } from '../../lib/numbers';
+import { gaussGegenbauer, random } from '../../lib/numbers';
 import {
   chebyshev,
-  gaussGegenbauer,
   gradientDescent,
   heavyBall,
   type Method,

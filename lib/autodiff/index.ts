@@ -2,6 +2,7 @@
 import '../backends';
 
 export { markAuxiliary } from './auxiliary';
+export { checkAlive, checkScalar, checkTensors } from './check';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
 export { type FunctionalModel, functional } from './functional';
@@ -16,4 +17,4 @@ export {
   type SelectedVariables,
 } from './record-gradient';
 export type { RowSpace } from './row-space';
-export { isolated } from './tape';
+export { engine, isolated } from './tape';

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { checkTensors } from '../autodiff/check';
+import { checkTensors } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { checkFloat64 } from '../options';
 

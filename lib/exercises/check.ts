@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { publish } from '../notebook/display';
+import { publish } from '../output';
 import { exerciseIds, loadExercise, unknownExercise } from './catalogue';
 import type { Exercise } from './exercise';
 import { remember } from './journal';

@@ -1,5 +1,4 @@
-import { publish } from '../notebook/display';
-import { escapeHtml } from '../notebook/html';
+import { escapeHtml, publish } from '../output';
 import { exerciseIds, loadExercise, unknownExercise } from './catalogue';
 import { readJournal, remember, standings, UNTOUCHED } from './journal';
 import { richHtml, richText } from './rich-text';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { formatNumber } from '../notebook/number';
+import { formatNumber } from '../output';
 import {
   commonFactor,
   differenceInForm,

@@ -1,5 +1,4 @@
-import { publish } from '../notebook/display';
-import { escapeHtml } from '../notebook/html';
+import { escapeHtml, publish } from '../output';
 import { loadExercises } from './catalogue';
 import { readJournal, standings } from './journal';
 import { lessons, notebooksOfExercises } from './lessons';

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../notebook/html';
+import { escapeHtml } from '../output';
 import { formulaText } from './formula-text';
 
 const FENCE = /```\w*\n([\s\S]*?)\n?```/g;

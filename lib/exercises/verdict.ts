@@ -1,5 +1,4 @@
-import { escapeHtml } from '../notebook/html';
-import { formatNumber } from '../notebook/number';
+import { escapeHtml, formatNumber } from '../output';
 import type { Evidence } from './compare';
 import { richHtml, richText } from './rich-text';
 

@@ -1,5 +1,4 @@
-import { escapeHtml } from '../notebook/html';
-import { formatSeconds } from '../notebook/number';
+import { escapeHtml, formatSeconds } from '../output';
 import type { Exercise } from './exercise';
 import { type Standing, UNTOUCHED } from './journal';
 import type { Lesson } from './lessons';

@@ -1,4 +1,4 @@
-import { checkTensors } from '../autodiff/check';
+import { checkTensors } from '../autodiff';
 import { checkFunction, checkOptionNames } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 

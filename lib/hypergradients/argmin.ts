@@ -1,12 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated, linearize, valueAndGradient } from '../autodiff';
-import { checkAlive, checkTensors } from '../autodiff/check';
-import { engine } from '../autodiff/tape';
+import {
+  checkAlive,
+  checkTensors,
+  engine,
+  isolated,
+  linearize,
+  valueAndGradient,
+} from '../autodiff';
 import { InputError, ShapeError, UnsupportedError } from '../errors';
 import { checkFunction, checkOptionNames, phrase } from '../options';
 import { gmres, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
-import { join, split } from '../unrolling/field';
+import { join, split } from '../unrolling';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
 
 /** A solution: a tensor, or named ones. */

@@ -3,7 +3,7 @@ import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
 import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
-import { objectiveOf } from '../unrolling/objective';
+import { objectiveOf } from '../unrolling';
 import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
 import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
 import { normsOf } from './evaluation';

@@ -1,6 +1,5 @@
 import { type LinearOperator, observed, type Space } from '../spaces';
-import type { GradientDerivative } from '../unrolling/field';
-import type { Objective } from '../unrolling/objective';
+import type { GradientDerivative, Objective } from '../unrolling';
 
 /** How many products were made, and who is told of each. */
 export interface Count {

@@ -5,7 +5,7 @@ import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import type { UnrolledProblem } from '../unrolling';
-import { objectiveOf } from '../unrolling/objective';
+import { objectiveOf } from '../unrolling';
 import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
 import { type Count, counted, counting, normsOf } from './evaluation';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';

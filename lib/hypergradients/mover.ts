@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkScalar } from '../autodiff/check';
+import { checkScalar } from '../autodiff';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
-import type { Method } from '../unrolling';
-import { arithmeticOf } from '../unrolling/arithmetic';
-import type { State } from '../unrolling/method';
+import type { Method, State } from '../unrolling';
+import { arithmeticOf } from '../unrolling';
 import { normsOf } from './evaluation';
 import { type Place, variablesOf } from './place';
 import { type OuterFacts, type StepControl, startControl } from './step-control';

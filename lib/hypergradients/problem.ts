@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { recordGradient } from '../autodiff';
-import { checkTensors } from '../autodiff/check';
+import { checkTensors, recordGradient } from '../autodiff';
 import { InputError, ShapeError } from '../errors';
 import { checkMethods, checkRecord } from '../options';
 import { type LinearOperator, mapTensors, type NamedTensors, type Vector } from '../spaces';

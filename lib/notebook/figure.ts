@@ -1,8 +1,7 @@
 import { InputError, NotFiniteError } from '../errors';
+import { type Bundle, escapeHtml, inNotebook, publish } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
-import { type Bundle, inNotebook, publish } from './display';
 import { labelEnds } from './ends';
-import { escapeHtml } from './html';
 import { drawingSink } from './kernel';
 import { completed } from './layout';
 import { draw, ignored, type Sized, type Spec } from './picture';

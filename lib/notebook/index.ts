@@ -1,5 +1,6 @@
 import { showValues } from './values';
 
+export { type Bundle, inNotebook, publish } from '../output';
 export { type BandOptions, band } from './band';
 export {
   button,
@@ -12,7 +13,6 @@ export {
   type SliderOptions,
   slider,
 } from './controls';
-export { type Bundle, inNotebook, publish } from './display';
 export { type FigureOptions, figure, figureBundle } from './figure';
 export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
 export { type Progress, progress, track } from './progress';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../errors';
-import type { Bundle } from './display';
+import type { Bundle } from '../output';
 import { progress, track } from './progress';
 
 const KERNEL = Symbol.for('implicit-kernel.display');

@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { InputError } from '../errors';
 import { shown as worded } from '../options';
-import { type Bundle, inNotebook, publish } from './display';
-import { escapeHtml } from './html';
-import { formatNumber, formatSeconds } from './number';
+import {
+  type Bundle,
+  escapeHtml,
+  formatNumber,
+  formatSeconds,
+  inNotebook,
+  publish,
+} from '../output';
 
 /** How far a long computation has come. */
 export interface Progress {

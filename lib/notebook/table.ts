@@ -1,8 +1,6 @@
 import { InputError } from '../errors';
 import { checkList, checkOptionNames, checkRecord, phrase } from '../options';
-import { type Bundle, publish } from './display';
-import { escapeHtml } from './html';
-import { alignedAtPoint, formatNumber } from './number';
+import { alignedAtPoint, type Bundle, escapeHtml, formatNumber, publish } from '../output';
 
 /** What a cell of a table may hold; nothing is shown as a dash. */
 export type Cell = number | string | boolean | null | undefined;

@@ -1,6 +1,5 @@
-export type { Matrix } from '../numbers';
-export { gaussGegenbauer, type Quadrature } from '../numbers';
 export { type AdamOptions, adam } from './adam';
+export { arithmeticOf } from './arithmetic';
 export { type BurnIn, burnIn, type StartingErrors } from './burn-in';
 export { chebyshev } from './chebyshev';
 export {
@@ -15,6 +14,7 @@ export {
   type ProblemSize,
   solverSteps,
 } from './cost-model';
+export { type GradientDerivative, join, split } from './field';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { predictJacobianErrors } from './jacobian-errors';
@@ -22,11 +22,13 @@ export { Learned } from './learned';
 export type { Learnable, MethodOf } from './learned-settings';
 export type { Iteration, Method, Spectrum, State } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
-export type {
-  DerivativeProblem,
-  LossProblem,
-  OuterDerivatives,
-  UnrolledProblem,
+export {
+  type DerivativeProblem,
+  type LossProblem,
+  type Objective,
+  type OuterDerivatives,
+  objectiveOf,
+  type UnrolledProblem,
 } from './objective';
 export type {
   InnerDerivatives,

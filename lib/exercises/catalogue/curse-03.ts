@@ -1,5 +1,4 @@
-import { random } from '../../numbers';
-import { gaussGegenbauer } from '../../unrolling';
+import { gaussGegenbauer, random } from '../../numbers';
 import type { Exercise } from '../exercise';
 import { type Matrix, solveDense } from '../linear';
 

@@ -1,5 +1,4 @@
-import { escapeHtml } from '../../notebook/html';
-import { formatNumber } from '../../notebook/number';
+import { escapeHtml, formatNumber } from '../../output';
 import { richHtml, richText } from '../rich-text';
 import type { Verdict } from '../verdict';
 import { CLOSE_ENOUGH, letterOf, type Question, rightLetter } from './question';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../errors';
-import type { Bundle } from '../display';
+import type { Bundle } from '../../output';
 import { figure } from '../figure';
 import type { CommEvent, CommExtras, Sink } from '../kernel';
 import { predict } from '../statements';

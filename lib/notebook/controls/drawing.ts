@@ -1,4 +1,4 @@
-import type { Bundle } from '../display';
+import type { Bundle } from '../../output';
 import { type DrawingSink, redirect } from '../kernel';
 import type { Shown } from './live-view';
 import type { State } from './model';

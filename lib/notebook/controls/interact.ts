@@ -1,6 +1,5 @@
 import { InputError } from '../../errors';
-import { publish } from '../display';
-import { escapeHtml } from '../html';
+import { escapeHtml, publish } from '../../output';
 import { liveComms } from '../kernel';
 import { Control } from './control';
 import { drawn, viewState } from './drawing';

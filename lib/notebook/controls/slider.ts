@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { checkOptionNames } from '../../options';
-import { formatNumber } from '../number';
+import { formatNumber } from '../../output';
 import { Control } from './control';
 import { openControl } from './widgets';
 

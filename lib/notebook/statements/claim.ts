@@ -1,8 +1,6 @@
 import { ImplicitLabError, InputError } from '../../errors';
 import { checkFunction } from '../../options';
-import { type Bundle, publish } from '../display';
-import { escapeHtml } from '../html';
-import { formatNumber } from '../number';
+import { type Bundle, escapeHtml, formatNumber, publish } from '../../output';
 import type { Cell } from '../table';
 
 /** Whether a statement holds, and by name the numbers that decide it. */

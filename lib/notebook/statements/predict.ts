@@ -1,7 +1,6 @@
 import { InputError } from '../../errors';
+import { type Bundle, escapeHtml, inNotebook, publish } from '../../output';
 import { type Drawn, drawn, openColumn, openControl, openLive, viewState } from '../controls';
-import { type Bundle, inNotebook, publish } from '../display';
-import { escapeHtml } from '../html';
 import { liveComms } from '../kernel';
 import { CLAIM, type ClaimRecord } from './claim';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../errors';
-import type { Bundle } from '../display';
+import type { Bundle } from '../../output';
 import { figure } from '../figure';
 import type { Sink } from '../kernel';
 import { table } from '../table';

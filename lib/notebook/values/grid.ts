@@ -1,4 +1,4 @@
-import { alignedAtPoint, formatNumber } from '../number';
+import { alignedAtPoint, formatNumber } from '../../output';
 
 const MOST_ROWS = 6;
 const MOST_COLUMNS = 8;

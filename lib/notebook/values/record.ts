@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendReport } from '../../backends';
+import { formatNumber, formatSeconds } from '../../output';
 import type { SolveReport } from '../../solvers';
-import { formatNumber, formatSeconds } from '../number';
 import { rangeWords } from './grid';
 import { tensorLine } from './tensor';
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { formatNumber } from '../number';
+import { formatNumber } from '../../output';
 import { FEW, gridText, rangeWords } from './grid';
 
 /** What is read of a tensor to be shown; a larger one is shown by its beginning. */

@@ -1,0 +1,3 @@
+export { type Bundle, inNotebook, publish } from './display';
+export { escapeHtml } from './html';
+export { alignedAtPoint, formatNumber, formatSeconds } from './number';
