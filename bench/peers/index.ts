@@ -5,21 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
 import { installed, type Peer, startPeer } from './peer';
 import { report } from './report';
+import type { Row } from './rows';
 import { type Result, type Workload, workloads } from './workloads';
-
-/** Milliseconds of each round, and how far the result is from the exact answer. */
-export interface Timed {
-  milliseconds: number[];
-  error?: number;
-}
-
-export interface Row {
-  name: string;
-  ours: Timed;
-  peer?: Timed;
-  /** Ours over the peer's, round by round. */
-  ratios: number[];
-}
 
 const warmUps = 3;
 

@@ -1,4 +1,4 @@
-import type { Row } from './index';
+import type { Row } from './rows';
 
 /** What a result was measured on. */
 export interface About {

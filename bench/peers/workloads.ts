@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { hessian, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
-import { mnist, random, subset, toTensors } from '../../lib/datasets';
+import { mnist, subset, toTensors } from '../../lib/datasets';
 import { bilevel, hypergradient, implicit } from '../../lib/hypergradients';
+import { gram, random } from '../../lib/numbers';
 import { cg, neumann } from '../../lib/solvers';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
 import { chebyshev, gradientDescent, quadratic, unroll, unrolled } from '../../lib/unrolling';
-import { gram } from '../../lib/unrolling/matrix';
 
 /** One workload: what is timed, and its result as numbers, in the order in which the peers give it. */
 export interface Workload {

@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+import {
+  float64,
+  mapTensors,
+  type NamedTensors,
+  type Space,
+  spaceOf,
+  type Vector,
+} from '../spaces';
 import { type Coefficient, numberOf } from './learned';
 
 /**
@@ -28,11 +35,11 @@ export type Term<V> = readonly [coefficient: Coefficient, vector: V];
 /** The arithmetic of plain vectors like `x`. */
 export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V> {
   const space = spaceOf(x);
-  const entrywise = x instanceof Float64Array ? float64Entries : tensorEntries;
-  return {
-    combine: (terms) => combine(space, terms),
-    ...(entrywise as unknown as Entrywise<V>),
-  };
+  const arithmetic =
+    x instanceof Float64Array
+      ? float64Arithmetic
+      : { combine: (terms: readonly Term<V>[]) => combine(space, terms), ...tensorEntries };
+  return arithmetic as unknown as Arithmetic<V>;
 }
 
 function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {
@@ -44,7 +51,16 @@ function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {
 
 type Entrywise<V> = Omit<Arithmetic<V>, 'combine'>;
 
-const float64Entries: Entrywise<Float64Array> = {
+const float64Arithmetic: Arithmetic<Float64Array> = {
+  combine(terms) {
+    const [[first, x], ...rest] = terms as [Term<Float64Array>, ...Term<Float64Array>[]];
+    const sum = float64.scale(numberOf(first), x);
+    for (const [coefficient, y] of rest) {
+      const a = numberOf(coefficient);
+      for (let i = 0; i < sum.length; i++) sum[i] = a * y[i]! + sum[i]!;
+    }
+    return sum;
+  },
   multiply: (x, y) => x.map((value, i) => value * y[i]!),
   divide: (x, y) => x.map((value, i) => (y[i] === 0 ? 0 : value / y[i]!)),
   sqrt: (x) => x.map(Math.sqrt),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { linearize, valueAndGradient } from '../autodiff';
-import type { NamedTensors } from '../spaces';
+import { float64, type NamedTensors } from '../spaces';
 import type { InnerDerivatives } from './problem';
 
 /** The gradient of an inner loss at fixed hyperparameters, for every step and every w. */
@@ -37,7 +37,7 @@ export function float64Field(
         jvp(dw, dλ) {
           const Hw = H.apply(dw);
           const Bλ = B.jvp(dλ);
-          return Hw.map((value, i) => value + Bλ[i]!);
+          return float64.axpy(1, Hw, Bλ);
         },
         vjp: (u) => ({ w: H.apply(u), λ: B.vjp(u) }),
         dispose: () => H.dispose(),

@@ -149,10 +149,20 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
     },
     innerMixed(x: Float64Array, theta: Float64Array) {
       const { dH, db } = at(theta);
-      const column = (j: number) => float64.subtract(multiply(dH[j]!, x), db[j]!);
+      const columns = new Array<Float64Array | undefined>(dH.length);
+      const column = (j: number) => {
+        columns[j] ??= float64.subtract(multiply(dH[j]!, x), db[j]!);
+        return columns[j];
+      };
       return {
-        jvp: (v: Float64Array) =>
-          v.reduce((sum, vj, j) => float64.axpy(vj, column(j), sum), float64.zeros(x)),
+        jvp(v: Float64Array) {
+          let sum = float64.zeros(x);
+          // A column costs a product: those that count for nothing are left out.
+          for (let j = 0; j < v.length; j++) {
+            if (v[j] !== 0) sum = float64.axpy(v[j]!, column(j), sum);
+          }
+          return sum;
+        },
         vjp: (u: Float64Array) => Float64Array.from(dH, (_, j) => float64.dot(column(j), u)),
       };
     },

@@ -74,6 +74,29 @@ function differentiate(f: (theta: number[]) => Float64Array, theta: number[], j:
   return a.map((value, i) => (value - 8 * b[i]! + 8 * c[i]! - d[i]!) / (12 * h));
 }
 
+it('takes h products with the derivatives of H a step, not h²', () => {
+  const [n, h, steps] = [4, 3, 7];
+  let products = 0;
+  const counted = (rows: Float64Array[]) =>
+    new Proxy(rows, {
+      get(target, name, receiver) {
+        // Each product reads the second row once.
+        if (name === '1') products++;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+  const problem = quadratic({
+    theta: new Float64Array(h),
+    hessian: () => matrix(n, (i, j) => (i === j ? 1 + i : 0.1)),
+    linear: () => new Float64Array(n).fill(1),
+    dHessian: () => Array.from({ length: h }, (_, k) => counted(matrix(n, (i, j) => i + j + k))),
+  });
+  products = 0;
+  unroll(chebyshev(), problem, { steps });
+  // And once more at the start and the solution, for the natural η.
+  expect(products).toBe(h * (steps + 2));
+});
+
 describe('the Jacobian of an unrolled method', () => {
   it.each(named(methods))('%s: forward mode and reverse mode are one', (_, method) => {
     for (const seed of [1, 2, 3]) {

@@ -186,7 +186,7 @@ const unitVectors = (like: Float64Array) =>
   });
 
 const norm = (columns: readonly Float64Array[]) =>
-  Math.hypot(...columns.map((column) => Math.hypot(...column)));
+  float64.norm(Float64Array.from(columns, (column) => float64.norm(column)));
 
 /** The Frobenius norm of the difference of two matrices, by columns. */
 export const distance = (a: readonly Float64Array[], b: readonly Float64Array[]) =>
