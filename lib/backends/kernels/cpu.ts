@@ -2,6 +2,8 @@ import type * as tf from '@tensorflow/tfjs';
 import { repairBatches } from './batches';
 import { repairEinsumKernel } from './einsum';
 import { type Call, kernelFunction, replaceKernel } from './kernel';
+import { repairLongProducts } from './long-products';
+import { repairScans } from './scans';
 import { repairStridedSlice } from './strided-slice';
 import { refuseMisfits } from './windows';
 
@@ -37,12 +39,49 @@ function repairCast(): void {
   });
 }
 
+/** NaN first, then the greater; of equals the earlier. */
+const before = (a: number, b: number) => {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(b)) - Number(Number.isNaN(a));
+  return a === b ? 0 : b - a;
+};
+
+/** The stock kernel takes ∞ − ∞ for the order of two equal entries, and loses its way. */
+function repairTopK(): void {
+  const stock = kernelFunction('TopK', 'cpu');
+  replaceKernel<'x', { k: number; sorted: boolean }>('TopK', 'cpu', (call) => {
+    const { x } = call.inputs;
+    const { k } = call.attrs;
+    const backend = call.backend as tf.MathBackendCPU;
+    const all = backend.readSync(x.dataId) as Float32Array;
+    if (all.every(Number.isFinite) || k === 0) return stock(call as Call<string, never>);
+    const length = x.shape.at(-1)!;
+    const rows = all.length / length;
+    const [values, places] = [new Float32Array(rows * k), new Int32Array(rows * k)];
+    for (let row = 0; row < rows; row++) {
+      const entries = all.subarray(row * length, (row + 1) * length);
+      const order = [...entries.keys()].sort((i, j) => before(entries[i]!, entries[j]!) || i - j);
+      for (let n = 0; n < k; n++) {
+        places[row * k + n] = order[n]!;
+        values[row * k + n] = entries[order[n]!]!;
+      }
+    }
+    const shape = [...x.shape.slice(0, -1), k];
+    return [
+      backend.makeTensorInfo(shape, x.dtype, values),
+      backend.makeTensorInfo(shape, 'int32', places),
+    ];
+  });
+}
+
 /** Replaces the kernels of the cpu backend that are wrong. */
 export function repairCpuKernels(): void {
   repairScatterUpdate();
   repairCast();
+  repairTopK();
+  repairLongProducts();
   repairBatches('cpu');
   repairEinsumKernel('cpu');
+  repairScans('cpu');
   repairStridedSlice('cpu');
   refuseMisfits('cpu');
 }

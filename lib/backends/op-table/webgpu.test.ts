@@ -86,3 +86,47 @@ test.skipIf(!gpu.available || !time.available)(
   },
   600_000,
 );
+
+const unary = {
+  acosh: tf.acosh,
+  asinh: tf.asinh,
+  atanh: tf.atanh,
+  cosh: tf.cosh,
+  elu: tf.elu,
+  log1p: tf.log1p,
+  relu: tf.relu,
+  relu6: tf.relu6,
+  selu: tf.selu,
+  sigmoid: tf.sigmoid,
+  sinh: tf.sinh,
+  softplus: tf.softplus,
+  clipByValue: (x: tf.Tensor) => tf.clipByValue(x, -1, 1),
+  maximum: (x: tf.Tensor) => tf.maximum(x, 0),
+  minimum: (x: tf.Tensor) => tf.minimum(1, x),
+  fused: (x: tf.Tensor) =>
+    tf.fused.matMul({ a: tf.reshape(x, [-1, 1]), b: tf.ones([1, 1]), activation: 'sigmoid' }),
+};
+
+test.skipIf(!gpu.available).each(Object.entries(unary))(
+  'on webgpu %s keeps a NaN, and the digits of small and large numbers',
+  async (_, f) => {
+    const xs = [Number.NaN, 1e-8, -1e-8, -1e-3, 0.2, -0.5, 3, -20, -1e6, 1e6, 1, 1.5];
+    const run = async () => {
+      const y = tf.tidy(() => f(tf.tensor1d(xs)));
+      const values = [...(await y.data())];
+      y.dispose();
+      return values;
+    };
+    await useBackend('cpu');
+    const expected = await run();
+    await useBackend('webgpu');
+    const found = await run();
+    found.forEach((value, i) => {
+      const wanted = expected[i]!;
+      if (Number.isFinite(wanted) && wanted !== 0) expect(value / wanted).toBeCloseTo(1, 4);
+      else if (wanted === 0) expect(value).toBeCloseTo(0, 6);
+      else expect(value).toBe(wanted);
+    });
+  },
+  60_000,
+);

@@ -1,7 +1,12 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 
-/** C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked. */
+/**
+ * C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked.
+ *
+ * `strides` are how far rows lie apart in A and B as they are in memory, where they are parts of longer
+ * ones.
+ */
 export type Multiply = (
   transposeA: boolean,
   transposeB: boolean,
@@ -12,6 +17,7 @@ export type Multiply = (
   b: Float32Array,
   c: Float32Array,
   add: boolean,
+  strides?: { a: number; b: number },
 ) => void;
 
 /** A library of the system that multiplies matrices. */
@@ -39,7 +45,7 @@ function load(): Blas | undefined {
       return {
         name: config().trim(),
         setThreads,
-        multiply: (ta, tb, m, n, k, a, b, c, add) =>
+        multiply: (ta, tb, m, n, k, a, b, c, add, strides) =>
           sgemm(
             rowMajor,
             order(ta),
@@ -49,9 +55,9 @@ function load(): Blas | undefined {
             k,
             1,
             a,
-            ta ? m : k,
+            strides?.a ?? (ta ? m : k),
             b,
-            tb ? k : n,
+            strides?.b ?? (tb ? k : n),
             add ? 1 : 0,
             c,
             n,

@@ -2,9 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { repairBatches } from '../kernels/batches';
 import { repairEinsumKernel } from '../kernels/einsum';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
+import { repairScans } from '../kernels/scans';
 import { repairStridedSlice } from '../kernels/strided-slice';
 import { refuseMisfits } from '../kernels/windows';
 import { guardWebgpuKernels } from './guard';
+import { repairUnary } from './unary';
 
 type Info = tf.TensorInfo;
 
@@ -126,9 +128,11 @@ export function repairWebgpuKernels(): void {
   repairCast();
   repairScan('Cumsum');
   repairScan('Cumprod');
+  repairUnary();
   repairStridedSlice('webgpu');
   guardWebgpuKernels();
   refuseMisfits('webgpu');
   repairBatches('webgpu');
   repairEinsumKernel('webgpu');
+  repairScans('webgpu');
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
+import { isLong } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
 import {
   convolve,
@@ -30,11 +31,17 @@ function multiplied(
 
 /** The convolution without BLAS, of what the window saw. */
 function convolveTable({ inputs: { x, filter }, attrs, backend }: Call<'x' | 'filter', Forward>) {
-  const { outShape } = spaceOf(x, filter.shape, attrs);
-  const [seen, weights] = [asRows(x), asRows(filter)];
-  const product = multiplied(backend, seen, weights, { transposeA: false, transposeB: false });
-  return reshaped(product, outShape);
+  const space = spaceOf(x, filter.shape, attrs);
+  const seen = isTable(x) ? x : tableOf(backend as Heap, x, space);
+  const [rows, weights] = [asRows(seen), asRows(filter)];
+  const product = multiplied(backend, rows, weights, { transposeA: false, transposeB: false });
+  if (seen !== x) backend.disposeData(seen.dataId);
+  return reshaped(product, space.outShape);
 }
+
+/** Whether the window of a filter sees so many numbers that their sum in float32 would lose digits. */
+const isWide = (filter: tf.TensorInfo) =>
+  isLong(filter.shape.slice(0, -1).reduce((a, b) => a * b, 1));
 
 /** The derivative for the filter without BLAS: what the window saw, times dy. */
 function backpropFilter({ inputs: { x, dy }, attrs, backend }: Call<'x' | 'dy', ToFilter>) {
@@ -125,7 +132,10 @@ export function repairConvolutionKernels(): void {
   register('Conv2D', {
     inputs: ['x', 'filter'],
     byBlas: convolve,
-    otherwise: (call) => (isTable(call.inputs.x) ? convolveTable(call) : stock(call)),
+    otherwise: (call) =>
+      isTable(call.inputs.x) || (isWide(call.inputs.filter) && isPlain(call.attrs))
+        ? convolveTable(call)
+        : stock(call),
   });
   for (const kernel of ['Conv2DBackpropFilter', 'Conv3DBackpropFilterV2']) {
     register(kernel, {

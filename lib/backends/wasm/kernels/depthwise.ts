@@ -39,10 +39,13 @@ function depthwiseBackpropFilter({ inputs, attrs, backend }: Call<'x' | 'dy', To
   const heap = backend as Heap;
   const { filterShape } = attrs;
   const out = zeros(heap, filterShape);
-  const [from, slopes, to] = [x, dy, out].map((t) => floats(heap, t)) as Float32Array[];
+  const [from, slopes, result] = [x, dy, out].map((t) => floats(heap, t)) as Float32Array[];
+  // A sum over all pixels of a batch, which float32 would spoil.
+  const to = new Float64Array(result!.length);
   eachProduct(convolutionSpace(x.shape, filterShape, attrs, true), filterShape[3]!, (p, f, y) => {
-    to![f]! += from![p]! * slopes![y]!;
+    to[f]! += from![p]! * slopes![y]!;
   });
+  result!.set(to);
   return out;
 }
 

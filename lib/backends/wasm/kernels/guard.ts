@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { isLong } from '../../kernels/long-products';
 import { windowShape } from '../../kernels/windows';
 import { byCpu } from './by-cpu';
 import { isFiniteThroughout } from './finite';
@@ -55,8 +56,38 @@ const isFiniteInput = (call: Plain, name: string) =>
 const endsWith = (shape: number[], end: number[]) =>
   end.length > 0 && tf.util.arraysEqual(shape.slice(-end.length), end);
 
-/** Kernels that are right for some float32 tensors only. */
+/** Whether places in a tensor, rows of `indices`, lie in it; the build would read or write beyond it. */
+function liesIn(heap: Heap, indices: tf.TensorInfo, shape: number[]): boolean {
+  const depth = indices.shape.at(-1) ?? 1;
+  const places = heap.typedArrayFromHeap(indices);
+  for (let i = 0; i < places.length; i++) {
+    if (!(places[i]! >= 0 && places[i]! < shape[i % depth]!)) return false;
+  }
+  return true;
+}
+
+/** Kernels that are right for some tensors only. What is wrong with others, cpu says. */
 const conditions: Record<string, (call: Plain) => boolean> = {
+  // The stock kernel adds all numbers of a window in float32, one by one.
+  AvgPool: ({ attrs }) => {
+    const { filterSize } = attrs as unknown as { filterSize: number | number[] };
+    const [height, width = height] = [filterSize].flat() as [number, number?];
+    return !isLong(height * width!);
+  },
+  GatherNd: ({ inputs, backend }) => liesIn(backend as Heap, inputs.indices!, inputs.params!.shape),
+  ScatterNd: ({ inputs, attrs, backend }) =>
+    liesIn(backend as Heap, inputs.indices!, (attrs as { shape: number[] }).shape),
+  // The order of a NaN is not defined: the stock kernel puts one anywhere.
+  TopK: (call) => isFiniteInput(call, 'x'),
+  Slice: ({ inputs: { x }, attrs }) => {
+    const { begin, size } = attrs as { begin: number[]; size: number[] };
+    const { shape } = x!;
+    const [from, lengths] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
+    return shape.every((n, axis) => {
+      const [start, length] = [from![axis]!, lengths![axis]!];
+      return start >= 0 && length >= 0 && start + length <= n;
+    });
+  },
   // The result is of integers, whatever is divided.
   FloorDiv: () => false,
   // The C library takes 1 to the power of NaN for 1.

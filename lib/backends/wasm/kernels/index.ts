@@ -1,5 +1,6 @@
 import { repairBatches } from '../../kernels/batches';
 import { repairEinsumKernel } from '../../kernels/einsum';
+import { repairScans } from '../../kernels/scans';
 import { repairStridedSlice } from '../../kernels/strided-slice';
 import { refuseMisfits } from '../../kernels/windows';
 import { repairBiases } from './biases';
@@ -9,6 +10,7 @@ import { addCrossEntropies } from './cross-entropies';
 import { addDepthwiseDerivatives } from './depthwise';
 import { repairDilation } from './dilation';
 import { repairExtremes } from './extremes';
+import { repairFunctions } from './functions';
 import { guardKernels } from './guard';
 import { repairMatrixProducts } from './matrix-products';
 import { addMultiplyAdd } from './multiply-add';
@@ -39,6 +41,7 @@ export function repairKernels(): void {
   repairSums();
   repairBiases();
   repairExtremes();
+  repairFunctions();
   repairTanh();
   repairTiles();
   repairPools();
@@ -52,5 +55,7 @@ export function repairKernels(): void {
   addSoftmaxDerivative();
   addVectorKernels();
   guardKernels();
+  // After the guard, which may hand the kernels to cpu.
+  repairScans('wasm');
   refuseMisfits('wasm');
 }

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
+import {
+  eachPart,
+  isLong,
+  lengthsOf,
+  type Memory,
+  productInParts,
+  startOf,
+} from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
 import { floats, type Heap } from './heap';
 
@@ -71,11 +79,8 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
   const heap = backend as Heap;
   const { a, b, bias } = inputs;
   const { transposeA, transposeB } = attrs;
-  const [ma, na] = a.shape.slice(-2) as [number, number];
-  const [mb, nb] = b.shape.slice(-2) as [number, number];
-  const [rows, inner] = transposeA ? [na, ma] : [ma, na];
-  const [innerB, columns] = transposeB ? [nb, mb] : [mb, nb];
-  if (inner !== innerB) {
+  const { rows, inner, columns } = lengthsOf({ inputs, attrs, backend });
+  if (inner !== b.shape.at(transposeB ? -1 : -2)) {
     throw new Error(`Error in matMul: shapes [${a.shape}] and [${b.shape}] do not fit together`);
   }
   const batchA = a.shape.slice(0, -2);
@@ -84,7 +89,7 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
   const out = heap.makeOutput([...batch, rows, columns], 'float32');
   // Views are taken now, after the last allocation: an allocation may move the heap.
   const [left, right, to] = [floats(heap, a), floats(heap, b), floats(heap, out)];
-  if (bias) {
+  if (bias && !isLong(inner)) {
     const offsets = floats(heap, bias);
     for (let o = 0; o < to.length; o += offsets.length) to.set(offsets, o);
   }
@@ -92,19 +97,53 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
     of.subarray((i % count) * length, ((i % count) + 1) * length);
   const count = size(batch);
   for (let i = 0; i < count; i++) {
-    multiply(
-      transposeA,
-      transposeB,
-      rows,
-      columns,
-      inner,
-      part(left, size(batchA), i, rows * inner),
-      part(right, size(batchB), i, inner * columns),
-      part(to, count, i, rows * columns),
-      bias !== undefined,
-    );
+    const l = part(left, size(batchA), i, rows * inner);
+    const r = part(right, size(batchB), i, inner * columns);
+    const t = part(to, count, i, rows * columns);
+    if (!isLong(inner)) {
+      multiply(transposeA, transposeB, rows, columns, inner, l, r, t, bias !== undefined);
+      continue;
+    }
+    const totals = startOf(bias && floats(heap, bias), rows * columns, i);
+    const sums = new Float32Array(rows * columns);
+    const strides = { a: transposeA ? rows : inner, b: transposeB ? inner : columns };
+    eachPart(inner, BLAS_PART, ({ from, length }) => {
+      const [x, y] = [
+        l.subarray(transposeA ? from * rows : from),
+        r.subarray(transposeB ? from : from * columns),
+      ];
+      multiply(transposeA, transposeB, rows, columns, length, x, y, sums, false, strides);
+      for (let o = 0; o < sums.length; o++) totals[o]! += sums[o]!;
+    });
+    t.set(totals);
   }
   return out;
+}
+
+/** So many terms BLAS adds in float32. */
+const BLAS_PART = 8192;
+
+/** How kernels of matrices read and make tensors on the heap. */
+const memoryOf = (heap: Heap): Memory => ({
+  read: (x) => floats(heap, x),
+  make: (shape) => heap.makeOutput(shape, 'float32'),
+  write: (x, values) => floats(heap, x).set(values),
+});
+
+/** A product by the build, in parts where its sums are long; of a row and a column, by `VectorDot`. */
+function inPartsWhereLong(call: Product, build: (call: Product) => tf.TensorInfo): tf.TensorInfo {
+  const { inputs, attrs, backend } = call;
+  const { rows, inner, columns } = lengthsOf(call);
+  if (!isLong(inner) || !isSimple(call)) return build(call);
+  const { a: x, b: y, bias } = inputs;
+  const isDot = rows * columns === 1 && size(x.shape) === inner && size(y.shape) === inner;
+  if (!isDot || bias) return productInParts(memoryOf(backend as Heap), call, build);
+  const dot = kernelFunction('VectorDot', 'wasm');
+  const out = dot({ inputs: { x, y }, attrs: attrs as never, backend }) as tf.TensorInfo;
+  return reshaped(out, [
+    ...tf.backend_util.assertAndGetBroadcastShape(x.shape.slice(0, -2), y.shape.slice(0, -2)),
+    ...[1, 1],
+  ]);
 }
 
 /** Whether a batch is not broadcast, or one matrix is for all. */
@@ -123,7 +162,7 @@ export function repairMatrixProducts(): void {
       const { activation = 'linear' } = call.attrs;
       return multiply && activation === 'linear' && isSimple(call)
         ? bySystem(multiply, call)
-        : build(call);
+        : inPartsWhereLong(call, build);
     });
   }
   addMatMulAdd();
