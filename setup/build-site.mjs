@@ -31,16 +31,26 @@ await told(async () => {
   console.log(`Open ${join(site, 'index.html')}`);
 });
 
+/**
+ * @param {string} program
+ * @param {string[]} args
+ */
 async function succeed(program, args) {
   const { ok, output, reason } = await run(program, args, { limit: { seconds: 300 } });
   if (!ok) throw new SetupError(`The site could not be built. ${reason ?? ''}\n${output}`);
   return output;
 }
 
-/** Sets all formulas, so that pages show them without a script; returns how many there are. */
+/**
+ * Sets all formulas, so that pages show them without a script; returns how many there are.
+ *
+ * @param {string} site
+ */
 function setFormulas(site) {
   let count = 0;
-  const pages = readdirSync(site, { recursive: true }).filter((name) => name.endsWith('.html'));
+  const pages = readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.html'),
+  );
   for (const page of pages) {
     const text = readFileSync(join(site, page), 'utf8');
     const set = text.replaceAll(
@@ -55,20 +65,30 @@ function setFormulas(site) {
   return count;
 }
 
+/**
+ * @param {string} formula
+ * @param {boolean} displayMode
+ * @param {string} page
+ */
 function formulaAsHtml(formula, displayMode, page) {
   try {
     const set = katex.renderToString(formula, { displayMode, strict: 'ignore' });
     return displayMode ? `<span class="math display">${set}</span>` : set;
   } catch (error) {
-    throw new SetupError(`${page}: KaTeX cannot set ${formula.trim()}\n${error.message}`);
+    throw new SetupError(`${page}: KaTeX cannot set ${formula.trim()}\n${error}`);
   }
 }
 
+/** @param {string} text */
 function unescaped(text) {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 
-/** All that pages need lies beside them: nothing comes over the net. */
+/**
+ * Everything that the pages need is next to them: nothing comes over the net.
+ *
+ * @param {string} folder
+ */
 function copyAssets(folder) {
   const katexFiles = inRoot('node_modules', 'katex', 'dist');
   cpSync(join(katexFiles, 'katex.min.css'), join(folder, 'katex', 'katex.min.css'));

@@ -23,6 +23,7 @@ const secondsToStop = 15;
  */
 export function jupyterEnvironment() {
   mkdirSync(runtime, { recursive: true });
+  /** @type {NodeJS.ProcessEnv} */
   const environment = {
     ...pythonEnvironment(),
     JUPYTER_CONFIG_DIR: join(home, 'config'),
@@ -60,6 +61,8 @@ function settings() {
  * Returns `{ url, stop, ended }`: the real address with its token, a function that ends the server
  * and its kernels, and a promise of the exit status. Where JupyterLab ends before it is ready (a wrong
  * argument, `--help`) it says what it has to say, and `url` is undefined.
+ *
+ * @param {string[]} args
  */
 export async function startJupyterLab(args) {
   const env = jupyterEnvironment();
@@ -106,7 +109,11 @@ export async function startJupyterLab(args) {
 
 const serverFiles = () => readdirSync(runtime).filter((name) => /^jpserver-\d+\.json$/.test(name));
 
-/** The address in a file that a running server writes; undefined while it is being written. */
+/**
+ * The address in a file that a running server writes; undefined while it is being written.
+ *
+ * @param {string} file
+ */
 function address(file) {
   try {
     const { url, token } = JSON.parse(readFileSync(join(runtime, file), 'utf8'));
@@ -119,12 +126,17 @@ function address(file) {
 /**
  * Holds back what the server prints until it is known whether it starts. Then either all of it is
  * shown, or from there on only what is neither information nor debugging.
+ *
+ * @param {import('node:child_process').ChildProcess} child
  */
 function quietOutput(child) {
+  /** @type {string[]} */
   let held = [];
   let informing = true;
-  let use = (line) => held.push(line);
+  /** @type {(line: string) => void} */
+  let use = (line) => void held.push(line);
   for (const stream of [child.stdout, child.stderr]) {
+    if (!stream) continue;
     stream.setEncoding('utf8');
     eachLine(stream, (line) => use(line));
   }

@@ -3,7 +3,7 @@ import { windows } from './paths.mjs';
 import { SetupError } from './step.mjs';
 
 const oldestNode = 20;
-const oldestPython = [3, 10];
+const oldestPython = /** @type {const} */ ([3, 10]);
 const onDebian = ' (on Debian and Ubuntu: sudo apt install python3 python3-venv)';
 
 /** Throws where this Node is too old to run the course. */
@@ -15,18 +15,27 @@ export function checkNode() {
 }
 
 /**
+ * @typedef {object} Python
+ * @property {string[]} command the program and its first arguments
+ * @property {string} version
+ */
+
+/**
  * Finds a Python that can make `.venv`: `{ command, version }`, where `command` is the program and
  * its first arguments.
  *
  * The plain name comes first, since that is what a user means by Python; names with a version help
  * where that one is too old or lacks `venv`. Throws a `SetupError` that says what is missing.
+ *
+ * @returns {Python}
  */
 export function findPython() {
+  /** @type {Python[]} */
   const rejected = [];
   for (const command of candidates()) {
-    const python = { command, ...look(command) };
-    if (python.version && isRecent(python.version) && python.hasVenv) return python;
-    if (python.version) rejected.push(python);
+    const { version, hasVenv } = look(command);
+    if (version && isRecent(version) && hasVenv) return { command, version };
+    if (version) rejected.push({ command, version });
   }
   const withoutVenv = rejected.find((python) => isRecent(python.version));
   if (withoutVenv) throw new SetupError(cannotMakeVenv(withoutVenv.version));
@@ -38,12 +47,17 @@ export function findPython() {
   );
 }
 
-/** The sentence for a Python that cannot make virtual environments. */
+/**
+ * The sentence for a Python that cannot make virtual environments.
+ *
+ * @param {string} version
+ */
 export function cannotMakeVenv(version) {
   const name = `python${version.split('.').slice(0, 2).join('.')}-venv`;
   return `Python ${version} cannot make a virtual environment (its venv or ensurepip is missing): install it (on Debian and Ubuntu: sudo apt install ${name}) and run the command again.`;
 }
 
+/** @returns {string[][]} */
 function candidates() {
   const versions = [14, 13, 12, 11, 10];
   return windows
@@ -61,7 +75,8 @@ except ImportError:
     pass
 `;
 
-function look([program, ...args]) {
+/** @param {string[]} command */
+function look([program = '', ...args]) {
   const { status, stdout } = spawnSync(program, [...args, '-c', question], {
     encoding: 'utf8',
     timeout: 10_000,
@@ -72,7 +87,9 @@ function look([program, ...args]) {
   return { version, hasVenv: hasVenv === 'venv' };
 }
 
+/** @param {string} version */
 function isRecent(version) {
-  const [major, minor] = version.split('.').map(Number);
-  return major > oldestPython[0] || (major === oldestPython[0] && minor >= oldestPython[1]);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = oldestPython;
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
 }

@@ -4,13 +4,29 @@ import { inRoot, read, windows } from './paths.mjs';
 import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
+/**
+ * A package as a lock file describes it.
+ *
+ * @typedef {object} Entry
+ * @property {string} version
+ * @property {boolean} [optional]
+ * @property {boolean} [link]
+ * @property {string[]} [os]
+ * @property {string[]} [cpu]
+ */
+
 const lock = inRoot('package-lock.json');
 /** npm's own account of what it has installed, which it writes last. */
 const installed = inRoot('node_modules', '.package-lock.json');
 const secondsToFirstPackage = 40;
 const attempts = 2;
 
-/** The packages that a lock file names, with their paths; none where it is missing or cut off. */
+/**
+ * The packages that a lock file names, with their paths; none where it is missing or cut off.
+ *
+ * @param {string} file
+ * @returns {[string, Entry][]}
+ */
 function packagesOf(file) {
   try {
     return Object.entries(JSON.parse(read(file)).packages);
@@ -19,20 +35,28 @@ function packagesOf(file) {
   }
 }
 
-/** Whether a package, as a lock describes it, is for this platform. */
+/**
+ * Whether a package is for this platform.
+ *
+ * @param {Entry} entry
+ */
 const isForHere = ({ os, cpu }) =>
   (!os || os.includes(process.platform)) && (!cpu || cpu.includes(process.arch));
 
 /** Whether node_modules holds the packages of the lock, for this platform. */
 function isInstalled() {
   const present = new Map(packagesOf(installed));
-  const holds = ([path, { version, optional }]) =>
+  const holds = (/** @type {[string, Entry]} */ [path, { version, optional }]) =>
     path === '' || optional || present.get(path)?.version === version;
   const wanted = packagesOf(lock);
   return wanted.length > 0 && wanted.every(holds) && [...present.values()].every(isForHere);
 }
 
-/** Installs the locked npm packages, without their install scripts, where they are not yet there. */
+/**
+ * Installs the locked npm packages, without their install scripts, where they are not yet there.
+ *
+ * @param {(words: string) => void} progress
+ */
 export async function installNodePackages(progress) {
   if (isInstalled()) return 'ready';
   progress('asking the registry');
@@ -69,6 +93,10 @@ export async function installNodePackages(progress) {
   return 'installed';
 }
 
+/**
+ * @param {string} output
+ * @param {string} reason
+ */
 function sentence(output, reason) {
   const offline =
     /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|npm error network/;
@@ -77,7 +105,12 @@ function sentence(output, reason) {
     : 'npm could not install the packages of package-lock.json: read setup.log, cure what it names and run the command again.';
 }
 
-/** The program and arguments that run npm: the one that started us, where it did. */
+/**
+ * The program and arguments that run npm: the one that started us, where it did.
+ *
+ * @param {string[]} args
+ * @returns {[string, string[]]}
+ */
 function npm(args) {
   const self = process.env.npm_execpath ?? '';
   return self.endsWith('npm-cli.js') ? [process.execPath, [self, ...args]] : ['npm', args];
@@ -100,6 +133,9 @@ function hasAddon() {
  *
  * It downloads a binary and may fail; everything works without it. An addon that does not load is
  * removed, and so is half a download.
+ *
+ * @param {(words: string) => void} progress
+ * @param {number} seconds
  */
 export async function installNativeBackend(progress, seconds = 60) {
   const absent = 'not available here, and not needed';

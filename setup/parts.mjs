@@ -5,9 +5,29 @@ import { inRoot, root, venvPython } from './paths.mjs';
 import { run } from './run.mjs';
 
 /**
+ * @typedef {object} Outcome
+ * @property {number} passed
+ * @property {string[]} failed
+ * @property {string[]} skipped
+ *
+ * @typedef {object} TestReport
+ * @property {string} file
+ * @property {string} name
+ * @property {string} state
+ * @property {string | undefined} note
+ *
+ * @typedef {object} Part
+ * @property {string} name
+ * @property {(folder: string) => Promise<Outcome>} run
+ * @property {boolean} [isSlow]
+ */
+
+/**
  * The parts of `npm test`. Each has a `name` and a function `run(folder)`, which uses the folder for
  * its own files, shows its output as it comes and returns an outcome: how many `passed`, and a line
  * for each that `failed` or was `skipped`.
+ *
+ * @type {Part[]}
  */
 export const parts = [
   { name: 'Types', run: () => tool('typescript/bin/tsc', '--noEmit') },
@@ -20,17 +40,27 @@ const minutes = 60;
 const toolLimit = 5 * minutes;
 /** Ends what makes no progress, on a busy machine too, and not what is slow. */
 const longestSilence = 20 * minutes;
-const silenceOf = (file) => ({
+const silenceOf = (/** @type {string} */ file) => ({
   seconds: longestSilence,
   lastSign: () => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0,
 });
 
+/**
+ * @param {string} script
+ * @param {string[]} args
+ * @param {Parameters<typeof run>[2]} options
+ */
 const node = (script, args, options) =>
   run(process.execPath, [inRoot('node_modules', script), ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     ...options,
   });
 
+/**
+ * @param {string} script
+ * @param {string[]} args
+ * @returns {Promise<Outcome>}
+ */
 async function tool(script, ...args) {
   const { ok, reason } = await node(script, args, { limit: { seconds: toolLimit } });
   return ok
@@ -38,6 +68,10 @@ async function tool(script, ...args) {
     : { passed: 0, failed: [reason || 'see its output above'], skipped: [] };
 }
 
+/**
+ * @param {string} folder
+ * @returns {Promise<Outcome>}
+ */
 async function unitTests(folder) {
   const report = join(folder, 'tests.json');
   const skips = join(folder, 'skips.jsonl');
@@ -55,8 +89,9 @@ async function unitTests(folder) {
   if (!existsSync(report)) {
     return { passed: 0, failed: [reason || 'Vitest ended without a report'], skipped: [] };
   }
+  /** @type {{ tests: TestReport[], errors: string[] }} */
   const { tests, errors } = JSON.parse(readFileSync(report, 'utf8'));
-  const named = (state) => tests.filter((test) => test.state === state);
+  const named = (/** @type {string} */ state) => tests.filter((test) => test.state === state);
   const failed = [...errors, ...named('failed').map(({ file, name }) => `${file}: ${name}`)];
   if (!ok && failed.length === 0) failed.push(reason || 'Vitest ended with an error of its own');
   return {
@@ -68,7 +103,12 @@ async function unitTests(folder) {
   };
 }
 
-/** The reasons that `needs` in test/needs.ts gave for one test file. */
+/**
+ * The reasons that `needs` in test/needs.ts gave for one test file.
+ *
+ * @param {string} skips
+ * @param {string} file
+ */
 function whyFileSkips(skips, file) {
   const lines = existsSync(skips) ? readFileSync(skips, 'utf8').trim().split('\n') : [];
   const reasons = lines
@@ -78,6 +118,10 @@ function whyFileSkips(skips, file) {
   return reasons.length > 0 ? [...new Set(reasons)].join('; ') : 'no reason given';
 }
 
+/**
+ * @param {string} folder
+ * @returns {Promise<Outcome>}
+ */
 async function lessons(folder) {
   if (!['notebooks', 'solutions'].some(hasNotebooks)) {
     return { passed: 0, failed: [], skipped: ['no notebooks in notebooks/ and solutions/'] };
@@ -94,17 +138,18 @@ async function lessons(folder) {
   if (!existsSync(report)) {
     return { passed: 0, failed: [reason || 'ended without a report'], skipped: [] };
   }
+  /** @type {{ notebook: string, error?: string }[]} */
   const results = JSON.parse(readFileSync(report, 'utf8'));
   return {
     passed: results.filter(({ error }) => !error).length,
-    failed: results
-      .filter(({ error }) => error)
-      .map(({ notebook, error }) => `${notebook}: ${lastLine(error)}`),
+    failed: results.flatMap(({ notebook, error }) =>
+      error ? [`${notebook}: ${lastLine(error)}`] : [],
+    ),
     skipped: [],
   };
 }
 
-const hasNotebooks = (folder) =>
+const hasNotebooks = (/** @type {string} */ folder) =>
   existsSync(inRoot(folder)) && readdirSync(inRoot(folder)).some((name) => name.endsWith('.ipynb'));
 
-const lastLine = (text) => text.trim().split('\n').at(-1);
+const lastLine = (/** @type {string} */ text) => text.trim().split('\n').at(-1);

@@ -8,6 +8,7 @@ export const windows = process.platform === 'win32';
 /** The checkout that these scripts belong to. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** @param {string[]} names */
 export const inRoot = (...names) => join(root, ...names);
 
 export const venv = inRoot('.venv');
@@ -20,8 +21,16 @@ export const venvPython = windows
 /** What each failing program printed, for the sentence that points there. */
 export const log = inRoot('setup.log');
 
-/** The text of a file, or an empty string where there is none. */
+/**
+ * The text of a file, or an empty string where there is none.
+ *
+ * @param {string} file
+ */
 export const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
-/** The SHA-256 of a file's bytes, in hexadecimal. */
+/**
+ * The SHA-256 of a file's bytes, in hexadecimal.
+ *
+ * @param {string} file
+ */
 export const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');

@@ -14,7 +14,12 @@ export function venvIsReady() {
   return existsSync(venvPython) && read(stamp).trim() === hashOf(requirements);
 }
 
-/** Makes `.venv` anew with the pinned packages; whatever fails, no half-made `.venv` stays. */
+/**
+ * Makes `.venv` anew with the pinned packages; whatever fails, no half-made `.venv` stays.
+ *
+ * @param {import('./machine.mjs').Python} python
+ * @param {(words: string) => void} progress
+ */
 export async function makeVenv(python, progress) {
   rmSync(venv, { recursive: true, force: true });
   try {
@@ -28,7 +33,8 @@ export async function makeVenv(python, progress) {
   }
 }
 
-async function createVenv({ command: [program, ...args], version }) {
+/** @param {import('./machine.mjs').Python} python */
+async function createVenv({ command: [program = '', ...args], version }) {
   const { ok } = await run(program, [...args, '-m', 'venv', venv], {
     env: pythonEnvironment(),
     limit: { seconds: 50 },
@@ -36,8 +42,9 @@ async function createVenv({ command: [program, ...args], version }) {
   if (!ok) throw new SetupError(cannotMakeVenv(version));
 }
 
+/** @param {(words: string) => void} progress */
 async function installPackages(progress) {
-  const expected = read(requirements).match(/^[a-z].*==/gm).length;
+  const expected = read(requirements).match(/^[a-z].*==/gm)?.length ?? 0;
   let seen = 0;
   let received = 0;
   const { ok, output, reason } = await run(
@@ -58,6 +65,10 @@ async function installPackages(progress) {
   if (!ok) throw new SetupError(sentence(output, reason));
 }
 
+/**
+ * @param {string} output
+ * @param {string} reason
+ */
 function sentence(output, reason) {
   const offline =
     /NewConnectionError|ConnectTimeout|ReadTimeout|ConnectionError|ProxyError|timed out|connection broken/i;
@@ -66,8 +77,13 @@ function sentence(output, reason) {
     : 'pip could not install the packages of requirements.txt: read setup.log, cure what it names and run the command again.';
 }
 
-/** The environment for programs of `.venv`, without settings that would lead Python out of it. */
+/**
+ * The environment for programs of `.venv`, without settings that would lead Python out of it.
+ *
+ * @returns {NodeJS.ProcessEnv}
+ */
 export function pythonEnvironment() {
+  /** @type {NodeJS.ProcessEnv} */
   const environment = { ...process.env, PIP_USER: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
   for (const name of ['PYTHONHOME', 'PYTHONPATH', 'PIP_TARGET', 'PIP_PREFIX']) {
     delete environment[name];

@@ -12,16 +12,23 @@ export default class Reporter {
     if (process.env.TEST_PROGRESS) writeFileSync(process.env.TEST_PROGRESS, '');
   }
 
+  /**
+   * @param {ReadonlyArray<import('vitest/node').TestModule>} modules
+   * @param {ReadonlyArray<{ message: string }>} errors
+   */
   onTestRunEnd(modules, errors) {
+    /** @type {{ tests: import('./parts.mjs').TestReport[], errors: string[] }} */
     const report = { tests: [], errors: errors.map((error) => error.message) };
     for (const module of modules) {
       const file = relative(root, module.moduleId);
       for (const error of module.errors()) report.errors.push(`${file}: ${error.message}`);
       for (const test of module.children.allTests()) {
-        const { state, note } = test.result();
-        report.tests.push({ file, name: test.fullName, state, note });
+        const result = test.result();
+        const note = 'note' in result ? result.note : undefined;
+        report.tests.push({ file, name: test.fullName, state: result.state, note });
       }
     }
-    writeFileSync(process.env.TEST_REPORT, JSON.stringify(report));
+    const to = process.env.TEST_REPORT;
+    if (to) writeFileSync(to, JSON.stringify(report));
   }
 }

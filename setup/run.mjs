@@ -2,6 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { log, root, windows } from './paths.mjs';
 
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+
+/** @type {Set<ChildProcess>} */
 const running = new Set();
 const secondsToStop = 5;
 let interrupted = endAll;
@@ -21,7 +24,11 @@ function endAll() {
   setTimeout(() => process.exit(status), running.size === 0 ? 0 : secondsToStop * 1000);
 }
 
-/** Replaces what an interrupt does. */
+/**
+ * Replaces what an interrupt does.
+ *
+ * @param {() => void} action
+ */
 export function onInterrupt(action) {
   interrupted = action;
 }
@@ -29,6 +36,10 @@ export function onInterrupt(action) {
 /**
  * Starts a program in a process group of its own, so that it can be ended with all its children and
  * an interrupt from the terminal reaches it only through us.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
  */
 export function start(program, args, options = {}) {
   const child = spawn(program, args, {
@@ -43,7 +54,12 @@ export function start(program, args, options = {}) {
   return child;
 }
 
-/** Sends a signal to a program and everything it started. */
+/**
+ * Sends a signal to a program and everything it started.
+ *
+ * @param {ChildProcess} child
+ * @param {NodeJS.Signals} signal
+ */
 export function end(child, signal = 'SIGKILL') {
   if (child.pid === undefined) return;
   if (windows) {
@@ -58,6 +74,13 @@ export function end(child, signal = 'SIGKILL') {
 }
 
 /**
+ * @typedef {object} Watching
+ * @property {{ seconds: number, unless?: () => boolean }} [limit]
+ * @property {{ seconds: number, lastSign: () => number }} [silence]
+ * @property {(line: string, stop: (reason: string) => void) => void} [onLine]
+ */
+
+/**
  * Runs a program to its end.
  *
  * - `limit`: `{ seconds, unless }`; ends it after that time, unless `unless()` then holds.
@@ -67,13 +90,18 @@ export function end(child, signal = 'SIGKILL') {
  *
  * Returns `{ ok, output, reason }`: whether it ended well, all it printed, and why it was ended early
  * (an empty string where it was not). What a failing program printed goes to the log too.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnOptions & Watching} options
+ * @returns {Promise<{ ok: boolean, output: string, reason: string }>}
  */
 export function run(program, args, { limit, silence, onLine, ...options } = {}) {
   return new Promise((resolve) => {
     const child = start(program, args, options);
     let output = '';
     let reason = '';
-    const stopFor = (why) => {
+    const stopFor = (/** @type {string} */ why) => {
       reason ||= why;
       end(child);
     };
@@ -91,7 +119,7 @@ export function run(program, args, { limit, silence, onLine, ...options } = {}) 
           stopFor(`stopped after ${silence.seconds} s without progress`);
         }
       }, 1000);
-    const finish = (code) => {
+    const finish = (/** @type {number | null} */ code) => {
       clearTimeout(timer);
       clearInterval(watch);
       const ok = code === 0 && reason === '';
@@ -99,7 +127,7 @@ export function run(program, args, { limit, silence, onLine, ...options } = {}) 
         appendFileSync(log, `$ ${program} ${args.join(' ')}\n${output}${reason}\n`);
       resolve({ ok, output, reason });
     };
-    const listen = (stream) => {
+    const listen = (/** @type {import('node:stream').Readable} */ stream) => {
       stream.setEncoding('utf8');
       eachLine(stream, (line) => onLine?.(line, stopFor));
       stream.on('data', (text) => {
@@ -116,12 +144,17 @@ export function run(program, args, { limit, silence, onLine, ...options } = {}) 
   });
 }
 
-/** Calls `use` with each whole line of a text stream, the last one at its end. */
+/**
+ * Calls `use` with each whole line of a text stream, the last one at its end.
+ *
+ * @param {import('node:stream').Readable} stream
+ * @param {(line: string) => void} use
+ */
 export function eachLine(stream, use) {
   let rest = '';
   stream.on('data', (text) => {
     const lines = (rest + text).split(/\r?\n/);
-    rest = lines.pop();
+    rest = lines.pop() ?? '';
     for (const line of lines) use(line);
   });
   stream.on('end', () => rest && use(rest));

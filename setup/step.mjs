@@ -4,8 +4,13 @@ export class SetupError extends Error {}
 const terminal = process.stdout.isTTY;
 const secondsBetweenLines = 10;
 
+/** @param {number} start in milliseconds, as `Date.now()` gives it */
 export const secondsSince = (start) => (Date.now() - start) / 1000;
 
+/**
+ * @param {string} line
+ * @param {number} start
+ */
 const timed = (line, start) => {
   const seconds = Math.round(secondsSince(start));
   return seconds < 1 ? line : `${line} (${seconds} s)`;
@@ -16,11 +21,14 @@ const timed = (line, start) => {
  *
  * `work` receives a function that tells progress: on a terminal it rewrites the line, elsewhere it
  * adds one every ten seconds. It returns what the finished line says.
+ *
+ * @param {string} name
+ * @param {(progress: (words: string) => void) => string | Promise<string>} work
  */
 export async function step(name, work) {
   const start = Date.now();
   let lastLine = start;
-  const progress = (words) => {
+  const progress = (/** @type {string} */ words) => {
     if (terminal) {
       process.stdout.write(`\r\x1b[K${timed(`${name}: ${words}`, start)}`);
     } else if (secondsSince(lastLine) >= secondsBetweenLines) {
@@ -42,7 +50,11 @@ function clearLine() {
   if (terminal) process.stdout.write('\r\x1b[K');
 }
 
-/** Runs a command's main function; a `SetupError` becomes its one sentence and exit status 1. */
+/**
+ * Runs a command's main function; a `SetupError` becomes its one sentence and exit status 1.
+ *
+ * @param {() => Promise<void>} main
+ */
 export async function told(main) {
   try {
     await main();

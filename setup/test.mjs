@@ -14,9 +14,18 @@ await told(async () => {
   process.exitCode = outcomes.some(({ failed }) => failed.length > 0) ? 1 : 0;
 });
 
-/** Runs every part, also after one has failed. */
+/**
+ * @typedef {import('./parts.mjs').Outcome & { name: string, seconds: number }} NamedOutcome
+ */
+
+/**
+ * Runs every part, also after one has failed.
+ *
+ * @param {boolean} isQuick
+ */
 async function runAll(isQuick) {
   const folder = mkdtempSync(join(tmpdir(), 'npm-test-'));
+  /** @type {NamedOutcome[]} */
   const outcomes = [];
   for (const part of parts) {
     const start = Date.now();
@@ -31,8 +40,9 @@ async function runAll(isQuick) {
   return outcomes;
 }
 
+/** @param {NamedOutcome[]} outcomes */
 function summary(outcomes) {
-  const all = (key) =>
+  const all = (/** @type {'skipped' | 'failed'} */ key) =>
     outcomes.flatMap((outcome) => outcome[key].map((line) => `  ${outcome.name}: ${line}`));
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   return [
@@ -44,11 +54,16 @@ function summary(outcomes) {
   ].join('\n');
 }
 
+/** @param {NamedOutcome} outcome */
 function line({ name, seconds, passed, failed, skipped }) {
   const counts = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
   return `  ${name.padEnd(16)}${seconds.toFixed(0).padStart(5)} s  ${counts}`;
 }
 
+/**
+ * @param {string} title
+ * @param {string[]} lines
+ */
 function section(title, lines) {
   return lines.length > 0 ? [title, ...lines] : [];
 }

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { inRoot, read } from '../paths.mjs';
@@ -21,6 +21,8 @@ const require = createRequire(import.meta.url);
  * Module by module, so that what finds its files by `__dirname` goes on finding them. The code is
  * CommonJS; `index.mjs` gives the same objects to `import`, so that a program which uses both has
  * one library with one backend, not two.
+ *
+ * @param {string} folder
  */
 export async function buildPackage(folder) {
   const dist = join(folder, 'dist');
@@ -52,20 +54,28 @@ export async function buildPackage(folder) {
   return { name: manifest.name, version: manifest.version, dist };
 }
 
-/** The files of a workspace that belong into its package, by their paths in it. */
+/**
+ * The files of a workspace that belong into its package, by their paths in it.
+ *
+ * @param {string} folder
+ */
 function filesOf(folder) {
-  const isForeign = (file) => ['dist', 'node_modules'].includes(file.split(sep)[0]);
-  return readdirSync(folder, { recursive: true })
+  const isForeign = (/** @type {string} */ file) => /^(dist|node_modules)([/\\]|$)/.test(file);
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => !isForeign(file) && !file.endsWith('.test.ts'))
     .sort();
 }
 
-const isDeclaration = (file) => file.endsWith('.d.ts');
-const isModule = (file) => file.endsWith('.ts') && !isDeclaration(file);
+const isDeclaration = (/** @type {string} */ file) => file.endsWith('.d.ts');
+const isModule = (/** @type {string} */ file) => file.endsWith('.ts') && !isDeclaration(file);
 /** What is not compiled: declarations written by hand, commands, pages to read. */
-const isCopied = (file) =>
+const isCopied = (/** @type {string} */ file) =>
   isDeclaration(file) || file.endsWith('.md') || (file.startsWith('bin') && /\.[cm]js$/.test(file));
 
+/**
+ * @param {string} folder
+ * @param {string} dist
+ */
 function writeTypes(folder, dist) {
   const program = ts.createProgram([join(folder, 'index.ts')], {
     target: ts.ScriptTarget.ES2023,
@@ -88,13 +98,14 @@ function writeTypes(folder, dist) {
   if (all.length > 0) {
     const host = {
       getCurrentDirectory: () => folder,
-      getCanonicalFileName: (file) => file,
+      getCanonicalFileName: (/** @type {string} */ file) => file,
       getNewLine: () => '\n',
     };
     throw new Error(ts.formatDiagnostics(all, host));
   }
 }
 
+/** @param {string} dist */
 function writeEntryForImport(dist) {
   const names = Object.keys(require(join(dist, 'index.js'))).sort();
   const code = [
@@ -111,6 +122,8 @@ function writeEntryForImport(dist) {
  *
  * TensorFlow.js keeps its engine in a global, and the library repairs that very version of it: it
  * belongs to the program that uses both, and its version is exact.
+ *
+ * @param {Record<string, any>} workspace its package.json
  */
 function published({ private: _, main, types, ...manifest }) {
   const tfjs = '@tensorflow/tfjs';

@@ -5,12 +5,14 @@ import { inRoot } from '../paths.mjs';
 /**
  * A TypeDoc plugin: every public name stands in the category of the folder it comes from, and every
  * page leads back to the course.
+ *
+ * @param {import('typedoc').Application} app
  */
 export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
     for (const reflection of context.project.children ?? []) {
       const file = context.project.getSymbolIdFromReflection(reflection)?.fileName;
-      const [room, ...rest] = relative(inRoot('lib'), file ?? '').split(sep);
+      const [room = '', ...rest] = relative(inRoot('lib'), file ?? '').split(sep);
       const category = new CommentTag('@category', [
         { kind: 'text', text: rest.length > 0 ? room : 'errors' },
       ]);
@@ -21,7 +23,7 @@ export function load(app) {
       }
     }
   });
-  app.renderer.hooks.on('navigation.begin', (context) =>
+  app.renderer.hooks.on('sidebar.begin', (context) =>
     JSX.createElement(
       'a',
       { href: context.relativeURL('../notebooks/index.html') },

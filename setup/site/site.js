@@ -13,13 +13,17 @@ const near = new IntersectionObserver(
   { rootMargin: '400px' },
 );
 
+/** @param {Element} figure */
 async function draw(figure) {
-  const { data, layout, config } = JSON.parse(figure.querySelector('script').textContent);
+  const { data, layout, config } = JSON.parse(figure.querySelector('script')?.textContent ?? '{}');
   const place = document.createElement('div');
   const image = figure.querySelector('img');
   place.setAttribute('role', 'img');
   if (image) place.setAttribute('aria-label', image.alt);
-  await globalThis.Plotly.newPlot(place, data, layout, { ...config, displayModeBar: false });
+  await Reflect.get(globalThis, 'Plotly').newPlot(place, data, layout, {
+    ...config,
+    displayModeBar: false,
+  });
   if (image) image.replaceWith(place);
   else figure.append(place);
 }
