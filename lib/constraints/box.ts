@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError } from '../errors';
-import { checkOptionNames, phrase } from '../options';
+import { checkOptionNames, phrase, shown } from '../options';
 import { constraintOf } from './constraint';
 
 /** A bound of every entry: a number, or one for each. A tensor bounds tensors, an array float64. */
@@ -70,7 +70,7 @@ function checkBound(bound: unknown, name: string): void {
 function checkOrder(lower: number, upper: number): void {
   if (lower <= upper) return;
   throw new InputError({
-    given: `a box from ${lower} to ${upper}`,
+    given: `a box from ${shown(lower)} to ${shown(upper)}`,
     expected: 'a lower bound that is not above the upper one',
     remedy: 'The box is empty otherwise.',
   });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import { shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 
 /** How gradients are clipped before a step is made of them. */
@@ -48,7 +49,7 @@ export function checkClip({ clipNorm, clipValue }: ClipOptions): void {
   for (const [name, bound] of Object.entries({ clipNorm, clipValue })) {
     if (bound === undefined || (Number.isFinite(bound) && bound > 0)) continue;
     throw new InputError({
-      given: `${name}: ${String(bound)}`,
+      given: `${name}: ${shown(bound)}`,
       expected: 'a positive, finite number',
       remedy: 'Leave the option out where gradients are not to be clipped.',
     });

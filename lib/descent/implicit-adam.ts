@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError } from '../errors';
+import { shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type AdamDirection, adamDirection } from './adam-direction';
 import {
@@ -181,14 +182,14 @@ function checkAdamOptions(options: ImplicitAdamOptions): void {
   for (const [name, beta] of Object.entries({ beta1, beta2 })) {
     if (Number.isFinite(beta) && beta >= 0 && beta < 1) continue;
     throw new InputError({
-      given: `${name}: ${String(beta)}`,
+      given: `${name}: ${shown(beta)}`,
       expected: 'a number of at least 0 and below 1',
       remedy: 'The usual values are beta1: 0.9 and beta2: 0.999.',
     });
   }
   if (Number.isFinite(epsilon) && epsilon > 0) return;
   throw new InputError({
-    given: `epsilon: ${String(epsilon)}`,
+    given: `epsilon: ${shown(epsilon)}`,
     expected: 'a positive, finite number',
     remedy: 'It keeps the step from a division by 0; the usual value is 1e-7.',
   });

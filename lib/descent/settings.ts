@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import { shown } from '../options';
 
 /** What TensorFlow.js itself keeps on an optimizer. */
 const OWN = ['iterations_'];
@@ -18,7 +19,7 @@ Object.setPrototypeOf(
         return Reflect.set(target, name, value, receiver);
       }
       throw new InputError({
-        given: `the assignment of ${typeof value === 'object' ? 'an object' : String(value)} to '${name}' of an optimizer`,
+        given: `the assignment of ${typeof value === 'object' ? 'an object' : shown(value)} to '${name}' of an optimizer`,
         expected: 'one of its settings: learningRate, or an option that its constructor takes',
         remedy: 'Look for a spelling mistake. Keep what is yours next to the optimizer.',
       });

@@ -79,7 +79,7 @@ export function checkPreconditioner(name: string, M: unknown): void {
   if (typeof M === 'object' && typeof (M as { apply?: unknown } | null)?.apply === 'function')
     return;
   throw new InputError({
-    given: `${name} with ${typeof M === 'function' ? 'a function' : String(M)} as the preconditioner`,
+    given: `${name} with ${typeof M === 'function' ? 'a function' : shown(M)} as the preconditioner`,
     expected: 'an operator: { apply(v), dispose() }',
     remedy: 'Wrap the products: { apply: (v) => …, dispose() {} }; nystrom makes one.',
   });
@@ -90,7 +90,7 @@ export function checkSolveOptions(name: string, options: unknown): void {
   if (options === undefined) return;
   if (options === null || typeof options !== 'object') {
     throw new InputError({
-      given: `${String(options)} as the options of ${name}().solve`,
+      given: `${shown(options)} as the options of ${name}().solve`,
       expected: 'a record: { start }',
       remedy: 'Leave them out to start from zero.',
     });
@@ -114,6 +114,17 @@ const waysInWords: Record<Way, string> = {
  * @throws InputError for a name, a maker that was not called, or a record without that way.
  */
 export function checkSolver(owner: string, solver: unknown, way: Way): void {
+  for (const [value, what] of [
+    [owner, 'the owner of a solver'],
+    [way, 'the way of running a solver'],
+  ]) {
+    if (typeof value === 'string') continue;
+    throw new InputError({
+      given: `${phrase(value)} as ${what}`,
+      expected: 'a text',
+      remedy: "Call checkSolver('my step', solver, 'solve').",
+    });
+  }
   const record = solver as Partial<Record<Way, unknown>> | null | undefined;
   if (typeof solver === 'object' && typeof record?.[way] === 'function') return;
   const given =
@@ -121,7 +132,7 @@ export function checkSolver(owner: string, solver: unknown, way: Way): void {
       ? `the function ${solver.name || 'without a name'} as the solver of ${owner}`
       : typeof solver === 'object' && solver !== null
         ? `${owner} with a solver that has no ${way}()`
-        : `${JSON.stringify(solver)} as the solver of ${owner}`;
+        : `${shown(solver)} as the solver of ${owner}`;
   const called = typeof solver === 'function' && solver.name ? solver.name : 'cg';
   throw new InputError({
     given,

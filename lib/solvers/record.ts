@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkRecord } from '../options';
+import { checkRecord, shown } from '../options';
 import { cg } from './cg';
 import { cgNormal } from './cg-normal';
 import { dense } from './dense';
@@ -36,7 +36,7 @@ export function solverFromRecord(record: { readonly name: string }): LinearSolve
   const { name, ...options } = record;
   if (!Object.hasOwn(makers, name)) {
     throw new InputError({
-      given: `a solver named ${JSON.stringify(name)}`,
+      given: `a solver named ${shown(name)}`,
       expected: `one of ${Object.keys(makers).join(', ')}`,
       remedy: 'A record has the name of its solver and the options that it was made with.',
     });
@@ -44,7 +44,7 @@ export function solverFromRecord(record: { readonly name: string }): LinearSolve
   const { preconditioner } = options as { preconditioner?: { apply?: unknown } };
   if (preconditioner !== undefined && typeof preconditioner.apply !== 'function') {
     throw new InputError({
-      given: `a record of ${name} whose preconditioner has no products`,
+      given: `a record of ${shown(name)} whose preconditioner has no products`,
       expected: 'an operator, or no preconditioner',
       remedy: 'Functions do not survive JSON: take it out of the record, or put a new one in.',
     });

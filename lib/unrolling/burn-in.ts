@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkMethods, checkOptionNames } from '../options';
+import { checkMethods, checkOptionNames, shown } from '../options';
 import { type Method, requireSpectrum, type Spectrum } from './method';
 import { residualPolynomials } from './residual-polynomial';
 
@@ -84,9 +84,9 @@ function largest(sizes: Float64Array): number {
 }
 
 function requireErrors(jacobian: number, gradient: number): void {
-  if (jacobian > 0 && gradient >= 0 && Number.isFinite(jacobian + gradient)) return;
+  if ([jacobian, gradient].every(Number.isFinite) && jacobian > 0 && gradient >= 0) return;
   throw new InputError({
-    given: `starting errors { jacobian: ${jacobian}, gradient: ${gradient} }`,
+    given: `starting errors { jacobian: ${shown(jacobian)}, gradient: ${shown(gradient)} }`,
     expected: 'finite numbers, the first positive and the second not negative',
     remedy: 'Heights and lengths are measured by the first error of the Jacobian.',
   });
@@ -96,7 +96,7 @@ function requireConvergence(method: Method, { mu, L }: Spectrum, bound: number[]
   const last = bound[bound.length - 1]!;
   if (Number.isFinite(last) && bound.length < 1000 * (L / mu + 1)) return;
   throw new InputError({
-    given: `${JSON.stringify(method)} on { mu: ${mu}, L: ${L} }, where its error is ${last} of the first after ${bound.length - 1} steps`,
+    given: `${JSON.stringify(method)} on { mu: ${shown(mu)}, L: ${shown(L)} }, where its error is ${last} of the first after ${bound.length - 1} steps`,
     expected: 'a method that converges for every eigenvalue in [μ, L]',
     remedy: 'Shorten the step: gradient descent converges for steps below 2/L.',
   });

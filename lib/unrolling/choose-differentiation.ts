@@ -52,6 +52,8 @@ export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   checkOptionNames('chooseDifferentiation', problem, NAMES);
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
   if (memoryBytes !== Number.POSITIVE_INFINITY) requirePositive(memoryBytes, 'a memory');
+  // Checks the sizes, which the next line computes with.
+  costModel(problem);
   const costs = costModel(problem, { snapshots: snapshotsThatFit(problem, memoryBytes) }).sort(
     (a, b) => time(a) - time(b) || a.bytes - b.bytes,
   );

@@ -98,9 +98,9 @@ export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost
 }
 
 function requireSize(bytes: number, what: string): void {
-  if (bytes >= 0 && bytes < Number.POSITIVE_INFINITY) return;
+  if (typeof bytes === 'number' && bytes >= 0 && bytes < Number.POSITIVE_INFINITY) return;
   throw new InputError({
-    given: `${what}: ${bytes}`,
+    given: `${what}: ${shown(bytes)}`,
     expected: 'a finite number of at least 0',
     remedy: 'Count in bytes, or leave it out.',
   });

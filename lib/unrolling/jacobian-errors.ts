@@ -1,5 +1,5 @@
 import { multiply, multiplyTransposed } from '../numbers';
-import { checkList, checkMethods, checkRecord } from '../options';
+import { checkFloat64, checkList, checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { type Method, requireCount } from './method';
 import { checkColumns, type QuadraticProblem } from './quadratic';
@@ -29,6 +29,8 @@ export function predictJacobianErrors(
   checkList(dHessian, 'dHessian of the problem');
   for (const dH of dHessian) checkColumns(dH, 'a derivative of the Hessian');
   const { values, vectors } = problem.eigen;
+  checkFloat64(values, 'the eigenvalues of the problem');
+  checkColumns(vectors, 'an eigenvector of the problem');
   const n = values.length;
   const into = (x: Float64Array) => multiply(vectors, x);
 

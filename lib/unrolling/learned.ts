@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { shown } from '../options';
 
 /**
  * A number with its derivatives with respect to what is learned: forward mode on single numbers.
@@ -81,7 +82,7 @@ const scaled = (a: Learned, value: number, da: number) => join(a, 0, value, da, 
 function check(b: unknown): void {
   if (typeof b === 'number' || b instanceof Learned) return;
   throw new InputError({
-    given: `${String(b)} beside a learned number`,
+    given: `${shown(b)} beside a learned number`,
     expected: 'a number, or another learned one',
     remedy: 'Tensors are learned with named tensors for λ, numbers with a Float64Array.',
   });

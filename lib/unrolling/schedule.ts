@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkRecord, phrase } from '../options';
+import { checkRecord, phrase, shown } from '../options';
 import { requireCount } from './method';
 
 /**
@@ -30,7 +30,7 @@ export function schedule(from: number, to: number, checkpoint?: Checkpoint): Act
   requireCount(to, 'a last state', 0);
   if (to < from) {
     throw new InputError({
-      given: `a schedule from state ${from} back from ${to}`,
+      given: `a schedule from state ${shown(from)} back from ${shown(to)}`,
       expected: 'a last state that is not before the first',
       remedy: 'States are numbered by the steps that lead to them.',
     });
@@ -133,7 +133,7 @@ function requireSnapshots(checkpoint: Exclude<Checkpoint, 'sqrt'>): void {
     return;
   }
   throw new InputError({
-    given: `checkpoint: ${JSON.stringify(checkpoint)}`,
+    given: `checkpoint: ${shown(checkpoint)}`,
     expected: "'sqrt' or { snapshots }",
     remedy: 'Leave it out to record every step.',
   });

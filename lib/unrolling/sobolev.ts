@@ -165,7 +165,7 @@ function coefficients(alpha: number, eta: number, { mu, L }: Spectrum) {
 
 function etaFor(eta: number | 'natural', { naturalEta }: Spectrum): number {
   if (eta !== 'natural') return eta;
-  if (naturalEta !== undefined && naturalEta > 0 && naturalEta < Number.POSITIVE_INFINITY) {
+  if (naturalEta !== undefined && Number.isFinite(naturalEta) && naturalEta > 0) {
     return naturalEta;
   }
   throw new InputError({
@@ -179,7 +179,7 @@ function etaFor(eta: number | 'natural', { naturalEta }: Spectrum): number {
 function requireWidth({ mu, L }: Spectrum): void {
   if (mu < L) return;
   throw new InputError({
-    given: `sobolev on { mu: ${mu}, L: ${L} }`,
+    given: `sobolev on { mu: ${shown(mu)}, L: ${shown(L)} }`,
     expected: 'mu < L',
     remedy: 'With one eigenvalue, gradient descent with the step 1/L arrives in one step.',
   });

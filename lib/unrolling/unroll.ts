@@ -82,7 +82,11 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
  */
 export function naturalSpectrum(problem: SolvedProblem): Spectrum {
   const { theta, start, solution, spectrum } = problem;
-  const at = (x: Float64Array) => problem.innerMixed(x, theta);
+  const at = (x: Float64Array) => {
+    const mixed = problem.innerMixed(x, theta);
+    checkMethods(mixed, 'what innerMixed() returns', ['jvp', 'vjp']);
+    return mixed;
+  };
   const [atStart, atSolution] = [at(start.x), at(solution.x)];
   const gained = Array.from(unitVectors(theta), (unit) =>
     float64.subtract(atStart.jvp(unit), atSolution.jvp(unit)),

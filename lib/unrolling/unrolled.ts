@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, shown } from '../options';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
 import { type LearnedSettings, learnSettings, type MethodOf } from './learned-settings';
@@ -475,7 +475,7 @@ function checkOptions<V extends Vector>(options: UnrolledOptions<V>): void {
   requireCount(steps, 'a number of steps');
   if (mode !== undefined && mode !== 'reverse' && mode !== 'forward') {
     throw new InputError({
-      given: `the mode '${mode}'`,
+      given: `the mode '${shown(mode)}'`,
       expected: "'reverse' or 'forward'",
       remedy: "Forward mode pays for few hyperparameters only; 'reverse' is the default.",
     });
@@ -484,7 +484,7 @@ function checkOptions<V extends Vector>(options: UnrolledOptions<V>): void {
     requireCount(truncate, 'a truncation');
     if (truncate > steps) {
       throw new InputError({
-        given: `truncate: ${truncate} of ${steps} steps`,
+        given: `truncate: ${shown(truncate)} of ${shown(steps)} steps`,
         expected: 'at most as many as there are',
         remedy: 'Leave it out to differentiate all steps.',
       });

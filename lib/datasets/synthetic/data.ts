@@ -95,7 +95,7 @@ function linearData(
 }
 
 function requireCount(name: string, count: number) {
-  if (Number.isInteger(count) && count >= 1) return;
+  if (Number.isInteger(count) && count >= 1 && count < 2 ** 32) return;
   throw new InputError({
     given: `${name}: ${shown(count)}`,
     expected: 'a whole number of at least 1',

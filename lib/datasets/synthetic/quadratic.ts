@@ -93,7 +93,7 @@ export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel
 }
 
 function requireSpectrum(eigenvalues: Float64Array, hyperparameters: number) {
-  const positive = eigenvalues.every((value) => value > 0 && Number.isFinite(value));
+  const positive = eigenvalues.every((value) => Number.isFinite(value) && value > 0);
   if (eigenvalues.length === 0 || !positive) {
     throw new InputError({
       given: `the eigenvalues ${[...eigenvalues.slice(0, 5)].join(', ')}`,

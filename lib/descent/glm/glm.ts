@@ -1,5 +1,12 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { checkFloat64, checkFunction, checkOptionNames, checkRecord, phrase } from '../../options';
+import {
+  checkFloat64,
+  checkFunction,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+  shown,
+} from '../../options';
 import { float64 } from '../../spaces';
 import { families, type GlmFamily, type GlmName } from './family';
 import { implicitRoot } from './implicit-root';
@@ -97,7 +104,7 @@ export function decreasingRate(options: RateOptions): (t: number) => number {
   for (const [name, value] of Object.entries({ first, curvature, scale, exponent })) {
     if (!(Number.isFinite(value) && value > 0)) {
       throw new InputError({
-        given: `decreasingRate({ ${name}: ${String(value)} })`,
+        given: `decreasingRate({ ${name}: ${shown(value)} })`,
         expected: 'a positive number',
         remedy: 'Rates fall from scale · first, by half once t is about 1/(first · curvature).',
       });
@@ -124,9 +131,9 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   checkOptionNames(name, options, ['family', 'rate']);
   const { family: familyName = 'linear', rate } = options;
   checkFunction(rate, `the rate of ${name}({ family, rate })`);
-  if (!Object.hasOwn(families, familyName)) {
+  if (typeof familyName !== 'string' || !Object.hasOwn(families, familyName)) {
     throw new InputError({
-      given: `${name}({ family: '${String(familyName)}' })`,
+      given: `${name}({ family: '${shown(familyName)}' })`,
       expected: `one of ${Object.keys(families).join(', ')}`,
       remedy: 'Other models are for implicitSGD.',
     });
@@ -145,7 +152,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
     const reached = next(theta, sample, gamma);
     if (reached.every(Number.isFinite)) return reached;
     throw new NotFiniteError({
-      given: `a step with the rate ${gamma} that leaves the finite numbers`,
+      given: `a step with the rate ${shown(gamma)} that leaves the finite numbers`,
       expected: 'a finite theta after it',
       remedy: 'Take a smaller rate, or implicitGLM, which bears any.',
     });
@@ -228,21 +235,21 @@ function check(
     theta.every(Number.isFinite);
   if (!known) {
     throw new NotFiniteError({
-      given: `${called.sample} with y = ${String(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
+      given: `${called.sample} with y = ${shown(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
       expected: 'finite numbers',
       remedy: 'Leave out, or fill in, what is missing in the data.',
     });
   }
   if (y < least || y > greatest) {
     throw new InputError({
-      given: `${called.sample} with y = ${y}`,
+      given: `${called.sample} with y = ${shown(y)}`,
       expected: `a y from ${least} to ${greatest} for the ${name} family`,
       remedy: 'Choose the family that y is from, or code its classes as 0 and 1.',
     });
   }
   if (!(typeof gamma === 'number' && gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `the rate ${String(gamma)}${called.rate}`,
+      given: `the rate ${shown(gamma)}${called.rate}`,
       expected: 'a positive, finite rate',
       remedy: 'rate(t) is called with t = 1, 2, …; step takes the rate of its sample.',
     });

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { shown } from '../../options';
 import { checkSolver, dense, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
 import { checkJacobian, type Jacobian } from './jacobian';
@@ -140,16 +141,16 @@ function newtonOptions({
   maxNewtonIterations = adaptive ? 20 : 50,
 }: BackwardEulerOptions): NewtonOptions {
   checkSolver('backwardEuler', solver, 'solveSync');
-  if (!(newtonTolerance > 0 && newtonTolerance < 1)) {
+  if (!(Number.isFinite(newtonTolerance) && newtonTolerance > 0 && newtonTolerance < 1)) {
     throw new InputError({
-      given: `newtonTolerance: ${newtonTolerance}`,
+      given: `newtonTolerance: ${shown(newtonTolerance)}`,
       expected: 'a number between 0 and 1',
       remedy: 'It is relative to the size of each component; leave it out for 1e-10.',
     });
   }
   if (!(Number.isInteger(maxNewtonIterations) && maxNewtonIterations >= 1)) {
     throw new InputError({
-      given: `maxNewtonIterations: ${maxNewtonIterations}`,
+      given: `maxNewtonIterations: ${shown(maxNewtonIterations)}`,
       expected: 'a positive whole number',
       remedy: 'Leave it out for 20 or 50.',
     });
@@ -202,9 +203,11 @@ function localError(
 }
 
 function checkTolerance(adaptive: ErrorTolerance | undefined) {
-  if (!adaptive || (adaptive.relative >= 0 && adaptive.absolute > 0)) return;
+  const { relative, absolute } = adaptive ?? { relative: 0, absolute: 1 };
+  const areNumbers = [relative, absolute].every(Number.isFinite);
+  if (areNumbers && relative >= 0 && absolute > 0) return;
   throw new InputError({
-    given: `adaptive: ${JSON.stringify(adaptive)}`,
+    given: `adaptive: ${shown(adaptive)}`,
     expected: 'a relative tolerance of at least 0 and a positive absolute one',
     remedy: 'Try { relative: 1e-3, absolute: 1e-6 }.',
   });

@@ -65,7 +65,7 @@ export function checkStart(
   checkOptionNames(name, options ?? {}, ['from', 'to', 'stops', 'maxSteps', ...known]);
   if (typeof f !== 'function' || !(y0 instanceof Float64Array)) {
     throw new InputError({
-      given: `${name} of ${typeof f === 'function' ? 'a function' : String(f)} from ${Array.isArray(y0) ? 'an array' : typeof y0}`,
+      given: `${name} of ${typeof f === 'function' ? 'a function' : shown(f)} from ${Array.isArray(y0) ? 'an array' : typeof y0}`,
       expected: 'a function f(y, t) and a Float64Array y0',
       remedy: 'Write Float64Array.of(1, 0) for the state (1, 0).',
     });
@@ -73,21 +73,21 @@ export function checkStart(
   const { from = 0, to, stops = [], maxSteps = MAX_STEPS } = options ?? {};
   if (!(Number.isFinite(from) && Number.isFinite(to) && to > from)) {
     throw new InputError({
-      given: `${name} from ${from} to ${to}`,
+      given: `${name} from ${shown(from)} to ${shown(to)}`,
       expected: 'two finite times, the second after the first',
       remedy: 'To go back in time, integrate −f.',
     });
   }
   if (!Array.isArray(stops) || !stops.every(Number.isFinite)) {
     throw new InputError({
-      given: `${name} with the stops ${JSON.stringify(stops)}`,
+      given: `${name} with the stops ${shown(stops)}`,
       expected: 'an array of finite times',
       remedy: 'Stops outside the span are passed over; there may be none.',
     });
   }
   if (!(Number.isInteger(maxSteps) && maxSteps >= 1)) {
     throw new InputError({
-      given: `${name} with maxSteps: ${maxSteps}`,
+      given: `${name} with maxSteps: ${shown(maxSteps)}`,
       expected: 'a positive whole number',
       remedy: `Leave it out for ${MAX_STEPS}.`,
     });
@@ -120,7 +120,7 @@ export function checkStep(name: string, { from = 0, step }: { from?: number; ste
   }
   if (from + step === from) {
     throw new InputError({
-      given: `${name} from ${from} with the step ${shown(step)}`,
+      given: `${name} from ${shown(from)} with the step ${shown(step)}`,
       expected: 'a step that moves the time, which rounding hides here',
       remedy: 'Count the time from 0, or take longer steps.',
     });

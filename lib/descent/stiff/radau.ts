@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { shown } from '../../options';
 import { checkEvents, type Occurrence, type OdeEvent, occurrencesIn } from './events';
 import { checkJacobian, type Jacobian, jacobianRows, typicalSizes } from './jacobian';
 import {
@@ -257,7 +258,7 @@ function stateAt(
 ): Float64Array {
   if (!(t >= times[0]! && t <= times.at(-1)!)) {
     throw new InputError({
-      given: `at(${t})`,
+      given: `at(${shown(t)})`,
       expected: `a time from ${times[0]} to ${times.at(-1)}`,
       remedy: 'The solution is known as far as its last step.',
     });
@@ -281,17 +282,17 @@ function tolerances(
     typeof absolute === 'number'
       ? new Float64Array(count).fill(absolute)
       : Float64Array.from(absolute ?? []);
-  const sound = each.length === count && each.every((a) => a > 0 && a < Number.POSITIVE_INFINITY);
-  if (!(relative >= 1e-14 && relative < 1 && sound)) {
+  const sound = each.length === count && each.every((a) => Number.isFinite(a) && a > 0);
+  if (!(typeof relative === 'number' && relative >= 1e-14 && relative < 1 && sound)) {
     throw new InputError({
-      given: `radau({ relative: ${relative}, absolute: ${typeof absolute === 'number' ? absolute : `[${[...each]}]`} })`,
+      given: `radau({ relative: ${shown(relative)}, absolute: ${typeof absolute === 'number' ? absolute : `[${[...each]}]`} })`,
       expected: 'a relative tolerance from 1e-14 to 1, and positive absolute ones',
       remedy: 'Try { relative: 1e-6, absolute: 1e-9 }; the absolute one is in the unit of y.',
     });
   }
-  if (step !== undefined && !(step > 0 && step < Number.POSITIVE_INFINITY)) {
+  if (step !== undefined && !(Number.isFinite(step) && step > 0)) {
     throw new InputError({
-      given: `radau({ step: ${step} })`,
+      given: `radau({ step: ${shown(step)} })`,
       expected: 'a positive first step',
       remedy: 'Leave it out for a guess.',
     });

@@ -1,5 +1,5 @@
 import { ImplicitLabError, InputError } from '../../errors';
-import { checkFunction } from '../../options';
+import { checkFunction, checkOptionNames, checkRecord } from '../../options';
 import { type Bundle, escapeHtml, formatNumber, publish } from '../../output';
 import type { Cell } from '../table';
 
@@ -57,11 +57,15 @@ export class ClaimError extends ImplicitLabError {
 export function claim(
   sentence: string,
   statement: () => Finding,
-  { timed = false }: ClaimOptions = {},
+  options: ClaimOptions = {},
 ): void {
+  checkOptionNames('claim', options, ['timed']);
+  const { timed = false } = options;
   requireSentence(sentence);
   checkFunction(statement, 'the statement of a claim');
-  const { holds, ...numbers } = statement();
+  const finding = statement();
+  checkRecord(finding, 'what the statement of a claim returns', '{ holds, … }');
+  const { holds, ...numbers } = finding;
   requireFinding(sentence, holds, numbers);
   const record = { sentence, holds, timed, numbers };
   publish(claimBundle(record));

@@ -232,7 +232,7 @@ function wanted(options: { largest?: number; smallest?: number } = {}) {
 function checkWithin(count: number, size: number) {
   if (count <= size) return;
   throw new InputError({
-    given: `${count} eigenvalues of an operator on ${size} numbers`,
+    given: `${shown(count)} eigenvalues of an operator on ${shown(size)} numbers`,
     expected: `at most ${size}`,
     remedy: 'A symmetric operator has as many eigenvalues as its vectors have numbers.',
   });

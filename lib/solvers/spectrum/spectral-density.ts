@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { tridiagonalEigen } from '../../numbers';
-import { checkOptionNames } from '../../options';
+import { checkOptionNames, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCount } from '../checks';
 import { emptyKrylov, type LanczosSetting, lanczos } from './lanczos';
@@ -124,9 +124,9 @@ function drawn(nodes: Float64Array, weights: Float64Array, points: number, width
 }
 
 function checkWidth(width: number | undefined) {
-  if (width === undefined || (width > 0 && width < Number.POSITIVE_INFINITY)) return;
+  if (width === undefined || (Number.isFinite(width) && width > 0)) return;
   throw new InputError({
-    given: `spectralDensity({ width: ${width} })`,
+    given: `spectralDensity({ width: ${shown(width)} })`,
     expected: 'a positive number',
     remedy: 'Leave it out for a hundredth of the range of the eigenvalues.',
   });
