@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Curvature, RowSpace } from '../autodiff';
+import { type Curvature, checkScalar, type RowSpace } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 import {
@@ -12,7 +12,7 @@ import {
   weighted,
   weightsOf,
 } from './batches';
-import { type Candidates, type Chosen, candidates } from './candidates';
+import { type Candidates, type Chosen, candidates, reachedBy } from './candidates';
 import { clip } from './clip';
 import { configOf, fromConfig } from './config';
 import type { Direction } from './implicit-step';
@@ -170,6 +170,27 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
         expected: 'a step to have been taken',
         remedy: 'Call minimize() or step() first.',
       }),
+    );
+  }
+
+  /**
+   * The loss and its gradients, as every optimizer has them; nothing is moved.
+   *
+   * @throws InputError for what is no loss or no list of trainable variables that it depends on.
+   */
+  override computeGradients(f: () => tf.Scalar, varList?: tf.Variable[]) {
+    const loss = checkedLoss(f);
+    const { list } = candidates({ list: varList, parameters: undefined, others: 'explicit' });
+    return tf.tidy(() =>
+      super.computeGradients(
+        () => {
+          const value = loss();
+          checkScalar(value);
+          reachedBy(value, { list, parameters: undefined, others: 'explicit' });
+          return value;
+        },
+        list && [...list],
+      ),
     );
   }
 

@@ -36,9 +36,8 @@ export function move(variables: NamedVariables, { step, delta, loss, gradient }:
   const s = tensors.scalars;
   const finite = (x: tf.Scalar) => s.less(x, s.of(HUGE));
   return tensors.tidy(() => {
-    const squared = tensors.dot(step, step);
-    // The square root first: δ² overflows long before the step does.
-    const short = finite(s.multiply(s.of(delta), s.sqrt(squared)));
+    const length = lengthOf(step);
+    const short = finite(s.multiply(s.of(delta), length));
     const old: NamedTensors = pick(variables, Object.keys(step));
     const moved = () => tensors.tidy(() => tensors.axpy(s.of(-delta), step, old));
     const assign = (next: NamedTensors) => {
@@ -46,17 +45,26 @@ export function move(variables: NamedVariables, { step, delta, loss, gradient }:
     };
     if (tensors.readableNow()) {
       if (tensors.readSync([short])[0] !== 1) {
-        const [value, size] = tensors.readSync([loss, squared]) as [number, number];
+        const [value, size] = tensors.readSync([loss, length]) as [number, number];
         throw stepNotFinite(value, size);
       }
       assign(moved());
       return short;
     }
-    const steep = finite(tensors.dot(gradient, gradient));
+    const steep = finite(lengthOf(gradient));
     const sound = s.and(s.and(finite(tf.abs(loss)), steep), short);
     assign(tensors.select(sound, moved(), old));
     return sound;
   });
+}
+
+/** ‖x‖: by the squares, which is quick, where that shows that they do not overflow. */
+function lengthOf(x: NamedTensors): tf.Scalar {
+  if (!tensors.readableNow()) return tensors.norm(x);
+  const squared = tensors.dot(x, x);
+  return Number.isFinite(tensors.readSync([squared])[0])
+    ? tensors.scalars.sqrt(squared)
+    : tensors.norm(x);
 }
 
 /**
@@ -66,13 +74,12 @@ export function move(variables: NamedVariables, { step, delta, loss, gradient }:
  */
 export function checkFinite(loss: tf.Scalar, gradient: NamedTensors): void {
   if (!tensors.readableNow()) return;
-  const [value, squared] = tensors.tidy(() =>
-    tensors.readSync([loss, tensors.dot(gradient, gradient)]),
-  ) as [number, number];
-  if (Number.isFinite(value) && Number.isFinite(squared)) return;
-  const gradientToo = Number.isFinite(value)
-    ? ` whose gradient has the squared norm ${squared}`
-    : '';
+  const [value, norm] = tensors.tidy(() => tensors.readSync([loss, lengthOf(gradient)])) as [
+    number,
+    number,
+  ];
+  if (Number.isFinite(value) && Number.isFinite(norm)) return;
+  const gradientToo = Number.isFinite(value) ? ` whose gradient has the norm ${norm}` : '';
   throw new NotFiniteError({
     given: `a loss of ${value}${gradientToo}`,
     expected: 'a finite loss with a finite gradient',
@@ -83,8 +90,8 @@ export function checkFinite(loss: tf.Scalar, gradient: NamedTensors): void {
 }
 
 /** The error of a step that was not taken. */
-export function stepNotFinite(loss: number, squared?: number): NotFiniteError {
-  const direction = squared === undefined ? '' : ` and a direction of squared norm ${squared}`;
+export function stepNotFinite(loss: number, norm?: number): NotFiniteError {
+  const direction = norm === undefined ? '' : ` and a direction of norm ${norm}`;
   return new NotFiniteError({
     given: `a loss of ${loss}${direction}`,
     expected: 'finite numbers',

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import * as il from '..';
+import { faultOf } from './harness';
 import { recipes } from './recipes';
-import { Thrown, Values } from './values';
+import { Values } from './values';
 
 /** Calls in all: a share in every run, ten thousand where FULL is set. */
 const CALLS = process.env.FULL ? 10_000 : 600;
@@ -28,25 +29,12 @@ const functions = Object.entries(il)
   );
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  if (process.env.FUZZ_BACKEND === 'wasm') await il.useBackend('wasm', { threads: 1 });
+  else await tf.setBackend('cpu');
   for (const kind of ['log', 'warn', 'error', 'info'] as const) {
     vi.spyOn(console, kind).mockImplementation(() => {});
   }
 });
-
-/** Gives back what a call has returned. */
-function release(x: unknown, depth = 0): void {
-  if (x === null || typeof x !== 'object' || depth > 4 || ArrayBuffer.isView(x)) return;
-  if (x instanceof tf.Tensor) {
-    if (!x.isDisposed) x.dispose();
-    return;
-  }
-  const { dispose } = x as { dispose?: unknown };
-  if (typeof dispose === 'function') dispose.call(x);
-  for (const value of Object.values(x)) release(value, depth + 1);
-}
-
-const isOurs = (error: unknown) => error instanceof il.ImplicitLabError || error instanceof Thrown;
 
 /** The fault of one call, if it has one. */
 async function fault(name: string, f: (...args: unknown[]) => unknown, seed: number) {
@@ -58,38 +46,7 @@ async function fault(name: string, f: (...args: unknown[]) => unknown, seed: num
   const args = spoil
     ? values.spoiled(recipe)
     : Array.from({ length: stream.integer(4) }, () => values.any());
-  const given = [w, l, ...values.tensors];
-  const before = tf.memory().numTensors;
-  let thrown: unknown;
-  let threw = false;
-  try {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no end after 20 s')), 20_000);
-    });
-    const result = await Promise.race([f(...args), late]);
-    clearTimeout(timer);
-    release(result);
-  } catch (error) {
-    threw = true;
-    thrown = error;
-  }
-  // Tensors that our own functions made in the call are ours to free.
-  const made = values.tensors
-    .slice(given.length - 2)
-    .filter(({ isDisposed }) => !isDisposed).length;
-  const left = tf.memory().numTensors - before - made;
-  tf.dispose([...given, ...values.tensors].filter(({ isDisposed }) => !isDisposed));
-  if (threw && !isOurs(thrown)) {
-    const { name: kind, message, stack } = thrown as Error;
-    const place = stack
-      ?.split('\n')
-      .find((line) => line.includes('/lib/') && !line.includes('/fuzz/'));
-    return `${kind}: ${message.slice(0, 120)} ${place?.trim() ?? ''}`;
-  }
-  return threw && left > 0
-    ? `${left} tensors left after ${(thrown as Error).message.slice(0, 90)}`
-    : undefined;
+  return (await faultOf(() => f(...args), values, [w, l])).fault;
 }
 
 describe('bad arguments give typed errors and leave no tensor', () => {

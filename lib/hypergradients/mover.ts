@@ -129,7 +129,7 @@ class OptimizerMover implements Mover<NamedTensors> {
       const gradientNorm = await finiteNorm(
         tensors,
         grads,
-        'the squared norm of an inner gradient',
+        'the norm of an inner gradient',
       );
       requireFinite(cost!, 'an inner loss');
       const moved = gradientNorm > enough;
@@ -228,7 +228,7 @@ class MethodMover<V extends Vector> implements Mover<V> {
       const gradientNorm = await finiteNorm(
         this.#space,
         seen!,
-        'the squared norm of an inner gradient',
+        'the norm of an inner gradient',
       );
       const moved = gradientNorm > enough;
       if (moved) this.#move(next);

@@ -102,11 +102,13 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
 
   check(x, like, what) {
     checkRecord(x, what, 'named tensors');
-    const odd = Object.keys(x).find((name) => !(x[name] instanceof tf.Tensor));
+    const isVector = (value: unknown) => value instanceof tf.Tensor && value.dtype !== 'string';
+    const odd = Object.keys(x).find((name) => !isVector(x[name]));
     if (odd !== undefined) {
+      const given = x[odd] instanceof tf.Tensor ? 'a tensor of strings' : phrase(x[odd]);
       throw new InputError({
-        given: `${what} whose '${odd}' is ${phrase(x[odd])}`,
-        expected: 'a tensor under each name',
+        given: `${what} whose '${odd}' is ${given}`,
+        expected: 'a tensor of numbers under each name',
         remedy: 'A number becomes one by tf.scalar(number).',
       });
     }

@@ -29,21 +29,27 @@ function isNamedTensors(x: unknown): x is NamedTensors {
   if (x === null || typeof x !== 'object' || Array.isArray(x) || ArrayBuffer.isView(x))
     return false;
   const values: unknown[] = Object.values(x);
-  return values.length > 0 && values.every((value) => isTensor(value));
+  return values.length > 0 && values.every((value) => isTensor(value) && !isText(value));
 }
 
 function isTensor(value: unknown): boolean {
   return value !== null && typeof value === 'object' && 'dataId' in value && 'shape' in value;
 }
 
+const isText = (value: unknown) => (value as { dtype?: unknown }).dtype === 'string';
+
 function describe(x: unknown): string {
   if (x === null || typeof x !== 'object') return String(x);
   if (isTensor(x)) return 'a single tensor';
-  const odd = Object.entries(x).find(([, value]) => !isTensor(value));
+  const odd = Object.entries(x).find(([, value]) => !isTensor(value) || isText(value));
   if (odd !== undefined && x.constructor === Object)
     return `a record whose '${odd[0]}' is ${kindOf(odd[1])}`;
   return x.constructor?.name ?? 'an object without a prototype';
 }
 
 const kindOf = (value: unknown) =>
-  typeof value === 'number' ? `the number ${value}` : `no tensor`;
+  typeof value === 'number'
+    ? `the number ${value}`
+    : isTensor(value)
+      ? 'a tensor of strings'
+      : 'no tensor';
