@@ -126,11 +126,7 @@ class OptimizerMover implements Mover<NamedTensors> {
     const { value, grads } = gradientsOf(this.#optimizer, f, variables);
     try {
       const [cost] = await tensors.read([value]);
-      const gradientNorm = await finiteNorm(
-        tensors,
-        grads,
-        'the norm of an inner gradient',
-      );
+      const gradientNorm = await finiteNorm(tensors, grads, 'the norm of an inner gradient');
       requireFinite(cost!, 'an inner loss');
       const moved = gradientNorm > enough;
       if (moved && plain) {
@@ -225,11 +221,7 @@ class MethodMover<V extends Vector> implements Mover<V> {
       return seen;
     });
     try {
-      const gradientNorm = await finiteNorm(
-        this.#space,
-        seen!,
-        'the norm of an inner gradient',
-      );
+      const gradientNorm = await finiteNorm(this.#space, seen!, 'the norm of an inner gradient');
       const moved = gradientNorm > enough;
       if (moved) this.#move(next);
       else this.#space.free(next, this.#state);

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkOptionNames, checkRecord, shown } from '../options';
 
 /** What is known where the hyperparameters are about to be moved. */
 export interface OuterFacts {
@@ -70,7 +70,10 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
       remedy: 'Leave out what you do not want to change.',
     });
   }
-  const next: StepControl['next'] = (memory, { loss, norm, tolerance }) => {
+  const next: StepControl['next'] = (memory, facts) => {
+    checkRecord(memory, 'the memory of a step control');
+    checkRecord(facts, 'the facts of a step control', '{ loss, norm, tolerance }');
+    const { loss, norm, tolerance } = facts;
     if (norm === 0) return { ...memory, loss, tolerance, moved: 0 };
     const begun = memory.step > 0;
     const wanted = begun ? memory.step * factorFor(memory, loss, tolerance) : first / norm;

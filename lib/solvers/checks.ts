@@ -1,6 +1,6 @@
 import { DisposedError, InputError } from '../errors';
 import { checkOptionNames, phrase, shown } from '../options';
-import { type LinearOperator, observed, type Space } from '../spaces';
+import { type LinearOperator, observed, type Space, spaceOf, type Vector } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
@@ -96,6 +96,19 @@ export function checkSolveOptions(name: string, options: unknown): void {
     });
   }
   checkOptionNames(`${name}().solve`, options, ['start']);
+}
+
+/** @throws InputError or DisposedError for what is no operator, right-hand side or option. */
+export function checkSystem<V extends Vector>(
+  name: string,
+  A: LinearOperator<V>,
+  b: V,
+  options: unknown,
+): void {
+  checkOperator(name, A);
+  checkSolveOptions(name, options as object);
+  const space = A.space ?? spaceOf(b);
+  space.check(b, b, 'the right-hand side b');
 }
 
 /** The ways of running a solver. */

@@ -1,5 +1,5 @@
 import type { LinearOperator, Vector } from '../spaces';
-import { checkOperator, checkSolveOptions } from './checks';
+import { checkSystem } from './checks';
 
 /**
  * How a solve ended.
@@ -78,18 +78,15 @@ export function solverOf<R extends { readonly name: string }>(
 ): R & LinearSolver {
   const { solve, solveSync, solveDeferred }: typeof runs = {
     async solve(A, b, options) {
-      checkOperator(record.name, A);
-      checkSolveOptions(record.name, options);
+      checkSystem(record.name, A, b, options);
       return runs.solve(A, b, options);
     },
     solveSync(A, b, options) {
-      checkOperator(record.name, A);
-      checkSolveOptions(record.name, options);
+      checkSystem(record.name, A, b, options);
       return runs.solveSync(A, b, options);
     },
     solveDeferred(A, b, options) {
-      checkOperator(record.name, A);
-      checkSolveOptions(record.name, options);
+      checkSystem(record.name, A, b, options);
       return runs.solveDeferred(A, b, options);
     },
   };

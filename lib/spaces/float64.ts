@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors';
 import { giveWay } from '../event-loop';
+import { checkFloat64 } from '../options';
 import type { Space } from './space';
 
 /**
@@ -73,6 +74,7 @@ export const float64: Space<Float64Array, number> = {
   free() {},
 
   check(x, like, what) {
+    checkFloat64(x, what);
     if (x.length !== like.length) {
       throw new ShapeError({
         given: `${what} of length ${x.length}`,

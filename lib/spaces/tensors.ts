@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { InputError, ShapeError, UnsupportedError } from '../errors';
+import { DisposedError, InputError, ShapeError, UnsupportedError } from '../errors';
 import { giveWay } from '../event-loop';
 import { checkFunction, checkRecord, phrase } from '../options';
 import type { Space } from './space';
@@ -112,6 +112,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
         remedy: 'A number becomes one by tf.scalar(number).',
       });
     }
+    checkLive(x, what);
     const names = Object.keys(like);
     const unknown = Object.keys(x).find((name) => !(name in like));
     const missing = names.find((name) => !(name in x));
@@ -134,6 +135,17 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     }
   },
 };
+
+/** @throws DisposedError for a vector one of whose tensors is disposed. */
+export function checkLive(x: NamedTensors, what: string): void {
+  const dead = Object.keys(x).find((name) => x[name]!.isDisposed);
+  if (dead === undefined) return;
+  throw new DisposedError({
+    given: `${what} whose '${dead}' is disposed`,
+    expected: 'live tensors',
+    remedy: 'Dispose them later, or `tf.keep` them where a surrounding tidy freed them.',
+  });
+}
 
 /**
  * The norm of x, from the squared norm of x divided by its largest entry, which neither vanishes

@@ -256,7 +256,7 @@ function stateAt(
   times: readonly number[],
   t: number,
 ): Float64Array {
-  if (!(t >= times[0]! && t <= times.at(-1)!)) {
+  if (!(Number.isFinite(t) && t >= times[0]! && t <= times.at(-1)!)) {
     throw new InputError({
       given: `at(${shown(t)})`,
       expected: `a time from ${times[0]} to ${times.at(-1)}`,
