@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(__dirname, '..');
+const tracked = (...patterns: string[]) =>
+  execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...patterns], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+    .split('\n')
+    .filter((file) => file !== '' && existsSync(join(root, file)));
+
+const pages = [...new Set(tracked('*.md', 'lib/**/README.md'))].filter((file) =>
+  /^(lib|kernel|bench|setup|test)\/.*README\.md$|^[A-Z]+\.md$/.test(file),
+);
+
+/** Links to files of the repository, with the text between the brackets. */
+function linksOf(page: string): { text: string; path: string }[] {
+  const text = readFileSync(join(root, page), 'utf8')
+    .replace(/```[\s\S]*?```/g, '')
+    .replace(/`[^`\n]*\]\([^`\n]*`/g, '');
+  return [...text.matchAll(/\[([^\]]*)\]\(([^)\s]+)\)/g)]
+    .map(([, text, target]) => ({ text: text!, target: target!.split('#')[0]! }))
+    .filter(({ target }) => target !== '' && !/^[a-z]+:/.test(target))
+    .map(({ text, target }) => ({ text, path: join(dirname(page), decodeURIComponent(target)) }));
+}
+
+describe.each(pages)('%s', (page) => {
+  it('links to files that are there', () => {
+    const dead = linksOf(page).filter(({ path }) => !existsSync(join(root, path)));
+    expect(dead).toEqual([]);
+  });
+
+  it('names functions that are in the files it links to', () => {
+    const missing = linksOf(page).flatMap(({ text, path }) => {
+      const file = join(root, path);
+      if (!/\.m?ts$/.test(path) || !existsSync(file)) return [];
+      const source = readFileSync(file, 'utf8');
+      const names = [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+      return names
+        .filter((name) => /^#?[A-Za-z_]\w*$/.test(name))
+        .filter((name) => !new RegExp(`(^|[^\\w])${name}($|[^\\w])`).test(source))
+        .map((name) => `${name} in ${path}`);
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** What changes something that is not ours. */
+const patches = [
+  /\btf\.(un)?registerKernel\(/,
+  /\btf\.(un)?registerGradient\(/,
+  /\btf\.registerBackend\(/,
+  /\btf\.env\(\)\.set\(/,
+  /^\s*(e|engine|prototype|tf\.\w+|os|workerThreads|plotly\.\w+|process\[\w+\]|process|window\.\w+)\.\w+ = /,
+  /\.firstUse = /,
+  /\b(Object\.assign|Object\.defineProperty)\((globalThis|scope\.navigator|state, \{ gradientDepth|prototype)/,
+  /\bdefine\((prototype|window)/,
+  /\(globalThis as .*\)\[?.*\] \?\?= |\bhost\[\w+\] \?\?= |\bpage\.implicitLabPlotly \?\?= /,
+  /\bprocess\.(on|off)\(/,
+  /\bsetUncaughtExceptionCaptureCallback\(/,
+  /\bpromiseHooks\.on\w+\(/,
+  /\bsetFlagsFromString\(/,
+  /\bError\.stackTraceLimit = /,
+  /\bstate\.(kernelDepth|gradientDepth|activeTape)(\+\+| = )/,
+  /\brequire\.cache\[.*\] = /,
+  /^\s*old\.isNullOrUndefined \?\?= /,
+];
+
+/** Whose process is their own: nothing else lives in it that could be surprised. */
+const programs = ['kernel/cli.ts', 'lib/exercises/cli/', 'lib/exercises/source/', 'kernel/server/'];
+
+describe('the patch table', () => {
+  const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
+  const named = linksOf('ARCHITECTURE.md').map(({ path }) => path);
+  const sources = tracked('lib/**/*.ts', 'kernel/**/*.ts').filter(
+    (file) =>
+      !/\.test\.ts$|testing|\/fuzz\/|op-table/.test(file) &&
+      !programs.some((program) => file.startsWith(program)),
+  );
+
+  it('names every file that changes what is not ours', () => {
+    const files = sources.filter((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .some((line) => !/^\s*(\*|\/\/)/.test(line) && patches.some((patch) => patch.test(line))),
+    );
+    expect(files.length).toBeGreaterThan(20);
+    const inFolder = (file: string) =>
+      named.some(
+        (path) =>
+          path === 'kernel/compiler' &&
+          statSync(join(root, path)).isDirectory() &&
+          !relative(path, file).startsWith('..'),
+      );
+    expect(files.filter((file) => !named.includes(file) && !inFolder(file))).toEqual([]);
+  });
+
+  it('has a row for each, with who undoes it', () => {
+    const start = page.indexOf('## The patch table');
+    const rows = page
+      .slice(start, page.indexOf('\n## ', start + 1))
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
+    for (const row of rows) expect(row.split(' | ').length, row).toBe(5);
+  });
+});
