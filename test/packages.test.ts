@@ -55,7 +55,9 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     for (const file of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'LICENSE']) {
       expect(existsSync(join(library, file)), file).toBe(true);
     }
-    expect(existsSync(join(library, 'index.ts'))).toBe(false);
+    for (const file of ['index.ts', 'backends/op-table', 'fuzz', 'descent/testing.js']) {
+      expect(existsSync(join(library, file)), file).toBe(false);
+    }
     expect(JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))).toMatchObject({
       main: 'index.js',
       types: 'index.d.ts',
@@ -70,6 +72,25 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     'console.log(JSON.stringify({ name: backend.name, value: Array.from(value, Math.round) }));',
   ];
   const said = { name: 'wasm', value: [1, 1] };
+
+  test('bring neither koffi nor webgpu, and say what they would be good for', async () => {
+    for (const name of ['koffi', 'webgpu']) {
+      expect(existsSync(join(project, 'node_modules', name)), name).toBe(false);
+    }
+    const file = write('without.mjs', [
+      "import { useBackend } from 'implicit-lab';",
+      "const { why } = await useBackend('wasm', { threads: 1 });",
+      "const refusal = await useBackend('webgpu').catch(({ name, message }) => name + ': ' + message);",
+      'console.log(JSON.stringify({ why, refusal }));',
+    ]);
+    const { why, refusal } = JSON.parse(await node(file));
+    expect(why).toContain(
+      'without OpenBLAS: the package koffi is not installed (npm install koffi)',
+    );
+    expect(refusal).toMatch(/^UnsupportedError: /);
+    // Where no driver is installed, that is what is said first.
+    if (process.env.VK_DRIVER_FILES) expect(refusal).toContain('npm install webgpu');
+  });
 
   test('work from a JavaScript module', async () => {
     const file = write('module.mjs', ["import { cg, useBackend } from 'implicit-lab';", ...uses]);

@@ -62,10 +62,12 @@ export async function buildPackage(folder) {
 function filesOf(folder) {
   const isForeign = (/** @type {string} */ file) => /^(dist|node_modules)([/\\]|$)/.test(file);
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => !isForeign(file) && !file.endsWith('.test.ts'))
+    .filter((file) => !isForeign(file) && !isForTests(file))
     .sort();
 }
 
+const isForTests = (/** @type {string} */ file) =>
+  /\.test\.ts$|(^|[/\\])(testing\.ts$|op-table([/\\]|$)|fuzz([/\\]|$))/.test(file);
 const isDeclaration = (/** @type {string} */ file) => file.endsWith('.d.ts');
 const isModule = (/** @type {string} */ file) => file.endsWith('.ts') && !isDeclaration(file);
 /** What is not compiled: declarations written by hand, commands, pages to read. */
@@ -116,6 +118,9 @@ function writeEntryForImport(dist) {
   writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
 }
 
+/** What the library uses where it is installed: OpenBLAS through koffi, a GPU through webgpu. */
+const optionalPeers = ['koffi', 'webgpu'];
+
 /**
  * The package.json of the package, from that of the workspace. `main` and `types` stand beside
  * `exports` because a notebook's cell resolves packages the older way.
@@ -124,10 +129,18 @@ function writeEntryForImport(dist) {
  * belongs to the program that uses both, and its version is exact.
  *
  * @param {Record<string, any>} workspace its package.json
+ * @returns {Record<string, any>}
  */
 function published({ private: _, main, types, ...manifest }) {
-  const tfjs = '@tensorflow/tfjs';
-  const { [tfjs]: version, ...dependencies } = manifest.dependencies;
+  const dependencies = { ...manifest.dependencies };
+  /** @type {Record<string, string>} */
+  const peerDependencies = {};
+  for (const name of ['@tensorflow/tfjs', ...optionalPeers]) {
+    if (!(name in dependencies)) continue;
+    peerDependencies[name] = dependencies[name];
+    delete dependencies[name];
+  }
+  const optional = optionalPeers.filter((name) => name in peerDependencies);
   return {
     ...manifest,
     engines: JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).engines,
@@ -143,6 +156,9 @@ function published({ private: _, main, types, ...manifest }) {
       './package.json': './package.json',
     },
     dependencies,
-    ...(version && { peerDependencies: { [tfjs]: version } }),
+    ...(Object.keys(peerDependencies).length > 0 && { peerDependencies }),
+    ...(optional.length > 0 && {
+      peerDependenciesMeta: Object.fromEntries(optional.map((name) => [name, { optional: true }])),
+    }),
   };
 }

@@ -32,8 +32,19 @@ const names = ['libopenblas.so.0', 'libopenblas.so', 'libopenblas.dylib', 'libop
 const rowMajor = 101;
 const order = (transpose: boolean) => (transpose ? 112 : 111);
 
-function load(): Blas | undefined {
-  const koffi = createRequire(__filename)('koffi') as typeof import('koffi');
+/** The package that calls libraries of the system; who installed the library alone may not have it. */
+function findKoffi(): typeof import('koffi') | undefined {
+  try {
+    return createRequire(__filename)('koffi');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function load(): Blas | { missing: string } {
+  const koffi = findKoffi();
+  if (!koffi) return { missing: 'the package koffi is not installed (npm install koffi)' };
   for (const file of names) {
     try {
       const library = koffi.load(file);
@@ -67,10 +78,10 @@ function load(): Blas | undefined {
       // Not under this name; perhaps under the next.
     }
   }
-  return undefined;
+  return { missing: 'no OpenBLAS was found' };
 }
 
-let found: Blas | undefined | null = null;
+let found: ReturnType<typeof load> | undefined;
 let current: Blas | undefined;
 
 /** Whether a product transposes its factors in memory first, as the wasm backend does without BLAS. */
@@ -83,14 +94,14 @@ export const systemMultiply = (): Multiply | undefined => current?.multiply;
 /**
  * Switches the system's BLAS on, with so many threads, or off.
  *
- * @returns its name where it is on
+ * @returns its name where it is on, or why it is not
  */
-export function switchBlas(on: boolean, threads: number): string | undefined {
+export function switchBlas(on: boolean, threads: number): { name: string } | { missing: string } {
   current = undefined;
-  if (!on) return undefined;
-  if (found === null) found = load();
-  if (!found) return undefined;
+  if (!on) return { missing: 'it was not asked for' };
+  found ??= load();
+  if ('missing' in found) return found;
   found.setThreads(threads);
   current = found;
-  return found.name;
+  return { name: found.name };
 }

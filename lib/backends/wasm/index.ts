@@ -59,8 +59,8 @@ async function stop(threads: number): Promise<void> {
 export async function useWasm(threads = defaultThreads(), blas = true): Promise<WasmReport> {
   const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
   const library = switchBlas(blas, threads);
-  const wanted = library ? 1 : threads;
-  const remarks: string[] = [];
+  const wanted = 'name' in library ? 1 : threads;
+  const remarks = 'missing' in library && blas ? [`without OpenBLAS: ${library.missing}`] : [];
   if (running() && wanted !== getThreadsCount()) await stop(wanted);
   if (running()) {
     await tf.setBackend('wasm');
@@ -79,6 +79,6 @@ export async function useWasm(threads = defaultThreads(), blas = true): Promise<
     }
   }
   const device = os.cpus()[0]?.model ?? os.arch();
-  if (!library) return { device, threads: getThreadsCount(), remarks };
-  return { device, threads, blas: library, remarks };
+  if ('missing' in library) return { device, threads: getThreadsCount(), remarks };
+  return { device, threads, blas: library.name, remarks };
 }

@@ -92,6 +92,10 @@ export async function findAdapter(): Promise<Adapter> {
     const software = Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter);
     return { device: device || 'unnamed GPU', software, gpu };
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') {
+      return { reason: 'the package webgpu is not installed (npm install webgpu)' };
+    }
     return { reason: `the package webgpu does not load (${firstLine(error)})` };
   }
 }
