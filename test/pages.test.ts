@@ -18,9 +18,7 @@ const pages = [...new Set(tracked('*.md', 'lib/**/README.md'))].filter((file) =>
 
 /** Links to files of the repository, with the text between the brackets. */
 function linksOf(page: string): { text: string; path: string }[] {
-  const text = readFileSync(join(root, page), 'utf8')
-    .replace(/```[\s\S]*?```/g, '')
-    .replace(/`[^`\n]*\]\([^`\n]*`/g, '');
+  const text = readFileSync(join(root, page), 'utf8').replace(/```[\s\S]*?```/g, '');
   return [...text.matchAll(/\[([^\]]*)\]\(([^)\s]+)\)/g)]
     .map(([, text, target]) => ({ text: text!, target: target!.split('#')[0]! }))
     .filter(({ target }) => target !== '' && !/^[a-z]+:/.test(target))
