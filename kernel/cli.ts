@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { install, type Place, uninstall } from './install';
 import { readConnection } from './protocol';
-import { Kernel } from './server';
+import { Kernel, watchParent } from './server';
 
 const USAGE = `Usage:
   implicit-kernel install [--prefix DIR | --user]     register the kernel with Jupyter
@@ -33,7 +33,10 @@ export function main(parameters: string[]): void {
 function start(connectionFile: string): void {
   const kernel = new Kernel(readConnection(connectionFile));
   process.on('SIGINT', () => kernel.interrupt());
-  process.on('SIGTERM', () => void kernel.stop().then(() => process.exit(0)));
+  const end = () => void kernel.stop().then(() => process.exit(0));
+  process.on('SIGTERM', end);
+  process.on('SIGHUP', end);
+  watchParent(end);
   kernel.start().catch((error) => {
     console.error(`The kernel could not start: ${error.message}`);
     process.exit(1);

@@ -8,7 +8,7 @@ import { send } from './wire';
 /** What comes with a comm message beside its data. */
 export interface CommExtras {
   metadata?: Json;
-  buffers?: readonly Uint8Array[];
+  buffers?: readonly ArrayBufferView[];
 }
 
 /** A message that arrived on a comm. */
@@ -47,8 +47,8 @@ const targets = new Map<string, (comm: Comm, event: CommEvent) => void>();
 
 export const comms: Comms = {
   open(target, data = {}, extras) {
-    const comm = create(randomUUID(), target);
-    post('comm_open', { comm_id: comm.id, target_name: target, data }, extras);
+    const comm = create(randomUUID(), String(target));
+    post('comm_open', { comm_id: comm.id, target_name: comm.target, data }, extras);
     return comm;
   },
   register(target, opened) {
@@ -93,7 +93,7 @@ function create(id: string, target: string): Comm {
 
 function post(type: CommMessage['type'], content: Json, extras: CommExtras = {}): void {
   const { metadata = {}, buffers = [] } = extras;
-  const encoded = buffers.map((buffer) => Buffer.from(buffer).toString('base64'));
+  const encoded = buffers.map(base64);
   const message = {
     type,
     content: jsonOf(content) as Json,
@@ -101,4 +101,9 @@ function post(type: CommMessage['type'], content: Json, extras: CommExtras = {})
     buffers: encoded,
   };
   send({ type: 'comm', cell: currentCell().id, message });
+}
+
+/** The bytes of any view, such as a `Float32Array`, not its values. */
+function base64(view: ArrayBufferView): string {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('base64');
 }

@@ -1,7 +1,6 @@
-import { inspect, types } from 'node:util';
+import { types } from 'node:util';
 import { currentCell } from './context';
-import { failureOf } from './failure';
-import { withoutKernelFrames } from './frames';
+import { failureOf, printed } from './failure';
 import { KeyboardInterrupt } from './interruption';
 import type { Bundle } from './messages';
 import { sendableBundle } from './sendable';
@@ -20,7 +19,7 @@ export const display: Display = (given, update = false) => {
 
 /** Removes what the running cell has shown; with `wait`, once something new is shown. */
 export function clearOutput(wait = false): void {
-  send({ type: 'clear', cell: currentCell().id, wait });
+  send({ type: 'clear', cell: currentCell().id, wait: Boolean(wait) });
 }
 
 type Data = Record<string, unknown>;
@@ -31,13 +30,23 @@ type Formatters = Map<string, (value: unknown) => Promise<Data | undefined> | Da
 /**
  * How a value is shown: by its own `Symbol.for('Jupyter.display')` method where it has one (as in
  * Deno's kernel), by a library's formatter, else as Node.js would print it. Nothing is shown where
- * the method gives no representation.
+ * the method gives no representation; where it throws, that is told below, and the value is printed.
  */
 export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
-  const own = methodOf(value, Symbol.for('Jupyter.display'));
-  const data = own ? await own.call(value) : await formatted(value);
-  const bundle = sendableBundle({ data: data ?? (own ? data : { 'text/plain': printed(value) }) });
+  const data = (await ownData(value)) ?? (await formatted(value));
+  const bundle = sendableBundle({ data: data ?? { 'text/plain': printed(value) } });
   return Object.keys(bundle.data).length > 0 ? bundle : undefined;
+}
+
+async function ownData(value: unknown): Promise<unknown> {
+  const own = methodOf(value, Symbol.for('Jupyter.display'));
+  if (!own) return undefined;
+  try {
+    return (await own.call(value)) ?? null;
+  } catch (error) {
+    reportFailed(error);
+    return undefined;
+  }
 }
 
 async function formatted(value: unknown): Promise<Data | undefined> {
@@ -48,21 +57,17 @@ async function formatted(value: unknown): Promise<Data | undefined> {
       if (data) return data;
     } catch (error) {
       // Whether it is theirs cannot even be asked of every proxy.
-      if (!types.isProxy(value) || error instanceof KeyboardInterrupt) throw error;
+      if (KeyboardInterrupt.is(error) || !types.isProxy(value)) reportFailed(error);
     }
   }
   return undefined;
 }
 
-/** As Node.js prints it, or a note where it cannot: a value may throw when it is looked at. */
-function printed(value: unknown): string {
-  try {
-    return withoutKernelFrames(inspect(value));
-  } catch (error) {
-    if (error instanceof KeyboardInterrupt) throw error;
-    const { name, message } = failureOf(error);
-    return `[a value that cannot be printed: ${name}: ${message}]`;
-  }
+/** The value of a cell is there, whatever becomes of its picture. */
+function reportFailed(error: unknown): void {
+  if (KeyboardInterrupt.is(error)) throw error;
+  const heading = 'The value could not be shown in its own way, and is printed:';
+  send({ type: 'failure', cell: currentCell().id, failure: failureOf(error), heading });
 }
 
 function methodOf(value: unknown, name: symbol): (() => unknown) | undefined {
@@ -72,7 +77,7 @@ function methodOf(value: unknown, name: symbol): (() => unknown) | undefined {
     const method = Reflect.get(value, name);
     return typeof method === 'function' ? method : undefined;
   } catch (error) {
-    if (error instanceof KeyboardInterrupt) throw error;
+    if (KeyboardInterrupt.is(error)) throw error;
     return undefined;
   }
 }

@@ -1,42 +1,149 @@
 import { inspect, types } from 'node:util';
+import { plainFrames, plainNames, plainText, splitStack } from './frames';
 import type { Failure } from './messages';
 
 const MOST_CHARACTERS = 100_000;
 
-/** What was thrown, as it can be sent: also when it is no error, or its fields are strange. */
-export function failureOf(thrown: unknown): Failure {
-  try {
-    if (!isError(thrown)) return { name: 'Uncaught', message: inspect(thrown) };
-    const name = String(thrown.name);
-    const message = plainNames(String(thrown.message));
-    const stack = plainNames(stackOf(thrown, name, message));
-    return { name, message, stack: stack.slice(0, MOST_CHARACTERS) };
-  } catch {
-    return { name: 'Error', message: 'an error whose fields cannot be read' };
-  }
-}
+/** Of an error's errors, and of the causes behind it. */
+const MOST_ERRORS = 20;
+const MOST_LEVELS = 8;
+
+/** What `inspect` says of the fields of an error, which may hold a whole request or model. */
+const FIELDS = { depth: 2, breakLength: 80, maxArrayLength: 20, maxStringLength: 1000 };
 
 export const INTERRUPTED: Failure = {
   name: 'KeyboardInterrupt',
   message: 'the cell was interrupted',
 };
 
-/** Names as the cell has them: `(0 , f__shared.f)` and `x__shared.x` are how they are compiled. */
-function plainNames(text: string): string {
-  return text.includes('__shared.')
-    ? text.replace(/\(0 , ([\w$]+)__shared\.\1\)|([\w$]+)__shared\.\2/g, '$1$2')
-    : text;
+/**
+ * What was thrown, as it can be sent: also when it is no error, or looking at it throws.
+ *
+ * @param around the errors that hold this one, which end a circle of causes.
+ */
+export function failureOf(thrown: unknown, around: readonly unknown[] = []): Failure {
+  if (!isError(thrown)) return { name: 'Uncaught', message: printed(thrown) };
+  const name = nameOf(thrown);
+  const message =
+    read(() => plainNames(String(thrown.message))) ?? '[a message that cannot be read]';
+  return {
+    name: name.slice(0, MOST_CHARACTERS),
+    message: message.slice(0, MOST_CHARACTERS),
+    ...traceOf(thrown, name, message),
+    fields: fieldsOf(thrown),
+    ...innerOf(thrown, [...around, thrown]),
+  };
 }
 
-function stackOf(error: Error, name: string, message: string): string {
-  const stack = typeof error.stack === 'string' ? error.stack : `${name}: ${message}`;
-  if (!('cause' in error) || error.cause === undefined) return stack;
-  const { cause } = error;
-  const text = isError(cause) ? failureOf(cause).stack : inspect(cause);
-  return `${stack}\nCaused by ${text}`;
+function nameOf(error: Error): string {
+  const name = read(() => error.name);
+  return typeof name === 'string' && name !== '' ? name : 'Error';
 }
 
-/** Also errors of other realms, which `instanceof` does not know. */
+/** As Node.js prints it, or a note where it cannot: a value may throw when it is looked at. */
+export function printed(value: unknown): string {
+  try {
+    return plainText(inspect(value)).slice(0, MOST_CHARACTERS);
+  } catch (error) {
+    return noteOf(error);
+  }
+}
+
+/** What is shown in place of a value that threw `error` when it was looked at. */
+export function noteOf(error: unknown): string {
+  const reason = isError(error)
+    ? `${nameOf(error)}: ${read(() => String(error.message)) ?? ''}`
+    : read(() => inspect(error));
+  return `[a value that cannot be printed: ${(reason ?? 'unknown').slice(0, 500)}]`;
+}
+
+/** Its head is renewed: `name` and `message` may have been given after the stack was taken. */
+function traceOf(error: Error, name: string, message: string): Pick<Failure, 'head' | 'frames'> {
+  const stack = read(() => withNodesTraces(() => error.stack));
+  const { head, frames } = splitStack(typeof stack === 'string' ? plainNames(stack) : '');
+  const whole = head.includes(name) && head.includes(message);
+  const first = message === '' ? name : `${name}: ${message}`;
+  return {
+    head: (whole && head !== '' ? head : first).slice(0, MOST_CHARACTERS),
+    frames: plainFrames(frames),
+  };
+}
+
+/**
+ * A stack trace is written when it is first read, by `Error.prepareStackTrace` where a cell or a
+ * library has set it, which then knows nothing of TypeScript's lines, or gives something else.
+ */
+function withNodesTraces<T>(run: () => T): T {
+  const own = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  if (own === undefined || own.configurable === false) return run();
+  Reflect.deleteProperty(Error, 'prepareStackTrace');
+  try {
+    return run();
+  } finally {
+    Object.defineProperty(Error, 'prepareStackTrace', own);
+  }
+}
+
+const SHOWN_OTHERWISE = new Set<PropertyKey>(['name', 'message', 'stack', 'cause', 'errors']);
+
+/** What an error has beside its message, such as `code`; a getter is named, not called. */
+function fieldsOf(error: Error): string | undefined {
+  return read(() => {
+    const fields: Record<PropertyKey, unknown> = {};
+    for (const key of Reflect.ownKeys(error)) {
+      const field = Object.getOwnPropertyDescriptor(error, key);
+      if (!field?.enumerable || SHOWN_OTHERWISE.has(key)) continue;
+      Object.defineProperty(fields, key, field);
+    }
+    if (Reflect.ownKeys(fields).length === 0) return undefined;
+    const text = read(() => inspect(fields, FIELDS)) ?? namesOf(fields);
+    return plainText(text).slice(0, MOST_CHARACTERS);
+  });
+}
+
+/** Each field for itself, where one of them cannot be printed. */
+function namesOf(fields: Record<PropertyKey, unknown>): string {
+  const lines = Object.keys(fields).map((key) => {
+    const { value } = Object.getOwnPropertyDescriptor(fields, key)!;
+    return `  ${key}: ${read(() => inspect(value, FIELDS)) ?? '[a value that cannot be printed]'}`;
+  });
+  return `{\n${lines.join(',\n')}\n}`;
+}
+
+/** The errors that an error holds, and the one that it was caused by. */
+function innerOf(error: Error, around: readonly unknown[]): Pick<Failure, 'errors' | 'cause'> {
+  if (around.length > MOST_LEVELS) return {};
+  const inner: Pick<Failure, 'errors' | 'cause'> = {};
+  const tell = (value: unknown): Failure =>
+    around.includes(value)
+      ? { name: 'Error', message: '[the same error again]' }
+      : failureOf(value, around);
+  const errors = read(() => ownValue(error, 'errors'));
+  if (Array.isArray(errors) && !types.isProxy(errors)) {
+    inner.errors = read(() => errors.slice(0, MOST_ERRORS).map(tell));
+    const rest = errors.length - MOST_ERRORS;
+    if (rest > 0) inner.errors?.push({ name: 'Uncaught', message: `… and ${rest} more` });
+  }
+  const cause = read(() => ownValue(error, 'cause'));
+  if (cause !== undefined) inner.cause = tell(cause);
+  return inner;
+}
+
+/** Node.js' and others' errors may have it from their class. */
+function ownValue(error: Error, name: 'errors' | 'cause'): unknown {
+  return name in error ? Reflect.get(error, name) : undefined;
+}
+
+/** What `part` gives, or `undefined` where it throws. */
+function read<T>(part: () => T): T | undefined {
+  try {
+    return part();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Also errors of other realms, which `instanceof` does not know; a proxy may refuse the question. */
 function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value);
+  return types.isNativeError(value) || read(() => value instanceof Error) === true;
 }

@@ -4,9 +4,15 @@
  */
 export class KeyboardInterrupt extends Error {
   override readonly name = 'KeyboardInterrupt';
+  readonly #mark = true;
 
   constructor() {
     super('the cell was interrupted');
+  }
+
+  /** Unlike `instanceof`, this asks nothing of a proxy, which could throw. */
+  static is(value: unknown): value is KeyboardInterrupt {
+    return typeof value === 'object' && value !== null && #mark in value;
   }
 }
 
@@ -21,4 +27,6 @@ export const Slot = {
   asked: 1,
   /** 1 when the running cell has worked with tensors. */
   tensors: 2,
+  /** The number of the running cell, or 0. */
+  running: 3,
 } as const;

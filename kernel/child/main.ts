@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { endCell } from './cell-end';
 import { comms, receiveComm } from './comm';
+import { guardConsole } from './console';
 import { type Cell, currentCell, followCells, leaveAll, setLatest, within } from './context';
 import { bundleOf, clearOutput, display } from './display';
 import { failureOf, INTERRUPTED } from './failure';
+import { isCellFrame } from './frames';
 import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
 import { GRACE_MS, KeyboardInterrupt, Slot } from './interruption';
@@ -13,6 +15,7 @@ import { notebookRequire } from './modules';
 import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
+import { endThreads, followProcesses, followThreads } from './started';
 import { captureStreams } from './streams';
 import { beforeEveryOperation, closeTensorScopes } from './tfjs';
 import { send } from './wire';
@@ -24,6 +27,7 @@ Error.stackTraceLimit = 30;
 // The terminal's interrupt is the parent's affair.
 process.on('SIGINT', () => {});
 captureStreams();
+guardConsole();
 reportStrayErrors();
 reportExit();
 followCells();
@@ -32,7 +36,7 @@ beforeEveryOperation(throwInterrupt);
 const notebook = notebookRequire(process.cwd());
 const modules = new FreshModules(notebook.cache);
 const scope = new Scope(process.cwd(), notebook);
-const signals = new Int32Array(new SharedArrayBuffer(12));
+const signals = new Int32Array(new SharedArrayBuffer(16));
 let running: { cell: Cell; made: string[]; warned: boolean } | undefined;
 /** The message to a comm that is being handled. */
 let handling: number | undefined;
@@ -52,6 +56,8 @@ const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
 });
 watchdog.on('message', receive);
 watchdog.once('online', () => send({ type: 'ready' }));
+followProcesses((message) => watchdog.postMessage(message));
+followThreads(isCellFrame);
 
 function receive(message: ToChild | { type: 'ping' }): void {
   leaveAll();
@@ -63,6 +69,8 @@ function receive(message: ToChild | { type: 'ping' }): void {
     interrupt();
   } else if (message.type === 'input') {
     answerInput(message.text);
+  } else if (message.type === 'exit') {
+    process.exit();
   } else if (message.type === 'comm') {
     setImmediate(() => handleComm(message.id, message.message));
   }
@@ -86,10 +94,11 @@ function newCell(id: number, allowInput = false): Cell {
   return { id, allowInput, interrupted: false, printed: 0 };
 }
 
-function start({ id, code, mappings, imports, allowInput }: RunCell): void {
+function start({ id, file, code, mappings, imports, allowInput }: RunCell): void {
   const cell = newCell(id, allowInput);
   const made: string[] = [];
   running = { cell, made, warned: false };
+  Atomics.store(signals, Slot.running, id);
   Atomics.store(signals, Slot.tensors, 0);
   setLatest(cell);
   if (imports) modules.refresh();
@@ -101,13 +110,13 @@ function start({ id, code, mappings, imports, allowInput }: RunCell): void {
     },
   };
   const course = within(cell, async () => {
-    await scope.run({ id, code, mappings }, progress);
+    await scope.run({ file, code, mappings }, progress);
     return value === undefined ? undefined : await bundleOf(value);
   });
   course.then(
     (result) => finish(cell, () => send({ type: 'done', cell: id, ok: true, result })),
     (error) => {
-      if (error instanceof KeyboardInterrupt) endInterrupted(cell);
+      if (KeyboardInterrupt.is(error)) endInterrupted(cell);
       else finish(cell, () => fail(id, failureOf(error), made));
     },
   );
@@ -118,6 +127,7 @@ function finish(cell: Cell, answer: () => void): void {
   if (running?.cell !== cell) return;
   const { made } = running;
   running = undefined;
+  Atomics.store(signals, Slot.running, 0);
   Atomics.store(signals, Slot.asked, 0);
   endCell(cell);
   // Rejections that the cell left are reported once its microtasks are done.
@@ -155,9 +165,11 @@ function endInterrupted(cell: Cell): void {
   if (running?.cell !== cell) return;
   const { made } = running;
   running = undefined;
+  Atomics.store(signals, Slot.running, 0);
   Atomics.store(signals, Slot.asked, 0);
   endCell(cell);
   cell.interrupted = true;
+  endThreads(cell);
   forgetQuestions();
   closeTensorScopes();
   fail(cell.id, INTERRUPTED, made);

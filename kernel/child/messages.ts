@@ -12,15 +12,24 @@ export interface Bundle {
 export interface Failure {
   name: string;
   message: string;
-  /** With TypeScript positions; `undefined` when something else than an error was thrown. */
-  stack?: string;
+  /** What comes before the frames of its stack; missing when something else than an error was thrown. */
+  head?: string;
+  /** The frames of cells and libraries, with TypeScript positions. */
+  frames?: string[];
+  /** What else it has, such as `code`, as Node.js prints an object. */
+  fields?: string | undefined;
+  /** What an `AggregateError` holds. */
+  errors?: Failure[] | undefined;
+  cause?: Failure;
 }
 
 export type Stream = 'stdout' | 'stderr';
 
-/** A cell ready to run; `id` also names it in stack traces. */
+/** A cell ready to run. */
 export interface RunCell {
   id: number;
+  /** The name that its file would have: `cell-7.ts` is `cell [7]` in stack traces. */
+  file: string;
   code: string;
   mappings: string;
   /** Whether it imports: what was edited is then read again. */
@@ -34,6 +43,8 @@ export type ToChild =
   | ({ type: 'run' } & RunCell)
   | { type: 'interrupt' }
   | { type: 'input'; text: string }
+  /** To end by itself. */
+  | { type: 'exit' }
   | { type: 'comm'; id: number; message: CommMessage };
 
 /** Child to parent. `cell` is the cell that caused it, even when a later one runs. */

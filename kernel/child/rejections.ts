@@ -25,7 +25,7 @@ export function reportStrayErrors(): void {
 }
 
 function report(thrown: unknown, cell: Cell, heading: string): void {
-  if (cell.interrupted || thrown instanceof KeyboardInterrupt) return;
+  if (cell.interrupted || KeyboardInterrupt.is(thrown)) return;
   if (cell.sink) {
     const { name, message } = failureOf(thrown);
     cell.sink.print('stderr', `${heading}\n${name}: ${message}\n`);

@@ -1,5 +1,7 @@
 import { Module } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { stringify } from './json';
 
 /** Holds the value of one name, as the property of that name. */
 type Box = Record<string, unknown>;
@@ -19,14 +21,16 @@ export class Scope {
    * @param progress hears which names the cell has made and what its last expression gave.
    */
   async run(
-    cell: { id: number; code: string; mappings: string },
+    cell: { file: string; code: string; mappings: string },
     progress: { made(...names: string[]): void; result(value: unknown): void },
   ): Promise<void> {
-    const filename = join(this.directory, `cell-${cell.id}.ts`);
+    const filename = join(this.directory, cell.file);
     const module = new CompilableModule(filename);
     module.filename = filename;
-    const map = { version: 3, sources: [filename], names: [], mappings: cell.mappings };
-    const url = `data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
+    // Written by hand: a cell may have given all objects a `toJSON`.
+    const source = stringify(pathToFileURL(filename).href);
+    const map = `{"version":3,"sources":[${source}],"names":[],"mappings":"${cell.mappings}"}`;
+    const url = `data:application/json;base64,${Buffer.from(map).toString('base64')}`;
     const code = `module.exports = async function (require, __cell__) {
 ${cell.code}
 };

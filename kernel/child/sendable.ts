@@ -1,5 +1,6 @@
 import { failureOf } from './failure';
 import { KeyboardInterrupt } from './interruption';
+import { parse, stringify } from './json';
 import type { Bundle } from './messages';
 
 /** Clients written in Python recurse into what they receive, and stop at a depth of some hundreds. */
@@ -22,7 +23,7 @@ export function sendableBundle(given: unknown): Bundle {
     try {
       return part();
     } catch (error) {
-      if (error instanceof KeyboardInterrupt) throw error;
+      if (KeyboardInterrupt.is(error)) throw error;
       notes.push(`[${name.slice(0, 200)} cannot be shown: ${reasonOf(error)}]`);
       return undefined;
     }
@@ -34,8 +35,8 @@ export function sendableBundle(given: unknown): Bundle {
     const value = read(mime, () => representationOf(mime, parts[mime]));
     if (value !== undefined) data[mime] = value;
   }
-  const metadata = read('metadata', () => objectOf(jsonOf(source.metadata ?? {}))) ?? {};
-  const transient = read('transient', () => objectOf(jsonOf(source.transient ?? {}))) ?? {};
+  const metadata = read('metadata', () => optional(source.metadata)) ?? {};
+  const transient = read('transient', () => optional(source.transient)) ?? {};
   if (notes.length > 0) {
     data['text/plain'] = [data['text/plain'] ?? [], ...notes].flat().join('\n');
   }
@@ -49,9 +50,9 @@ export function sendableBundle(given: unknown): Bundle {
  *   than 100 levels; and whatever a `toJSON` method throws.
  */
 export function jsonOf(value: unknown): unknown {
-  const text = stringify(value);
+  const text = textOf(value);
   if (text === undefined) throw new Error(`it is ${kindOf(value)}, which JSON cannot express`);
-  const json: unknown = JSON.parse(text);
+  const json: unknown = parse(text);
   if (isDeeper(json, MOST_LEVELS)) throw new Error(`it is nested more than ${MOST_LEVELS} deep`);
   return json;
 }
@@ -71,12 +72,12 @@ function representationOf(mime: string, value: unknown): unknown {
 }
 
 /** Without a function for each value, which is slow, unless there are BigInts. */
-function stringify(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    return stringify(value);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? shorten(part) : part));
+    return stringify(value, (_key, part) => (typeof part === 'bigint' ? shorten(part) : part));
   }
 }
 
@@ -94,6 +95,10 @@ function objectOf(value: unknown): Data {
     throw new Error(`it is ${kindOf(value)}, not an object with MIME types as keys`);
   }
   return value as Data;
+}
+
+function optional(value: unknown): Data {
+  return value === undefined || value === null ? {} : objectOf(jsonOf(value));
 }
 
 function isString(value: unknown): value is string {

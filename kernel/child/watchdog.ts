@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { GRACE_MS, Slot } from './interruption';
 import type { ToChild } from './messages';
+import { descendants, endStarted, MARK, signal } from './processes';
+import type { Spawned } from './started';
 import { FROM_PARENT } from './wire';
 
 /**
@@ -29,23 +31,62 @@ socket.on('data', (text: string) => {
   for (const line of lines) receive(JSON.parse(line));
 });
 // Without a parent there is nobody to work for.
-socket.on('close', () => process.kill(process.pid, 'SIGKILL'));
+socket.on('close', () => {
+  endStarted(process.pid, process.env[MARK] ?? '');
+  process.kill(process.pid, 'SIGKILL');
+});
 socket.on('error', () => {});
 
+/** The processes that cells have started and do not wait for, with their cells. */
+const processes = new Map<number, number>();
+port.on('message', ({ pid, cell }: Spawned) => void processes.set(pid, cell));
+
 function receive(message: ToChild): void {
-  if (held) held.push(message);
-  else if (message.type === 'interrupt') interrupt();
+  if (message.type === 'interrupt') interrupt();
+  else if (held) held.push(message);
   else port.postMessage(message);
 }
 
 function interrupt(): void {
+  const cell = Atomics.load(signals, Slot.running);
+  if (held) {
+    // It is being terminated, but does not come back to JavaScript.
+    if (cell !== 0) reach(cell, 'awaited');
+    return;
+  }
   const before = Atomics.load(signals, Slot.answered);
   Atomics.store(signals, Slot.asked, 1);
   port.postMessage({ type: 'interrupt' });
+  if (cell !== 0) reach(cell, 'started');
   const patience = Atomics.load(signals, Slot.tensors) === 1 ? GRACE_MS : PATIENCE_MS;
   setTimeout(() => {
-    if (Atomics.load(signals, Slot.answered) === before) terminate();
+    if (Atomics.load(signals, Slot.answered) !== before) return;
+    terminate();
+    if (cell !== 0) reach(cell, 'awaited');
   }, patience);
+}
+
+/** How often processes were interrupted, by cell. */
+const reached = { started: new Map<number, number>(), awaited: new Map<number, number>() };
+
+/**
+ * Interrupts processes of a cell as a terminal would, with a signal; those that go on are ended.
+ *
+ * @param kind those that it has started, or the one that it waits for in a call that does not return,
+ *   such as `execSync`: nobody has told of that one, it is what no cell is known to have started.
+ */
+function reach(cell: number, kind: 'started' | 'awaited'): void {
+  const all = descendants(process.pid);
+  const roots = all.filter((pid) => processes.get(pid) === cell);
+  const pids =
+    kind === 'started'
+      ? roots.flatMap((pid) => [pid, ...descendants(pid)])
+      : descendants(process.pid, new Set(processes.keys()));
+  if (pids.length === 0) return;
+  const times = reached[kind].get(cell) ?? 0;
+  reached[kind].set(cell, times + 1);
+  const name = (['SIGINT', 'SIGTERM'] as const)[times] ?? 'SIGKILL';
+  for (const pid of pids) signal(pid, name);
 }
 
 /**

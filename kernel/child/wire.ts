@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { stringify } from './json';
 import type { FromChild } from './messages';
 
 /** The file descriptors beside stdin, stdout and stderr that connect a child with its parent. */
@@ -11,12 +12,27 @@ export const FROM_PARENT = 4;
  * what the parent takes.
  */
 export function send(message: FromChild): void {
-  let rest = Buffer.from(`${JSON.stringify(message)}\n`);
+  let rest = Buffer.from(`${encoded(message)}\n`);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(TO_PARENT, rest));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
+  }
+}
+
+const PROTOTYPES = [Object, Array, String, Number, Boolean].map(({ prototype }) => prototype);
+
+/** Messages are plain: a `toJSON` that a cell or an old library gave to all objects is not asked. */
+function encoded(message: FromChild): string {
+  const spoilt = PROTOTYPES.filter((prototype) => Object.hasOwn(prototype, 'toJSON'));
+  if (spoilt.length === 0) return stringify(message);
+  const own = spoilt.map((prototype) => Object.getOwnPropertyDescriptor(prototype, 'toJSON')!);
+  for (const prototype of spoilt) Reflect.deleteProperty(prototype, 'toJSON');
+  try {
+    return stringify(message);
+  } finally {
+    spoilt.forEach((prototype, i) => void Reflect.defineProperty(prototype, 'toJSON', own[i]!));
   }
 }

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { FromChild, Stream, ToChild } from '../child/messages';
+import { endStarted, MARK } from '../child/processes';
 
 /** How a child process ended. */
 export interface Ending {
@@ -21,6 +23,9 @@ export interface ChildEvents {
 const BOOT = join(__dirname, '..', 'bin', 'boot.cjs');
 const MAIN = join(__dirname, '..', 'child', 'main');
 
+/** How long the pipes of a process that has ended may take to be read. */
+const PIPES_MS = 2000;
+
 /** How Node.js begins its report before it aborts. */
 const ABORT_REPORT =
   /\n?<--- Last few GCs --->|(?:FATAL ERROR|Fatal error)|\n?----- Native stack trace|\n?\s*#\s+\S*node\S*\[\d+\]/;
@@ -28,6 +33,7 @@ const ABORT_REPORT =
 /** The process in which cells run, seen from its parent. */
 export class Child {
   private readonly process: ChildProcess;
+  private readonly mark = randomUUID();
   private lastWords = '';
 
   constructor(private readonly events: ChildEvents) {
@@ -35,6 +41,10 @@ export class Child {
     const flags = ['--no-force-async-hooks-checks'];
     this.process = spawn(process.execPath, [...flags, BOOT, MAIN], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      env: { ...process.env, [MARK]: this.mark },
+      // A process group of its own: a signal to the kernel's is the kernel's affair.
+      detached: process.platform !== 'win32',
+      windowsHide: true,
     });
     this.listen();
   }
@@ -44,9 +54,22 @@ export class Child {
     if (pipe.writable) pipe.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Ends the process at once. */
+  /** Ends the process at once, and all that its cells have started. */
   kill(): void {
+    if (process.platform === 'win32') this.endStarted();
     this.process.kill('SIGKILL');
+    this.endStarted();
+  }
+
+  /** Resolves once the process has ended. */
+  get ended(): Promise<void> {
+    const { process } = this;
+    if (process.exitCode !== null || process.signalCode !== null) return Promise.resolve();
+    return new Promise((resolve) => void process.once('exit', () => resolve()));
+  }
+
+  private endStarted(): void {
+    if (this.process.pid !== undefined) endStarted(this.process.pid, this.mark);
   }
 
   /** The report that Node.js writes when it aborts is kept for the message about it. */
@@ -81,6 +104,13 @@ export class Child {
         if (shown !== '') this.events.output(name, shown);
       });
     }
+    this.process.once('exit', () => {
+      this.endStarted();
+      // What holds the pipes open and could not be ended is not waited for.
+      setTimeout(() => {
+        for (const pipe of this.process.stdio) pipe?.destroy();
+      }, PIPES_MS).unref();
+    });
     // 'close' comes after all pipes are read to their end: nothing that was written is lost.
     this.process.once('close', (code, signal) => {
       this.events.ended({ code, signal, lastWords: this.lastWords });

@@ -18,8 +18,8 @@ export class Evaluator {
   readonly comms = new CommTable();
   readonly output: Output;
   private readonly runner: Runner;
-  /** What was executed, by the number that its stack frames carry. */
-  private readonly sources = new Map<number, string>();
+  /** What was executed, by the name that its stack frames carry. */
+  private readonly sources = new Map<string, string>();
   private readonly origins = new Origins();
   private request: Message | undefined;
   private interrupted = false;
@@ -39,9 +39,14 @@ export class Evaluator {
   /**
    * Evaluates `code` as part of `request`.
    *
+   * @param count its number on screen; without one, traces call it an expression.
    * @param keep whether later cells see what it declares.
    */
-  async evaluate(code: string, request: Message, keep = true): Promise<Verdict> {
+  async evaluate(
+    code: string,
+    request: Message,
+    { count, keep = true }: { count?: number | undefined; keep?: boolean } = {},
+  ): Promise<Verdict> {
     this.request = request;
     this.interrupted = false;
     try {
@@ -49,9 +54,10 @@ export class Evaluator {
       if (!compiled.ok) return { ok: false, error: typeErrorsOf(compiled.diagnostics, code) };
       if (this.interrupted) return INTERRUPTED_EARLY;
       const id = this.origins.ofCell(request);
-      this.sources.set(id, code);
+      const file = count === undefined ? `expression-${id}.ts` : `cell-${count}.ts`;
+      this.sources.set(count === undefined ? 'expression' : `cell [${count}]`, code);
       const allowInput = request.content.allow_stdin === true;
-      const outcome = await this.runner.run({ id, allowInput, ...compiled });
+      const outcome = await this.runner.run({ id, file, allowInput, ...compiled });
       return this.judge(outcome, keep);
     } catch (error) {
       if (error instanceof CompilationInterrupted) return INTERRUPTED_EARLY;
@@ -79,8 +85,8 @@ export class Evaluator {
     await this.runner.sendComm(this.origins.ofCommMessage(request), message);
   }
 
-  stop(): void {
-    this.runner.stop();
+  async stop(): Promise<void> {
+    await this.runner.stop();
     this.output.flush();
   }
 

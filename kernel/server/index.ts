@@ -1,1 +1,2 @@
 export { Kernel } from './kernel';
+export { watchParent } from './parent-watch';

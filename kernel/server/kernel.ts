@@ -45,7 +45,7 @@ export class Kernel {
   }
 
   async stop(): Promise<void> {
-    this.evaluator.stop();
+    await this.evaluator.stop();
     await this.channels.close();
   }
 
@@ -118,8 +118,11 @@ export class Kernel {
     const execution_count = this.executionCount;
     if (!silent) output.publish('execute_input', { code, execution_count }, header);
     const topic = helpTopic(code);
+    const count = silent ? undefined : execution_count;
     const verdict: Verdict =
-      topic === undefined ? await this.evaluate(code, request) : { ok: true, result: undefined };
+      topic === undefined
+        ? await this.evaluate(code, request, { count })
+        : { ok: true, result: undefined };
     if (!verdict.ok) {
       output.publish('error', verdict.error, header);
     } else if (verdict.result && !silent) {
@@ -142,9 +145,11 @@ export class Kernel {
   }
 
   /** An error of the kernel's own ends the cell, not the kernel. */
-  private async evaluate(code: string, request: Message, keep = true): Promise<Verdict> {
+  private async evaluate(
+    ...parameters: Parameters<Evaluator['evaluate']>
+  ): ReturnType<Evaluator['evaluate']> {
     try {
-      return await this.evaluator.evaluate(code, request, keep);
+      return await this.evaluator.evaluate(...parameters);
     } catch (error) {
       const { name, message, stack = '' } = error as Error;
       const traceback = ['The kernel itself failed at this cell:', ...stack.split('\n')];
@@ -168,7 +173,9 @@ export class Kernel {
   private async userExpressions(request: Message): Promise<Json> {
     const results: Json = {};
     for (const [name, expression] of Object.entries(request.content.user_expressions ?? {})) {
-      results[name] = expressionResult(await this.evaluate(`(${expression})`, request, false));
+      results[name] = expressionResult(
+        await this.evaluate(`(${expression})`, request, { keep: false }),
+      );
     }
     return results;
   }

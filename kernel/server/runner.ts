@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommMessage, Done, FromChild, RunCell, Stream } from '../child/messages';
 import { Child, type Ending } from './child';
 
@@ -19,6 +20,9 @@ export interface RunnerEvents {
 
 /** An interrupt that has not ended the cell by then is sent again. */
 const INTERRUPT_AGAIN_MS = 500;
+
+/** How long an idle process may take to end by itself. */
+const GOODBYE_MS = 500;
 
 /** Runs cells, one at a time, in a child process that is replaced when it dies. */
 export class Runner {
@@ -62,9 +66,16 @@ export class Runner {
     this.child?.send({ type: 'input', text });
   }
 
-  stop(): void {
+  /** Ends the process: by itself if it is idle, so that `process.on('exit')` is heard, or at once. */
+  async stop(): Promise<void> {
     this.stopped = true;
-    this.child?.kill();
+    const { child } = this;
+    if (!child) return;
+    if (!this.running && this.ready) {
+      child.send({ type: 'exit' });
+      await Promise.race([child.ended, sleep(GOODBYE_MS)]);
+    }
+    child.kill();
   }
 
   private spawn(): Child {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Failure } from '../child/messages';
 import type { Diagnostic } from '../compiler';
+import { codeFrame } from './code-frame';
 
 /** What an `error` message and a failed `execute_reply` say. */
 export interface ErrorContent extends Record<string, unknown> {
@@ -9,38 +11,49 @@ export interface ErrorContent extends Record<string, unknown> {
   traceback: string[];
 }
 
-/** Lines around the one in question that a code frame shows. */
-const CONTEXT_LINES = 2;
+/** The sources of cells, by the names that they have in stack traces. */
+type Sources = ReadonlyMap<string, string>;
 
-const KERNEL = /implicit-kernel|\/kernel\/(child|bin|server|compiler)\/|\(?node:|tsx\/dist/;
-
-/** An error that a cell threw: only the frames of cells and libraries, with the code at the first. */
-export function errorOf(failure: Failure, sources: ReadonlyMap<number, string>): ErrorContent {
-  const { name, message, stack } = failure;
-  if (stack === undefined) {
-    const line = message === '' ? name : `${name}: ${message}`;
-    return { ename: name, evalue: message, traceback: [line] };
-  }
-  const lines = stack.split('\n').filter((line) => !(isFrame(line) && KERNEL.test(line)));
-  const shown = lines.map((line) =>
-    !isFrame(line)
-      ? line
-      : line
-          .replace(CELL_PATH, 'cell [$1]:')
-          .replace(/^(\s+at )(?:async )?Module\.module\.exports \((cell .*)\)$/, '$1$2'),
-  );
-  const first = shown.findIndex(isFrame);
-  const frames = codeFrames(lines.filter(isFrame).map(placeOf), sources);
-  if (first >= 0) shown.splice(first, 0, ...frames.flatMap((frame) => [...frame, '']));
-  return { ename: name, evalue: message, traceback: shown };
+/** An error that a cell threw, with the code where it was thrown, and all that it holds. */
+export function errorOf(failure: Failure, sources: Sources): ErrorContent {
+  const { name, message } = failure;
+  return { ename: name, evalue: message, traceback: linesOf(failure, sources) };
 }
 
-/** All that the compiler found in a cell, each with its code. */
+function linesOf(failure: Failure, sources: Sources): string[] {
+  const { name, message, head, frames = [], fields, errors, cause } = failure;
+  const first = head ?? `${name}: ${message}`;
+  const code = codeFrames(frames.map(placeOf), sources);
+  const lines = [
+    ...first.split('\n'),
+    ...code.flatMap((frame) => [...frame, '']),
+    ...frames,
+    ...(fields?.split('\n').map((line) => `    ${line}`) ?? []),
+  ];
+  errors?.forEach((error, i) => {
+    const [start, ...rest] = innerLinesOf(error, sources);
+    lines.push(`  [${i + 1} of ${errors.length}] ${start}`);
+    lines.push(...rest.map((line) => (line === '' ? '' : `  ${line}`)));
+  });
+  if (cause) {
+    const [start, ...rest] = innerLinesOf(cause, sources);
+    lines.push(`Caused by ${start}`, ...rest);
+  }
+  return lines;
+}
+
+/** What an error holds or was caused by may be any value. */
+function innerLinesOf(failure: Failure, sources: Sources): string[] {
+  return failure.head === undefined ? failure.message.split('\n') : linesOf(failure, sources);
+}
+
+/** All that the compiler found in a cell, or in a file that it imports, each with its code. */
 export function typeErrorsOf(diagnostics: readonly Diagnostic[], source: string): ErrorContent {
   const blocks = diagnostics.map(({ start, end, messageText, code, fileName }) => {
     const at = `${fileName ? `${fileName}:` : ''}${start.line + 1}:${start.character + 1}`;
     const length = end.line === start.line ? end.character - start.character : 1;
-    const frame = fileName ? [] : codeFrame(source, start.line, start.character, length);
+    const text = fileName ? textOf(fileName) : source;
+    const frame = text === undefined ? [] : codeFrame(text, start.line, start.character, length);
     return [`${at} - TS${code}: ${messageText}`, ...frame];
   });
   const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : '';
@@ -51,70 +64,53 @@ export function typeErrorsOf(diagnostics: readonly Diagnostic[], source: string)
   };
 }
 
-/** Other lines are the message's, of any length. */
-function isFrame(line: string): boolean {
-  return line.length < 1000 && /^\s+at /.test(line);
-}
+/** Where a frame of a stack is: in a cell, by its name, or in a file. Line and column from 1. */
+type Place = { where: string; line: number; column: number };
 
-const CELL_PATH = /(?:file:\/\/)?[^\s()]*\/cell-(\d+)\.ts:/g;
-
-/** Where a frame of a stack is: in a cell, by its number, or in a file. Line and column from 1. */
-type Place = { where: number | string; line: number; column: number };
+/** Folders may have spaces and parentheses in their names. */
+const PLACE =
+  /^\s+at (?:.*? \()?(cell \[\d+\]|expression|(?:file:\/\/)?(?:\/.*|[A-Za-z]:[\\/].*)):(\d+):(\d+)\)?$/;
 
 function placeOf(frame: string): Place | undefined {
-  const match = /(?:^\s+at |\()(?:file:\/\/)?(\/[^()]*|[A-Z]:[^()]*):(\d+):(\d+)\)?$/.exec(frame);
+  const match = PLACE.exec(frame);
   if (!match) return undefined;
-  const cell = /\/cell-(\d+)\.ts$/.exec(match[1]!);
-  return {
-    where: cell ? Number(cell[1]) : match[1]!,
-    line: Number(match[2]),
-    column: Number(match[3]),
-  };
+  return { where: pathOf(match[1]!), line: Number(match[2]), column: Number(match[3]) };
+}
+
+function pathOf(where: string): string {
+  if (!where.startsWith('file:')) return where;
+  try {
+    return fileURLToPath(where);
+  } catch {
+    return where;
+  }
 }
 
 /** The code where the error was thrown, and where the cell called what threw it. */
-function codeFrames(
-  places: readonly (Place | undefined)[],
-  sources: ReadonlyMap<number, string>,
-): string[][] {
+function codeFrames(places: readonly (Place | undefined)[], sources: Sources): string[][] {
   const own = places.filter((place) => place !== undefined).filter(isOwn);
   const thrown = own.at(0);
-  const called = own.find(({ where }) => typeof where === 'number');
+  const called = own.find(({ where }) => sources.has(where));
   const shown = [thrown, thrown === called ? undefined : called];
   return shown.flatMap((place) => {
     if (!place) return [];
-    const source = sourceAt(place, sources);
+    const { where, line, column } = place;
+    const ofCell = sources.get(where);
+    const source = ofCell ?? textOf(where);
     if (source === undefined) return [];
-    const frame = codeFrame(source, place.line - 1, place.column - 1, 1);
-    return [typeof place.where === 'string' ? [`${place.where}:`, ...frame] : frame];
+    const frame = codeFrame(source, line - 1, column - 1, 1);
+    return [ofCell === undefined ? [`${where}:`, ...frame] : frame];
   });
 }
 
 function isOwn({ where }: Place): boolean {
-  return typeof where === 'number' || !where.includes('/node_modules/');
+  return !/[\\/]node_modules[\\/]/.test(where);
 }
 
-function sourceAt({ where }: Place, sources: ReadonlyMap<number, string>): string | undefined {
-  if (typeof where === 'number') return sources.get(where);
+function textOf(file: string): string | undefined {
   try {
-    return readFileSync(where, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }
-}
-
-/** The lines around a zero-based position, numbered, with the place marked below. */
-function codeFrame(source: string, line: number, column: number, length: number): string[] {
-  const lines = source.split('\n');
-  const from = Math.max(0, line - CONTEXT_LINES);
-  const to = Math.min(lines.length, line + CONTEXT_LINES + 1);
-  const width = String(to).length;
-  return lines.slice(from, to).flatMap((text, index) => {
-    const number = from + index;
-    const marker = number === line ? '>' : ' ';
-    const shown = `${marker} ${String(number + 1).padStart(width)} | ${text}`;
-    if (number !== line) return [shown];
-    const caret = `${' '.repeat(width + 2)} | ${' '.repeat(column)}${'^'.repeat(Math.max(1, length))}`;
-    return [shown, caret];
-  });
 }
