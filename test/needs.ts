@@ -64,6 +64,21 @@ const reasons = {
     return status === 0 ? '' : 'libopenblas is not installed';
   },
 
+  bubblewrap() {
+    const { error, status, stderr } = spawnSync(
+      'bwrap',
+      ['--unshare-all', '--ro-bind', '/', '/', 'true'],
+      { encoding: 'utf8', timeout: 30_000 },
+    );
+    if (error) return 'bubblewrap is not installed';
+    return status === 0 ? '' : `bubblewrap gets no name spaces here: ${stderr.trim()}`;
+  },
+
+  nbgrader: () =>
+    existsSync(join(__dirname, '..', '.nbgrader', '.ready'))
+      ? ''
+      : 'nbgrader is not installed (npm run nbgrader -- --install)',
+
   registry() {
     const { status } = spawnSync('npm ping --fetch-timeout=10000 --fetch-retries=0', {
       shell: true,

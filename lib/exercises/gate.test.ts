@@ -10,9 +10,10 @@ import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
 import { judge } from './judge';
 import { exerciseNotebook, type Notebook, solutionNotebook, textOf } from './source/notebook';
 import { exercisesIn, parseSource, type SourceCell, titleIn } from './source/parse';
-import type { Outcome } from './submission/child';
+import { type Outcome, outcomeOf } from './submission/check';
+import { plainLaunch } from './submission/launch';
+import { LearnerProcess } from './submission/learner';
 import { programOf } from './submission/program';
-import { runJobs } from './submission/run';
 import { tryOut } from './trial';
 
 /**
@@ -208,14 +209,19 @@ function outcomesOf(source: Source, kind: Kind): Promise<Outcome[]> {
 }
 
 async function run(source: Source, kind: Kind): Promise<Outcome[]> {
-  const jobs = source.ids.map((id) => {
-    const { code, broken } = programOf(codeOf(source, id, kind));
-    expect(broken).toEqual([]);
-    return { id, code, folder: EXERCISES };
-  });
-  const { outcomes, stopped, details } = await runJobs(jobs, { seconds: 120 });
-  expect({ stopped, details: stopped && details }).toEqual({});
-  return outcomes;
+  const learner = new LearnerProcess(plainLaunch(EXERCISES), { seconds: 120 });
+  try {
+    const outcomes: Outcome[] = [];
+    for (const id of source.ids) {
+      const { code, broken } = programOf(codeOf(source, id, kind));
+      expect(broken).toEqual([]);
+      outcomes.push(await outcomeOf(id, code, learner));
+    }
+    expect(learner.cutOff).toBeUndefined();
+    return outcomes;
+  } finally {
+    learner.close();
+  }
 }
 
 const fileName = ({ name }: Source, id: string, kind: Kind) =>

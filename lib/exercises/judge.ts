@@ -93,12 +93,18 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
       }`,
     );
   }
-  if (kept > 0 && pairs.length > 0) {
-    verdict.remarks.push(
-      `${kept === 1 ? 'a tensor was' : `${kept} tensors were`} left behind in ${pairs.length === 1 ? 'one call' : `${pairs.length} calls`}. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
-    );
-  }
+  verdict.remarks.push(...leftBehind(kept, pairs.length));
   return verdict;
+}
+
+/** The remark on tensors that an answer made and did not dispose of; none where there are none. */
+export function leftBehind(kept: number, calls: number): string[] {
+  if (!(kept > 0 && calls > 0)) return [];
+  const tensors = kept === 1 ? 'a tensor was' : `${kept} tensors were`;
+  const times = calls === 1 ? 'one call' : `${calls} calls`;
+  return [
+    `${tensors} left behind in ${times}. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
+  ];
 }
 
 /** Fills `pairs` as far as it comes. */

@@ -1,5 +1,5 @@
 import { type Matrix, multiply, randomMatrix, randomVector, transposed } from '../linear';
-import { liveBytes } from '../live';
+import { liveBytes, measures } from '../live';
 
 /** What the exercises on unrolling are given: an inner loss by its derivatives, and an outer one. */
 export interface Training {
@@ -103,6 +103,10 @@ export function training(
       return { dw: axpy(-1, target, w), dlambda: lambda.slice() };
     },
   };
+  if (measured) {
+    measures(result.gradient);
+    measures(result.outer);
+  }
   return result;
 }
 

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { SourceError } from '../source/parse';
 import { checkOwn } from './check';
+import { classReport } from './class-report';
 import { UsageError } from './course';
 import { hint, reset, solution } from './learn';
 import { list } from './list';
+import { merge } from './merge';
 import { newStudy } from './new';
-import { checkSubmissions } from './submissions';
+import { checkSubmissions, type Shard } from './submissions';
 import { watch } from './watch';
 
 const USAGE = `Usage: npx implicit-lab COMMAND
@@ -23,12 +25,20 @@ const USAGE = `Usage: npx implicit-lab COMMAND
   new NAME           make a folder with a notebook for work of your own
 
 For lecturers:
-  check --all --dir DIR [--json] [ID …] [--jobs N]
+  check --all --dir DIR [--json] [ID …]
                      every exercise in every notebook below DIR, each in a process of its own
+    --sandbox        run them in bubblewrap: for notebooks of people you do not know (Linux)
+    --jobs N         so many at a time (one less than there are cores)
+    --records FILE   keep every verdict there, and go on where a run was cut off
+    --shard K/N      only the K-th of N parts of all notebooks, for N machines to share
+  merge FILE …       one document, as of --json, from files of --records or --json
+  report FILE …      the class at a glance, as a page: report.html, or --out FILE
+    --csv, --json    print it instead, as a table or a document
+    --anonymous      replace the names
 
 Exit status: 0 all right, 1 something is not right yet, 2 something is missing or misspelt.`;
 
-const COMMANDS = ['check', 'watch', 'hint', 'list', 'reset', 'solution', 'new'];
+const COMMANDS = ['check', 'watch', 'hint', 'list', 'reset', 'solution', 'new', 'merge', 'report'];
 
 const OPTIONS = {
   all: { type: 'boolean' },
@@ -36,6 +46,12 @@ const OPTIONS = {
   dir: { type: 'string' },
   seconds: { type: 'string' },
   jobs: { type: 'string' },
+  sandbox: { type: 'boolean' },
+  shard: { type: 'string' },
+  records: { type: 'string' },
+  out: { type: 'string' },
+  csv: { type: 'boolean' },
+  anonymous: { type: 'boolean' },
   yes: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -67,10 +83,27 @@ async function run(parameters: string[]): Promise<number> {
   const seconds = positive(values.seconds, '--seconds') ?? 30;
   switch (command) {
     case 'check': {
-      const jobs = positive(values.jobs, '--jobs');
-      return dir === undefined
-        ? checkOwn({ ids, all, json, seconds })
-        : checkSubmissions({ folder: dir, ids, json, seconds, jobs });
+      const { sandbox = false, records } = values;
+      const jobs = whole(values.jobs, '--jobs');
+      const shard = shardOf(values.shard);
+      if (dir === undefined) {
+        if (sandbox || shard || records) {
+          throw new UsageError('--sandbox, --shard and --records go with --dir.');
+        }
+        return checkOwn({ ids, all, json, seconds });
+      }
+      return checkSubmissions({ folder: dir, ids, json, seconds, jobs, sandbox, shard, records });
+    }
+    case 'merge':
+      return merge(ids);
+    case 'report': {
+      const { csv = false, anonymous = false, out } = values;
+      return classReport({
+        files: ids,
+        anonymous,
+        form: csv ? 'csv' : json ? 'json' : 'page',
+        out,
+      });
     }
     case 'watch':
       return watch({ ids, seconds, signal: interrupted() });
@@ -119,6 +152,25 @@ function positive(text: string | undefined, name: string): number | undefined {
     throw new UsageError(`${name} takes a positive number, but was given "${text}".`);
   }
   return value;
+}
+
+function whole(text: string | undefined, name: string): number | undefined {
+  const value = positive(text, name);
+  if (value !== undefined && !Number.isInteger(value)) {
+    throw new UsageError(`${name} takes a whole number, but was given "${text}".`);
+  }
+  return value;
+}
+
+function shardOf(text: string | undefined): Shard | undefined {
+  if (text === undefined) return undefined;
+  const [, k, n] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (!k || !n || k > n) {
+    throw new UsageError(
+      `--shard takes K/N with K from 1 to N, as in 3/20, but was given "${text}".`,
+    );
+  }
+  return { k, n };
 }
 
 /** A signal that the first Ctrl-C gives. */

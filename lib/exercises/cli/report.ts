@@ -1,4 +1,5 @@
 import type { NotebookVerdict } from '../submission';
+import { infinities, type RecordLine } from './records';
 
 /** A verdict, and where it comes from. */
 export type Reported = NotebookVerdict & {
@@ -7,6 +8,29 @@ export type Reported = NotebookVerdict & {
   /** Whose it is, where there are many. */
   submission?: string;
 };
+
+/** Prints the same document, a verdict at a time: there may be more of them than memory is for. */
+export function printReport(lines: Iterable<RecordLine>): void {
+  const submissions = new Set<string>();
+  const problems: { file: string; message: string }[] = [];
+  let [checked, passed] = [0, 0];
+  process.stdout.write('{\n  "version": 1,\n  "results": [');
+  for (const line of lines) {
+    if (line.type === 'problem') problems.push({ file: line.file, message: line.message });
+    if (line.type !== 'verdict') continue;
+    const { verdict } = line;
+    process.stdout.write(
+      `${checked === 0 ? '' : ','}\n${JSON.stringify(resultOf(verdict), infinities)}`,
+    );
+    submissions.add(verdict.submission ?? '');
+    checked += 1;
+    if (verdict.passed) passed += 1;
+  }
+  const summary = { submissions: submissions.size, checked, passed };
+  process.stdout.write(
+    `\n  ],\n  "problems": ${JSON.stringify(problems)},\n  "summary": ${JSON.stringify(summary)}\n}\n`,
+  );
+}
 
 /** The JSON that `--json` prints; the README of `lib/exercises` describes it. */
 export function report({
@@ -57,7 +81,3 @@ function resultOf({
     seconds: Number(seconds.toFixed(2)),
   };
 }
-
-/** JSON has no NaN and no infinity; as words they are not lost. */
-const infinities = (_: string, value: unknown) =>
-  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;

@@ -1,11 +1,16 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join, relative, resolve, sep } from 'node:path';
-import { exerciseIds } from '../catalogue';
-import { checkInNotebook, exercisesOf, NotebookError, readNotebook } from '../submission';
-import { inParallel, textOf } from './check';
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { courseFolder } from '../lessons';
+import { makeProgram, sandboxProblem, verdictWithout } from '../submission';
+import { textOf } from './check';
 import { sourceOf, sources, UsageError } from './course';
-import { type Reported, report } from './report';
+import { Worker, WorkerLost } from './pool';
+import { Records, RecordsError } from './records';
+import { printReport } from './report';
+import { printable } from './text';
+import type { Place } from './worker';
 
 export interface SubmissionsOptions {
   /** A folder with a notebook, or a folder of notebooks, for each student. */
@@ -14,12 +19,33 @@ export interface SubmissionsOptions {
   ids: string[];
   json: boolean;
   seconds: number;
-  jobs: number | undefined;
+  jobs?: number;
+  /** Whether programs run in bubblewrap. */
+  sandbox: boolean;
+  /** The part of all notebooks to check: the k-th of n. */
+  shard?: Shard;
+  /** A file that keeps every verdict, so that a run that was cut off goes on. */
+  records?: string;
+}
+
+export interface Shard {
+  k: number;
+  n: number;
 }
 
 interface Submission {
   name: string;
   file: string;
+}
+
+/** What all lanes of a run share. */
+interface Run {
+  folder: string;
+  ids: readonly string[];
+  seconds: number;
+  json: boolean;
+  place: Place;
+  records: Records;
 }
 
 const DEEPEST = 5;
@@ -29,61 +55,162 @@ const DEEPEST = 5;
  * process of its own; returns the exit status.
  */
 export async function checkSubmissions(options: SubmissionsOptions): Promise<number> {
-  const { ids, json, seconds, jobs } = options;
+  const { ids, json, seconds, shard } = options;
   const folder = resolve(options.folder);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`${options.folder} is not a folder.`);
+    throw new UsageError(`${printable(options.folder)} is not a folder.`);
   }
   const course = sources();
   for (const id of ids) sourceOf(id, course);
+  const problem = options.sandbox ? sandboxProblem() : undefined;
+  if (problem) throw new UsageError(problem);
   const lessons = course.map(({ name }) => name);
-  const problems = new Map<string, string>();
-  const verdicts: Reported[] = [];
-  const known = exerciseIds();
-  const tasks: { submission: Submission; id: string }[] = [];
-  for (const submission of submissionsIn(folder, lessons)) {
+  const all = submissionsIn(folder, lessons);
+  if (all.length === 0) {
+    throw new UsageError(
+      `There is no notebook with these exercises in ${printable(options.folder)}.`,
+    );
+  }
+  const submissions = shard
+    ? all.filter(({ file }) => isInShard(relative(folder, file), shard))
+    : all;
+  const scratch = mkdtempSync(join(tmpdir(), 'implicit-lab-records-'));
+  const records = recordsAt(options.records ?? join(scratch, 'records.jsonl'));
+  const place = placeFor(folder, options.sandbox);
+  try {
+    const run: Run = { folder, ids, seconds, json, place, records };
+    await inLanes(submissions, options.jobs ?? defaultJobs(), run);
+    return tell(run, submissions);
+  } finally {
+    records.close();
+    rmSync(scratch, { recursive: true, force: true });
+    if (place.program) rmSync(place.program, { recursive: true, force: true });
+  }
+}
+
+const defaultJobs = () => Math.max(1, availableParallelism() - 1);
+
+function recordsAt(path: string): Records {
+  try {
+    return new Records(path);
+  } catch (error) {
+    if (error instanceof RecordsError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function placeFor(folder: string, isSandbox: boolean): Place {
+  let program: string;
+  try {
+    program = makeProgram();
+  } catch (error) {
+    // Outside of a checkout the sources are JavaScript, and do without.
+    if (!isSandbox) return {};
+    throw new UsageError(`--sandbox needs esbuild, which \`npm ci\` installs: ${error}`);
+  }
+  return isSandbox ? { program, sandbox: { program, hidden: hiddenFolders(folder) } } : { program };
+}
+
+/** What no submission may see: the others, the course with its solutions, the exercises. */
+const hiddenFolders = (folder: string) =>
+  [folder, courseFolder(), dirname(__dirname)].map((path) => realpathSync(path));
+
+/** By its name alone, so that a submission that is added changes nobody else's part. */
+function isInShard(file: string, { k, n }: Shard): boolean {
+  return createHash('sha256').update(file).digest().readUInt32LE(0) % n === k - 1;
+}
+
+/** Works on several notebooks at a time, each in a lane with a worker of its own. */
+async function inLanes(submissions: readonly Submission[], jobs: number, run: Run): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    const worker = new Worker();
     try {
-      const found = exercisesOf(readNotebook(submission.file)).filter((id) => known.includes(id));
-      if (found.length === 0) {
-        problems.set(relative(folder, submission.file), 'no exercise of this course is in it');
-      }
-      const wanted = found.filter((id) => ids.length === 0 || ids.includes(id));
-      tasks.push(...wanted.map((id) => ({ submission, id })));
-    } catch (error) {
-      if (!(error instanceof NotebookError)) throw error;
-      problems.set(relative(folder, submission.file), error.message);
+      while (next < submissions.length) await checkOne(submissions[next++]!, worker, run);
+    } finally {
+      worker.close();
     }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, submissions.length) }, lane));
+}
+
+async function checkOne({ name, file: path }: Submission, worker: Worker, run: Run): Promise<void> {
+  const { records, seconds, place } = run;
+  const file = relative(run.folder, path);
+  const stamp = stampOf(path);
+  const found = records.find(file, stamp) ?? (await listed(path, file, stamp, worker, run));
+  if (found.type !== 'list') return;
+  for (const id of found.ids.filter((id) => run.ids.length === 0 || run.ids.includes(id))) {
+    if (records.find(file, stamp, id)) continue;
+    const verdict = await worker
+      .ask({ type: 'check', file: path, id, seconds, place }, seconds)
+      .catch((error) => lost(error, id, seconds));
+    if (verdict.status === 'aborted') continue;
+    const reported = { ...verdict, submission: name, file };
+    records.add({ type: 'verdict', file, stamp, verdict: reported });
+    const [line] = textOf(verdict).split('\n');
+    if (!run.json) console.log(printable(`${name}: ${line}`));
   }
-  if (tasks.length === 0 && problems.size === 0) {
-    throw new UsageError(`There is no notebook with these exercises in ${options.folder}.`);
-  }
-  await inParallel(
-    tasks,
-    async ({ submission, id }) => {
-      const scratch = mkdtempSync(join(tmpdir(), 'implicit-lab-'));
-      try {
-        const verdict = await checkInNotebook(readNotebook(submission.file), id, scratch, {
-          seconds,
-        });
-        const file = relative(folder, submission.file);
-        verdicts.push({ ...verdict, submission: submission.name, file });
-        const [line] = textOf(verdict).split('\n');
-        if (!json) console.log(`${submission.name}: ${line}`);
-        else if (process.stderr.isTTY) console.error(`${verdicts.length} of ${tasks.length}`);
-      } finally {
-        rmSync(scratch, { recursive: true, force: true });
-      }
-    },
-    jobs,
-  );
+}
+
+async function listed(path: string, file: string, stamp: string, worker: Worker, run: Run) {
+  const answer = await worker
+    .ask({ type: 'list', file: path }, run.seconds)
+    .catch((error: unknown) => {
+      if (!(error instanceof WorkerLost)) throw error;
+      return { problem: `it cannot be read: ${error.message}` };
+    });
+  const ids = 'ids' in answer ? answer.ids : [];
+  const line =
+    ids.length > 0
+      ? { type: 'list' as const, file, stamp, ids }
+      : {
+          type: 'problem' as const,
+          file,
+          stamp,
+          message: 'problem' in answer ? answer.problem : 'no exercise of this course is in it',
+        };
+  run.records.add(line);
+  return line;
+}
+
+/** The verdict where not only the program ended, but also the process that judged it. */
+function lost(error: unknown, id: string, seconds: number) {
+  if (!(error instanceof WorkerLost)) throw error;
+  const status = error.message.includes('too long') ? 'timeout' : 'crashed';
+  return { ...verdictWithout(id, status, { seconds }, error.message), seconds };
+}
+
+/** Tells a file from the one that was there before it, without reading it. */
+function stampOf(path: string): string {
+  const { size, mtimeMs } = lstatSync(path);
+  return `${size}-${mtimeMs}`;
+}
+
+/** Prints what was found, and gives the exit status. */
+function tell({ folder, records, json, ids }: Run, submissions: readonly Submission[]): number {
+  const wanted = new Set(submissions.map(({ file }) => relative(folder, file)));
+  let [checked, passed, problems] = [0, 0, 0];
+  const lines = function* () {
+    for (const line of records.lines()) {
+      if (!wanted.has(line.file)) continue;
+      if (line.type === 'verdict' && ids.length > 0 && !ids.includes(line.verdict.exercise))
+        continue;
+      if (line.type === 'problem') problems += 1;
+      if (line.type === 'verdict') checked += 1;
+      if (line.type === 'verdict' && line.verdict.passed) passed += 1;
+      yield line;
+    }
+  };
   if (json) {
-    console.log(report({ verdicts, problems }));
+    printReport(lines());
   } else {
-    for (const [file, message] of problems) console.error(`${file}: ${message}`);
-    const right = verdicts.filter(({ passed }) => passed).length;
-    console.log(`${right} of ${verdicts.length} right.`);
+    for (const line of lines()) {
+      if (line.type === 'problem') console.error(printable(`${line.file}: ${line.message}`));
+    }
+    console.log(`${passed} of ${checked} right.`);
   }
-  return verdicts.every(({ passed }) => passed) && problems.size === 0 ? 0 : 1;
+  return passed === checked && problems === 0 ? 0 : 1;
 }
 
 /** The notebooks below a folder, with the names of those whose they are. */
@@ -101,7 +228,8 @@ function notebooksBelow(folder: string, depth: number): string[] {
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return depth < DEEPEST ? notebooksBelow(path, depth + 1) : [];
-      return entry.isFile() && entry.name.endsWith('.ipynb') ? [path] : [];
+      // Also what is no file, which reading it will tell.
+      return entry.name.endsWith('.ipynb') ? [path] : [];
     });
 }
 

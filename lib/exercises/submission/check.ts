@@ -1,9 +1,13 @@
+import { exerciseIds, loadExercise } from '../catalogue';
+import type { Exercise } from '../exercise';
 import { load } from '../load';
 import type { Notebook } from '../source/notebook';
 import type { Status, Verdict } from '../verdict';
+import { type Launch, plainLaunch } from './launch';
+import { EndedError, type Ending, LearnerProcess, type Limits } from './learner';
+import type { Failure } from './messages';
 import { codeFor } from './notebook';
 import type { Program } from './program';
-import { type Ending, type Limits, runJobs } from './run';
 
 /** A verdict on an exercise in a notebook; with more ways to fail than a check in a cell. */
 export interface NotebookVerdict extends Omit<Verdict, 'status'> {
@@ -12,49 +16,95 @@ export interface NotebookVerdict extends Omit<Verdict, 'status'> {
    * `memory`, `exited` (`process.exit` was called), `crashed`: its process ended before the verdict;
    * `aborted`: it was interrupted.
    */
-  status: Status | 'missing' | NonNullable<Ending['stopped']>;
+  status: Status | 'missing' | Ending['stopped'];
   seconds: number;
 }
 
-/** Checks one exercise of a notebook, in a process of its own that runs in `folder`. */
+/**
+ * Checks one exercise of a notebook: its program runs in a process of its own, in `folder` or as
+ * `launch` says, and what it hands to `check` is called from here and judged here.
+ */
 export async function checkInNotebook(
   notebook: Notebook,
   id: string,
   folder: string,
   limits: Limits,
+  launch: Launch = plainLaunch(folder, limits),
 ): Promise<NotebookVerdict> {
   const began = performance.now();
-  // It loads the compiler, which most commands can do without.
-  const { programOf } = await load<{ programOf(cells: readonly string[]): Program }>(
-    'submission/program',
-  );
-  const { code, broken } = programOf(codeFor(notebook, id));
-  const { outcomes, stopped, details } = await runJobs([{ id, code, folder }], limits);
-  const seconds = (performance.now() - began) / 1000;
-  const [outcome] = outcomes;
-  const failures = [...broken, ...(outcome?.failures ?? [])];
-  const remarks = failures.map(({ message }) => `a cell of this exercise failed: ${message}`);
-  if (outcome?.verdict) {
-    const { verdict } = outcome;
-    return { ...verdict, remarks: [...verdict.remarks, ...remarks], seconds };
+  const learner = new LearnerProcess(launch, limits);
+  try {
+    // It loads the compiler, which most commands can do without.
+    const { programOf } = await load<{ programOf(cells: readonly string[]): Program }>(
+      'submission/program',
+    );
+    const { code, broken } = programOf(codeFor(notebook, id));
+    const { verdict, failures } = await outcomeOf(id, code, learner).catch((error) => {
+      if (error instanceof EndedError) return { id, failures: [] } as Outcome;
+      throw error;
+    });
+    const remarks = [...broken, ...failures].map(
+      ({ message }) => `a cell of this exercise failed: ${message}`,
+    );
+    const seconds = (performance.now() - began) / 1000;
+    if (verdict && !learner.cutOff) {
+      return { ...verdict, remarks: [...verdict.remarks, ...remarks], seconds };
+    }
+    const { stopped, details } = learner.cutOff ?? { stopped: 'missing', details: '' };
+    return { ...verdictWithout(id, stopped, limits, details), remarks, seconds };
+  } finally {
+    learner.close();
   }
-  const status = stopped ?? 'missing';
+}
+
+/** What came of a program: a verdict, or nothing where it never called `check` for the exercise. */
+export interface Outcome {
+  id: string;
+  verdict?: Verdict;
+  /** Cells that threw. */
+  failures: Failure[];
+}
+
+/**
+ * Runs a program in a process that is there, and judges from here what it hands to `check`.
+ *
+ * @throws EndedError where the process ends before the program has run
+ */
+export async function outcomeOf(
+  id: string,
+  code: string,
+  learner: LearnerProcess,
+): Promise<Outcome> {
+  const { answers, failures } = await learner.run(code);
+  if (!answers.has(id) || !exerciseIds().includes(id)) return { id, failures };
+  const [{ judge, leftBehind }, exercise] = await Promise.all([
+    load<{
+      judge(exercise: Exercise, answer: unknown): Promise<Verdict>;
+      leftBehind(kept: number, calls: number): string[];
+    }>('judge'),
+    loadExercise(id),
+  ]);
+  const verdict = await judge(exercise, answers.get(id));
+  const kept = learner.kept.slice(0, exercise.probes.length);
+  const sum = kept.reduce((total, count) => total + count, 0);
+  verdict.remarks.push(...leftBehind(sum, kept.length));
+  return { id, verdict, failures };
+}
+
+/** What is said of an exercise whose process ended before there was a verdict. */
+export function verdictWithout(
+  exercise: string,
+  status: keyof typeof WORDS,
+  limits: Limits,
+  details: string,
+): Omit<NotebookVerdict, 'seconds'> {
   const { title, explanation } = WORDS[status](limits, details);
-  return {
-    exercise: id,
-    passed: false,
-    status,
-    title,
-    explanation,
-    evidence: [],
-    remarks,
-    seconds,
-  };
+  return { exercise, passed: false, status, title, explanation, evidence: [], remarks: [] };
 }
 
 type Words = (limits: Limits, details: string) => { title: string; explanation: string };
 
-const WORDS: Record<'missing' | NonNullable<Ending['stopped']>, Words> = {
+const WORDS: Record<'missing' | Ending['stopped'], Words> = {
   missing: () => ({
     title: 'nothing to check',
     explanation: 'The notebook did not come to a call of `check` for this exercise.',

@@ -1,3 +1,6 @@
-export { checkInNotebook, type NotebookVerdict } from './check';
+export { makeProgram } from './bundle';
+export { checkInNotebook, type NotebookVerdict, verdictWithout } from './check';
+export { plainLaunch } from './launch';
+export type { Limits } from './learner';
 export { codeFor, exercisesOf, NotebookError, readNotebook, sectionsOf } from './notebook';
-export type { Limits } from './run';
+export { type Sandbox, sandboxLaunch, sandboxProblem } from './sandbox';

@@ -15,8 +15,10 @@ const MOST_BYTES = 50e6;
  * @throws NotebookError where it is missing, too large, or no notebook
  */
 export function readNotebook(path: string): Notebook {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new NotebookError('it is missing');
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new NotebookError('it is missing');
+  if (!found.isFile()) throw new NotebookError('it is no file');
+  const { size } = found;
   if (size > MOST_BYTES) throw new NotebookError(`it has ${Math.round(size / 1e6)} MB`);
   let notebook: Notebook;
   try {

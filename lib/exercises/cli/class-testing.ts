@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { linesOf, type Notebook, textOf } from '../source/notebook';
+
+const ROOT = join(__dirname, '..', '..', '..');
+const COMMAND = join(ROOT, 'lib', 'bin', 'implicit-lab.cjs');
+export const LESSON = '09-inverse-hessian-products';
+
+/** A right answer to `neumann-01`, from the third line of its function on. */
+export const RIGHT = `
+  let x = new Float64Array(b.length);
+  for (let k = 0; k < terms; k++) {
+    const Ax = A.transpose(x);
+    x = x.map((value, i) => value + alpha * (b[i] - Ax[i]));
+  }
+  return x;`;
+/** One with a mistake that has a name. */
+export const NO_FACTOR = RIGHT.replace('return x', 'return x.map((value) => value / alpha)');
+
+/** A class for tests: a folder of notebooks with an exercise, and the command to check it. */
+export class TestClass {
+  readonly folder = mkdtempSync(join(tmpdir(), 'class-'));
+  private readonly stub: Notebook = JSON.parse(
+    readFileSync(join(ROOT, 'exercises', `${LESSON}.ipynb`), 'utf8'),
+  );
+
+  /** The notebook of the first exercise, with code in place of its stub. */
+  notebook(code: string): string {
+    const second = this.stub.cells.findIndex((cell) => /^## (?!neumann-01)/m.test(textOf(cell)));
+    const cells = this.stub.cells.slice(0, second).map((cell) => ({
+      ...cell,
+      source: linesOf(textOf(cell).replace('return todo();', () => code)),
+    }));
+    return JSON.stringify({ ...this.stub, cells });
+  }
+
+  /** Hands a notebook in. */
+  submit(name: string, text: string): string {
+    const file = join(this.folder, name, `${LESSON}.ipynb`);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    return file;
+  }
+
+  /** Runs `implicit-lab`; with `until` it is cut off when its output has that text. */
+  command(args: string[], { until, env = {} }: { until?: string; env?: NodeJS.ProcessEnv } = {}) {
+    const child = spawn(process.execPath, [COMMAND, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        output[name] += text;
+        if (until !== undefined && output.stdout.includes(until)) child.kill('SIGKILL');
+      });
+    }
+    return new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
+      child.on('close', (status) => resolve({ status, ...output }));
+    });
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

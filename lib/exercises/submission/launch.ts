@@ -1,0 +1,43 @@
+import { delimiter, join } from 'node:path';
+import { bundleIn, modulesFolder } from './bundle';
+
+/** How the process that runs a learner's program is started. */
+export interface Launch {
+  command: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  /** The folder it is started in. */
+  folder: string;
+}
+
+export const DEFAULT_MEMORY = 2048;
+
+/** What Node.js itself is told about its memory, in MB. */
+export const heapFlag = (memory: number) => `--max-old-space-size=${Math.floor(memory / 2)}`;
+
+/**
+ * A process with the rights of this one: it keeps accidents apart, and is no wall against someone
+ * who means harm.
+ *
+ * @param program the folder of `makeProgram`, where many are started; the sources otherwise
+ */
+export function plainLaunch(
+  folder: string,
+  { memory = DEFAULT_MEMORY, program }: { memory?: number; program?: string } = {},
+): Launch {
+  const file = program
+    ? [bundleIn(program)]
+    : [join(__dirname, '..', '..', 'bin', 'boot.cjs'), join(__dirname, 'child')];
+  const packages = [modulesFolder(), process.env.NODE_PATH].filter(Boolean).join(delimiter);
+  return {
+    command: process.execPath,
+    args: [heapFlag(memory), ...file],
+    env: {
+      ...process.env,
+      ...(program ? { NODE_PATH: packages } : {}),
+      IMPLICIT_LAB_PROGRESS: 'off',
+      TF_CPP_MIN_LOG_LEVEL: '3',
+    },
+    folder,
+  };
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { exerciseIds, loadExercise } from '../catalogue';
+import type { Exercise } from '../exercise';
+import { judge } from '../judge';
+import { plainLaunch } from './launch';
+import { LearnerProcess } from './learner';
+
+const CATALOGUE = join(__dirname, '..', 'catalogue');
+
+let learner: LearnerProcess;
+let answers: Map<string, unknown>;
+
+/** All answers of the catalogue, in one process. */
+beforeAll(async () => {
+  learner = new LearnerProcess(plainLaunch(__dirname), { seconds: 240 });
+  const code = `
+    const { check } = require('implicit-lab');
+    for (const id of ${JSON.stringify(exerciseIds())}) {
+      const { exercise } = require(${JSON.stringify(CATALOGUE)} + '/' + id);
+      const { reference, mutants, alternatives } = exercise;
+      for (const { name, answer } of [{ name: 'reference', answer: reference }, ...mutants, ...alternatives])
+        check(id + ' ' + name, answer);
+    }`;
+  const ran = await learner.run(code);
+  expect(ran.failures).toEqual([]);
+  ({ answers } = ran);
+}, 120_000);
+
+afterAll(() => learner?.close());
+
+it.each(exerciseIds())(
+  '%s: an answer in another process gets the verdict that it gets here',
+  async (id) => {
+    const exercise = (await loadExercise(id)) as Exercise;
+    const { reference, mutants, alternatives } = exercise;
+    const all = [{ name: 'reference', answer: reference }, ...mutants, ...alternatives];
+    for (const { name, answer } of all) {
+      const [there, here] = [
+        await judge(exercise, answers.get(`${id} ${name}`)),
+        await judge(exercise, answer),
+      ];
+      expect({ name, verdict: there }).toEqual({ name, verdict: here });
+    }
+  },
+  120_000,
+);
