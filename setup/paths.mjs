@@ -13,10 +13,16 @@ export const inRoot = (...names) => join(root, ...names);
 
 export const venv = inRoot('.venv');
 
+/**
+ * The Python inside an environment.
+ *
+ * @param {string} folder
+ */
+export const pythonIn = (folder) =>
+  windows ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+
 /** The Python inside `.venv`. */
-export const venvPython = windows
-  ? join(venv, 'Scripts', 'python.exe')
-  : join(venv, 'bin', 'python');
+export const venvPython = pythonIn(venv);
 
 /** What each failing program printed, for the sentence that points there. */
 export const log = inRoot('setup.log');

@@ -23,6 +23,6 @@ export async function prepare() {
     await makeVenv(python, progress);
     return 'installed';
   });
-  await step('Kernel "TypeScript"', registerKernel);
+  await step('Kernel "TypeScript"', () => registerKernel());
   await step('tfjs-node (optional)', installNativeBackend);
 }

@@ -1,54 +1,72 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { cannotMakeVenv } from './machine.mjs';
-import { hashOf, inRoot, read, venv, venvPython } from './paths.mjs';
+import { hashOf, inRoot, pythonIn, read, root, venv } from './paths.mjs';
 import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
-const requirements = inRoot('requirements.txt');
-const stamp = join(venv, '.ready');
 const secondsToFirstPackage = 35;
 
-/** Whether `.venv` is whole: its stamp, written last, holds the hash of the requirements. */
-export function venvIsReady() {
-  return existsSync(venvPython) && read(stamp).trim() === hashOf(requirements);
+/**
+ * An environment of Python: its folder, and the packages that belong in it.
+ *
+ * @typedef {{ folder: string, requirements: string }} Environment
+ */
+
+/** @type {Environment} */
+const main = { folder: venv, requirements: inRoot('requirements.txt') };
+
+/** @param {Environment} place */
+const stampOf = ({ folder }) => join(folder, '.ready');
+
+/** Whether an environment is whole: its stamp, written last, holds the hash of the requirements. */
+export function venvIsReady(place = main) {
+  const isThere = existsSync(pythonIn(place.folder));
+  return isThere && read(stampOf(place)).trim() === hashOf(place.requirements);
 }
 
 /**
- * Makes `.venv` anew with the pinned packages; whatever fails, no half-made `.venv` stays.
+ * Makes an environment anew with its pinned packages, `.venv` unless another is given; whatever
+ * fails, no half-made one stays.
  *
  * @param {import('./machine.mjs').Python} python
  * @param {(words: string) => void} progress
  */
-export async function makeVenv(python, progress) {
-  rmSync(venv, { recursive: true, force: true });
+export async function makeVenv(python, progress, place = main) {
+  rmSync(place.folder, { recursive: true, force: true });
   try {
-    progress('making .venv');
-    await createVenv(python);
-    await installPackages(progress);
-    writeFileSync(stamp, `${hashOf(requirements)}\n`);
+    progress(`making ${basename(place.folder)}`);
+    await createVenv(python, place);
+    await installPackages(progress, place);
+    writeFileSync(stampOf(place), `${hashOf(place.requirements)}\n`);
   } catch (error) {
-    rmSync(venv, { recursive: true, force: true });
+    rmSync(place.folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** @param {import('./machine.mjs').Python} python */
-async function createVenv({ command: [program = '', ...args], version }) {
-  const { ok } = await run(program, [...args, '-m', 'venv', venv], {
+/**
+ * @param {import('./machine.mjs').Python} python
+ * @param {Environment} place
+ */
+async function createVenv({ command: [program = '', ...args], version }, { folder }) {
+  const { ok } = await run(program, [...args, '-m', 'venv', folder], {
     env: pythonEnvironment(),
     limit: { seconds: 50 },
   });
   if (!ok) throw new SetupError(cannotMakeVenv(version));
 }
 
-/** @param {(words: string) => void} progress */
-async function installPackages(progress) {
-  const expected = read(requirements).match(/^[a-z].*==/gm)?.length ?? 0;
+/**
+ * @param {(words: string) => void} progress
+ * @param {Environment} place
+ */
+async function installPackages(progress, { folder, requirements }) {
+  const expected = read(requirements).match(/^[a-z].*==/gim)?.length ?? 0;
   let seen = 0;
   let received = 0;
   const { ok, output, reason } = await run(
-    venvPython,
+    pythonIn(folder),
     ['-m', 'pip', 'install', '--retries', '1', '--timeout', '15', '-r', requirements],
     {
       env: { ...pythonEnvironment(), PIP_PROGRESS_BAR: 'off' },
@@ -62,19 +80,20 @@ async function installPackages(progress) {
       },
     },
   );
-  if (!ok) throw new SetupError(sentence(output, reason));
+  if (!ok) throw new SetupError(sentence(output, reason, requirements));
 }
 
 /**
  * @param {string} output
  * @param {string} reason
+ * @param {string} requirements
  */
-function sentence(output, reason) {
+function sentence(output, reason, requirements) {
   const offline =
     /NewConnectionError|ConnectTimeout|ReadTimeout|ConnectionError|ProxyError|timed out|connection broken/i;
   return reason !== '' || offline.test(output)
     ? "pip could not download the Python packages: check the network (or pip's index and proxy settings) and run the command again (details in setup.log)."
-    : 'pip could not install the packages of requirements.txt: read setup.log, cure what it names and run the command again.';
+    : `pip could not install the packages of ${relative(root, requirements)}: read setup.log, cure what it names and run the command again.`;
 }
 
 /**

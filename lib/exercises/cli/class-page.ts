@@ -1,5 +1,4 @@
-import { escapeHtml } from '../../notebook/html';
-import { formatNumber } from '../../notebook/number';
+import { escapeHtml, formatNumber } from '../../output';
 import type { Evidence } from '../compare';
 import { formulaText } from '../formula-text';
 import { richHtml } from '../rich-text';

@@ -13,7 +13,7 @@ export interface ClassReportOptions {
   /** What is printed rather than a page written. */
   form: 'page' | 'csv' | 'json';
   /** The page's file; `report.html` by default. */
-  out?: string;
+  out: string | undefined;
 }
 
 /** `implicit-lab report FILE …`: the class at a glance; returns the exit status. */

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { chromiumPath, needs } from '../../../test/needs';
 import { stateOf, summarise, withoutNames } from './class';
 import { classReport } from './class-report';
-import type { Reported } from './report';
+import type { Reported } from './records';
 
 const browser = needs('browser');
 
@@ -70,7 +70,7 @@ async function printed(form: 'csv' | 'json', anonymous = false): Promise<string>
     text += piece;
     return true;
   });
-  expect(await classReport({ files: [file], anonymous, form })).toBe(0);
+  expect(await classReport({ files: [file], anonymous, form, out: undefined })).toBe(0);
   vi.restoreAllMocks();
   return text;
 }
@@ -140,7 +140,7 @@ it('is a table in CSV, where a name is no formula, and a document in JSON', asyn
 it('says what it was given instead of verdicts', async () => {
   const other = join(folder, 'other.json');
   writeFileSync(other, '{"version": 7}');
-  const options = { anonymous: false, form: 'json' as const };
+  const options = { anonymous: false, form: 'json' as const, out: undefined };
   await expect(classReport({ files: [], ...options })).rejects.toThrow('takes a file of verdicts');
   await expect(classReport({ files: [other], ...options })).rejects.toThrow(
     'is no file of records',
@@ -152,7 +152,7 @@ describe.skipIf(!browser.available)('in a browser', () => {
   it('asks no host, runs nothing, and shows names as they are', async () => {
     await page();
     const chrome = await chromium.launch({
-      executablePath: chromiumPath(),
+      executablePath: chromiumPath()!,
       args: ['--no-sandbox'],
     });
     try {

@@ -1,5 +1,5 @@
 import type { Evidence } from '../compare';
-import type { Reported } from './report';
+import type { Reported } from './records';
 
 /** A student's state in one exercise. */
 export type State = 'right' | 'wrong' | 'to-do' | 'none';

@@ -8,7 +8,15 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
-import type { Reported } from './report';
+import type { NotebookVerdict } from '../submission';
+
+/** A verdict, and where it comes from. */
+export type Reported = NotebookVerdict & {
+  /** The notebook's file. */
+  file: string;
+  /** Whose it is, where there are many. */
+  submission?: string;
+};
 
 /** What is known of a notebook, a line each. `stamp` tells whether it is still the same notebook. */
 export type RecordLine =

@@ -1,13 +1,4 @@
-import type { NotebookVerdict } from '../submission';
-import { infinities, type RecordLine } from './records';
-
-/** A verdict, and where it comes from. */
-export type Reported = NotebookVerdict & {
-  /** The notebook's file. */
-  file: string;
-  /** Whose it is, where there are many. */
-  submission?: string;
-};
+import { infinities, type RecordLine, type Reported } from './records';
 
 /** Prints the same document, a verdict at a time: there may be more of them than memory is for. */
 export function printReport(lines: Iterable<RecordLine>): void {

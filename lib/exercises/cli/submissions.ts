@@ -19,13 +19,13 @@ export interface SubmissionsOptions {
   ids: string[];
   json: boolean;
   seconds: number;
-  jobs?: number;
+  jobs: number | undefined;
   /** Whether programs run in bubblewrap. */
   sandbox: boolean;
   /** The part of all notebooks to check: the k-th of n. */
-  shard?: Shard;
+  shard: Shard | undefined;
   /** A file that keeps every verdict, so that a run that was cut off goes on. */
-  records?: string;
+  records: string | undefined;
 }
 
 export interface Shard {

@@ -23,7 +23,7 @@ export const heapFlag = (memory: number) => `--max-old-space-size=${Math.floor(m
  */
 export function plainLaunch(
   folder: string,
-  { memory = DEFAULT_MEMORY, program }: { memory?: number; program?: string } = {},
+  { memory = DEFAULT_MEMORY, program }: { memory?: number; program?: string | undefined } = {},
 ): Launch {
   const file = program
     ? [bundleIn(program)]
