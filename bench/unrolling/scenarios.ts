@@ -7,6 +7,7 @@ import {
   type DifferentiationProblem,
   gradientDescent,
   logisticRegression,
+  objectiveOf,
   quadratic,
   solverSteps,
   unrolled,
@@ -80,7 +81,7 @@ async function implicit({ problem, start, λ, step, truth, budget, stopped, know
   let w = start;
   const steps = stopped ?? budget - k - 1;
   for (let t = 1; t <= steps; t++) w = float64.axpy(-step, problem.innerGradient(w, λ, t), w);
-  const { dw, dλ } = problem.outer(w, λ);
+  const { dw, dλ } = objectiveOf(problem, λ).outer(w);
   const { value } = await cg({ tolerance: 1e-12, maxIterations: k }).solve(
     problem.innerHessian(w, λ, steps),
     dw,

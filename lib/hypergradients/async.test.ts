@@ -5,7 +5,7 @@ import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { cg } from '../solvers';
 import { adam, gradientDescent, type LossProblem, unrolled } from '../unrolling';
 import { bilevel } from './bilevel';
-import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
+import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { hypergradient } from './hypergradient';
 import { implicit } from './implicit';
 import { stepControl } from './step-control';
@@ -23,7 +23,7 @@ const problem: LossProblem = {
   outer: ({ w }) => tf.sum(tf.square(tf.sub(w!, 2))) as tf.Scalar,
 };
 const start = () => ({ w: { w: tf.zeros([2]) }, λ: { l: tf.tensor1d([0, 1]) } });
-const make = (options: Partial<BilevelOptions<never>> = {}, seen = problem) =>
+const make = (options: Partial<BilevelSettings<never>> = {}, seen = problem) =>
   bilevel(seen, {
     ...start(),
     inner: { optimizer: gradientDescent(0.25), steps: 1 },

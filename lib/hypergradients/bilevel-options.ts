@@ -21,12 +21,17 @@ export interface BatchPlan<B> {
   factors?(k: number, j: number): B;
 }
 
+/** The hyperparameters to start from, copied; their name can be written in Latin letters. */
+export type Hyperparameters<V> = { λ: V; lambda?: never } | { lambda: V; λ?: never };
+
 /** How a bilevel run is done. */
-export interface BilevelOptions<B, V extends Vector = NamedTensors> {
+export type BilevelOptions<B, V extends Vector = NamedTensors> = Hyperparameters<V> &
+  BilevelSettings<B, V>;
+
+/** How a bilevel run is done, but for the hyperparameters. */
+export interface BilevelSettings<B, V extends Vector = NamedTensors> {
   /** The weights to start from; copied. */
   w: V;
-  /** The hyperparameters to start from; copied. */
-  λ: V;
   /** For problems that see batches. */
   batches?: BatchPlan<B>;
   /** With `implicit` only: who moves the weights, and how often between two outer steps. */
@@ -90,6 +95,8 @@ export interface BilevelRun<V extends Vector = NamedTensors> extends AsyncIterab
   readonly w: V;
   /** The hyperparameters as they are now; likewise. */
   readonly λ: V;
+  /** λ by another name. */
+  readonly lambda: V;
   /** Between two steps: all that is needed to go on later, with new optimizers of the same kind. */
   save(): Promise<BilevelCheckpoint>;
   /** Frees the weights and hyperparameters; the optimizers are the caller's. */

@@ -4,7 +4,7 @@ import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling';
-import type { BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
+import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
 import { normsOf } from './evaluation';
 import {
@@ -34,7 +34,7 @@ interface Snapshot<V> {
 /** See `bilevel`. */
 export class Run<V extends Vector, B> implements BilevelRun<V> {
   readonly #problem: BatchedProblem<B>;
-  readonly #options: BilevelOptions<B, V>;
+  readonly #options: BilevelSettings<B, V>;
   readonly #space: Space<V, unknown>;
   readonly #w: Place<V>;
   readonly #λ: Place<V>;
@@ -54,9 +54,10 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
 
   constructor(
     problem: ValuedProblem | LossProblem | BatchedProblem<B>,
-    options: BilevelOptions<B, V>,
+    λ: V,
+    options: BilevelSettings<B, V>,
   ) {
-    const { w, λ, checkpoint, restart, inner, outer } = options;
+    const { w, checkpoint, restart, inner, outer } = options;
     this.#problem = problem as BatchedProblem<B>;
     this.#options = options;
     this.#space = spaceOf(w);
@@ -76,6 +77,10 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   get λ(): V {
     this.#checkAlive();
     return this.#λ.value;
+  }
+
+  get lambda(): V {
+    return this.λ;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<OuterStep, void, undefined> {

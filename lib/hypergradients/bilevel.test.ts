@@ -98,6 +98,34 @@ describe('in float64', () => {
   const descent = { optimizer: gradientDescent(0.4), steps: 500 };
   const exact = implicit({ solver: cg({ tolerance: 1e-12 }), estimate: false });
 
+  it('λ can be written lambda, in the options, the run and the outer derivatives', async () => {
+    const { w, λ } = start();
+    const rest = {
+      w,
+      how: exact,
+      inner: descent,
+      outer: { optimizer: gradientDescent(1) },
+      steps: 3,
+    };
+    const greek = bilevel(known, { ...rest, λ });
+    const latin = bilevel(
+      {
+        ...known,
+        outer(w, λ) {
+          const { value, dw, dλ } = known.outer(w, λ);
+          return { value, dw, dlambda: dλ };
+        },
+      },
+      { ...rest, lambda: λ },
+    );
+    await collect(greek);
+    await collect(latin);
+    expect(latin.lambda).toEqual(greek.λ);
+    expect(latin.lambda).not.toEqual(λ);
+    const both = { ...rest, λ, lambda: Float64Array.of(-2) } as never;
+    expect(() => bilevel(known, both)).toThrow(/as λ and as lambda/);
+  });
+
   it.each([
     ['a step control', stepControl(), 60, 1e-6],
     ['Adam', adam(0.2), 120, 1e-2],

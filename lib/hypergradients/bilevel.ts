@@ -2,7 +2,7 @@ import { InputError } from '../errors';
 import { checkFunction, checkMethods, checkOptionNames, checkRecord, shown } from '../options';
 import type { Vector } from '../spaces';
 import type { LossProblem } from '../unrolling';
-import type { BatchPlan, BilevelOptions, BilevelRun } from './bilevel-options';
+import type { BatchPlan, BilevelOptions, BilevelRun, BilevelSettings } from './bilevel-options';
 import { Run } from './bilevel-run';
 import { checkCheckpoint } from './checkpoint';
 import { isOptimizer, livesOnGradients } from './mover';
@@ -34,10 +34,23 @@ export function bilevel<B, V extends Vector>(
   problem: ValuedProblem | LossProblem | BatchedProblem<B>,
   options: BilevelOptions<B, V>,
 ): BilevelRun<V> {
-  checkOptions(options);
+  const λ = hyperparametersOf(options);
+  checkOptions(options, λ);
   checkProblem(problem, options.w, options.batches !== undefined);
   checkMethods(problem, 'the problem', ['inner']);
-  return new Run(problem, options);
+  return new Run(problem, λ, options);
+}
+
+/** @throws InputError for hyperparameters under both names. */
+function hyperparametersOf<V>(options: Partial<Record<'λ' | 'lambda', V>>): V {
+  checkRecord(options, 'the options of bilevel', '{ w, λ, how, inner, outer }');
+  const { λ, lambda = λ } = options;
+  if (λ === undefined || lambda === λ) return lambda as V;
+  throw new InputError({
+    given: 'hyperparameters as λ and as lambda',
+    expected: 'them under one of the two names',
+    remedy: 'Leave one out: they mean the same.',
+  });
 }
 
 /** `εₖ = first · factorᵏ⁻¹`: summable, as HOAG's convergence asks. Defaults .1 and .9. */
@@ -59,6 +72,7 @@ export function decreasingTolerance(
 const NAMES = [
   'w',
   'λ',
+  'lambda',
   'batches',
   'inner',
   'outer',
@@ -70,9 +84,9 @@ const NAMES = [
   'progress',
 ];
 
-function checkOptions<B, V extends Vector>(options: BilevelOptions<B, V>): void {
+function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V): void {
   checkOptionNames('bilevel', options, NAMES);
-  const { how, inner, outer, tolerance, steps, batches, w, λ, progress, checkpoint } = options;
+  const { how, inner, outer, tolerance, steps, batches, w, progress, checkpoint } = options;
   const wrong = (given: string, expected: string, remedy: string) =>
     new InputError({ given, expected, remedy });
   const isWay = how?.name === 'implicit' || how?.name === 'unrolled';

@@ -7,7 +7,14 @@ export {
   stationarity,
 } from './argmin';
 export { bilevel, decreasingTolerance } from './bilevel';
-export type { BatchPlan, BilevelOptions, BilevelRun, OuterStep } from './bilevel-options';
+export type {
+  BatchPlan,
+  BilevelOptions,
+  BilevelRun,
+  BilevelSettings,
+  Hyperparameters,
+  OuterStep,
+} from './bilevel-options';
 export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
 export { type ConstrainedProblem, kkt, projectedStationarity } from './constrained';
 export type { ErrorConstants, ErrorEstimate, EstimateOptions } from './error-estimate';

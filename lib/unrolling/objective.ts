@@ -18,12 +18,11 @@ export interface DerivativeProblem extends InnerDerivatives {
   outer(w: Float64Array, λ: Float64Array): OuterDerivatives;
 }
 
-/** An outer loss and its two partial gradients. */
-export interface OuterDerivatives {
-  value: number;
-  dw: Float64Array;
-  dλ: Float64Array;
-}
+/** An outer loss and its two partial gradients; `dλ` can be written `dlambda`. */
+export type OuterDerivatives = { value: number; dw: Float64Array } & (
+  | { dλ: Float64Array; dlambda?: never }
+  | { dlambda: Float64Array; dλ?: never }
+);
 
 /** The form of a bilevel problem that goes with a kind of vector. */
 export type UnrolledProblem<V extends Vector> = V extends Float64Array
@@ -56,7 +55,11 @@ export function objectiveOf<V extends Vector>(problem: UnrolledProblem<V>, λ: V
 
 function float64Objective(problem: DerivativeProblem, λ: Float64Array): Objective<Float64Array> {
   requireFunctions(problem, ['innerGradient', 'innerHessian', 'innerMixed', 'outer']);
-  return { field: float64Field(problem, λ), outer: (w) => problem.outer(w, λ) };
+  return { field: float64Field(problem, λ), outer: (w) => gradientsOf(problem.outer(w, λ)) };
+}
+
+function gradientsOf({ dw, dλ, dlambda }: OuterDerivatives): OuterGradients<Float64Array> {
+  return { dw, dλ: dλ ?? dlambda };
 }
 
 function tensorObjective(problem: LossProblem, λ: NamedTensors): Objective<NamedTensors> {
