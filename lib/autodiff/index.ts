@@ -8,6 +8,7 @@ export type { CurvatureKind } from './curvature-kind';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';
+export { gradientOf, type RecordedGradient, recordGradientOf } from './gradient-derivative';
 export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
 export {
@@ -18,3 +19,4 @@ export {
 } from './record-gradient';
 export type { RowSpace } from './row-space';
 export { engine, isolated } from './tape';
+export { freePrograms, type TracedCounts, tracedCounts } from './traced';

@@ -32,6 +32,18 @@ export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
       note(count);
       return derivative.vjp(u);
     },
+    ...(derivative.hessian && {
+      hessian(v: V) {
+        note(count);
+        return derivative.hessian!(v);
+      },
+    }),
+    ...(derivative.mixed && {
+      mixed(u: V) {
+        note(count);
+        return derivative.mixed!(u);
+      },
+    }),
     dispose: () => derivative.dispose(),
   };
   return counted;

@@ -3,8 +3,15 @@ import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { random } from '../numbers';
 import { checkOptionNames, phrase, shown } from '../options';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
-import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
-import type { UnrolledProblem } from '../unrolling';
+import {
+  type LinearOperator,
+  mapTensors,
+  type NamedTensors,
+  type Space,
+  spaceOf,
+  type Vector,
+} from '../spaces';
+import type { GradientDerivative, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling';
 import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
 import { type Count, counted, counting, normsOf } from './evaluation';
@@ -158,7 +165,11 @@ async function differentiate<V extends Vector>(
     space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
     space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
 
-    const A = counted(curvatureOf(problem, w, λ, curvature), count);
+    const derivative = counting(objective.field.linearize(w, 1), count);
+    operators.push(derivative);
+    const A =
+      (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
+      counted(curvatureOf(problem, w, λ, curvature), count);
     operators.push(A);
     const { value: v, ...solve } = await (factors === undefined
       ? solver.solve(A, outer.dw, start ? { start } : {})
@@ -171,9 +182,11 @@ async function differentiate<V extends Vector>(
     result.adjoint = v;
     if (onFailure === 'throw' && solve.status !== 'converged') throw notSolved(solve);
 
-    const derivative = counting(objective.field.linearize(w, 1), count);
-    operators.push(derivative);
-    const pulled = space.keep(derivative.vjp(v));
+    const pulled = space.keep(
+      estimate === false && derivative.mixed !== undefined
+        ? { λ: derivative.mixed(v) }
+        : derivative.vjp(v),
+    );
     held.push(pulled);
     result.value = space.keep(space.subtract(outer.dλ, pulled.λ));
 
@@ -187,9 +200,11 @@ async function differentiate<V extends Vector>(
       innerGradientNorm: innerNorm!,
       products: 0,
       seconds: 0,
-      zero: await zeroParts(space, result.value, outer.dλ, () => derivative.vjp(probe(w)).λ),
+      zero: await zeroParts(space, result.value, outer.dλ, () =>
+        derivative.mixed === undefined ? derivative.vjp(probe(w)).λ : derivative.mixed(probe(w)),
+      ),
     };
-    if (estimate !== false) {
+    if (estimate !== false && 'w' in pulled) {
       stats.error = await errorEstimate(
         { space, objective, count, w, λ, v, outer, derivative, pulled },
         estimate,
@@ -207,6 +222,20 @@ async function differentiate<V extends Vector>(
     for (const operator of operators) operator.dispose();
     space.free(held, result);
   }
+}
+
+/** The Hessian from the evaluation that the mixed derivative comes from, where that gives it alone. */
+function hessianOf<V extends Vector>(
+  space: Space<V, unknown>,
+  { hessian }: GradientDerivative<V>,
+  w: V,
+): LinearOperator<V> | undefined {
+  if (hessian === undefined) return undefined;
+  const apply = (v: V) => {
+    space.check(v, w, 'a direction');
+    return hessian(v);
+  };
+  return { apply, transpose: apply, dispose() {} };
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { linearize, valueAndGradient } from '../autodiff';
+import { gradientOf, linearize, recordGradientOf, valueAndGradient } from '../autodiff';
 import { float64, type NamedTensors } from '../spaces';
 import type { InnerDerivatives } from './problem';
 
@@ -19,6 +19,10 @@ export interface GradientDerivative<V> {
   jvp(dw: V, dλ: V): V;
   /** `H u` and `Bᵀ u`. */
   vjp(u: V): { w: V; λ: V };
+  /** `H v` alone, where that is less work. */
+  hessian?(v: V): V;
+  /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
+  mixed?(u: V): V;
   dispose(): void;
 }
 
@@ -54,8 +58,11 @@ export function tensorField(inner: InnerLoss, λ: NamedTensors): GradientField<N
   const gradientAt = (w: NamedTensors, λ: NamedTensors, step: number) =>
     valueAndGradient((x) => inner(x, λ, step), w).gradient;
   return {
-    gradient: (w, step) => tf.tidy(() => gradientAt(w, λ, step)),
+    gradient: (w, step) =>
+      gradientOf((w, λ) => inner(w, λ, step), w, λ) ?? tf.tidy(() => gradientAt(w, λ, step)),
     linearize(w, step) {
+      const traced = recordGradientOf((w, λ) => inner(w, λ, step), w, λ);
+      if (traced !== undefined) return { ...traced, value: traced.gradient };
       const recorded = linearize(
         (both) => {
           const parts = split(both);

@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs';
+import { mapTensors, type NamedTensors } from '../spaces';
+import { collectAuxiliary } from './auxiliary';
+import { checkFinite, checkPoint } from './check';
+import { listed, named } from './named';
+import { evaluateTraced } from './traced';
+
+/** The gradient of a loss in w, with its derivative with respect to w and to other tensors λ. */
+export interface RecordedGradient {
+  /** `∇_w f`, owned by this. */
+  readonly gradient: NamedTensors;
+  /** `H dw + B dλ`. */
+  jvp(dw: NamedTensors, dλ: NamedTensors): NamedTensors;
+  /** `H u` and `Bᵀ u`. */
+  vjp(u: NamedTensors): { w: NamedTensors; λ: NamedTensors };
+  /** `H v` alone. */
+  hessian(v: NamedTensors): NamedTensors;
+  /** `Bᵀ u` alone: what only w decides is left out. */
+  mixed(u: NamedTensors): NamedTensors;
+  dispose(): void;
+}
+
+/**
+ * The gradient of f(w, λ) in w and products with `H = ∂²f/∂w²` and `B = ∂²f/∂w∂λ`, from one
+ * evaluation; by a program where one is known for the structure of f.
+ *
+ * @returns undefined where programs cannot run: inside a gradient, or without BLAS
+ * @throws as `valueAndGradient` does.
+ */
+export function recordGradientOf(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+): RecordedGradient | undefined {
+  const evaluation = evaluated(loss, w, λ, 'products');
+  if (evaluation === undefined) return undefined;
+  const ofW = (x: readonly tf.Tensor[]) => named(w, [...x]);
+  const ofλ = (x: readonly tf.Tensor[]) => named(λ, [...x]);
+  const count = Object.keys(w).length;
+  const gradient = evaluation.gradient().map((g) => tf.keep(g));
+  return {
+    gradient: ofW(gradient),
+    jvp: (dw, dλ) => ofW(evaluation.product('push', [...listed(w, dw), ...listed(λ, dλ)])),
+    vjp(u) {
+      const pulled = evaluation.product('pull', listed(w, u));
+      return { w: ofW(pulled.slice(0, count)), λ: ofλ(pulled.slice(count)) };
+    },
+    hessian: (v) => ofW(evaluation.product('pull to the varied', listed(w, v))),
+    mixed: (u) => ofλ(evaluation.product('pull to the rest', listed(w, u))),
+    dispose() {
+      for (const tensor of gradient) tensor.dispose();
+      evaluation.dispose();
+    },
+  };
+}
+
+/** The same for the gradient alone, the caller's. */
+export function gradientOf(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+): NamedTensors | undefined {
+  const evaluation = evaluated(loss, w, λ, 'gradient');
+  if (evaluation === undefined) return undefined;
+  try {
+    return named(w, evaluation.gradient());
+  } finally {
+    evaluation.dispose();
+  }
+}
+
+function evaluated(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  purpose: 'gradient' | 'products',
+) {
+  checkPoint(w, 'the point');
+  // Copies: where the loss also closes over the tensors of w or λ, those are constants.
+  const copies = {
+    w: mapTensors(w, (value) => value.clone()),
+    λ: mapTensors(λ, (value) => value.clone()),
+  };
+  const all = [...Object.values(copies.w), ...Object.values(copies.λ)];
+  try {
+    const evaluation = evaluateTraced(
+      () => {
+        const { result, auxiliary } = collectAuxiliary(() => loss(copies.w, copies.λ));
+        for (const marked of Object.values(auxiliary)) marked.dispose();
+        return result;
+      },
+      { all, varied: Object.keys(w).length },
+      purpose,
+    );
+    if (evaluation === undefined) return undefined;
+    try {
+      checkFinite(evaluation.value);
+      return evaluation;
+    } catch (error) {
+      evaluation.dispose();
+      throw error;
+    }
+  } finally {
+    for (const copy of all) copy.dispose();
+  }
+}

@@ -1,0 +1,294 @@
+import * as tf from '@tensorflow/tfjs';
+import { systemMultiply } from '../../backends/wasm/blas';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { DisposedError, UnsupportedError } from '../../errors';
+import { checkScalar } from '../check';
+import { graph } from '../graph';
+import type { Node } from '../node';
+import { compile } from '../plan';
+import { byGradients } from '../rules/reverse';
+import { engine, isolated, record, type Tape } from '../tape';
+import { lowered, NotLowered } from './lower';
+import type { Kept } from './program';
+import { type ProductKind, Recipe } from './recipe';
+import { structureOf, Trace } from './trace';
+
+/** How often what happened. */
+export interface TracedCounts {
+  /** Evaluations that a program was known for. */
+  hits: number;
+  /** Evaluations that were traced. */
+  traced: number;
+  /** Evaluations that run operation by operation, since something in them has no loop. */
+  refused: number;
+}
+
+const counts: TracedCounts = { hits: 0, traced: 0, refused: 0 };
+
+/** How many structures are remembered for one heap. */
+const MOST = 64;
+const recipes = new WeakMap<Heap, Map<string, Recipe | 'refused'>>();
+
+/** Counts so far, and what they were made of. */
+export const tracedCounts = (): Readonly<TracedCounts> => ({ ...counts });
+
+/** Frees all programs; they are made again when they are needed. */
+export function freePrograms(): void {
+  const heap = heapNow();
+  const known = heap && recipes.get(heap);
+  if (known === undefined) return;
+  for (const recipe of known.values()) if (recipe !== 'refused') recipe.drop();
+  known.clear();
+}
+
+function heapNow(): Heap | undefined {
+  return tf.getBackend() === 'wasm' ? (tf.backend() as Heap) : undefined;
+}
+
+/** Where programs can run: wasm with BLAS, unless `IMPLICIT_COMPILE` is 0, and no tape is running. */
+function heapForPrograms(): Heap | undefined {
+  if (globalThis.process?.env.IMPLICIT_COMPILE === '0' || systemMultiply() === undefined)
+    return undefined;
+  const { gradientDepth, kernelDepth } = engine().state;
+  return gradientDepth === 0 && kernelDepth === 0 ? heapNow() : undefined;
+}
+
+/** A loss at a point: its value, its gradient for some leaves, and products with its derivative. */
+export interface Evaluation {
+  readonly value: tf.Scalar;
+  /** For the varied leaves; the caller's. */
+  gradient(): tf.Tensor[];
+  /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
+  product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
+  dispose(): void;
+}
+
+/** What a loss is differentiated with respect to. */
+export interface Leaves {
+  all: readonly tf.Tensor[];
+  /** Of how many of them, from the first on, the gradient is taken. */
+  varied: number;
+}
+
+/**
+ * Evaluates a loss, and differentiates it by a program where one is known for its structure.
+ *
+ * The loss is called once. Its structure are the kernels that it ran, their shapes and attributes,
+ * and how they hang together; tensors from outside, captured or made in it, are handed to the program
+ * with each evaluation. Of a new structure the gradient and the products are traced, once.
+ *
+ * @param purpose whether products will be asked for, or the gradient alone
+ * @returns undefined where programs cannot run
+ */
+export function evaluateTraced(
+  loss: () => tf.Scalar,
+  leaves: Leaves,
+  purpose: 'gradient' | 'products',
+): Evaluation | undefined {
+  const heap = heapForPrograms();
+  if (heap === undefined) return undefined;
+  const known = recipes.get(heap) ?? new Map<string, Recipe | 'refused'>();
+  recipes.set(heap, known);
+  const trace = new Trace(leaves.all);
+  const { result, tape } = tracing(trace, () =>
+    record((tape) => {
+      const computed = loss();
+      checkScalar(computed);
+      const value = tape.ownCopy(computed);
+      trace.inLoss = false;
+      const structure = structureOf(trace.ran, leaves.all);
+      const word = `${leaves.varied} ${structure.word}`;
+      const recipe = recall(known, word);
+      if (recipe instanceof Recipe) {
+        const outside = structure.outside.map(({ id }) => trace.retained.get(id)!);
+        // Not the tape's: that can go, with all that it saved.
+        const given = [...leaves.all, ...outside].map((x) => isolated(() => tf.keep(x.clone())));
+        return { value, recipe, given };
+      }
+      if (recipe === 'refused' && purpose === 'gradient') return { value, computed };
+      // Numbers that the loss reads come back as tensors from outside; those of a gradient do not.
+      trace.read = false;
+      const gradient = gradientOf(tape, computed, leaves);
+      if (recipe === undefined) {
+        const { outside } = structure;
+        remember(known, word, traced(heap, trace, tape, { leaves, outside, gradient }));
+      }
+      for (const g of gradient) tape.own(g);
+      return { value, gradient };
+    }),
+  );
+  if (result.recipe !== undefined) {
+    counts.hits++;
+    const value = isolated(() => tf.keep(result.value.clone()));
+    tape.dispose();
+    return byRecipe(result.recipe, value, leaves, result.given);
+  }
+  const { value, computed, gradient = unrecorded(tape, computed!, leaves) } = result;
+  return onTape(tape, value, leaves, gradient);
+}
+
+/** The gradient where no product with its derivative is asked for. */
+function unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): tf.Tensor[] {
+  try {
+    return tape.within(() =>
+      tf.tidy(() => gradientOf(tape, computed, leaves)).map((g) => tape.own(g)),
+    );
+  } catch (error) {
+    tape.dispose();
+    throw error;
+  }
+}
+
+/** Runs f traced, and frees what the trace has retained. */
+function tracing<T>(trace: Trace, f: () => T): T {
+  try {
+    return trace.during(f);
+  } finally {
+    trace.dispose();
+  }
+}
+
+function recall(known: Map<string, Recipe | 'refused'>, word: string) {
+  const found = known.get(word);
+  if (found === undefined) return undefined;
+  known.delete(word);
+  known.set(word, found);
+  return found;
+}
+
+function remember(
+  known: Map<string, Recipe | 'refused'>,
+  word: string,
+  recipe: Recipe | 'refused',
+): void {
+  known.set(word, recipe);
+  if (known.size <= MOST) return;
+  // The one that was not used for longest.
+  const [oldest, dropped] = known.entries().next().value!;
+  known.delete(oldest);
+  if (dropped !== 'refused') dropped.drop();
+}
+
+function gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): tf.Tensor[] {
+  const path = graph(tape.nodes, all.slice(0, varied), [value]);
+  return byGradients(path, tape).pullDense([tf.ones([])]);
+}
+
+interface Recorded {
+  leaves: Leaves;
+  outside: readonly tf.Tensor[];
+  gradient: readonly tf.Tensor[];
+}
+
+/** Custom gradients of TensorFlow.js itself, by the scope they run in: they depend on tensors alone. */
+const known = new Set(['logSoftmax__op']);
+
+/** Traces the products too, with tangents of zeros, and takes all apart. */
+function traced(
+  heap: Heap,
+  trace: Trace,
+  tape: Tape,
+  { leaves, outside, gradient }: Recorded,
+): Recipe | 'refused' {
+  counts.traced++;
+  const { all, varied } = leaves;
+  try {
+    // What a custom gradient computes may depend on numbers that no kernel shows.
+    const isOwn = ({ kind, kernelName }: Node) => kind !== 'custom' || known.has(kernelName);
+    if (!tape.nodes.every(isOwn)) throw new NotLowered('a custom gradient');
+    const tangents = all.map(({ shape }) => tf.zeros(shape));
+    const cotangents = gradient.map(({ shape }) => tf.zeros(shape));
+    const path = graph(tape.nodes, [...all], [...gradient]);
+    const pushed = compile(path, tape).pushDense(tangents);
+    const pulled = compile(path, tape).pullDense(cotangents);
+    if (trace.read) throw new NotLowered('a gradient that reads numbers');
+    const viewOf = lowered(trace, {
+      tensors: [...all, ...outside, ...tangents, ...cotangents],
+      late: all.length + outside.length,
+    });
+    const views = pulled.map(viewOf);
+    return new Recipe(heap, {
+      gradient: gradient.map(viewOf),
+      push: pushed.map(viewOf),
+      pull: views,
+      'pull to the varied': views.slice(0, varied),
+      'pull to the rest': views.slice(varied),
+    });
+  } catch (error) {
+    // An operation without a second derivative is an error once a product is asked for.
+    if (!(error instanceof NotLowered || error instanceof UnsupportedError)) throw error;
+    counts.refused++;
+    return 'refused';
+  }
+}
+
+/** Operation by operation, as they were recorded. */
+function onTape(
+  tape: Tape,
+  value: tf.Scalar,
+  { all, varied }: Leaves,
+  gradient: readonly tf.Tensor[],
+): Evaluation {
+  const programs = new Map<ProductKind, ReturnType<typeof compile>>();
+  const leavesOf: Record<ProductKind, readonly tf.Tensor[]> = {
+    push: all,
+    pull: all,
+    'pull to the varied': all.slice(0, varied),
+    'pull to the rest': all.slice(varied),
+  };
+  return {
+    value,
+    gradient: () => gradient.map((g) => g.clone()),
+    product(kind, vectors) {
+      tape.checkAlive('evaluation');
+      const known =
+        programs.get(kind) ??
+        tape.within(() => compile(graph(tape.nodes, [...leavesOf[kind]], [...gradient]), tape));
+      programs.set(kind, known);
+      return kind === 'push' ? known.pushDense(vectors) : known.pullDense(vectors);
+    },
+    dispose: () => tape.dispose(),
+  };
+}
+
+function byRecipe(
+  recipe: Recipe,
+  value: tf.Scalar,
+  { all }: Leaves,
+  given: readonly tf.Tensor[],
+): Evaluation {
+  recipe.retain();
+  const halves = new Map<ProductKind, Kept>();
+  const noTangents = all.map(() => undefined);
+  let alive = true;
+  const checkAlive = () => {
+    if (alive) return;
+    throw new DisposedError({
+      given: 'a disposed evaluation',
+      expected: 'a live evaluation',
+      remedy: 'Record again, or dispose later.',
+    });
+  };
+  return {
+    value,
+    gradient() {
+      checkAlive();
+      return recipe.program('gradient').run(given);
+    },
+    product(kind, vectors) {
+      checkAlive();
+      const program = recipe.program(kind);
+      const half = halves.get(kind) ?? program.begin(given);
+      halves.set(kind, half);
+      const vectorsInPlace = kind === 'push' ? vectors : [...noTangents, ...vectors];
+      return program.finish([...given, ...vectorsInPlace], half);
+    },
+    dispose() {
+      if (!alive) return;
+      alive = false;
+      for (const { tensor } of halves.values()) tensor.dispose();
+      tf.dispose([value, ...given]);
+      recipe.release();
+    },
+  };
+}

@@ -1,0 +1,248 @@
+import { apply, type Expression, number } from '../../backends/wasm/fused/expression';
+import type { Into, Pattern } from '../../backends/wasm/fused/loops';
+import { type Entries, NotLowered, type Operation, type Value, type View, viewsIn } from './lower';
+
+/** One thing to do: a loop, a product of matrices or a transposition. */
+export type Step =
+  | {
+      kind: 'loop';
+      out: Value;
+      expression: Expression;
+      inputs: readonly Value[];
+      patterns: readonly Pattern[];
+      into: Into;
+      rows: number;
+      columns: number;
+    }
+  | ({ kind: 'product'; out: Value; a: Value; b: Value } & Sizes)
+  | { kind: 'transpose'; out: Value; of: Value; rows: number; columns: number };
+
+interface Sizes {
+  transposeA: boolean;
+  transposeB: boolean;
+  m: number;
+  n: number;
+  k: number;
+}
+
+/** What computes some values, in order: first what no tangent decides, then the rest. */
+export interface Plan {
+  early: Step[];
+  late: Step[];
+  /** For each output where it is computed; copied to where it is handed out unless `own`. */
+  outputs: { value: Value; own: boolean }[];
+}
+
+/**
+ * The steps that lead to some outputs, and nothing else, entry by entry in as few loops as will do.
+ *
+ * @throws NotLowered where an operation has no step.
+ */
+export function planned(outputs: readonly View[]): Plan {
+  const order = liveIn(outputs);
+  const uses = usesOf(order, outputs);
+  const wanted = new Set(outputs.map(({ value }) => value));
+  const steps: Step[] = [];
+  for (const value of order.toReversed()) {
+    if (!wanted.has(value)) continue;
+    const step = stepOf(value, uses);
+    for (const input of inputsOf(step)) wanted.add(input);
+    steps.push(step);
+  }
+  steps.reverse();
+  const own = new Set<Value>();
+  return {
+    early: steps.filter(({ out }) => !out.late),
+    late: steps.filter(({ out }) => out.late),
+    outputs: outputs.map(({ value }) => {
+      const isFirst = value.by !== undefined && !own.has(value);
+      own.add(value);
+      return { value, own: isFirst };
+    }),
+  };
+}
+
+export function inputsOf(step: Step): readonly Value[] {
+  if (step.kind === 'loop') return step.inputs;
+  return step.kind === 'product' ? [step.a, step.b] : [step.of];
+}
+
+/** The values that are computed on the way to the outputs, each after what it is computed from. */
+function liveIn(outputs: readonly View[]): Value[] {
+  const seen = new Set<Value>();
+  const order: Value[] = [];
+  // Without recursion: a recurrence of thousands of steps is as deep.
+  const stack: { value: Value; done: boolean }[] = outputs
+    .map(({ value }) => ({ value, done: false }))
+    .reverse();
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    const { value, done } = top;
+    if (done) {
+      order.push(value);
+      continue;
+    }
+    if (seen.has(value)) continue;
+    seen.add(value);
+    if (value.failed !== undefined) throw new NotLowered(value.failed);
+    if (value.by === undefined) continue;
+    stack.push({ value, done: true });
+    for (const { value: input } of viewsOf(value.by)) stack.push({ value: input, done: false });
+  }
+  return order;
+}
+
+function viewsOf(by: Operation): View[] {
+  if (by.kind === 'entries') return viewsIn(by.entries);
+  return by.kind === 'product' ? [by.a, by.b] : [by.of];
+}
+
+function usesOf(order: readonly Value[], outputs: readonly View[]): ReadonlyMap<Value, number> {
+  const uses = new Map<Value, number>();
+  const use = (value: Value, count: number) => uses.set(value, (uses.get(value) ?? 0) + count);
+  for (const { value } of outputs) use(value, 2);
+  for (const { by } of order) {
+    for (const value of new Set(viewsOf(by!).map(({ value }) => value))) use(value, 1);
+  }
+  return uses;
+}
+
+type Uses = ReadonlyMap<Value, number>;
+
+function stepOf(out: Value, uses: Uses): Step {
+  const by = out.by!;
+  if (by.kind === 'product') {
+    const { a, b, ...sizes } = by;
+    return { ...sizes, out, a: materialized(a.value), b: materialized(b.value) };
+  }
+  if (by.kind === 'transpose') return { ...by, out, of: materialized(by.of.value) };
+  if (by.kind === 'entries') {
+    const inner = new Loop(out, uses);
+    const expression = inner.expression(by.entries, by.shape);
+    return inner.step(expression, 'places', out.size);
+  }
+  const loop = new Loop(out, uses, by.how === 'sum' ? undefined : by.columns);
+  const entries: Entries =
+    by.of.value.uniform === undefined
+      ? { kind: 'view', view: by.of }
+      : { kind: 'number', value: by.of.value.uniform };
+  return loop.step(loop.expression(entries, by.of.shape), by.how, by.rows * by.columns);
+}
+
+/** @throws NotLowered for a matrix of one number all over, which lies nowhere. */
+function materialized(value: Value): Value {
+  if (value.uniform !== undefined) throw new NotLowered('a product with a constant');
+  return value;
+}
+
+/** One loop as it is put together: its inputs so far, and how long its rows are if that matters. */
+class Loop {
+  readonly #inputs: Value[] = [];
+  readonly #patterns: Pattern[] = [];
+  /** What was put in for a value: it may be read more than once, by one and the same reader. */
+  readonly #put = new Map<Value, Expression>();
+  readonly #out: Value;
+  readonly #uses: Uses;
+  #columns: number | undefined;
+
+  constructor(out: Value, uses: Uses, columns?: number) {
+    this.#out = out;
+    this.#uses = uses;
+    this.#columns = columns;
+  }
+
+  /** Entries seen in a shape as an expression of inputs, with what nobody else reads put in. */
+  expression(entries: Entries, shape: readonly number[]): Expression {
+    if (entries.kind === 'number') return number(entries.value);
+    if (entries.kind === 'apply') {
+      const known = new Map<Entries, Expression>();
+      const of = entries.of.map((each) => {
+        const found = known.get(each) ?? this.expression(each, shape);
+        known.set(each, found);
+        return found;
+      });
+      return apply(entries.name, ...of);
+    }
+    const { value, shape: own } = entries.view;
+    const fit = fitOf(own, shape);
+    if (fit.pattern === 'place') {
+      const inner = this.#inlined(value);
+      if (inner !== undefined) return inner;
+    }
+    if (fit.columns !== undefined && !this.#accepts(fit.columns))
+      throw new NotLowered('a broadcast');
+    return this.#input(value, fit.pattern);
+  }
+
+  step(expression: Expression, into: Into, size: number): Step {
+    const columns = this.#columns ?? size;
+    return {
+      kind: 'loop',
+      out: this.#out,
+      expression,
+      inputs: this.#inputs,
+      patterns: this.#patterns,
+      into,
+      rows: size / columns,
+      columns,
+    };
+  }
+
+  #inlined(value: Value): Expression | undefined {
+    const { by } = value;
+    const known = this.#put.get(value);
+    if (known !== undefined) return known;
+    const isAlone = this.#uses.get(value) === 1 && value.late === this.#out.late;
+    if (by?.kind !== 'entries' || !isAlone || this.#inputs.length > MOST_INPUTS) return undefined;
+    const before = [this.#inputs.length, this.#columns] as const;
+    try {
+      const inner = this.expression(by.entries, by.shape);
+      this.#put.set(value, inner);
+      return inner;
+    } catch (error) {
+      if (!(error instanceof NotLowered)) throw error;
+      // Its rows are of another length: it gets a loop of its own.
+      this.#inputs.length = this.#patterns.length = before[0];
+      this.#columns = before[1];
+      return undefined;
+    }
+  }
+
+  #accepts(columns: number): boolean {
+    this.#columns ??= columns;
+    return this.#columns === columns;
+  }
+
+  #input(value: Value, pattern: Pattern): Expression {
+    const known = this.#inputs.findIndex(
+      (input, i) => input === value && this.#patterns[i] === pattern,
+    );
+    if (known >= 0) return { kind: 'input', index: known };
+    this.#patterns.push(pattern);
+    return { kind: 'input', index: this.#inputs.push(value) - 1 };
+  }
+}
+
+/** A loop with more has too few registers, and a word that nothing else has. */
+const MOST_INPUTS = 12;
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** How a tensor is spread to a shape: the pattern, and the length of the rows that it needs. */
+function fitOf(
+  own: readonly number[],
+  shape: readonly number[],
+): { pattern: Pattern; columns?: number } {
+  const size = sizeOf(own);
+  if (size === sizeOf(shape)) return { pattern: 'place' };
+  if (size === 1) return { pattern: 'all' };
+  const padded = [...new Array<number>(shape.length - own.length).fill(1), ...own];
+  const first = padded.findIndex((length) => length !== 1);
+  const last = padded.findLastIndex((length) => length !== 1);
+  const same = (from: number, to: number) =>
+    padded.slice(from, to).every((length, i) => length === shape[from + i]);
+  if (same(first, shape.length)) return { pattern: 'column', columns: size };
+  if (same(0, last + 1)) {
+    return { pattern: 'row', columns: sizeOf(shape.slice(last + 1)) };
+  }
+  throw new NotLowered('a broadcast along an axis in between');
+}

@@ -1,0 +1,137 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../../backends/engine';
+import { engine, isolated } from '../tape';
+
+/** One kernel that ran: its inputs and outputs are tensors only in so far as they have an id. */
+export interface Ran {
+  kernel: string;
+  inputs: readonly (readonly [name: string, tensor: tf.Tensor])[];
+  attrs: tf.NamedAttrMap;
+  outputs: readonly tf.Tensor[];
+}
+
+interface TracedEngine extends Engine {
+  makeTensor(...args: unknown[]): tf.Tensor;
+  readSync(...args: unknown[]): unknown;
+}
+
+/** All kernels that ran while it was running, in order, whether a tape saw them or not. */
+export class Trace {
+  readonly ran: Ran[] = [];
+  /** Tensors that were made of numbers in the meantime, by their ids. */
+  readonly made = new Map<number, ArrayLike<number>>();
+  /** Tensors from outside and those that were made, as they were when first used, by their ids. */
+  readonly retained = new Map<number, tf.Tensor>();
+  /** Whether numbers of a tensor were read: what came after may depend on them. */
+  read = false;
+  /** Copies of tensors from outside, by their ids: what they are copies of. */
+  readonly copies = new Map<number, number>();
+  /** While the loss runs: what no leaf decides comes from outside, however it was computed. */
+  inLoss = true;
+  readonly #depends: Set<number>;
+  #paused = false;
+
+  /** @param leaves what is handed over with each evaluation: nothing of them is retained */
+  constructor(leaves: readonly tf.Tensor[]) {
+    this.#depends = new Set(leaves.map(({ id }) => id));
+  }
+
+  /** A copy of what is used and not computed: who made it may dispose of it before the end. */
+  #retain(x: tf.Tensor): void {
+    if (this.#depends.has(x.id) || this.retained.has(x.id)) return;
+    this.#paused = true;
+    this.retained.set(
+      x.id,
+      isolated(() => tf.keep(x.clone())),
+    );
+    this.#paused = false;
+  }
+
+  /** Frees what was retained. */
+  dispose(): void {
+    tf.dispose([...this.retained.values()]);
+    this.retained.clear();
+  }
+
+  /** Notes what `f` runs. */
+  during<T>(f: () => T): T {
+    const e = engine() as unknown as TracedEngine & Record<string, unknown>;
+    const names = ['runKernel', 'makeTensor', 'readSync'] as const;
+    const own = names.map((name) => Object.getOwnPropertyDescriptor(e, name));
+    const { runKernel, makeTensor, readSync } = e;
+    const trace = this;
+    e.runKernel = function (kernel, inputs, attrs = {}) {
+      if (trace.#paused) return runKernel.call(this, kernel, inputs, attrs);
+      const given = Object.entries(inputs).filter(([, x]) => x != null);
+      const depends = !trace.inLoss || given.some(([, { id }]) => trace.#depends.has(id));
+      if (depends && trace.inLoss) for (const [, x] of given) trace.#retain(x);
+      // In its place before it runs: copies of its outputs are saved before it returns.
+      const at = depends ? trace.ran.push({ kernel, inputs: given, attrs, outputs: [] }) - 1 : 0;
+      const result = runKernel.call(this, kernel, inputs, attrs);
+      const outputs = Array.isArray(result) ? (result as tf.Tensor[]) : [result];
+      if (!depends) {
+        if (kernel === 'Identity') trace.copies.set(outputs[0]!.id, given[0]![1].id);
+        return result;
+      }
+      for (const { id } of outputs) trace.#depends.add(id);
+      trace.ran[at] = { kernel, inputs: given, attrs, outputs };
+      return result;
+    };
+    e.makeTensor = function (...args) {
+      const made = makeTensor.apply(this, args);
+      if (made.dtype === 'float32') trace.made.set(made.id, args[0] as ArrayLike<number>);
+      return made;
+    };
+    e.readSync = function (...args) {
+      trace.read = true;
+      return readSync.apply(this, args);
+    };
+    try {
+      return f();
+    } finally {
+      names.forEach((name, i) => {
+        const descriptor = own[i];
+        if (descriptor === undefined) delete e[name];
+        else Object.defineProperty(e, name, descriptor);
+      });
+    }
+  }
+}
+
+/** Numbers that JSON does not tell apart. */
+const exactly = (_: string, value: unknown) =>
+  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+    ? `${Object.is(value, -0) ? '-0' : value}`
+    : value;
+
+/**
+ * The structure of a recording as a word, and the tensors from outside in the order of their first
+ * use: two recordings with the same word differ in numbers only.
+ */
+export function structureOf(
+  ran: readonly Ran[],
+  leaves: readonly tf.Tensor[],
+): { word: string; outside: tf.Tensor[] } {
+  const places = new Map<number, number>();
+  const place = (id: number) => {
+    const known = places.get(id);
+    if (known !== undefined) return known;
+    places.set(id, places.size);
+    return places.size - 1;
+  };
+  const words = leaves.map((leaf) => {
+    place(leaf.id);
+    return `${leaf.dtype}[${leaf.shape}]`;
+  });
+  const outside: tf.Tensor[] = [];
+  for (const { kernel, inputs, attrs, outputs } of ran) {
+    const from = inputs.map(([name, x]) => {
+      if (places.has(x.id)) return `${name}:${place(x.id)}`;
+      outside.push(x);
+      return `${name}:${place(x.id)}=${x.dtype}[${x.shape}]`;
+    });
+    for (const { id } of outputs) place(id);
+    words.push(`${kernel}(${from})${JSON.stringify(attrs, exactly)}[${outputs[0]!.shape}]`);
+  }
+  return { word: words.join(';'), outside };
+}

@@ -1,0 +1,240 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { softmaxCrossEntropy, useBackend } from '../../backends';
+import { kernels, normal, oneHot, relativeError } from '../testing';
+import { type Evaluation, evaluateTraced, freePrograms, tracedCounts } from './evaluate';
+import { structureOf } from './trace';
+
+type Loss = (x: tf.Tensor[], data: tf.Tensor) => tf.Tensor;
+
+const square = (x: tf.Tensor) => tf.sum(tf.mul(x, x));
+/** Losses of some leaves, the first of which are varied, and of data from outside. */
+const losses: [name: string, shapes: number[][], varied: number, loss: Loss][] = [
+  [
+    'logistic regression with log-penalties',
+    [[6], [6]],
+    1,
+    ([w, λ], X) => {
+      const data = tf.mean(tf.softplus(tf.neg(tf.dot(X, w!))));
+      return tf.add(data, tf.mul(0.5, tf.sum(tf.mul(tf.exp(λ!), tf.mul(w!, w!)))));
+    },
+  ],
+  [
+    'two layers with tanh and cross-entropy',
+    [[6, 5], [5], [5, 3], [3], [6, 5]],
+    4,
+    ([W1, b1, W2, b2, λ], X) => {
+      const a = tf.tanh(tf.add(tf.matMul(X, W1!), b1!));
+      const z = tf.add(tf.matMul(a, W2!), b2!);
+      const penalty = tf.sum(tf.mul(tf.exp(λ!), tf.square(W1!)));
+      return tf.add(softmaxCrossEntropy(oneHot(7, 3), z), penalty);
+    },
+  ],
+  [
+    'relu, sigmoid, softmax and log softmax',
+    [
+      [6, 5],
+      [5, 4],
+    ],
+    2,
+    ([W, V], X) => {
+      const a = tf.relu(tf.matMul(X, W!));
+      const z = tf.matMul(tf.sigmoid(tf.sub(a, 0.3)), V!);
+      return tf.add(square(tf.softmax(z)), tf.mean(tf.mul(tf.logSoftmax(z), z)));
+    },
+  ],
+  [
+    'rows, columns, scalars and divisions',
+    [[7, 1], [6], [], [7, 6]],
+    4,
+    ([column, row, s, full], X) => {
+      const q = tf.div(tf.add(tf.mul(X, column!), row!), tf.add(tf.square(s!), 1.5));
+      const r = tf.sqrt(tf.add(tf.square(tf.sub(q, full!)), 0.1));
+      return tf.add(tf.sum(tf.mean(r, 0)), tf.mean(tf.log(tf.sum(tf.exp(q), 1))));
+    },
+  ],
+  [
+    'transposed products and a maximum',
+    [
+      [5, 6],
+      [7, 5],
+    ],
+    2,
+    ([A, B], X) => {
+      const p = tf.matMul(tf.matMul(X, A!, false, true), B!, false, true);
+      const t = tf.transpose(tf.matMul(A!, X, false, true)) as tf.Tensor2D;
+      return tf.add(square(tf.maximum(p, 0.2)), tf.sum(tf.abs(tf.minimum(t, B!))));
+    },
+  ],
+  [
+    'what depends on one leaf alone, and a leaf that nothing depends on',
+    [[4], [3], [2, 2]],
+    2,
+    ([a]) => tf.sum(tf.exp(tf.mul(a!, tf.scalar(0.3)))),
+  ],
+  ['a leaf as its own gradient', [[4]], 1, ([a]) => tf.mul(0.5, square(a!))],
+  ['a constant gradient', [[4]], 1, ([a]) => tf.sum(a!)],
+];
+
+const leavesOf = (shapes: number[][], seed: number) =>
+  shapes.map((shape, i) => normal(shape, seed + i, 0.5));
+
+const run = (loss: Loss, leaves: tf.Tensor[], varied: number, data: tf.Tensor): Evaluation =>
+  evaluateTraced(() => loss(leaves, data) as tf.Scalar, { all: leaves, varied }, 'products')!;
+
+function all(evaluation: Evaluation, leaves: tf.Tensor[], varied: number, seed: number) {
+  const tangents = leavesOf(
+    leaves.map(({ shape }) => shape),
+    seed,
+  );
+  const cotangents = tangents.slice(0, varied);
+  return {
+    value: [evaluation.value],
+    gradient: evaluation.gradient(),
+    push: evaluation.product('push', tangents),
+    pull: evaluation.product('pull', cotangents),
+    again: evaluation.product(
+      'pull',
+      tangents.slice(0, varied).map((t) => tf.mul(t, 2)),
+    ),
+    varied: evaluation.product('pull to the varied', cotangents),
+    rest: evaluation.product('pull to the rest', cotangents),
+  };
+}
+
+beforeAll(() => useBackend('wasm', { threads: 1 }));
+beforeEach(() => freePrograms());
+
+describe('a program', () => {
+  it.each(losses)('computes what operations do: %s', (_, shapes, varied, loss) => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const first = leavesOf(shapes, 1);
+      run(loss, first, varied, normal([7, 6], 50)).dispose();
+      const { refused } = tracedCounts();
+      // Another point, other data, the same structure.
+      const leaves = leavesOf(shapes, 20);
+      const data = normal([7, 6], 60);
+      const hits = tracedCounts().hits;
+      const traced = run(loss, leaves, varied, data);
+      expect(tracedCounts()).toMatchObject({ hits: hits + 1, refused });
+      const found = all(traced, leaves, varied, 70);
+      freePrograms();
+      const plain = run(loss, leaves, varied, data);
+      expect(tracedCounts().hits).toBe(hits + 1);
+      const wanted = all(plain, leaves, varied, 70);
+      for (const name of Object.keys(wanted) as (keyof typeof wanted)[]) {
+        expect(found[name].map(({ shape }) => shape)).toEqual(
+          wanted[name].map(({ shape }) => shape),
+        );
+        const scale = relativeError(wanted[name], tf.zeros([0]));
+        const isZero = !(scale > 0) || Number.isNaN(scale);
+        if (isZero && wanted[name].every((x) => tf.sum(tf.abs(x)).dataSync()[0] === 0)) {
+          for (const x of found[name]) expect(tf.sum(tf.abs(x)).dataSync()[0]).toBe(0);
+        } else if (wanted[name].length > 0) {
+          expect(relativeError(found[name], wanted[name])).toBeLessThan(3e-6);
+        }
+      }
+      traced.dispose();
+      plain.dispose();
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('what is traced', () => {
+  const data = () => normal([7, 6], 50);
+  const [, shapes, varied, loss] = losses[1]!;
+
+  it('is traced once for each structure, and anew where the structure differs', () => {
+    tf.tidy(() => {
+      const { traced, hits } = tracedCounts();
+      const other: Loss = (x, X) => tf.add(loss(x, X), tf.sum(tf.abs(x[1]!)));
+      for (const each of [loss, loss, other, loss, other]) {
+        run(each, leavesOf(shapes, 1), varied, data()).dispose();
+      }
+      expect(tracedCounts()).toMatchObject({ traced: traced + 2, hits: hits + 3 });
+    });
+  });
+
+  it('runs no kernel for the gradient', () => {
+    tf.tidy(() => {
+      const leaves = leavesOf(shapes, 1);
+      run(loss, leaves, varied, data()).dispose();
+      const traced = run(loss, leaves, varied, data());
+      expect(kernels(() => traced.gradient())).toEqual([]);
+      traced.dispose();
+    });
+  });
+
+  it('is refused where a custom gradient may hide numbers, and right nevertheless', () => {
+    let factor = 1;
+    const scaled = tf.customGrad((x) => ({
+      value: tf.mul(x as tf.Tensor, 1),
+      gradFunc: (dy) => tf.mul(dy, factor),
+    }));
+    const hidden: Loss = ([a]) => tf.sum(scaled(a!));
+    tf.tidy(() => {
+      const leaves = leavesOf([[3]], 1);
+      for (factor of [1, 2, 3]) {
+        const evaluation = run(hidden, leaves, 1, data());
+        expect([...evaluation.gradient()[0]!.dataSync()]).toEqual([factor, factor, factor]);
+        evaluation.dispose();
+      }
+    });
+  });
+
+  it('sees numbers that the loss makes anew each time', () => {
+    let factor = 1;
+    const changing: Loss = ([a]) => tf.mul(tf.sum(a!), tf.mul(factor, tf.scalar(factor)));
+    tf.tidy(() => {
+      const leaves = leavesOf([[3]], 1);
+      for (factor of [1, 2, 3]) {
+        const evaluation = run(changing, leaves, 1, data());
+        expect(evaluation.gradient()[0]!.dataSync()[0]).toBeCloseTo(factor ** 2, 5);
+        evaluation.dispose();
+      }
+    });
+  });
+
+  it('tells infinities, NaN and types apart', () => {
+    const words = [Number.POSITIVE_INFINITY, Number.NaN, 0, -0].map((alpha) => {
+      const x = tf.scalar(1);
+      const ran = [{ kernel: 'Step', inputs: [['x', x]] as const, attrs: { alpha }, outputs: [x] }];
+      return structureOf(ran, []).word;
+    });
+    const typed = (['float32', 'int32', 'bool'] as const).map(
+      (dtype) => structureOf([], [tf.zeros([2], dtype)]).word,
+    );
+    expect(new Set([...words, ...typed]).size).toBe(7);
+  });
+
+  it('is nothing where IMPLICIT_COMPILE is 0, and inside a gradient', () => {
+    const leaves = leavesOf(shapes, 1);
+    const attempt = () =>
+      evaluateTraced(() => loss(leaves, data()) as tf.Scalar, { all: leaves, varied }, 'gradient');
+    vi.stubEnv('IMPLICIT_COMPILE', '0');
+    expect(attempt()).toBeUndefined();
+    vi.unstubAllEnvs();
+    tf.grad((x) => {
+      expect(attempt()).toBeUndefined();
+      return tf.mul(x, 2);
+    })(tf.scalar(1));
+    attempt()!.dispose();
+  });
+
+  it('frees what it kept, and refuses to go on', () => {
+    const leaves = leavesOf(shapes, 1);
+    const X = data();
+    run(loss, leaves, varied, X).dispose();
+    const before = tf.memory().numTensors;
+    const evaluation = run(loss, leaves, varied, X);
+    const cotangents = leaves.slice(0, varied);
+    tf.dispose(evaluation.product('pull', cotangents));
+    tf.dispose(evaluation.gradient());
+    evaluation.dispose();
+    evaluation.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(() => evaluation.product('pull', cotangents)).toThrow(/disposed/);
+  });
+});
