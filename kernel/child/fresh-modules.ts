@@ -11,6 +11,8 @@ const KERNEL = `${dirname(__dirname)}${sep}`;
  */
 export class FreshModules {
   private readonly modified = new Map<NodeModule, number>();
+  /** The files of ES modules, which another loader holds. */
+  private readonly imported = new Map<string, number>();
 
   constructor(private readonly cache: NodeJS.Dict<NodeModule>) {
     const prototype = Module.prototype as unknown as { load(this: NodeModule, file: string): void };
@@ -22,8 +24,24 @@ export class FreshModules {
     };
   }
 
-  /** Makes the next `require` read what has changed. */
-  refresh(): void {
+  /** To be told of every file that is imported as an ES module. */
+  note(file: string): void {
+    if (isOwn(file)) this.imported.set(file, modificationTime(file));
+  }
+
+  /**
+   * Makes the next `require` read what has changed.
+   *
+   * @returns whether an ES module has: then all of them are to be imported anew.
+   */
+  refresh(): boolean {
+    this.refreshRequired();
+    const changed = [...this.imported].some(([file, time]) => modificationTime(file) !== time);
+    if (changed) this.imported.clear();
+    return changed;
+  }
+
+  private refreshRequired(): void {
     const stale = new Set<NodeModule>();
     for (const [module, modified] of this.modified) {
       if (modificationTime(module.filename) !== modified) stale.add(module);

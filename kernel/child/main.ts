@@ -11,7 +11,7 @@ import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
 import { GRACE_MS, KeyboardInterrupt, Slot } from './interruption';
 import type { CommMessage, RunCell, ToChild } from './messages';
-import { notebookRequire } from './modules';
+import { NotebookModules } from './modules';
 import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
@@ -33,9 +33,8 @@ reportExit();
 followCells();
 beforeEveryOperation(throwInterrupt);
 
-const notebook = notebookRequire(process.cwd());
-const modules = new FreshModules(notebook.cache);
-const scope = new Scope(process.cwd(), notebook);
+const modules = new NotebookModules(process.cwd(), new FreshModules(require.cache));
+const scope = new Scope(process.cwd(), modules);
 const signals = new Int32Array(new SharedArrayBuffer(16));
 let running: { cell: Cell; made: string[]; warned: boolean } | undefined;
 /** The message to a comm that is being handled. */
@@ -94,14 +93,14 @@ function newCell(id: number, allowInput = false): Cell {
   return { id, allowInput, interrupted: false, printed: 0 };
 }
 
-function start({ id, file, code, mappings, imports, allowInput }: RunCell): void {
+function start({ id, file, code, mappings, imports, paths, allowInput }: RunCell): void {
   const cell = newCell(id, allowInput);
   const made: string[] = [];
   running = { cell, made, warned: false };
   Atomics.store(signals, Slot.running, id);
   Atomics.store(signals, Slot.tensors, 0);
   setLatest(cell);
-  if (imports) modules.refresh();
+  if (imports) modules.refresh(paths);
   let value: unknown;
   const progress = {
     made: (...names: string[]) => void made.push(...names),
@@ -110,6 +109,7 @@ function start({ id, file, code, mappings, imports, allowInput }: RunCell): void
     },
   };
   const course = within(cell, async () => {
+    if (imports) await modules.prepare();
     await scope.run({ file, code, mappings }, progress);
     return value === undefined ? undefined : await bundleOf(value);
   });

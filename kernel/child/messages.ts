@@ -34,6 +34,8 @@ export interface RunCell {
   mappings: string;
   /** Whether it imports: what was edited is then read again. */
   imports: boolean;
+  /** Where names of modules lead that Node.js would not find. */
+  paths?: Record<string, string>;
   /** Whether the front end can ask its reader for text. */
   allowInput: boolean;
 }

@@ -2,9 +2,17 @@ import { Module } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from './json';
+import type { NotebookModules } from './modules';
+import { exportOf } from './namespace';
 
 /** Holds the value of one name, as the property of that name. */
 type Box = Record<string, unknown>;
+
+/** What a cell tells of itself while it runs. */
+export interface Progress {
+  made(...names: string[]): void;
+  result(value: unknown): void;
+}
 
 /** Runs the code of cells, which share their names. */
 export class Scope {
@@ -12,7 +20,7 @@ export class Scope {
 
   constructor(
     private readonly directory: string,
-    private readonly require: NodeJS.Require,
+    private readonly modules: NotebookModules,
   ) {}
 
   /**
@@ -22,7 +30,7 @@ export class Scope {
    */
   async run(
     cell: { file: string; code: string; mappings: string },
-    progress: { made(...names: string[]): void; result(value: unknown): void },
+    progress: Progress,
   ): Promise<void> {
     const filename = join(this.directory, cell.file);
     const module = new CompilableModule(filename);
@@ -36,8 +44,20 @@ ${cell.code}
 };
 //# sourceMappingURL=${url}`;
     module._compile(code, filename);
-    const box = (name: string): Box => this.box(name);
-    await module.exports(this.require, { ...importForms, ...progress, box });
+    const { modules } = this;
+    await module.exports(modules.require, {
+      ...progress,
+      box: (name: string) => this.box(name),
+      meta: modules.meta,
+      import: (name: unknown) => modules.dynamicImport(name),
+      imports: async (name: string, names: Record<string, string>) => {
+        const imported = await modules.import(name);
+        for (const [local, exported] of Object.entries(names)) {
+          this.bind(local, exportOf(imported, exported));
+          progress.made(local);
+        }
+      },
+    });
   }
 
   /** A box without its value at first: the engine then takes its kind from the first one. */
@@ -45,6 +65,22 @@ ${cell.code}
     const box = this.boxes.get(name) ?? {};
     this.boxes.set(name, box);
     return box;
+  }
+
+  /** An export of a module that may change is read anew each time, until a cell redefines the name. */
+  private bind(name: string, exported: ReturnType<typeof exportOf>): void {
+    const box = this.box(name);
+    const plain = { configurable: true, enumerable: true, writable: true };
+    if ('value' in exported) {
+      Object.defineProperty(box, name, { ...plain, value: exported.value });
+      return;
+    }
+    Object.defineProperty(box, name, {
+      configurable: true,
+      enumerable: true,
+      get: exported.get,
+      set: (value) => Object.defineProperty(box, name, { ...plain, value }),
+    });
   }
 }
 
@@ -54,27 +90,3 @@ interface Compilable {
 }
 
 const CompilableModule = Module as unknown as new (id: string) => NodeModule & Compilable;
-
-/** What the forms of `import` make of a module, as TypeScript's esModuleInterop has it. */
-const importForms = {
-  named(module: Record<string, unknown>, name: string): unknown {
-    if (name === 'default' && !module?.__esModule) return module;
-    if (!(name in Object(module))) {
-      throw new SyntaxError(`The imported module does not export '${name}'.`);
-    }
-    return module[name];
-  },
-  namespace(module: unknown): unknown {
-    if (typeof module !== 'object' && typeof module !== 'function') return { default: module };
-    if (module === null || (module as { __esModule?: boolean }).__esModule) return module;
-    const copy: Record<string, unknown> = {};
-    for (const key of Object.keys(module)) {
-      Object.defineProperty(copy, key, {
-        enumerable: true,
-        get: () => (module as Record<string, unknown>)[key],
-      });
-    }
-    copy.default = module;
-    return copy;
-  },
-};

@@ -1,5 +1,5 @@
 import ts from 'typescript';
-import { type CellMap, composeMaps, decodeMappings, takeInlineMap } from './source-map';
+import { type CellMap, composeMaps, decodeMappings } from './source-map';
 
 /** A cell made executable. */
 export interface CellProgram {
@@ -14,38 +14,38 @@ const f = ts.factory;
 /** What follows a name in the name of its box; the child takes it out of error messages. */
 export const BOX_SUFFIX = '__shared';
 
+/** A cell as an ES module in JavaScript, that exports all its names in one list. */
+export interface CellModule extends CellProgram {
+  /** The names of earlier cells that it uses. */
+  earlier: readonly string[];
+  /** Names that it declares of what is there without it. */
+  ambient: ReadonlySet<string>;
+}
+
 /**
- * Turns the ES module that tslab's converter makes of a cell into the body of an async function.
+ * Turns the ES module that the compiler makes of a cell into the body of an async function.
  *
  * Every name x at the top of a cell, imports, functions and classes included, lives in a box that
  * all cells share, `__cell__.box('x').x`, so that a later cell which redefines x redefines it for
  * all. (One object with all names would do as well, but the engine turns an object with many names
  * into a slow table; boxes stay as fast as variables, to a factor of about two.) After each declaration the body calls `__cell__.made(…names)`, which tells
  * how far a cell came that failed; the value of its last expression goes to `__cell__.result(…)`.
- *
- * @param module the converter's output.
- * @param lastExpression the name under which the converter exports the last expression.
- * @param hasValue whether that expression is the cell's own, to be shown.
  */
-export function cellProgram(
-  module: string,
-  lastExpression: string | undefined,
-  hasValue: boolean,
-): CellProgram {
+export function cellProgram({ code, map, earlier, ambient }: CellModule): CellProgram {
   // What a name refers to is decided when the compiler parses, and written when it prints: each of
   // these steps needs a pass of its own.
   const steps: [ts.ModuleKind, ts.CustomTransformers][] = [
-    [
-      ts.ModuleKind.ESNext,
-      { before: [() => (file) => shareNames(file, { name: lastExpression, hasValue })] },
-    ],
+    [ts.ModuleKind.ESNext, { before: [() => (file) => shareNames(file, earlier, ambient)] }],
     [ts.ModuleKind.CommonJS, { after: [() => withoutPrologue] }],
     [ts.ModuleKind.ESNext, { before: [(context) => (file) => useBoxes(file, context)] }],
   ];
-  return steps.reduce((program: CellProgram, [kind, transformers]) => {
-    const { code, map } = transpile(program.code, kind, transformers);
-    return { code, map: composeMaps(map, program.map) };
-  }, takeInlineMap(module));
+  return steps.reduce(
+    (program: CellProgram, [kind, transformers]) => {
+      const step = transpile(program.code, kind, transformers);
+      return { code: step.code, map: composeMaps(step.map, program.map) };
+    },
+    { code, map },
+  );
 }
 
 function transpile(
@@ -64,10 +64,12 @@ function transpile(
   };
 }
 
-type LastExpression = { name: string | undefined; hasValue: boolean };
-
-function shareNames(file: ts.SourceFile, last: LastExpression): ts.SourceFile {
-  const names = new Set(file.statements.flatMap(exportedNames));
+function shareNames(
+  file: ts.SourceFile,
+  earlier: readonly string[],
+  ambient: ReadonlySet<string>,
+): ts.SourceFile {
+  const names = new Set(namesExportedBy(file).filter((name) => !ambient.has(name)));
   const functions: ts.Statement[] = [];
   const others: ts.Statement[] = [];
   for (const statement of file.statements) {
@@ -75,27 +77,26 @@ function shareNames(file: ts.SourceFile, last: LastExpression): ts.SourceFile {
       names.delete(statement.name.text);
       functions.push(sharedFunction(statement), made([statement.name.text]));
     } else {
-      others.push(...shareStatement(statement, names, last));
+      others.push(...shareStatement(statement, names));
     }
   }
   // What is left was declared inside blocks: `if (…) { var x }`.
   const nested = names.size > 0 ? [exportList([...names]), made([...names])] : [];
-  return f.updateSourceFile(file, [...functions, ...others, ...nested]);
+  const known = earlier.length > 0 ? [declareShared(earlier)] : [];
+  return f.updateSourceFile(file, [...known, ...functions, ...others, ...nested]);
 }
 
-/** The converter exports all names of a cell in one list. */
-function exportedNames(statement: ts.Statement): string[] {
-  if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier) return [];
-  if (!statement.exportClause || !ts.isNamedExports(statement.exportClause)) return [];
-  return statement.exportClause.elements.map(({ name }) => name.text);
+/** The names of the list in which a cell exports its own. */
+export function namesExportedBy(file: ts.SourceFile): string[] {
+  return file.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier) return [];
+    if (!statement.exportClause || !ts.isNamedExports(statement.exportClause)) return [];
+    return statement.exportClause.elements.map(({ name }) => name.text);
+  });
 }
 
 /** @param names the names of the cell that are not shared yet; those that get shared leave it. */
-function shareStatement(
-  statement: ts.Statement,
-  names: Set<string>,
-  last: LastExpression,
-): ts.Statement[] {
+function shareStatement(statement: ts.Statement, names: Set<string>): ts.Statement[] {
   if (ts.isImportDeclaration(statement)) return shareImport(statement, names);
   if (ts.isExportDeclaration(statement)) return [];
   if (ts.isClassDeclaration(statement) && statement.name && names.delete(statement.name.text)) {
@@ -104,11 +105,6 @@ function shareStatement(
   if (!ts.isVariableStatement(statement)) return [statement];
   const { declarations } = statement.declarationList;
   const bound = declarations.flatMap(({ name }) => boundNames(name));
-  if (bound.length === 1 && bound[0] === last.name) {
-    const value = declarations[0]!.initializer!;
-    const shown = last.hasValue ? callCell('result', [value]) : value;
-    return [at(f.createExpressionStatement(shown), statement)];
-  }
   if (!bound.some((name) => names.has(name))) return [statement];
   const unpacked = declarations.flatMap(({ name }) =>
     ts.isIdentifier(name) ? [] : boundNames(name),
@@ -187,30 +183,31 @@ function sharedClass(declaration: ts.ClassDeclaration): ts.Statement {
   return at(exportLet(name!, expression), declaration);
 }
 
+/** `import { a as b } from 'm'` as `await __cell__.imports('m', { b: 'a' })`, which fills the boxes. */
 function shareImport(statement: ts.ImportDeclaration, shared: Set<string>): ts.Statement[] {
-  const required = f.createCallExpression(f.createIdentifier('require'), undefined, [
-    statement.moduleSpecifier,
-  ]);
-  const clause = statement.importClause;
-  if (!clause) return [at(f.createExpressionStatement(required), statement)];
-  const result: ts.Statement[] = [];
-  const names: string[] = [];
-  const share = (name: ts.Identifier, form: string, imported?: string): void => {
-    const extra = imported === undefined ? [] : [f.createStringLiteral(imported)];
-    result.push(at(exportLet(name, callCell(form, [required, ...extra])), statement));
-    names.push(name.text);
-    shared.delete(name.text);
-  };
-  if (clause.name) share(clause.name, 'named', 'default');
-  if (clause.namedBindings && ts.isNamespaceImport(clause.namedBindings)) {
-    share(clause.namedBindings.name, 'namespace');
-  }
-  if (clause.namedBindings && ts.isNamedImports(clause.namedBindings)) {
-    for (const { name, propertyName } of clause.namedBindings.elements) {
-      share(name, 'named', (propertyName ?? name).text);
+  const names = importedNames(statement);
+  for (const [name] of names) shared.delete(name);
+  const list = f.createObjectLiteralExpression(
+    names.map(([name, imported]) =>
+      f.createPropertyAssignment(f.createStringLiteral(name), f.createStringLiteral(imported)),
+    ),
+  );
+  const call = callCell('imports', [statement.moduleSpecifier, list]);
+  const awaited = at(f.createExpressionStatement(f.createAwaitExpression(call)), statement);
+  return names.length > 0 ? [declareShared(names.map(([name]) => name)), awaited] : [awaited];
+}
+
+/** The names that an import brings, each with what the module calls it; `*` is the whole module. */
+function importedNames({ importClause: clause }: ts.ImportDeclaration): [string, string][] {
+  const names: [string, string][] = clause?.name ? [[clause.name.text, 'default']] : [];
+  const bindings = clause?.namedBindings;
+  if (bindings && ts.isNamespaceImport(bindings)) names.push([bindings.name.text, '*']);
+  if (bindings && ts.isNamedImports(bindings)) {
+    for (const { name, propertyName } of bindings.elements) {
+      names.push([name.text, (propertyName ?? name).text]);
     }
   }
-  return [...result, made(names)];
+  return names;
 }
 
 function exportList(names: string[]): ts.Statement {
@@ -241,7 +238,7 @@ function made(names: string[]): ts.Statement {
 }
 
 /** Declares names as shared without giving them a value: nothing of it is left when it runs. */
-function declareShared(names: string[]): ts.Statement {
+function declareShared(names: readonly string[]): ts.Statement {
   return f.createVariableStatement(
     [f.createModifier(ts.SyntaxKind.ExportKeyword)],
     f.createVariableDeclarationList(

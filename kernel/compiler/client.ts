@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Session } from './session';
+import type { Committed, Session } from './session';
 
 type Method = 'compile' | 'commit' | 'reset' | 'restore' | 'complete' | 'inspect' | 'completeness';
 
@@ -31,7 +31,7 @@ export class Compiler {
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
   /** What the session has come to know, for the one that replaces it. */
-  private declared = '';
+  private committed: Committed[] = [];
 
   call<M extends Method>(
     method: M,
@@ -60,7 +60,7 @@ export class Compiler {
     this.worker.removeAllListeners('message');
     void this.worker.terminate();
     this.worker = this.start();
-    void this.call('restore', this.declared);
+    void this.call('restore', this.committed);
     for (const { request } of rest) this.worker.postMessage(request);
     interrupted.reject(new CompilationInterrupted('the cell was interrupted before it ran'));
   }
@@ -79,8 +79,8 @@ export class Compiler {
     if ('error' in answer) waiting?.reject(new Error(answer.error));
     else {
       const method = waiting?.request.method;
-      if (method === 'commit') this.declared = answer.value as string;
-      if (method === 'reset') this.declared = '';
+      if (method === 'commit' && answer.value) this.committed.push(answer.value as Committed);
+      if (method === 'reset') this.committed = [];
       waiting?.resolve(answer.value);
     }
   }

@@ -1,3 +1,4 @@
 export { CompilationInterrupted, Compiler } from './client';
+export type { Completions } from './completion';
+export type { Diagnostic } from './diagnostics';
 export type { Compiled } from './session';
-export type { Diagnostic } from './typescript';

@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import type { Answer, Request } from './client';
+import { onDisk } from './disk';
 import { Session } from './session';
 
 /** The worker that owns the TypeScript session: one request after the other, as they come. */
-const session = new Session();
+const session = new Session(onDisk(process.cwd()));
 const port = parentPort!;
 
 port.on('message', ({ id, method, parameters }: Request) => {

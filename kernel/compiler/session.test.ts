@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
+import { onDisk } from './disk';
 import { Session } from './session';
 
-const session = new Session();
+const session = new Session(onDisk(process.cwd()));
 
 /** The executable form of a cell, without line breaks. */
 function code(cell: string): string {
@@ -31,9 +32,9 @@ test('the name of a property in a pattern is no name of an earlier cell', () => 
     session.compile(cell);
     session.commit();
   }
-  expect(code('const { a: b } = f(1)')).toContain('({ "a": b__shared.b } = (0, f__shared.f)(1))');
+  expect(code('const { a: b } = f(1)')).toContain('({ a: b__shared.b } = (0, f__shared.f)(1))');
   const nested = code('const g = ({ loss: v = loss, deep: { loss: w } }: any) => v + w');
-  expect(nested).toContain('({ "loss": v = loss__shared.loss, "deep": { "loss": w } }) => v + w');
+  expect(nested).toContain('({ loss: v = loss__shared.loss, deep: { loss: w } }) => v + w');
   session.reset();
 });
 
@@ -55,7 +56,11 @@ test('completion offers what begins as the text does, and where to put it', () =
   session.reset();
   session.compile('const giraffe = { neck: 3, legs: 4 }');
   session.commit();
-  expect(session.complete('giraffe.ne + 1', 10)).toEqual({ matches: ['neck'], start: 8, end: 10 });
+  expect(session.complete('giraffe.ne + 1', 10)).toMatchObject({
+    matches: ['neck'],
+    start: 8,
+    end: 10,
+  });
 });
 
 test('inspection tells the type and the documentation', () => {
@@ -68,7 +73,7 @@ test('after an error inside the compiler the cell is tried with a fresh one, and
   session.reset();
   session.compile('const kept = 1');
   session.commit();
-  const broken = vi.spyOn(Reflect.get(session, 'converter'), 'convert').mockImplementation(() => {
+  const broken = vi.spyOn(Reflect.get(session, 'project'), 'program').mockImplementation(() => {
     throw new Error('Unexpected pending rebuildTimer');
   });
   expect(session.compile('kept + 1').ok).toBe(true);

@@ -1,18 +1,44 @@
-import { join } from 'node:path';
-import ts from 'typescript';
-import { cellProgram } from './cell-program';
+import type ts from 'typescript';
+import { adviceFor } from './advice';
+import { cellProgram, namesExportedBy } from './cell-program';
+import { type CellSource, parse, readCell, syntaxErrorsOf } from './cell-source';
 import { completeness } from './completeness';
-import type { FileWatch } from './file-watch';
+import { type Completions, completionsAt } from './completion';
+import { type Diagnostic, diagnosticIn } from './diagnostics';
+import { type Live, surroundings } from './earlier';
+import { emitCell } from './emit';
+import type { Surroundings } from './files';
+import { inspectionAt } from './inspection';
+import { Project } from './project';
+import { isUntyped } from './resolution';
 import { encodeMappings } from './source-map';
-import { type Conversion, type Converter, createConverter, type Diagnostic } from './typescript';
+import { isPackaged } from './sources';
 
 /** What the compiler makes of a cell. */
 export type Compiled =
-  | { ok: true; code: string; mappings: string; imports: boolean }
+  | {
+      ok: true;
+      code: string;
+      mappings: string;
+      imports: boolean;
+      /** Where names of modules lead that Node.js would not find: `paths` of a `tsconfig.json`. */
+      paths?: Record<string, string>;
+      /** What the reader should know, though the cell runs. */
+      advice: string[];
+    }
   | { ok: false; diagnostics: Diagnostic[] };
 
-/** TypeScript's number for an import of something that is not there. */
-const CANNOT_FIND_MODULE = 2307;
+/** What a cell has left for later ones, so that another session can take it over. */
+export interface Committed {
+  id: number;
+  text: string;
+  global: boolean;
+  live: [name: string, live: Live][];
+  modules: [name: string, text: string][];
+}
+
+/** TypeScript's number for a package that has no types. */
+const NO_TYPES = 7016;
 
 /** Lines that the child puts before the code of a cell; its source map skips them. */
 export const LINES_BEFORE_CODE = 1;
@@ -23,179 +49,207 @@ export const LINES_BEFORE_CODE = 1;
  * A cell's declarations count only once `commit` says that it ran, wholly or in part.
  */
 export class Session {
-  private converter!: Converter;
-  private files!: FileWatch;
-  /** Whether the last cell imported something that was not there. */
-  private missing = false;
-  private declared = '';
-  private pending = { source: '', declared: '' };
+  private project: Project;
+  private readonly live = new Map<string, Live>();
+  private readonly modules = new Map<string, string>();
+  private readonly kept = new Map<number, Committed>();
+  private readonly advised = new Set<string>();
+  private pending: { cell: CellSource; text: string; values: ReadonlySet<string> } | undefined;
 
-  constructor() {
-    this.createConverter();
+  constructor(private readonly surroundings: Surroundings) {
+    this.project = new Project(surroundings);
     // The first check of a program is slow; let it happen before the first cell.
-    this.converter.convert('', '0');
-  }
-
-  private createConverter(): void {
-    const { converter, files } = createConverter(join(__dirname, 'globals.d.ts'));
-    this.converter = converter;
-    this.files = files;
-  }
-
-  /** Looks for edits. The compiler remembers what it could not find: that takes a new one. */
-  private refresh(): void {
-    if (this.missing) this.renewConverter();
-    this.missing = false;
-    this.files.refresh();
-  }
-
-  private renewConverter(): void {
-    this.converter.close();
-    this.createConverter();
-  }
-
-  /** An error inside the compiler can leave it in a state that no later cell gets it out of. */
-  private convert(source: string): Conversion {
-    try {
-      return this.converter.convert(this.declared, source);
-    } catch {
-      this.renewConverter();
-      return this.converter.convert(this.declared, source);
-    }
+    this.compile('0');
   }
 
   /** Checks a cell and makes it executable. */
   compile(cell: string): Compiled {
-    const source = withoutExports(cell);
-    const imports = /\b(?:import|require)\b/.test(source);
-    if (imports) this.refresh();
-    const result = this.convert(source);
-    if (result.diagnostics.length > 0 || result.output === undefined) {
-      this.missing = result.diagnostics.some(({ code }) => code === CANNOT_FIND_MODULE);
-      return { ok: false, diagnostics: result.diagnostics };
+    try {
+      return this.tryCompile(cell);
+    } catch {
+      // An error inside the compiler can leave it in a state that no later cell gets it out of.
+      this.renew();
+      return this.tryCompile(cell);
     }
-    this.pending = { source, declared: result.declOutput ?? '' };
-    const { code, map } = cellProgram(result.output, result.lastExpressionVar, endsInValue(source));
-    return { ok: true, code, mappings: encodeMappings(map, LINES_BEFORE_CODE), imports };
   }
 
   /**
    * Keeps the declarations of the cell compiled last.
    *
    * @param made the names it came to declare, where it failed; all of them when left out.
-   * @returns what all cells have declared, as `restore` takes it.
    */
-  commit(made?: readonly string[]): string {
-    if (!made) {
-      this.declared = this.pending.declared;
-      return this.declared;
-    }
-    const reached = onlyDeclarations(this.pending.source, new Set(made));
-    const result = this.convert(reached);
-    if (result.diagnostics.length === 0) this.declared = result.declOutput ?? this.declared;
-    return this.declared;
+  commit(made?: readonly string[]): Committed | undefined {
+    if (!this.pending) return undefined;
+    const { cell, text, values } = this.pending;
+    this.pending = undefined;
+    const came = made && new Set(made);
+    const id = this.nextId();
+    const live = [...cell.declared].flatMap(([name, { kind, type }]): [string, Live][] => {
+      const value = values.has(name);
+      if (value && came && !came.has(name)) return [];
+      return [[name, { cell: id, kind, type, value }]];
+    });
+    const modules = cell.modules.map(({ name, text }): [string, string] => [name, text]);
+    const committed = { id, text, global: cell.global, live, modules };
+    this.keep(committed);
+    return committed;
   }
 
   /** Takes over what another session had come to know. */
-  restore(declared: string): void {
-    this.declared = declared;
+  restore(cells: readonly Committed[]): void {
+    for (const cell of cells) this.keep(cell);
   }
 
   /** Forgets all cells: their variables are lost. */
   reset(): void {
-    this.declared = '';
+    this.pending = undefined;
+    for (const known of [this.live, this.modules, this.kept]) known.clear();
+    this.project.clear();
   }
 
-  complete(code: string, position: number): { matches: string[]; start: number; end: number } {
-    const { candidates, start, end } = this.converter.complete(this.declared, code, position);
-    const typed = code.slice(start, position);
-    return { matches: candidates.filter((name) => name.startsWith(typed)), start, end };
+  complete(code: string, position: number): Completions {
+    const { text, shift } = this.open(code);
+    return completionsAt(this.project, text, position + shift, shift, this.live);
   }
 
   /** The type and documentation of the name at `position`, or `undefined` where there is none. */
   inspect(code: string, position: number): string | undefined {
-    const at = wordBefore(code, position);
-    const info = this.converter.inspect(this.declared, code, at);
-    if (!info) return undefined;
-    const tags = (info.tags ?? []).map(
-      ({ name, text }) => `@${name} ${ts.displayPartsToString(text)}`,
-    );
-    const parts = [ts.displayPartsToString(info.displayParts)];
-    parts.push(ts.displayPartsToString(info.documentation), tags.join('\n'));
-    return parts.filter((part) => part !== '').join('\n\n');
+    const { shift } = this.open(code);
+    return inspectionAt(this.project, code, position, shift, this.live);
   }
 
   completeness(code: string): ReturnType<typeof completeness> {
     return completeness(code);
   }
-}
 
-/** A cell is a module whose names are all exported: `export` says nothing more and may stand. */
-function withoutExports(cell: string): string {
-  if (!/\bexport\b/.test(cell)) return cell;
-  let result = cell;
-  const blank = (start: number, end: number): void => {
-    const spaces = result.slice(start, end).replace(/[^\n]/g, ' ');
-    result = result.slice(0, start) + spaces + result.slice(end);
-  };
-  const file = parse(cell);
-  for (const statement of file.statements) {
-    if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) {
-      blank(statement.getStart(file), statement.end);
-    } else if (ts.isExportAssignment(statement)) {
-      blank(statement.getStart(file), statement.expression.getStart(file));
-    } else if (ts.canHaveModifiers(statement)) {
-      for (const modifier of ts.getModifiers(statement) ?? []) {
-        const kind = modifier.kind;
-        if (kind !== ts.SyntaxKind.ExportKeyword && kind !== ts.SyntaxKind.DefaultKeyword) continue;
-        blank(modifier.getStart(file), modifier.end);
-      }
+  private tryCompile(code: string): Compiled {
+    this.pending = undefined;
+    if (/\b(?:import|require)\b/.test(code)) this.project.refresh();
+    const cell = this.read(code);
+    const wrong = syntaxErrorsOf(parse(cell.text));
+    if (wrong.length > 0) return { ok: false, diagnostics: this.refusal(code, cell, wrong) };
+    const text = this.show(cell);
+    const program = this.project.program();
+    const file = program.getSourceFile(this.project.cell)!;
+    const found = program
+      .getSemanticDiagnostics(file)
+      .filter(({ start = 0 }) => start < cell.text.length || cell.text.length === 0);
+    const errors = found.filter(({ code }) => code !== NO_TYPES);
+    const inModules = cell.imports ? this.errorsInModules(program) : [];
+    if (errors.length > 0 || inModules.length > 0) {
+      const diagnostics = this.refusal(code, cell, errors);
+      return { ok: false, diagnostics: [...diagnostics, ...inModules] };
     }
+    const module = emitCell(program, file, cell, this.live);
+    const values = new Set(namesExportedBy(parse(module.code)));
+    for (const name of module.ambient) values.delete(name);
+    this.pending = { cell, text, values };
+    const { code: body, map } = cellProgram(module);
+    return {
+      ok: true,
+      code: body,
+      mappings: encodeMappings(map, LINES_BEFORE_CODE),
+      imports: cell.imports,
+      advice: this.adviceOnTypes(file, found),
+      ...this.paths(cell),
+    };
   }
-  return result;
-}
 
-/** An enum or a namespace ends in an expression only once it is JavaScript. */
-function endsInValue(source: string): boolean {
-  const last = parse(source).statements.findLast((statement) => !ts.isEmptyStatement(statement));
-  return last !== undefined && ts.isExpressionStatement(last);
-}
+  private read(code: string): CellSource {
+    return readCell(code, (module) => {
+      const { resolution, cell, compilerOptions } = this.project;
+      const { resolvedModule } = resolution.module(module, cell, undefined, compilerOptions);
+      return resolvedModule !== undefined && !isUntyped(resolvedModule);
+    });
+  }
 
-/** The statements of a cell that declare types, functions or names in `made`. */
-function onlyDeclarations(source: string, made: ReadonlySet<string>): string {
-  const file = parse(source);
-  const kept = file.statements.filter((statement) => {
-    if (ts.isVariableStatement(statement)) {
-      return statement.declarationList.declarations.every(({ name }) => allIn(name, made));
+  /** Makes a cell the one that is asked about. */
+  private show(cell: CellSource): string {
+    const text = cell.text + surroundings(cell, this.live);
+    const modules = new Map(this.modules);
+    for (const { name, text } of cell.modules) modules.set(name, text);
+    this.project.setModules([...modules.values()].join('\n'));
+    this.project.setCell(text);
+    return text;
+  }
+
+  private open(code: string): CellSource {
+    const cell = this.read(code);
+    this.show(cell);
+    return cell;
+  }
+
+  private refusal(code: string, cell: CellSource, errors: readonly ts.Diagnostic[]): Diagnostic[] {
+    if (errors.length === 0) return [];
+    const advice = adviceFor(code);
+    if (advice) return [advice];
+    return errors.map((error) => diagnosticIn(cell.text, cell.shift, error));
+  }
+
+  /** Errors in the modules beside the notebook that the cell imports. Packages are not checked. */
+  private errorsInModules(program: ts.Program): Diagnostic[] {
+    const beside = `${this.surroundings.directory}/`;
+    const files = program.getSourceFiles().filter(({ fileName }) => {
+      const own = fileName.startsWith(beside) && !isPackaged(fileName);
+      return own && !this.project.isCell(fileName) && /\.[cm]?tsx?$/.test(fileName);
+    });
+    return files.flatMap((file) => {
+      const found = [
+        ...program.getSyntacticDiagnostics(file),
+        ...program.getSemanticDiagnostics(file).filter(({ code }) => code !== NO_TYPES),
+      ];
+      return found.map((error) => diagnosticIn(file.text, 0, error, file.fileName));
+    });
+  }
+
+  /** Says once of a package that it has no types. */
+  private adviceOnTypes(file: ts.SourceFile, found: readonly ts.Diagnostic[]): string[] {
+    return found.flatMap(({ code, start = 0, length = 0 }) => {
+      if (code !== NO_TYPES) return [];
+      const name = file.text.slice(start, start + length).replace(/['"`]/g, '');
+      if (this.advised.has(name) || /^[./]/.test(name)) return [];
+      this.advised.add(name);
+      const types = `@types/${packageOf(name).replace(/^@/, '').replace('/', '__')}`;
+      return [
+        `${name} has no types: what comes from it is any. \`npm install ${types}\` brings them if there are any; \`declare module '${name}';\` ends this advice.`,
+      ];
+    });
+  }
+
+  private paths(cell: CellSource): { paths?: Record<string, string> } {
+    const { resolution, compilerOptions } = this.project;
+    if (!cell.imports || !compilerOptions.paths) return {};
+    return { paths: resolution.ownModules(this.surroundings.directory) };
+  }
+
+  private keep(committed: Committed): void {
+    const { id, text, live, modules } = committed;
+    this.kept.set(id, committed);
+    this.project.keep(id, text);
+    for (const [name, one] of live) this.live.set(name, one);
+    for (const [name, one] of modules) this.modules.set(name, one);
+    if (!committed.global) return;
+    // What a cell says of all files holds until it is run again.
+    for (const other of this.kept.values()) {
+      if (other.id !== id && other.text === text) other.global = false;
     }
-    if (ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement)) {
-      return statement.name !== undefined && made.has(statement.name.text);
-    }
-    return (
-      ts.isFunctionDeclaration(statement) ||
-      ts.isImportDeclaration(statement) ||
-      ts.isInterfaceDeclaration(statement) ||
-      ts.isTypeAliasDeclaration(statement)
-    );
-  });
-  return kept.map((statement) => statement.getText(file)).join('\n');
+    const global = [...this.kept.values()].filter((cell) => cell.global);
+    this.project.setGlobal(global.map((cell) => cell.id));
+  }
+
+  private renew(): void {
+    this.project = new Project(this.surroundings);
+    for (const cell of this.kept.values()) this.keep(cell);
+  }
+
+  private nextId(): number {
+    return this.kept.size + 1;
+  }
 }
 
-function allIn(name: ts.BindingName, made: ReadonlySet<string>): boolean {
-  if (ts.isIdentifier(name)) return made.has(name.text);
-  return name.elements.every(
-    (element) => !ts.isBindingElement(element) || allIn(element.name, made),
-  );
-}
-
-function parse(source: string): ts.SourceFile {
-  return ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true);
-}
-
-/** Inspecting just behind a name means the name: `f(|` asks about `f`. */
-function wordBefore(code: string, position: number): number {
-  const inWord = /[\w$]/;
-  if (inWord.test(code[position] ?? '')) return position;
-  const before = code.slice(0, position).replace(/[\s(]+$/, '');
-  return before === '' ? position : before.length - 1;
+function packageOf(module: string): string {
+  return module
+    .split('/')
+    .slice(0, module.startsWith('@') ? 2 : 1)
+    .join('/');
 }

@@ -3,20 +3,6 @@ export type CellMap = [number, number, number][][];
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** The code of `module` without its inline source map, and that map, whose lines are the cell's. */
-export function takeInlineMap(module: string): { code: string; map: CellMap } {
-  const match = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(module);
-  if (!match) throw new Error('the converter gave no source map');
-  const { mappings } = JSON.parse(Buffer.from(match[1]!, 'base64').toString());
-  // The converter puts one line before the cell.
-  const map = decodeMappings(mappings).map((segments) =>
-    segments.flatMap(([column, line, sourceColumn]): CellMap[number] =>
-      line === 0 ? [] : [[column, line - 1, sourceColumn]],
-    ),
-  );
-  return { code: module.slice(0, match.index), map };
-}
-
 /** The map from the output of the second step to the source of the first. */
 export function composeMaps(second: CellMap, first: CellMap): CellMap {
   return second.map((segments) =>

@@ -38,7 +38,15 @@ export class Child {
 
   constructor(private readonly events: ChildEvents) {
     // An interrupt may end JavaScript inside a hook, which Node.js would otherwise die of.
-    const flags = ['--no-force-async-hooks-checks'];
+    // Workers and processes that a cell starts inherit what reads TypeScript.
+    const flags = [
+      '--no-force-async-hooks-checks',
+      '--experimental-import-meta-resolve',
+      '--require',
+      join(BOOT, '..', 'import.cjs'),
+      '--require',
+      require.resolve('tsx/cjs'),
+    ];
     this.process = spawn(process.execPath, [...flags, BOOT, MAIN], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, [MARK]: this.mark },

@@ -53,6 +53,8 @@ export class Evaluator {
       const compiled = await this.compiler.call('compile', code);
       if (!compiled.ok) return { ok: false, error: typeErrorsOf(compiled.diagnostics, code) };
       if (this.interrupted) return INTERRUPTED_EARLY;
+      for (const advice of compiled.advice)
+        this.output.print('stderr', `${advice}\n`, request.header);
       const id = this.origins.ofCell(request);
       const file = count === undefined ? `expression-${id}.ts` : `cell-${count}.ts`;
       this.sources.set(count === undefined ? 'expression' : `cell [${count}]`, code);

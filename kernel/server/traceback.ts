@@ -54,7 +54,8 @@ export function typeErrorsOf(diagnostics: readonly Diagnostic[], source: string)
     const length = end.line === start.line ? end.character - start.character : 1;
     const text = fileName ? textOf(fileName) : source;
     const frame = text === undefined ? [] : codeFrame(text, start.line, start.character, length);
-    return [`${at} - TS${code}: ${messageText}`, ...frame];
+    const number = code === 0 ? '' : ` - TS${code}`;
+    return [`${at}${number}: ${messageText}`, ...frame];
   });
   const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : '';
   return {

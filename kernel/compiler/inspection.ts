@@ -1,0 +1,87 @@
+import ts from 'typescript';
+import type { Live } from './earlier';
+import type { Project } from './project';
+import { signatureHelpAt } from './signature';
+
+/**
+ * What is known of the name at `position` of a cell, or, between the parentheses of a call, of what
+ * the call takes.
+ */
+export function inspectionAt(
+  project: Project,
+  code: string,
+  position: number,
+  shift: number,
+  live: ReadonlyMap<string, Live>,
+): string | undefined {
+  const inWord = /[\w$]/;
+  const touched = inWord.test(code[position] ?? '') || inWord.test(code[position - 1] ?? '');
+  if (!touched) {
+    const signature = signatureHelpAt(project, position + shift);
+    if (signature) return signature;
+  }
+  const at = wordBefore(code, position);
+  const info = infoAt(project, at + shift, code, live);
+  if (info) return textOf(info);
+  return signatureHelpAt(project, position + shift);
+}
+
+/** A variable of an earlier cell is asked about where it was declared: there is its documentation. */
+function infoAt(
+  project: Project,
+  position: number,
+  code: string,
+  live: ReadonlyMap<string, Live>,
+): ts.QuickInfo | undefined {
+  const { service, cell } = project;
+  const info = service.getQuickInfoAtPosition(cell, position);
+  if (!info) return undefined;
+  const definition = service.getDefinitionAtPosition(cell, position)?.[0];
+  const end = code.length;
+  const isEarlier = definition?.fileName === cell && definition.textSpan.start > end;
+  const known = isEarlier ? live.get(definition.name) : undefined;
+  if (!known) return info;
+  const path = project.pathOf(known.cell);
+  const file = project.program().getSourceFile(path);
+  const at = file && declarationOf(file, definition!.name);
+  return (at === undefined ? undefined : service.getQuickInfoAtPosition(path, at)) ?? info;
+}
+
+function declarationOf(file: ts.SourceFile, name: string): number | undefined {
+  let found: number | undefined;
+  const visit = (node: ts.Node): void => {
+    if (found !== undefined || ts.isFunctionLike(node) || ts.isClassLike(node)) return;
+    if (
+      (ts.isVariableDeclaration(node) || ts.isBindingElement(node)) &&
+      ts.isIdentifier(node.name) &&
+      node.name.text === name
+    ) {
+      found = node.name.getStart(file);
+    } else {
+      ts.forEachChild(node, visit);
+    }
+  };
+  visit(file);
+  return found;
+}
+
+function textOf(info: ts.QuickInfo): string {
+  const tags = (info.tags ?? []).map(({ name, text }) =>
+    `@${name} ${ts.displayPartsToString(text)}`.trim(),
+  );
+  const parts = [ts.displayPartsToString(info.displayParts)];
+  parts.push(ts.displayPartsToString(info.documentation), tags.join('\n'));
+  return parts
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .replace(/import\("[^"]*\/~cell(?:-\d+)?"\)\./g, '')
+    .replace(/^\(alias\) ([\s\S]*?)\nimport \w+$/m, '$1');
+}
+
+/** Inspecting just behind a name means the name: `f(|` asks about `f`. */
+function wordBefore(code: string, position: number): number {
+  const inWord = /[\w$]/;
+  if (inWord.test(code[position] ?? '')) return position;
+  const before = code.slice(0, position).replace(/[\s(]+$/, '');
+  return before === '' ? position : before.length - 1;
+}

@@ -1,0 +1,185 @@
+import ts from 'typescript';
+import type { Surroundings } from './files';
+import { compilerOptions } from './options';
+import { Resolution } from './resolution';
+import { isPackaged, Sources } from './sources';
+
+/** In the names of the files that only the compiler sees. A user's file hardly begins like this. */
+const MARK = '~cell';
+
+type Virtual = { snapshot: ts.IScriptSnapshot; version: number };
+
+/**
+ * The program around a cell, for TypeScript's language service: the cell that is asked about, the
+ * earlier cells that it takes names from, and what they import.
+ *
+ * The cell always has the same name, so that the roots of the program stay the same and all else is
+ * taken over from one cell to the next.
+ */
+export class Project {
+  readonly sources: Sources;
+  readonly resolution: Resolution;
+  readonly service: ts.LanguageService;
+  readonly cell: string;
+  readonly directory: string;
+  private readonly modules: string;
+  private readonly virtual = new Map<string, Virtual>();
+  private readonly generations = new Map<string, number>();
+  private roots: string[] = [];
+  private options: ts.CompilerOptions;
+  private version = 0;
+
+  constructor(private readonly surroundings: Surroundings) {
+    this.directory = surroundings.directory;
+    this.cell = `${this.directory}/${MARK}.ts`;
+    this.modules = `${this.directory}/${MARK}-modules.d.ts`;
+    this.sources = new Sources(surroundings.files);
+    this.resolution = new Resolution(surroundings, this.sources);
+    this.options = compilerOptions(surroundings, this.sources);
+    this.service = ts.createLanguageService(this.host(), this.registry());
+    this.setModules('');
+    this.setCell('');
+  }
+
+  /** The module that the kept cell `id` is for later ones. */
+  static nameOf(id: number): string {
+    return `./${MARK}-${id}`;
+  }
+
+  setCell(text: string): void {
+    this.write(this.cell, text);
+  }
+
+  /** Declarations of modules that have no types of their own. */
+  setModules(text: string): void {
+    this.write(this.modules, text);
+  }
+
+  keep(id: number, text: string): void {
+    this.write(this.pathOf(id), text);
+  }
+
+  /** The cells that change what all files see, as `declare global` does. */
+  setGlobal(ids: readonly number[]): void {
+    this.roots = ids.map((id) => this.pathOf(id));
+    this.version++;
+  }
+
+  clear(): void {
+    for (const path of this.virtual.keys()) {
+      if (path !== this.cell && path !== this.modules) this.virtual.delete(path);
+    }
+    this.roots = [];
+    this.setModules('');
+  }
+
+  pathOf(id: number): string {
+    return `${this.directory}/${MARK}-${id}.ts`;
+  }
+
+  isCell(path: string): boolean {
+    return this.virtual.has(path);
+  }
+
+  program(): ts.Program {
+    return this.service.getProgram()!;
+  }
+
+  get compilerOptions(): ts.CompilerOptions {
+    return this.options;
+  }
+
+  /** Looks for what has changed on the disk. */
+  refresh(): void {
+    const changed = this.sources.refresh();
+    const elsewhere = this.resolution.refresh(changed, this.options);
+    if (changed.length === 0 && elsewhere !== 'all' && elsewhere.size === 0) return;
+    this.version++;
+    if (elsewhere === 'all') {
+      this.options = compilerOptions(this.surroundings, this.sources);
+      this.generations.set('', (this.generations.get('') ?? 0) + 1);
+    } else {
+      for (const directory of elsewhere) {
+        this.generations.set(directory, (this.generations.get(directory) ?? 0) + 1);
+      }
+    }
+  }
+
+  private write(path: string, text: string): void {
+    const before = this.virtual.get(path);
+    if (before && before.snapshot.getText(0, before.snapshot.getLength()) === text) return;
+    this.version++;
+    this.virtual.set(path, {
+      snapshot: ts.ScriptSnapshot.fromString(text),
+      version: this.version,
+    });
+  }
+
+  /** A file whose imports lead elsewhere than before counts as changed. */
+  private versionOf(path: string): string {
+    if (isPackaged(path)) return this.sources.version(path);
+    const directory = path.slice(0, path.lastIndexOf('/'));
+    const stamp = this.virtual.get(path)?.version ?? this.sources.version(path);
+    const { generations } = this;
+    return `${stamp} ${generations.get(directory) ?? 0} ${generations.get('') ?? 0}`;
+  }
+
+  /** Files that no cell has taken part in for a while are kept, parsed: the next one may. */
+  private registry(): ts.DocumentRegistry {
+    const registry = ts.createDocumentRegistry(true);
+    const release = registry.releaseDocumentWithKey.bind(registry);
+    return Object.assign(registry, {
+      releaseDocumentWithKey: (...given: Parameters<typeof release>) => {
+        if (this.virtual.has(given[0]) || given[0].includes(`/${MARK}`)) release(...given);
+      },
+    });
+  }
+
+  private host(): ts.LanguageServiceHost {
+    const { sources, resolution, virtual, surroundings } = this;
+    const globals = `${surroundings.kernel}/compiler/globals.d.ts`;
+    return {
+      getProjectVersion: () => String(this.version),
+      getCompilationSettings: () => this.options,
+      getScriptFileNames: () => [globals, this.modules, this.cell, ...this.roots],
+      getScriptVersion: (path) => this.versionOf(path),
+      getScriptSnapshot: (path) => virtual.get(path)?.snapshot ?? sources.snapshot(path),
+      getCurrentDirectory: () => this.directory,
+      getDefaultLibFileName: (options) =>
+        `${surroundings.libraries}/${ts.getDefaultLibFileName(options)}`,
+      useCaseSensitiveFileNames: () => true,
+      fileExists: (path) => virtual.has(path) || sources.exists(path),
+      readFile: (path) => sources.text(path),
+      directoryExists: (path) => sources.isDirectory(path),
+      getDirectories: (path) => sources.entries(path).directories,
+      readDirectory: (path, extensions) =>
+        sources
+          .entries(path)
+          .files.filter((name) => !name.startsWith(MARK))
+          .filter((name) => !extensions || extensions.some((extension) => name.endsWith(extension)))
+          .map((name) => `${path.replace(/\/$/, '')}/${name}`),
+      realpath: (path) => sources.realPath(path),
+      resolveModuleNameLiterals: (names, from, _redirected, options, file) =>
+        names.map((name) => {
+          const earlier = this.earlierCell(name.text);
+          if (earlier) return { resolvedModule: earlier };
+          const mode = ts.getModeForUsageLocation(file, name, options);
+          return resolution.module(name.text, from, mode, options);
+        }),
+      resolveTypeReferenceDirectiveReferences: (references, from, _redirected, options) =>
+        references.map((reference) =>
+          resolution.typeReference(
+            typeof reference === 'string' ? reference : reference.fileName,
+            from,
+            options,
+          ),
+        ),
+    };
+  }
+
+  private earlierCell(name: string): ts.ResolvedModuleFull | undefined {
+    if (!name.startsWith(`./${MARK}-`)) return undefined;
+    const resolvedFileName = `${this.directory}/${name.slice(2)}.ts`;
+    return { resolvedFileName, extension: ts.Extension.Ts, isExternalLibraryImport: false };
+  }
+}
