@@ -66,6 +66,10 @@ export function checkFloat64(value: unknown, what: string): void {
 export const shown = (value: unknown): string =>
   typeof value === 'number' ? String(value) : phrase(value);
 
+/** A text in quotes, a number as it is, anything else in a few words. */
+export const quoted = (value: unknown): string =>
+  typeof value === 'string' ? `'${value.slice(0, 40)}'` : shown(value);
+
 /** @throws InputError unless the value is a list. */
 export function checkList(value: unknown, what: string): void {
   if (Array.isArray(value)) return;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import type { Asking } from './asking';
 import {
   type CurvatureProducts,
   type Direction,
@@ -42,10 +43,10 @@ export interface AdamDirection extends Direction {
  *
  * @param solver `'rank-one'` for the closed form with `C = g gᵀ`
  */
-export function adamDirection(
+export function* adamDirection(
   { curvature, gradient, momentum, scale, stepSize, beta1 }: AdamSystem,
   solver: LinearSolver | 'rank-one',
-): AdamDirection {
+): Asking<AdamDirection> {
   const delta = stepSize * (1 - beta1);
   const { root, b } = tensors.tidy(() => {
     const root = mapTensors(scale, tf.rsqrt);
@@ -77,7 +78,7 @@ export function adamDirection(
     const { value: y, ...solved } =
       solver === 'rank-one'
         ? tensors.tidy(() => rankOneDirection(times(root, gradient), delta, b))
-        : linearisedDirection(scaled, b, delta, solver);
+        : yield* linearisedDirection(scaled, b, delta, solver);
     const { value, left } = tensors.tidy(() => ({
       value: times(root, y),
       left: mapTensors(y, (v, name) => tf.div(v, root[name]!)),

@@ -1,10 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
-import { InputError } from '../errors';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type ProximalStep, proximalStep } from './proximal';
-import { type NamedVariables, pick, stepNotFinite } from './variables';
+import { checkUnmoved, dataOf, type NamedVariables, pick, stepNotFinite } from './variables';
 
 /** A loss of variables, which parameters of it step implicitly, and how. */
 export interface ExactStepPlan {
@@ -39,7 +38,7 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
   // From here on the very same data, so that it shows whether they are assigned to.
   assign(start);
   const at = <T>(y: NamedTensors, f: () => T): T => {
-    checkUnmoved(variables, start);
+    checkUnmoved(variables, dataOf(start), 'an exact step');
     assign(y);
     try {
       return f();
@@ -74,23 +73,13 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
     const { value, ...report } = await proximalStep(problem, pick(start, block), stepSize, options);
     moved = { ...moved, ...value };
     await checkReached(moved, report.loss);
-    checkUnmoved(variables, start);
+    checkUnmoved(variables, dataOf(start), 'an exact step');
     assign(moved);
     return report;
   } finally {
     first?.dispose();
     tensors.free([start, moved]);
   }
-}
-
-function checkUnmoved(variables: NamedVariables, start: NamedTensors): void {
-  const name = Object.keys(start).find((name) => variables[name]!.dataId !== start[name]!.dataId);
-  if (name === undefined) return;
-  throw new InputError({
-    given: `'${name}', which was assigned to while an exact step was under way`,
-    expected: 'variables that nobody else moves until the step has been taken',
-    remedy: 'Await step() before the next step, of whatever optimizer. This one was not taken.',
-  });
 }
 
 /** @throws NotFiniteError for a value that is not finite. */

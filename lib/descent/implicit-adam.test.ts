@@ -6,6 +6,7 @@ import { cg, dense, minres } from '../solvers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { drops, ImplicitAdam, type ImplicitAdamOptions, implicitAdam, implicitSGD } from '.';
 import { adamDirection } from './adam-direction';
+import { atOnce } from './asking';
 import { linearisedDirection } from './implicit-step';
 
 beforeAll(async () => {
@@ -97,8 +98,8 @@ describe('without momentum and scales it is implicit gradient descent', () => {
     const gradient = { x: tf.tensor1d([1, -2, 3]) };
     const scale = { x: tf.ones([3]) };
     const rest = { curvature, gradient, momentum: gradient, scale, beta1: 0 };
-    const adam = adamDirection({ ...rest, stepSize: 2 }, tight);
-    const sgd = linearisedDirection(curvature, gradient, 2, tight);
+    const adam = atOnce(adamDirection({ ...rest, stepSize: 2 }, tight));
+    const sgd = atOnce(linearisedDirection(curvature, gradient, 2, tight));
     expect(numbers(adam.value.x!)).toEqual(numbers(sgd.value.x!));
   });
 
@@ -157,16 +158,18 @@ describe('the step is backward Euler in position and momentum', () => {
       const stepSize = (q * d) / ((1 - beta1) * lambda);
       const step = (x: number, m: number) => {
         const gradient = { x: tf.tensor1d([lambda * x]) };
-        const { value, momentum } = adamDirection(
-          {
-            curvature: { apply: (v) => mapTensors(v, (t) => tf.mul(t, lambda)), dispose() {} },
-            gradient,
-            momentum: { x: tf.tensor1d([beta1 * m + (1 - beta1) * lambda * x]) },
-            scale: { x: tf.tensor1d([d]) },
-            stepSize,
-            beta1,
-          },
-          tight,
+        const { value, momentum } = atOnce(
+          adamDirection(
+            {
+              curvature: { apply: (v) => mapTensors(v, (t) => tf.mul(t, lambda)), dispose() {} },
+              gradient,
+              momentum: { x: tf.tensor1d([beta1 * m + (1 - beta1) * lambda * x]) },
+              scale: { x: tf.tensor1d([d]) },
+              stepSize,
+              beta1,
+            },
+            tight,
+          ),
         );
         return [x - stepSize * numbers(value.x!)[0]!, numbers(momentum.x!)[0]!] as const;
       };
@@ -211,16 +214,18 @@ describe('the step is backward Euler in position and momentum', () => {
       [0.4, 0.1],
       [0.5, 4],
     ] as const;
-    const { value, momentum } = adamDirection(
-      {
-        curvature: { apply: (v) => v, dispose() {} },
-        gradient,
-        momentum: { x: tf.tensor1d([...m]) },
-        scale: { x: tf.tensor1d([...d]) },
-        stepSize,
-        beta1,
-      },
-      'rank-one',
+    const { value, momentum } = atOnce(
+      adamDirection(
+        {
+          curvature: { apply: (v) => v, dispose() {} },
+          gradient,
+          momentum: { x: tf.tensor1d([...m]) },
+          scale: { x: tf.tensor1d([...d]) },
+          stepSize,
+          beta1,
+        },
+        'rank-one',
+      ),
     );
     // What is left of (D + δ(1 − β₁) g gᵀ) s = m̃, and of m⁺ = D s.
     const s = numbers(value.x!);

@@ -4,6 +4,7 @@ import { InputError } from '../errors';
 import { shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type AdamDirection, adamDirection } from './adam-direction';
+import type { Asking } from './asking';
 import {
   ImplicitOptimizer,
   type Proposal,
@@ -78,11 +79,11 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     super(learningRate, options, checkAdamOptions);
   }
 
-  protected override propose(
+  protected override *propose(
     recorded: Curvature,
     { variables, block, moving, stepSize }: StepPlan,
     { gradient }: StepGradient,
-  ): Proposal {
+  ): Asking<Proposal> {
     const { solver = defaultSolver, curvature, beta1 = 0.9 } = this.options;
     const before = this.#moments.of(variables);
     const { m, v, scale } = this.#explicit(gradient, before);
@@ -97,7 +98,8 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     };
     let direction: AdamDirection;
     try {
-      direction = adamDirection(system, curvature === 'fisher-rank-one' ? 'rank-one' : solver);
+      const by = curvature === 'fisher-rank-one' ? 'rank-one' : solver;
+      direction = yield* adamDirection(system, by);
     } catch (error) {
       tensors.free([m, v, scale, before.fresh]);
       throw error;

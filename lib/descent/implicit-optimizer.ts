@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar, type RowSpace } from '../autodiff';
-import { InputError, UnsupportedError } from '../errors';
+import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
+import { type Asking, atOnce, inTurns } from './asking';
 import {
   type BatchOptions,
   checkedLoss,
@@ -29,7 +30,7 @@ import { factorAt } from './schedule';
 import { Guarded, watched } from './settings';
 import { PendingStats, type StepStats } from './stats';
 import type { ImplicitStepOptions } from './step-options';
-import { checkFinite, move, pick } from './variables';
+import { checkFinite, checkUnmoved, dataOf, move, pick } from './variables';
 
 /** What the next step moves, and how far. */
 export interface StepPlan extends Chosen {
@@ -66,6 +67,11 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   #learningRate: LearningRate;
   /** Where the implicit parameters are among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
+  /** How many steps have begun, or wait for those before them, and where the last of them ends. */
+  #underWay = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** How often the optimizer has forgotten its steps: a step under way notices. */
+  #disposals = 0;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
   /** The count of steps as a tensor, made before `getWeights` is called: a save leaves nothing behind. */
   #count: tf.Scalar | undefined;
@@ -96,7 +102,11 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   /** The step that follows from what was recorded. */
-  protected abstract propose(recorded: Curvature, plan: StepPlan, seen: StepGradient): Proposal;
+  protected abstract propose(
+    recorded: Curvature,
+    plan: StepPlan,
+    seen: StepGradient,
+  ): Asking<Proposal>;
 
   /** What the optimizer keeps of parameters, to be saved. */
   protected kept(): readonly Moment[] {
@@ -132,7 +142,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
-    return this.#take([checkedLoss(f)], returnCost, varList);
+    if (this.#underWay > 0) throw underWay('minimize()');
+    return atOnce(this.#take([checkedLoss(f)], returnCost, varList));
   }
 
   /**
@@ -152,8 +163,22 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     varList?: tf.Variable[],
     options: BatchOptions = {},
   ): Promise<StepStats> {
-    this.#take(lossesOf(f), false, varList, weightsOf(options));
-    return this.lastStep();
+    const losses = lossesOf(f);
+    const weights = weightsOf(options);
+    return this.inTurn(async () => {
+      await inTurns(this.#take(losses, false, varList, weights));
+      return this.lastStep();
+    });
+  }
+
+  /** Takes a step at once, or after those that are under way. */
+  protected async inTurn<T>(take: () => Promise<T>): Promise<T> {
+    const step = this.#underWay++ === 0 ? take() : this.#turn.then(take);
+    const ended = () => {
+      this.#underWay--;
+    };
+    this.#turn = step.then(ended, ended);
+    return step;
   }
 
   /**
@@ -207,6 +232,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
 
   /** Frees the stats of the last step and the count; the optimizer can go on. */
   override dispose(): void {
+    this.#disposals++;
     this.#last?.dispose();
     tensors.free([this.#count, this.#counts]);
     this.#last = this.#count = this.#counts = undefined;
@@ -281,14 +307,16 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     this.#recount();
   }
 
-  #take(
+  *#take(
     losses: readonly Loss[],
     returnCost: boolean,
     varList?: tf.Variable[],
     weights?: readonly number[],
-  ): tf.Scalar | null {
+  ): Asking<tf.Scalar | null> {
     const began = performance.now();
     const { recorded, plan } = this.record(weighted(losses, weights), this.draft(varList));
+    const before = dataOf(plan.variables);
+    const disposals = this.#disposals;
     let seen: ReturnType<typeof gradientOf> | undefined;
     let proposal: Proposal | undefined;
     let sound: tf.Scalar | undefined;
@@ -296,7 +324,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       const { value: loss } = recorded;
       seen = gradientOf(recorded, plan.moving, this.options);
       checkFinite(loss, seen.gradient);
-      proposal = this.propose(recorded, plan, seen);
+      proposal = yield* this.propose(recorded, plan, seen);
+      checkUnmoved(plan.variables, before, 'a step');
+      if (this.#disposals !== disposals) throw forgotten();
       const { step, solved, undone } = proposal;
       sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient: seen.gradient });
       proposal.accept?.(sound);
@@ -333,6 +363,20 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
 export interface StepDraft extends Candidates {
   stepSize: number;
 }
+
+const underWay = (what: string) =>
+  new InputError({
+    given: `${what} while a step of the same optimizer is under way`,
+    expected: 'one after the other',
+    remedy: 'Await step() first.',
+  });
+
+const forgotten = () =>
+  new DisposedError({
+    given: 'an optimizer that was disposed while a step was under way',
+    expected: 'an optimizer that lives as long as its steps',
+    remedy: 'Await step() before dispose(). The step was not taken.',
+  });
 
 export const secondsSince = (began: number) => (performance.now() - began) / 1000;
 

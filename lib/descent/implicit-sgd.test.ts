@@ -412,11 +412,18 @@ describe('bad input is refused, with the weights as they were', () => {
   it('a step that overflows', () => {
     const x = tf.variable(tf.scalar(1), true, 'x');
     const y = tf.variable(tf.scalar(1), true, 'y');
-    const loss = () => tf.add(tf.mul(1e20, x), y) as tf.Scalar;
-    const step = () => implicitSGD(10, { parameters: ['y'] }).minimize(loss);
+    const loss = () => tf.add(tf.mul(1e30, x), y) as tf.Scalar;
+    const step = () => implicitSGD(1e10, { parameters: ['y'] }).minimize(loss);
     expect(step).toThrow(NotFiniteError);
     close(x, [1], 12);
     close(y, [1], 12);
+  });
+  it('not a step that is long, but finite', () => {
+    const x = tf.variable(tf.scalar(1), true, 'x');
+    const y = tf.variable(tf.scalar(1), true, 'y');
+    const loss = () => tf.add(tf.mul(1e25, x), y) as tf.Scalar;
+    implicitSGD(10, { parameters: ['y'] }).minimize(loss);
+    expect(x.dataSync()[0]! / -1e26).toBeCloseTo(1, 5);
   });
   it('lastStep before there was one', async () => {
     await expect(implicitSGD(1).lastStep()).rejects.toThrow(/before any step/);

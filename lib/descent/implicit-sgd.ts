@@ -4,6 +4,7 @@ import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
 import { heedsSpace } from '../solvers';
 import { tensors } from '../spaces';
+import type { Asking } from './asking';
 import {
   type BatchOptions,
   checkedLoss,
@@ -89,8 +90,6 @@ export function implicitSGD(
 /** See {@link implicitSGD}. */
 export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
-  /** The exact step under way, if any: the next one begins where it ends. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(learningRate: LearningRate, options: ImplicitSgdOptions = {}) {
     super(learningRate, options, checkSgdOptions);
@@ -118,9 +117,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   ): Promise<StepStats> {
     if (!this.options.exact) return super.step(f, varList, options);
     const losses = weighted(lossesOf(f), weightsOf(options));
-    const step = this.#turn.then(() => this.#exactStep(losses, varList));
-    this.#turn = step.catch(() => {});
-    return step;
+    return this.inTurn(() => this.#exactStep(losses, varList));
   }
 
   async #exactStep(losses: WeightedLosses, varList?: tf.Variable[]): Promise<StepStats> {
@@ -143,17 +140,17 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     return stats;
   }
 
-  protected override propose(
+  protected override *propose(
     recorded: Curvature,
     { block, stepSize }: StepPlan,
     seen: StepGradient,
-  ): Proposal {
+  ): Asking<Proposal> {
     const { curvature } = this.options;
     const g = pick(seen.gradient, block);
     const direction =
       curvature === 'fisher-rank-one'
         ? rankOneDirection(pick(recorded.gradient, block), stepSize, g)
-        : this.#direction(recorded, stepSize, seen, block);
+        : yield* this.#direction(recorded, stepSize, seen, block);
     return {
       step: { ...seen.gradient, ...direction.value },
       solved: direction,
@@ -166,7 +163,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     stepSize: number,
     seen: StepGradient,
     block: readonly string[],
-  ): Direction {
+  ): Asking<Direction> {
     const { solver = defaultSolver } = this.options;
     const space = heedsSpace(solver) ? seen.rowSpace() : undefined;
     return space === undefined

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { CurvatureKind, Factors, RowSpace } from '../autodiff';
 import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
+import type { Asking } from './asking';
 
 /** The direction of a step, and what it took to find it. */
 export interface Direction {
@@ -78,14 +79,14 @@ const FLOOR = 0.9;
  * then says `negative-curvature` after 0 iterations); the rank-one step of {@link rankOneDirection}
  * stands in.
  */
-export function linearisedDirection(
+export function* linearisedDirection(
   H: CurvatureProducts,
   g: NamedTensors,
   delta: number,
   solver: LinearSolver,
-): Direction {
+): Asking<Direction> {
   const A = proximalOperator(H, delta, H.kind === 'hessian' ? FLOOR : undefined);
-  const { value, ...deferred } = solver.solveDeferred(A, g);
+  const { value, ...deferred } = yield { solver, A, b: g };
   // Scalars of one kind, whatever the inner product.
   const space = (H.space as typeof tensors | undefined) ?? tensors;
   const substitute = () => rankOne(g, delta, space.dot(g, g));
@@ -97,17 +98,21 @@ export function linearisedDirection(
  *
  * @param factor what g is multiplied by, where it is clipped
  */
-export function directionInRowSpace(
+export function* directionInRowSpace(
   rows: RowSpace,
   delta: number,
   solver: LinearSolver,
   factor?: tf.Scalar,
-): Direction {
+): Asking<Direction> {
   const g = factor === undefined ? rows.gradient : tensors.scale(factor, rows.gradient);
-  const { value: coordinates, ...solved } = linearisedDirection(rows, g, delta, solver);
-  const value = rows.expand(coordinates);
-  tensors.free([coordinates, factor && g]);
-  return { ...solved, value };
+  try {
+    const { value: coordinates, ...solved } = yield* linearisedDirection(rows, g, delta, solver);
+    const value = rows.expand(coordinates);
+    tensors.free(coordinates);
+    return { ...solved, value };
+  } finally {
+    tensors.free(factor && g);
+  }
 }
 
 /** The vector, or the substitute for one that is zero. */

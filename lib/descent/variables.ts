@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { NotFiniteError } from '../errors';
+import { InputError, NotFiniteError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 
 /** Trainable variables by name. */
@@ -96,5 +96,24 @@ export function stepNotFinite(loss: number, norm?: number): NotFiniteError {
     given: `a loss of ${loss}${direction}`,
     expected: 'finite numbers',
     remedy: 'The weights are as they were. Look at the step before, or take a smaller rate.',
+  });
+}
+
+/** Which memory each tensor is. */
+export const dataOf = (x: NamedTensors): Record<string, object> =>
+  Object.fromEntries(Object.entries(x).map(([name, { dataId }]) => [name, dataId]));
+
+/** @throws InputError for a variable whose memory is another than before. */
+export function checkUnmoved(
+  variables: NamedVariables,
+  before: Record<string, object>,
+  what: string,
+): void {
+  const name = Object.keys(before).find((name) => variables[name]!.dataId !== before[name]);
+  if (name === undefined) return;
+  throw new InputError({
+    given: `'${name}', which was assigned to while ${what} was under way`,
+    expected: 'variables that nobody else moves until the step has been taken',
+    remedy: 'Await step() before the next step, of whatever optimizer. This one was not taken.',
   });
 }

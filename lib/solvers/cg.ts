@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkOptionNames, quoted } from '../options';
 import type { LinearOperator, Vector } from '../spaces';
 import { checkCount, checkPreconditioner } from './checks';
 import { iterativeSolver } from './iterative';
@@ -61,7 +61,7 @@ export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
 function checkBest(best: unknown): void {
   if (best === undefined || best === 'residual' || best === 'energy') return;
   throw new InputError({
-    given: `cg({ best: ${shown(best)} })`,
+    given: `cg({ best: ${quoted(best)} })`,
     expected: "'residual' or 'energy'",
     remedy: 'The residual tells how well the system is solved, the energy how far a loss falls.',
   });

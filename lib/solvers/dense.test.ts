@@ -312,7 +312,7 @@ describe('solverFromRecord', () => {
 
   it.each([
     [{ name: 'lanczos' }, /one of cg, cgNormal, minres/],
-    [{ name: 'toString' }, /solver named "toString"/],
+    [{ name: 'toString' }, /solver named 'toString'/],
     [{ name: 'cg', tolerence: 1e-3 }, /'tolerence' of cg/],
     [{ name: 'cg', tolerance: -1 }, /tolerance: -1/],
     [{ name: 'cg', preconditioner: {} }, /do not survive JSON/],

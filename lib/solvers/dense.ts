@@ -66,6 +66,8 @@ export function* matrixOf<V extends Vector>(A: LinearOperator<V>, like: V): Read
   try {
     for (let j = 0; j < size; j++) {
       columns.push(space.keep(space.tidy(() => checked.apply(unitVector(j, like)))));
+      // Nothing is read, but others may have a turn.
+      yield [];
     }
     return squareMatrix(yield columns);
   } finally {

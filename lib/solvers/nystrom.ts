@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
@@ -54,7 +55,10 @@ export async function nystrom<V extends Vector>(
   let basis: V[] = [];
   let products: unknown[] = [];
   try {
-    for (const direction of drawn) images.push(hold(() => A.apply(direction)));
+    for (const direction of drawn) {
+      images.push(hold(() => A.apply(direction)));
+      await giveWay();
+    }
     basis = hold(() => orthonormal(space, images));
     products = hold(() =>
       [drawn, basis].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkRecord, shown } from '../options';
+import { checkRecord, quoted, shown } from '../options';
 import { cg } from './cg';
 import { cgNormal } from './cg-normal';
 import { dense } from './dense';
@@ -36,7 +36,7 @@ export function solverFromRecord(record: { readonly name: string }): LinearSolve
   const { name, ...options } = record;
   if (!Object.hasOwn(makers, name)) {
     throw new InputError({
-      given: `a solver named ${shown(name)}`,
+      given: `a solver named ${quoted(name)}`,
       expected: `one of ${Object.keys(makers).join(', ')}`,
       remedy: 'A record has the name of its solver and the options that it was made with.',
     });

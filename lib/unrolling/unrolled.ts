@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
-import { checkOptionNames, shown } from '../options';
+import { checkOptionNames, quoted, shown } from '../options';
 import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
 import { type LearnedSettings, learnSettings, type MethodOf } from './learned-settings';
@@ -213,7 +213,7 @@ async function forward<V extends Vector>(
   to: number,
   slopes: ReadonlyMap<number, Float64Array>,
 ): Promise<Result<V>> {
-  const { space, iteration, objective, λ, stats } = run;
+  const { space, λ, stats } = run;
   const count = entries(λ);
   const arithmetic = carryTangents(run.arithmetic, slopes);
   let state: State<Carrier<V>> | undefined;
@@ -227,20 +227,8 @@ async function forward<V extends Vector>(
       ),
     );
     for (let t = from + 1; t <= to; t++) {
-      const gradient = ({ value, tangents }: Carrier<V>) => {
-        const derivative = objective.field.linearize(value, t);
-        try {
-          run.look(1);
-          return {
-            value: space.clone(derivative.value),
-            tangents: tangents.map((dw, j) => derivative.jvp(dw, unit(λ, j))),
-          };
-        } finally {
-          derivative.dispose();
-        }
-      };
       const before: State<Carrier<V>> = state;
-      state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      state = await stepInTurns(run, t, before, arithmetic);
       run.free(before, state);
       stats.gradients++;
       stats.products += count;
@@ -261,6 +249,76 @@ async function forward<V extends Vector>(
     return { value, w: run.copy(w), ...(auxiliary && { auxiliary }) };
   } finally {
     run.free(state);
+  }
+}
+
+/** What tells a step that a gradient it asks for is still to be computed. */
+const NOT_YET = Symbol('not yet');
+
+/**
+ * A step on vectors that carry tangents, which gives way between the products of a gradient.
+ *
+ * The step itself may not wait, so it is begun anew with each gradient that has become known; all that
+ * is repeated are its sums of vectors.
+ */
+async function stepInTurns<V extends Vector>(
+  run: Run<V>,
+  t: number,
+  before: State<Carrier<V>>,
+  arithmetic: Arithmetic<Carrier<V>>,
+): Promise<State<Carrier<V>>> {
+  const { space, iteration } = run;
+  const known: Carrier<V>[] = [];
+  let asked: Carrier<V> | undefined;
+  let state: State<Carrier<V>> | undefined;
+  try {
+    while (state === undefined) {
+      let calls = 0;
+      const gradient = (point: Carrier<V>) => {
+        const found = known[calls++];
+        if (found !== undefined) return found;
+        asked = space.keep({
+          value: space.clone(point.value),
+          tangents: point.tangents.map((tangent) => space.clone(tangent)),
+        });
+        throw NOT_YET;
+      };
+      try {
+        state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      } catch (error) {
+        if (error !== NOT_YET || asked === undefined) throw error;
+        known.push(await gradientInTurns(run, t, asked));
+        run.free(asked);
+        asked = undefined;
+      }
+    }
+    return state;
+  } finally {
+    run.free([known, asked], state);
+  }
+}
+
+/** A gradient with its tangents, each of them a product. */
+async function gradientInTurns<V extends Vector>(
+  run: Run<V>,
+  t: number,
+  { value, tangents }: Carrier<V>,
+): Promise<Carrier<V>> {
+  const { space, λ } = run;
+  const derivative = run.objective.field.linearize(value, t);
+  const products: V[] = [];
+  try {
+    run.look(1);
+    for (const [j, tangent] of tangents.entries()) {
+      products.push(space.keep(space.tidy(() => derivative.jvp(tangent, unit(λ, j)))));
+      await run.breathe(value);
+    }
+    return { value: run.copy(derivative.value), tangents: products };
+  } catch (error) {
+    run.free(products);
+    throw error;
+  } finally {
+    derivative.dispose();
   }
 }
 
@@ -475,7 +533,7 @@ function checkOptions<V extends Vector>(options: UnrolledOptions<V>): void {
   requireCount(steps, 'a number of steps');
   if (mode !== undefined && mode !== 'reverse' && mode !== 'forward') {
     throw new InputError({
-      given: `the mode '${shown(mode)}'`,
+      given: `the mode ${quoted(mode)}`,
       expected: "'reverse' or 'forward'",
       remedy: "Forward mode pays for few hyperparameters only; 'reverse' is the default.",
     });

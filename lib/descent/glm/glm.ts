@@ -5,6 +5,7 @@ import {
   checkOptionNames,
   checkRecord,
   phrase,
+  quoted,
   shown,
 } from '../../options';
 import { float64 } from '../../spaces';
@@ -133,7 +134,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   checkFunction(rate, `the rate of ${name}({ family, rate })`);
   if (typeof familyName !== 'string' || !Object.hasOwn(families, familyName)) {
     throw new InputError({
-      given: `${name}({ family: '${shown(familyName)}' })`,
+      given: `${name}({ family: ${quoted(familyName)} })`,
       expected: `one of ${Object.keys(families).join(', ')}`,
       remedy: 'Other models are for implicitSGD.',
     });
