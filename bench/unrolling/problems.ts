@@ -1,4 +1,4 @@
-import { mnist, subset } from '../../lib/datasets';
+import { digitsOf, mnist, pooled, subset } from '../../lib/datasets';
 import { gaussGegenbauer, random } from '../../lib/numbers';
 import {
   chebyshev,
@@ -70,25 +70,9 @@ export function farStart(count: number): Float64Array {
 
 /** Threes and eights of MNIST, averaged over squares of 4 × 4, with a constant feature. */
 export function digits(count: number, seed: number) {
-  const { train } = mnist();
-  const all = subset(train, 8 * count, seed);
-  const X: Float64Array[] = [];
-  const labels: number[] = [];
-  for (let i = 0; i < all.count && X.length < count; i++) {
-    const label = all.labels[i]!;
-    if (label !== 3 && label !== 8) continue;
-    X.push(pooled(all.images.subarray(784 * i, 784 * (i + 1))));
-    labels.push(label === 8 ? 1 : 0);
-  }
-  return { X, labels: Float64Array.from(labels) };
-}
-
-function pooled(image: Float32Array): Float64Array {
-  const features = new Float64Array(50);
-  features[49] = 1;
-  image.forEach((value, k) => {
-    const [row, column] = [Math.floor(k / 28), k % 28];
-    features[7 * Math.floor(row / 4) + Math.floor(column / 4)]! += value / 16;
-  });
-  return features;
+  const some = digitsOf(subset(mnist().train, 8 * count, seed), [3, 8], { most: count });
+  return {
+    X: pooled(some),
+    labels: Float64Array.from(some.labels, (label) => (label === 8 ? 1 : 0)),
+  };
 }

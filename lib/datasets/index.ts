@@ -10,4 +10,5 @@ export {
   subset,
   toTensors,
 } from './mnist';
+export { digitsOf, pooled } from './pooled';
 export * from './synthetic';

@@ -144,7 +144,7 @@ export function oneHot(labels: Uint8Array): Float32Array {
 }
 
 /** @throws InputError or ShapeError for what are no digits. */
-function checkDigits(digits: Digits): void {
+export function checkDigits(digits: Digits): void {
   checkRecord(digits, 'digits', '{ images, labels, count }');
   const { images, labels, count } = digits;
   const typed = images instanceof Float32Array && labels instanceof Uint8Array;
@@ -157,7 +157,8 @@ function checkDigits(digits: Digits): void {
   });
 }
 
-function pick(digits: Digits, indices: Uint32Array): Digits {
+/** Some of the digits, as a copy. */
+export function pick(digits: Digits, indices: number[] | Uint32Array): Digits {
   const images = new Float32Array(indices.length * PIXELS);
   const labels = new Uint8Array(indices.length);
   indices.forEach((from, to) => {

@@ -8,6 +8,7 @@ import { distance } from './compare';
 import { constantsOf } from './constants';
 import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
 import { judge } from './judge';
+import { lessons } from './lessons';
 import { exerciseNotebook, type Notebook, solutionNotebook, textOf } from './source/notebook';
 import { exercisesIn, parseSource, type SourceCell, titleIn } from './source/parse';
 import { type Outcome, outcomeOf } from './submission/check';
@@ -25,7 +26,7 @@ import { tryOut } from './trial';
 const ROOT = join(__dirname, '..', '..');
 const EXERCISES = join(ROOT, 'exercises');
 const SOLUTIONS = join(ROOT, 'solutions');
-const LESSONS = Array.from({ length: 15 }, (_, i) => String(i).padStart(2, '0'));
+const LESSONS = lessons().map(({ number }) => number);
 
 interface Source {
   /** Without the ending. */

@@ -111,6 +111,8 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   simplex: () => [{ total: 1 }],
   sobolev: () => [{ alpha: 0.5, eta: 1 }],
   stepControl: () => [{ first: 1, grow: 1.1, shrink: 0.5 }],
+  digitsOf: () => [digits(), [0]],
+  pooled: () => [digits(), { side: 4 }],
   subset: () => [digits(), 1, 1],
   unroll: () => [
     il.gradientDescent(0.3),

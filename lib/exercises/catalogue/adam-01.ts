@@ -16,14 +16,14 @@ type Vector = Float64Array;
 
 /** What Adam remembers, and how many steps it has taken. */
 interface State {
-  x: Vector;
+  w: Vector;
   m: Vector;
   v: Vector;
   /** The number of this step: 1 for the first. */
   t: number;
 }
 
-/** What is known of the loss at x. */
+/** What is known of the loss at w. */
 interface Slope {
   gradient: Vector;
   curvature: CountedOperator;
@@ -38,7 +38,7 @@ interface Rates {
   decay: number;
 }
 
-type Step = (state: State, slope: Slope, rates: Rates) => { x: Vector; m: Vector; v: Vector };
+type Step = (state: State, slope: Slope, rates: Rates) => { w: Vector; m: Vector; v: Vector };
 
 /** What a step does; mutants do something else. */
 interface Rules {
@@ -66,7 +66,7 @@ const right: Rules = {
 };
 
 function step(
-  { x, m, v, t }: State,
+  { w, m, v, t }: State,
   { gradient, curvature }: Slope,
   { delta, beta1, beta2, epsilon, decay }: Rates,
   changed: Partial<Rules> = {},
@@ -82,18 +82,18 @@ function step(
   const pull = { end: decay, start: decay, after: 0, nowhere: 0 }[rules.decayAt];
   const atEnd = rules.decayAt === 'end' ? decay : 0;
   const metric = rules.decayInMetric ? D.map(() => 1) : D;
-  // (D + δω M + δk(1 − β₁)H) s = −δ (k m̃ + ω M x), with M = D or I.
-  const b = x.map((value, i) => -delta * (k * average[i]! + pull * metric[i]! * value));
+  // (D + δω M + δk(1 − β₁)H) s = −δ (k m̃ + ω M w), with M = D or I.
+  const b = w.map((value, i) => -delta * (k * average[i]! + pull * metric[i]! * value));
   const shifted = D.map((d, i) => d + delta * atEnd * metric[i]!);
   const s = solve(shifted, rules.factor(delta, k, beta1), curvature, b);
   const shrink = rules.decayAt === 'after' ? 1 / (1 + delta * decay) : 1;
-  const end = x.map((value, i) => (value + s[i]!) * shrink);
+  const end = w.map((value, i) => (value + s[i]!) * shrink);
   const momentum = D.map((d, i) => {
-    const decayed = x[i]! + (rules.decayAt === 'end' ? s[i]! : 0);
+    const decayed = w[i]! + (rules.decayAt === 'end' ? s[i]! : 0);
     const pulled = pull * metric[i]! * decayed;
     return rules.momentum(-(d * s[i]! + delta * pulled) / (delta * k), average[i]!, k);
   });
-  return { x: end, m: momentum, v: squares };
+  return { w: end, m: momentum, v: squares };
 }
 
 /** s with (D + cH) s = b, by conjugate gradients with the preconditioner D. */
@@ -120,9 +120,9 @@ function positive(seed: number, n: number, rank: number, shift: number): Matrix 
 
 function state(seed: number, n: number, t: number): State {
   return t === 1
-    ? { x: randomVector(seed, n), m: new Float64Array(n), v: new Float64Array(n), t }
+    ? { w: randomVector(seed, n), m: new Float64Array(n), v: new Float64Array(n), t }
     : {
-        x: randomVector(seed, n),
+        w: randomVector(seed, n),
         m: randomVector(seed + 1, n, 0.5),
         v: randomVector(seed + 2, n).map((value) => 0.1 + value * value),
         t,
@@ -187,17 +187,17 @@ export const exercise: Exercise<Step> = {
     },
     {
       name: 'satisfies the equation of the step',
-      complaint({ probe, args: [{ x, t }, , { delta, beta1, beta2, epsilon, decay }], result }) {
+      complaint({ probe, args: [{ w, t }, , { delta, beta1, beta2, epsilon, decay }], result }) {
         const k = 1 / (1 - beta1 ** t);
         const gap = Math.max(
-          ...x.map((value, i) => {
+          ...w.map((value, i) => {
             const D = Math.sqrt(result.v[i]! / (1 - beta2 ** t)) + epsilon;
-            const pulled = (delta * k * result.m[i]!) / D + delta * decay * result.x[i]!;
-            return Math.abs(result.x[i]! - value + pulled);
+            const pulled = (delta * k * result.m[i]!) / D + delta * decay * result.w[i]!;
+            return Math.abs(result.w[i]! - value + pulled);
           }),
         );
-        return gap > 1e-4 * (1 + Math.max(...x.map(Math.abs)))
-          ? `On the ${probe} probe your $x^+$, $m^+$ and $v^+$ leave a residual of ${gap.toPrecision(2)} in $x^+ = x - \\delta k D^{-1} m^+ - \\delta\\omega x^+$.`
+        return gap > 1e-4 * (1 + Math.max(...w.map(Math.abs)))
+          ? `On the ${probe} probe your $w^+$, $m^+$ and $v^+$ leave a residual of ${gap.toPrecision(2)} in $w^+ = w - \\delta k D^{-1} m^+ - \\delta\\omega w^+$.`
           : undefined;
       },
     },
@@ -213,32 +213,32 @@ export const exercise: Exercise<Step> = {
       name: 'the decay is forgotten',
       answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'nowhere' }),
       diagnosis:
-        'This is definition C of the lesson, without the decay: the term $-\\delta\\omega x^+$ is missing.',
+        'This is definition C of the lesson, without the decay: the term $-\\delta\\omega w^+$ is missing.',
     },
     {
       name: 'the decay at the start',
       answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'start' }),
       diagnosis:
-        'The decay pulls from $x$, not from $x^+$. Taken at the end it adds $\\delta\\omega D$ to the matrix of the system.',
+        'The decay pulls from $w$, not from $w^+$. Taken at the end it adds $\\delta\\omega D$ to the matrix of the system.',
     },
     {
       name: 'the decay after the step',
       answer: (state, slope, rates) => step(state, slope, rates, { decayAt: 'after' }),
       diagnosis:
-        'First the step without the decay, then $x^+$ divided by $1 + \\delta\\omega$: two half steps. The equation has the gradient and the decay at the same $x^+$.',
+        'First the step without the decay, then $w^+$ divided by $1 + \\delta\\omega$: two half steps. The equation has the gradient and the decay at the same $w^+$.',
     },
     {
       name: 'the decay is divided by D',
       answer: (state, slope, rates) => step(state, slope, rates, { decayInMetric: true }),
       diagnosis:
-        'The decay enters like a gradient, $\\delta D^{-1}\\omega x^+$ (a penalty in the loss would). Here it is decoupled: $\\delta\\omega x^+$, the same for all parameters. After multiplying by $D$ it has a $D$.',
+        'The decay enters like a gradient, $\\delta D^{-1}\\omega w^+$ (a penalty in the loss would). Here it is decoupled: $\\delta\\omega w^+$, the same for all parameters. After multiplying by $D$ it has a $D$.',
     },
     {
       name: 'the momentum at the start',
       answer: (state, slope, rates) =>
         step(state, slope, rates, { momentum: (_, average) => average }),
       diagnosis:
-        'The position is right, but the momentum handed on is $\\tilde m$, made of the gradient at the start. Backward Euler takes both at the end: $m^+ = \\beta_1 m + (1 - \\beta_1)\\nabla f(x^+)$.',
+        'The position is right, but the momentum handed on is $\\tilde m$, made of the gradient at the start. Backward Euler takes both at the end: $m^+ = \\beta_1 m + (1 - \\beta_1)\\nabla f(w^+)$.',
     },
     {
       name: 'the corrected momentum is handed on',
@@ -257,11 +257,11 @@ export const exercise: Exercise<Step> = {
         );
         return {
           ...result,
-          m: result.m.map((value, i) => value + (D[i]! * rates.decay * result.x[i]!) / k),
+          m: result.m.map((value, i) => value + (D[i]! * rates.decay * result.w[i]!) / k),
         };
       },
       diagnosis:
-        'The position is right, but the momentum was read off the whole step, $m^+ = -D(x^+ - x)/(\\delta k)$. A part of the step is the decay: take it out first.',
+        'The position is right, but the momentum was read off the whole step, $m^+ = -D(w^+ - w)/(\\delta k)$. A part of the step is the decay: take it out first.',
     },
     {
       name: 'the squares of the gradient at the end',
@@ -276,12 +276,12 @@ export const exercise: Exercise<Step> = {
         return { ...result, v };
       },
       diagnosis:
-        '`v` is made of the gradient at the *end* of the step. The task takes $v^+$, and with it the metric $D$, from the gradient $g$ at $x$.',
+        '`v` is made of the gradient at the *end* of the step. The task takes $v^+$, and with it the metric $D$, from the gradient $g$ at $w$.',
     },
     {
       name: 'momentum explicit, curvature implicit (definition B)',
       answer: (state, slope, rates) => {
-        const { x, m, v, t } = state;
+        const { w, m, v, t } = state;
         const { gradient, curvature } = slope;
         const k = 1 / (1 - rates.beta1 ** t);
         const average = m.map((value, i) => rates.beta1 * value + (1 - rates.beta1) * gradient[i]!);
@@ -289,12 +289,12 @@ export const exercise: Exercise<Step> = {
           (value, i) => rates.beta2 * value + (1 - rates.beta2) * gradient[i]! ** 2,
         );
         const D = squares.map((value) => Math.sqrt(value / (1 - rates.beta2 ** t)) + rates.epsilon);
-        const b = x.map(
+        const b = w.map(
           (value, i) => -rates.delta * (k * average[i]! + rates.decay * D[i]! * value),
         );
         const shifted = D.map((d) => d * (1 + rates.delta * rates.decay));
         const s = solve(shifted, rates.delta, curvature, b);
-        return { x: x.map((value, i) => value + s[i]!), m: average, v: squares };
+        return { w: w.map((value, i) => value + s[i]!), m: average, v: squares };
       },
       diagnosis:
         'The matrix has $\\delta H$, and the momentum handed on is the one at the start: definition B of the lesson, which treats $\\hat m$ as a gradient. In C the share $k(1 - \\beta_1)$ of the step is the gradient at the end, and $m^+$ is taken there, too.',
@@ -343,10 +343,10 @@ export const exercise: Exercise<Step> = {
     },
     {
       name: 'H is formed',
-      answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
+      answer({ w, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
         const k = 1 / (1 - beta1 ** t);
-        const columns = Array.from(x, (_, j) => [
-          ...curvature.apply(x.map((_, i) => (i === j ? 1 : 0))),
+        const columns = Array.from(w, (_, j) => [
+          ...curvature.apply(w.map((_, i) => (i === j ? 1 : 0))),
         ]);
         const average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]!);
         const squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i]! ** 2);
@@ -355,11 +355,11 @@ export const exercise: Exercise<Step> = {
         const M = columns.map((row, i) =>
           row.map((h, j) => c * h + (i === j ? D[i]! * (1 + delta * decay) : 0)),
         );
-        const b = x.map((value, i) => -delta * (k * average[i]! + decay * D[i]! * value));
+        const b = w.map((value, i) => -delta * (k * average[i]! + decay * D[i]! * value));
         const s = solveDense(M, b);
-        const end = x.map((value, i) => value + s[i]!);
+        const end = w.map((value, i) => value + s[i]!);
         return {
-          x: end,
+          w: end,
           m: end.map((value, i) => (-D[i]! * (s[i]! + delta * decay * value)) / (delta * k)),
           v: squares,
         };
@@ -371,25 +371,25 @@ export const exercise: Exercise<Step> = {
   ],
   alternatives: [
     {
-      name: 'for x⁺ itself, and the momentum from the product',
-      answer({ x, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
+      name: 'for w⁺ itself, and the momentum from the product',
+      answer({ w, m, v, t }, { gradient, curvature }, { delta, beta1, beta2, epsilon, decay }) {
         const k = 1 / (1 - beta1 ** t);
         const average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]!);
         const squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i]! ** 2);
         const D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);
         const c = delta * k * (1 - beta1);
-        // (D(1 + δω) + cH) x⁺ = D x + cH x − δk m̃
-        const Hx = curvature.apply(x);
-        const b = x.map((value, i) => D[i]! * value + c * Hx[i]! - delta * k * average[i]!);
+        // (D(1 + δω) + cH) w⁺ = D w + cH w − δk m̃
+        const Hx = curvature.apply(w);
+        const b = w.map((value, i) => D[i]! * value + c * Hx[i]! - delta * k * average[i]!);
         const end = solve(
           D.map((d) => d * (1 + delta * decay)),
           c,
           curvature,
           b,
         );
-        const Hs = curvature.apply(end.map((value, i) => value - x[i]!));
+        const Hs = curvature.apply(end.map((value, i) => value - w[i]!));
         return {
-          x: end,
+          w: end,
           m: average.map((value, i) => value + (1 - beta1) * Hs[i]!),
           v: squares,
         };
@@ -398,7 +398,7 @@ export const exercise: Exercise<Step> = {
     {
       name: 'in scaled coordinates, asynchronous',
       async answer(
-        { x, m, v, t },
+        { w, m, v, t },
         { gradient, curvature },
         { delta, beta1, beta2, epsilon, decay },
       ) {
@@ -413,7 +413,7 @@ export const exercise: Exercise<Step> = {
           },
           dispose() {},
         };
-        const b = x.map(
+        const b = w.map(
           (value, i) =>
             (-delta * (k * (beta1 * m[i]! + (1 - beta1) * gradient[i]!) + decay * D[i]! * value)) /
             root[i]!,
@@ -421,16 +421,16 @@ export const exercise: Exercise<Step> = {
         const { value: y } = await cg({ tolerance: 1e-12, maxIterations: 200 }).solve(scaled, b);
         const s = y.map((value, i) => value / root[i]!);
         return {
-          x: x.map((value, i) => value + s[i]!),
-          m: x.map((value, i) => (-D[i]! * (s[i]! / delta + decay * (value + s[i]!))) / k),
+          w: w.map((value, i) => value + s[i]!),
+          m: w.map((value, i) => (-D[i]! * (s[i]! / delta + decay * (value + s[i]!))) / k),
           v: squares,
         };
       },
     },
   ],
   hints: [
-    'Everything but the gradient and the decay is as in Adam. Put $\\nabla f(x^+) \\approx g + H s$ with $s = x^+ - x$ into $m^+$, then $m^+$ into the step, multiply by $D$, and collect what multiplies $s$.',
-    '$\\big((1 + \\delta\\omega) D + \\delta k(1 - \\beta_1)H\\big)\\,s = -\\delta\\,(k\\tilde m + \\omega D x)$ with $\\tilde m = \\beta_1 m + (1 - \\beta_1)g$, $k = 1/(1 - \\beta_1^t)$, $D = \\operatorname{diag}\\sqrt{v^+/(1 - \\beta_2^t)} + \\varepsilon$. Then $x^+ = x + s$ and $m^+ = -D(s + \\delta\\omega x^+)/(\\delta k)$.',
-    'With the `solved(D, c, H, b)` that is given, which returns $(D + cH)^{-1}b$:\n```ts\nconst k = 1 / (1 - beta1 ** t);\nconst average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]);\nconst squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i] ** 2);\nconst D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);\nconst s = solved(D.map((d) => /* … */), /* c */, curvature, /* b */);\n// x moves by s; what is m now?\n```',
+    'Everything but the gradient and the decay is as in Adam. Put $\\nabla f(w^+) \\approx g + H s$ with $s = w^+ - w$ into $m^+$, then $m^+$ into the step, multiply by $D$, and collect what multiplies $s$.',
+    '$\\big((1 + \\delta\\omega) D + \\delta k(1 - \\beta_1)H\\big)\\,s = -\\delta\\,(k\\tilde m + \\omega D w)$ with $\\tilde m = \\beta_1 m + (1 - \\beta_1)g$, $k = 1/(1 - \\beta_1^t)$, $D = \\operatorname{diag}\\sqrt{v^+/(1 - \\beta_2^t)} + \\varepsilon$. Then $w^+ = w + s$ and $m^+ = -D(s + \\delta\\omega w^+)/(\\delta k)$.',
+    'With the `solved(D, c, H, b)` that is given, which returns $(D + cH)^{-1}b$:\n```ts\nconst k = 1 / (1 - beta1 ** t);\nconst average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]);\nconst squares = v.map((value, i) => beta2 * value + (1 - beta2) * gradient[i] ** 2);\nconst D = squares.map((value) => Math.sqrt(value / (1 - beta2 ** t)) + epsilon);\nconst s = solved(D.map((d) => /* … */), /* c */, curvature, /* b */);\n// w moves by s; what is m now?\n```',
   ],
 };

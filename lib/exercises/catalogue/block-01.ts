@@ -13,8 +13,8 @@ import {
 
 /** Where a step starts, and which of the n parameters move how. */
 interface Start {
-  x: Float64Array;
-  /** `∇F(x)`, n numbers. */
+  w: Float64Array;
+  /** `∇f(w)`, p numbers. */
   gradient: Float64Array;
   /** The Gauss–Newton matrix, n × n, positive semidefinite, by its products. */
   curvature: CountedOperator;
@@ -29,7 +29,7 @@ type PartialStep = (start: Start) => Float64Array;
 
 const take = (v: Float64Array, block: number[]) => Float64Array.from(block, (i) => v[i]!);
 
-/** The n numbers that are `part` on the block and 0 elsewhere. */
+/** The p numbers that are `part` on the block and 0 elsewhere. */
 function put(part: Float64Array, block: number[], n: number): Float64Array {
   const v = new Float64Array(n);
   for (const [k, i] of block.entries()) v[i] = part[k]!;
@@ -54,19 +54,19 @@ function blockOf(curvature: CountedOperator, rows: number[], columns: number[], 
   return transposed(all.map((column) => [...column]));
 }
 
-/** x after moving each block by its own step, times a rate. */
-function moved(x: Float64Array, steps: [number[], Float64Array][], rate: number): Float64Array {
-  const end = x.slice();
+/** w after moving each block by its own step, times a rate. */
+function moved(w: Float64Array, steps: [number[], Float64Array][], rate: number): Float64Array {
+  const end = w.slice();
   for (const [block, step] of steps) {
     for (const [k, i] of block.entries()) end[i]! -= rate * step[k]!;
   }
   return end;
 }
 
-const reference: PartialStep = ({ x, gradient, curvature, implicit, explicit, delta }) => {
-  const block = shiftedBlock(curvature, implicit, x.length, delta);
+const reference: PartialStep = ({ w, gradient, curvature, implicit, explicit, delta }) => {
+  const block = shiftedBlock(curvature, implicit, w.length, delta);
   return moved(
-    x,
+    w,
     [
       [implicit, solve(block, take(gradient, implicit))],
       [explicit, take(gradient, explicit)],
@@ -77,7 +77,7 @@ const reference: PartialStep = ({ x, gradient, curvature, implicit, explicit, de
 
 /** The step by a system whose vectors are written to, or read from, the wrong places. */
 function misread(
-  { x, gradient, curvature, implicit, explicit, delta }: Start,
+  { w, gradient, curvature, implicit, explicit, delta }: Start,
   places: Record<'before' | 'after', (v: Float64Array) => Float64Array>,
 ): Float64Array {
   const system = {
@@ -88,7 +88,7 @@ function misread(
     dispose() {},
   };
   return moved(
-    x,
+    w,
     [
       [implicit, solve(system, take(gradient, implicit))],
       [explicit, take(gradient, explicit)],
@@ -111,7 +111,7 @@ function start(
 ): Start {
   const n = H.length;
   return {
-    x: randomVector(seed, n),
+    w: randomVector(seed, n),
     gradient: randomVector(seed + 1, n),
     curvature: countedMatrix(H),
     ...blocks,
@@ -157,25 +157,25 @@ export const exercise: Exercise<PartialStep> = {
   properties: [
     {
       name: 'leaves frozen parameters alone',
-      complaint({ args: [{ x, implicit, explicit }], result }) {
-        const at = x.findIndex(
+      complaint({ args: [{ w, implicit, explicit }], result }) {
+        const at = w.findIndex(
           (value, i) =>
             !implicit.includes(i) && !explicit.includes(i) && Math.abs(result[i]! - value) > 1e-6,
         );
         return at < 0
           ? undefined
-          : `Parameter ${at} is in neither list, but went from ${x[at]!.toPrecision(4)} to ${result[at]!.toPrecision(4)}.`;
+          : `Parameter ${at} is in neither list, but went from ${w[at]!.toPrecision(4)} to ${result[at]!.toPrecision(4)}.`;
       },
     },
     {
       name: 'takes a gradient step outside of the block',
-      complaint({ args: [{ x, gradient, explicit, delta }], result }) {
+      complaint({ args: [{ w, gradient, explicit, delta }], result }) {
         const at = explicit.find(
-          (i) => Math.abs(result[i]! - (x[i]! - delta * gradient[i]!)) > 1e-6 * (1 + delta),
+          (i) => Math.abs(result[i]! - (w[i]! - delta * gradient[i]!)) > 1e-6 * (1 + delta),
         );
         return at === undefined
           ? undefined
-          : `Parameter ${at} should go from ${x[at]!.toPrecision(4)} to x − δg = ${(x[at]! - delta * gradient[at]!).toPrecision(4)}, but went to ${result[at]!.toPrecision(4)}.`;
+          : `Parameter ${at} should go from ${w[at]!.toPrecision(4)} to w − δg = ${(w[at]! - delta * gradient[at]!).toPrecision(4)}, but went to ${result[at]!.toPrecision(4)}.`;
       },
     },
     {
@@ -190,13 +190,13 @@ export const exercise: Exercise<PartialStep> = {
   mutants: [
     {
       name: 'the blocks stay coupled',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
         const rest = take(gradient, explicit);
-        const coupling = take(curvature.apply(put(rest, explicit, x.length)), implicit);
+        const coupling = take(curvature.apply(put(rest, explicit, w.length)), implicit);
         const b = take(gradient, implicit).map((g, i) => g - delta * coupling[i]!);
-        const step = solve(shiftedBlock(curvature, implicit, x.length, delta), b);
+        const step = solve(shiftedBlock(curvature, implicit, w.length, delta), b);
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, rest],
@@ -209,22 +209,22 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'all of them step implicitly',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
         const both = [...implicit, ...explicit];
-        const step = solve(shiftedBlock(curvature, both, x.length, delta), take(gradient, both));
-        return moved(x, [[both, step]], delta);
+        const step = solve(shiftedBlock(curvature, both, w.length, delta), take(gradient, both));
+        return moved(w, [[both, step]], delta);
       },
       diagnosis:
         'The parameters that should take a gradient step are part of the linear system. The point of a partial step is that the system stays small: only the block $B$ is in it.',
     },
     {
       name: 'the block of the solution, not the solution of the block',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const all = x.map((_, i) => i);
-        const whole = shiftedBlock(curvature, [...all], x.length, delta);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const all = w.map((_, i) => i);
+        const whole = shiftedBlock(curvature, [...all], w.length, delta);
         const step = take(solve(whole, gradient), implicit);
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, take(gradient, explicit)],
@@ -237,9 +237,9 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the rest stands still',
-      answer({ x, gradient, curvature, implicit, delta }) {
-        const block = shiftedBlock(curvature, implicit, x.length, delta);
-        return moved(x, [[implicit, solve(block, take(gradient, implicit))]], delta);
+      answer({ w, gradient, curvature, implicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, w.length, delta);
+        return moved(w, [[implicit, solve(block, take(gradient, implicit))]], delta);
       },
       diagnosis:
         'Only the block moves. The parameters in `explicit` take the plain gradient step $-\\delta g_R$; only those in neither list are frozen.',
@@ -247,8 +247,8 @@ export const exercise: Exercise<PartialStep> = {
     {
       name: 'frozen parameters move',
       answer(given) {
-        const { x, implicit } = given;
-        const others = [...x.keys()].filter((i) => !implicit.includes(i));
+        const { w, implicit } = given;
+        const others = [...w.keys()].filter((i) => !implicit.includes(i));
         return reference({ ...given, explicit: others });
       },
       diagnosis:
@@ -256,13 +256,13 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'δ is missing in the system',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
         const step = solve(
-          shiftedBlock(curvature, implicit, x.length, 1),
+          shiftedBlock(curvature, implicit, w.length, 1),
           take(gradient, implicit),
         );
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, take(gradient, explicit)],
@@ -275,11 +275,11 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the sign of δH',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const H = blockOf(curvature, implicit, implicit, x.length);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const H = blockOf(curvature, implicit, implicit, w.length);
         const step = solveDense(shiftedMatrix(1, H, -delta), take(gradient, implicit));
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, take(gradient, explicit)],
@@ -288,15 +288,15 @@ export const exercise: Exercise<PartialStep> = {
         );
       },
       diagnosis:
-        'The matrix is $I - \\delta H_{BB}$, which has a pole where $\\delta s = 1$ for an eigenvalue $s$. The slope at the end is $g + H(x^+ - x)$; with $x^+ - x = -\\delta s$ on the other side, the sign becomes a plus.',
+        'The matrix is $I - \\delta H_{BB}$, which has a pole where $\\delta s = 1$ for an eigenvalue $s$. The slope at the end is $g + H(w^+ - w)$; with $w^+ - w = -\\delta s$ on the other side, the sign becomes a plus.',
     },
     {
       name: 'δ twice',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const block = shiftedBlock(curvature, implicit, x.length, delta);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, w.length, delta);
         const step = solve(block, take(gradient, implicit)).map((s) => delta * s);
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, take(gradient, explicit)],
@@ -309,37 +309,37 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the block’s step is not multiplied by δ',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const block = shiftedBlock(curvature, implicit, x.length, delta);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, w.length, delta);
         const step = solve(block, take(gradient, implicit)).map((s) => s / delta);
         const steps: [number[], Float64Array][] = [
           [implicit, step],
           [explicit, take(gradient, explicit)],
         ];
-        return moved(x, steps, delta);
+        return moved(w, steps, delta);
       },
       diagnosis:
         'The block moves by $s_B$, not by $\\delta s_B$. The solution of $(I + \\delta H_{BB})\\,s = g_B$ takes the place of the gradient, and the learning rate comes before it.',
     },
     {
       name: 'the block goes uphill',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const block = shiftedBlock(curvature, implicit, x.length, delta);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const block = shiftedBlock(curvature, implicit, w.length, delta);
         const step = solve(block, take(gradient, implicit)).map((s) => -s);
         const steps: [number[], Float64Array][] = [
           [implicit, step],
           [explicit, take(gradient, explicit)],
         ];
-        return moved(x, steps, delta);
+        return moved(w, steps, delta);
       },
       diagnosis:
         'The block’s step is added: $x_B + \\delta s_B$. It has to go against the gradient.',
     },
     {
       name: 'all of them step explicitly',
-      answer: ({ x, gradient, implicit, explicit, delta }) =>
+      answer: ({ w, gradient, implicit, explicit, delta }) =>
         moved(
-          x,
+          w,
           [
             [implicit, take(gradient, implicit)],
             [explicit, take(gradient, explicit)],
@@ -353,7 +353,7 @@ export const exercise: Exercise<PartialStep> = {
       name: 'the wrong entries of the product',
       answer: (given) =>
         misread(given, {
-          before: (v) => put(v, given.implicit, given.x.length),
+          before: (v) => put(v, given.implicit, given.w.length),
           after: (Hv) => Hv.slice(0, given.implicit.length),
         }),
       diagnosis:
@@ -364,7 +364,7 @@ export const exercise: Exercise<PartialStep> = {
       answer: (given) =>
         misread(given, {
           before(v) {
-            const padded = new Float64Array(given.x.length);
+            const padded = new Float64Array(given.w.length);
             padded.set(v);
             return padded;
           },
@@ -375,11 +375,11 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the block is formed',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const H = blockOf(curvature, implicit, implicit, x.length);
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const H = blockOf(curvature, implicit, implicit, w.length);
         const step = solveDense(shiftedMatrix(1, H, delta), take(gradient, implicit));
         return moved(
-          x,
+          w,
           [
             [implicit, step],
             [explicit, take(gradient, explicit)],
@@ -395,8 +395,8 @@ export const exercise: Exercise<PartialStep> = {
   alternatives: [
     {
       name: 'on vectors of full length, masked',
-      answer({ x, gradient, curvature, implicit, explicit, delta }) {
-        const inBlock = x.map((_, i) => (implicit.includes(i) ? 1 : 0));
+      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+        const inBlock = w.map((_, i) => (implicit.includes(i) ? 1 : 0));
         const masked = {
           apply: (v: Float64Array) => {
             const Hv = curvature.apply(v.map((value, i) => value * inBlock[i]!));
@@ -406,7 +406,7 @@ export const exercise: Exercise<PartialStep> = {
         };
         const b = gradient.map((g, i) => g * inBlock[i]!);
         const s = cg({ tolerance: 1e-10 }).solveSync(masked, b).value;
-        return x.map((value, i) => {
+        return w.map((value, i) => {
           if (inBlock[i]) return value - delta * s[i]!;
           return explicit.includes(i) ? value - delta * gradient[i]! : value;
         });
@@ -414,18 +414,18 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'divided by δ, asynchronous, as plain numbers',
-      async answer({ x, gradient, curvature, implicit, explicit, delta }) {
+      async answer({ w, gradient, curvature, implicit, explicit, delta }) {
         const block = {
           apply(v: Float64Array) {
-            const Hv = take(curvature.apply(put(v, implicit, x.length)), implicit);
+            const Hv = take(curvature.apply(put(v, implicit, w.length)), implicit);
             return v.map((value, i) => value / delta + Hv[i]!);
           },
           dispose() {},
         };
         const { value } = await cg({ tolerance: 1e-11 }).solve(block, take(gradient, implicit));
-        const end = Array.from(x);
-        for (const [k, i] of implicit.entries()) end[i] = x[i]! - value[k]!;
-        for (const i of explicit) end[i] = x[i]! - delta * gradient[i]!;
+        const end = Array.from(w);
+        for (const [k, i] of implicit.entries()) end[i] = w[i]! - value[k]!;
+        for (const i of explicit) end[i] = w[i]! - delta * gradient[i]!;
         return end;
       },
     },
@@ -433,6 +433,6 @@ export const exercise: Exercise<PartialStep> = {
   hints: [
     'Three kinds of parameters: those of the block need a linear system of their own size, those of `explicit` only their gradient, all others nothing. A product with $H_{BB}$ can be had from a product with $H$: what goes in outside of the block, and what is done with what comes out there?',
     '$(I + \\delta H_{BB})\\,s_B = g_B$, $\\quad x_B^+ = x_B - \\delta s_B$, $\\quad x_R^+ = x_R - \\delta g_R$. And $H_{BB}v = P\\,H\\,P^\\top v$, where $P^\\top$ puts zeros outside of the block and $P$ takes the block out.',
-    'The operator of the system:\n```ts\nconst system = {\n  apply(v: Float64Array) {\n    const padded = new Float64Array(x.length);\n    implicit.forEach((i, k) => { padded[i] = v[k]; });\n    const product = curvature.apply(padded);\n    return v.map((value, k) => value + delta * product[implicit[k]]);\n  },\n  dispose() {},\n};\nconst { value: s } = cg({ tolerance: 1e-12 }).solveSync(system, /* the gradient, on the block */);\n```',
+    'The operator of the system:\n```ts\nconst system = {\n  apply(v: Float64Array) {\n    const padded = new Float64Array(w.length);\n    implicit.forEach((i, k) => { padded[i] = v[k]; });\n    const product = curvature.apply(padded);\n    return v.map((value, k) => value + delta * product[implicit[k]]);\n  },\n  dispose() {},\n};\nconst { value: s } = cg({ tolerance: 1e-12 }).solveSync(system, /* the gradient, on the block */);\n```',
   ],
 };

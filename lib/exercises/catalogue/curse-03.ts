@@ -10,7 +10,7 @@ interface Spectrum {
 
 type SobolevPolynomial = (
   spectrum: Spectrum,
-  eta: number,
+  nu: number,
   t: number,
   points: Float64Array,
 ) => Float64Array;
@@ -32,8 +32,8 @@ const dot = (x: readonly number[], y: ArrayLike<number>) =>
   x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
 interface Variant {
-  /** What the squared slope by m is weighed with; η/c² is right, with c = ds/dm. */
-  weigh?: (eta: number, c: number) => number;
+  /** What the squared slope by m is weighed with; ν/c² is right, with c = ds/dm. */
+  weigh?: (nu: number, c: number) => number;
   /** Where the condition P = 1 is put, as m. */
   condition?: (atZero: number) => number;
   normalised?: boolean;
@@ -46,14 +46,14 @@ interface Variant {
 
 const minimiser =
   ({
-    weigh = (eta, c) => eta / c ** 2,
+    weigh = (nu, c) => nu / c ** 2,
     condition = (m) => m,
     normalised = true,
     solved = true,
     weighted = true,
     degree: degreeOf = (t) => t,
   }: Variant): SobolevPolynomial =>
-  (spectrum, eta, t, points) => {
+  (spectrum, nu, t, points) => {
     const degree = degreeOf(t);
     const { s, weights } = weighted ? spectrum : plain(spectrum);
     const [mu, L] = [Math.min(...spectrum.s), Math.max(...spectrum.s)];
@@ -64,7 +64,7 @@ const minimiser =
       Array.from({ length: degree + 1 }, (_, j) =>
         sampled.reduce(
           (sum, { values, slopes }, q) =>
-            sum + weights[q]! * (values[i]! * values[j]! + weigh(eta, c) * slopes[i]! * slopes[j]!),
+            sum + weights[q]! * (values[i]! * values[j]! + weigh(nu, c) * slopes[i]! * slopes[j]!),
           0,
         ),
       ),
@@ -115,8 +115,8 @@ export const exercise: Exercise<SobolevPolynomial> = {
   properties: [
     {
       name: 'P(0) = 1',
-      async complaint({ args: [spectrum, eta, t], answer }) {
-        const [atZero] = await answer(spectrum, eta, t, Float64Array.of(0));
+      async complaint({ args: [spectrum, nu, t], answer }) {
+        const [atZero] = await answer(spectrum, nu, t, Float64Array.of(0));
         return Math.abs(atZero! - 1) > 1e-6
           ? `It is a residual polynomial only if P(0) = 1; yours has P(0) = ${atZero!.toPrecision(5)}.`
           : undefined;
@@ -124,9 +124,9 @@ export const exercise: Exercise<SobolevPolynomial> = {
     },
     {
       name: 'is a polynomial of degree t',
-      async complaint({ args: [spectrum, eta, t], answer }) {
+      async complaint({ args: [spectrum, nu, t], answer }) {
         const nodes = Float64Array.from({ length: t + 2 }, (_, i) => 0.1 + i / (t + 1));
-        let values = Array.from(await answer(spectrum, eta, t, nodes));
+        let values = Array.from(await answer(spectrum, nu, t, nodes));
         const size = Math.max(...values.map(Math.abs));
         for (let k = 0; k <= t; k++) {
           values = values.slice(1).map((value, i) => value - values[i]!);
@@ -146,14 +146,14 @@ export const exercise: Exercise<SobolevPolynomial> = {
     },
     {
       name: 'the integral over the interval',
-      answer: ({ s }, eta, t, points) => {
+      answer: ({ s }, nu, t, points) => {
         const [mu, L] = [Math.min(...s), Math.max(...s)];
         const { nodes, weights } = gaussGegenbauer(0.5, t + 1);
         const even = Float64Array.from(nodes, (m) => (L + mu) / 2 + (m * (L - mu)) / 2);
         return minimiser({})(
           // The ends are there for the interval, and count nothing.
           { s: Float64Array.of(...even, mu, L), weights: Float64Array.of(...weights, 0, 0) },
-          eta,
+          nu,
           t,
           points,
         );
@@ -165,23 +165,23 @@ export const exercise: Exercise<SobolevPolynomial> = {
       name: 'the slope is not weighed',
       answer: minimiser({ weigh: () => 0 }),
       diagnosis:
-        "The minimum is that of $\\sum\\rho_i P(s_i)^2$ alone, without $\\eta P'^2$. It is small on the spectrum, and steep at its end: the curse is back.",
+        "The minimum is that of $\\sum\\rho_i P(s_i)^2$ alone, without $\\nu P'^2$. It is small on the spectrum, and steep at its end: the curse is back.",
     },
     {
       name: 'the derivative with respect to m instead of s',
-      answer: minimiser({ weigh: (eta) => eta }),
+      answer: minimiser({ weigh: (nu) => nu }),
       diagnosis:
         'The slopes that `legendre` gives are by $m$. By $s$ each takes the factor $\\mathrm dm/\\mathrm ds = \\frac{2}{L - \\mu}$, and there are two of them in the square.',
     },
     {
       name: 'the factor of the derivative only once',
-      answer: minimiser({ weigh: (eta, c) => eta / c }),
+      answer: minimiser({ weigh: (nu, c) => nu / c }),
       diagnosis:
         "$P'^2$ has two derivatives in it; the factor $\\mathrm dm/\\mathrm ds$ has to be there squared.",
     },
     {
       name: 'the factor of the derivative upside down',
-      answer: minimiser({ weigh: (eta, c) => eta * c ** 2 }),
+      answer: minimiser({ weigh: (nu, c) => nu * c ** 2 }),
       diagnosis:
         'The slopes are multiplied by $\\frac{L-\\mu}{2} = \\mathrm ds/\\mathrm dm$. A function of $s$ is steeper in $s$ where the interval is shorter: divide.',
     },
@@ -219,7 +219,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
   alternatives: [
     {
       name: 'as 1 + s times a polynomial, by least squares',
-      answer({ s, weights }, eta, t, points) {
+      answer({ s, weights }, nu, t, points) {
         const [mu, L] = [Math.min(...s), Math.max(...s)];
         const map = (at: number) => (2 * at - L - mu) / (L - mu);
         // s ℓⱼ(m(s)) for j < t, and its derivative by s.
@@ -237,7 +237,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
           for (let i = 0; i < t; i++) {
             right[i]! -= weights[q]! * values[i]!;
             for (let j = 0; j < t; j++) {
-              M[i]![j]! += weights[q]! * (values[i]! * values[j]! + eta * slopes[i]! * slopes[j]!);
+              M[i]![j]! += weights[q]! * (values[i]! * values[j]! + nu * slopes[i]! * slopes[j]!);
             }
           }
         }
@@ -247,7 +247,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
     },
     {
       name: 'with a multiplier, in powers of s',
-      answer({ s, weights }, eta, t, points) {
+      answer({ s, weights }, nu, t, points) {
         // c₀ = 1 is the condition; the others are free.
         const powers = (at: number) => Array.from({ length: t }, (_, j) => at ** (j + 1));
         const slopes = (at: number) => Array.from({ length: t }, (_, j) => (j + 1) * at ** j);
@@ -257,7 +257,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
               (sum, at, q) =>
                 sum +
                 weights[q]! *
-                  (powers(at)[i]! * powers(at)[j]! + eta * slopes(at)[i]! * slopes(at)[j]!),
+                  (powers(at)[i]! * powers(at)[j]! + nu * slopes(at)[i]! * slopes(at)[j]!),
               0,
             ),
           ),
@@ -272,7 +272,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
   ],
   hints: [
     'Write the sum as $c^\\top M c$: put $P = \\sum_j c_j \\ell_j$ in and multiply out. Then it is a quadratic form under one linear condition.',
-    "$M_{ij} = \\sum_k \\rho_k \\bigl(\\ell_i \\ell_j + \\tfrac{\\eta}{c^2}\\, \\ell_i' \\ell_j'\\bigr)$ at $m(s_k)$, with $c = \\frac{L - \\mu}{2}$, and the coefficients are $M^{-1}\\varphi / (\\varphi^\\top M^{-1}\\varphi)$.",
+    "$M_{ij} = \\sum_k \\rho_k \\bigl(\\ell_i \\ell_j + \\tfrac{\\nu}{c^2}\\, \\ell_i' \\ell_j'\\bigr)$ at $m(s_k)$, with $c = \\frac{L - \\mu}{2}$, and the coefficients are $M^{-1}\\varphi / (\\varphi^\\top M^{-1}\\varphi)$.",
     'One row of polynomials for each eigenvalue:\n```ts\nconst rows = Array.from(spectrum.s, (s) => legendre(m(s), t));\n// M[i][j]: the sum over k of weights[k] * (values[i] * values[j] + … * slopes[i] * slopes[j])\nconst phi = legendre(m(0), t).values;\nconst direction = solve(M, phi);\n```\nThe result at a point is `dot(legendre(m(point), t).values, direction)`, divided by what makes it 1 at 0.',
   ],
 };

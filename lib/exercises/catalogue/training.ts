@@ -4,7 +4,7 @@ import { liveBytes, measures } from '../live';
 /** What the exercises on unrolling are given: an inner loss by its derivatives, and an outer one. */
 export interface Training {
   start: Float64Array;
-  h: number;
+  m: number;
   eta: number;
   steps: number;
   gradient(w: Float64Array): Float64Array;
@@ -27,7 +27,7 @@ export const dot = (x: Float64Array, y: Float64Array) =>
 
 interface Size {
   p: number;
-  h: number;
+  m: number;
   steps: number;
   eta: number;
   /** Whether b is such that the start is the minimum. */
@@ -42,12 +42,12 @@ interface Size {
  */
 export function training(
   seed: number,
-  { p, h, steps, eta, solved = false, measured = false }: Size,
+  { p, m, steps, eta, solved = false, measured = false }: Size,
 ): Training {
   const times = measured ? diagonal(seed, p) : full(seed, p);
-  const [C, D] = [randomMatrix(seed + 1, p, h), randomMatrix(seed + 2, p, h, 0.2)];
+  const [C, D] = [randomMatrix(seed + 1, p, m), randomMatrix(seed + 2, p, m, 0.2)];
   const [Ct, Dt] = [transposed(C), transposed(D)];
-  const [lambda, target] = [randomVector(seed + 3, h, 0.5), randomVector(seed + 4, p)];
+  const [lambda, target] = [randomVector(seed + 3, m, 0.5), randomVector(seed + 4, p)];
   const start = randomVector(seed + 5, p);
   const penalty = multiply(D, lambda);
   const slope = (w: Float64Array) =>
@@ -74,7 +74,7 @@ export function training(
   let before: number | undefined;
   const result: Training = {
     start,
-    h,
+    m,
     eta,
     steps,
     calls,
@@ -85,7 +85,7 @@ export function training(
     hessian: counted('hessian', [p, p], (w: Float64Array, v: Float64Array) =>
       times(v).map((value, i) => value + (w[i]! ** 2 + penalty[i]!) * v[i]!),
     ),
-    mixed: counted('mixed', [p, h], (w: Float64Array, u: Float64Array) => {
+    mixed: counted('mixed', [p, m], (w: Float64Array, u: Float64Array) => {
       const [Cu, Du] = [multiply(C, u), multiply(D, u)];
       return Cu.map((value, i) => w[i]! * Du[i]! - value);
     }),

@@ -16,7 +16,7 @@ interface Variant {
 
 /** Forward mode with one thing changed. */
 function forwardMode(
-  { start, h, eta, steps, gradient, hessian, mixed, outer }: Training,
+  { start, m, eta, steps, gradient, hessian, mixed, outer }: Training,
   {
     at = 'before',
     hessianSign = -eta,
@@ -25,7 +25,7 @@ function forwardMode(
     direct = true,
   }: Variant = {},
 ): Float64Array {
-  const units = unitVectors(h);
+  const units = unitVectors(m);
   let w = start;
   let Z = units.map(() => new Float64Array(start.length));
   for (let t = 1; t <= steps; t++) {
@@ -45,9 +45,9 @@ function forwardMode(
   return dlambda.map((value, j) => (direct ? value : 0) + dot(Z[j]!, dw));
 }
 
-const unitVectors = (h: number) =>
-  Array.from({ length: h }, (_, j) =>
-    Float64Array.from({ length: h }, (_, i) => (i === j ? 1 : 0)),
+const unitVectors = (m: number) =>
+  Array.from({ length: m }, (_, j) =>
+    Float64Array.from({ length: m }, (_, i) => (i === j ? 1 : 0)),
   );
 
 export const exercise: Exercise<ForwardMode> = {
@@ -59,28 +59,28 @@ export const exercise: Exercise<ForwardMode> = {
   needs: ['12'],
   reference: (problem) => forwardMode(problem),
   probes: [
-    { name: 'rectangular', args: () => [training(10, { p: 5, h: 2, steps: 4, eta: 0.15 })] },
-    { name: 'square', args: () => [training(20, { p: 3, h: 3, steps: 7, eta: 0.1 })] },
-    { name: 'one step', args: () => [training(30, { p: 4, h: 1, steps: 1, eta: 0.2 })] },
+    { name: 'rectangular', args: () => [training(10, { p: 5, m: 2, steps: 4, eta: 0.15 })] },
+    { name: 'square', args: () => [training(20, { p: 3, m: 3, steps: 7, eta: 0.1 })] },
+    { name: 'one step', args: () => [training(30, { p: 4, m: 1, steps: 1, eta: 0.2 })] },
   ],
   properties: [
     {
       name: 'keeps no steps',
       async complaint({ probe, answer }) {
         if (probe !== 'square') return undefined;
-        const long = training(35, { p: 2500, h: 2, steps: 60, eta: 0.05, measured: true });
+        const long = training(35, { p: 2500, m: 2, steps: 60, eta: 0.05, measured: true });
         await answer(long);
-        const { kept, steps, h } = long;
-        return kept !== undefined && kept > h + 12
-          ? `In a run of ${steps} steps, ${vectorsKept(long)} of the size of $w$ were in memory at its end. The $m = ${h}$ columns of $Z$ and the last $w$ are enough.`
+        const { kept, steps, m } = long;
+        return kept !== undefined && kept > m + 12
+          ? `In a run of ${steps} steps, ${vectorsKept(long)} of the size of $w$ were in memory at its end. The $m = ${m}$ columns of $Z$ and the last $w$ are enough.`
           : undefined;
       },
     },
     {
       name: 'takes each step once',
-      complaint: ({ args: [{ calls, steps, h }], probe }) =>
-        calls.gradient > steps + 1 || calls.hessian > h * (steps + 1)
-          ? `On the ${probe} probe, with $T = ${steps}$ and $m = ${h}$, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${h * steps} are enough.`
+      complaint: ({ args: [{ calls, steps, m }], probe }) =>
+        calls.gradient > steps + 1 || calls.hessian > m * (steps + 1)
+          ? `On the ${probe} probe, with $T = ${steps}$ and $m = ${m}$, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${m * steps} are enough.`
           : undefined,
     },
   ],
@@ -141,17 +141,17 @@ export const exercise: Exercise<ForwardMode> = {
     {
       name: 'all steps are kept',
       answer: (problem) => {
-        const { start, h, eta, steps, gradient, hessian, mixed, outer } = problem;
+        const { start, m, eta, steps, gradient, hessian, mixed, outer } = problem;
         const states = [start];
         for (let t = 1; t <= steps; t++) {
           const w = states[t - 1]!;
           states.push(axpy(-eta, gradient(w), w));
         }
         const { dw, dlambda } = outer(states[steps]!);
-        let Z: Float64Array[] = unitVectors(h).map(() => new Float64Array(start.length));
+        let Z: Float64Array[] = unitVectors(m).map(() => new Float64Array(start.length));
         for (const w of states.slice(0, -1)) {
           Z = Z.map((column, j) =>
-            axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, unitVectors(h)[j]!), column)),
+            axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, unitVectors(m)[j]!), column)),
           );
         }
         return dlambda.map((value, j) => value + dot(Z[j]!, dw));
@@ -175,8 +175,8 @@ export const exercise: Exercise<ForwardMode> = {
     {
       name: 'a run for each hyperparameter',
       answer: (problem) => {
-        const { start, h, eta, steps, gradient, hessian, mixed, outer } = problem;
-        return Float64Array.from(unitVectors(h), (unit, j) => {
+        const { start, m, eta, steps, gradient, hessian, mixed, outer } = problem;
+        return Float64Array.from(unitVectors(m), (unit, j) => {
           let w = start;
           let z: Float64Array = new Float64Array(start.length);
           for (let t = 1; t <= steps; t++) {
@@ -195,14 +195,14 @@ export const exercise: Exercise<ForwardMode> = {
   alternatives: [
     {
       name: 'in place, on plain numbers',
-      answer({ start, h, eta, steps, gradient, hessian, mixed, outer }) {
+      answer({ start, m, eta, steps, gradient, hessian, mixed, outer }) {
         const w = Array.from(start);
-        const Z = unitVectors(h).map(() => new Array<number>(start.length).fill(0));
+        const Z = unitVectors(m).map(() => new Array<number>(start.length).fill(0));
         for (let t = 1; t <= steps; t++) {
           const at = Float64Array.from(w);
           for (const [j, column] of Z.entries()) {
             const Hz = hessian(at, Float64Array.from(column));
-            const b = mixed(at, unitVectors(h)[j]!);
+            const b = mixed(at, unitVectors(m)[j]!);
             for (let i = 0; i < column.length; i++) column[i]! -= eta * (Hz[i]! + b[i]!);
           }
           const slope = gradient(at);
@@ -216,8 +216,8 @@ export const exercise: Exercise<ForwardMode> = {
     },
     {
       name: 'with the first step written out, asynchronous',
-      async answer({ start, h, eta, steps, gradient, hessian, mixed, outer }) {
-        const units = unitVectors(h);
+      async answer({ start, m, eta, steps, gradient, hessian, mixed, outer }) {
+        const units = unitVectors(m);
         let Z = units.map((unit) => mixed(start, unit).map((value) => -eta * value));
         let w = axpy(-eta, gradient(start), start);
         for (let t = 2; t <= steps; t++) {

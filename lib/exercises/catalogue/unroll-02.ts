@@ -63,9 +63,9 @@ export const exercise: Exercise<ReverseMode> = {
   needs: ['12', 'unroll-01'],
   reference: (problem) => reverseMode(problem),
   probes: [
-    { name: 'rectangular', args: () => [training(40, { p: 4, h: 6, steps: 5, eta: 0.15 })] },
-    { name: 'square', args: () => [training(50, { p: 3, h: 3, steps: 8, eta: 0.1 })] },
-    { name: 'one step', args: () => [training(60, { p: 3, h: 2, steps: 1, eta: 0.2 })] },
+    { name: 'rectangular', args: () => [training(40, { p: 4, m: 6, steps: 5, eta: 0.15 })] },
+    { name: 'square', args: () => [training(50, { p: 3, m: 3, steps: 8, eta: 0.1 })] },
+    { name: 'one step', args: () => [training(60, { p: 3, m: 2, steps: 1, eta: 0.2 })] },
   ],
   properties: [
     {

@@ -63,22 +63,22 @@ export const exercise: Exercise<Truncated> = {
     return walkBack(problem, states, end);
   },
   probes: [
-    { name: 'rectangular', args: () => [training(70, { p: 4, h: 2, steps: 9, eta: 0.15 }), 4] },
-    { name: 'one step back', args: () => [training(80, { p: 3, h: 4, steps: 6, eta: 0.1 }), 1] },
-    { name: 'all steps', args: () => [training(90, { p: 3, h: 2, steps: 5, eta: 0.2 }), 5] },
+    { name: 'rectangular', args: () => [training(70, { p: 4, m: 2, steps: 9, eta: 0.15 }), 4] },
+    { name: 'one step back', args: () => [training(80, { p: 3, m: 4, steps: 6, eta: 0.1 }), 1] },
+    { name: 'all steps', args: () => [training(90, { p: 3, m: 2, steps: 5, eta: 0.2 }), 5] },
     {
       name: 'solved',
-      args: () => [training(100, { p: 5, h: 3, steps: 8, eta: 0.12, solved: true }), 3],
+      args: () => [training(100, { p: 5, m: 3, steps: 8, eta: 0.12, solved: true }), 3],
     },
   ],
   properties: [
     {
       name: 'walks back through K steps only',
-      complaint: ({ args: [{ calls, steps, h }, K], probe }) =>
+      complaint: ({ args: [{ calls, steps, m }, K], probe }) =>
         // Tangents may be carried through the last K steps as well, m of them.
-        calls.hessian > (K + 1) * (calls.mixed > 0 ? h : 1) ||
+        calls.hessian > (K + 1) * (calls.mixed > 0 ? m : 1) ||
         calls.mixedTransposed > K + 1 ||
-        calls.mixed > h * (K + 1) ||
+        calls.mixed > m * (K + 1) ||
         calls.gradient > 2 * steps
           ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.gradient} gradients, ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${steps}, ${K} and ${K} are enough.`
           : undefined,
@@ -87,11 +87,11 @@ export const exercise: Exercise<Truncated> = {
       name: 'keeps K states',
       async complaint({ probe, answer }) {
         if (probe !== 'rectangular') return undefined;
-        const long = training(110, { p: 2500, h: 2, steps: 60, eta: 0.05, measured: true });
+        const long = training(110, { p: 2500, m: 2, steps: 60, eta: 0.05, measured: true });
         const K = 7;
         await answer(long, K);
-        const { kept, steps, h } = long;
-        return kept !== undefined && kept > K + h + 12
+        const { kept, steps, m } = long;
+        return kept !== undefined && kept > K + m + 12
           ? `In a run of ${steps} steps with $K = ${K}$, ${vectorsKept(long)} of the size of $w$ were in memory at its end. $K$ or $K + 1$ states are enough.`
           : undefined;
       },
@@ -212,10 +212,10 @@ export const exercise: Exercise<Truncated> = {
     {
       name: 'with tangents through the last steps, in forward mode',
       answer(problem, K) {
-        const { h, eta, gradient, hessian, mixed, outer } = problem;
+        const { m, eta, gradient, hessian, mixed, outer } = problem;
         let w = leadUp(problem, K);
-        const units = Array.from({ length: h }, (_, j) =>
-          Float64Array.from({ length: h }, (_, i) => (i === j ? 1 : 0)),
+        const units = Array.from({ length: m }, (_, j) =>
+          Float64Array.from({ length: m }, (_, i) => (i === j ? 1 : 0)),
         );
         let Z: Float64Array[] = units.map(() => new Float64Array(w.length));
         for (let k = 0; k < K; k++) {

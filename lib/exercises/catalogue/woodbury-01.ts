@@ -77,7 +77,7 @@ export const exercise: Exercise<Woodbury> = {
   title: 'A few examples, many parameters: Woodbury',
   difficulty: 2,
   minutes: 25,
-  needs: ['04', '07'],
+  needs: ['04b', '07'],
   reference: (matrix, g) => woodbury(matrix, g),
   probes: [
     {

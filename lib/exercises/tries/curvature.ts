@@ -13,7 +13,7 @@ interface Linearised {
   labels: number[];
 }
 interface Block {
-  x: Vector;
+  w: Vector;
   gradient: Vector;
   curvature: CountedOperator;
   implicit: number[];
@@ -86,10 +86,10 @@ const gaussNewton =
 const partial =
   (change: (b: Block, s: Vector) => Vector, factor = 1) =>
   (given: Block) => {
-    const { x, gradient, curvature, implicit, delta } = given;
+    const { w, gradient, curvature, implicit, delta } = given;
     const system = {
       apply(v: Vector) {
-        const padded = new Float64Array(x.length);
+        const padded = new Float64Array(w.length);
         implicit.forEach((i, k) => {
           padded[i] = v[k]!;
         });
@@ -249,8 +249,8 @@ export const tries: readonly Try[] = [
   {
     id: 'block-01',
     name: 'for the new point, the explicit part first',
-    answer: partial(({ x, gradient, implicit, explicit, delta }, s) =>
-      x.map((value, i) => {
+    answer: partial(({ w, gradient, implicit, explicit, delta }, s) =>
+      w.map((value, i) => {
         if (explicit.includes(i)) return value - delta * gradient[i]!;
         const k = implicit.indexOf(i);
         return k < 0 ? value : value - delta * s[k]!;
@@ -261,8 +261,8 @@ export const tries: readonly Try[] = [
   {
     id: 'block-01',
     name: 'the solution put to the first entries',
-    answer: partial(({ x, gradient, implicit, explicit, delta }, s) => {
-      const end = x.slice();
+    answer: partial(({ w, gradient, implicit, explicit, delta }, s) => {
+      const end = w.slice();
       implicit.forEach((_, k) => {
         end[k]! -= delta * s[k]!;
       });
@@ -274,8 +274,8 @@ export const tries: readonly Try[] = [
   {
     id: 'block-01',
     name: 'half of δ in the system',
-    answer: partial(({ x, gradient, implicit, explicit, delta }, s) => {
-      const end = x.slice();
+    answer: partial(({ w, gradient, implicit, explicit, delta }, s) => {
+      const end = w.slice();
       implicit.forEach((i, k) => {
         end[i]! -= delta * s[k]!;
       });

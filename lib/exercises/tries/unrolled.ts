@@ -33,7 +33,7 @@ interface Known {
   memory: number;
 }
 interface Adam {
-  x: Vector;
+  w: Vector;
   m: Vector;
   v: Vector;
   t: number;
@@ -106,11 +106,11 @@ const quotient = (a: Weights, b: Weights, t: number): Weights => {
 /** Forward mode where the product with the Jacobian may be anything. */
 const forward =
   (step: (Z: Vector, HZ: Vector, B: Vector, eta: number) => Vector) =>
-  ({ start, h, eta, steps, gradient, hessian, mixed, outer }: Training) => {
+  ({ start, m, eta, steps, gradient, hessian, mixed, outer }: Training) => {
     let w = start;
-    let Z: Vector[] = Array.from({ length: h }, () => new Float64Array(start.length));
+    let Z: Vector[] = Array.from({ length: m }, () => new Float64Array(start.length));
     for (let t = 0; t < steps; t++) {
-      Z = Z.map((z, j) => step(z, hessian(w, z), mixed(w, unit(h, j)), eta));
+      Z = Z.map((z, j) => step(z, hessian(w, z), mixed(w, unit(m, j)), eta));
       w = add(w, -eta, gradient(w));
     }
     const { dw, dlambda } = outer(w);
@@ -183,11 +183,11 @@ const table = ({ steps: T, hyperparameters: m }: Known): [string, number, number
 const adam =
   (momentum: (m: Vector, average: Vector, Hs: Vector, beta1: number) => Vector, twist = 1) =>
   (
-    { x, m, v, t }: Adam,
+    { w, m, v, t }: Adam,
     { gradient, curvature }: Slope,
     { delta, beta1, beta2, epsilon, decay }: Rates,
   ) => {
-    const n = x.length;
+    const n = w.length;
     const H = columnsOf((u) => curvature.apply(u), n);
     const k = 1 / (1 - beta1 ** t);
     const average = m.map((value, i) => beta1 * value + (1 - beta1) * gradient[i]!);
@@ -200,9 +200,9 @@ const adam =
     );
     const s = solveDense(
       M,
-      x.map((value, i) => -delta * (k * average[i]! + decay * D[i]! * value)),
+      w.map((value, i) => -delta * (k * average[i]! + decay * D[i]! * value)),
     );
-    return { x: add(x, 1, s), m: momentum(m, average, multiply(H, s), beta1), v: squares };
+    return { w: add(w, 1, s), m: momentum(m, average, multiply(H, s), beta1), v: squares };
   };
 
 export const tries: readonly Try[] = [
