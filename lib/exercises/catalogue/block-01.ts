@@ -63,23 +63,34 @@ function moved(w: Float64Array, steps: [number[], Float64Array][], rate: number)
   return end;
 }
 
-const reference: PartialStep = ({ w, gradient, curvature, implicit, explicit, delta }) => {
+/** `g_B − δ H_BR g_R`, where the rest may be another list, and counted with another factor. */
+function pulled(
+  { w, gradient, curvature, implicit, explicit, delta }: Start,
+  { rest = explicit, factor = delta }: { rest?: number[]; factor?: number } = {},
+): Float64Array {
+  const coupling = take(curvature.apply(put(take(gradient, rest), rest, w.length)), implicit);
+  return take(gradient, implicit).map((g, i) => g - factor * coupling[i]!);
+}
+
+/** The step by the right system, from a right-hand side. */
+function stepped(given: Start, b: Float64Array): Float64Array {
+  const { w, gradient, curvature, implicit, explicit, delta } = given;
   const block = shiftedBlock(curvature, implicit, w.length, delta);
-  return moved(
-    w,
-    [
-      [implicit, solve(block, take(gradient, implicit))],
-      [explicit, take(gradient, explicit)],
-    ],
-    delta,
-  );
-};
+  const steps: [number[], Float64Array][] = [
+    [implicit, solve(block, b)],
+    [explicit, take(gradient, explicit)],
+  ];
+  return moved(w, steps, delta);
+}
+
+const reference: PartialStep = (given) => stepped(given, pulled(given));
 
 /** The step by a system whose vectors are written to, or read from, the wrong places. */
 function misread(
-  { w, gradient, curvature, implicit, explicit, delta }: Start,
+  given: Start,
   places: Record<'before' | 'after', (v: Float64Array) => Float64Array>,
 ): Float64Array {
+  const { w, gradient, curvature, implicit, explicit, delta } = given;
   const system = {
     apply(v: Float64Array) {
       const Hv = places.after(curvature.apply(places.before(v)));
@@ -90,7 +101,7 @@ function misread(
   return moved(
     w,
     [
-      [implicit, solve(system, take(gradient, implicit))],
+      [implicit, solve(system, pulled(given))],
       [explicit, take(gradient, explicit)],
     ],
     delta,
@@ -128,7 +139,7 @@ const ENOUGH = 30;
 export const exercise: Exercise<PartialStep> = {
   id: 'block-01',
   lesson: '05',
-  title: 'An implicit step for a part of the parameters',
+  title: 'A block that steps implicitly, and sees the rest move',
   difficulty: 2,
   minutes: 20,
   needs: ['05'],
@@ -189,23 +200,31 @@ export const exercise: Exercise<PartialStep> = {
   ],
   mutants: [
     {
-      name: 'the blocks stay coupled',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
-        const rest = take(gradient, explicit);
-        const coupling = take(curvature.apply(put(rest, explicit, w.length)), implicit);
-        const b = take(gradient, implicit).map((g, i) => g - delta * coupling[i]!);
-        const step = solve(shiftedBlock(curvature, implicit, w.length, delta), b);
-        return moved(
-          w,
-          [
-            [implicit, step],
-            [explicit, rest],
-          ],
-          delta,
-        );
+      name: 'the block does not see the rest move',
+      answer: (given) => stepped(given, take(given.gradient, given.implicit)),
+      diagnosis:
+        'The block’s right-hand side is $g_B$ alone, as in the lesson, which drops $H_{BR}$. Here it stays: while the block moves, so does the rest, and that changes the slope that the block will find at the end.',
+    },
+    {
+      name: 'the sign of the coupling',
+      answer: (given) => stepped(given, pulled(given, { factor: -given.delta })),
+      diagnosis:
+        'The right-hand side is $g_B + \\delta H_{BR}\\,g_R$. In the first row of the system the coupling stands on the *left*, with a plus; on the right its sign changes.',
+    },
+    {
+      name: 'δ is missing in the coupling',
+      answer: (given) => stepped(given, pulled(given, { factor: 1 })),
+      diagnosis:
+        'The right-hand side is $g_B - H_{BR}\\,g_R$. The rest moves by $-\\delta g_R$, so that the slope of the block changes by $-\\delta H_{BR}\\,g_R$.',
+    },
+    {
+      name: 'the coupling with parameters that are frozen',
+      answer(given) {
+        const rest = [...given.w.keys()].filter((i) => !given.implicit.includes(i));
+        return stepped(given, pulled(given, { rest }));
       },
       diagnosis:
-        'The block’s right-hand side contains $-\\delta H_{BR}\\,g_R$: it already reacts to the explicit step of the rest. That is another method (and a sensible one). Here the blocks $H_{BR}$ are dropped, as in the lesson’s matrix with zeros off the diagonal.',
+        'The right-hand side counts the gradient of all parameters outside of the block. Only those in `explicit` move; what is frozen does not change the slope.',
     },
     {
       name: 'all of them step implicitly',
@@ -233,7 +252,7 @@ export const exercise: Exercise<PartialStep> = {
         );
       },
       diagnosis:
-        'The system was solved for all n parameters, and the entries of the block were taken from its solution. A block of an inverse is not the inverse of the block: take rows and columns of $B$ first, then solve.',
+        'The system was solved for all $p$ parameters, and the entries of the block were taken from its solution. A block of an inverse is not the inverse of the block: take rows and columns of $B$ first, then solve.',
     },
     {
       name: 'the rest stands still',
@@ -256,11 +275,9 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'δ is missing in the system',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
-        const step = solve(
-          shiftedBlock(curvature, implicit, w.length, 1),
-          take(gradient, implicit),
-        );
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
+        const step = solve(shiftedBlock(curvature, implicit, w.length, 1), pulled(given));
         return moved(
           w,
           [
@@ -275,9 +292,10 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the sign of δH',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
         const H = blockOf(curvature, implicit, implicit, w.length);
-        const step = solveDense(shiftedMatrix(1, H, -delta), take(gradient, implicit));
+        const step = solveDense(shiftedMatrix(1, H, -delta), pulled(given));
         return moved(
           w,
           [
@@ -292,9 +310,10 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'δ twice',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
         const block = shiftedBlock(curvature, implicit, w.length, delta);
-        const step = solve(block, take(gradient, implicit)).map((s) => delta * s);
+        const step = solve(block, pulled(given)).map((s) => delta * s);
         return moved(
           w,
           [
@@ -305,13 +324,14 @@ export const exercise: Exercise<PartialStep> = {
         );
       },
       diagnosis:
-        'The block’s step is multiplied by δ twice. The solution of $(I + \\delta H_{BB})\\,s = g_B$ becomes a step by one factor δ.',
+        'The block’s step is multiplied by δ twice. The solution $s_B$ of the system becomes a step by one factor δ.',
     },
     {
       name: 'the block’s step is not multiplied by δ',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
         const block = shiftedBlock(curvature, implicit, w.length, delta);
-        const step = solve(block, take(gradient, implicit)).map((s) => s / delta);
+        const step = solve(block, pulled(given)).map((s) => s / delta);
         const steps: [number[], Float64Array][] = [
           [implicit, step],
           [explicit, take(gradient, explicit)],
@@ -319,13 +339,14 @@ export const exercise: Exercise<PartialStep> = {
         return moved(w, steps, delta);
       },
       diagnosis:
-        'The block moves by $s_B$, not by $\\delta s_B$. The solution of $(I + \\delta H_{BB})\\,s = g_B$ takes the place of the gradient, and the learning rate comes before it.',
+        'The block moves by $s_B$, not by $\\delta s_B$. The solution $s_B$ of the system takes the place of the gradient, and the learning rate comes before it.',
     },
     {
       name: 'the block goes uphill',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
         const block = shiftedBlock(curvature, implicit, w.length, delta);
-        const step = solve(block, take(gradient, implicit)).map((s) => -s);
+        const step = solve(block, pulled(given)).map((s) => -s);
         const steps: [number[], Float64Array][] = [
           [implicit, step],
           [explicit, take(gradient, explicit)],
@@ -333,7 +354,7 @@ export const exercise: Exercise<PartialStep> = {
         return moved(w, steps, delta);
       },
       diagnosis:
-        'The block’s step is added: $x_B + \\delta s_B$. It has to go against the gradient.',
+        'The block’s step is added: $w_B + \\delta s_B$. It has to go against the gradient.',
     },
     {
       name: 'all of them step explicitly',
@@ -347,7 +368,7 @@ export const exercise: Exercise<PartialStep> = {
           delta,
         ),
       diagnosis:
-        'The block takes a plain gradient step, too. Nothing is solved: for the parameters in `implicit`, $g_B$ has to be replaced by the solution of $(I + \\delta H_{BB})\\,s = g_B$.',
+        'The block takes a plain gradient step, too. Nothing is solved: for the parameters in `implicit`, $g_B$ has to be replaced by the solution $s_B$ of the system.',
     },
     {
       name: 'the wrong entries of the product',
@@ -375,9 +396,10 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'the block is formed',
-      answer({ w, gradient, curvature, implicit, explicit, delta }) {
+      answer(given) {
+        const { w, gradient, curvature, implicit, explicit, delta } = given;
         const H = blockOf(curvature, implicit, implicit, w.length);
-        const step = solveDense(shiftedMatrix(1, H, delta), take(gradient, implicit));
+        const step = solveDense(shiftedMatrix(1, H, delta), pulled(given));
         return moved(
           w,
           [
@@ -404,7 +426,8 @@ export const exercise: Exercise<PartialStep> = {
           },
           dispose() {},
         };
-        const b = gradient.map((g, i) => g * inBlock[i]!);
+        const shift = curvature.apply(gradient.map((g, i) => (explicit.includes(i) ? g : 0)));
+        const b = gradient.map((g, i) => (g - delta * shift[i]!) * inBlock[i]!);
         const s = cg({ tolerance: 1e-10 }).solveSync(masked, b).value;
         return w.map((value, i) => {
           if (inBlock[i]) return value - delta * s[i]!;
@@ -422,17 +445,20 @@ export const exercise: Exercise<PartialStep> = {
           },
           dispose() {},
         };
-        const { value } = await cg({ tolerance: 1e-11 }).solve(block, take(gradient, implicit));
         const end = Array.from(w);
-        for (const [k, i] of implicit.entries()) end[i] = w[i]! - value[k]!;
         for (const i of explicit) end[i] = w[i]! - delta * gradient[i]!;
+        // The slope of the block where the rest has arrived.
+        const change = curvature.apply(w.map((value, i) => end[i]! - value));
+        const slope = take(gradient, implicit).map((g, k) => g + change[implicit[k]!]!);
+        const { value } = await cg({ tolerance: 1e-11 }).solve(block, slope);
+        for (const [k, i] of implicit.entries()) end[i] = w[i]! - value[k]!;
         return end;
       },
     },
   ],
   hints: [
-    'Three kinds of parameters: those of the block need a linear system of their own size, those of `explicit` only their gradient, all others nothing. A product with $H_{BB}$ can be had from a product with $H$: what goes in outside of the block, and what is done with what comes out there?',
-    '$(I + \\delta H_{BB})\\,s_B = g_B$, $\\quad x_B^+ = x_B - \\delta s_B$, $\\quad x_R^+ = x_R - \\delta g_R$. And $H_{BB}v = P\\,H\\,P^\\top v$, where $P^\\top$ puts zeros outside of the block and $P$ takes the block out.',
-    'The operator of the system:\n```ts\nconst system = {\n  apply(v: Float64Array) {\n    const padded = new Float64Array(w.length);\n    implicit.forEach((i, k) => { padded[i] = v[k]; });\n    const product = curvature.apply(padded);\n    return v.map((value, k) => value + delta * product[implicit[k]]);\n  },\n  dispose() {},\n};\nconst { value: s } = cg({ tolerance: 1e-12 }).solveSync(system, /* the gradient, on the block */);\n```',
+    'Three kinds of parameters: those of `explicit` take their gradient, those of the block need a linear system of their own size, all others nothing. Begin with the second row of the system; what it says goes into the first. A product with $H_{BB}$ can be had from a product with $H$: what goes in outside of the block, and what is done with what comes out there?',
+    '$(I + \\delta H_{BB})\\,s_B = g_B - \\delta H_{BR}\\,g_R$, $\\quad w_B^+ = w_B - \\delta s_B$, $\\quad w_R^+ = w_R - \\delta g_R$. And $H_{BB}v = P\\,H\\,P^\\top v$, where $P^\\top$ puts zeros outside of the block and $P$ takes the block out; $H_{BR}\\,g_R$ likewise, with $g_R$ put where the rest is.',
+    'The operator of the system:\n```ts\nconst system = {\n  apply(v: Float64Array) {\n    const padded = new Float64Array(w.length);\n    implicit.forEach((i, k) => { padded[i] = v[k]; });\n    const product = curvature.apply(padded);\n    return v.map((value, k) => value + delta * product[implicit[k]]);\n  },\n  dispose() {},\n};\nconst { value: s } = cg({ tolerance: 1e-12 }).solveSync(system, /* g_B − δ H_BR g_R */);\n```',
   ],
 };

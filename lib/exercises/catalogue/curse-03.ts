@@ -86,6 +86,31 @@ function spectrumOf(seed: number, n: number, mu: number, L: number): Spectrum {
   return { s, weights: s.map(() => 0.2 + stream.uniform()) };
 }
 
+/** As many places as P has coefficients, between the eigenvalues at the ends. */
+function nodesOf({ s }: Spectrum, t: number): Float64Array {
+  const [mu, L] = [Math.min(...s), Math.max(...s)];
+  return Float64Array.from({ length: t + 1 }, (_, k) => mu + ((L - mu) * (k + 0.5)) / (t + 1));
+}
+
+/** `Σ ρ P²` and `Σ ρ ν P′²` of the polynomial that has these values at the nodes. */
+function sumsOf({ s, weights }: Spectrum, nu: number, nodes: Float64Array, at: Float64Array) {
+  const c = (Math.max(...s) - Math.min(...s)) / 2;
+  const middle = (Math.max(...s) + Math.min(...s)) / 2;
+  const degree = nodes.length - 1;
+  const basis = (x: number) => legendre((x - middle) / c, degree);
+  const coefficients = solveDense(
+    Array.from(nodes, (x) => basis(x).values),
+    at,
+  );
+  const sums = { values: 0, slopes: 0 };
+  s.forEach((x, q) => {
+    const { values, slopes } = basis(x);
+    sums.values += weights[q]! * dot(values, coefficients) ** 2;
+    sums.slopes += (weights[q]! * nu * dot(slopes, coefficients) ** 2) / c ** 2;
+  });
+  return sums;
+}
+
 export const exercise: Exercise<SobolevPolynomial> = {
   id: 'curse-03',
   lesson: '13',
@@ -133,6 +158,18 @@ export const exercise: Exercise<SobolevPolynomial> = {
         }
         return Math.abs(values[0]!) > 1e-6 * 2 ** t * size
           ? `The differences of order ${t + 1} of your values should vanish, but are ${values[0]!.toPrecision(3)}.`
+          : undefined;
+      },
+    },
+    {
+      name: 'makes the sum as small as it can be',
+      async complaint({ probe, args: [spectrum, nu, t], answer }) {
+        const nodes = nodesOf(spectrum, t);
+        const yours = sumsOf(spectrum, nu, nodes, await answer(spectrum, nu, t, nodes));
+        const least = sumsOf(spectrum, nu, nodes, minimiser({})(spectrum, nu, t, nodes));
+        const total = ({ values, slopes }: typeof yours) => values + slopes;
+        return total(yours) > 1.0001 * total(least)
+          ? `On the ${probe} probe your $P$ makes the sum ${total(yours).toPrecision(4)}, of which ${yours.slopes.toPrecision(4)} comes from the slopes. It can be ${total(least).toPrecision(4)}, with ${least.slopes.toPrecision(4)} from the slopes.`
           : undefined;
       },
     },

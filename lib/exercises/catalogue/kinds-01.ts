@@ -136,6 +136,18 @@ export const exercise: Exercise<ByClassWeights> = {
         'The weights are $e^{\\lambda_k}$, without a common scale. All of them together could shrink, and with them the whole loss next to the penalty: that is another hyperparameter. Divide by their mean.',
     },
     {
+      name: 'the sum over the examples',
+      answer: (problem) =>
+        tuned(
+          kindWith((losses, w, λ, batch) =>
+            tf.sum(tf.mul(tf.sum(tf.mul(batch.y, softly(λ.logits!)), 1), losses(w, batch))),
+          ),
+          problem,
+        ),
+      diagnosis:
+        'The weighted losses are added up, not averaged: the factor $1/n$ is missing. The hypergradient does not notice, since the solution is the same; the training loss is $n$ times what it should be.',
+    },
+    {
       name: 'a factor 1/K',
       answer: (problem) => tuned(kindWith(weighted((logits) => tf.softmax(logits))), problem),
       diagnosis:

@@ -5,22 +5,25 @@ import { norm, randomVector } from '../linear';
 interface Penalised {
   /** The weights, p numbers. */
   w: Float64Array;
+  /** Where each penalty pulls its weights to, p numbers. */
+  anchor: Float64Array;
   /** `H⁻¹ ∂E/∂w`, p numbers. */
   adjoint: Float64Array;
-  /** The logarithms of h penalties. */
+  /** The logarithms of m penalties. */
   lambda: Float64Array;
   /** Which penalty each weight has, p whole numbers; −1 for none. */
   group: Int32Array;
-  /** `∂E/∂λ`, h numbers. */
+  /** `∂E/∂λ`, m numbers. */
   outerLambda: Float64Array;
 }
 
 type Hypergradient = (given: Penalised) => Float64Array;
 
-/** `direct + factor Σ e(λ_k) · pair(w_j, v_j)` over the weights j of each group k. */
+/** `direct + factor Σ e(λ_k) · pair(w_j − pull c_j, q_j)` over the weights j of each group k. */
 function assembled(
-  { w, adjoint, lambda, group, outerLambda }: Penalised,
+  { w, anchor, adjoint, lambda, group, outerLambda }: Penalised,
   {
+    pull = 1,
     direct = 1,
     factor = -1,
     weight = Math.exp as (lambda: number) => number,
@@ -32,7 +35,7 @@ function assembled(
   const counts = new Float64Array(lambda.length);
   group.forEach((k, j) => {
     if (k < 0) return;
-    sums[k]! += pair(w[j]!, adjoint[j]!);
+    sums[k]! += pair(w[j]! - pull * anchor[j]!, adjoint[j]!);
     counts[k]! += 1;
   });
   return outerLambda.map((value, k) => {
@@ -41,20 +44,21 @@ function assembled(
   });
 }
 
-function penalised(seed: number, group: number[], h: number): Penalised {
+function penalised(seed: number, group: number[], m: number): Penalised {
   return {
     w: randomVector(seed, group.length),
+    anchor: randomVector(seed + 4, group.length),
     adjoint: randomVector(seed + 1, group.length),
-    lambda: randomVector(seed + 2, h, 0.7).map((x) => x - 0.5),
+    lambda: randomVector(seed + 2, m, 0.7).map((x) => x - 0.5),
     group: Int32Array.from(group),
-    outerLambda: randomVector(seed + 3, h),
+    outerLambda: randomVector(seed + 3, m),
   };
 }
 
 export const exercise: Exercise<Hypergradient> = {
   id: 'mixed-01',
   lesson: '10',
-  title: 'The mixed product of logarithmic penalties',
+  title: 'The mixed product of penalties that pull to an anchor',
   difficulty: 2,
   minutes: 20,
   needs: ['10', 'ift-01'],
@@ -80,10 +84,22 @@ export const exercise: Exercise<Hypergradient> = {
   ],
   mutants: [
     {
+      name: 'the anchor is forgotten',
+      answer: (given) => assembled(given, { pull: 0 }),
+      diagnosis:
+        'The penalty is taken for one that pulls to 0, as in the lesson: $w_j q_j$. Here it pulls weight $j$ to `anchor[j]`, and $\\nabla_w f$ contains $e^\\lambda (w_j - c_j)$.',
+    },
+    {
+      name: 'the sign of the anchor',
+      answer: (given) => assembled(given, { pull: -1 }),
+      diagnosis:
+        'It is $w_j + c_j$ that is paired with the adjoint. The penalty is that of the distance, $w_j - c_j$.',
+    },
+    {
       name: 'the factor of the exponential',
       answer: (given) => assembled(given, { weight: () => 1 }),
       diagnosis:
-        'That is the derivative with respect to $\\lambda = e^\\lambda$, not to $\\lambda$. The chain rule brings the factor $\\mathrm d\\lambda/\\mathrm d\\lambda = e^\\lambda$.',
+        'That is the derivative with respect to the penalty $\\beta = e^\\lambda$, not to $\\lambda$. The chain rule brings the factor $\\mathrm d\\beta/\\mathrm d\\lambda = e^\\lambda$.',
     },
     {
       name: 'divided by the penalty',
@@ -98,7 +114,7 @@ export const exercise: Exercise<Hypergradient> = {
         given.group.forEach((k, j) => {
           if (k < 0) return;
           const theta = given.lambda[j % given.lambda.length]!;
-          result[k]! -= Math.exp(theta) * given.w[j]! * given.adjoint[j]!;
+          result[k]! -= Math.exp(theta) * (given.w[j]! - given.anchor[j]!) * given.adjoint[j]!;
         });
         return result;
       },
@@ -111,7 +127,10 @@ export const exercise: Exercise<Hypergradient> = {
         const result = given.outerLambda.slice();
         given.group.forEach((k, j) => {
           if (k >= 0) {
-            result[k]! -= Math.exp(given.lambda[j] as number) * given.w[j]! * given.adjoint[j]!;
+            result[k]! -=
+              Math.exp(given.lambda[j] as number) *
+              (given.w[j]! - given.anchor[j]!) *
+              given.adjoint[j]!;
           }
         });
         return result;
@@ -126,7 +145,8 @@ export const exercise: Exercise<Hypergradient> = {
         given.group.forEach((k, j) => {
           if (k >= 0) {
             result[k] =
-              given.outerLambda[k]! - Math.exp(given.lambda[k]!) * given.w[j]! * given.adjoint[j]!;
+              given.outerLambda[k]! -
+              Math.exp(given.lambda[k]!) * (given.w[j]! - given.anchor[j]!) * given.adjoint[j]!;
           }
         });
         return result;
@@ -139,7 +159,9 @@ export const exercise: Exercise<Hypergradient> = {
       answer: (given) => {
         const result = given.outerLambda.slice();
         given.group.forEach((k, j) => {
-          if (k >= 0) result[k] = -Math.exp(given.lambda[k]!) * given.w[j]! * given.adjoint[j]!;
+          if (k >= 0)
+            result[k] =
+              -Math.exp(given.lambda[k]!) * (given.w[j]! - given.anchor[j]!) * given.adjoint[j]!;
         });
         return result;
       },
@@ -156,7 +178,7 @@ export const exercise: Exercise<Hypergradient> = {
       name: 'the sign',
       answer: (given) => assembled(given, { factor: 1 }),
       diagnosis:
-        'The implicit part is added. $\\mathrm dE/\\mathrm d\\lambda = \\partial_\\lambda E - B^\\top q$: a stronger penalty shrinks the weights.',
+        'The implicit part is added. $\\mathrm dE/\\mathrm d\\lambda = \\partial_\\lambda E - B^\\top q$: a stronger penalty pulls the weights to their anchors.',
     },
     {
       name: 'the direct term is missing',
@@ -168,13 +190,13 @@ export const exercise: Exercise<Hypergradient> = {
       name: 'the derivative of f instead of its gradient',
       answer: (given) => assembled(given, { factor: -0.5, pair: (wj) => wj * wj }),
       diagnosis:
-        'That is $\\partial f/\\partial\\lambda = \\frac12 e^\\lambda \\sum w^2$. What is wanted is how the *gradient* $\\nabla_w f$ depends on $\\lambda$, paired with the adjoint: one factor $w$ becomes $q$, and the $\\frac12$ goes.',
+        'That is $\\partial f/\\partial\\lambda = \\frac12 e^\\lambda \\sum (w - c)^2$. What is wanted is how the *gradient* $\\nabla_w f$ depends on $\\lambda$, paired with the adjoint: one factor $w - c$ becomes $q$, and the $\\frac12$ goes.',
     },
     {
       name: 'a factor of one half',
       answer: (given) => assembled(given, { factor: -0.5 }),
       diagnosis:
-        'The implicit part is half as large as it should be. The $\\frac12$ of $\\frac12 e^\\lambda w^2$ is gone once it has been differentiated with respect to $w$.',
+        'The implicit part is half as large as it should be. The $\\frac12$ of $\\frac12 e^\\lambda (w - c)^2$ is gone once it has been differentiated with respect to $w$.',
     },
     {
       name: 'the mean over a group',
@@ -186,9 +208,9 @@ export const exercise: Exercise<Hypergradient> = {
   alternatives: [
     {
       name: 'B formed as a matrix',
-      answer({ w, adjoint, lambda, group, outerLambda }) {
+      answer({ w, anchor, adjoint, lambda, group, outerLambda }) {
         const B = Array.from(w, (wj, j) =>
-          Array.from(lambda, (t, k) => (group[j] === k ? Math.exp(t) * wj : 0)),
+          Array.from(lambda, (t, k) => (group[j] === k ? Math.exp(t) * (wj - anchor[j]!) : 0)),
         );
         return Array.from(
           outerLambda,
@@ -198,10 +220,14 @@ export const exercise: Exercise<Hypergradient> = {
     },
     {
       name: 'a difference of ∂f/∂λ along the adjoint',
-      answer({ w, adjoint, lambda, group, outerLambda }) {
+      answer({ w, anchor, adjoint, lambda, group, outerLambda }) {
         const slope = (at: (j: number) => number) =>
           lambda.map((t, k) =>
-            w.reduce((sum, _, j) => sum + (group[j] === k ? (Math.exp(t) * at(j) ** 2) / 2 : 0), 0),
+            w.reduce(
+              (sum, _, j) =>
+                sum + (group[j] === k ? (Math.exp(t) * (at(j) - anchor[j]!) ** 2) / 2 : 0),
+              0,
+            ),
           );
         const plus = slope((j) => w[j]! + adjoint[j]!);
         const minus = slope((j) => w[j]! - adjoint[j]!);
@@ -210,11 +236,12 @@ export const exercise: Exercise<Hypergradient> = {
     },
     {
       name: 'asynchronous, one group after the other',
-      async answer({ w, adjoint, lambda, group, outerLambda }) {
+      async answer({ w, anchor, adjoint, lambda, group, outerLambda }) {
         const result = outerLambda.slice();
         for (const [k, t] of lambda.entries()) {
           const members = [...group.keys()].filter((j) => group[j] === k);
-          result[k]! -= Math.exp(t) * members.reduce((sum, j) => sum + w[j]! * adjoint[j]!, 0);
+          result[k]! -=
+            Math.exp(t) * members.reduce((sum, j) => sum + (w[j]! - anchor[j]!) * adjoint[j]!, 0);
         }
         return result;
       },
@@ -222,7 +249,7 @@ export const exercise: Exercise<Hypergradient> = {
   ],
   hints: [
     'Write down $\\partial f/\\partial w_j$ first, then see in which entries $\\lambda_k$ occurs. $B^\\top q$ is the derivative with respect to $\\lambda$ of the number $\\sum_j q_j\\, \\partial f/\\partial w_j$.',
-    '$\\partial f/\\partial w_j = \\partial\\ell/\\partial w_j + e^{\\lambda_{k(j)}} w_j$, so $(B^\\top q)_k = e^{\\lambda_k} \\sum_{j:\\,k(j) = k} w_j q_j$, and $\\mathrm dE/\\mathrm d\\lambda_k = \\partial E/\\partial\\lambda_k - (B^\\top q)_k$.',
+    '$\\partial f/\\partial w_j = \\partial\\ell/\\partial w_j + e^{\\lambda_{k(j)}} (w_j - c_j)$, so $(B^\\top q)_k = e^{\\lambda_k} \\sum_{j:\\,k(j) = k} (w_j - c_j)\\, q_j$, and $\\mathrm dE/\\mathrm d\\lambda_k = \\partial E/\\partial\\lambda_k - (B^\\top q)_k$.',
     'Start from the direct term and let each weight subtract its share:\n```ts\nconst result = outerLambda.slice();\ngroup.forEach((k, j) => {\n  if (k >= 0) result[k] -= // the share of weight j\n});\nreturn result;\n```',
   ],
 };

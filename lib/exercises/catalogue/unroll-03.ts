@@ -78,9 +78,15 @@ export const exercise: Exercise<Truncated> = {
         // Tangents may be carried through the last K steps as well, m of them.
         calls.hessian > (K + 1) * (calls.mixed > 0 ? m : 1) ||
         calls.mixedTransposed > K + 1 ||
-        calls.mixed > m * (K + 1) ||
+        calls.mixed > m * (K + 1)
+          ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${K} of each are enough.`
+          : undefined,
+    },
+    {
+      name: 'takes each step once, or twice',
+      complaint: ({ args: [{ calls, steps }, K], probe }) =>
         calls.gradient > 2 * steps
-          ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.gradient} gradients, ${calls.hessian} products with H and ${calls.mixedTransposed} with Bᵀ. ${steps}, ${K} and ${K} are enough.`
+          ? `On the ${probe} probe, with T = ${steps} and K = ${K}, it took ${calls.gradient} gradients. ${steps} are enough, one a step.`
           : undefined,
     },
     {

@@ -98,7 +98,9 @@ const partial =
       },
       dispose() {},
     };
-    const b = Float64Array.from(implicit, (i) => gradient[i]!);
+    const moving = w.map((_, i) => (given.explicit.includes(i) ? gradient[i]! : 0));
+    const coupling = curvature.apply(moving);
+    const b = Float64Array.from(implicit, (i) => gradient[i]! - delta * coupling[i]!);
     return change(given, cg({ tolerance: 1e-12 }).solveSync(system, b).value);
   };
 

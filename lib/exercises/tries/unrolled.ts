@@ -14,6 +14,7 @@ interface Sequence {
 }
 interface Penalised {
   w: Vector;
+  anchor: Vector;
   adjoint: Vector;
   lambda: Vector;
   group: Int32Array;
@@ -328,10 +329,11 @@ export const tries: readonly Try[] = [
   {
     id: 'mixed-01',
     name: 'by filter and reduce',
-    answer: ({ w, adjoint, lambda, group, outerLambda }: Penalised) =>
+    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) =>
       Array.from(lambda, (l, k) =>
         Array.from(w).reduce(
-          (sum, x, j) => (group[j] === k ? sum - Math.exp(l) * x * adjoint[j]! : sum),
+          (sum, x, j) =>
+            group[j] === k ? sum - Math.exp(l) * (x - anchor[j]!) * adjoint[j]! : sum,
           outerLambda[k]!,
         ),
       ),
@@ -340,11 +342,11 @@ export const tries: readonly Try[] = [
   {
     id: 'mixed-01',
     name: 'a group of −1 counted to the last penalty',
-    answer: ({ w, adjoint, lambda, group, outerLambda }: Penalised) => {
+    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) => {
       const g = outerLambda.slice();
       group.forEach((k, j) => {
         const at = k < 0 ? g.length - 1 : k;
-        g[at]! -= Math.exp(lambda[at]!) * w[j]! * adjoint[j]!;
+        g[at]! -= Math.exp(lambda[at]!) * (w[j]! - anchor[j]!) * adjoint[j]!;
       });
       return g;
     },
@@ -353,10 +355,10 @@ export const tries: readonly Try[] = [
   {
     id: 'mixed-01',
     name: 'twice the implicit part',
-    answer: ({ w, adjoint, lambda, group, outerLambda }: Penalised) => {
+    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) => {
       const g = outerLambda.slice();
       group.forEach((k, j) => {
-        if (k >= 0) g[k]! -= 2 * Math.exp(lambda[k]!) * w[j]! * adjoint[j]!;
+        if (k >= 0) g[k]! -= 2 * Math.exp(lambda[k]!) * (w[j]! - anchor[j]!) * adjoint[j]!;
       });
       return g;
     },
