@@ -5,6 +5,7 @@ import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
 import { graph } from './graph';
+import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
 import type { Program } from './program';
@@ -90,7 +91,7 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
     const curved = H([...J.pushDense(v), ...v]);
     return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
   };
-  return curvatureOf({
+  const G = curvatureOf({
     kind: 'gauss-newton',
     tape,
     value: result.value,
@@ -112,6 +113,11 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
       factors: factorsOf({ tape, J, block, cuts, byCuts }),
     }),
   });
+  return madeOf(G, () => ({
+    product: 'J v, the first factor of Jᵀ S J v',
+    tape,
+    path: graph(tape.nodes, inBlock, cuts),
+  }));
 }
 
 interface FactorParts {

@@ -4,6 +4,7 @@ import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { type Graph, graph } from './graph';
+import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
@@ -58,7 +59,7 @@ export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
   const { value, gradient, block } = result;
   const gradients = listed(block, gradient);
   const path = () => graph(tape.nodes, Object.values(block), gradients);
-  return curvatureOf({
+  const H = curvatureOf({
     kind: 'hessian',
     value,
     gradient,
@@ -71,6 +72,7 @@ export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
     },
     rowSpace: () => inRowSpace(tape, block, path(), gradients),
   });
+  return madeOf(H, () => ({ product: 'H v', tape, path: path() }));
 }
 
 /** The Hessian in the row space of those layers whose gradient is `aᵀ z̄` alone. */

@@ -5,6 +5,7 @@ export { markAuxiliary } from './auxiliary';
 export { checkAlive, checkScalar, checkTensors } from './check';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
+export { type ExplainedStep, type Explanation, explain } from './explain';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';

@@ -3,6 +3,7 @@ import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
 import { graph } from './graph';
+import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
 import type { Program } from './program';
@@ -48,16 +49,14 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   const wrap = (y: Y) => (result.single ? { value: y } : y) as NamedTensors;
   const unwrap = (y: NamedTensors) => (result.single ? y.value : y) as Y;
 
+  const path = () => graph(tape.nodes, Object.values(leaves), Object.values(outputs));
   let compiled: Program | undefined;
   const program = () => {
     tape.checkAlive('linearization');
-    compiled ??= tape.within(() => {
-      const path = graph(tape.nodes, Object.values(leaves), Object.values(outputs));
-      return compile(path, tape);
-    });
+    compiled ??= tape.within(() => compile(path(), tape));
     return compiled;
   };
-  return {
+  const linearization: Linearization<Y> = {
     get value() {
       tape.checkAlive('linearization');
       return unwrap(value);
@@ -72,6 +71,7 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
     },
     dispose: () => tape.dispose(),
   };
+  return madeOf(linearization, () => ({ product: 'J v', tape, path: path() }));
 }
 
 /** What f returned as a record; a single tensor is a record of one. */

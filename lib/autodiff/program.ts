@@ -77,7 +77,9 @@ type Slots = (tf.Tensor | undefined)[];
  */
 export class Program {
   readonly roundabout: boolean;
-  readonly #instructions: readonly Instruction[];
+  readonly instructions: readonly Instruction[];
+  /** How many slots they use. */
+  readonly slots: number;
   /** For each instruction, the slots whose tangent nobody reads after it. */
   readonly #lastReads: number[][];
   readonly #graph: Graph;
@@ -85,7 +87,8 @@ export class Program {
   /** @param graph whose `slots` count those that the instructions use */
   constructor(graph: Graph, instructions: readonly Instruction[]) {
     this.#graph = graph;
-    this.#instructions = instructions;
+    this.slots = graph.slots;
+    this.instructions = instructions;
     this.#lastReads = lastReads(graph, instructions);
     this.roundabout = instructions.some((instruction) => instruction.roundabout);
   }
@@ -97,7 +100,7 @@ export class Program {
       this.#graph.leaves.forEach((leaf, i) => {
         values.put(leaf.slot!, tangents[i]!);
       });
-      this.#instructions.forEach((instruction, i) => {
+      this.instructions.forEach((instruction, i) => {
         instruction.push(values);
         for (const slot of this.#lastReads[i]!) values.clear(slot);
       });
@@ -113,8 +116,8 @@ export class Program {
         const cotangent = cotangents[i];
         if (slot !== undefined && cotangent !== undefined) values.add(slot, cotangent);
       });
-      for (let i = this.#instructions.length - 1; i >= 0; i--) {
-        const instruction = this.#instructions[i]!;
+      for (let i = this.instructions.length - 1; i >= 0; i--) {
+        const instruction = this.instructions[i]!;
         instruction.pull(values);
         for (const slot of instruction.writes) if (slot !== undefined) values.clear(slot);
       }

@@ -1,3 +1,4 @@
+import type { Step } from '../graph';
 import type { Rule } from '../program';
 import { product, sum } from './arithmetic';
 import { convolution } from './convolutions';
@@ -35,11 +36,12 @@ const rules: Record<string, Rule> = {
   Transpose: transposition,
 };
 
-/** The derivative of an operation, by the shortest rule there is for it. */
-export const derive: Rule = (step, tape) => {
-  const { node, names } = step;
+/** The shortest rule there is for an operation. */
+export function ruleFor({ node, names }: Step): Rule {
   // A custom gradient runs under the name of the scope it was called in.
-  if (node.kind === 'custom') return reverse(step, tape);
-  const rule = rules[node.kernelName] ?? (isMultilinear(node, names) ? multilinear : reverse);
-  return rule(step, tape);
-};
+  if (node.kind === 'custom') return reverse;
+  return rules[node.kernelName] ?? (isMultilinear(node, names) ? multilinear : reverse);
+}
+
+/** The derivative of an operation, by that rule. */
+export const derive: Rule = (step, tape) => ruleFor(step)(step, tape);

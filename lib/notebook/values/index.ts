@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { explanationTable, isExplanation } from './explanation';
 import { FEW, gridText } from './grid';
 import {
   backendText,
@@ -38,7 +39,7 @@ export async function valueText(value: unknown): Promise<string | undefined> {
   return holdsNumbers(value) ? recordText(value) : undefined;
 }
 
-type Formatter = (value: unknown) => Promise<{ 'text/plain': string } | undefined>;
+type Formatter = (value: unknown) => Promise<Record<string, unknown> | undefined>;
 
 const FORMATTERS = Symbol.for('implicit-kernel.formatters');
 
@@ -47,6 +48,7 @@ export function showValues(): void {
   const host = globalThis as { [FORMATTERS]?: Map<string, Formatter> };
   host[FORMATTERS] ??= new Map();
   host[FORMATTERS].set('implicit-lab', async (value) => {
+    if (isExplanation(value)) return explanationTable(value);
     const text = await valueText(value);
     return text === undefined ? undefined : { 'text/plain': text };
   });
