@@ -50,7 +50,7 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
   beforeAll(async () => {
     course = mkdtempSync(join(tmpdir(), 'nbgrader-'));
     expect(await run()).toMatchObject({ status: 0 });
-  }, 120_000);
+  }, 600_000);
 
   afterAll(() => rmSync(course, { recursive: true, force: true }));
 
@@ -70,7 +70,7 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
       ['neumann-01', 1, true],
       ['fixed-01', 2, true],
     ]);
-  }, 180_000);
+  }, 600_000);
 
   test('grades what is right, wrong, empty, endless or broken, and gives the diagnosis back', async () => {
     submit('right', answering(RIGHT));
@@ -124,5 +124,5 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
     expect(feedback('right')).toContain('Score: 1.0 / 3.0');
     expect(feedback('endless')).toMatch(/KeyboardInterrupt|interrupted/i);
     expect(existsSync(join(course, 'feedback', 'torn', LESSON, `${LESSON}.html`))).toBe(false);
-  }, 600_000);
+  }, 1_200_000);
 });

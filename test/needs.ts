@@ -67,7 +67,7 @@ const reasons = {
   bubblewrap() {
     const { error, status, stderr } = spawnSync(
       'bwrap',
-      ['--unshare-all', '--ro-bind', '/', '/', 'true'],
+      ['--unshare-user', '--unshare-net', '--unshare-pid', '--ro-bind', '/', '/', 'true'],
       { encoding: 'utf8', timeout: 30_000 },
     );
     if (error) return 'bubblewrap is not installed';

@@ -228,8 +228,8 @@ function notebooksBelow(folder: string, depth: number): string[] {
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return depth < DEEPEST ? notebooksBelow(path, depth + 1) : [];
-      // Also what is no file, which reading it will tell.
-      return entry.name.endsWith('.ipynb') ? [path] : [];
+      // Also what is no file or a link, which reading it will tell: nothing is left out in silence.
+      return entry.name.endsWith('.ipynb') || entry.isSymbolicLink() ? [path] : [];
     });
 }
 

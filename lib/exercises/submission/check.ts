@@ -4,7 +4,7 @@ import { load } from '../load';
 import type { Notebook } from '../source/notebook';
 import type { Status, Verdict } from '../verdict';
 import { type Launch, plainLaunch } from './launch';
-import { EndedError, type Ending, LearnerProcess, type Limits } from './learner';
+import type { Ending, LearnerProcess, Limits } from './learner';
 import type { Failure } from './messages';
 import { codeFor } from './notebook';
 import type { Program } from './program';
@@ -32,15 +32,19 @@ export async function checkInNotebook(
   launch: Launch = plainLaunch(folder, limits),
 ): Promise<NotebookVerdict> {
   const began = performance.now();
-  const learner = new LearnerProcess(launch, limits);
+  // These load TensorFlow.js and the compiler, which most commands can do without.
+  const { startLearner, isEnd } = await load<{
+    startLearner(launch: Launch, limits: Limits): LearnerProcess;
+    isEnd(error: unknown): boolean;
+  }>('submission/learner');
+  const learner = startLearner(launch, limits);
   try {
-    // It loads the compiler, which most commands can do without.
     const { programOf } = await load<{ programOf(cells: readonly string[]): Program }>(
       'submission/program',
     );
     const { code, broken } = programOf(codeFor(notebook, id));
     const { verdict, failures } = await outcomeOf(id, code, learner).catch((error) => {
-      if (error instanceof EndedError) return { id, failures: [] } as Outcome;
+      if (isEnd(error)) return { id, failures: [] } as Outcome;
       throw error;
     });
     const remarks = [...broken, ...failures].map(

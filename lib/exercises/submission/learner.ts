@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import { isMeasuring, withBytesOf } from '../live';
-import { type Frame, FrameReader, frameOf } from './frames';
+import { type Frame, FrameReader, frameOf, MOST_BYTES } from './frames';
 import { Recording } from './graph';
 import { DEFAULT_MEMORY, type Launch } from './launch';
 import type { Change, Failure, Reply, Request, Thrown } from './messages';
@@ -57,6 +57,8 @@ const MOST_THREADS = 200;
 /** What one process may send in all. */
 const MOST_RECEIVED = 512 * 2 ** 20;
 const MOST_FAILURES = 50;
+/** Milliseconds in which a process that has nothing left to do ends by itself. */
+const TIME_TO_END = 500;
 const MB = 2 ** 20;
 
 /**
@@ -116,6 +118,14 @@ export class LearnerProcess {
     this.kept = [];
     const { head, bytes } = await this.ask({ type: 'run', code }, new Uint8Array(0));
     if (head.type !== 'ran') throw this.broken();
+    try {
+      return this.ranOf(head, bytes);
+    } catch {
+      throw this.broken();
+    }
+  }
+
+  private ranOf(head: Extract<Reply, { type: 'ran' }>, bytes: Uint8Array): Ran {
     const answers = new Map<string, unknown>();
     for (const [id, answer] of listOf(head.answers)) {
       const isFunction = typeof answer === 'object' && answer?.kind === 'function';
@@ -130,9 +140,21 @@ export class LearnerProcess {
 
   /** Ends it, and all that it started. */
   close(): void {
+    this.unwatch();
+    const isIdle = !this.ending && !this.stopped && !this.waiting && !this.call;
+    if (!isIdle) {
+      this.end();
+      return;
+    }
+    // It waits for the next request, and ends by itself where there is none to come.
+    this.channel.end();
+    const timer = setTimeout(() => this.end(), TIME_TO_END);
+    this.process.once('exit', () => clearTimeout(timer));
+  }
+
+  private unwatch() {
     for (const timer of this.timers) clearTimeout(timer);
     this.limits.signal?.removeEventListener('abort', this.abort);
-    this.end();
   }
 
   /** The function that the program handed to `check`, to be called from here. */
@@ -297,7 +319,10 @@ export class LearnerProcess {
   }
 
   private send(request: Request, bytes: Uint8Array) {
-    if (!this.ending) this.channel.write(frameOf(request, bytes));
+    if (this.ending) return;
+    // One that asks and does not listen would fill the memory here.
+    if (this.channel.writableLength > MOST_BYTES) this.fail(new FormatError('it does not listen'));
+    else this.channel.write(frameOf(request, bytes));
   }
 
   private readonly abort = () => this.stop('aborted');
@@ -323,7 +348,8 @@ export class LearnerProcess {
     if (this.ending) return;
     const stopped = this.stopped ?? (ranOutOfMemory(this.output) ? 'memory' : natural);
     this.ending = { stopped, details: `${how}\n${this.output}`.trim() };
-    this.close();
+    this.unwatch();
+    this.end();
     this.tellEnd(this.ending);
   }
 
@@ -346,6 +372,15 @@ export class LearnerProcess {
     }
   }
 }
+
+/** Starts a process, without what TensorFlow.js has to say where it is used for the first time. */
+export function startLearner(launch: Launch, limits: Limits): LearnerProcess {
+  tf.enableProdMode();
+  return new LearnerProcess(launch, limits);
+}
+
+/** Whether an error tells that a process has ended. */
+export const isEnd = (error: unknown) => error instanceof EndedError;
 
 const ranOutOfMemory = (output: string) =>
   /heap out of memory|Array buffer allocation failed/.test(output);

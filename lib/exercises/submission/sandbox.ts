@@ -11,6 +11,11 @@ const MOST_FILES = 64 * MB;
 /** Where the sandbox keeps what is not the system's. */
 const INSIDE = '/course';
 
+/** Everything of its own; not `--unshare-all`, which does without a user namespace where it gets none. */
+const NAMESPACES = ['user', 'ipc', 'pid', 'net', 'uts', 'cgroup-try']
+  .map((name) => `--unshare-${name}`)
+  .concat('--cap-drop', 'ALL');
+
 /** The system's folders that programs are found in, and libraries. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 const SYSTEM_FILES = ['/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d', '/etc/localtime'];
@@ -22,7 +27,7 @@ export function sandboxProblem(): string | undefined {
   }
   const { error, status, stderr } = spawnSync(
     'bwrap',
-    ['--unshare-all', '--ro-bind', '/', '/', '--size', '1048576', '--tmpfs', '/tmp', 'true'],
+    [...NAMESPACES, '--ro-bind', '/', '/', '--size', '1048576', '--tmpfs', '/tmp', 'true'],
     { encoding: 'utf8', timeout: 30_000 },
   );
   if (error) {
@@ -75,7 +80,7 @@ function viewOf({ program, hidden }: Sandbox): string[] {
       .map(([outside, inside]) => inside + path.slice(outside.length)),
   );
   return [
-    '--unshare-all',
+    ...NAMESPACES,
     '--die-with-parent',
     '--new-session',
     '--hostname',
