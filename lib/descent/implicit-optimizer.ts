@@ -63,6 +63,11 @@ export interface Proposal {
  * of them share. What a step is, `propose` says.
  */
 export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
+  /** Whether x was made by this class: TensorFlow.js takes whatever has its methods for an optimizer. */
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return Function.prototype[Symbol.hasInstance].call(this, x);
+  }
+
   readonly #options: O;
   #learningRate: LearningRate;
   /** Where the implicit parameters are among the variables; names change when a model is saved. */

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
-import { cg, type LinearSolver } from '../solvers';
+import { cg, checkSolver, type LinearSolver } from '../solvers';
 import { type ClipOptions, checkClip } from './clip';
 import type { ParameterChoice } from './parameters';
 import type { PerStep, Schedule } from './schedule';
@@ -53,21 +53,13 @@ export const optionNames = (own: readonly string[]): readonly string[] => [...CO
  */
 export function checkStepOptions(options: ImplicitStepOptions, known: readonly string[]): void {
   checkOptionNames('an implicit optimizer', options, known);
-  checkSolver(options.solver);
+  if (options.solver !== undefined)
+    checkSolver('an implicit step', options.solver, 'solveDeferred');
   checkWord('curvature', options.curvature, ['hessian', 'gauss-newton', 'fisher-rank-one']);
   checkWord('others', options.others, ['explicit', 'frozen']);
   checkChoice(options.parameters);
   checkSchedule(options.schedule);
   checkClip(options);
-}
-
-function checkSolver(solver: LinearSolver | undefined): void {
-  if (solver === undefined || typeof solver?.solveDeferred === 'function') return;
-  throw new InputError({
-    given: `solver: ${phrase(solver)}`,
-    expected: 'a solver',
-    remedy: 'Call one: solver: cg({ maxIterations: 20 }).',
-  });
 }
 
 function checkWord(name: string, word: string | undefined, known: readonly string[]): void {

@@ -175,7 +175,10 @@ export class Values {
 
 /** A problem whose losses are what they should be. */
 export const problem: LossProblem = {
-  inner: ({ w }, { l }) => tf.sum(tf.square(tf.sub(given(w), given(l)))) as tf.Scalar,
+  inner({ w }, { l }) {
+    if (given(w).size !== 2 || given(l).size !== 2) throw new Thrown('vectors of two numbers');
+    return tf.sum(tf.square(tf.sub(w!, l!))) as tf.Scalar;
+  },
   outer: ({ w }) => tf.sum(tf.square(given(w))) as tf.Scalar,
 };
 

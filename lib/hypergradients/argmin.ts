@@ -121,7 +121,11 @@ function checkOptions(owner: string, optimality: unknown, options: ArgminOptions
   throw new InputError({
     given: `${typeof options.solver?.solve === 'function' ? 'a solver that has to be waited for' : phrase(options.solver)} as the solver of ${owner}`,
     expected: 'a solver with solveSync and solveDeferred, such as gmres() or cg()',
-    remedy: 'Derivatives are taken synchronously. Call the maker of a solver: solver: cg().',
+    remedy:
+      typeof options.solver?.solve === 'function'
+        ? 'tf.grad cannot wait for a promise. Give the solver solveSync, or take ' +
+          'hypergradient(…, implicit({ solver })), which waits.'
+        : 'Call the maker of a solver: solver: cg().',
   });
 }
 

@@ -43,42 +43,50 @@ export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & Linea
   return iterativeSolver(record, leastSquares, maxIterations);
 }
 
-/** p the direction, ρ = ‖Aᵀr‖², and ‖A‖² at least the largest ‖Aᵀr‖²/‖r‖² met. */
+/**
+ * p the direction, ρ = ‖Aᵀr‖², and ‖A‖² at least the largest ‖Aᵀr‖²/‖r‖² met, all of A divided by the
+ * first ‖Aᵀr‖/‖r‖: `‖A p‖²` has the fourth power of A's unit, which vanishes or overflows early.
+ */
 const leastSquares: IterativeMethod = {
   begin<V, S>({ space, A }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
-    const gradient = A.transpose ? A.transpose(r) : A.apply(r);
+    const { of, divide, less, select } = space.scalars;
+    const pulled = A.transpose ? A.transpose(r) : A.apply(r);
+    const [above, below] = [space.norm(pulled), space.norm(r)];
+    const acts = less(of(0), above);
+    const unit = select(acts, divide(below, select(acts, above, of(1))), of(1));
+    const gradient = space.scale(unit, pulled);
     const residual = space.dot(r, r);
     const rho = space.dot(gradient, gradient);
     return {
       x,
       residual,
-      curvature: space.scalars.of(1),
+      curvature: of(1),
       vectors: { r, p: gradient },
-      scalars: { rho, normA: divideOrZero(space, rho, residual) },
+      scalars: { rho, unit, normA: divideOrZero(space, rho, residual) },
     };
   },
 
   advance<V, S>({ space, A }: LinearSystem<V, S>, { x, residual, ...memory }: Iterate<V, S>) {
     const { r, p } = memory.vectors as { r: V; p: V };
-    const { rho, normA } = memory.scalars as { rho: S; normA: S };
+    const { rho, unit, normA } = memory.scalars as { rho: S; unit: S; normA: S };
     const { of, multiply, less, select } = space.scalars;
 
     // An Aᵀr of nothing but rounding: no x has a smaller residual.
     const floor = multiply(of((ROUNDING * space.epsilon) ** 2), multiply(normA, residual));
-    const q = A.apply(p);
+    const q = space.scale(unit, A.apply(p));
     const step = divideOrZero(space, rho, space.dot(q, q));
     const alpha = select(less(floor, rho), step, of(0));
     const nextR = space.axpy(negate(space, alpha), q, r);
-    const gradient = A.transpose ? A.transpose(nextR) : A.apply(nextR);
+    const gradient = space.scale(unit, A.transpose ? A.transpose(nextR) : A.apply(nextR));
     const nextResidual = space.dot(nextR, nextR);
     const nextRho = space.dot(gradient, gradient);
     const ratio = divideOrZero(space, nextRho, nextResidual);
     return {
-      x: space.axpy(alpha, p, x),
+      x: space.axpy(multiply(alpha, unit), p, x),
       residual: nextResidual,
       curvature: of(1),
       vectors: { r: nextR, p: space.axpy(divideOrZero(space, nextRho, rho), p, gradient) },
-      scalars: { rho: nextRho, normA: select(less(normA, ratio), ratio, normA) },
+      scalars: { rho: nextRho, unit, normA: select(less(normA, ratio), ratio, normA) },
     };
   },
 };

@@ -36,7 +36,7 @@ const LANCZOS_PRODUCTS = 8;
  * every factor comes from a batch of its own. For A not symmetric: `fixedPoint`.
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Lorraine, Vicol & Duvenaud 2020, §4 (whose K terms are K + 1 here).
+ * @see Lorraine, Vicol & Duvenaud 2020 (whose K terms are K + 1 here).
  */
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
   checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping']);

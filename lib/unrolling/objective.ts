@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { valueAndGradient } from '../autodiff';
 import { InputError } from '../errors';
+import { checkRecord } from '../options';
 import { type NamedTensors, spaceOf, type Vector } from '../spaces';
 import { float64Field, type GradientField, join, split, tensorField } from './field';
 import type { InnerDerivatives } from './problem';
@@ -80,6 +81,7 @@ function tensorObjective(problem: LossProblem, λ: NamedTensors): Objective<Name
 }
 
 function requireFunctions<K extends string>(problem: Record<K, unknown>, names: K[]): void {
+  checkRecord(problem, 'the problem', `the functions ${names.join(', ')}`);
   const missing = names.find((name) => typeof problem[name] !== 'function');
   if (missing === undefined) return;
   throw new InputError({
