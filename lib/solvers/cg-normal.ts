@@ -10,8 +10,9 @@ import {
   ROUNDING,
 } from './method';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface CgNormalOptions {
+export interface CgNormalOptions extends TraceOption {
   /** The relative residual `‖b − A x‖ / ‖b‖` that counts as solved. Default 1e-6. */
   tolerance?: number;
   /** The largest number of iterations, each a product with A and one with Aᵀ. Default 100. */
@@ -36,10 +37,16 @@ export interface CgNormalOptions {
  * @see Hestenes & Stiefel 1952, §10; Björck, Numerical Methods for Least Squares Problems, §7.4.
  */
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
-  checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping']);
+  checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCount('cgNormal', 'maxIterations', maxIterations);
-  const record = { name: 'cgNormal', tolerance, maxIterations, damping };
+  const record = {
+    name: 'cgNormal',
+    tolerance,
+    maxIterations,
+    damping,
+    ...traced('cgNormal', options),
+  };
   return iterativeSolver(record, leastSquares, maxIterations);
 }
 

@@ -5,8 +5,9 @@ import { checkCount, checkPreconditioner } from './checks';
 import { iterativeSolver } from './iterative';
 import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface CgOptions {
+export interface CgOptions extends TraceOption {
   /** The relative residual that counts as solved. Default 1e-6. */
   tolerance?: number;
   /** The largest number of iterations, each one product with A. Default 100. */
@@ -45,12 +46,13 @@ export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
     'damping',
     'best',
     'preconditioner',
+    'trace',
   ]);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0, best, preconditioner } = options;
   checkCount('cg', 'maxIterations', maxIterations);
   checkBest(best);
   checkPreconditioner('cg', preconditioner);
-  const record = { name: 'cg', tolerance, maxIterations, damping };
+  const record = { name: 'cg', tolerance, maxIterations, damping, ...traced('cg', options) };
   return iterativeSolver(
     { ...record, ...(best && { best }), ...(preconditioner && { preconditioner }) },
     { ...conjugateGradients(preconditioner), minimisesEnergy: best === 'energy' },

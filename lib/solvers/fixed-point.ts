@@ -3,8 +3,9 @@ import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { richardson } from './richardson';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface FixedPointOptions {
+export interface FixedPointOptions extends TraceOption {
   /** The relative residual that counts as solved. Default 1e-6. */
   tolerance?: number;
   /** The largest number of iterations, each one product. Default 100. */
@@ -27,10 +28,10 @@ export interface FixedPointOptions {
  * @see Bai, Kolter & Koltun 2019, §3.1.2; Grazzi et al. 2020, §3.
  */
 export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
-  checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations']);
+  checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100 } = options;
   checkCount('fixedPoint', 'maxIterations', maxIterations);
-  const record = { name: 'fixedPoint', tolerance, maxIterations };
+  const record = { name: 'fixedPoint', tolerance, maxIterations, ...traced('fixedPoint', options) };
   const method = richardson(({ space }) => space.scalars.of(1), { sums: true });
   return iterativeSolver(record, method, maxIterations);
 }

@@ -3,8 +3,9 @@ import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface GmresOptions {
+export interface GmresOptions extends TraceOption {
   /** The relative residual that counts as solved. Default 1e-6. */
   tolerance?: number;
   /** The largest number of iterations, each one product with A. Default 100. */
@@ -31,10 +32,17 @@ export interface GmresOptions {
  * @see Saad & Schultz 1986 for what is minimised; Jiránek & Rozložník 2010 for how.
  */
 export function gmres(options: GmresOptions = {}): GmresOptions & LinearSolver {
-  checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping']);
+  checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, restart = 30, damping = 0 } = options;
   checkCount('gmres', 'maxIterations', maxIterations);
   checkCount('gmres', 'restart', restart);
-  const record = { name: 'gmres', tolerance, maxIterations, restart, damping };
+  const record = {
+    name: 'gmres',
+    tolerance,
+    maxIterations,
+    restart,
+    damping,
+    ...traced('gmres', options),
+  };
   return iterativeSolver(record, minimalResiduals(restart, restart), maxIterations);
 }

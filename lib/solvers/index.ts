@@ -21,6 +21,7 @@ export type {
   SolverStatus,
 } from './solver';
 export * from './spectrum';
+export type { SolverTrace, TracedIteration, TraceOption } from './trace';
 export {
   type LowRankOperator,
   lowRank,

@@ -10,6 +10,7 @@ import {
   type SolveOptions,
   solverOf,
 } from './solver';
+import type { SolverTrace } from './trace';
 
 /**
  * Makes a solver of an iterative method. A record with `damping` τ solves with `A + τI`.
@@ -17,12 +18,17 @@ import {
  * @throws InputError for a tolerance outside [0, 1) or negative damping.
  */
 export function iterativeSolver<
-  R extends { readonly name: string; readonly tolerance: number; readonly damping?: number },
+  R extends {
+    readonly name: string;
+    readonly tolerance: number;
+    readonly damping?: number;
+    readonly trace?: SolverTrace;
+  },
 >(record: R, method: IterativeMethod, maxIterations: number): R & LinearSolver {
-  const { name, tolerance, damping = 0 } = record;
+  const { name, tolerance, damping = 0, trace } = record;
   checkTolerance(name, tolerance);
   checkDamping(name, damping);
-  const rule: StoppingRule = { tolerance, maxIterations };
+  const rule: StoppingRule = { tolerance, maxIterations, ...(trace && { trace }) };
 
   function system<V extends Vector>(A: LinearOperator<V>, b: V) {
     const space = A.space ?? spaceOf(b);

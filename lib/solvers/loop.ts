@@ -14,6 +14,7 @@ import {
 } from './method';
 import { liftOf } from './scale';
 import type { Solution, SolverStatus } from './solver';
+import type { SolverTrace } from './trace';
 
 /**
  * Runs a method until the rule, or trouble, stops it.
@@ -45,7 +46,7 @@ export function* iterate<V, S>(
     const { value, ...report } = yield* iterateFrom(
       { ...system, b: liftedB },
       method,
-      rule,
+      loweredTrace(rule, lift),
       held[1],
       liftedSquared,
     );
@@ -54,6 +55,13 @@ export function* iterate<V, S>(
   } finally {
     space.free(held);
   }
+}
+
+/** The rule with a trace that is told of residuals in the size of the caller's b. */
+function loweredTrace(rule: StoppingRule, lift: number): StoppingRule {
+  const { trace } = rule;
+  if (trace === undefined) return rule;
+  return { ...rule, trace: (it) => trace({ ...it, residualNorm: it.residualNorm / lift }) };
 }
 
 function* squaredNorm<V, S>(
@@ -77,6 +85,7 @@ interface Run<V, S> {
   /** The squared residual that counts as divergence. */
   limit: number;
   maxIterations: number;
+  trace: SolverTrace | undefined;
   iterations: number;
   /** The caller's start, which is not ours to free. */
   start: V | undefined;
@@ -92,7 +101,7 @@ interface Run<V, S> {
 function* iterateFrom<V, S>(
   system: LinearSystem<V, S>,
   method: IterativeMethod,
-  { tolerance, maxIterations }: StoppingRule,
+  { tolerance, maxIterations, trace }: StoppingRule,
   start: V | undefined,
   bSquared: number,
 ): Generator<readonly S[], Solution<V>, number[]> {
@@ -112,6 +121,7 @@ function* iterateFrom<V, S>(
     goal: tolerance ** 2 * bSquared,
     limit: 0,
     maxIterations,
+    trace,
     iterations: 0,
     start,
     current,
@@ -204,6 +214,7 @@ function* improve<V, S>(
     const { fallback } = run;
     if (fallback && residual < fallback.residual) run.fallback = { x: next.x, residual };
     space.free([current, best, fallback], [run.current, run.best, run.fallback, run.verified]);
+    run.trace?.({ iteration: run.iterations, residualNorm: Math.sqrt(residual), curvature });
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import type { LinearOperator, Space } from '../spaces';
+import type { SolverTrace } from './trace';
 
 /** `A x = b` in a space. */
 export interface LinearSystem<V, S> {
@@ -55,6 +56,8 @@ export interface StoppingRule {
   /** The relative residual `‖b − A x‖ / ‖b‖` that counts as solved. */
   tolerance: number;
   maxIterations: number;
+  /** Told of each iteration where its numbers are read. */
+  trace?: SolverTrace;
 }
 
 /** A residual this many times the first one, or `‖b‖` if that is larger, is called divergence. */

@@ -3,8 +3,9 @@ import { checkCount } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface MinresOptions {
+export interface MinresOptions extends TraceOption {
   /** The relative residual that counts as solved. Default 1e-6. */
   tolerance?: number;
   /** The largest number of iterations, each one product with A. Default 100. */
@@ -29,9 +30,15 @@ export interface MinresOptions {
  * not by Lanczos vectors and rotations, whose residual is too small once A is found singular.
  */
 export function minres(options: MinresOptions = {}): MinresOptions & LinearSolver {
-  checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping']);
+  checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCount('minres', 'maxIterations', maxIterations);
-  const record = { name: 'minres', tolerance, maxIterations, damping };
+  const record = {
+    name: 'minres',
+    tolerance,
+    maxIterations,
+    damping,
+    ...traced('minres', options),
+  };
   return iterativeSolver(record, minimalResiduals(2), maxIterations);
 }

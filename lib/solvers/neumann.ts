@@ -6,8 +6,9 @@ import { largestEigenvalue } from './largest-eigenvalue';
 import { divideOrZero, type LinearSystem } from './method';
 import { richardson } from './richardson';
 import type { LinearSolver } from './solver';
+import { type TraceOption, traced } from './trace';
 
-export interface NeumannOptions {
+export interface NeumannOptions extends TraceOption {
   /** K, the number of terms, each one product with A. Default 20. */
   terms?: number;
   /** α, or `'auto'` for one over a bound of the largest eigenvalue. Default `'auto'`. */
@@ -39,7 +40,7 @@ const LANCZOS_PRODUCTS = 8;
  * @see Lorraine, Vicol & Duvenaud 2020 (whose K terms are K + 1 here).
  */
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
-  checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping']);
+  checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping', 'trace']);
   const { terms = 20, scale = 'auto', tolerance = 0, damping = 0 } = options;
   checkCount('neumann', 'terms', terms);
   if (
@@ -52,7 +53,14 @@ export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSo
       remedy: 'The series converges for scales below 2/λ_max; 1/λ_max is a good one.',
     });
   }
-  const record = { name: 'neumann', terms, scale, tolerance, damping };
+  const record = {
+    name: 'neumann',
+    terms,
+    scale,
+    tolerance,
+    damping,
+    ...traced('neumann', options),
+  };
   const alpha = <V, S>(system: LinearSystem<V, S>, r: V): S => {
     const { space } = system;
     if (scale !== 'auto') return space.scalars.of(scale);

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { check } from '../check';
 import { readJournal, standings } from '../journal';
+import { lessons } from '../lessons';
 import { progressMap } from '../progress-map';
 import { blockRadius } from './05';
 import { judgeAnswer } from './answer';
@@ -23,8 +24,8 @@ const textsOf = (question: Question) => [
     : question.mistakes.map(({ diagnosis }) => diagnosis)),
 ];
 
-it('are two for each of the sixteen lessons', () => {
-  expect(all).toHaveLength(32);
+it('are two for each lesson', () => {
+  expect(all).toHaveLength(2 * lessons().length);
   expect(all.map(({ id }) => id)).toEqual(questionIds());
 });
 
@@ -186,7 +187,7 @@ describe('check', () => {
 
   it('says where there is no such question', async () => {
     expect(await check('99-a', 1)).toMatchObject({ status: 'broken' });
-    expect(shown[0]).toContain('There are 00-a to 14-b');
+    expect(shown[0]).toMatch(/There are 00-a to \d\d-b/);
     expect(readJournal().entries).toEqual([]);
   });
 });
