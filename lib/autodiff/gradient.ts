@@ -7,6 +7,7 @@ import { graph } from './graph';
 import { named } from './named';
 import { byGradients } from './rules/reverse';
 import { record } from './tape';
+import { evaluateTraced } from './traced';
 
 /**
  * A loss at x and its gradient there, both the caller's.
@@ -26,13 +27,17 @@ export function valueAndGradient(
   checkPoint(x, 'the point');
   return tf.tidy(() => {
     const leaves = mapTensors(x, (value) => value.clone());
-    const { result, tape } = record((tape) => {
-      const { result: value, auxiliary } = collectAuxiliary(() => {
+    const collected = () =>
+      collectAuxiliary(() => {
         const value = loss(leaves);
         checkScalar(value);
         checkFinite(value);
         return value;
       });
+    const traced = byProgram(x, leaves, collected);
+    if (traced !== undefined) return traced;
+    const { result, tape } = record((tape) => {
+      const { result: value, auxiliary } = collected();
       for (const marked of Object.values(auxiliary)) tape.own(marked);
       return {
         path: graph(tape.nodes, Object.values(leaves), [value]),
@@ -50,4 +55,34 @@ export function valueAndGradient(
       tape.dispose();
     }
   });
+}
+
+/** The same by a program, where programs can run. */
+function byProgram(
+  x: NamedTensors,
+  leaves: NamedTensors,
+  collected: () => { result: tf.Scalar; auxiliary: NamedTensors },
+): ReturnType<typeof valueAndGradient> | undefined {
+  let marked: NamedTensors = {};
+  const loss = () => {
+    const { result, auxiliary } = collected();
+    marked = auxiliary;
+    return result;
+  };
+  const all = Object.values(leaves);
+  try {
+    const evaluation = evaluateTraced(loss, { all, varied: all.length }, 'gradient');
+    if (evaluation === undefined) return undefined;
+    try {
+      const gradient = named(x, evaluation.gradient());
+      const found = { value: evaluation.value.clone() as tf.Scalar, gradient };
+      const auxiliary = released(marked);
+      return auxiliary === undefined ? found : { ...found, auxiliary };
+    } finally {
+      evaluation.dispose();
+    }
+  } catch (error) {
+    tf.dispose(marked);
+    throw error;
+  }
 }

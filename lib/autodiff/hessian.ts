@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkFunction } from '../options';
-import type { NamedTensors } from '../spaces';
-import { checkPoint, checkScalar } from './check';
+import { mapTensors, type NamedTensors } from '../spaces';
+import { checkLike, checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { type Graph, graph } from './graph';
 import { madeOf } from './inside';
@@ -11,6 +11,7 @@ import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
 import { record, type Tape } from './tape';
+import { type Evaluation, evaluateTraced } from './traced';
 
 /**
  * The Hessian of a loss at x, with the loss and its gradient from the same evaluation.
@@ -25,7 +26,57 @@ import { record, type Tape } from './tape';
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
-  return atCopies(x, (copies) => recordHessian(() => loss(copies), always(copies)));
+  return atCopies(x, (copies) => {
+    const f = () => loss(copies);
+    const all = Object.values(copies);
+    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'products');
+    if (evaluation === undefined) return recordHessian(f, always(copies));
+    if (evaluation.recorded === undefined) return byProgram(evaluation, loss, copies);
+    const { tape, value, gradient } = evaluation.recorded;
+    return onTape(tape, { value, gradient: named(copies, gradient), block: copies });
+  });
+}
+
+/** The Hessian by a program. The row space, seldom asked for, is recorded when it is. */
+function byProgram(
+  evaluation: Evaluation,
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+): Curvature {
+  const point = mapTensors(x, (value) => tf.keep(value.clone()));
+  const gradient = named(
+    x,
+    evaluation.gradient().map((g) => tf.keep(g)),
+  );
+  let recorded: Curvature | undefined;
+  const apply = (v: NamedTensors) => {
+    evaluation.checkAlive('curvature');
+    checkLike(v, point, 'a direction');
+    return tf.tidy(() => named(x, evaluation.product('pull', listed(x, v))));
+  };
+  return {
+    kind: 'hessian',
+    get value() {
+      evaluation.checkAlive('curvature');
+      return evaluation.value;
+    },
+    get gradient() {
+      evaluation.checkAlive('curvature');
+      return gradient;
+    },
+    apply,
+    transpose: apply,
+    rowSpace() {
+      evaluation.checkAlive('curvature');
+      recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
+      return recorded.rowSpace();
+    },
+    dispose() {
+      recorded?.dispose();
+      evaluation.dispose();
+      tf.dispose([point, gradient]);
+    },
+  };
 }
 
 /** The product of the Hessian of a loss at x with v; take `hessian` for more than one. */
@@ -56,7 +107,17 @@ export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
     );
     return { value: tape.ownCopy(loss), gradient, block };
   });
-  const { value, gradient, block } = result;
+  return onTape(tape, result);
+}
+
+interface Recorded {
+  value: tf.Scalar;
+  gradient: NamedTensors;
+  block: NamedTensors;
+}
+
+/** The Hessian's block by what is on a tape. */
+function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
   const gradients = listed(block, gradient);
   const path = () => graph(tape.nodes, Object.values(block), gradients);
   const H = curvatureOf({

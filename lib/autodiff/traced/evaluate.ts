@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { systemMultiply } from '../../backends/wasm/blas';
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import { DisposedError, UnsupportedError } from '../../errors';
+import { DisposedError } from '../../errors';
 import { checkScalar } from '../check';
 import { graph } from '../graph';
 import type { Node } from '../node';
@@ -26,8 +26,9 @@ export interface TracedCounts {
 const counts: TracedCounts = { hits: 0, traced: 0, refused: 0 };
 
 /** How many structures are remembered for one heap. */
-const MOST = 64;
-const recipes = new WeakMap<Heap, Map<string, Recipe | 'refused'>>();
+const MOST = 128;
+type Known = Map<string, Recipe | 'refused' | 'seen'>;
+const recipes = new WeakMap<Heap, Known>();
 
 /** Counts so far, and what they were made of. */
 export const tracedCounts = (): Readonly<TracedCounts> => ({ ...counts });
@@ -37,7 +38,7 @@ export function freePrograms(): void {
   const heap = heapNow();
   const known = heap && recipes.get(heap);
   if (known === undefined) return;
-  for (const recipe of known.values()) if (recipe !== 'refused') recipe.drop();
+  for (const recipe of known.values()) if (recipe instanceof Recipe) recipe.drop();
   known.clear();
 }
 
@@ -60,6 +61,10 @@ export interface Evaluation {
   gradient(): tf.Tensor[];
   /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
   product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
+  /** Where no program is known: the recording, and the gradient on it if products were the purpose. */
+  readonly recorded?: { tape: Tape; value: tf.Scalar; gradient: readonly tf.Tensor[] };
+  /** @throws DisposedError after `dispose`. */
+  checkAlive(what: string): void;
   dispose(): void;
 }
 
@@ -75,7 +80,7 @@ export interface Leaves {
  *
  * The loss is called once. Its structure are the kernels that it ran, their shapes and attributes,
  * and how they hang together; tensors from outside, captured or made in it, are handed to the program
- * with each evaluation. Of a new structure the gradient and the products are traced, once.
+ * with each evaluation. The second time that a structure comes, its gradient and products are traced.
  *
  * @param purpose whether products will be asked for, or the gradient alone
  * @returns undefined where programs cannot run
@@ -87,7 +92,7 @@ export function evaluateTraced(
 ): Evaluation | undefined {
   const heap = heapForPrograms();
   if (heap === undefined) return undefined;
-  const known = recipes.get(heap) ?? new Map<string, Recipe | 'refused'>();
+  const known: Known = recipes.get(heap) ?? new Map();
   recipes.set(heap, known);
   const trace = new Trace(leaves.all);
   const { result, tape } = tracing(trace, () =>
@@ -109,7 +114,9 @@ export function evaluateTraced(
       // Numbers that the loss reads come back as tensors from outside; those of a gradient do not.
       trace.read = false;
       const gradient = gradientOf(tape, computed, leaves);
-      if (recipe === undefined) {
+      // What comes once only is not worth the tracing.
+      if (recipe === undefined) remember(known, word, 'seen');
+      if (recipe === 'seen') {
         const { outside } = structure;
         remember(known, word, traced(heap, trace, tape, { leaves, outside, gradient }));
       }
@@ -148,7 +155,7 @@ function tracing<T>(trace: Trace, f: () => T): T {
   }
 }
 
-function recall(known: Map<string, Recipe | 'refused'>, word: string) {
+function recall(known: Known, word: string) {
   const found = known.get(word);
   if (found === undefined) return undefined;
   known.delete(word);
@@ -156,17 +163,13 @@ function recall(known: Map<string, Recipe | 'refused'>, word: string) {
   return found;
 }
 
-function remember(
-  known: Map<string, Recipe | 'refused'>,
-  word: string,
-  recipe: Recipe | 'refused',
-): void {
+function remember(known: Known, word: string, recipe: Recipe | 'refused' | 'seen'): void {
   known.set(word, recipe);
   if (known.size <= MOST) return;
   // The one that was not used for longest.
   const [oldest, dropped] = known.entries().next().value!;
   known.delete(oldest);
-  if (dropped !== 'refused') dropped.drop();
+  if (dropped instanceof Recipe) dropped.drop();
 }
 
 function gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): tf.Tensor[] {
@@ -214,9 +217,8 @@ function traced(
       'pull to the varied': views.slice(0, varied),
       'pull to the rest': views.slice(varied),
     });
-  } catch (error) {
-    // An operation without a second derivative is an error once a product is asked for.
-    if (!(error instanceof NotLowered || error instanceof UnsupportedError)) throw error;
+  } catch {
+    // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.
     counts.refused++;
     return 'refused';
   }
@@ -238,6 +240,7 @@ function onTape(
   };
   return {
     value,
+    recorded: { tape, value, gradient },
     gradient: () => gradient.map((g) => g.clone()),
     product(kind, vectors) {
       tape.checkAlive('evaluation');
@@ -247,6 +250,7 @@ function onTape(
       programs.set(kind, known);
       return kind === 'push' ? known.pushDense(vectors) : known.pullDense(vectors);
     },
+    checkAlive: (what) => tape.checkAlive(what),
     dispose: () => tape.dispose(),
   };
 }
@@ -261,28 +265,29 @@ function byRecipe(
   const halves = new Map<ProductKind, Kept>();
   const noTangents = all.map(() => undefined);
   let alive = true;
-  const checkAlive = () => {
+  const checkAlive = (what: string) => {
     if (alive) return;
     throw new DisposedError({
-      given: 'a disposed evaluation',
-      expected: 'a live evaluation',
+      given: `a disposed ${what}`,
+      expected: `a live ${what}`,
       remedy: 'Record again, or dispose later.',
     });
   };
   return {
     value,
     gradient() {
-      checkAlive();
+      checkAlive('evaluation');
       return recipe.program('gradient').run(given);
     },
     product(kind, vectors) {
-      checkAlive();
+      checkAlive('evaluation');
       const program = recipe.program(kind);
       const half = halves.get(kind) ?? program.begin(given);
       halves.set(kind, half);
       const vectorsInPlace = kind === 'push' ? vectors : [...noTangents, ...vectors];
       return program.finish([...given, ...vectorsInPlace], half);
     },
+    checkAlive,
     dispose() {
       if (!alive) return;
       alive = false;

@@ -110,7 +110,7 @@ describe('a program', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const first = leavesOf(shapes, 1);
-      run(loss, first, varied, normal([7, 6], 50)).dispose();
+      for (let i = 0; i < 2; i++) run(loss, first, varied, normal([7, 6], 50)).dispose();
       const { refused } = tracedCounts();
       // Another point, other data, the same structure.
       const leaves = leavesOf(shapes, 20);
@@ -146,21 +146,21 @@ describe('what is traced', () => {
   const data = () => normal([7, 6], 50);
   const [, shapes, varied, loss] = losses[1]!;
 
-  it('is traced once for each structure, and anew where the structure differs', () => {
+  it('is traced when a structure comes again, and once', () => {
     tf.tidy(() => {
       const { traced, hits } = tracedCounts();
       const other: Loss = (x, X) => tf.add(loss(x, X), tf.sum(tf.abs(x[1]!)));
-      for (const each of [loss, loss, other, loss, other]) {
+      for (const each of [loss, loss, other, loss, other, other]) {
         run(each, leavesOf(shapes, 1), varied, data()).dispose();
       }
-      expect(tracedCounts()).toMatchObject({ traced: traced + 2, hits: hits + 3 });
+      expect(tracedCounts()).toMatchObject({ traced: traced + 2, hits: hits + 2 });
     });
   });
 
   it('runs no kernel for the gradient', () => {
     tf.tidy(() => {
       const leaves = leavesOf(shapes, 1);
-      run(loss, leaves, varied, data()).dispose();
+      for (let i = 0; i < 2; i++) run(loss, leaves, varied, data()).dispose();
       const traced = run(loss, leaves, varied, data());
       expect(kernels(() => traced.gradient())).toEqual([]);
       traced.dispose();
@@ -176,7 +176,7 @@ describe('what is traced', () => {
     const hidden: Loss = ([a]) => tf.sum(scaled(a!));
     tf.tidy(() => {
       const leaves = leavesOf([[3]], 1);
-      for (factor of [1, 2, 3]) {
+      for (factor of [1, 2, 3, 4]) {
         const evaluation = run(hidden, leaves, 1, data());
         expect([...evaluation.gradient()[0]!.dataSync()]).toEqual([factor, factor, factor]);
         evaluation.dispose();
@@ -189,7 +189,7 @@ describe('what is traced', () => {
     const changing: Loss = ([a]) => tf.mul(tf.sum(a!), tf.mul(factor, tf.scalar(factor)));
     tf.tidy(() => {
       const leaves = leavesOf([[3]], 1);
-      for (factor of [1, 2, 3]) {
+      for (factor of [1, 2, 3, 4]) {
         const evaluation = run(changing, leaves, 1, data());
         expect(evaluation.gradient()[0]!.dataSync()[0]).toBeCloseTo(factor ** 2, 5);
         evaluation.dispose();
@@ -226,7 +226,7 @@ describe('what is traced', () => {
   it('frees what it kept, and refuses to go on', () => {
     const leaves = leavesOf(shapes, 1);
     const X = data();
-    run(loss, leaves, varied, X).dispose();
+    for (let i = 0; i < 2; i++) run(loss, leaves, varied, X).dispose();
     const before = tf.memory().numTensors;
     const evaluation = run(loss, leaves, varied, X);
     const cotangents = leaves.slice(0, varied);
