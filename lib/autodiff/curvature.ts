@@ -20,7 +20,7 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   transpose(v: NamedTensors): NamedTensors;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
-  /** The same in fewer numbers, where the batch is small beside a dense layer; else `undefined`. */
+  /** The same in fewer numbers, where the batch is small compared with a dense layer; else `undefined`. */
   rowSpace(): RowSpace | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface Factors {
   jvp(v: NamedTensors): NamedTensors;
   /** Jᵀ u. */
   vjp(u: NamedTensors): NamedTensors;
-  /** S u, with S the Hessian of the loss by the output. */
+  /** S u, with S the Hessian of the loss with respect to the output. */
   middle(u: NamedTensors): NamedTensors;
   /** Zeros of the shape of the network's output, as u has it; owned by the curvature. */
   readonly outputs: NamedTensors;

@@ -80,7 +80,7 @@ export class Program {
   readonly instructions: readonly Instruction[];
   /** How many slots they use. */
   readonly slots: number;
-  /** For each instruction, the slots whose tangent nobody reads after it. */
+  /** For each instruction, the slots whose tangent is not read after it. */
   readonly #lastReads: number[][];
   readonly #graph: Graph;
 
@@ -159,7 +159,7 @@ const at = (values: Values) => (end: End) =>
 const fill = (values: Slots, ends: End[]) =>
   values.map((value, i) => value ?? tf.zeros(ends[i]!.shape));
 
-/** Copies what the caller would otherwise get twice, or get back as he gave it. */
+/** Copies what the caller would otherwise get twice, or get back as given. */
 function distinct(values: Slots, given: Readonly<Slots>): Slots {
   const seen = new Set(given);
   return values.map((value) => {

@@ -53,7 +53,7 @@ export class Tape {
     return thing;
   }
 
-  /** Tensors computed when first asked for, unseen by whoever did not see the recording, and kept. */
+  /** Tensors computed when first asked for, outside any later tape, and kept. */
   constants(f: () => tf.Tensor[]): () => tf.Tensor[] {
     let values: tf.Tensor[] | undefined;
     return () => {
@@ -62,7 +62,7 @@ export class Tape {
     };
   }
 
-  /** Keeps a reference to the data of any tensor, also of one that somebody else disposes. */
+  /** Keeps a reference to the data of any tensor, also of one that other code disposes. */
   ownCopy<T extends tf.Tensor>(tensor: T): T {
     return this.own(tensor.clone() as T);
   }
@@ -70,7 +70,7 @@ export class Tape {
   /**
    * Runs `f` as the recording was run: on the outer tape where there is one, else unrecorded.
    *
-   * So what is computed later from the tape is a constant to whoever did not see it recorded.
+   * So what is computed later from the tape is a constant for every tape that did not record it.
    */
   within<T>(f: () => T): T {
     return this.#outer === undefined ? isolated(f) : f();

@@ -16,14 +16,14 @@ export class Values {
     return this.#slots[slot];
   }
 
-  /** Puts a tensor, which may lie in other slots too, in the place of what was there. */
+  /** Puts a tensor, which may be in other slots too, in the place of what was there. */
   put(slot: number, tensor: tf.Tensor): void {
     this.#uses.set(tensor, (this.#uses.get(tensor) ?? 0) + 1);
     this.clear(slot);
     this.#slots[slot] = tensor;
   }
 
-  /** Adds a tensor, which may lie in other slots too, to what is there. */
+  /** Adds a tensor, which may be in other slots too, to what is there. */
   add(slot: number, tensor: tf.Tensor): void {
     const before = this.#slots[slot];
     this.put(slot, before === undefined ? tensor : add(before, tensor));

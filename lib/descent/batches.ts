@@ -22,7 +22,7 @@ export interface WeightedLoss {
 
 export type WeightedLosses = readonly WeightedLoss[];
 
-/** @throws InputError for what is no function. */
+/** @throws InputError for anything but a function. */
 export function checkedLoss(f: unknown): Loss {
   if (typeof f === 'function') return f as Loss;
   throw new InputError({
@@ -43,7 +43,7 @@ export function lossesOf(f: Loss | readonly Loss[]): readonly Loss[] {
   });
 }
 
-/** @throws InputError for what are no options of a step. */
+/** @throws InputError for anything but the options of a step. */
 export function weightsOf(options: BatchOptions): readonly number[] | undefined {
   checkOptionNames('a step', options, ['weights']);
   return options.weights;

@@ -54,7 +54,7 @@ export function configOf(
 
 /** What {@link configOf} recorded, as arguments of the constructor. */
 export function fromConfig(config: tf.serialization.ConfigDict): [number, ImplicitStepOptions] {
-  // TensorFlow.js puts the classes that it knows beside what was saved.
+  // TensorFlow.js passes the classes that it knows next to what was saved.
   const { learningRate, customObjects: _, ...saved } = config as unknown as Saved;
   const { curvature, others, solver, ...same } = saved;
   const options: ImplicitStepOptions = same;

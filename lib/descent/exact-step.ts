@@ -27,7 +27,7 @@ export interface ExactStepPlan {
  * While it waits for numbers, the variables are as they were: trial values are theirs only while the
  * loss is computed. So they are after an error too.
  *
- * @throws InputError where somebody else has moved the variables in the meantime.
+ * @throws InputError if other code has moved the variables in the meantime.
  */
 export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep, 'value'>> {
   const { variables, block, stepSize, solver, tolerance, maxIterations } = plan;

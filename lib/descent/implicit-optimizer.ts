@@ -60,7 +60,7 @@ export interface Proposal {
 
 /**
  * An optimizer whose step solves a linear system with the curvature of the loss: the life that all
- * of them share. What a step is, `propose` says.
+ * of them share. `propose` defines what a step is.
  */
 export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
   /** Whether x was made by this class: TensorFlow.js takes whatever has its methods for an optimizer. */
@@ -206,7 +206,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   /**
    * The loss and its gradients, as every optimizer has them; nothing is moved.
    *
-   * @throws InputError for what is no loss or no list of trainable variables that it depends on.
+   * @throws InputError for anything but a loss and a list of trainable variables that it depends on.
    */
   override computeGradients(f: () => tf.Scalar, varList?: tf.Variable[]) {
     const loss = checkedLoss(f);
@@ -224,7 +224,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     );
   }
 
-  /** Not to be had: the step needs the curvature, which gradients alone do not tell. */
+  /** Not available: the step needs the curvature, which gradients alone do not determine. */
   override applyGradients(): void {
     throw new UnsupportedError({
       given: 'applyGradients() on implicit gradient descent',
@@ -258,7 +258,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   /**
    * Takes copies of what `getWeights` returned, of this optimizer or of another one of its kind.
    *
-   * @throws InputError, ShapeError, NotFiniteError or DisposedError for what is no state of such an
+   * @throws InputError, ShapeError, NotFiniteError or DisposedError for anything but the state of such an
    *   optimizer; nothing has changed then.
    */
   override async setWeights(weights: NamedWeights): Promise<void> {
@@ -385,7 +385,7 @@ const forgotten = () =>
 
 export const secondsSince = (began: number) => (performance.now() - began) / 1000;
 
-/** The gradient as it is clipped, and where it is held; the row space only where a factor tells all. */
+/** The gradient, clipped if asked for; the row space only where clipping is by one factor. */
 function gradientOf(recorded: Curvature, moving: readonly string[], options: ImplicitStepOptions) {
   const whole = pick(recorded.gradient, moving);
   const clipped = clip(whole, options);

@@ -65,13 +65,13 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
  * `clipNorm` and `clipValue` clip the gradient, before the system is solved: a bound then means what
- * it means for plain gradient descent. Where C has no negative curvature, `(I + δC)⁻¹` makes
- * nothing longer, so the step is no longer than `δ · clipNorm`; and since the solve is linear,
+ * it means for plain gradient descent. Where C has no negative curvature, `(I + δC)⁻¹` lengthens no
+ * vector, so the step is no longer than `δ · clipNorm`; and since the solve is linear,
  * clipping by norm only shortens the step.
  *
  * A Krylov solver without a preconditioner works in the rows of the batch where these are fewer than
  * a dense layer's inputs (`Curvature.rowSpace`): the same step for a part of the price.
- * When not to use it: where a plain step is stable at the rate you want, it costs one product an
+ * When not to use it: where a plain step is stable at the rate you want, it costs one product per
  * iteration of the solver and gains nothing.
  *
  * @throws InputError for a learning rate that is not positive, an unknown parameter, or a variable

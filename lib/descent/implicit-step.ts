@@ -4,7 +4,7 @@ import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
 
-/** The direction of a step, and what it took to find it. */
+/** The direction of a step, and what finding it took. */
 export interface Direction {
   /** s of the step −δ s; belongs to the caller. */
   value: NamedTensors;
@@ -66,7 +66,7 @@ export function proximalOperator(
 /**
  * What the curvature of `I + δH` is at least where the loss is convex, 1, less a margin for rounding.
  *
- * Between it and 0 the linear system has a solution still, but one that goes up: along a direction
+ * Between it and 0 the linear system still has a solution, but one that goes up: along a direction
  * with `1 + δλ = .1` ten times as far as the gradient step, where the loss bends down.
  */
 const FLOOR = 0.9;
@@ -76,8 +76,8 @@ const FLOOR = 0.9;
  *
  * It is backward Euler for the gradient flow with `∇F(x⁺)` replaced by `g + H (x⁺ − x)`. Where the
  * very first direction shows curvature of H below −1/δ, the solver has nothing to offer (its report
- * then says `negative-curvature` after 0 iterations); the rank-one step of {@link rankOneDirection}
- * stands in.
+ * is then `negative-curvature` after 0 iterations); the rank-one step of {@link rankOneDirection}
+ * replaces it.
  */
 export function* linearisedDirection(
   H: CurvatureProducts,

@@ -45,7 +45,7 @@ export interface ProximalStep {
 /** The share of the predicted decrease that a step must achieve (Armijo's rule). */
 const SUFFICIENT = 1e-4;
 const HALVINGS = 30;
-/** Within this share of itself a computed Φ does not tell whether it fell. */
+/** Within this relative error a computed Φ does not show whether it fell. */
 const BLUR = 10 * tensors.epsilon;
 /** A correction within this share of an entry is lost in what its rounding does to the residual. */
 const ROUNDING = 8 * tensors.epsilon;
@@ -86,7 +86,7 @@ export async function proximalStep(
   });
 
   let y = hold(() => tensors.clone(x));
-  /** Where a whole step began of which Φ did not tell whether it is one down. */
+  /** Where a whole step began for which Φ did not show whether it goes down. */
   let before: { y: NamedTensors; residualNorm: number } | undefined;
   let iterations = 0;
   let products = 0;

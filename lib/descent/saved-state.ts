@@ -49,7 +49,7 @@ export function toWeights(
 /**
  * Reads the state from weights, by copies: the weights may be the very tensors that are replaced.
  *
- * @throws InputError, ShapeError, DisposedError or NotFiniteError for what is no state.
+ * @throws InputError, ShapeError, DisposedError or NotFiniteError for anything but a state.
  */
 export async function fromWeights(weights: NamedWeights): Promise<SavedState> {
   checkWeights(weights);

@@ -61,7 +61,7 @@ export function cosine(steps: number, floor = 0): Schedule {
  * Factors `1/T, 2/T, …, 1` over the first T steps, then those of another schedule, counted from
  * there. Default constant.
  *
- * @throws InputError unless `steps` is a positive whole number, or for a `next` that is no schedule.
+ * @throws InputError unless `steps` is a positive whole number, or for a `next` that is not a schedule.
  * @see Goyal et al., Accurate, large minibatch SGD, 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
@@ -73,7 +73,7 @@ export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Sc
 /**
  * The factor of the step size at step t = 0, 1, …
  *
- * @throws InputError for a record that is no schedule, or a function that does not return a factor.
+ * @throws InputError for a record that is not a schedule, or a function that does not return a factor.
  */
 export function factorAt(schedule: Schedule | PerStep, t: number): number {
   const factor = typeof schedule === 'function' ? schedule(t) : valueAt(schedule, t);

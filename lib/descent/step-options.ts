@@ -5,7 +5,7 @@ import { type ClipOptions, checkClip } from './clip';
 import type { ParameterChoice } from './parameters';
 import type { PerStep, Schedule } from './schedule';
 
-/** What every implicit optimizer can be told. */
+/** Options of every implicit optimizer. */
 export interface ImplicitStepOptions extends ClipOptions {
   /**
    * The matrix C of the linear system: the Hessian (default); Gauss–Newton, which is positive
@@ -47,7 +47,7 @@ const COMMON = [
 export const optionNames = (own: readonly string[]): readonly string[] => [...COMMON, ...own];
 
 /**
- * Checks what TypeScript would refuse, also where nobody checks types.
+ * Checks what TypeScript would refuse, also where types are not checked.
  *
  * @throws InputError for a name that is not one of `known`, or a value that it cannot have.
  */

@@ -27,8 +27,8 @@ export interface Move {
  *
  * Where numbers can be read, the loss and the gradient have been looked at before
  * ({@link checkFinite}), and a step that is not finite throws before any variable has moved. On a
- * GPU all three are looked at here: what is not finite is replaced there by no step, and the 0
- * returned tells.
+ * GPU all three are looked at here: a step that is not finite is
+ * replaced there by none, and 0 is returned.
  *
  * @throws NotFiniteError as described.
  */

@@ -39,9 +39,9 @@ export interface ArgminOptions {
  * (a hypergradient of a hypergradient), forwards and in reverse.
  *
  * When not to use it: where F has no derivative at the solution, or a singular one. The derivative
- * with respect to a starting point is 0, as it should be, and a warning says so.
+ * with respect to a starting point is 0, as it should be, with a warning.
  *
- * Arguments of another type than float32, labels or indices say, are constants: F gets them as they are.
+ * Arguments of another type than float32, such as labels or indices, are constants: F gets them as they are.
  *
  * @param solve finds x* from θ, synchronously; for an asynchronous solver see `attach`
  * @param optimality F: `stationarity(loss)` for a minimum, `(x, θ) => x − Φ(x, θ)` for a fixed
@@ -129,7 +129,7 @@ function checkOptions(owner: string, optimality: unknown, options: ArgminOptions
   });
 }
 
-/** @throws InputError or DisposedError for what is no live tensor. */
+/** @throws InputError or DisposedError for anything but live tensors. */
 function checkArguments(θ: readonly unknown[]): void {
   θ.forEach((value, i) => {
     if (!(value instanceof tf.Tensor)) {
@@ -186,7 +186,7 @@ interface ImplicitRule {
   onFailure: OnFailure;
   /** Which of the θs have derivatives; the others are constants. */
   varies: readonly boolean[];
-  /** Whether the θs are none that a caller passed, so that nothing is said of them. */
+  /** Whether the θs were not passed by a caller, so that no warning is given about them. */
   silent?: boolean;
 }
 
@@ -196,7 +196,7 @@ function implicitFunction(x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]):
   const varying = θ.filter((_, i) => rule.varies[i]);
   if (varying.length === 0) return mapTensors(x, (value) => value.clone());
   const attached = tf.customGrad((...args) => {
-    // TensorFlow.js hands over `save` as the last argument; its types do not say so.
+    // TensorFlow.js hands over `save` as the last argument; its types omit it.
     const save = args[varying.length] as unknown as (kept: tf.Tensor[]) => void;
     const given = args.slice(0, varying.length) as tf.Tensor[];
     save([...θ.map((value, i) => (rule.varies[i] ? given.shift()! : value)), ...Object.values(x)]);
@@ -243,7 +243,7 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
       if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
       return gradients;
     }
-    // Somebody will differentiate this derivative: x and v are functions of θ and u as well.
+    // This derivative will be differentiated: x and v are functions of θ and u as well.
     const again = implicitFunction(x, rule, θ);
     const names = Object.keys(x);
     const named = (list: tf.Tensor[]) =>

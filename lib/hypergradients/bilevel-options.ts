@@ -5,7 +5,7 @@ import type { BilevelCheckpoint } from './checkpoint';
 import type { DifferentiateImplicit, ImplicitOptions } from './implicit';
 import type { InnerOptimizer, OuterOptimizer } from './mover';
 
-/** The batches of a run; plain data (indices, arrays) are best, since nobody frees a tensor here. */
+/** The batches of a run; plain data (indices, arrays) are best, since no tensor is freed here. */
 export interface BatchPlan<B> {
   /** The batch of the t-th inner step, counted from 1 over the whole run. */
   inner(t: number): B;
@@ -60,7 +60,7 @@ export interface BilevelSettings<B, V extends Vector = NamedTensors> {
   tolerance?: (k: number) => number;
   /** A saved run, which goes on where it was; the optimizers have to be new. */
   checkpoint?: BilevelCheckpoint;
-  /** Is told how far the run has come, in outer steps and parts of them: `progress(steps, label)`. */
+  /** Called with how far the run has come, in outer steps and parts of them: `progress(steps, label)`. */
   progress?: { update(done: number, note?: string): void };
 }
 
@@ -89,7 +89,7 @@ export interface OuterStep {
   seconds: number;
 }
 
-/** A bilevel run, from which outer steps are taken as long as somebody asks for them. */
+/** A bilevel run, which takes outer steps as they are asked for. */
 export interface BilevelRun<V extends Vector = NamedTensors> extends AsyncIterable<OuterStep> {
   /** The weights as they are now; the run's own, to be copied if they are to last. */
   readonly w: V;

@@ -25,7 +25,7 @@ interface Snapshot<V> {
   w: V;
   λ: V;
   adjoint: V | undefined;
-  /** Undefined where an optimizer does not tell; then there is only how often it has moved. */
+  /** Undefined where an optimizer does not give its state; then only the count of its steps is known. */
   inner: Memory | undefined;
   outer: Memory | undefined;
   moves: number;

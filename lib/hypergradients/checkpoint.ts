@@ -33,7 +33,7 @@ export interface SavedMemory {
   numbers: Record<string, number>;
 }
 
-/** @throws InputError for what is no saved run. */
+/** @throws InputError for anything but a saved run. */
 export function checkCheckpoint(saved: unknown): void {
   const { step, innerSteps, w, λ, outerOptimizer } = (saved ?? {}) as Partial<BilevelCheckpoint>;
   const counted = [step, innerSteps].every((n) => Number.isSafeInteger(n) && n! >= 0);

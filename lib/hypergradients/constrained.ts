@@ -11,12 +11,12 @@ import type { Optimality } from './argmin';
  * `F(x, θ) = x − P(x − η ∇f(x, θ))`, for `argmin` and `attach`.
  *
  * It is 0 exactly at the minimisers of a convex f on the set, whatever η > 0 is. Its derivative exists
- * where no entry lies on a bound with a gradient of 0 (strict complementarity).
+ * where no entry is on a bound with a gradient of 0 (strict complementarity).
  *
  * @param constraint `box(…)`, `simplex(…)`, `ball(…)`, or a function of the θs that makes one, where
  *   bounds depend on them
  * @param options `step`: η, near 1/L for a well-conditioned system. Default 1
- * @throws InputError for what is no loss, constraint or step.
+ * @throws InputError for anything but a loss, a constraint and a step.
  * @see Blondel et al., Efficient and modular implicit differentiation, 2022, §2.2.
  */
 export function projectedStationarity(
@@ -61,7 +61,7 @@ export interface ConstrainedProblem {
  * `F = { ∇ₓ(f + νᵀh + μᵀg), h, μ ⊙ g }`. At a solution F = 0, `μ ≥ 0` and `g ≤ 0`; its derivative exists
  * where the gradients of the active constraints are independent and `μᵢ > 0` for each active gᵢ.
  *
- * @throws InputError for an unknown name or what is no function; when used, for a point with other names.
+ * @throws InputError for an unknown name or anything but a function; when used, for a point with other names.
  * @see Amos & Kolter, OptNet: differentiable optimization as a layer in neural networks, 2017, §3.
  */
 export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {

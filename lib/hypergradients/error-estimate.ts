@@ -6,7 +6,7 @@ import { smallestRitzValue } from './lanczos';
 
 /** How the error is estimated. */
 export interface EstimateOptions {
-  /** μ, where a lower bound of the Hessian's eigenvalues is known: the weakest penalty, say. */
+  /** μ, where a lower bound of the Hessian's eigenvalues is known: for example the weakest penalty. */
   mu?: number;
   /** Lanczos steps spent on μ where it is not known. Default 20. */
   products?: number;
@@ -16,7 +16,7 @@ export interface EstimateOptions {
 export interface ErrorEstimate {
   /** The sum of the three parts; infinite where the inner Hessian is not positive definite. */
   bound: number;
-  /** From the linear solve, and from Gauss–Newton where it stands for the Hessian. */
+  /** From the linear solve, and from Gauss–Newton where it replaces the Hessian. */
   solve: number;
   /** From a w that is not the inner solution. */
   stationarity: number;

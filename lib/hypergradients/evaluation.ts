@@ -1,7 +1,7 @@
 import { type LinearOperator, observed, type Space } from '../spaces';
 import type { GradientDerivative, Objective } from '../unrolling';
 
-/** How many products were made, and who is told of each. */
+/** How many products were made, and what is called before each. */
 export interface Count {
   products: number;
   watch?: () => void;

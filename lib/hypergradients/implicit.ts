@@ -58,7 +58,7 @@ export interface DifferentiateOptions<V> {
 export interface ImplicitDerivative<V> {
   /** `dg/dλ = ∂g/∂λ − Bᵀ v`. */
   value: V;
-  /** v, the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
+  /** v (q in the course), the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
   adjoint: V;
   /** What the outer loss has marked by `markAuxiliary`, if anything; the caller's. */
   auxiliary?: NamedTensors;
@@ -66,7 +66,7 @@ export interface ImplicitDerivative<V> {
 }
 
 export interface ImplicitStats {
-  /** How the linear solve ended. The value stands whatever it was, with the best v met. */
+  /** How the linear solve ended. Whatever it is, the value is valid for the best v met. */
   status: SolverStatus;
   /** `‖∂g/∂w − A v‖₂`. */
   residual: number;
@@ -116,7 +116,7 @@ export interface DifferentiateImplicit {
  * loss of tensors is evaluated twice, or three times for the error, so what is random in it
  * must be fixed: a batch, a dropout mask.
  *
- * When not to use it: far from an inner solution. `stats.innerGradientNorm` and the error say so;
+ * When not to use it: far from an inner solution. `stats.innerGradientNorm` and the error show it;
  * `unrolled` differentiates what was done instead.
  *
  * @throws InputError for options that are unknown or out of range.

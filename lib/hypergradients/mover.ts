@@ -52,7 +52,7 @@ export interface Mover<V> {
   descend(problem: InnerProblem<V>, enough: number): Promise<InnerStep>;
   /** An outer step. */
   follow(gradient: V, facts: OuterFacts): void;
-  /** A copy of what it remembers, the caller's; undefined of an optimizer that cannot tell. */
+  /** A copy of what it remembers, the caller's; undefined for an optimizer that does not give it. */
   remember(): Promise<Memory | undefined>;
   /**
    * Goes back to what it remembered, or to a memory of the same kind of optimizer, by copies.
@@ -118,7 +118,7 @@ class OptimizerMover implements Mover<NamedTensors> {
       checkScalar(value);
       return value;
     };
-    // An optimizer with a minimize of its own needs more than gradients: the curvature, say.
+    // An optimizer with a minimize of its own needs more than gradients, such as the curvature.
     const plain = isPlain(this.#optimizer);
     if (!plain && enough === 0) {
       return { loss: await this.#minimize(f, variables), gradientNorm: undefined, moved: true };
@@ -355,7 +355,7 @@ function requireFinite(value: number, what: string): void {
   });
 }
 
-/** @throws UnsupportedError for an optimizer that cannot tell what it remembers. */
+/** @throws UnsupportedError for an optimizer that does not give its state. */
 export async function rememberOrThrow<V>(mover: Mover<V>): Promise<Memory> {
   const memory = await mover.remember();
   if (memory !== undefined) return memory;

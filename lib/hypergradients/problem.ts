@@ -41,7 +41,7 @@ export function onBatches<B>(
   } satisfies LossProblem;
 }
 
-/** A problem in double precision that also tells its inner loss. */
+/** A problem in double precision that also gives its inner loss. */
 export interface ValuedProblem extends DerivativeProblem {
   inner(w: Float64Array, λ: Float64Array): number;
 }
@@ -96,7 +96,7 @@ function checkVector(x: unknown, what: string): void {
   checkTensors(x, what);
 }
 
-/** Which matrix stands for the inner Hessian in the linear system. */
+/** The matrix of the linear system: the inner Hessian, or what replaces it. */
 export type InnerCurvature = 'hessian' | 'gauss-newton';
 
 /**

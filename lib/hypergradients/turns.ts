@@ -38,7 +38,7 @@ export class Turn {
 /**
  * Lets work be done one piece after the other, in the order in which it was asked for.
  *
- * Work that an interrupt has cut short never ends, and cannot say so. It is known by its silence: where
+ * Work that an interrupt has cut short never ends, and cannot report it. It is recognised by its silence: where
  * it gives no sign of life for a second, whatever waits takes over. Should it go on after all, `goOn`
  * throws there, so that nothing is done twice.
  */

@@ -65,7 +65,7 @@ export function random(seed: number): Random {
       throw new InputError({
         given: 'an upper limit of 0',
         expected: 'an upper limit of at least 1',
-        remedy: 'There is no whole number from 0 to −1 to draw.',
+        remedy: 'The range from 0 to −1 has no whole number to draw.',
       });
     }
     // Draws from the incomplete last block would favour small numbers, so they are thrown back.

@@ -4,7 +4,7 @@ import { checkFloat64, checkList } from '../options';
 /** A matrix by its rows, in double precision. */
 export type Matrix = readonly Float64Array[];
 
-/** @throws InputError for what is no matrix or no vector. */
+/** @throws InputError for anything but a matrix or a vector. */
 function checkProduct(A: unknown, x: unknown): void {
   checkList(A, 'a matrix, by its rows');
   if ((A as unknown[]).length > 0) checkFloat64((A as unknown[])[0], 'a row of a matrix');

@@ -65,7 +65,7 @@ function checkBest(best: unknown): void {
   throw new InputError({
     given: `cg({ best: ${quoted(best)} })`,
     expected: "'residual' or 'energy'",
-    remedy: 'The residual tells how well the system is solved, the energy how far a loss falls.',
+    remedy: 'The residual measures how well the system is solved, the energy how far a loss falls.',
   });
 }
 

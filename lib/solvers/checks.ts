@@ -98,7 +98,7 @@ export function checkSolveOptions(name: string, options: unknown): void {
   checkOptionNames(`${name}().solve`, options, ['start']);
 }
 
-/** @throws InputError or DisposedError for what is no operator, right-hand side or option. */
+/** @throws InputError or DisposedError for anything but an operator, a right-hand side and known options. */
 export function checkSystem<V extends Vector>(
   name: string,
   A: LinearOperator<V>,

@@ -13,7 +13,7 @@ import {
 /** What a direct method is asked: it yields vectors that it wants to read, and is sent numbers. */
 export type Reading<T> = Generator<readonly Vector[], T, Float64Array[]>;
 
-/** Solves `A x = b`, and says for how many products; the value is held, all else freed. */
+/** Solves `A x = b`, and returns the number of products as well; the value is kept, all else freed. */
 export type DirectMethod = <V extends Vector>(
   A: LinearOperator<V>,
   b: V,

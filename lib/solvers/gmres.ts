@@ -21,7 +21,7 @@ export interface GmresOptions extends TraceOption {
  *
  * Iterate k has the smallest `‖b − A x‖` in the Krylov space of `r, Ar, …` since the last restart,
  * so the residual never grows. With `restart` at least the dimension it ends exactly; with less it
- * may stand still, and then says `max-iterations`.
+ * may stagnate, with the status `max-iterations`.
  *
  * Two vectors are held for each iteration since then, where Arnoldi's basis holds one and has x
  * only at the end.

@@ -20,7 +20,7 @@ import type { SolverTrace } from './trace';
  * Runs a method until the rule, or trouble, stops it.
  *
  * A generator: it yields the scalars whose numbers it wants to know and is sent the numbers, so
- * that whoever drives it decides whether to wait for them. The value it returns is kept; all else
+ * that the caller decides whether to wait for them. The value it returns is kept; all else
  * is freed, also when an operator throws.
  */
 export function* iterate<V, S>(
@@ -57,7 +57,7 @@ export function* iterate<V, S>(
   }
 }
 
-/** The rule with a trace that is told of residuals in the size of the caller's b. */
+/** The rule, its trace called with residuals in the scale of the caller's b. */
 function loweredTrace(rule: StoppingRule, lift: number): StoppingRule {
   const { trace } = rule;
   if (trace === undefined) return rule;
@@ -94,7 +94,7 @@ interface Run<V, S> {
   best: { x: V; residual: number };
   /** The one of least residual: the result where an operator falls below its floor, or a sum diverges. */
   fallback: { x: V; residual: number } | undefined;
-  /** The last iterate whose residual was computed as `b − A x`; no x stands for zero. */
+  /** The last iterate whose residual was computed as `b − A x`; without x it is zero. */
   verified: { x: V | undefined; residual: number; energy: number };
 }
 
@@ -152,7 +152,7 @@ function* iterateFrom<V, S>(
   }
 }
 
-/** Improves the verified iterate until it is good enough or gets no better; says how that ended. */
+/** Improves the verified iterate until it is good enough or gets no better; returns the status. */
 function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, number[]> {
   const { space } = run.system;
   const solved = () => run.verified.residual <= SLACK ** 2 * run.goal;

@@ -17,7 +17,7 @@ import type { DeferredSolution, SolverStatus } from './solver';
 /**
  * Runs a method for all its iterations without reading a number.
  *
- * A mask on the device says whether the iterate is still being improved. Once it is solved, or the
+ * A mask on the device is 1 while the iterate is still being improved. Once it is solved, or the
  * next one has met non-positive curvature or has blown up, every further step is computed and not
  * taken. The value is the taken iterate of the smallest residual, or the last one of a method that
  * minimises the energy, unless it is worse than the start.

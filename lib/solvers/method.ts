@@ -8,7 +8,7 @@ export interface LinearSystem<V, S> {
   b: V;
 }
 
-/** Where an iterative method stands: what every method has, and what it alone remembers. */
+/** The state of an iterative method: what every method has, and what it alone remembers. */
 export interface Iterate<V, S> {
   x: V;
   /** `‖b − A x‖²`, as the method's own recurrence has it. */
@@ -56,7 +56,7 @@ export interface StoppingRule {
   /** The relative residual `‖b − A x‖ / ‖b‖` that counts as solved. */
   tolerance: number;
   maxIterations: number;
-  /** Told of each iteration where its numbers are read. */
+  /** Called after each iteration where its numbers are read. */
   trace?: SolverTrace;
 }
 

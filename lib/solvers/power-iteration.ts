@@ -7,7 +7,7 @@ import { checkCount, checkOperator } from './checks';
  * last the Rayleigh quotient `vᵀA v`.
  *
  * It is a lower bound of `max s` where A is positive semidefinite, and its error falls by
- * `(s₂/s₁)²` an iteration.
+ * `(s₂/s₁)²` per iteration.
  *
  * @param start any vector that has a share of the eigenvector; it stays the caller's
  * @param options.iterations products with A. Default 30.
@@ -44,7 +44,7 @@ export async function powerIteration<V extends Vector>(
       [value] = (await space.read([quotient])) as [number];
       space.free([v, quotient]);
       v = next;
-      // Of a vector that A has mapped to 0 there is no direction left.
+      // A vector that A maps to 0 has no direction.
       if (value === 0) break;
     }
   } finally {

@@ -22,7 +22,7 @@ const WORTH = 0.5;
  * `dense()` forms and factorizes its matrix once. Any other solver solves one system after the
  * other, each from the combination of the solutions so far whose right-hand sides come nearest to
  * its own, where that is near: right-hand sides that depend on each other are solved in next to no
- * products, others as by themselves. (A block Krylov method needs as many products an iteration as
+ * products, others as by themselves. (A block Krylov method needs as many products per iteration as
  * there are right-hand sides; what it saves in iterations shows where they outnumber the outliers of
  * the spectrum.)
  *
@@ -40,7 +40,7 @@ export async function solveMany<V extends Vector>(
   checkSolver('solveMany', solver, 'solve');
   if (!Array.isArray(bs)) {
     throw new InputError({
-      given: 'right-hand sides that are no array',
+      given: 'right-hand sides that are not an array',
       expected: 'an array of vectors',
       remedy: 'For a single one use solver.solve(A, b).',
     });

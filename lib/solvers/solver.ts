@@ -12,7 +12,7 @@ import { checkSystem } from './checks';
  *
  * Whatever it is, the value returned is the best iterate met, and finite: the one of the smallest
  * residual, checked not to be worse than the start. `cg({ best: 'energy' })`, `neumann` and
- * `fixedPoint` return the last one instead, as they say.
+ * `fixedPoint` return the last one instead, as documented there.
  */
 export type SolverStatus = 'converged' | 'max-iterations' | 'negative-curvature' | 'diverged';
 
@@ -71,7 +71,7 @@ export interface LinearSolver {
   ): DeferredSolution<V>;
 }
 
-/** A solver as the record of its options, with the ways of running it beside what is listed. */
+/** A solver as the record of its options, with the ways of running it as hidden properties. */
 export function solverOf<R extends { readonly name: string }>(
   record: R,
   runs: Pick<LinearSolver, 'solve' | 'solveSync' | 'solveDeferred'>,

@@ -55,7 +55,7 @@ export interface WoodburyOptions {
  * The operator must know what d, J and S are: one made by `lowRank`, or, with `damping`, the
  * Gauss–Newton curvature of a loss without a penalty. `iterations` counts the
  * products with `J Jᵀ`, one for each output. It loses as many digits as d is smaller than
- * `‖JᵀSJ‖`, and says so by its residual.
+ * `‖JᵀSJ‖`, which its residual shows.
  *
  * When not to use it: m above a few hundred, or above n (`dense`), or when `cg` would need fewer
  * iterations than there are outputs. On a GPU it works only as `await solve`.

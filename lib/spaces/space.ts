@@ -1,8 +1,8 @@
 /**
  * A real vector space with an inner product, as solvers and methods need it.
  *
- * `V` is a vector, `S` a scalar that stays where the vectors are: a `number` beside a
- * `Float64Array`, a tensor of rank 0 beside named tensors. An algorithm written with these
+ * `V` is a vector, `S` a scalar that stays where the vectors are: a `number` for a
+ * `Float64Array`, a tensor of rank 0 for named tensors. An algorithm written with these
  * operations alone runs on both, and on a GPU never waits for a number to come back.
  *
  * No operation changes its arguments. Masks are scalars that are 1 where a comparison holds and
@@ -37,7 +37,7 @@ export interface Space<V, S> {
   /**
    * The same without waiting.
    *
-   * @throws UnsupportedError where that would stall a GPU; `readableNow` says so beforehand.
+   * @throws UnsupportedError where that would stall a GPU; `readableNow` tests that beforehand.
    */
   readSync(values: readonly S[]): number[];
   /** Whether `readSync` works here and now. */

@@ -23,7 +23,7 @@ const float = (x: tf.Tensor): tf.Tensor => (x.dtype === 'float32' ? x : tf.cast(
 const onFloats = <T extends tf.Tensor>(xs: tf.Tensor[], f: (...floats: tf.Tensor[]) => T): T =>
   xs.every(({ dtype }) => dtype === 'float32') ? f(...xs) : tf.tidy(() => f(...xs.map(float)));
 
-/** Backends whose tensors lie in this process's memory; on a GPU, to read one stalls the queue. */
+/** Backends whose tensors are in this process's memory; on a GPU, reading one stalls the queue. */
 const inMemory = new Set(['cpu', 'wasm', 'tensorflow']);
 
 /**

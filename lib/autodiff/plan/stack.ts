@@ -148,7 +148,7 @@ function keepsRows(term: Term): string | undefined {
 }
 
 /**
- * Matrix products that are added up, as one product of matrices that stand below each other.
+ * Matrix products that are added up, as one product of stacked matrices.
  *
  * Σₜ cₜᵀ xₜ = cᵀ x, with the constants stacked once and for all: so the gradient for a weight that
  * is used at each step of a recurrence.

@@ -14,7 +14,7 @@ export interface Term {
   pull(cotangent: tf.Tensor, addend?: tf.Tensor): tf.Tensor;
 }
 
-/** What a tensor is multiplied with, entry by entry: a function makes a new tensor with each call. */
+/** What a tensor is multiplied by, entry by entry: a function makes a new tensor with each call. */
 export type Factor = 1 | -1 | (() => tf.Tensor);
 
 /** f ⊙ x, of the shape of x. */
@@ -65,7 +65,7 @@ export interface Constant {
   readonly value: () => tf.Tensor;
 }
 
-/** op(x) · op(c) or op(c) · op(x): where x stands, and which of the two is transposed. */
+/** op(x) · op(c) or op(c) · op(x): the side of x, and which of the two is transposed. */
 export interface Layout {
   readonly side: 'left' | 'right';
   readonly transposed: boolean;
@@ -86,7 +86,7 @@ export class Product implements Term {
     this.layout = layout;
     this.constant = constant;
     this.#multiplier = oriented(constant.value, constantTransposed, tape);
-    // u is multiplied with the transpose of op(c), which once more is transposed where x was.
+    // u is multiplied by the transpose of op(c), which once more is transposed where x was.
     this.#back = oriented(constant.value, constantTransposed === transposed, tape);
   }
 

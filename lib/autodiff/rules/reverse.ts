@@ -59,7 +59,7 @@ export function pullByGradient(
         wanted,
       );
     }
-    // A gradient may hand its argument through; whoever frees one must not free the other.
+    // A gradient may hand its argument through; freeing one must not free the other.
     const own = seen.has(gradient) ? gradient.clone() : gradient;
     seen.add(own);
     return own;

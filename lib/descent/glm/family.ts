@@ -1,4 +1,4 @@
-/** A generalised linear model with its canonical link: what `xᵀθ` says about y. */
+/** A generalised linear model with its canonical link: how y is distributed, given `xᵀθ`. */
 export interface GlmFamily {
   readonly name: GlmName;
   /** `E[y | x] = h(xᵀθ)`, nondecreasing. */

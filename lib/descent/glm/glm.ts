@@ -53,7 +53,7 @@ export interface GlmMethod {
    * One step for each sample, from θ₀.
    *
    * @throws ShapeError for an x of another length; InputError for a y outside the range of the
-   * family, a rate that is not positive, or what are no samples; NotFiniteError for a NaN in x, y or
+   * family, a rate that is not positive, or anything but samples; NotFiniteError for a NaN in x, y or
    * θ₀.
    */
   fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit;
@@ -63,14 +63,14 @@ export interface GlmMethod {
  * Implicit stochastic gradient descent for linear, logistic and Poisson regression:
  * `θ⁺ = θ + γₜ (y − h(xᵀθ⁺)) x`, the proximal point of the sample's negative log-likelihood.
  *
- * θ⁺ lies on the line through θ along x, so a step costs a scalar root and O(p). For linear
+ * θ⁺ is on the line through θ along x, so a step costs a scalar root and O(p). For linear
  * regression it is `θ + γ (y − xᵀθ) x / (1 + γ‖x‖²)`. No rate makes it unstable; the asymptotic
  * variance is that of the explicit method.
  *
  * When not to use it: few samples that fit in memory (Newton's method, or ridge in closed form).
  * For models that are not linear in θ: `implicitSGD`.
  *
- * @throws InputError for an unknown family or option, or a rate that is no function.
+ * @throws InputError for an unknown family or option, or a rate that is not a function.
  * @see Toulis, Airoldi & Rennie, ICML 2014; Toulis & Airoldi, Annals of Statistics 45(4), 2017.
  */
 export function implicitGLM(options: GlmOptions): GlmMethod {

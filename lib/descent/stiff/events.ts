@@ -73,7 +73,7 @@ export function checkEvents(name: string, events: readonly OdeEvent[]): void {
     });
   if (!sound) {
     throw new InputError({
-      given: `${name} with events that are no such list`,
+      given: `${name} with something else as events`,
       expected:
         "an array of { value: (y, t) => number, direction?: 'up' | 'down' | 'both', ends? }",
       remedy: 'An event happens where its value crosses 0.',

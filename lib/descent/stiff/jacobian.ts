@@ -35,7 +35,7 @@ const PART = Math.sqrt(Number.EPSILON);
 /**
  * `J v` as a difference of f, which moves no component by more than √ε of its typical size.
  *
- * A component of 1e-13 beside one of 1 is so moved by 1e-21, not by 1e-8.
+ * A component of 1e-13 next to one of 1 is thus moved by 1e-21, not by 1e-8.
  */
 export function differences(
   f: RightHandSide,

@@ -96,7 +96,7 @@ export function furthest(step: Float64Array, sizes: Float64Array): number {
   }, 0);
 }
 
-/** Whether a step is as small as rounding may leave it: in its component, or beside the others. */
+/** Whether a step is as small as rounding may leave it: in its component, or relative to the others. */
 function isRounding(step: Float64Array, x: Float64Array, sizes: Float64Array): boolean {
   const largest = Math.max(...x.map(Math.abs));
   return step.every(

@@ -47,7 +47,7 @@ interface Pair<V> {
  * but for rounding.
  *
  * @returns values, residuals, a status, the number of products
- * @throws InputError for options out of range, or an operator whose space cannot be told;
+ * @throws InputError for options out of range, or an operator whose space is unknown;
  * NotFiniteError for a product with a NaN.
  * @see Golub & Van Loan, Matrix Computations, §10.1; Parlett, The Symmetric Eigenvalue Problem, §13.
  */
@@ -84,7 +84,7 @@ export async function eigenvalues<V extends Vector>(
       }
       const last = sorted(found, sign)[count - 1]!;
       const [next] = await extremes(search, 1, found, last.value);
-      // A run that was cut off has not shown that there is no other.
+      // A run that was cut off has not shown that no other exists.
       if (operand.products >= maxProducts) status = 'max-iterations';
       if (next === undefined) break;
       if (sign * (next.value - last.value) <= tolerance * search.scale) {

@@ -29,7 +29,7 @@ export interface Operand<V> {
   signs(): V;
 }
 
-/** @throws InputError for no operator, or one whose space cannot be told. */
+/** @throws InputError for anything but an operator whose space is known. */
 export function operandOf<V extends Vector>(
   name: string,
   A: LinearOperator<V>,

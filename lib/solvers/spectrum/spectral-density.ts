@@ -27,7 +27,7 @@ export interface SpectralDensity {
   density: Float64Array;
   /** The Gauss quadrature that it is made of: values in ascending order … */
   nodes: Float64Array;
-  /** … and what share of the eigenvalues each stands for; their sum is 1. */
+  /** … and the share of the eigenvalues that each represents; their sum is 1. */
   weights: Float64Array;
   /** The σ that was used. */
   width: number;
@@ -43,7 +43,7 @@ export interface SpectralDensity {
  * their place; the bulk is as fine as its nodes, `(L − μ)/steps`.
  *
  * @returns `{ x, density }` to draw, and the quadrature behind it
- * @throws InputError for options out of range, an operator whose space cannot be told, or one with
+ * @throws InputError for options out of range, an operator whose space is unknown, or one with
  * an inner product of its own; NotFiniteError for a product with a NaN.
  * @see Ghorbani, Krishnan & Xiao, An investigation into neural net optimization via Hessian
  * eigenvalue density, 2019; Ubaru, Chen & Saad 2017 for the error.

@@ -26,7 +26,7 @@ export interface TraceEstimate {
  * A has columns, the diagonal itself is added up: exact.
  *
  * @returns the value, its standard error (infinite for a single probe), the number of products
- * @throws InputError for options out of range, or an operator whose space cannot be told;
+ * @throws InputError for options out of range, or an operator whose space is unknown;
  * NotFiniteError for a product with a NaN.
  * @see Hutchinson 1990; Meyer, Musco, Musco & Woodruff 2021, for how it compares.
  */
