@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { jupyterEnvironment } from './jupyterlab.mjs';
 import { registerKernel } from './kernel.mjs';
@@ -52,6 +52,9 @@ function write(course) {
   mkdirSync(course, { recursive: true });
   const config = join(course, 'nbgrader_config.py');
   if (!existsSync(config)) cpSync(inRoot('setup', 'nbgrader', 'nbgrader_config.py'), config);
+  // Where cells below the course find the library.
+  const modules = join(course, 'node_modules');
+  if (!existsSync(modules)) symlinkSync(inRoot('node_modules'), modules, 'junction');
   const boot = inRoot('lib', 'bin', 'boot.cjs');
   const program = inRoot('lib', 'exercises', 'source', 'nbgrader-main');
   const { status, stdout, stderr } = spawnSync(
@@ -72,8 +75,13 @@ function nbgrader(course, command) {
   const { status } = spawnSync(python, ['-m', 'nbgrader', ...command], {
     cwd: course,
     stdio: 'inherit',
-    // It calls programs of its own environment by their names.
-    env: { ...jupyterEnvironment(), PATH: [dirname(python), process.env.PATH].join(delimiter) },
+    env: {
+      ...jupyterEnvironment(),
+      // It calls programs of its own environment by their names.
+      PATH: [dirname(python), process.env.PATH].join(delimiter),
+      // What students know is not the lecturer's progress.
+      IMPLICIT_LAB_PROGRESS: 'off',
+    },
   });
   return status ?? 1;
 }
