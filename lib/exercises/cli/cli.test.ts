@@ -259,7 +259,7 @@ describe.skipIf(!time.available)('check --dir: a class', () => {
     abort: ['process.abort()', 'crashed'],
     'kills itself': ['process.kill(process.pid, "SIGKILL"); return b', 'crashed'],
     'heap without end': [
-      'const all: unknown[] = []; for (;;) all.push(new Array(1e5).fill(0))',
+      'const all: unknown[] = []; for (;;) all.push(new Array(3e6).fill(0))',
       'memory',
     ],
     'buffers without end': [
