@@ -561,12 +561,6 @@ export const tries: readonly Try[] = [
   },
   {
     id: 'curse-01',
-    name: 'without a case for t = 0',
-    answer: errors((s, eta, t) => -eta * t * (1 - eta * s) ** (t - 1)),
-    verdict: 'mistake: nothing times infinity',
-  },
-  {
-    id: 'curse-01',
     name: 'from t = 1 on',
     answer: errors(slopeOfPower, size, 1),
     verdict: 'shape',
