@@ -4,6 +4,18 @@ import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
 /**
+ * Makes the library's declarations, which the kernel reads in the place of its sources as long as
+ * they are as they were. Without them all works, and the first import of the library is slower.
+ */
+export async function declareLibrary() {
+  const kernel = inRoot('kernel', 'bin', 'implicit-kernel.cjs');
+  const { ok } = await run(process.execPath, [kernel, 'pack', inRoot('lib')], {
+    limit: { seconds: 300 },
+  });
+  return ok ? 'ready' : 'not made: the library is imported more slowly';
+}
+
+/**
  * Registers the kernel inside `.venv`, or another environment. Done at every start: it
  * takes no time, and a checkout that was moved needs its new path in the kernelspec.
  */

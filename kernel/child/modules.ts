@@ -12,7 +12,7 @@ const bin = join(dirname(__dirname), 'bin');
 
 /** Node.js' own `import()`, whatever has compiled this file. */
 const { load }: { load(url: string): Promise<Record<string, unknown>> } = here(
-  join(bin, 'import.cjs'),
+  join(bin, 'native.cjs'),
 );
 
 type Resolve = (name: string, parent: string) => string;

@@ -70,6 +70,7 @@ function shareNames(
   ambient: ReadonlySet<string>,
 ): ts.SourceFile {
   const names = new Set(namesExportedBy(file).filter((name) => !ambient.has(name)));
+  const all = new Set(names);
   const functions: ts.Statement[] = [];
   const others: ts.Statement[] = [];
   for (const statement of file.statements) {
@@ -77,7 +78,7 @@ function shareNames(
       names.delete(statement.name.text);
       functions.push(sharedFunction(statement), made([statement.name.text]));
     } else {
-      others.push(...shareStatement(statement, names));
+      others.push(...shareStatement(statement, names, all));
     }
   }
   // What is left was declared inside blocks: `if (…) { var x }`.
@@ -95,8 +96,15 @@ export function namesExportedBy(file: ts.SourceFile): string[] {
   });
 }
 
-/** @param names the names of the cell that are not shared yet; those that get shared leave it. */
-function shareStatement(statement: ts.Statement, names: Set<string>): ts.Statement[] {
+/**
+ * @param names the names of the cell that are not shared yet; those that get shared leave it.
+ * @param all all names of the cell: a `var` may be declared twice.
+ */
+function shareStatement(
+  statement: ts.Statement,
+  names: Set<string>,
+  all: ReadonlySet<string>,
+): ts.Statement[] {
   if (ts.isImportDeclaration(statement)) return shareImport(statement, names);
   if (ts.isExportDeclaration(statement)) return [];
   if (ts.isClassDeclaration(statement) && statement.name && names.delete(statement.name.text)) {
@@ -105,19 +113,28 @@ function shareStatement(statement: ts.Statement, names: Set<string>): ts.Stateme
   if (!ts.isVariableStatement(statement)) return [statement];
   const { declarations } = statement.declarationList;
   const bound = declarations.flatMap(({ name }) => boundNames(name));
-  if (!bound.some((name) => names.has(name))) return [statement];
+  if (!bound.some((name) => all.has(name))) return [statement];
   const unpacked = declarations.flatMap(({ name }) =>
     ts.isIdentifier(name) ? [] : boundNames(name),
   );
-  const shared = declarations.map((declaration) => sharedVariable(declaration, names));
+  const shared = declarations.map((declaration) => sharedVariable(declaration, names, all));
   if (unpacked.length > 0) shared.unshift(declareShared(unpacked));
   for (const name of bound) names.delete(name);
   return [...shared, made(bound)];
 }
 
 /** `let x` becomes `export let x = undefined`: running a cell again must not keep an old value. */
-function sharedVariable(declaration: ts.VariableDeclaration, names: Set<string>): ts.Statement {
+function sharedVariable(
+  declaration: ts.VariableDeclaration,
+  names: ReadonlySet<string>,
+  all: ReadonlySet<string>,
+): ts.Statement {
   const { name, initializer } = declaration;
+  if (ts.isIdentifier(name) && all.has(name.text) && !names.has(name.text)) {
+    if (!initializer) return f.createEmptyStatement();
+    const assignment = f.createAssignment(f.createIdentifier(name.text), initializer);
+    return at(f.createExpressionStatement(assignment), declaration);
+  }
   if (ts.isIdentifier(name)) {
     if (!names.has(name.text) && !initializer) return f.createEmptyStatement();
     return at(exportLet(name, initializer ?? f.createIdentifier('undefined')), declaration);

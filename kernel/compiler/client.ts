@@ -67,7 +67,9 @@ export class Compiler {
 
   private start(): Worker {
     const worker = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-      workerData: { entry: join(__dirname, 'service') },
+      workerData: { entry: join(__dirname, 'service'), plain: ['typescript'] },
+      // Parsing makes much that lives long: with more room it is moved less often.
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
     worker.on('message', (answer: Answer) => this.settle(answer));
     return worker;

@@ -1,4 +1,5 @@
 import ts from 'typescript';
+import { Declarations } from './declarations';
 import type { Surroundings } from './files';
 import { compilerOptions } from './options';
 import { Resolution } from './resolution';
@@ -19,6 +20,7 @@ type Virtual = { snapshot: ts.IScriptSnapshot; version: number };
 export class Project {
   readonly sources: Sources;
   readonly resolution: Resolution;
+  private readonly declarations: Declarations;
   readonly service: ts.LanguageService;
   readonly cell: string;
   readonly directory: string;
@@ -34,7 +36,8 @@ export class Project {
     this.cell = `${this.directory}/${MARK}.ts`;
     this.modules = `${this.directory}/${MARK}-modules.d.ts`;
     this.sources = new Sources(surroundings.files);
-    this.resolution = new Resolution(surroundings, this.sources);
+    this.declarations = new Declarations(surroundings.files);
+    this.resolution = new Resolution(surroundings, this.sources, this.declarations);
     this.options = compilerOptions(surroundings, this.sources);
     this.service = ts.createLanguageService(this.host(), this.registry());
     this.setModules('');
@@ -136,19 +139,21 @@ export class Project {
   }
 
   private host(): ts.LanguageServiceHost {
-    const { sources, resolution, virtual, surroundings } = this;
+    const { sources, resolution, declarations, virtual, surroundings } = this;
     const globals = `${surroundings.kernel}/compiler/globals.d.ts`;
     return {
       getProjectVersion: () => String(this.version),
       getCompilationSettings: () => this.options,
       getScriptFileNames: () => [globals, this.modules, this.cell, ...this.roots],
       getScriptVersion: (path) => this.versionOf(path),
-      getScriptSnapshot: (path) => virtual.get(path)?.snapshot ?? sources.snapshot(path),
+      getScriptSnapshot: (path) =>
+        virtual.get(path)?.snapshot ?? declarations.snapshot(path) ?? sources.snapshot(path),
       getCurrentDirectory: () => this.directory,
       getDefaultLibFileName: (options) =>
         `${surroundings.libraries}/${ts.getDefaultLibFileName(options)}`,
       useCaseSensitiveFileNames: () => true,
-      fileExists: (path) => virtual.has(path) || sources.exists(path),
+      fileExists: (path) =>
+        virtual.has(path) || declarations.snapshot(path) !== undefined || sources.exists(path),
       readFile: (path) => sources.text(path),
       directoryExists: (path) => sources.isDirectory(path),
       getDirectories: (path) => sources.entries(path).directories,

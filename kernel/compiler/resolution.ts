@@ -1,4 +1,5 @@
 import ts from 'typescript';
+import type { Declarations } from './declarations';
 import type { Surroundings } from './files';
 import { isPackaged, type Sources } from './sources';
 
@@ -16,6 +17,7 @@ export class Resolution {
   constructor(
     private readonly surroundings: Surroundings,
     private readonly sources: Sources,
+    private readonly declarations: Declarations,
   ) {
     this.host = {
       fileExists: (path) => sources.exists(path),
@@ -38,7 +40,7 @@ export class Resolution {
     const key = `${directory}\n${name}\n${mode ?? ''}`;
     const known = this.known.get(key);
     if (known) return known;
-    const resolved = this.resolve(name, from, mode, options);
+    const resolved = this.declared(this.resolve(name, from, mode, options));
     this.known.set(key, resolved);
     return resolved;
   }
@@ -73,7 +75,11 @@ export class Resolution {
    */
   refresh(changed: readonly string[], options: ts.CompilerOptions): ReadonlySet<string> | 'all' {
     this.cache = undefined;
-    if (changed.some((path) => path.endsWith('/package.json') || path.endsWith('/tsconfig.json'))) {
+    const outdated = this.declarations.refresh();
+    if (
+      outdated ||
+      changed.some((path) => path.endsWith('/package.json') || path.endsWith('/tsconfig.json'))
+    ) {
       this.known.clear();
       return 'all';
     }
@@ -94,7 +100,23 @@ export class Resolution {
   }
 
   private isGood({ resolvedModule: found }: Resolved): boolean {
-    return found !== undefined && !isUntyped(found) && this.sources.exists(found.resolvedFileName);
+    if (found === undefined || isUntyped(found)) return false;
+    const path = found.resolvedFileName;
+    return this.declarations.snapshot(path) !== undefined || this.sources.exists(path);
+  }
+
+  /** With declarations that were made beforehand in the place of sources. */
+  private declared(found: Resolved): Resolved {
+    const { resolvedModule } = found;
+    const declaration = resolvedModule && this.declarations.of(resolvedModule.resolvedFileName);
+    if (!declaration) return found;
+    return {
+      resolvedModule: {
+        ...resolvedModule,
+        resolvedFileName: declaration,
+        extension: ts.Extension.Dts,
+      },
+    };
   }
 
   private resolve(

@@ -43,7 +43,7 @@ export class Child {
       '--no-force-async-hooks-checks',
       '--experimental-import-meta-resolve',
       '--require',
-      join(BOOT, '..', 'import.cjs'),
+      join(BOOT, '..', 'native.cjs'),
       '--require',
       require.resolve('tsx/cjs'),
     ];
