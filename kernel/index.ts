@@ -1,6 +1,7 @@
 import type { Comms } from './child/comm';
 import type { clearOutput as ClearOutput } from './child/display';
 import type { redirect as Redirect } from './child/redirect';
+import type { Settings } from './child/settings';
 import type { Display } from './child/sink';
 
 export type { Comm, CommEvent, CommExtras, Comms } from './child/comm';
@@ -60,3 +61,16 @@ function hook<T>(name: string): T {
   if (!found) throw new Error(`${name} works inside of the kernel’s cells only.`);
   return found as T;
 }
+
+/**
+ * What a notebook can set in one of its cells: `settings.silentSemicolon = true`.
+ *
+ * @throws Error outside of the kernel's cells.
+ */
+export const settings: Settings = new Proxy<Settings>(
+  {},
+  {
+    get: (_, name) => Reflect.get(hook<Settings>('settings'), name),
+    set: (_, name, value) => Reflect.set(hook<Settings>('settings'), name, value),
+  },
+);

@@ -26,7 +26,7 @@ export function install(place: Place): string {
     display_name: 'TypeScript',
     language: 'typescript',
     interrupt_mode: 'message',
-    metadata: { debugger: false },
+    metadata: { debugger: true },
   };
   writeFileSync(join(directory, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`);
   return directory;

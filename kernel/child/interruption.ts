@@ -29,4 +29,6 @@ export const Slot = {
   tensors: 2,
   /** The number of the running cell, or 0. */
   running: 3,
+  /** 1 while the main thread waits for an answer of the reader. */
+  asking: 4,
 } as const;

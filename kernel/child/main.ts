@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { endCell } from './cell-end';
 import { comms, receiveComm } from './comm';
 import { guardConsole } from './console';
 import { type Cell, currentCell, followCells, leaveAll, setLatest, within } from './context';
+import { dialogs } from './dialogs';
 import { bundleOf, clearOutput, display } from './display';
-import { failureOf, INTERRUPTED } from './failure';
+import { failureOf, INTERRUPTED, printed } from './failure';
 import { isCellFrame } from './frames';
 import { FreshModules } from './fresh-modules';
 import { answerInput, forgetQuestions, input } from './input';
@@ -15,6 +16,7 @@ import { NotebookModules } from './modules';
 import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
+import { settings } from './settings';
 import { endThreads, followProcesses, followThreads } from './started';
 import { captureStreams } from './streams';
 import { beforeEveryOperation, closeTensorScopes } from './tfjs';
@@ -35,23 +37,33 @@ beforeEveryOperation(throwInterrupt);
 
 const modules = new NotebookModules(process.cwd(), new FreshModules(require.cache));
 const scope = new Scope(process.cwd(), modules);
-const signals = new Int32Array(new SharedArrayBuffer(16));
+const signals = new Int32Array(new SharedArrayBuffer(20));
+const answers = new MessageChannel();
 let running: { cell: Cell; made: string[]; warned: boolean } | undefined;
 /** The message to a comm that is being handled. */
 let handling: number | undefined;
 
 Object.assign(globalThis, {
   input,
+  ...dialogs(signals, answers.port2),
   [Symbol.for('implicit-kernel.display')]: display,
   [Symbol.for('implicit-kernel.clearOutput')]: clearOutput,
   [Symbol.for('implicit-kernel.comms')]: comms,
   [Symbol.for('implicit-kernel.redirect')]: redirect,
   [Symbol.for('implicit-kernel.sink')]: currentSink,
+  [Symbol.for('implicit-kernel.settings')]: settings,
+  [Symbol.for('implicit-kernel.printed')]: printed,
+  [Symbol.for('implicit-kernel.variables')]: () => scope.variables(),
   [Symbol.for('implicit-kernel.attended')]: () => currentCell().allowInput,
 });
 
 const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-  workerData: { entry: join(__dirname, 'watchdog'), signals: signals.buffer },
+  workerData: {
+    entry: join(__dirname, 'watchdog'),
+    signals: signals.buffer,
+    answers: answers.port1,
+  },
+  transferList: [answers.port1],
 });
 watchdog.on('message', receive);
 watchdog.once('online', () => send({ type: 'ready' }));
@@ -93,7 +105,8 @@ function newCell(id: number, allowInput = false): Cell {
   return { id, allowInput, interrupted: false, printed: 0 };
 }
 
-function start({ id, file, code, mappings, imports, paths, allowInput }: RunCell): void {
+function start(request: RunCell): void {
+  const { id, file, code, mappings, imports, paths, allowInput, semicolon } = request;
   const cell = newCell(id, allowInput);
   const made: string[] = [];
   running = { cell, made, warned: false };
@@ -111,7 +124,8 @@ function start({ id, file, code, mappings, imports, paths, allowInput }: RunCell
   const course = within(cell, async () => {
     if (imports) await modules.prepare();
     await scope.run({ file, code, mappings }, progress);
-    return value === undefined ? undefined : await bundleOf(value);
+    const hidden = semicolon.there && (settings.silentSemicolon ?? semicolon.hides);
+    return value === undefined || hidden ? undefined : await bundleOf(value);
   });
   course.then(
     (result) => finish(cell, () => send({ type: 'done', cell: id, ok: true, result })),
@@ -171,6 +185,7 @@ function endInterrupted(cell: Cell): void {
   cell.interrupted = true;
   endThreads(cell);
   forgetQuestions();
+  Atomics.store(signals, Slot.asking, 0);
   closeTensorScopes();
   fail(cell.id, INTERRUPTED, made);
 }

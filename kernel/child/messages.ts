@@ -38,6 +38,8 @@ export interface RunCell {
   paths?: Record<string, string>;
   /** Whether the front end can ask its reader for text. */
   allowInput: boolean;
+  /** Whether it ends in a semicolon, and whether the notebook wants its value hidden then. */
+  semicolon: { there: boolean; hides: boolean };
 }
 
 /** Parent to child. */
@@ -47,7 +49,20 @@ export type ToChild =
   | { type: 'input'; text: string }
   /** To end by itself. */
   | { type: 'exit' }
+  | DebugCommand
   | { type: 'comm'; id: number; message: CommMessage };
+
+/** A command of the Chrome DevTools Protocol, and its answer or an event, on a pipe of their own. */
+export interface DebugCommand {
+  type: 'debug';
+  id: number;
+  method: string;
+  params?: object | undefined;
+}
+export type FromInspector =
+  | { id: number; result: object }
+  | { id: number; error: string }
+  | { method: string; params: object };
 
 /** Child to parent. `cell` is the cell that caused it, even when a later one runs. */
 export type FromChild =

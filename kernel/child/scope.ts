@@ -60,6 +60,12 @@ ${cell.code}
     });
   }
 
+  /** The names of all cells with their values, for a debugger. */
+  variables(): Record<string, unknown> {
+    const named = [...this.boxes].filter(([name, box]) => name in box);
+    return Object.fromEntries(named.map(([name, box]) => [name, box[name]]));
+  }
+
   /** A box without its value at first: the engine then takes its kind from the first one. */
   private box(name: string): Box {
     const box = this.boxes.get(name) ?? {};

@@ -1,6 +1,7 @@
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { DebugRelay } from './debug-relay';
 import { GRACE_MS, Slot } from './interruption';
 import type { ToChild } from './messages';
 import { descendants, endStarted, MARK, signal } from './processes';
@@ -18,6 +19,7 @@ const PATIENCE_MS = 100;
 const port = parentPort!;
 const signals = new Int32Array(workerData.signals as SharedArrayBuffer);
 const inspector = new Session();
+const relay = new DebugRelay();
 let held: ToChild[] | undefined;
 
 inspector.connectToMainThread();
@@ -42,7 +44,9 @@ const processes = new Map<number, number>();
 port.on('message', ({ pid, cell }: Spawned) => void processes.set(pid, cell));
 
 function receive(message: ToChild): void {
-  if (message.type === 'interrupt') interrupt();
+  if (message.type === 'debug') relay.receive(message);
+  else if (message.type === 'input' && asking()) answer(message.text);
+  else if (message.type === 'interrupt') interrupt();
   else if (held) held.push(message);
   else port.postMessage(message);
 }
@@ -64,6 +68,17 @@ function interrupt(): void {
     terminate();
     if (cell !== 0) reach(cell, 'awaited');
   }, patience);
+}
+
+/** Whether the main thread waits in a call, such as `prompt`. */
+function asking(): boolean {
+  return Atomics.load(signals, Slot.asking) === 1;
+}
+
+function answer(text: string): void {
+  (workerData.answers as MessagePort).postMessage(text);
+  Atomics.store(signals, Slot.asking, 0);
+  Atomics.notify(signals, Slot.asking);
 }
 
 /** How often processes were interrupted, by cell. */
@@ -104,4 +119,5 @@ function terminate(): void {
     held = undefined;
     for (const message of waiting) receive(message);
   });
+  relay.release();
 }

@@ -5,6 +5,8 @@ import type { FromChild } from './messages';
 /** The file descriptors beside stdin, stdout and stderr that connect a child with its parent. */
 export const TO_PARENT = 3;
 export const FROM_PARENT = 4;
+/** Written by the watchdog alone: lines of two threads could get mixed up. */
+export const TO_DEBUGGER = 5;
 
 /**
  * Sends a message to the parent, one JSON line, before it returns: nothing is lost when the process
@@ -12,10 +14,14 @@ export const FROM_PARENT = 4;
  * what the parent takes.
  */
 export function send(message: FromChild): void {
+  sendTo(TO_PARENT, message);
+}
+
+export function sendTo(pipe: number, message: object): void {
   let rest = Buffer.from(`${encoded(message)}\n`);
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(TO_PARENT, rest));
+      rest = rest.subarray(writeSync(pipe, rest));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
@@ -25,7 +31,7 @@ export function send(message: FromChild): void {
 const PROTOTYPES = [Object, Array, String, Number, Boolean].map(({ prototype }) => prototype);
 
 /** Messages are plain: a `toJSON` that a cell or an old library gave to all objects is not asked. */
-function encoded(message: FromChild): string {
+function encoded(message: object): string {
   const spoilt = PROTOTYPES.filter((prototype) => Object.hasOwn(prototype, 'toJSON'));
   if (spoilt.length === 0) return stringify(message);
   const own = spoilt.map((prototype) => Object.getOwnPropertyDescriptor(prototype, 'toJSON')!);

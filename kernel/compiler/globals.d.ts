@@ -7,6 +7,24 @@
  */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
 
+/**
+ * Asks the reader for a line of text, and waits for it, as in a page.
+ *
+ * @param preset what is returned for an empty answer.
+ * @throws Error when the front end cannot ask.
+ */
+declare function prompt(text?: string, preset?: string): string | null;
+
+/**
+ * Asks the reader a question that is answered by y or n; everything else is no.
+ *
+ * @throws Error when the front end cannot ask.
+ */
+declare function confirm(text?: string): boolean;
+
+/** Shows a text and waits until the reader has seen it; prints it where the front end cannot ask. */
+declare function alert(text?: string): void;
+
 /*
  * What every Node.js has, and the types of Node.js leave to the DOM's.
  */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { FromChild, Stream, ToChild } from '../child/messages';
+import type { FromChild, FromInspector, Stream, ToChild } from '../child/messages';
 import { endStarted, MARK } from '../child/processes';
 
 /** How a child process ended. */
@@ -15,6 +15,7 @@ export interface Ending {
 
 export interface ChildEvents {
   message(message: FromChild): void;
+  inspector(message: FromInspector): void;
   /** Text that did not come through JavaScript: from native code or another process. */
   output(name: Stream, text: string): void;
   ended(ending: Ending): void;
@@ -48,7 +49,7 @@ export class Child {
       require.resolve('tsx/cjs'),
     ];
     this.process = spawn(process.execPath, [...flags, BOOT, MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, [MARK]: this.mark },
       // A process group of its own: a signal to the kernel's is the kernel's affair.
       detached: process.platform !== 'win32',
@@ -90,20 +91,13 @@ export class Child {
   }
 
   private listen(): void {
-    const [, , , messages, pipe] = this.process.stdio;
+    const [, , , messages, pipe, inspector] = this.process.stdio as (Readable | Writable)[];
     pipe!.on('error', () => {});
-    let partial = '';
-    const incoming = messages as Readable;
-    incoming.setEncoding('utf8');
-    incoming.on('error', () => {});
-    incoming.on('data', (text: string) => {
-      const lines = (partial + text).split('\n');
-      partial = lines.pop()!;
-      for (const line of lines) {
-        const message = parseMessage(line);
-        if (message) this.events.message(message);
-      }
+    eachLine(messages as Readable, (line) => {
+      const message = parseMessage(line);
+      if (message) this.events.message(message);
     });
+    eachLine(inspector as Readable, (line) => this.events.inspector(JSON.parse(line)));
     for (const name of ['stdout', 'stderr'] as const) {
       const output = this.process[name]!;
       output.setEncoding('utf8');
@@ -127,6 +121,17 @@ export class Child {
       this.events.ended({ code: null, signal: null, lastWords: String(error) });
     });
   }
+}
+
+function eachLine(pipe: Readable, hear: (line: string) => void): void {
+  let partial = '';
+  pipe.setEncoding('utf8');
+  pipe.on('error', () => {});
+  pipe.on('data', (text: string) => {
+    const lines = (partial + text).split('\n');
+    partial = lines.pop()!;
+    for (const line of lines) hear(line);
+  });
 }
 
 /** A cell can write to the pipe as well: what is not a message is left out. */

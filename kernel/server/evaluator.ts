@@ -3,10 +3,12 @@ import { CompilationInterrupted, Compiler } from '../compiler';
 import type { Channels, Json, Message } from '../protocol';
 import type { Ending } from './child';
 import { CommTable, commMessageOf } from './comms';
+import { Debugger } from './debugger';
 import { endingError } from './ending';
 import { Origins } from './origins';
 import { Output } from './output';
 import { type FromCell, type Outcome, Runner } from './runner';
+import { endsInSemicolon, semicolonHides } from './semicolon';
 import { type ErrorContent, errorOf, typeErrorsOf } from './traceback';
 
 /** How a cell ended, in the protocol's terms. */
@@ -17,6 +19,7 @@ export class Evaluator {
   readonly compiler = new Compiler();
   readonly comms = new CommTable();
   readonly output: Output;
+  readonly debugger: Debugger;
   private readonly runner: Runner;
   /** What was executed, by the name that its stack frames carry. */
   private readonly sources = new Map<string, string>();
@@ -32,8 +35,16 @@ export class Evaluator {
         const parent = this.origins.latest;
         if (parent) this.output.print(name, text, parent);
       },
+      inspector: (method, params) => this.debugger.receive(method, params),
       replaced: (ending, exitCode) => this.forget(ending, exitCode),
     });
+    this.debugger = new Debugger(
+      { post: (method, params) => this.runner.inspect(method, params) },
+      (event) => {
+        const parent = this.request?.header ?? this.origins.latest;
+        if (parent) this.output.publish('debug_event', event, parent);
+      },
+    );
   }
 
   /**
@@ -58,8 +69,11 @@ export class Evaluator {
       const id = this.origins.ofCell(request);
       const file = count === undefined ? `expression-${id}.ts` : `cell-${count}.ts`;
       this.sources.set(count === undefined ? 'expression' : `cell [${count}]`, code);
+      await this.debugger.prepare(file, code, compiled.mappings);
+      const semicolon = { there: endsInSemicolon(code), hides: false };
+      if (semicolon.there) semicolon.hides = semicolonHides(request);
       const allowInput = request.content.allow_stdin === true;
-      const outcome = await this.runner.run({ id, file, allowInput, ...compiled });
+      const outcome = await this.runner.run({ id, file, allowInput, semicolon, ...compiled });
       return this.judge(outcome, keep);
     } catch (error) {
       if (error instanceof CompilationInterrupted) return INTERRUPTED_EARLY;
@@ -146,6 +160,7 @@ export class Evaluator {
   /** The process of the cells is gone, and their variables with it. */
   private forget(ending: Ending, exitCode: number | undefined): void {
     void this.compiler.call('reset');
+    this.debugger.reset();
     this.comms.clear();
     const parent = this.origins.latest;
     if (this.request || !parent) return;

@@ -70,6 +70,10 @@ export class Kernel {
     if (type.startsWith('comm_') && type !== 'comm_info_request') {
       return this.evaluator.sendComm(request);
     }
+    if (type === 'debug_request') {
+      const answer = await this.evaluator.debugger.answer(request.content);
+      return this.channels.reply(channel, request, 'debug_reply', answer);
+    }
     if (type === 'shutdown_request') return this.shutDown(channel, request);
     const answer = answers[type];
     if (!answer) return;

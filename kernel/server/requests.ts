@@ -54,6 +54,8 @@ function kernelInfo(): Json {
     protocol_version: PROTOCOL_VERSION,
     implementation: 'implicit-kernel',
     implementation_version: version,
+    debugger: true,
+    supported_features: ['debugger'],
     banner: `TypeScript ${typescript} on Node.js ${process.versions.node}`,
     help_links: [
       { text: 'TypeScript handbook', url: 'https://www.typescriptlang.org/docs/handbook/' },

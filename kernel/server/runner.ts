@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CommMessage, Done, FromChild, RunCell, Stream } from '../child/messages';
+import type {
+  CommMessage,
+  Done,
+  FromChild,
+  FromInspector,
+  RunCell,
+  Stream,
+} from '../child/messages';
 import { Child, type Ending } from './child';
 
 /** How a cell ended: by itself, or with its process. */
@@ -14,6 +21,8 @@ export type FromCell = Exclude<
 export interface RunnerEvents {
   message(message: FromCell): void;
   output(name: Stream, text: string): void;
+  /** What the inspector of the process tells by itself. */
+  inspector(method: string, params: object): void;
   /** The process ended, with all variables, and a fresh one takes its place. */
   replaced(ending: Ending, exitCode: number | undefined): void;
 }
@@ -29,6 +38,8 @@ export class Runner {
   private child: Child | undefined;
   private running: { id: number; settle(outcome: Outcome): void } | undefined;
   private readonly handling = new Map<number, () => void>();
+  private readonly inspecting = new Map<number, (answer: FromInspector) => void>();
+  private commands = 0;
   private exitCode: number | undefined;
   private ready = false;
   private stopped = false;
@@ -62,6 +73,27 @@ export class Runner {
     return new Promise((resolve) => this.handling.set(id, resolve));
   }
 
+  /** Sends a command to the inspector of the process. */
+  async inspect<T>(method: string, params?: object): Promise<T> {
+    this.child ??= this.spawn();
+    const id = ++this.commands;
+    this.child.send({ type: 'debug', id, method, params });
+    const answer = await new Promise<FromInspector>((resolve) => {
+      this.inspecting.set(id, resolve);
+    });
+    if ('error' in answer) throw new Error(answer.error);
+    return ('result' in answer ? answer.result : {}) as T;
+  }
+
+  private receiveInspector(message: FromInspector): void {
+    if ('id' in message) {
+      this.inspecting.get(message.id)?.(message);
+      this.inspecting.delete(message.id);
+    } else {
+      this.events.inspector(message.method, message.params);
+    }
+  }
+
   answerInput(text: string): void {
     this.child?.send({ type: 'input', text });
   }
@@ -82,6 +114,7 @@ export class Runner {
     return new Child({
       message: (message) => this.receive(message),
       output: (name, text) => this.events.output(name, text),
+      inspector: (message) => this.receiveInspector(message),
       ended: (ending) => this.replace(ending),
     });
   }
@@ -112,6 +145,8 @@ export class Runner {
     // A process that cannot even start would be replaced without end: wait until it is needed.
     this.child = this.ready ? this.spawn() : undefined;
     this.ready = false;
+    for (const [id, answer] of this.inspecting) answer({ id, error: 'The process has ended.' });
+    this.inspecting.clear();
     this.events.replaced(ending, exitCode);
     for (const id of this.handling.keys()) this.handled(id);
     this.settle({ type: 'lost', ending, exitCode });

@@ -1,0 +1,2 @@
+export { Debugger } from './debugger';
+export type { Inspector } from './inspector';
