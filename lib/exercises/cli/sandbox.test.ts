@@ -272,6 +272,32 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
     });
     expect(processesCalled(MARK)).toEqual([]);
   }, 600_000);
+
+  it('lets solutions pass, also of tensors, of callbacks and of measured memory', async () => {
+    const solutions = new TestClass();
+    try {
+      for (const lesson of readdirSync(join(ROOT, 'solutions')).filter((name) =>
+        /^(00|10|12)-.*ipynb$/.test(name),
+      )) {
+        solutions.submit(lesson, readFileSync(join(ROOT, 'solutions', lesson), 'utf8'));
+      }
+      const { stdout, stderr, status } = await solutions.command([
+        'check',
+        '--all',
+        '--dir',
+        solutions.folder,
+        '--sandbox',
+        '--seconds',
+        '120',
+        '--jobs',
+        '2',
+      ]);
+      expect({ stdout, stderr, status }).toMatchObject({ stderr: '', status: 0 });
+      expect(stdout).toMatch(/(\d+) of \1 right\.\n$/);
+    } finally {
+      solutions.close();
+    }
+  }, 600_000);
 });
 
 it('says that it is missing, and refuses', async () => {
