@@ -1,11 +1,14 @@
 export {
+  type CompilableLoss,
   type Curvature,
   type CurvatureKind,
   type CutModel,
+  compiled,
   type ExplainedStep,
   type Explanation,
   explain,
   type FunctionalModel,
+  freePrograms,
   functional,
   gaussNewton,
   hessian,
@@ -17,6 +20,8 @@ export {
   type RecordOptions,
   type RowSpace,
   recordGradient,
+  type TracedCounts,
+  tracedCounts,
   valueAndGradient,
 } from './autodiff';
 export {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { hessian, valueAndGradient } from '../../lib/autodiff';
+import { compiled, hessian, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { mnist, subset, toTensors } from '../../lib/datasets';
 import { bilevel, hypergradient, implicit } from '../../lib/hypergradients';
@@ -253,10 +253,10 @@ function logisticProblem(tensor: (name: string) => tf.Tensor) {
   const loss = (w: tf.Tensor, X: tf.Tensor2D, y: tf.Tensor1D) =>
     tf.mean(tf.softplus(tf.neg(tf.mul(y, tf.dot(X, w)))));
   return {
-    inner({ w }: NamedTensors, { λ }: NamedTensors) {
+    inner: compiled(({ w }: NamedTensors, { λ }: NamedTensors) => {
       const penalty = tf.mul(0.5, tf.sum(tf.mul(tf.exp(λ!), tf.mul(w!, w!))));
       return tf.add(loss(w!, X, y), penalty) as tf.Scalar;
-    },
+    }),
     outer: ({ w }: NamedTensors, _: NamedTensors) => loss(w!, Xv, yv) as tf.Scalar,
   };
 }
@@ -266,11 +266,11 @@ const mlp = (w: NamedTensors, x: tf.Tensor, activation: (x: tf.Tensor) => tf.Ten
 
 function mlpProblem({ X, Y, Xv, Yv }: Record<'X' | 'Y' | 'Xv' | 'Yv', tf.Tensor>): Problem {
   return {
-    inner(w, λ) {
+    inner: compiled((w, λ) => {
       const penalties = NAMES.map((name) => tf.sum(tf.mul(tf.exp(λ[name]!), tf.square(w[name]!))));
       const penalty = tf.mul(0.5, tf.addN(penalties));
       return tf.add(softmaxCrossEntropy(Y, mlp(w, X, tf.tanh)), penalty) as tf.Scalar;
-    },
+    }),
     outer: (w) => softmaxCrossEntropy(Yv, mlp(w, Xv, tf.tanh)),
   };
 }

@@ -3,7 +3,7 @@ import { mapTensors, type NamedTensors } from '../spaces';
 import { collectAuxiliary } from './auxiliary';
 import { checkFinite, checkPoint } from './check';
 import { listed, named } from './named';
-import { evaluateTraced } from './traced';
+import { evaluateTraced, type Remembered } from './traced';
 
 /** The gradient of a loss in w, with its derivative with respect to w and to other tensors λ. */
 export interface RecordedGradient {
@@ -24,6 +24,7 @@ export interface RecordedGradient {
  * The gradient of f(w, λ) in w and products with `H = ∂²f/∂w²` and `B = ∂²f/∂w∂λ`, from one
  * evaluation; by a program where one is known for the structure of f.
  *
+ * @param remembered of a loss that was declared pure by `compiled`
  * @returns undefined where programs cannot run: inside a gradient, or without BLAS
  * @throws as `valueAndGradient` does.
  */
@@ -31,8 +32,9 @@ export function recordGradientOf(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
   w: NamedTensors,
   λ: NamedTensors,
+  remembered?: Remembered,
 ): RecordedGradient | undefined {
-  const evaluation = evaluated(loss, w, λ, 'products');
+  const evaluation = evaluated(loss, w, λ, 'products', remembered);
   if (evaluation === undefined) return undefined;
   const ofW = (x: readonly tf.Tensor[]) => named(w, [...x]);
   const ofλ = (x: readonly tf.Tensor[]) => named(λ, [...x]);
@@ -59,8 +61,9 @@ export function gradientOf(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
   w: NamedTensors,
   λ: NamedTensors,
+  remembered?: Remembered,
 ): NamedTensors | undefined {
-  const evaluation = evaluated(loss, w, λ, 'gradient');
+  const evaluation = evaluated(loss, w, λ, 'gradient', remembered);
   if (evaluation === undefined) return undefined;
   try {
     return named(w, evaluation.gradient());
@@ -74,6 +77,7 @@ function evaluated(
   w: NamedTensors,
   λ: NamedTensors,
   purpose: 'gradient' | 'products',
+  remembered?: Remembered,
 ) {
   checkPoint(w, 'the point');
   // Copies: where the loss also closes over the tensors of w or λ, those are constants.
@@ -91,6 +95,7 @@ function evaluated(
       },
       { all, varied: Object.keys(w).length },
       purpose,
+      remembered && { remembered, names: `${Object.keys(w)} ${Object.keys(λ)}` },
     );
     if (evaluation === undefined) return undefined;
     try {

@@ -3,6 +3,7 @@ import '../backends';
 
 export { markAuxiliary } from './auxiliary';
 export { checkAlive, checkScalar, checkTensors } from './check';
+export { type CompilableLoss, compiled, rememberedOf } from './compiled';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
 export { type ExplainedStep, type Explanation, explain } from './explain';

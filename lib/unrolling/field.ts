@@ -1,5 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { gradientOf, linearize, recordGradientOf, valueAndGradient } from '../autodiff';
+import {
+  gradientOf,
+  linearize,
+  recordGradientOf,
+  rememberedOf,
+  valueAndGradient,
+} from '../autodiff';
 import { float64, type NamedTensors } from '../spaces';
 import type { InnerDerivatives } from './problem';
 
@@ -53,15 +59,25 @@ export function float64Field(
 /** An inner loss on named tensors; methods with minibatches find them by the number of the step. */
 export type InnerLoss = (w: NamedTensors, λ: NamedTensors, step: number) => tf.Scalar;
 
-/** The field of a loss on named tensors, at λ. */
-export function tensorField(inner: InnerLoss, λ: NamedTensors): GradientField<NamedTensors> {
+/**
+ * The field of a loss on named tensors, at λ.
+ *
+ * @param declared the loss as it was given, which `compiled` may have made
+ */
+export function tensorField(
+  inner: InnerLoss,
+  λ: NamedTensors,
+  declared: unknown = inner,
+): GradientField<NamedTensors> {
+  const remembered = rememberedOf(declared);
   const gradientAt = (w: NamedTensors, λ: NamedTensors, step: number) =>
     valueAndGradient((x) => inner(x, λ, step), w).gradient;
   return {
     gradient: (w, step) =>
-      gradientOf((w, λ) => inner(w, λ, step), w, λ) ?? tf.tidy(() => gradientAt(w, λ, step)),
+      gradientOf((w, λ) => inner(w, λ, step), w, λ, remembered) ??
+      tf.tidy(() => gradientAt(w, λ, step)),
     linearize(w, step) {
-      const traced = recordGradientOf((w, λ) => inner(w, λ, step), w, λ);
+      const traced = recordGradientOf((w, λ) => inner(w, λ, step), w, λ, remembered);
       if (traced !== undefined) return { ...traced, value: traced.gradient };
       const recorded = linearize(
         (both) => {

@@ -66,7 +66,7 @@ function gradientsOf({ dw, dλ, dlambda }: OuterDerivatives): OuterGradients<Flo
 function tensorObjective(problem: LossProblem, λ: NamedTensors): Objective<NamedTensors> {
   requireFunctions(problem, ['inner', 'outer']);
   return {
-    field: tensorField((w, λ, step) => problem.inner(w, λ, step), λ),
+    field: tensorField((w, λ, step) => problem.inner(w, λ, step), λ, problem.inner),
     outer: (w) =>
       tf.tidy(() => {
         const loss = (both: NamedTensors) => {

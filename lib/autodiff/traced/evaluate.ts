@@ -11,6 +11,7 @@ import { engine, isolated, record, type Tape } from '../tape';
 import { lowered, NotLowered } from './lower';
 import type { Kept } from './program';
 import { type ProductKind, Recipe } from './recipe';
+import { checkPure, type Remembered } from './remembered';
 import { structureOf, Trace } from './trace';
 
 /** How often what happened. */
@@ -83,15 +84,27 @@ export interface Leaves {
  * with each evaluation. The second time that a structure comes, its gradient and products are traced.
  *
  * @param purpose whether products will be asked for, or the gradient alone
+ * @param pure what remembers a loss that is a function of its leaves alone: it need not be called
  * @returns undefined where programs cannot run
  */
 export function evaluateTraced(
   loss: () => tf.Scalar,
   leaves: Leaves,
   purpose: 'gradient' | 'products',
+  pure?: { remembered: Remembered; names: string },
 ): Evaluation | undefined {
   const heap = heapForPrograms();
   if (heap === undefined) return undefined;
+  const shapes = pure && leaves.all.map(({ shape, dtype }) => `${dtype}[${shape}]`);
+  const key = pure && `${leaves.varied} ${pure.names} ${shapes}`;
+  const before = pure?.remembered.find(heap, key!);
+  if (before !== undefined) {
+    counts.hits++;
+    const { recipe, outside } = before;
+    const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
+    const [value] = recipe.program('value').run(given);
+    return byRecipe(recipe, tf.keep(value as tf.Scalar), leaves, given);
+  }
   const known: Known = recipes.get(heap) ?? new Map();
   recipes.set(heap, known);
   const trace = new Trace(leaves.all);
@@ -101,11 +114,13 @@ export function evaluateTraced(
       checkScalar(computed);
       const value = tape.ownCopy(computed);
       trace.inLoss = false;
+      if (pure !== undefined) checkPure(trace);
       const structure = structureOf(trace.ran, leaves.all);
       const word = `${leaves.varied} ${structure.word}`;
       const recipe = recall(known, word);
       if (recipe instanceof Recipe) {
         const outside = structure.outside.map(({ id }) => trace.retained.get(id)!);
+        pure?.remembered.keep(heap, key!, recipe, outside);
         // Not the tape's: that can go, with all that it saved.
         const given = [...leaves.all, ...outside].map((x) => isolated(() => tf.keep(x.clone())));
         return { value, recipe, given };
@@ -118,7 +133,11 @@ export function evaluateTraced(
       if (recipe === undefined) remember(known, word, 'seen');
       if (recipe === 'seen') {
         const { outside } = structure;
-        remember(known, word, traced(heap, trace, tape, { leaves, outside, gradient }));
+        remember(
+          known,
+          word,
+          traced(heap, trace, tape, { leaves, outside, gradient, value: computed }),
+        );
       }
       for (const g of gradient) tape.own(g);
       return { value, gradient };
@@ -180,6 +199,7 @@ function gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): tf.T
 interface Recorded {
   leaves: Leaves;
   outside: readonly tf.Tensor[];
+  value: tf.Scalar;
   gradient: readonly tf.Tensor[];
 }
 
@@ -191,7 +211,7 @@ function traced(
   heap: Heap,
   trace: Trace,
   tape: Tape,
-  { leaves, outside, gradient }: Recorded,
+  { leaves, outside, value, gradient }: Recorded,
 ): Recipe | 'refused' {
   counts.traced++;
   const { all, varied } = leaves;
@@ -211,6 +231,7 @@ function traced(
     });
     const views = pulled.map(viewOf);
     return new Recipe(heap, {
+      value: [viewOf(value)],
       gradient: gradient.map(viewOf),
       push: pushed.map(viewOf),
       pull: views,

@@ -7,3 +7,4 @@ export {
   tracedCounts,
 } from './evaluate';
 export type { ProductKind } from './recipe';
+export { Remembered } from './remembered';

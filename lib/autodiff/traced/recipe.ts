@@ -3,8 +3,8 @@ import type { View } from './lower';
 import { planned } from './plan';
 import { Program } from './program';
 
-/** What a program computes: the gradient, or products with its derivative. */
-export type ProgramKind = 'gradient' | ProductKind;
+/** What a program computes: the value, the gradient, or products with its derivative. */
+export type ProgramKind = 'value' | 'gradient' | ProductKind;
 
 /** Products with the derivative of a gradient: by all leaves, or backwards to all or some. */
 export type ProductKind = 'push' | 'pull' | 'pull to the varied' | 'pull to the rest';
@@ -21,12 +21,13 @@ export class Recipe {
   constructor(heap: Heap, outputs: Record<ProgramKind, readonly View[]>) {
     this.#heap = heap;
     this.#outputs = outputs;
-    for (const kind of ['gradient', 'push', 'pull'] as const) planned(outputs[kind]);
+    for (const kind of ['value', 'gradient', 'push', 'pull'] as const) planned(outputs[kind]);
   }
 
   program(kind: ProgramKind): Program {
     const known =
-      this.#programs.get(kind) ?? new Program(this.#heap, this.#outputs[kind], kind !== 'gradient');
+      this.#programs.get(kind) ??
+      new Program(this.#heap, this.#outputs[kind], kind !== 'gradient' && kind !== 'value');
     this.#programs.set(kind, known);
     return known;
   }

@@ -26,6 +26,8 @@ export class Trace {
   read = false;
   /** Copies of tensors from outside, by their ids: what they are copies of. */
   readonly copies = new Map<number, number>();
+  /** Whether a variable was used that is no leaf. */
+  sawVariable = false;
   /** While the loss runs: what no leaf decides comes from outside, however it was computed. */
   inLoss = true;
   readonly #depends: Set<number>;
@@ -63,6 +65,7 @@ export class Trace {
     e.runKernel = function (kernel, inputs, attrs = {}) {
       if (trace.#paused) return runKernel.call(this, kernel, inputs, attrs);
       const given = Object.entries(inputs).filter(([, x]) => x != null);
+      trace.sawVariable ||= given.some(([, x]) => x instanceof tf.Variable);
       const depends = !trace.inLoss || given.some(([, { id }]) => trace.#depends.has(id));
       if (depends && trace.inLoss) for (const [, x] of given) trace.#retain(x);
       // In its place before it runs: copies of its outputs are saved before it returns.

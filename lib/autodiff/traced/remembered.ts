@@ -1,0 +1,51 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { UnsupportedError } from '../../errors';
+import { isolated } from '../tape';
+import type { Recipe } from './recipe';
+import type { Trace } from './trace';
+
+interface Entry {
+  heap: Heap;
+  recipe: Recipe;
+  outside: tf.Tensor[];
+}
+
+/** The recipe of one pure loss for each set of names and shapes, with the tensors that it captures. */
+export class Remembered {
+  readonly #entries = new Map<string, Entry>();
+
+  find(heap: Heap, key: string): Entry | undefined {
+    const found = this.#entries.get(key);
+    return found?.heap === heap ? found : undefined;
+  }
+
+  /** @param outside copied; the copies are kept until `free` */
+  keep(heap: Heap, key: string, recipe: Recipe, outside: readonly tf.Tensor[]): void {
+    recipe.retain();
+    const copies = outside.map((x) => isolated(() => tf.keep(x.clone())));
+    this.#entries.set(key, { heap, recipe, outside: copies });
+  }
+
+  free(): void {
+    for (const { recipe, outside } of this.#entries.values()) {
+      recipe.release();
+      tf.dispose(outside);
+    }
+    this.#entries.clear();
+  }
+}
+
+/** @throws UnsupportedError for a loss that is more than a function of its tensors. */
+export function checkPure(trace: Trace): void {
+  if (!trace.read && !trace.sawVariable) return;
+  throw new UnsupportedError({
+    given: trace.read
+      ? 'a compiled loss that reads the numbers of a tensor'
+      : 'a compiled loss that uses a tf.Variable from outside',
+    expected: 'a function of the named tensors that it is handed, and of data that do not change',
+    remedy: trace.read
+      ? 'Compute with tensors throughout, or leave `compiled` out.'
+      : 'Hand it over among the named tensors, or leave `compiled` out.',
+  });
+}
