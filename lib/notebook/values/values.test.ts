@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { explain, linearize } from '../../autodiff';
 import { cg } from '../../solvers';
 import { showValues, valueText } from './index';
 
@@ -138,5 +139,21 @@ describe('the text of a value', () => {
     const format = formatters.get('implicit-lab') as (value: unknown) => Promise<unknown>;
     expect(await format(tf.scalar(1))).toEqual({ 'text/plain': 'Tensor: scalar float32: 1' });
     expect(await format(1)).toBeUndefined();
+  });
+
+  it('is a table for what explain returns, with the same lines as text', async () => {
+    const J = linearize(({ a }) => tf.exp(a!), { a: tf.tensor1d([1, 2]) });
+    const explanation = explain(J);
+    J.dispose();
+    const key = Symbol.for('implicit-kernel.formatters');
+    showValues();
+    const formatters = (globalThis as unknown as Record<symbol, Map<string, unknown>>)[key]!;
+    const format = formatters.get('implicit-lab') as (value: unknown) => Promise<never>;
+    const shown: Record<string, string> = await format(explanation);
+    expect(shown['text/plain']).toBe(String(explanation));
+    expect(shown['text/html']).toContain('<table');
+    for (const cell of ['Exp', '[2] → [2]', 'elementwise', 'Multiply']) {
+      expect(shown['text/html']).toContain(cell);
+    }
   });
 });
