@@ -15,7 +15,8 @@ const TICKS = 100;
  *     npm run bench -- class [SUBMISSIONS [JOBS]]
  *
  * Half of the submissions are right, half are wrong, one exercise each. Processor time is that of
- * all processes together, so that other work on the machine matters little.
+ * all processes together, so that other work on the machine matters little; it leaves out those that
+ * had to be killed, which on a busy machine are some.
  */
 export async function run([count = '40', jobs = '2']: string[]): Promise<void> {
   const problem = sandboxProblem();
