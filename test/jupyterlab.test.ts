@@ -1,9 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Lab, type Notebook, notebookOf } from './lab';
 import { needs } from './needs';
 
 const browserNeed = needs('browser');
 const timeNeed = needs('time');
+
+/** One of those that are not executed when they are made. */
+const EXERCISES = `exercises/${readdirSync(join(__dirname, '..', 'exercises')).find((name) => name.endsWith('.ipynb'))}`;
 
 /** Starting JupyterLab and a browser beside other tests, on two cores. */
 const patience = 180_000;
@@ -61,6 +66,21 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       await page.close();
     },
     patience,
+  );
+
+  test.for(['notebooks/00-second-derivatives.ipynb', EXERCISES])(
+    '%s is unmodified when it was opened, and when it was saved',
+    { timeout: patience },
+    async (name) => {
+      const content = readFileSync(join(__dirname, '..', name), 'utf8');
+      const notebook = await lab.notebook(`opened-${basename(name)}`, content);
+      // What the kernel says of itself arrives once it has started.
+      await notebook.page.waitForTimeout(2000);
+      expect(await notebook.page.locator('.jp-mod-dirty').count()).toBe(0);
+      await notebook.save();
+      expect(readFileSync(notebook.file, 'utf8')).toBe(content);
+      await notebook.page.close();
+    },
   );
 
   test(

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { exercisesIn, type SourceCell } from './parse';
 
 /** A notebook as its file holds it. */
@@ -28,6 +30,22 @@ export interface NotebookOrigin {
 }
 
 const KERNELSPEC = { display_name: 'TypeScript', language: 'typescript', name: 'implicit-kernel' };
+
+/** What the kernel says of itself: JupyterLab takes a notebook that says otherwise for changed. */
+const LANGUAGE_INFO = {
+  codemirror_mode: 'typescript',
+  file_extension: '.ts',
+  mimetype: 'text/typescript',
+  name: 'typescript',
+  nbconvert_exporter: 'script',
+  pygments_lexer: 'typescript',
+  version: typescriptVersion(),
+};
+
+function typescriptVersion(): string {
+  const file = join(__dirname, '..', '..', '..', 'node_modules', 'typescript', 'package.json');
+  return JSON.parse(readFileSync(file, 'utf8')).version;
+}
 
 /** The notebook that learners get: stubs instead of solutions, and a cell for hints. */
 export function exerciseNotebook(cells: readonly SourceCell[], text: string, source: string) {
@@ -82,6 +100,7 @@ function notebookOf(cells: NotebookCell[], text: string, source: string): Notebo
     metadata: {
       'implicit-lab': { source, sha256, cells: hashOfCells(cells) },
       kernelspec: KERNELSPEC,
+      language_info: LANGUAGE_INFO,
     },
     nbformat: 4,
     nbformat_minor: 5,
