@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { collectAuxiliary } from './auxiliary';
-import { checkFinite, checkPoint } from './check';
+import { checkAlive, checkFinite, checkPoint } from './check';
 import { listed, named } from './named';
 import { evaluateTraced, type Remembered } from './traced';
 
@@ -80,6 +80,7 @@ function evaluated(
   remembered?: Remembered,
 ) {
   checkPoint(w, 'the point');
+  for (const name of Object.keys(λ)) checkAlive(λ[name]!, `the hyperparameter '${name}'`);
   // Copies: where the loss also closes over the tensors of w or λ, those are constants.
   const copies = {
     w: mapTensors(w, (value) => value.clone()),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { InputError } from '../errors';
-import { shown as worded } from '../options';
+import { phrase, shown as worded } from '../options';
 import {
   type Bundle,
   escapeHtml,
@@ -44,6 +44,13 @@ export function progress(total: number, label: string): Progress {
       given: `a total of ${worded(total)}`,
       expected: 'a positive number',
       remedy: 'Pass how many steps there are.',
+    });
+  }
+  if (typeof label !== 'string') {
+    throw new InputError({
+      given: `${phrase(label)} as the label`,
+      expected: 'a text',
+      remedy: "Say what is done: progress(100, 'training').",
     });
   }
   const show = inNotebook() ? notebookOutput() : terminalOutput();
