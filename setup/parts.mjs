@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { jupyterEnvironment } from './jupyterlab.mjs';
 import { inRoot, root, venvPython } from './paths.mjs';
 import { run } from './run.mjs';
+import { typeChecker } from './type-checker.mjs';
 
 /**
  * @typedef {object} Outcome
@@ -30,12 +31,13 @@ import { run } from './run.mjs';
  * @type {Part[]}
  */
 export const parts = [
-  { name: 'Types', run: () => tool('typescript/bin/tsc', '--noEmit') },
+  { name: 'Types', run: () => tool(typeChecker(inModules), '--noEmit') },
   { name: 'Format and lint', run: () => tool('@biomejs/biome/bin/biome', 'check') },
   { name: 'Unit tests', run: unitTests },
   { name: 'Lessons', run: lessons, isSlow: true },
 ];
 
+const inModules = (/** @type {string} */ file) => inRoot('node_modules', file);
 const minutes = 60;
 const toolLimit = 5 * minutes;
 /** Ends what makes no progress, on a busy machine too, and not what is slow. */
@@ -51,7 +53,7 @@ const silenceOf = (/** @type {string} */ file) => ({
  * @param {Parameters<typeof run>[2]} options
  */
 const node = (script, args, options) =>
-  run(process.execPath, [inRoot('node_modules', script), ...args], {
+  run(process.execPath, [inModules(script), ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     ...options,
   });
