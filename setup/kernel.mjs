@@ -22,7 +22,7 @@ export async function declareLibrary() {
 export async function registerKernel(prefix = venv) {
   const installer = inRoot('kernel', 'bin', 'implicit-kernel.cjs');
   const { ok } = await run(process.execPath, [installer, 'install', '--prefix', prefix], {
-    limit: { seconds: 20 },
+    limit: { seconds: 120 },
   });
   if (!ok) {
     throw new SetupError(

@@ -18,7 +18,8 @@ import { SetupError } from './step.mjs';
 const lock = inRoot('package-lock.json');
 /** npm's own account of what it has installed, which it writes last. */
 const installed = inRoot('node_modules', '.package-lock.json');
-const secondsToFirstPackage = 40;
+/** How long the registry may be silent before the first package comes: a busy machine is slow. */
+const longestSilence = 40;
 const attempts = 2;
 
 /**
@@ -64,6 +65,7 @@ export async function installNodePackages(progress) {
     ([path, entry]) => path.includes('node_modules/') && !entry.link && isForHere(entry),
   ).length;
   let received = 0;
+  let answered = 0;
   const [program, args] = npm([
     'ci',
     '--ignore-scripts',
@@ -78,8 +80,9 @@ export async function installNodePackages(progress) {
   ]);
   const { ok, output, reason } = await run(program, args, {
     shell: windows && program === 'npm',
-    limit: { seconds: secondsToFirstPackage, unless: () => received > 0 },
+    silence: { seconds: longestSilence, lastSign: () => (received > 0 ? Date.now() : answered) },
     onLine(line, stop) {
+      if (line.includes('fetch GET 200 ')) answered = Date.now();
       if (/fetch GET 200 \S+\.tgz/.test(line)) {
         received += 1;
         progress(`${received} of ${expected} received`);

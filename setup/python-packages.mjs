@@ -5,7 +5,8 @@ import { hashOf, inRoot, pythonIn, read, root, venv } from './paths.mjs';
 import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
-const secondsToFirstPackage = 35;
+/** How long the index may be silent before the first package comes: a busy machine is slow. */
+const longestSilence = 35;
 
 /**
  * An environment of Python: its folder, and the packages that belong in it.
@@ -52,7 +53,7 @@ export async function makeVenv(python, progress, place = main) {
 async function createVenv({ command: [program = '', ...args], version }, { folder }) {
   const { ok } = await run(program, [...args, '-m', 'venv', folder], {
     env: pythonEnvironment(),
-    limit: { seconds: 50 },
+    limit: { seconds: 300 },
   });
   if (!ok) throw new SetupError(cannotMakeVenv(version));
 }
@@ -65,14 +66,18 @@ async function installPackages(progress, { folder, requirements }) {
   const expected = read(requirements).match(/^[a-z].*==/gim)?.length ?? 0;
   let seen = 0;
   let received = 0;
+  let answered = 0;
   const { ok, output, reason } = await run(
     pythonIn(folder),
     ['-m', 'pip', 'install', '--retries', '1', '--timeout', '15', '-r', requirements],
     {
       env: { ...pythonEnvironment(), PIP_PROGRESS_BAR: 'off' },
-      limit: { seconds: secondsToFirstPackage, unless: () => received > 0 },
+      silence: { seconds: longestSilence, lastSign: () => (received > 0 ? Date.now() : answered) },
       onLine(line) {
-        if (/^(Collecting|Ignoring) /.test(line)) seen += 1;
+        if (/^(Collecting|Ignoring) /.test(line)) {
+          seen += 1;
+          answered = Date.now();
+        }
         if (/^\s*(Downloading|Using cached|Processing) /.test(line)) received += 1;
         if (/^(Collecting|Ignoring) /.test(line))
           progress(`${Math.min(seen, expected)} of ${expected} packages`);
