@@ -35,12 +35,13 @@ export function completionsAt(
   const place = { start: start - shift, end: end - shift };
   const atArgument = !literal && word === '' && /[(,]\s*$/.test(text.slice(0, position));
   const signature = atArgument ? signatureAt(project, position) : undefined;
-  const found = entriesAt(project, position, typed).filter(
+  const { entries, everything } = entriesAt(project, position, typed);
+  const found = entries.filter(
     // Only what the parameter itself asks for.
     ({ rank }) => signature === undefined || rank < FROM_SCOPE,
   );
   if (literal && /^(?:\.{0,2}\/)/.test(typed)) found.push(...pathsAt(project, typed));
-  if (!literal && signature === undefined && !/\.\s*$/.test(text.slice(0, start))) {
+  if (!literal && everything && signature === undefined) {
     found.push(...earlier(live, file, position));
   }
   // A name of a cell hides the global one.
@@ -65,7 +66,15 @@ export function completionsAt(
 const FROM_SCOPE = '11';
 const OF_EARLIER_CELLS = '11';
 
-function entriesAt(project: Project, position: number, typed: string): Found[] {
+/** A value and a type. */
+const IN_EVERY_SCOPE = 'Array';
+
+/** What TypeScript offers, and whether that is all that is in scope. */
+function entriesAt(
+  project: Project,
+  position: number,
+  typed: string,
+): { entries: Found[]; everything: boolean } {
   const info = project.service.getCompletionsAtPosition(project.cell, position, {
     includeCompletionsForModuleExports: false,
     includeCompletionsForImportStatements: false,
@@ -73,21 +82,24 @@ function entriesAt(project: Project, position: number, typed: string): Found[] {
     includeExternalModuleExports: false,
   });
   const directory = typed.slice(0, typed.lastIndexOf('/') + 1);
-  return (info?.entries ?? []).flatMap(({ name, kind, sortText, kindModifiers = '' }): Found[] => {
-    if (name.startsWith('~cell')) return [];
-    // What is only a declaration of types is no completion of a value's place, but harmless.
-    const inPath =
-      kind === ts.ScriptElementKind.scriptElement || kind === ts.ScriptElementKind.directory;
-    const isPath = inPath || kind === ts.ScriptElementKind.externalModuleName;
-    const bare = inPath && !name.startsWith(directory) ? `${directory}${name}` : name;
-    return [
-      {
-        name: isPath ? bare : name,
-        kind: `${kind}${kindModifiers === 'deprecated' ? ' (deprecated)' : ''}`,
-        rank: sortText,
-      },
-    ];
-  });
+  const entries = (info?.entries ?? []).flatMap(
+    ({ name, kind, sortText, kindModifiers = '' }): Found[] => {
+      if (name.startsWith('~cell')) return [];
+      // What is only a declaration of types is no completion of a value's place, but harmless.
+      const inPath =
+        kind === ts.ScriptElementKind.scriptElement || kind === ts.ScriptElementKind.directory;
+      const isPath = inPath || kind === ts.ScriptElementKind.externalModuleName;
+      const bare = inPath && !name.startsWith(directory) ? `${directory}${name}` : name;
+      return [
+        {
+          name: isPath ? bare : name,
+          kind: `${kind}${kindModifiers === 'deprecated' ? ' (deprecated)' : ''}`,
+          rank: sortText,
+        },
+      ];
+    },
+  );
+  return { entries, everything: !info || entries.some(({ name }) => name === IN_EVERY_SCOPE) };
 }
 
 function earlier(live: ReadonlyMap<string, Live>, file: ts.SourceFile, position: number): Found[] {
@@ -134,7 +146,7 @@ function literalAt(
 function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
   let found: ts.Node | undefined;
   const visit = (node: ts.Node): void => {
-    if (node.pos <= position && position <= node.end) {
+    if (node.pos < position && position <= node.end) {
       found = node;
       ts.forEachChild(node, visit);
     }

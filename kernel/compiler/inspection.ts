@@ -21,7 +21,7 @@ export function inspectionAt(
     if (signature) return signature;
   }
   const at = wordBefore(code, position);
-  const info = infoAt(project, at + shift, code, live);
+  const info = infoAt(project, at + shift, shift, live);
   if (info) return textOf(info);
   return signatureHelpAt(project, position + shift);
 }
@@ -30,15 +30,14 @@ export function inspectionAt(
 function infoAt(
   project: Project,
   position: number,
-  code: string,
+  shift: number,
   live: ReadonlyMap<string, Live>,
 ): ts.QuickInfo | undefined {
   const { service, cell } = project;
   const info = service.getQuickInfoAtPosition(cell, position);
   if (!info) return undefined;
   const definition = service.getDefinitionAtPosition(cell, position)?.[0];
-  const end = code.length;
-  const isEarlier = definition?.fileName === cell && definition.textSpan.start > end;
+  const isEarlier = definition?.fileName === cell && definition.textSpan.start < shift;
   const known = isEarlier ? live.get(definition.name) : undefined;
   if (!known) return info;
   const path = project.pathOf(known.cell);

@@ -108,13 +108,13 @@ export class Session {
   }
 
   complete(code: string, position: number): Completions {
-    const { text, shift } = this.open(code);
+    const { text, shift } = this.ask(code);
     return completionsAt(this.project, text, position + shift, shift, this.live);
   }
 
   /** The type and documentation of the name at `position`, or `undefined` where there is none. */
   inspect(code: string, position: number): string | undefined {
-    const { shift } = this.open(code);
+    const { shift } = this.ask(code);
     return inspectionAt(this.project, code, position, shift, this.live);
   }
 
@@ -173,10 +173,16 @@ export class Session {
     return text;
   }
 
-  private open(code: string): CellSource {
+  /**
+   * Makes a cell that is being written the one that is asked about. The names of earlier cells stand
+   * before it: behind it, they would become a part of what is still open.
+   */
+  private ask(code: string): { text: string; shift: number } {
     const cell = this.read(code);
-    this.show(cell);
-    return cell;
+    const before = `${surroundings({ ...cell, declared: new Map(), mentioned: unclaimed(cell) }, this.live)}\n`;
+    const text = before + cell.text;
+    this.project.setCell(text);
+    return { text, shift: before.length + cell.shift };
   }
 
   private refusal(code: string, cell: CellSource, errors: readonly ts.Diagnostic[]): Diagnostic[] {
@@ -245,6 +251,11 @@ export class Session {
   private nextId(): number {
     return this.kept.size + 1;
   }
+}
+
+/** What a cell mentions and does not declare. */
+function unclaimed({ mentioned, declared }: CellSource): Set<string> {
+  return new Set([...mentioned].filter((name) => !declared.has(name)));
 }
 
 function packageOf(module: string): string {
