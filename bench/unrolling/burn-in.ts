@@ -2,16 +2,16 @@ import { burnIn, type Method, type QuadraticProblem, quadratic, unroll } from '.
 import { methods } from './problems';
 import { printTable } from './table';
 
-/** The burn-in that `burnIn` predicts, beside the one that is measured. */
-export function burnInTable(kappas: number[]): void {
-  const rows = kappas.flatMap((kappa) =>
+/** The burn-in that `burnIn` predicts, beside the one that is measured, for L = 1. */
+export function burnInTable(mus: number[]): void {
+  const rows = mus.flatMap((mu) =>
     methods
       .filter(([name]) => !name.startsWith('Sobolev'))
       .map(([name, method]) => {
-        const predicted = burnIn(method, { mu: kappa, L: 1 });
-        const worst = measuredBurnIn(method, kappa);
+        const predicted = burnIn(method, { mu, L: 1 });
+        const worst = measuredBurnIn(method, mu);
         return {
-          'κ = μ/L': kappa,
+          'κ = L/μ': 1 / mu,
           method: name,
           'peak step': predicted.peakStep,
           measured: worst.step,
@@ -30,10 +30,10 @@ export function burnInTable(kappas: number[]): void {
 }
 
 /** The burn-in of a method on the worst problem with L = 1, by unrolling it. */
-export function measuredBurnIn(method: Method, kappa: number) {
-  const { eigenvalue, length } = burnIn(method, { mu: kappa, L: 1 });
+export function measuredBurnIn(method: Method, mu: number) {
+  const { eigenvalue, length } = burnIn(method, { mu, L: 1 });
   return measure(
-    unroll(method, concentrated(kappa, eigenvalue), { steps: length + 5 }).errors.jacobian,
+    unroll(method, concentrated(mu, eigenvalue), { steps: length + 5 }).errors.jacobian,
   );
 }
 
@@ -45,14 +45,14 @@ function measure(errors: number[]) {
 }
 
 /** A problem all of whose error is on one eigenvalue, with `d/dθ ∇f(x₀) = 0`. */
-function concentrated(kappa: number, eigenvalue: number): QuadraticProblem {
+function concentrated(mu: number, eigenvalue: number): QuadraticProblem {
   return quadratic({
     theta: Float64Array.of(0),
-    hessian: ([θ]) => [Float64Array.of(kappa, 0), Float64Array.of(0, eigenvalue + θ!)],
+    hessian: ([θ]) => [Float64Array.of(mu, 0), Float64Array.of(0, eigenvalue + θ!)],
     dHessian: () => [[Float64Array.of(0, 0), Float64Array.of(0, 1)]],
     linear: ([θ]) => Float64Array.of(0, eigenvalue + 11 * θ!),
     dLinear: () => [Float64Array.of(0, 11)],
     start: Float64Array.of(0, 11),
-    spectrum: { mu: kappa, L: 1 },
+    spectrum: { mu, L: 1 },
   });
 }

@@ -109,42 +109,43 @@ async function ridgeFigure(): Promise<Entry> {
 }
 
 async function predictionFigure(): Promise<Entry> {
-  const kappas = [0.1, 0.01, 1e-3, 1e-4];
+  const kappas = [10, 100, 1000, 10_000];
   const list: (Drawn & { law: string })[] = [
-    { ...fast, law: '1/(eκ)' },
-    { ...accelerated, law: '4e⁻²/κ' },
+    { ...fast, law: 'κ/e' },
+    { ...accelerated, law: '4e⁻²κ' },
     { name: 'GD √2/L', method: gradientDescent({ step: 'sqrt2/L' }), colour: ORANGE!, law: '1' },
   ];
-  const inverse = kappas.map((kappa) => 1 / kappa);
-  const measured = list.map((drawn) => kappas.map((kappa) => measuredBurnIn(drawn.method, kappa)));
-  const fine = Array.from({ length: 25 }, (_, i) => 10 ** (-1 - i / 8));
+  const measured = list.map((drawn) =>
+    kappas.map((kappa) => measuredBurnIn(drawn.method, 1 / kappa)),
+  );
+  const fine = Array.from({ length: 25 }, (_, i) => 10 ** (1 + i / 8));
   const traces: Trace[] = list.flatMap(({ name, method, colour, law }, k) =>
     (['peakHeight', 'peakStep'] as const).flatMap((of, column) => {
       const axes = column === 0 ? {} : { xaxis: 'x2', yaxis: 'y2' };
-      const predicted = fine.map((kappa) => burnIn(method, { mu: kappa, L: 1 })[of]);
+      const predicted = fine.map((kappa) => burnIn(method, { mu: 1 / kappa, L: 1 })[of]);
       const points = measured[k]!.map((one) => (of === 'peakHeight' ? one.height : one.step));
       // Where the bound never rises there is no step of a peak, and nothing to draw on a log axis.
       if (of === 'peakStep' && points.every((step) => step === 0)) return [];
       return [
         {
-          x: fine.map((kappa) => 1 / kappa),
+          x: fine,
           y: predicted,
           mode: 'lines',
           name: of === 'peakHeight' ? `${name}: ${law}` : name,
           line: { color: colour, width: 2.2 },
           ...axes,
         },
-        { x: inverse, y: points, mode: 'markers', marker: { color: colour, size: 9 }, ...axes },
+        { x: kappas, y: points, mode: 'markers', marker: { color: colour, size: 9 }, ...axes },
       ];
     }),
   );
   const layout: Layout = {
     width: 960,
     height: 400,
-    xaxis: { title: 'condition number L/μ = 1/κ', type: 'log', domain: [0, 0.36], dtick: 1 },
+    xaxis: { title: 'condition number κ = L/μ', type: 'log', domain: [0, 0.36], dtick: 1 },
     yaxis: { title: 'highest error of the Jacobian (relative)', type: 'log', dtick: 1 },
     xaxis2: {
-      title: 'condition number L/μ = 1/κ',
+      title: 'condition number κ = L/μ',
       type: 'log',
       domain: [0.6, 1],
       dtick: 1,
@@ -158,7 +159,7 @@ async function predictionFigure(): Promise<Entry> {
   );
   return save('prediction.png', 'The burn-in, predicted and measured', traces, layout, {
     labels: 'ends',
-    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = L/μ = ${kappas.map((kappa) => Math.round(1 / kappa)).join(', ')}. Measured heights: ${said.join('; ')}. With κ = L/μ, the fastest gradient descent rises to κ/e after κ/2 steps, Chebyshev's method higher but sooner, after about √κ; in this problem, which starts from 0, nothing rises at √2/L (from a far start it does, see above).`,
+    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = L/μ = ${kappas.join(', ')}. Measured heights: ${said.join('; ')}. With κ = L/μ, the fastest gradient descent rises to κ/e after κ/2 steps, Chebyshev's method higher but sooner, after about √κ; in this problem, which starts from 0, nothing rises at √2/L (from a far start it does, see above).`,
   });
 }
 
