@@ -108,14 +108,23 @@ export class Session {
   }
 
   complete(code: string, position: number): Completions {
-    const { text, shift } = this.ask(code);
-    return completionsAt(this.project, text, position + shift, shift, this.live);
+    try {
+      const { text, shift } = this.ask(code);
+      return completionsAt(this.project, text, position + shift, shift, this.live);
+    } catch {
+      // TypeScript fails at some of what is half written: then it has nothing to offer.
+      return { matches: [], kinds: [], start: position, end: position };
+    }
   }
 
   /** The type and documentation of the name at `position`, or `undefined` where there is none. */
   inspect(code: string, position: number): string | undefined {
-    const { shift } = this.ask(code);
-    return inspectionAt(this.project, code, position, shift, this.live);
+    try {
+      const { shift } = this.ask(code);
+      return inspectionAt(this.project, code, position, shift, this.live);
+    } catch {
+      return undefined;
+    }
   }
 
   completeness(code: string): ReturnType<typeof completeness> {

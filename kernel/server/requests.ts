@@ -18,12 +18,19 @@ export const answers: Record<string, Answer> = {
 
   async complete_request({ content }, { evaluator }) {
     const [code, cursor] = codeAndCursor(content);
-    const { matches, start, end } = await evaluator.compiler.call('complete', code, cursor);
+    const found = await evaluator.compiler.call('complete', code, cursor);
+    const [start, end] = [codePoints(code, found.start), codePoints(code, found.end)];
+    const { matches, kinds, signature } = found;
+    // JupyterLab shows by it what each match is.
+    const types = matches.map((text, i) => ({ text, type: kinds[i], start, end }));
     return {
       matches,
-      cursor_start: codePoints(code, start),
-      cursor_end: codePoints(code, end),
-      metadata: {},
+      cursor_start: start,
+      cursor_end: end,
+      metadata: {
+        _jupyter_types_experimental: types,
+        ...(signature === undefined ? {} : { signature }),
+      },
     };
   },
 
