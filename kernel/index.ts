@@ -72,5 +72,6 @@ export const settings: Settings = new Proxy<Settings>(
   {
     get: (_, name) => Reflect.get(hook<Settings>('settings'), name),
     set: (_, name, value) => Reflect.set(hook<Settings>('settings'), name, value),
+    deleteProperty: (_, name) => Reflect.deleteProperty(hook<Settings>('settings'), name),
   },
 );
