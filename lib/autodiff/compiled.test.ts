@@ -1,9 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { needs } from '../../test/needs';
 import { useBackend } from '../backends';
 import type { NamedTensors } from '../spaces';
 import { compiled, freePrograms, gradientOf, recordGradientOf, rememberedOf } from '.';
 import { normal, relativeError } from './testing';
+
+/** Programs multiply matrices by the system's library. */
+const blas = needs('blas');
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
@@ -21,7 +25,7 @@ function counted() {
 
 const at = (seed: number) => [{ w: normal([4], seed) }, { λ: normal([4], seed + 1) }] as const;
 
-describe('compiled', () => {
+describe.skipIf(!blas.available)('compiled', () => {
   it('is not called once it is known, and gives the same', () => {
     const { loss, calls } = counted();
     const known = rememberedOf(loss);

@@ -16,6 +16,8 @@ export interface Engine {
     activeTape: TapeNode[] | null;
     gradientDepth: number;
     kernelDepth: number;
+    /** Whether `tf.profile` is looking at the kernels that run. */
+    profiling: boolean;
     activeScope: { name: string } | null;
     numBytes: number;
   };

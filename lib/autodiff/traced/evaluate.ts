@@ -47,12 +47,15 @@ function heapNow(): Heap | undefined {
   return tf.getBackend() === 'wasm' ? (tf.backend() as Heap) : undefined;
 }
 
-/** Where programs can run: wasm with BLAS, unless `IMPLICIT_COMPILE` is 0, and no tape is running. */
+/**
+ * Where programs can run: wasm with BLAS, unless `IMPLICIT_COMPILE` is 0, and no tape is running. What
+ * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
+ */
 function heapForPrograms(): Heap | undefined {
   if (globalThis.process?.env.IMPLICIT_COMPILE === '0' || systemMultiply() === undefined)
     return undefined;
-  const { gradientDepth, kernelDepth } = engine().state;
-  return gradientDepth === 0 && kernelDepth === 0 ? heapNow() : undefined;
+  const { gradientDepth, kernelDepth, profiling } = engine().state;
+  return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
 }
 
 /** A loss at a point: its value, its gradient for some leaves, and products with its derivative. */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { needs } from '../../../test/needs';
 import { softmaxCrossEntropy, useBackend } from '../../backends';
 import { kernels, normal, oneHot, relativeError } from '../testing';
 import { type Evaluation, evaluateTraced, freePrograms, tracedCounts } from './evaluate';
@@ -102,10 +103,13 @@ function all(evaluation: Evaluation, leaves: tf.Tensor[], varied: number, seed: 
   };
 }
 
+/** Programs multiply matrices by the system's library. */
+const blas = needs('blas');
+
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 beforeEach(() => freePrograms());
 
-describe('a program', () => {
+describe.skipIf(!blas.available)('a program', () => {
   it.each(losses)('computes what operations do: %s', (_, shapes, varied, loss) => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
@@ -142,7 +146,7 @@ describe('a program', () => {
   });
 });
 
-describe('what is traced', () => {
+describe.skipIf(!blas.available)('what is traced', () => {
   const data = () => normal([7, 6], 50);
   const [, shapes, varied, loss] = losses[1]!;
 
@@ -207,6 +211,20 @@ describe('what is traced', () => {
       (dtype) => structureOf([], [tf.zeros([2], dtype)]).word,
     );
     expect(new Set([...words, ...typed]).size).toBe(7);
+  });
+
+  it('is nothing while kernels are profiled, which would not show its own', async () => {
+    const leaves = leavesOf(shapes, 1);
+    let seen: unknown = 'nothing yet';
+    await tf.profile(() => {
+      seen = evaluateTraced(
+        () => loss(leaves, data()) as tf.Scalar,
+        { all: leaves, varied },
+        'gradient',
+      );
+      return tf.scalar(0);
+    });
+    expect(seen).toBeUndefined();
   });
 
   it('is nothing where IMPLICIT_COMPILE is 0, and inside a gradient', () => {
