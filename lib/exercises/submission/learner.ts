@@ -277,7 +277,7 @@ export class LearnerProcess {
     this.process.on('exit', (status, killed) => {
       const how = killed ? `ended by ${killed}` : `exit status ${status}`;
       // What it sent and printed last may still be on its way.
-      setTimeout(() => this.finish(killed || status === 134 ? 'crashed' : 'exited', how), 20);
+      setTimeout(() => this.finish(killed || isSignal(status) ? 'crashed' : 'exited', how), 20);
     });
   }
 
@@ -411,3 +411,6 @@ function revived(error: Thrown, bytes: Uint8Array, call: Call): unknown {
   const name = error.name === 'KeyboardInterrupt' ? 'Error' : String(error.name);
   return Object.assign(new Error(String(error.message)), { name });
 }
+
+/** Whether an exit status is how bubblewrap reports a signal: 128 and its number. */
+const isSignal = (status: number | null) => status !== null && status > 128 && status < 160;
