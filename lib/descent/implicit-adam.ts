@@ -111,6 +111,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     const after: Moments = { m: { ...m, ...direction.momentum }, v };
     return {
       step: { ...explicit, ...direction.value },
+      memory: [after.m, after.v],
       solved: direction,
       accept: (sound) => this.#moments.replace(variables, chosen(sound, after, before), before),
       undone: () => this.#moments.uncount(variables),

@@ -48,6 +48,8 @@ export interface StepGradient {
 /** A step that is ready to be taken: `x⁺ = x − δ step`. */
 export interface Proposal {
   step: NamedTensors;
+  /** What `accept` will remember; the step is not taken unless it is finite. */
+  memory?: readonly NamedTensors[];
   /** How the linear system was solved. */
   solved: Pick<Direction, 'products' | 'report' | 'dispose'>;
   /** Takes note that the step was taken: `sound` is 1, or 0 where a GPU has undone it. */
@@ -65,6 +67,7 @@ export interface Proposal {
 export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
   /** Whether x was made by this class: TensorFlow.js takes whatever has its methods for an optimizer. */
   static override [Symbol.hasInstance](x: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: each class asks for itself.
     return Function.prototype[Symbol.hasInstance].call(this, x);
   }
 
@@ -332,8 +335,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       proposal = yield* this.propose(recorded, plan, seen);
       checkUnmoved(plan.variables, before, 'a step');
       if (this.#disposals !== disposals) throw forgotten();
-      const { step, solved, undone } = proposal;
-      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient: seen.gradient });
+      const { step, memory = [], solved, undone } = proposal;
+      const { gradient } = seen;
+      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient, memory });
       proposal.accept?.(sound);
       const known = {
         stepSize: plan.stepSize,

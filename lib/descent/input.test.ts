@@ -19,7 +19,7 @@ it.each(['cg', () => {}, { name: 'cg' }])(
   'a solver that cannot solve is refused at once',
   (solver) => {
     for (const make of [implicitSGD, implicitAdam]) {
-      expect(() => make(1, { solver } as object)).toThrow(/solver: cg\(/);
+      expect(() => make(1, { solver } as object)).toThrow(/a linear solver, such as cg\(/);
     }
   },
 );
@@ -152,9 +152,28 @@ describe.each([
   it('a loss of NaN, and one whose gradient overflows', () => {
     const x = named('x');
     expect(refusal(() => tf.sum(tf.log(x)) as tf.Scalar, [x])).toBeInstanceOf(NotFiniteError);
-    const steep = refusal(() => tf.mul(1e25, tf.sum(x)) as tf.Scalar, [x]);
+    // 3e20, with a gradient of 1e25 · 1e25 · 1e-30 from left to right.
+    const overflowing = () => tf.mul(1e25, tf.mul(1e25, tf.mul(1e-30, tf.sum(x)))) as tf.Scalar;
+    const steep = refusal(overflowing, [x]);
     expect(steep).toBeInstanceOf(NotFiniteError);
     expect(steep.message).toMatch(/gradient/);
+  });
+
+  it('a gradient whose squares overflow, if it remembers them; else it takes the step', async () => {
+    const x = named('x');
+    const steep = () => tf.mul(1e25, tf.sum(x)) as tf.Scalar;
+    if (make === implicitAdam) {
+      expect(refusal(steep, [x]).message).toMatch(/moments of the norms/);
+      const optimizer = implicitAdam(0.1);
+      optimizer.minimize(() => square(x));
+      const before = await Promise.all((await optimizer.getWeights()).map((w) => w.tensor.data()));
+      expect(() => optimizer.minimize(steep)).toThrow(NotFiniteError);
+      const after = await Promise.all((await optimizer.getWeights()).map((w) => w.tensor.data()));
+      expect(after).toEqual(before);
+      return;
+    }
+    make(0.1).minimize(steep);
+    expect(numbers(x)[0]! / -1e24).toBeCloseTo(1, 5);
   });
 
   it('an error of the loss itself, as it is', () => {

@@ -20,10 +20,12 @@ export interface Move {
   loss: tf.Scalar;
   /** As the step saw it: clipped, if it was. */
   gradient: NamedTensors;
+  /** What the optimizer will remember of the step, such as moments. */
+  memory?: readonly NamedTensors[];
 }
 
 /**
- * Moves variables if the loss, its gradient and the step are finite; returns 1 if so, else 0.
+ * Moves variables if the loss, its gradient, the step and what is remembered of it are finite; returns 1 if so, else 0.
  *
  * Where numbers can be read, the loss and the gradient have been looked at before
  * ({@link checkFinite}), and a step that is not finite throws before any variable has moved. On a
@@ -32,12 +34,18 @@ export interface Move {
  *
  * @throws NotFiniteError as described.
  */
-export function move(variables: NamedVariables, { step, delta, loss, gradient }: Move): tf.Scalar {
+export function move(
+  variables: NamedVariables,
+  { step, delta, loss, gradient, memory = [] }: Move,
+): tf.Scalar {
   const s = tensors.scalars;
   const finite = (x: tf.Scalar) => s.less(x, s.of(HUGE));
   return tensors.tidy(() => {
     const length = lengthOf(step);
-    const short = finite(s.multiply(s.of(delta), length));
+    const kept = memory.map(lengthOf);
+    const short = kept
+      .map(finite)
+      .reduce((all, each) => s.and(all, each), finite(s.multiply(s.of(delta), length)));
     const old: NamedTensors = pick(variables, Object.keys(step));
     const moved = () => tensors.tidy(() => tensors.axpy(s.of(-delta), step, old));
     const assign = (next: NamedTensors) => {
@@ -45,8 +53,11 @@ export function move(variables: NamedVariables, { step, delta, loss, gradient }:
     };
     if (tensors.readableNow()) {
       if (tensors.readSync([short])[0] !== 1) {
-        const [value, size] = tensors.readSync([loss, length]) as [number, number];
-        throw stepNotFinite(value, size);
+        const [value, ...sizes] = tensors.readSync([loss, length, ...kept]) as [
+          number,
+          ...number[],
+        ];
+        throw stepNotFinite(value, sizes);
       }
       assign(moved());
       return short;
@@ -90,8 +101,10 @@ export function checkFinite(loss: tf.Scalar, gradient: NamedTensors): void {
 }
 
 /** The error of a step that was not taken. */
-export function stepNotFinite(loss: number, norm?: number): NotFiniteError {
-  const direction = norm === undefined ? '' : ` and a direction of norm ${norm}`;
+export function stepNotFinite(loss: number, sizes: readonly number[] = []): NotFiniteError {
+  const [norm, ...kept] = sizes;
+  const moments = kept.length === 0 ? '' : ` and moments of the norms ${kept.join(' and ')}`;
+  const direction = norm === undefined ? '' : `, a direction of norm ${norm}${moments}`;
   return new NotFiniteError({
     given: `a loss of ${loss}${direction}`,
     expected: 'finite numbers',

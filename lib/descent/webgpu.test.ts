@@ -139,8 +139,15 @@ describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
 
       const bad: [string, () => tf.Scalar][] = [
         ['a loss of NaN', () => tf.tidy(() => tf.sum(tf.log(tf.neg(tf.square(x)))) as tf.Scalar)],
-        ['a gradient that overflows', () => tf.tidy(() => tf.mul(1e25, tf.sum(x)) as tf.Scalar)],
+        [
+          'a gradient that overflows',
+          () => tf.tidy(() => tf.mul(1e25, tf.mul(1e25, tf.mul(1e-30, tf.sum(x)))) as tf.Scalar),
+        ],
       ];
+      if (make === implicitAdam) {
+        const steep = () => tf.tidy(() => tf.mul(1e25, tf.sum(x)) as tf.Scalar);
+        bad.push(['squares that overflow', steep]);
+      }
       for (const [what, f] of bad) {
         optimizer.minimize(f);
         await expect(optimizer.lastStep(), what).rejects.toThrow(NotFiniteError);
