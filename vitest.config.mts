@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['lib/**/*.test.ts', 'kernel/**/*.test.ts', 'test/**/*.test.ts'],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
+    maxWorkers: '100%',
     testTimeout: 60_000,
   },
 });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import { exercisesIn, type SourceCell } from './parse';
 
 /** A notebook as its file holds it. */
@@ -31,21 +30,19 @@ export interface NotebookOrigin {
 
 const KERNELSPEC = { display_name: 'TypeScript', language: 'typescript', name: 'implicit-kernel' };
 
-/** What the kernel says of itself: JupyterLab takes a notebook that says otherwise for changed. */
-const LANGUAGE_INFO = {
+/**
+ * What the kernel says of itself: JupyterLab takes a notebook that says otherwise for changed. Read when
+ * a notebook is made: only the course's own checkout is sure to have the compiler.
+ */
+const languageInfo = () => ({
   codemirror_mode: 'typescript',
   file_extension: '.ts',
   mimetype: 'text/typescript',
   name: 'typescript',
   nbconvert_exporter: 'script',
   pygments_lexer: 'typescript',
-  version: typescriptVersion(),
-};
-
-function typescriptVersion(): string {
-  const file = join(__dirname, '..', '..', '..', 'node_modules', 'typescript', 'package.json');
-  return JSON.parse(readFileSync(file, 'utf8')).version;
-}
+  version: (createRequire(__filename)('typescript/package.json') as { version: string }).version,
+});
 
 /** The notebook that learners get: stubs instead of solutions, and a cell for hints. */
 export function exerciseNotebook(cells: readonly SourceCell[], text: string, source: string) {
@@ -100,7 +97,7 @@ function notebookOf(cells: NotebookCell[], text: string, source: string): Notebo
     metadata: {
       'implicit-lab': { source, sha256, cells: hashOfCells(cells) },
       kernelspec: KERNELSPEC,
-      language_info: LANGUAGE_INFO,
+      language_info: languageInfo(),
     },
     nbformat: 4,
     nbformat_minor: 5,
