@@ -123,19 +123,55 @@ export function productInParts(
   return out;
 }
 
-/** On cpu: the stock kernel adds up sums of 48 terms in float32. */
+/** The memory of the cpu backend. */
+const memoryOf = (backend: tf.MathBackendCPU): Memory => ({
+  read: ({ dataId }) => backend.readSync(dataId) as Float32Array,
+  make: (shape) => backend.makeTensorInfo(shape, 'float32', new Float32Array(size(shape))),
+  write: ({ dataId }, values) => (backend.readSync(dataId) as Float32Array).set(values),
+});
+
+const isLongFloat = (call: Product): boolean =>
+  call.inputs.a.dtype === 'float32' &&
+  call.inputs.b.dtype === 'float32' &&
+  isLong(lengthsOf(call).inner);
+
+/** The kernels of what a fused product does last. */
+const activations: Record<string, string> = {
+  relu: 'Relu',
+  relu6: 'Relu6',
+  elu: 'Elu',
+  sigmoid: 'Sigmoid',
+  leakyrelu: 'LeakyRelu',
+  prelu: 'Prelu',
+};
+
+type Fused = Transposes & { activation?: string; leakyreluAlpha?: number };
+
+/** On cpu: the stock kernels add up sums of 48 terms in float32. */
 export function repairLongProducts(): void {
   const stock = kernelFunction('BatchMatMul', 'cpu') as unknown as (call: Product) => Info;
-  replaceKernel<'a' | 'b' | 'bias', Transposes>('BatchMatMul', 'cpu', (call) => {
-    const { a, b } = call.inputs;
-    const isFloat = a.dtype === 'float32' && b.dtype === 'float32';
-    if (!isFloat || !isLong(lengthsOf(call).inner)) return stock(call);
-    const backend = call.backend as tf.MathBackendCPU;
-    const memory: Memory = {
-      read: ({ dataId }) => backend.readSync(dataId) as Float32Array,
-      make: (shape) => backend.makeTensorInfo(shape, 'float32', new Float32Array(size(shape))),
-      write: ({ dataId }, values) => (backend.readSync(dataId) as Float32Array).set(values),
-    };
-    return productInParts(memory, call, stock);
-  });
+  const inParts = (call: Product) =>
+    productInParts(memoryOf(call.backend as tf.MathBackendCPU), call, stock);
+  replaceKernel<'a' | 'b' | 'bias', Transposes>('BatchMatMul', 'cpu', (call) =>
+    isLongFloat(call) ? inParts(call) : stock(call),
+  );
+  const fused = kernelFunction('_FusedMatMul', 'cpu');
+  replaceKernel<'a' | 'b' | 'bias' | 'preluActivationWeights', Fused>(
+    '_FusedMatMul',
+    'cpu',
+    (call) => {
+      const { activation = 'linear', leakyreluAlpha: alpha } = call.attrs;
+      const after = activations[activation];
+      const isCovered = after !== undefined || activation === 'linear';
+      if (!isCovered || !isLongFloat(call)) return fused(call as Call<string, never>);
+      const x = inParts(call);
+      if (after === undefined) return x;
+      const { preluActivationWeights } = call.inputs;
+      const inputs = after === 'Prelu' ? { x, alpha: preluActivationWeights } : { x };
+      const { backend } = call;
+      const y = kernelFunction(after, 'cpu')({ backend, inputs, attrs: { alpha } as never });
+      backend.disposeData(x.dataId);
+      return y;
+    },
+  );
 }
