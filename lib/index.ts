@@ -47,7 +47,23 @@ export * from './models';
 export * from './notebook';
 export { multiply, multiplyTransposed, type Random, random } from './numbers';
 export * from './solvers';
-export * from './spaces';
+export {
+  float64,
+  identityMinus,
+  type LinearOperator,
+  type LowRankParts,
+  mapTensors,
+  type NamedTensors,
+  observed,
+  type Scalars,
+  type Space,
+  shifted,
+  spaceOf,
+  tensors,
+  type Vector,
+  type WeightedSpace,
+  weighted,
+} from './spaces';
 export {
   type Action,
   type AdamOptions,

@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
 import { isSolverName, solverFromRecord } from '../solvers';
-import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
+import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { LossProblem, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
-import { normsOf } from './evaluation';
 import {
   type DifferentiateImplicit,
   type DifferentiateOptions,
@@ -236,7 +235,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
         const losses = await this.#losses(k);
         const norm = (await normsOf(this.#space, [value]))[0]!;
         this.#goOn(turn);
-        this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
+        await this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
         const innerSteps = this.#innerSteps - before.innerSteps;
         this.#step = k;
         this.#goBack = undefined;

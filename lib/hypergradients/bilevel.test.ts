@@ -93,6 +93,31 @@ describe('bilevel finds the best penalty', () => {
   });
 });
 
+describe('squares of a gradient that overflow end a step, which is undone', () => {
+  const steep = (inside: number, outside: number): LossProblem => ({
+    inner: ({ w }, { l }) => tf.mul(inside, tf.sum(tf.square(tf.sub(w!, l!)))) as tf.Scalar,
+    outer: ({ w }) => tf.mul(outside, tf.sum(w!)) as tf.Scalar,
+  });
+  const slow = () => gradientDescent(1e-30);
+  it.each([
+    ['inside, a method', adam(0.1), slow(), 1e25, 1],
+    ['inside, an optimizer', tf.train.adam(0.1), slow(), 1e25, 1],
+    ['outside, a method', slow(), adam(0.1), 1, 1e25],
+    ['outside, an optimizer', slow(), tf.train.rmsprop(0.1), 1, 1e25],
+  ])('%s', async (_, optimizer, outerOptimizer, inside, outside) => {
+    const run = bilevel(steep(inside, outside), {
+      w: { w: tf.tensor1d([1, 2]) },
+      λ: { l: tf.tensor1d([0, 1]) },
+      how: implicit({ estimate: false }),
+      inner: { optimizer, steps: 1 },
+      outer: { optimizer: outerOptimizer },
+    });
+    await expect(run[Symbol.asyncIterator]().next()).rejects.toThrow(NotFiniteError);
+    expect([...numbers(run.w), ...numbers(run.λ)]).toEqual([1, 2, 0, 1]);
+    run.dispose();
+  });
+});
+
 describe('in float64', () => {
   const start = () => ({ w: new Float64Array(5), λ: Float64Array.of(-3) });
   const descent = { optimizer: gradientDescent(0.4), steps: 500 };

@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../errors';
 import { cg } from '../solvers';
-import type { Space, Vector } from '../spaces';
-import { counting, type Evaluation, normsOf } from './evaluation';
+import { normsOf, type Space, type Vector } from '../spaces';
+import { counting, type Evaluation } from './evaluation';
 import { smallestRitzValue } from './lanczos';
 
 /** How the error is estimated. */

@@ -63,13 +63,3 @@ export interface Evaluation<V> {
   /** `H v` and `Bᵀ v`. */
   pulled: { w: V; λ: V };
 }
-
-/** The norms of some vectors, in one transfer. */
-export async function normsOf<V>(space: Space<V, unknown>, vectors: V[]): Promise<number[]> {
-  const norms = space.tidy(() => space.keep(vectors.map((x) => space.norm(x))));
-  try {
-    return await space.read(norms);
-  } finally {
-    space.free(norms);
-  }
-}

@@ -7,6 +7,7 @@ import {
   type LinearOperator,
   mapTensors,
   type NamedTensors,
+  normsOf,
   type Space,
   spaceOf,
   type Vector,
@@ -14,7 +15,7 @@ import {
 import type { GradientDerivative, UnrolledProblem } from '../unrolling';
 import { objectiveOf } from '../unrolling';
 import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
-import { type Count, counted, counting, normsOf } from './evaluation';
+import { type Count, counted, counting } from './evaluation';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
 import { curvatureOf, type InnerCurvature } from './problem';
 import { sampledSeries } from './sampled-series';

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkScalar } from '../autodiff';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
-import { type NamedTensors, type Space, spaceOf, tensors, type Vector } from '../spaces';
+import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { Method, State } from '../unrolling';
 import { arithmeticOf } from '../unrolling';
-import { normsOf } from './evaluation';
 import { type Place, variablesOf } from './place';
 import { type OuterFacts, type StepControl, startControl } from './step-control';
 
@@ -50,8 +49,12 @@ export interface Mover<V> {
    *   but by optimizers that take their step in one piece.
    */
   descend(problem: InnerProblem<V>, enough: number): Promise<InnerStep>;
-  /** An outer step. */
-  follow(gradient: V, facts: OuterFacts): void;
+  /**
+   * An outer step.
+   *
+   * @throws NotFiniteError where what is to be remembered of it overflows, before anything is moved.
+   */
+  follow(gradient: V, facts: OuterFacts): Promise<void>;
   /** A copy of what it remembers, the caller's; undefined for an optimizer that does not give it. */
   remember(): Promise<Memory | undefined>;
   /**
@@ -130,6 +133,7 @@ class OptimizerMover implements Mover<NamedTensors> {
       requireFinite(cost!, 'an inner loss');
       const moved = gradientNorm > enough;
       if (moved && plain) {
+        requireSquares(this.#optimizer, gradientNorm);
         this.moves++;
         this.#optimizer.applyGradients(grads);
       }
@@ -152,7 +156,8 @@ class OptimizerMover implements Mover<NamedTensors> {
     return value!;
   }
 
-  follow(gradient: NamedTensors): void {
+  async follow(gradient: NamedTensors, { norm }: OuterFacts): Promise<void> {
+    requireSquares(this.#optimizer, norm);
     this.moves++;
     this.#optimizer.applyGradients(
       Object.fromEntries(
@@ -223,7 +228,7 @@ class MethodMover<V extends Vector> implements Mover<V> {
     try {
       const gradientNorm = await finiteNorm(this.#space, seen!, 'the norm of an inner gradient');
       const moved = gradientNorm > enough;
-      if (moved) this.#move(next);
+      if (moved) await this.#move(next);
       else this.#space.free(next, this.#state);
       return { loss: undefined, gradientNorm, moved };
     } catch (error) {
@@ -234,7 +239,7 @@ class MethodMover<V extends Vector> implements Mover<V> {
     }
   }
 
-  follow(gradient: V): void {
+  async follow(gradient: V): Promise<void> {
     const next = this.#next((x) => {
       if (x === this.#state!.x) return gradient;
       throw new InputError({
@@ -243,7 +248,12 @@ class MethodMover<V extends Vector> implements Mover<V> {
         remedy: 'A hypergradient is known at λ alone.',
       });
     });
-    this.#move(next);
+    try {
+      await this.#move(next);
+    } catch (error) {
+      this.#space.free(next, this.#state);
+      throw error;
+    }
   }
 
   async remember(): Promise<Memory> {
@@ -281,7 +291,17 @@ class MethodMover<V extends Vector> implements Mover<V> {
     );
   }
 
-  #move(next: State<V>): void {
+  /** What overflows here, as squares of a gradient do first, would stay ∞ and stop all later steps. */
+  async #checkMemory({ x: _, ...memory }: State<V>): Promise<void> {
+    const vectors = Object.values(memory).filter((vector) => vector !== undefined);
+    if (vectors.length === 0) return;
+    const norms = await normsOf(this.#space, vectors);
+    for (const norm of norms)
+      requireFinite(norm, `the memory of ${this.#method.name}, with a norm`);
+  }
+
+  async #move(next: State<V>): Promise<void> {
+    await this.#checkMemory(next);
     this.moves++;
     this.#place.assign(next.x);
     this.#space.free(this.#state, next);
@@ -305,7 +325,7 @@ function controlMover<V extends Vector>(control: StepControl, place: Place<V>): 
         remedy: 'It compares outer losses. Inside, take gradientDescent or an optimizer.',
       });
     },
-    follow(gradient, facts) {
+    async follow(gradient, facts) {
       moves++;
       memory = control.next(memory, facts);
       const moved = space.tidy(() =>
@@ -344,6 +364,22 @@ async function finiteNorm<V>(space: Space<V, unknown>, x: V, what: string): Prom
   const [norm] = await normsOf(space, [x]);
   requireFinite(norm!, what);
   return norm!;
+}
+
+/** Optimizers of TensorFlow.js that remember squares of gradients. */
+const SQUARING = new Set(['Adam', 'Adagrad', 'RMSProp', 'Adadelta']);
+/** The largest number whose square float32 holds. */
+const LARGEST_ROOT = Math.sqrt(3.4e38);
+
+/** @throws NotFiniteError where the squares of a gradient would become ∞, which nothing takes back. */
+function requireSquares(optimizer: tf.Optimizer, norm: number): void {
+  const name = optimizer.getClassName();
+  if (!SQUARING.has(name) || norm < LARGEST_ROOT) return;
+  throw new NotFiniteError({
+    given: `a gradient of the norm ${norm} for ${name}, which remembers its squares`,
+    expected: `a norm below ${LARGEST_ROOT.toPrecision(2)}`,
+    remedy: 'Multiply the loss by a small number: Adam takes the same steps.',
+  });
 }
 
 function requireFinite(value: number, what: string): void {

@@ -1,8 +1,7 @@
 import { InputError } from '../errors';
 import { giveWay } from '../event-loop';
 import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
-import { type LinearOperator, type Space, shifted } from '../spaces';
-import { normsOf } from './evaluation';
+import { type LinearOperator, normsOf, type Space, shifted } from '../spaces';
 
 /**
  * The Neumann series with a matrix of its own for each factor: `v ← v + α (b − Aⱼ v)`, K terms.

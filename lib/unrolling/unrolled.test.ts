@@ -449,6 +449,25 @@ describe('as a value', () => {
     expect(make).toThrow(message);
   });
 
+  it.each(['reverse', 'forward'] as const)(
+    'does not take an Adam whose squares overflow for one that stands still: %s',
+    async (mode) => {
+      const steep = (unit: number): LossProblem => ({
+        inner: ({ w }, { l }) => tf.mul(unit, tf.sum(tf.square(tf.sub(w!, l!)))) as tf.Scalar,
+        outer: ({ w }) => tf.sum(w!) as tf.Scalar,
+      });
+      const derivative = (unit: number) =>
+        unrolled({ method: adam(0.1), steps: 3, mode }).differentiate(
+          steep(unit),
+          { w: tf.tensor1d([1, 2]) },
+          { l: tf.tensor1d([0, 1]) },
+        );
+      await expect(derivative(1e25)).rejects.toThrow(/memory has the norm/);
+      const { value } = await derivative(1);
+      expect(value.l!.dataSync()[0]).not.toBe(0);
+    },
+  );
+
   it('refuses a problem in the wrong form', async () => {
     const how = unrolled({ method, steps: 2 });
     const losses = { inner: () => tf.scalar(0), outer: () => tf.scalar(0) };

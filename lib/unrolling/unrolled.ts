@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import { checkOptionNames, quoted, shown } from '../options';
-import { mapTensors, type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+import {
+  mapTensors,
+  type NamedTensors,
+  normsOf,
+  type Space,
+  spaceOf,
+  type Vector,
+} from '../spaces';
 import { type Arithmetic, arithmeticOf } from './arithmetic';
 import { type LearnedSettings, learnSettings, type MethodOf } from './learned-settings';
 import { type Iteration, mapState, requireCount, type Spectrum, type State } from './method';
@@ -174,7 +181,9 @@ async function reverse<V extends Vector>(
       const start = run.states.get(action.from)!;
       await run.record(action.from, action.to, records);
       if (result === undefined) {
-        const { x } = records[records.length - 1]!.next;
+        const last = records[records.length - 1]!.next;
+        await requireFiniteState(run.space, last);
+        const { x } = last;
         const { dw, dλ, auxiliary } = run.outer(x);
         result = { value: dλ, w: run.copy(x), ...(auxiliary && { auxiliary }) };
         adjoint = { x: dw };
@@ -235,6 +244,10 @@ async function forward<V extends Vector>(
       run.look();
       await run.breathe(state.x.value);
     }
+    await requireFiniteState(
+      space,
+      mapState(state, ({ value }) => value),
+    );
     const { value: w, tangents } = state.x;
     const { dw, dλ, auxiliary } = run.outer(w);
     const value = space.tidy(() =>
@@ -508,15 +521,27 @@ async function requireFinite<V extends Vector>(
   space: Space<V, unknown>,
   result: Result<V>,
 ): Promise<void> {
-  const square = space.tidy(() => space.keep(space.dot(result.value, result.value)));
-  const [size] = await space.read([square]);
-  space.free(square);
-  if (Number.isFinite(size)) return;
+  const [norm] = await normsOf(space, [result.value]);
+  if (Number.isFinite(norm)) return;
   space.free(result);
   throw new NotFiniteError({
-    given: `an unrolled derivative whose squared norm is ${size}`,
+    given: `an unrolled derivative whose norm is ${norm}`,
     expected: 'a finite number',
     remedy: 'The inner iteration diverges, or its derivative does: take shorter or fewer steps.',
+  });
+}
+
+/** @throws NotFiniteError where what a method remembers has overflowed: from there on it stands still. */
+async function requireFiniteState<V>(space: Space<V, unknown>, state: State<V>): Promise<void> {
+  const { x: _, ...memory } = state;
+  const vectors = Object.values(memory).filter((vector) => vector !== undefined);
+  const wrong = (await normsOf(space, vectors)).find((norm) => !Number.isFinite(norm));
+  if (wrong === undefined) return;
+  throw new NotFiniteError({
+    given: `an inner method whose memory has the norm ${wrong}`,
+    expected: 'a finite number',
+    remedy:
+      'Squares of the gradient may have overflowed: multiply the inner loss by a small number.',
   });
 }
 
