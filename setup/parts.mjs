@@ -39,7 +39,7 @@ export const parts = [
 
 const inModules = (/** @type {string} */ file) => inRoot('node_modules', file);
 const minutes = 60;
-const toolLimit = 5 * minutes;
+const toolLimit = 20 * minutes;
 /** Ends what makes no progress, on a busy machine too, and not what is slow. */
 const longestSilence = 20 * minutes;
 const silenceOf = (/** @type {string} */ file) => ({

@@ -30,19 +30,22 @@ type Formatters = Map<string, (value: unknown) => Promise<Data | undefined> | Da
 /**
  * How a value is shown: by its own `Symbol.for('Jupyter.display')` method where it has one (as in
  * Deno's kernel), by a library's formatter, else as Node.js would print it. Nothing is shown where
- * the method gives no representation; where it throws, that is told below, and the value is printed.
+ * the method gives an empty record; where it throws, that is told below, and the value is printed.
  */
 export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
-  const data = (await ownData(value)) ?? (await formatted(value));
-  const bundle = sendableBundle({ data: data ?? { 'text/plain': printed(value) } });
+  const { data } = (await ownData(value)) ?? {
+    data: (await formatted(value)) ?? { 'text/plain': printed(value) },
+  };
+  const bundle = sendableBundle({ data });
   return Object.keys(bundle.data).length > 0 ? bundle : undefined;
 }
 
-async function ownData(value: unknown): Promise<unknown> {
+/** What the value's own method gave, whatever it is; nothing where there is none, or it threw. */
+async function ownData(value: unknown): Promise<{ data: unknown } | undefined> {
   const own = methodOf(value, Symbol.for('Jupyter.display'));
   if (!own) return undefined;
   try {
-    return (await own.call(value)) ?? null;
+    return { data: await own.call(value) };
   } catch (error) {
     reportFailed(error);
     return undefined;

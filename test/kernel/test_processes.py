@@ -71,10 +71,15 @@ def test_an_interrupt_leaves_the_processes_of_other_cells_alone(ready):
 
 
 def test_an_interrupt_ends_the_threads_of_the_cell(ready):
-    ready.run("let gone = false")
-    ready.interrupted_after("new Worker('for (;;) {}', { eval: true }).on('exit', () => { gone = true }); await new Promise(() => {})", 0.5)
+    beats = "Atomics.load(beat, 0)"
+    ready.run("const beat = new Int32Array(new SharedArrayBuffer(4))")
+    count = "const { workerData } = require('node:worker_threads'); for (;;) Atomics.add(workerData, 0, 1)"
+    ready.interrupted_after(f'new Worker("{count}", {{ eval: true, workerData: beat }}); await new Promise(() => {{}})', 1)
+    assert int(ready.run(beats).value) != 0
     ready.run("await new Promise((resolve) => setTimeout(resolve, 300))")
-    assert ready.run("gone").value in ("true", "false")
+    still = ready.run(beats).value
+    ready.run("await new Promise((resolve) => setTimeout(resolve, 100))")
+    assert ready.run(beats).value == still
     assert ready.run("new Worker('', { eval: true }) instanceof Worker").value == "true"
 
 

@@ -98,9 +98,7 @@ def test_a_representation_of_the_wrong_shape_is_replaced_by_a_note(kernel):
         assert shown(kernel, code, kind) == {"image/png": "AQID"}
     for data in ("undefined", "null", "5", "'text'", "[1]", "{ data: { 'text/plain': 'x' } }", "new Proxy({}, { ownKeys() { throw 1 } })"):
         for code, kind in ways(data):
-            text = shown(kernel, code, kind)["text/plain"]
-            # Where a value's own method fails, the value is printed as any other.
-            assert "cannot be shown" in text or "Symbol(Jupyter.display)" in text
+            assert "cannot be shown" in shown(kernel, code, kind)["text/plain"]
     for extra in ("metadata: { x: 1n, f() {} }", "metadata: 5", "metadata: { get x() { throw 1 } }", "transient: 5"):
         code = f"(globalThis as any)[Symbol.for('implicit-kernel.display')]({{ data: {{ 'text/plain': 'kept' }}, {extra} }})"
         assert shown(kernel, code, "display_data")["text/plain"].startswith("kept")

@@ -104,6 +104,40 @@ describe.each(backends)('on %s, %o, sums of 200,000 terms keep their digits', (n
     );
   });
 
+  it.skipIf(skipped).each([
+    ['relu6', 1e-9],
+    ['elu', 1e-9],
+    ['sigmoid', -1e-9],
+    ['leakyrelu', -1e-9],
+    ['prelu', -1e-9],
+    ['linear', -1e-9],
+  ] as const)('with %s after it', async (activation, unit) => {
+    const [a, b] = [tf.tensor2d(left, [3, n]), tf.mul(tf.tensor2d(right, [2, n]), unit)];
+    const slopes = tf.tensor1d([0.25, 0.5]);
+    const y = tf.fused.matMul({
+      a,
+      b: b as tf.Tensor2D,
+      transposeB: true,
+      activation,
+      leakyreluAlpha: 0.125,
+      preluActivationWeights: slopes,
+    });
+    const of: Record<typeof activation, (x: number, column: number) => number> = {
+      relu6: (x) => Math.min(Math.max(x, 0), 6),
+      elu: (x) => (x < 0 ? Math.expm1(x) : x),
+      sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+      leakyrelu: (x) => (x < 0 ? 0.125 * x : x),
+      prelu: (x, column) => (x < 0 ? [0.25, 0.5][column]! * x : x),
+      linear: (x) => x,
+    };
+    const found = await y.data();
+    products.forEach((sum, i) => {
+      const expected = of[activation](sum * unit, i % 2);
+      expect(Math.abs(found[i]! / expected - 1)).toBeLessThan(1e-5);
+    });
+    tf.dispose([a, b, slopes, y]);
+  });
+
   const added = name === 'cpu' ? undefined : it.skipIf(skipped);
   // Only the wasm backend has the kernel.
   added?.('where they are added to a matrix', async () => {
