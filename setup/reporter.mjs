@@ -21,14 +21,26 @@ export default class Reporter {
     const report = { tests: [], errors: errors.map((error) => error.message) };
     for (const module of modules) {
       const file = relative(root, module.moduleId);
-      for (const error of module.errors()) report.errors.push(`${file}: ${error.message}`);
+      // A group has errors of its own where its beforeAll or afterAll failed.
+      for (const part of [module, ...module.children.allSuites()]) {
+        for (const error of part.errors()) report.errors.push(`${file}: ${error.message}`);
+      }
       for (const test of module.children.allTests()) {
         const result = test.result();
         const note = 'note' in result ? result.note : undefined;
-        report.tests.push({ file, name: test.fullName, state: result.state, note });
+        const isCutOff = result.state === 'skipped' && groupFailed(test);
+        report.tests.push({
+          file,
+          name: test.fullName,
+          state: result.state,
+          note: isCutOff ? 'its group failed' : note,
+        });
       }
     }
     const to = process.env.TEST_REPORT;
     if (to) writeFileSync(to, JSON.stringify(report));
   }
 }
+
+/** @param {import('vitest/node').TestCase} test */
+const groupFailed = ({ parent }) => parent.type === 'suite' && parent.errors().length > 0;

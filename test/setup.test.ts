@@ -405,10 +405,14 @@ open(sys.argv[sys.argv.index("--report") + 1], "w").write(json.dumps(results))`,
   test('runs every part, names what failed and what was skipped and why, and counts all', () => {
     write(
       'test/some.test.ts',
-      `import { expect, test } from 'vitest';
+      `import { beforeAll, describe, expect, test } from 'vitest';
        import { needs } from './needs';
        const time = needs('time');
        test('passes', () => {});
+       describe('a group', () => {
+         beforeAll(() => { throw new Error('not ready'); });
+         test('waits', () => {});
+       });
        test('fails', () => expect(1).toBe(2));
        test.skipIf(!time.available)('takes long', () => {});
        test('gives up', (context) => context.skip('too tired'));`,
@@ -418,16 +422,18 @@ open(sys.argv[sys.argv.index("--report") + 1], "w").write(json.dumps(results))`,
       'Summary',
       '  Types 0 passed, 1 failed, 0 skipped',
       '  Format and lint 1 passed, 0 failed, 0 skipped',
-      '  Unit tests 1 passed, 1 failed, 2 skipped',
+      '  Unit tests 1 passed, 2 failed, 3 skipped',
       '  Lessons 1 passed, 1 failed, 0 skipped',
       'Skipped',
+      '  Unit tests: test/some.test.ts: a group > waits (its group failed)',
       '  Unit tests: test/some.test.ts: takes long (time: left out of the quick run)',
       '  Unit tests: test/some.test.ts: gives up (too tired)',
       'Failed',
       '  Types: see its output above',
+      '  Unit tests: test/some.test.ts: not ready',
       '  Unit tests: test/some.test.ts: fails',
       '  Lessons: second: b',
-      '3 passed, 3 failed, 2 skipped',
+      '3 passed, 4 failed, 3 skipped',
     ]);
     expect(status).toBe(1);
   });

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Reply, Router, XPublisher } from 'zeromq';
 import { address, type Connection } from './connection';
 import { Codec, type Header, type Json, type Message } from './message';
@@ -93,7 +94,7 @@ export class Channels {
       if (frame?.[0] !== 1) continue;
       const topic = frame.subarray(1);
       const content = { subscription: topic.toString() };
-      this.queues.iopub.push(this.codec.encode([topic], 'iopub_welcome', undefined, content));
+      this.queues.iopub.pushFirst(this.codec.encode([topic], 'iopub_welcome', undefined, content));
     }
   }
 }
@@ -104,6 +105,7 @@ function router(): Router {
 
 /** Sends frames one after the other: a ZeroMQ.js socket refuses a send while another one waits. */
 class SendQueue {
+  private first: Frames[] = [];
   private waiting: Frames[] = [];
   private running: Promise<void> | undefined;
 
@@ -114,22 +116,42 @@ class SendQueue {
     this.running ??= this.run();
   }
 
+  /** Sends frames before all that wait. */
+  pushFirst(frames: Frames): void {
+    this.first.push(frames);
+    this.running ??= this.run();
+  }
+
   async drained(): Promise<void> {
     await this.running;
   }
 
   private async run(): Promise<void> {
-    while (this.waiting.length > 0) {
+    // A subscription that came while the process was busy is greeted before anything is sent to it.
+    await turn();
+    while (this.first.length + this.waiting.length > 0) {
       const batch = this.waiting;
       this.waiting = [];
       for (const frames of batch) {
-        try {
-          await this.socket.send(frames);
-        } catch (error) {
-          console.error(`Could not send a message: ${(error as Error).message}`);
-        }
+        await this.sendFirst();
+        await this.send(frames);
       }
+      await this.sendFirst();
     }
     this.running = undefined;
+  }
+
+  private async sendFirst(): Promise<void> {
+    for (let frames = this.first.shift(); frames; frames = this.first.shift()) {
+      await this.send(frames);
+    }
+  }
+
+  private async send(frames: Frames): Promise<void> {
+    try {
+      await this.socket.send(frames);
+    } catch (error) {
+      console.error(`Could not send a message: ${(error as Error).message}`);
+    }
   }
 }

@@ -79,16 +79,12 @@ const isCopied = (/** @type {string} */ file) =>
  * @param {string} dist
  */
 function writeTypes(folder, dist) {
+  const { config } = ts.readConfigFile(inRoot('tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, inRoot());
   const program = ts.createProgram([join(folder, 'index.ts')], {
-    target: ts.ScriptTarget.ES2023,
-    lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
-    module: ts.ModuleKind.Preserve,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-    strict: true,
-    esModuleInterop: true,
-    skipLibCheck: true,
-    types: ['node'],
+    ...options,
     typeRoots: [inRoot('node_modules', '@types')],
+    noEmit: false,
     declaration: true,
     emitDeclarationOnly: true,
     noEmitOnError: true,

@@ -167,7 +167,8 @@ export function repairLongProducts(): void {
       const x = inParts(call);
       if (after === undefined) return x;
       const { preluActivationWeights } = call.inputs;
-      const inputs = after === 'Prelu' ? { x, alpha: preluActivationWeights } : { x };
+      const inputs: Record<string, Info> = { x };
+      if (after === 'Prelu') inputs.alpha = preluActivationWeights;
       const { backend } = call;
       const y = kernelFunction(after, 'cpu')({ backend, inputs, attrs: { alpha } as never });
       backend.disposeData(x.dataId);
