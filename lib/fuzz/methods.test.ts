@@ -115,7 +115,7 @@ const subjects: Record<string, Subject> = {
     make: () => il.stepControl(),
     methods: {
       next: () => [
-        { step: 0, loss: 0, tolerance: 0, moved: 0, travelled: 0 },
+        { step: 0, loss: 0, tolerance: 0, moved: 0, longest: 0 },
         { loss: 1, norm: 1, tolerance: 0.1 },
       ],
     },

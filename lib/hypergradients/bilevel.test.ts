@@ -239,6 +239,18 @@ describe('stepControl', () => {
     expect(memory).toEqual({ ...fresh, loss: 1 });
   });
 
+  it.each([
+    [
+      { ...fresh, step: 'a' },
+      { loss: 1, norm: 1, tolerance: 0 },
+    ],
+    [{ step: 1 }, { loss: 1, norm: 1, tolerance: 0 }],
+    [fresh, { loss: Number.NaN, norm: 1, tolerance: 0 }],
+    [fresh, { loss: 1, tolerance: 0 }],
+  ])('refuses a memory and facts that are not numbers: %j, %j', (memory, facts) => {
+    expect(() => control.next(memory as never, facts as never)).toThrow(InputError);
+  });
+
   it('prints as a record', () => {
     const record = { name: 'stepControl', first: 2, grow: 1.5, shrink: 0.25 };
     expect(JSON.parse(JSON.stringify(control))).toEqual(record);

@@ -48,7 +48,7 @@ export interface StepControl extends Required<StepControlOptions> {
  *
  * When not to use it: with batches, whose losses rise and fall by chance.
  *
- * @throws InputError for options out of range.
+ * @throws InputError for options out of range, and from `next` for a memory or facts that are not numbers.
  * @see Pedregosa, Hyperparameter optimization with approximate gradient, 2016, §5 and its code; the
  *   first step there is shorter the more hyperparameters there are.
  */
@@ -71,8 +71,8 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
     });
   }
   const next: StepControl['next'] = (memory, facts) => {
-    checkRecord(memory, 'the memory of a step control');
-    checkRecord(facts, 'the facts of a step control', '{ loss, norm, tolerance }');
+    checkNumbers(memory, 'the memory of a step control', Object.keys(startControl()));
+    checkNumbers(facts, 'the facts of a step control', ['loss', 'norm', 'tolerance']);
     const { loss, norm, tolerance } = facts;
     if (norm === 0) return { ...memory, loss, tolerance, moved: 0 };
     const begun = memory.step > 0;
@@ -97,3 +97,16 @@ export const startControl = (): ControlMemory => ({
   moved: 0,
   longest: 0,
 });
+
+/** @throws InputError unless the value is a record whose entries of these names are finite numbers. */
+function checkNumbers(value: object, what: string, names: readonly string[]): void {
+  checkRecord(value, what, `{ ${names.join(', ')} }`);
+  const record = value as Record<string, unknown>;
+  const odd = names.find((name) => !Number.isFinite(record[name]));
+  if (odd === undefined) return;
+  throw new InputError({
+    given: `${shown(record[odd])} as '${odd}' in ${what}`,
+    expected: `finite numbers { ${names.join(', ')} }`,
+    remedy: 'Hand over what next() returned before; it starts from zeros.',
+  });
+}
