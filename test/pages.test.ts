@@ -46,6 +46,51 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+/** A citation without a link: what is left of a text after its links, where it names a year or §. */
+const isUnlinked = (citation: string) =>
+  !/https?:/.test(citation) && /\b(19|20)\d\d\b|§/.test(citation);
+
+describe('sources', () => {
+  const sources = tracked('lib/**/*.ts', 'bench/**/*.ts').filter(
+    (file) => !/\.test\.ts$/.test(file),
+  );
+
+  it('are links in every @see', () => {
+    const unlinked = sources.flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8');
+      const blocks = text.match(/@see (?:(?!\*\/|\n\s*\* @|\n\s*\*\n)[\s\S])*/g) ?? [];
+      return blocks
+        .flatMap((block) => block.replace(/\n\s*\*\s*/g, ' ').split(';'))
+        .filter(isUnlinked)
+        .map((citation) => `${file}: ${citation.trim()}`);
+    });
+    expect(unlinked).toEqual([]);
+  });
+
+  const lessons = tracked('notebooks/*.md').filter((file) => /\/\d\d[a-z]?-/.test(file));
+  it.each(lessons)('are links at the end of %s, and the text names no other', (file) => {
+    const prose = readFileSync(join(root, file), 'utf8').replace(/```[\s\S]*?```/g, ' ');
+    const list = /\*\*Sources\.\*\* .*/.exec(prose)?.[0] ?? '';
+    const plain = (text: string) =>
+      text.replace(/\[[^\]]*\]\(https?:(?:[^()]|\([^()]*\))*\)/g, ' ');
+    // A title is in italics or in brackets; what is in italics is within a link.
+    expect(
+      plain(list)
+        .replace('**Sources.**', '')
+        .match(/\*[^*]+\*/g) ?? [],
+    ).toEqual([]);
+    expect(list.match(/\]\(https?:/g)?.length ?? 0).toBeGreaterThan(2);
+    const named = [
+      ...plain(prose.replace(list, ' ')).matchAll(
+        /([A-Z]\p{L}+)(?: et al\.)?,? \(?(?:19|20)\d\d\b/gu,
+      ),
+    ];
+    expect(named.map(([, author]) => author!).filter((author) => !list.includes(author))).toEqual(
+      [],
+    );
+  });
+});
+
 /** What changes something that is not ours. */
 const patches = [
   /\btf\.(un)?registerKernel\(/,

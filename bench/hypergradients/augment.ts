@@ -34,7 +34,8 @@ const PENALTY = 1e-3;
  * strength of .02. Adam (.003) inside, 10 steps of 200 digits an outer step, Gauss–Newton, CG of 20
  * iterations; Adam (.05) outside. New noise in every step; the test is 10,000 digits.
  *
- * Peers: Lorraine et al. 2020 and anh-tong/hyper-opt learn a U-Net instead; the latter reports
+ * Peers: [Lorraine et al. 2020](https://arxiv.org/abs/1911.02590) and
+ * [anh-tong/hyper-opt](https://github.com/anh-tong/hyper-opt) learn a U-Net instead; the latter reports
  * .968 on the MNIST test set with it and about .96 without, from all of MNIST.
  */
 export async function augmentTable(): Promise<void> {

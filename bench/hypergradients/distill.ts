@@ -39,8 +39,8 @@ const penalised: ExampleLosses = (w, examples) =>
  * without bias that is trained on nothing else shall know 5,000 digits. Adam (.01) inside, 10 steps an
  * outer step, 20 Neumann terms, penalty ½‖w‖²/7840: the peer's settings; Adam (.02) outside.
  *
- * Peers: Lorraine et al. 2020 show the pictures for a linear classifier, no accuracy;
- * anh-tong/hyper-opt reaches losses about .4 to .6 after 1,000 steps on Fashion-MNIST.
+ * Peers: [Lorraine et al. 2020](https://arxiv.org/abs/1911.02590) show the pictures for a linear
+ * classifier, no accuracy; [anh-tong/hyper-opt](https://github.com/anh-tong/hyper-opt) reaches losses about .4 to .6 after 1,000 steps on Fashion-MNIST.
  */
 export async function distillTable(): Promise<void> {
   const { train, test } = mnist();

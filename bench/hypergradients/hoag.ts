@@ -24,7 +24,7 @@ const GOALS = [1e-2, 1e-4, 1e-6];
  * .01 / k²; both warm-started, with HOAG's step control. The cost is counted in inner gradients and
  * Hessian products.
  *
- * Peer: Pedregosa 2016, §5 (HOAG): the inexact way is faster at the same quality.
+ * Peer: [Pedregosa 2016](https://arxiv.org/abs/1602.02355) (HOAG): the inexact way is faster at the same quality.
  */
 export async function inexactTable(): Promise<void> {
   const data = classificationData({ train: 200, features: 20, condition: 10, seed: 6 });

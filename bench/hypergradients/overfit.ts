@@ -74,7 +74,7 @@ export const overfitMillion = () =>
  * series on Gauss–Newton (for the linear model the Hessian), until both sets are classified without
  * error.
  *
- * Peer: Lorraine, Vicol & Duvenaud 2020: both accuracies reach 1 with as many
+ * Peer: [Lorraine et al. 2020](https://arxiv.org/abs/1911.02590): both accuracies reach 1 with as many
  * hyperparameters as weights, while the test error stays.
  */
 async function overfit({ name, sizes, terms, every, most, rate }: Settings): Promise<void> {

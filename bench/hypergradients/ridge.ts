@@ -27,7 +27,8 @@ const PENALTY = 0.2;
  * Relative error of the hypergradient after k inner steps and k linear iterations: unrolled, fixed
  * point, conjugate gradients. Ridge with 100 + 100 samples and 50 features, a mean over 5 seeds.
  *
- * Peer: Grazzi et al. 2020 (their data are not published; the contraction is matched, not the data).
+ * Peer: [Grazzi et al. 2020](https://arxiv.org/abs/2006.16218) (their data are not published; the
+ * contraction is matched, not the data).
  */
 export async function ridgeTable(): Promise<void> {
   const steps = [2, 5, 10, 15, 20, 25, 30, 35, 40];

@@ -30,7 +30,8 @@ export interface CutModel {
  * product costs about one gradient.
  *
  * @throws as `hessian` does.
- * @see Schraudolph, Fast curvature matrix-vector products, 2002.
+ * @see Schraudolph, [Fast curvature matrix-vector products for second-order gradient
+ *   descent](https://doi.org/10.1162/08997660260028683), 2002.
  */
 export function gaussNewton(model: CutModel, x: NamedTensors): Curvature {
   checkMethods(model, 'the model', ['predict', 'loss']);

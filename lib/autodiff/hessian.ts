@@ -21,7 +21,8 @@ import { type Evaluation, evaluateTraced } from './traced';
  *
  * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
  *   infinite, UnsupportedError for an operation without a second derivative.
- * @see Pearlmutter, Fast exact multiplication by the Hessian, 1994.
+ * @see Pearlmutter, [Fast exact multiplication by the
+ *   Hessian](https://doi.org/10.1162/neco.1994.6.1.147), 1994.
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
   checkFunction(loss, 'the loss');

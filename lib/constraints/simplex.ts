@@ -17,8 +17,9 @@ export interface SimplexOptions {
  * others to 0.
  *
  * @throws InputError for a total that is not positive.
- * @see Held, Wolfe & Crowder, Validation of subgradient optimization, 1974; Martins & Astudillo, From
- *   softmax to sparsemax, 2016 (the derivative).
+ * @see Held, Wolfe & Crowder, [Validation of subgradient
+ *   optimization](https://doi.org/10.1007/BF01580223), 1974; Martins & Astudillo, [From softmax to
+ *   sparsemax](https://arxiv.org/abs/1602.02068), 2016 (the derivative).
  */
 export function simplex(options: SimplexOptions = {}) {
   checkOptionNames('simplex', options, ['total']);

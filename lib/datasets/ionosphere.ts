@@ -24,7 +24,8 @@ export interface LabelledRows {
  *   this library
  * @throws DataError if the file is missing, empty, or a line is of another form
  * @see Sigillito, Wing, Hutton & Baker, "Classification of radar returns from the ionosphere using
- * neural networks", Johns Hopkins APL Technical Digest 10, 1989.
+ *   neural networks", Johns Hopkins APL Technical Digest 10, 1989, with the data at
+ *   [UCI](https://archive.ics.uci.edu/dataset/52/ionosphere).
  */
 export function ionosphere({ file = packagedFile() }: { file?: string } = {}): LabelledRows {
   const rows = textOf(file)

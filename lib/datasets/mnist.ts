@@ -42,8 +42,8 @@ export interface Mnist {
  * @throws DataError if a file is missing, cut short, too long, of another format, or if there are
  *   not as many labels as images
  *
- * @see LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section on the
- * file formats.
+ * @see LeCun, Cortes and Burges, [The MNIST database of handwritten
+ *   digits](http://yann.lecun.com/exdb/mnist/), section on the file formats.
  */
 export function mnist(options: { directory?: string } = {}): Mnist {
   checkOptionNames('mnist', options, ['directory']);

@@ -60,8 +60,10 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * @throws InputError for a learning rate or an ε that is not positive, a β outside [0, 1), an unknown
  *   parameter, or a variable on which the loss does not depend; NotFiniteError for a NaN loss or an
  *   overflowing step, with weights and moments as they were (on a GPU from `lastStep()`).
- * @see derived here; Adam is Kingma & Ba 2015, algorithm 1. Feeding Adam with an implicit
- * direction instead solves in the metric I where D belongs, and divides away most of what it gained.
+ * @see derived here; Adam is Kingma & Ba, [Adam: a method for stochastic
+ *   optimization](https://arxiv.org/abs/1412.6980), 2015, algorithm 1. Feeding Adam with an
+ *   implicit direction instead solves in the metric I where D belongs, and divides away most of
+ *   what it gained.
  */
 export function implicitAdam(
   learningRate: LearningRate,

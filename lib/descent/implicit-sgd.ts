@@ -77,8 +77,10 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * @throws InputError for a learning rate that is not positive, an unknown parameter, or a variable
  *   on which the loss does not depend; NotFiniteError for a NaN loss or an overflowing step, with
  *   the weights as they were (on a GPU from `lastStep()`).
- * @see Toulis & Airoldi, Asymptotic and finite-sample properties of estimators based on
- * stochastic gradients, Ann. Stat. 45(4), 2017, §1; Hairer & Wanner, Solving ODEs II, §IV.7.
+ * @see Toulis & Airoldi, [Asymptotic and finite-sample properties of estimators based on stochastic
+ *   gradients](https://doi.org/10.1214/16-AOS1506), Annals of Statistics 45(4), 2017; Hairer &
+ *   Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.7.
  */
 export function implicitSGD(
   learningRate: LearningRate,

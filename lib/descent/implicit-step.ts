@@ -144,7 +144,8 @@ function largestOf(x: NamedTensors): tf.Scalar {
  * it is gradient descent with a shortened step: for δ > 2/L it circles the minimum instead of
  * reaching it.
  *
- * @see Sherman & Morrison 1950.
+ * @see Sherman & Morrison, [Adjustment of an inverse matrix corresponding to a change in one
+ *   element of a given matrix](https://doi.org/10.1214/aoms/1177729893), 1950.
  */
 export function rankOneDirection(g: NamedTensors, delta: number, b = g): Direction {
   return {

@@ -66,7 +66,9 @@ const ROUNDING = 8 * tensors.epsilon;
  * `max-iterations`: neither; the Newton steps are used up, or rounding keeps Φ from falling further.
  *
  * @throws NotFiniteError if F or its gradient at x is not finite; InputError for options out of range.
- * @see Rockafellar 1976; Nocedal & Wright, Numerical Optimization, §7.1 (Newton–CG).
+ * @see Rockafellar, [Monotone operators and the proximal point
+ *   algorithm](https://doi.org/10.1137/0314056), 1976; Nocedal & Wright, [Numerical
+ *   Optimization](https://doi.org/10.1007/978-0-387-40065-5), 2nd ed., §7.1 (Newton–CG).
  */
 export async function proximalStep(
   problem: ProximalProblem,

@@ -25,7 +25,12 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
   return { name: 'drops', at: [...at], factor };
 }
 
-/** The step size over `1 + rate · t` at step t (Robbins & Monro 1951). */
+/**
+ * The step size over `1 + rate · t` at step t.
+ *
+ * @see Robbins & Monro, [A stochastic approximation
+ *   method](https://doi.org/10.1214/aoms/1177729586), 1951.
+ */
 export function inverseTime(rate: number): Schedule {
   if (!(Number.isFinite(rate) && rate >= 0)) {
     throw new InputError({
@@ -42,7 +47,8 @@ export function inverseTime(rate: number): Schedule {
  * `floor + (1 − floor)(1 + cos πt/T)/2`. Default floor 0.
  *
  * @throws InputError unless `steps` is a positive whole number and the floor is in [0, 1].
- * @see Loshchilov & Hutter, SGDR, 2017, equation 5, without restarts.
+ * @see Loshchilov & Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, equation 5, without
+ *   restarts.
  */
 export function cosine(steps: number, floor = 0): Schedule {
   const call = `cosine(${shown(steps)}, ${shown(floor)})`;
@@ -62,7 +68,7 @@ export function cosine(steps: number, floor = 0): Schedule {
  * there. Default constant.
  *
  * @throws InputError unless `steps` is a positive whole number, or for a `next` that is not a schedule.
- * @see Goyal et al., Accurate, large minibatch SGD, 2017, §2.2.
+ * @see Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
   checkSteps(`warmUp(${shown(steps)})`, steps);

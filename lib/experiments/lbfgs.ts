@@ -28,9 +28,11 @@ interface Pair {
 /**
  * Minimises by L-BFGS, a peer: quasi-Newton steps from the last gradients, full batch.
  *
- * The direction is the two-loop recursion (Nocedal & Wright, Numerical Optimization, Algorithm 7.4);
- * the step length meets the weak Wolfe conditions by bisection (Lewis & Overton, Nonsmooth
- * optimization via quasi-Newton methods, 2013, §3), which keeps every sᵀy positive.
+ * The direction is the two-loop recursion (Nocedal & Wright, [Numerical
+ * Optimization](https://doi.org/10.1007/978-0-387-40065-5), 2nd ed., Algorithm 7.4); the step
+ * length meets the weak Wolfe conditions by bisection (Lewis & Overton, [Nonsmooth optimization via
+ * quasi-Newton methods](https://doi.org/10.1007/s10107-012-0514-2), 2013), which keeps every sᵀy
+ * positive.
  *
  * @returns the last point, which belongs to the caller.
  */

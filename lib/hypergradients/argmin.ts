@@ -49,7 +49,8 @@ export interface ArgminOptions {
  * @returns a function of the θs, any number of tensors
  * @throws InputError, ShapeError or DisposedError for arguments, a solution or a value of F that do not
  *   fit; SolveError with `onFailure: 'throw'`
- * @see Blondel et al., Efficient and modular implicit differentiation, 2022, §2.
+ * @see Blondel et al., [Efficient and modular implicit
+ *   differentiation](https://arxiv.org/abs/2105.15183), 2022, §2.
  */
 export function argmin<X extends Point>(
   solve: (...θ: tf.Tensor[]) => X,

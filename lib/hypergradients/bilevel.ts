@@ -19,7 +19,10 @@ import { type BatchedProblem, checkPair, checkProblem, type ValuedProblem } from
  *
  * @throws InputError for options that exclude each other; while running, what `hypergradient`
  *   throws, and NotFiniteError for an inner or outer loss that is not finite.
- * @see Pedregosa 2016, Algorithm 1 (HOAG); Lorraine, Vicol & Duvenaud 2020, Algorithm 1.
+ * @see Pedregosa, [Hyperparameter optimization with approximate
+ *   gradient](https://arxiv.org/abs/1602.02355), 2016, Algorithm 1 (HOAG); Lorraine, Vicol &
+ *   Duvenaud, [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020, Algorithm 1.
  */
 export function bilevel(
   problem: ValuedProblem,

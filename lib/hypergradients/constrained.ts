@@ -17,7 +17,8 @@ import type { Optimality } from './argmin';
  *   bounds depend on them
  * @param options `step`: η, near 1/L for a well-conditioned system. Default 1
  * @throws InputError for anything but a loss, a constraint and a step.
- * @see Blondel et al., Efficient and modular implicit differentiation, 2022, §2.2.
+ * @see Blondel et al., [Efficient and modular implicit
+ *   differentiation](https://arxiv.org/abs/2105.15183), 2022, §2.2.
  */
 export function projectedStationarity(
   loss: (x: tf.Tensor, ...θ: tf.Tensor[]) => tf.Scalar,
@@ -62,7 +63,8 @@ export interface ConstrainedProblem {
  * where the gradients of the active constraints are independent and `μᵢ > 0` for each active gᵢ.
  *
  * @throws InputError for an unknown name or anything but a function; when used, for a point with other names.
- * @see Amos & Kolter, OptNet: differentiable optimization as a layer in neural networks, 2017, §3.
+ * @see Amos & Kolter, [OptNet: differentiable optimization as a layer in neural
+ *   networks](https://arxiv.org/abs/1703.00443), 2017, §3.
  */
 export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
   checkOptionNames('kkt', problem, ['objective', 'equality', 'inequality']);

@@ -56,7 +56,8 @@ const ROUNDOFFS = 10;
  * `∂g/∂w`, `‖B‖` from 4 power steps. So it is an estimate of a bound, not a proof.
  *
  * Derived here; with `ℓ_r ≤ ℓ_x + ℓ_A‖v‖` and `ℓ_h ≤ ℓ_θ + ℓ_B‖v‖` it is the usual bound in the
- * constants of g, A and B (Pedregosa 2016, §3; Grazzi et al. 2020, §2), with fewer of them.
+ * constants of g, A and B ([Pedregosa 2016](https://arxiv.org/abs/1602.02355); [Grazzi et al.
+ * 2020](https://arxiv.org/abs/2006.16218)), with fewer of them.
  */
 export async function errorEstimate<V extends Vector>(
   at: Evaluation<V>,

@@ -35,7 +35,8 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  *   and `stats`; vectors are the caller's
  * @throws InputError or ShapeError for what does not fit; NotFiniteError for a NaN
  *
- * @see Pedregosa, Hyperparameter optimization with approximate gradient, 2016.
+ * @see Pedregosa, [Hyperparameter optimization with approximate
+ *   gradient](https://arxiv.org/abs/1602.02355), 2016.
  */
 export function hypergradient<How extends Differentiation>(
   problem: DerivativeProblem,

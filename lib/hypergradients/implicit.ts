@@ -121,8 +121,10 @@ export interface DifferentiateImplicit {
  * `unrolled` differentiates what was done instead.
  *
  * @throws InputError for options that are unknown or out of range.
- * @see Bengio, Gradient-based optimization of hyperparameters, 2000; Lorraine, Vicol & Duvenaud,
- *   Optimizing millions of hyperparameters by implicit differentiation, 2020, §3.
+ * @see Bengio, [Gradient-based optimization of
+ *   hyperparameters](https://doi.org/10.1162/089976600300015187), 2000; Lorraine, Vicol & Duvenaud,
+ *   [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
   checkOptionNames('implicit', options, ['solver', 'curvature', 'estimate', 'onFailure']);

@@ -7,7 +7,8 @@ import type { Space } from '../spaces';
  * It is never below the smallest eigenvalue (but for rounding) and comes down to it with the
  * steps; only eigenvalues that `start` has a share of are seen. Undefined for a start of 0.
  *
- * @see Golub & Van Loan, Matrix Computations, §10.1.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §10.1.
  */
 export async function smallestRitzValue<V>(
   space: Space<V, unknown>,

@@ -49,8 +49,10 @@ export interface StepControl extends Required<StepControlOptions> {
  * When not to use it: with batches, whose losses rise and fall by chance.
  *
  * @throws InputError for options out of range, and from `next` for a memory or facts that are not numbers.
- * @see Pedregosa, Hyperparameter optimization with approximate gradient, 2016, §5 and its code; the
- *   first step there is shorter the more hyperparameters there are.
+ * @see Pedregosa, [Hyperparameter optimization with approximate
+ *   gradient](https://arxiv.org/abs/1602.02355), 2016, and its
+ *   [code](https://github.com/fabianp/hoag); the first step there is shorter the more
+ *   hyperparameters there are.
  */
 export function stepControl(options: StepControlOptions = {}): StepControl {
   checkOptionNames('stepControl', options, ['first', 'grow', 'shrink']);

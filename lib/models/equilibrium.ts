@@ -41,7 +41,9 @@ const POWER_STEPS = 10;
  * [hidden], `V` [hidden, classes], `d` [classes].
  *
  * @throws InputError for a contraction outside (0, 1).
- * @see Bai, Kolter & Koltun, Deep equilibrium models, 2019; Grazzi et al. 2020, §4 (MNIST).
+ * @see Bai, Kolter & Koltun, [Deep equilibrium models](https://arxiv.org/abs/1909.01377), 2019;
+ *   Grazzi et al., [On the iteration complexity of hypergradient
+ *   computation](https://arxiv.org/abs/2006.16218), 2020 (on MNIST).
  */
 export function equilibrium(options: EquilibriumOptions = {}): Model {
   checkOptionNames('equilibrium', options, NAMES);

@@ -51,7 +51,8 @@ export interface TwoLayer {
  * `diag(p) − ppᵀ` over n, and `Jᵀ u` by backpropagation.
  *
  * @throws ShapeError (from `record`) if parameters or points are not of that size
- * @see Schraudolph, Fast curvature matrix-vector products for second-order gradient descent, 2002.
+ * @see Schraudolph, [Fast curvature matrix-vector products for second-order gradient
+ *   descent](https://doi.org/10.1162/08997660260028683), 2002.
  */
 export function twoLayer(options: TwoLayerOptions): TwoLayer {
   checkOptionNames('twoLayer', options, ['features', 'hidden', 'classes']);

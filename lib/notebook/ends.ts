@@ -143,8 +143,8 @@ function stack(column: End[]) {
 /**
  * The nondecreasing numbers nearest to `values` in the sum of squares.
  *
- * @see pool adjacent violators, Barlow et al., "Statistical inference under order
- * restrictions", 1972, §1.2.
+ * @see pool adjacent violators: Barlow et al., "Statistical inference under order restrictions",
+ *   1972, or [Best & Chakravarti 1990](https://doi.org/10.1007/BF01580873).
  */
 function nondecreasing(values: readonly number[]): number[] {
   const pools: { mean: number; count: number }[] = [];

@@ -21,7 +21,8 @@ export function eigenSymmetric({ size, entries }: SquareMatrix): Eigen {
  * on T, whose rotations turn the rows of Qᵀ.
  *
  * @throws InputError where QL does not converge, as near the limits of float64.
- * @see Golub and Van Loan, Matrix Computations, §8.3.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §8.3.
  */
 export function eigen(A: Matrix): Eigen {
   const n = A.length;

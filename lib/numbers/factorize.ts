@@ -7,7 +7,8 @@ export type Solve = (b: Float64Array) => Float64Array;
  * Solves with `A = LLᵀ`, or returns undefined if A is not positive definite to working precision
  * (a pivot of at most `precision` times the largest diagonal entry). Reads the lower triangle.
  *
- * @see Golub & Van Loan, Matrix Computations, §4.2.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §4.2.
  */
 export function cholesky({ size, entries }: SquareMatrix, precision: number): Solve | undefined {
   const L = entries.slice();
@@ -45,7 +46,8 @@ export function cholesky({ size, entries }: SquareMatrix, precision: number): So
  * A pivot of at most `precision` times the first ends the elimination: the rank is reached, and
  * the unknowns without a pivot are 0. So a singular system is solved if it can be.
  *
- * @see Golub & Van Loan, Matrix Computations, §3.4.8.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §3.4.
  */
 export function lu({ size, entries }: SquareMatrix, precision: number): Solve {
   const U = entries.slice();

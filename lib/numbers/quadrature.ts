@@ -10,7 +10,8 @@ export interface Quadrature {
 /**
  * Gauss quadrature for the weight `(1 − m²)^(α − ½)`, α > 0, exact for polynomials of degree 2n − 1.
  *
- * @see Golub and Welsch, Calculation of Gauss quadrature rules, 1969.
+ * @see Golub and Welsch, [Calculation of Gauss quadrature
+ *   rules](https://doi.org/10.1090/S0025-5718-69-99647-1), 1969.
  */
 export function gaussGegenbauer(alpha: number, n: number): Quadrature {
   const jacobi = matrix(n, (i, j) =>

@@ -26,8 +26,9 @@ const TWO_32 = 2 ** 32;
  * @param seed a whole number from 0 to 2⁵³ − 1
  * @throws InputError if the seed, or a count asked of the stream, is not such a whole number
  *
- * @see Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021, §5.3;
- * Marsaglia and Bray's polar method for the normal numbers.
+ * @see Blackman and Vigna, [Scrambled linear pseudorandom number
+ *   generators](https://arxiv.org/abs/1805.01407), 2021; for the normal numbers Marsaglia and Bray,
+ *   [A convenient method for generating normal variables](https://doi.org/10.1137/1006063), 1964.
  */
 export function random(seed: number): Random {
   requireWhole(seed, 'a seed', Number.MAX_SAFE_INTEGER);

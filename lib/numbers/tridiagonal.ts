@@ -4,7 +4,8 @@
  * the eigenvectors as columns. A row of the identity becomes that row of V.
  *
  * @param off one number fewer than the diagonal has
- * @see Golub & Van Loan, Matrix Computations, §8.3; Wilkinson & Reinsch, Linear Algebra, II/3.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §8.3; Wilkinson & Reinsch, [Linear Algebra](https://doi.org/10.1007/978-3-642-86940-2), II/3.
  */
 export function tridiagonalEigen(
   diagonal: ArrayLike<number>,

@@ -34,7 +34,9 @@ export interface CgNormalOptions extends TraceOption {
  * from symmetric, of moderate condition, where the vectors that `gmres` holds do not fit.
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Hestenes & Stiefel 1952, §10; Björck, Numerical Methods for Least Squares Problems, §7.4.
+ * @see Hestenes & Stiefel, [Methods of conjugate gradients for solving linear
+ *   systems](https://doi.org/10.6028/jres.049.044), 1952, §10; Björck, [Numerical Methods for Least
+ *   Squares Problems](https://doi.org/10.1137/1.9781611971484), §7.4.
  */
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
   checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping', 'trace']);

@@ -37,7 +37,10 @@ export interface CgOptions extends TraceOption {
  * When not to use it: A not symmetric (`gmres`), or symmetric and indefinite (`minres`).
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Hestenes & Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, §6.7 and §9.2.
+ * @see Hestenes & Stiefel, [Methods of conjugate gradients for solving linear
+ *   systems](https://doi.org/10.6028/jres.049.044), 1952; Saad, [Iterative Methods for Sparse
+ *   Linear Systems](https://www-users.cse.umn.edu/~saad/IterMethBook_2ndEd.pdf), 2nd ed., §6.7 and
+ *   §9.2.
  */
 export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
   checkOptionNames('cg', options, [

@@ -30,7 +30,8 @@ export interface DenseOptions {
  *
  * @throws InputError for options out of range or n above the limit; NotFiniteError for a NaN in b;
  * UnsupportedError where vectors cannot be read without waiting.
- * @see Golub & Van Loan, Matrix Computations, §3.4 and §4.2.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §3.4 and §4.2.
  */
 export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
   checkOptionNames('dense', options, ['tolerance', 'damping', 'limit']);

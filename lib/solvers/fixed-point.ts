@@ -25,7 +25,9 @@ export interface FixedPointOptions extends TraceOption {
  * When not to use it: a spectral radius close to 1, or above (`gmres` needs no contraction).
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Bai, Kolter & Koltun 2019, §3.1.2; Grazzi et al. 2020, §3.
+ * @see Bai, Kolter & Koltun, [Deep equilibrium models](https://arxiv.org/abs/1909.01377), 2019;
+ *   Grazzi et al., [On the iteration complexity of hypergradient
+ *   computation](https://arxiv.org/abs/2006.16218), 2020.
  */
 export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
   checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations', 'trace']);

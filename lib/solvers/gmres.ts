@@ -29,7 +29,9 @@ export interface GmresOptions extends TraceOption {
  * When not to use it: A symmetric (`cg`, `minres` hold a few vectors, not 2 × `restart`).
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Saad & Schultz 1986 for what is minimised; Jiránek & Rozložník 2010 for how.
+ * @see Saad & Schultz, [GMRES](https://doi.org/10.1137/0907058), 1986, for what is minimised;
+ *   Jiránek & Rozložník, [Adaptive version of simpler
+ *   GMRES](https://doi.org/10.1007/s11075-009-9311-1), 2010, for how.
  */
 export function gmres(options: GmresOptions = {}): GmresOptions & LinearSolver {
   checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping', 'trace']);

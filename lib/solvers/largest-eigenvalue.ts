@@ -9,7 +9,8 @@ import { divideOrZero, type LinearSystem, negate } from './method';
  * one holds what the next step would add. With few steps the bound can fall short of an eigenvalue
  * of which r has almost nothing; it is at most three times too large.
  *
- * @see Golub & Van Loan, Matrix Computations, §10.1 (Lanczos) and §7.2.1 (Gershgorin).
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §10.1 (Lanczos) and §7.2.1 (Gershgorin).
  */
 export function largestEigenvalue<V, S>(
   { space, A }: LinearSystem<V, S>,

@@ -22,7 +22,8 @@ const FALLS = 0.9;
  *
  * @param keep how many directions are remembered; of a symmetric A the last two are enough
  * @param restart after how many all are forgotten
- * @see Jiránek & Rozložník, Adaptive version of simpler GMRES, Numerical Algorithms 53, 2010.
+ * @see Jiránek & Rozložník, [Adaptive version of simpler
+ *   GMRES](https://doi.org/10.1007/s11075-009-9311-1), Numerical Algorithms 53, 2010.
  */
 export function minimalResiduals(
   keep: number,

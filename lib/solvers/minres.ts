@@ -26,8 +26,10 @@ export interface MinresOptions extends TraceOption {
  * symmetric (`gmres`), or a descent direction wanted: at a saddle it walks straight to it.
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Paige & Saunders 1975 for what is minimised; here by orthonormal images of the directions,
- * not by Lanczos vectors and rotations, whose residual is too small once A is found singular.
+ * @see Paige & Saunders, [Solution of sparse indefinite systems of linear
+ *   equations](https://doi.org/10.1137/0712047), 1975, for what is minimised; here by orthonormal
+ *   images of the directions, not by Lanczos vectors and rotations, whose residual is too small
+ *   once A is found singular.
  */
 export function minres(options: MinresOptions = {}): MinresOptions & LinearSolver {
   checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping', 'trace']);

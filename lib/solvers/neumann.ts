@@ -37,7 +37,9 @@ const LANCZOS_PRODUCTS = 8;
  * every factor comes from a batch of its own. For A not symmetric: `fixedPoint`.
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
- * @see Lorraine, Vicol & Duvenaud 2020 (whose K terms are K + 1 here).
+ * @see Lorraine, Vicol & Duvenaud, [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020 (the K terms of their
+ *   [code](https://github.com/lorraine2/implicit-hyper-opt) are K + 1 here).
  */
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
   checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping', 'trace']);

@@ -31,7 +31,8 @@ export interface NystromOptions {
  * @param like any vector of the space that A acts on; only its shape matters
  * @throws InputError for options out of range, or if a direction shows that A is not positive
  * semidefinite.
- * @see Frangella, Tropp & Udell, Randomized Nyström preconditioning, 2023.
+ * @see Frangella, Tropp & Udell, [Randomized Nyström
+ *   preconditioning](https://arxiv.org/abs/2110.02820), 2023, §5.
  */
 export async function nystrom<V extends Vector>(
   A: LinearOperator<V>,

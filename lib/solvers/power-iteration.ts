@@ -12,7 +12,8 @@ import { checkCount, checkOperator } from './checks';
  * @param start any vector that has a share of the eigenvector; it stays the caller's
  * @param options.iterations products with A. Default 30.
  * @returns 0 where A maps the start to 0
- * @see Golub & Van Loan, Matrix Computations, §8.2.1.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §8.2.1.
  */
 export async function powerIteration<V extends Vector>(
   A: LinearOperator<V>,

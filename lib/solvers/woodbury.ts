@@ -62,7 +62,8 @@ export interface WoodburyOptions {
  *
  * @throws InputError for another operator, or options out of range; NotFiniteError for a NaN in b;
  * UnsupportedError where vectors cannot be read without waiting.
- * @see Golub & Van Loan, Matrix Computations, §2.1.4.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §2.1.4.
  */
 export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & LinearSolver {
   checkOptionNames('woodbury', options, ['tolerance', 'damping']);

@@ -24,7 +24,8 @@ export interface AdamOptions {
  *
  * @param rate the step length, r > 0
  * @throws InputError for a rate or an ε that is not positive or a β outside [0, 1).
- * @see Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+ * @see Kingma and Ba, [Adam: a method for stochastic
+ *   optimization](https://arxiv.org/abs/1412.6980), 2015, algorithm 1.
  */
 export function adam(rate: Setting, options: AdamOptions = {}) {
   checkOptionNames('adam', options, ['rate', 'beta1', 'beta2', 'epsilon']);

@@ -36,7 +36,8 @@ export interface BurnIn {
  *
  * @throws InputError for errors that are not positive (Δ) or negative (G), for a spectrum that does
  *   not suit the method, or if the method does not converge on it.
- * @see Derived here, from the formula of Scieur et al., The Curse of Unrolling, 2022, theorem 1.
+ * @see Derived here, from the formula of Scieur et al., [The Curse of
+ *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function burnIn(method: Method, spectrum: Spectrum, options: StartingErrors = {}): BurnIn {
   checkOptionNames('burnIn', options, ['jacobian', 'gradient']);

@@ -12,8 +12,9 @@ import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
  * outside [μ, L] make it diverge.
  *
  * @throws InputError on use, without a spectrum.
- * @see Golub and Varga, Chebyshev semi-iterative methods, 1961; Scieur et al., The Curse of
- *   Unrolling, 2022, arXiv 2209.13271 (its Jacobian).
+ * @see Golub and Varga, [Chebyshev semi-iterative methods](https://doi.org/10.1007/BF01386013),
+ *   1961; Scieur et al., [The Curse of Unrolling](https://arxiv.org/abs/2209.13271), 2022 (its
+ *   Jacobian).
  */
 export function chebyshev() {
   return asMethod({ name: 'chebyshev' }, (spectrum): Iteration => {

@@ -61,7 +61,9 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  * grows: a state is taken for two vectors, and the solver for five.
  *
  * @throws InputError for sizes that are not whole or out of range.
- * @see Griewank and Walther, Evaluating Derivatives, 2008, chapter 12; Franceschi et al., 2017, §3.
+ * @see Griewank and Walther, [Evaluating Derivatives](https://doi.org/10.1137/1.9780898717761), 2nd
+ *   ed., 2008, chapter 12; Franceschi et al., [Forward and reverse gradient-based hyperparameter
+ *   optimization](https://arxiv.org/abs/1703.01785), 2017, §3.
  */
 export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
   checkRecord(problem, 'the sizes', '{ parameters, hyperparameters, steps }');
@@ -109,8 +111,9 @@ function requireSize(bytes: number, what: string): void {
 /**
  * The steps conjugate gradients need for a relative residual ε: `½√κ ln(2√κ/ε)`, at most p.
  *
- * @see Saad, Iterative Methods for Sparse Linear Systems, 2003, §6.11.3; for the residual the bound on
- *   the energy norm grows by √κ.
+ * @see Saad, [Iterative Methods for Sparse Linear
+ *   Systems](https://www-users.cse.umn.edu/~saad/IterMethBook_2ndEd.pdf), 2nd ed., 2003, §6.11.3;
+ *   for the residual the bound on the energy norm grows by √κ.
  */
 export function solverSteps(
   { parameters, conditionNumber = Number.POSITIVE_INFINITY }: ProblemSize,

@@ -22,7 +22,8 @@ export interface GradientDescentOptions {
  *
  * @throws InputError for a step that is not positive or a rule that is unknown; on use, for a rule
  *   without a spectrum.
- * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
+ * @see Scieur, Bertrand, Gidel and Pedregosa, [The Curse of
+ *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function gradientDescent(options: GradientDescentOptions | Setting = {}) {
   if (!isSetting(options)) checkOptionNames('gradientDescent', options, ['step']);

@@ -33,7 +33,8 @@ export interface Momentum {
  * here, growing as `(L/μ)^(3/2)` (225 times the first error for L/μ = 100; measured here).
  *
  * @throws InputError for a step or a momentum out of range; on use, if tuned without a spectrum.
- * @see Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
+ * @see Polyak, [Some methods of speeding up the convergence of iteration
+ *   methods](https://doi.org/10.1016/0041-5553(64)90137-5), 1964.
  */
 export function heavyBall(options?: MomentumOptions) {
   if (options !== undefined) checkMomentum('heavyBall', options);

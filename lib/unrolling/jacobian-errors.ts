@@ -13,8 +13,9 @@ import { checkSolved, naturalSpectrum } from './unroll';
  * `Kᵢⱼ = Pₜ[λᵢ, λⱼ] ∂Hᵢⱼ` (Daleckii–Krein). Where ∂H commutes with H, K is `Pₜ'(H) ∂H`.
  * For n eigenvalues a step costs O(n²).
  *
- * @see Higham, Functions of Matrices, 2008, theorem 3.11; the commuting case is theorem 1 of Scieur
- *   et al., The Curse of Unrolling, 2022.
+ * @see Higham, [Functions of Matrices](https://doi.org/10.1137/1.9780898717778), 2008, theorem
+ *   3.11; the commuting case is in Scieur et al., [The Curse of
+ *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function predictJacobianErrors(
   method: Method,

@@ -17,9 +17,10 @@ export type NesterovTuning = 'standard' | 'quadratic';
  *
  * @throws InputError for an unknown tuning or numbers out of range; on use, if tuned without a
  *   spectrum.
- * @see Nesterov, Introductory Lectures on Convex Optimization, 2004, §2.2; Lessard, Recht and
- *   Packard, Analysis and design of optimization algorithms via IQCs, 2016, §4.5 (the tuning for
- *   quadratics).
+ * @see Nesterov, [Introductory Lectures on Convex
+ *   Optimization](https://doi.org/10.1007/978-1-4419-8853-9), 2004, §2.2; Lessard, Recht and
+ *   Packard, [Analysis and design of optimization algorithms via integral quadratic
+ *   constraints](https://arxiv.org/abs/1408.3595), 2016 (the tuning for quadratics).
  */
 export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
   checkOptionNames('nesterov', options, ['tuning', 'step', 'momentum']);

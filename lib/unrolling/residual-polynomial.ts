@@ -74,7 +74,8 @@ export interface DividedDifferences {
  * `P[a, b]` is the corner of `P([[a, 1], [0, b]])`: the method runs on this matrix instead of a
  * number, from the identity.
  *
- * @see Higham, Functions of Matrices, 2008, §3.2 and theorem 3.11 (Daleckii–Krein).
+ * @see Higham, [Functions of Matrices](https://doi.org/10.1137/1.9780898717778), 2008, §3.2 and
+ *   theorem 3.11 (Daleckii–Krein).
  */
 export function* dividedDifferences(
   method: Method,

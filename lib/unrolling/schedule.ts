@@ -67,7 +67,7 @@ function evenly(from: number, to: number): Action[] {
  * With r repeats `C(s + r, s)` steps can be reversed; to reverse T of them, with the smallest such r,
  * `rT − C(s + r, r − 1)` steps are taken besides the T recorded ones.
  *
- * @see Griewank and Walther, Algorithm 799: revolve, 2000, §2.
+ * @see Griewank and Walther, [Algorithm 799: revolve](https://doi.org/10.1145/347837.347846), 2000.
  */
 function binomially(from: number, to: number, s: number): Action[] {
   const length = to - from;

@@ -33,8 +33,9 @@ export interface SobolevOptions {
  *
  * @throws InputError for α < ½ or η that is not positive; on use, without a spectrum, with μ = L,
  *   or with `'natural'` where nobody computed it.
- * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271;
- *   Marcellán and Xu, On Sobolev orthogonal polynomials, 2015, §5 (coherent pairs).
+ * @see Scieur, Bertrand, Gidel and Pedregosa, [The Curse of
+ *   Unrolling](https://arxiv.org/abs/2209.13271), 2022; Marcellán and Xu, [On Sobolev orthogonal
+ *   polynomials](https://arxiv.org/abs/1403.6249), 2015 (coherent pairs).
  */
 export function sobolev(options: SobolevOptions = {}) {
   checkOptionNames('sobolev', options, ['alpha', 'eta']);

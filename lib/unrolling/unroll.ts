@@ -38,7 +38,8 @@ export interface Unrolled {
  *
  * @throws InputError for counts that are not whole, or a method that the spectrum does not suit;
  *   ShapeError for a start that does not fit.
- * @see Scieur, Bertrand, Gidel and Pedregosa, The Curse of Unrolling, 2022, arXiv 2209.13271.
+ * @see Scieur, Bertrand, Gidel and Pedregosa, [The Curse of
+ *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function unroll(method: Method, problem: SolvedProblem, options: UnrollOptions): Unrolled {
   checkOptionNames('unroll', options, ['steps', 'mode', 'from']);

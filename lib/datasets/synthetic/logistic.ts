@@ -21,7 +21,8 @@ const MAX_NEWTON_STEPS = 100;
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, labels, λ or w that do not fit
  *
- * @see Pedregosa, "Hyperparameter optimization with approximate gradient", 2016, §4.
+ * @see Pedregosa, [Hyperparameter optimization with approximate
+ *   gradient](https://arxiv.org/abs/1602.02355), 2016.
  */
 export function bilevelLogistic(
   data: Pick<LinearData, 'train' | 'validation'>,

@@ -17,7 +17,8 @@ import { type KnownBilevel, requireLength } from './problem';
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, λ or w that do not fit
  *
- * @see Bengio, "Gradient-based optimization of hyperparameters", 2000, §3.
+ * @see Bengio, [Gradient-based optimization of
+ *   hyperparameters](https://doi.org/10.1162/089976600300015187), 2000.
  */
 export function bilevelRidge(
   data: Pick<LinearData, 'train' | 'validation'>,

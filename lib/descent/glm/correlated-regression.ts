@@ -21,7 +21,8 @@ export interface RegressionStream {
  * The setting of Toulis & Airoldi: `y = xᵀθ* + ε`, θ* = 1, ε of variance 1, x normal with the
  * covariance `A = diag(.2, …, 1) + uuᵀ`, `u = ½ linspace(−1, 1)`.
  *
- * @see Toulis, Airoldi & Rennie, ICML 2014, §5.1.
+ * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
+ *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014.
  */
 export function correlatedRegression(dimension = 100): RegressionStream {
   checkWhole(dimension, 2, 'the dimension of correlatedRegression');
@@ -75,7 +76,8 @@ function checkWhole(value: number, least: number, call: string): void {
 /**
  * Of `diag(d) + uuᵀ` with rising d: the root of `1 + Σ uᵢ²/(dᵢ − λ)` between d₁ and d₂.
  *
- * @see Golub & Van Loan, Matrix Computations, §8.4.3.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §8.4.3.
  */
 function smallestEigenvalue(d: Float64Array, u: Float64Array): number {
   let [low, high] = [d[0]!, d[1]!];

@@ -71,7 +71,10 @@ export interface GlmMethod {
  * For models that are not linear in θ: `implicitSGD`.
  *
  * @throws InputError for an unknown family or option, or a rate that is not a function.
- * @see Toulis, Airoldi & Rennie, ICML 2014; Toulis & Airoldi, Annals of Statistics 45(4), 2017.
+ * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
+ *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014; Toulis
+ *   & Airoldi, [Asymptotic and finite-sample properties of estimators based on stochastic
+ *   gradients](https://doi.org/10.1214/16-AOS1506), Annals of Statistics 45(4), 2017.
  */
 export function implicitGLM(options: GlmOptions): GlmMethod {
   return glmMethod('implicitGLM', options, (family, y, eta, squared, gamma) =>
@@ -97,7 +100,10 @@ export function explicitGLM(options: GlmOptions): GlmMethod {
  * last θ is asymptotically as good as it can be up to a constant; for ½ < c < 1 the average is.
  *
  * @throws InputError unless all are positive.
- * @see Toulis, Airoldi & Rennie 2014, §4; Polyak & Juditsky 1992 for the average.
+ * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
+ *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014; for the
+ *   average Polyak & Juditsky, [Acceleration of stochastic approximation by
+ *   averaging](https://doi.org/10.1137/0330046), 1992.
  */
 export function decreasingRate(options: RateOptions): (t: number) => number {
   checkOptionNames('decreasingRate', options, ['first', 'curvature', 'scale', 'exponent']);

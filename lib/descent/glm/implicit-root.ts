@@ -8,8 +8,9 @@ import type { GlmFamily } from './family';
  * end may be infinite (Poisson, where exp overflows), so the bracket grows from 0 towards it by
  * doubling; inside it Newton's steps, and bisection where those leave it or crawl.
  *
- * @see Toulis, Airoldi & Rennie, Statistical analysis of stochastic gradient methods for
- * generalized linear models, ICML 2014, Algorithm 1.
+ * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
+ *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014,
+ *   Algorithm 1.
  */
 export function implicitRoot(
   { mean, slope }: GlmFamily,

@@ -68,7 +68,8 @@ export interface BackwardEulerTrajectory extends Trajectory {
  *
  * @throws InputError for times, steps or tolerances that lead nowhere; ShapeError for an f or a
  * Jacobian of another size; NotFiniteError for a NaN in y0 or f(y0).
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.3 and §IV.8.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.3 and §IV.8.
  */
 export function backwardEuler(
   f: RightHandSide,

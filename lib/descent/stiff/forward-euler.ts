@@ -22,7 +22,8 @@ import {
  *
  * @throws InputError for times or a step that lead nowhere; ShapeError for an f of another length;
  * NotFiniteError for a NaN in y0 or f(y0).
- * @see Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, §I.7.
+ * @see Hairer, Nørsett & Wanner, [Solving Ordinary Differential Equations
+ *   I](https://doi.org/10.1007/978-3-540-78862-1), §I.7.
  */
 export function forwardEuler(
   f: RightHandSide,

@@ -8,7 +8,8 @@ export interface Factors {
 /**
  * `PA = LU` with rows exchanged for the largest pivot; undefined for a matrix that is singular.
  *
- * @see Golub & Van Loan, Matrix Computations, §3.4.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §3.4.
  */
 export function factorized(size: number, entries: Float64Array): Factors | undefined {
   const lu = entries.slice();

@@ -74,7 +74,8 @@ export const vanDerPol: StiffProblem = {
  * References: Radau IIA of order 5 with a relative tolerance of 1e-12; at t = 1e11 the test set of
  * Mazzia & Magherini (problem ROBER).
  *
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.1.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.1.
  */
 export const robertson: StiffProblem = {
   name: 'Robertson',
@@ -105,7 +106,8 @@ export const robertson: StiffProblem = {
  * Reference: the test set of Mazzia & Magherini; agreed with by Radau IIA and by the classical
  * Runge–Kutta method with 3·10⁵ steps, to 11 digits.
  *
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.10.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.10.
  */
 export const hires: StiffProblem = {
   name: 'HIRES',
@@ -159,7 +161,8 @@ export const hires: StiffProblem = {
  *
  * Reference: the test set of Mazzia & Magherini; agreed with by Radau IIA to 12 digits.
  *
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.10.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.10.
  */
 export const oregonator: StiffProblem = {
   name: 'Oregonator',

@@ -8,7 +8,8 @@ import { factorized, solved } from './linear-algebra';
  * `T⁻¹A⁻¹T = diag(γ, [[α, β], [−β, α]])`, so that a Newton step takes a system of size n and one
  * of size 2n in place of one of size 3n.
  *
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.5 and §IV.8.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.5 and §IV.8.
  */
 const ROOT = Math.sqrt(6);
 export const nodes = [(4 - ROOT) / 10, (4 + ROOT) / 10, 1] as const;

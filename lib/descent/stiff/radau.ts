@@ -69,7 +69,8 @@ interface Segment {
  *
  * @throws InputError for options that are unknown or out of range; ShapeError for an f or a Jacobian
  * of another size; NotFiniteError for a NaN in y0 or f(y0).
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.8.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.8.
  */
 export function radau(f: RightHandSide, y0: Float64Array, options: RadauOptions): RadauSolution {
   const known = ['jacobian', 'relative', 'absolute', 'step', 'events'];

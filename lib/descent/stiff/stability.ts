@@ -31,7 +31,8 @@ export interface StabilityFunction {
  * The linearised implicit step shares that of backward Euler: the same on linear problems, not the
  * same on others.
  *
- * @see Hairer & Wanner, Solving Ordinary Differential Equations II, §IV.2, §IV.3 and §IV.5.
+ * @see Hairer & Wanner, [Solving Ordinary Differential Equations
+ *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.2, §IV.3 and §IV.5.
  */
 export const stabilityFunctions = {
   forwardEuler: {

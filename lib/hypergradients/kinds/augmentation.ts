@@ -15,7 +15,8 @@ export interface AugmentationOptions {
  *
  * λ enters through the inputs, so there is no direct term, and B is as dense as the model.
  *
- * @see Lorraine, Vicol & Duvenaud 2020, arXiv 1911.02590.
+ * @see Lorraine, Vicol & Duvenaud, [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function augmentation(options: AugmentationOptions) {
   checkOptionNames('augmentation', options, ['transform', 'initial']);

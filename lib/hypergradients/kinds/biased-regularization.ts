@@ -15,7 +15,8 @@ export interface BiasedRegularizationOptions {
  * `B = −βI`, so unrolling it has no burn-in, and `H ⪰ β` wherever ℓ is convex.
  *
  * @throws InputError for a strength that is not positive.
- * @see Grazzi et al., On the iteration complexity of hypergradient computation, 2020, §4.
+ * @see Grazzi et al., [On the iteration complexity of hypergradient
+ *   computation](https://arxiv.org/abs/2006.16218), 2020.
  */
 export function biasedRegularization(options: BiasedRegularizationOptions) {
   checkOptionNames('biasedRegularization', options, ['strength']);

@@ -18,7 +18,9 @@ export interface DistillationOptions {
  * not looked at. Few examples leave the inner Hessian singular: put a penalty into the losses.
  *
  * @throws InputError for targets that are not rows of one length.
- * @see Wang et al., Dataset distillation, 2018; Lorraine, Vicol & Duvenaud 2020, arXiv 1911.02590.
+ * @see Wang et al., [Dataset distillation](https://arxiv.org/abs/1811.10959), 2018; Lorraine, Vicol
+ *   & Duvenaud, [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function distillation(options: DistillationOptions) {
   checkOptionNames('distillation', options, ['targets', 'shape']);

@@ -6,7 +6,8 @@ import { checkL2, type L2Options, penalised } from './l2';
  * One squared penalty for all weights: `f = mean ℓ + ½ exp(λ) ‖w‖²`, λ as `{ penalty }`, a scalar.
  *
  * @throws InputError for a name that w does not have, or an initial value that is not finite.
- * @see Pedregosa 2016, §5.
+ * @see Pedregosa, [Hyperparameter optimization with approximate
+ *   gradient](https://arxiv.org/abs/1602.02355), 2016.
  */
 export function globalL2(options: L2Options = {}) {
   checkL2('globalL2', options);

@@ -17,7 +17,8 @@ export interface L2Options {
  * The exponential keeps each penalty positive; `Bᵀv = exp(λ) ⊙ w ⊙ v`.
  *
  * @throws InputError for a name that w does not have, or an initial value that is not finite.
- * @see Lorraine, Vicol & Duvenaud 2020, arXiv 1911.02590.
+ * @see Lorraine, Vicol & Duvenaud, [Optimizing millions of hyperparameters by implicit
+ *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export const perWeightL2 = (options: L2Options = {}) =>
   squaredPenalty('perWeightL2', options, (shape) => shape);

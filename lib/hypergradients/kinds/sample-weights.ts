@@ -16,7 +16,8 @@ export interface SampleWeightsOptions {
  * Hessian needs a penalty in the losses, or examples enough, to be positive definite. A batch
  * that is not the whole set needs the `index` of its rows.
  *
- * @see Ren et al., Learning to reweight examples for robust deep learning, 2018.
+ * @see Ren et al., [Learning to reweight examples for robust deep
+ *   learning](https://arxiv.org/abs/1803.09050), 2018.
  */
 export function sampleWeights(options: SampleWeightsOptions) {
   checkOptionNames('sampleWeights', options, ['count']);

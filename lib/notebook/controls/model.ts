@@ -29,7 +29,9 @@ let restoring: Comms | undefined;
 /**
  * Opens a model in the front end.
  *
- * @see jupyter-widgets, "Messaging protocol", version 2.1.0.
+ * @see jupyter-widgets, [Messaging
+ *   protocol](https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/messages.md),
+ *   version 2.1.0.
  *
  * @throws Error where no front end is attended
  */

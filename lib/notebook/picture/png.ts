@@ -18,7 +18,8 @@ export interface Pixels {
 /**
  * A PNG with opacity.
  *
- * @see W3C, "Portable Network Graphics (PNG) Specification", 3rd edition, §5, §9 and §11.
+ * @see W3C, [Portable Network Graphics (PNG) Specification](https://www.w3.org/TR/png-3/), 3rd
+ *   edition, §5, §9 and §11.
  */
 export function encodePng({ data, width, height }: Pixels): Buffer {
   return assemble(width, height, RGBA, [], rows(data, width, height, 4));

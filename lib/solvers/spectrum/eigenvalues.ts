@@ -49,7 +49,9 @@ interface Pair<V> {
  * @returns values, residuals, a status, the number of products
  * @throws InputError for options out of range, or an operator whose space is unknown;
  * NotFiniteError for a product with a NaN.
- * @see Golub & Van Loan, Matrix Computations, §10.1; Parlett, The Symmetric Eigenvalue Problem, §13.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §10.1; Parlett, [The Symmetric Eigenvalue Problem](https://doi.org/10.1137/1.9781611971163),
+ *   chapter 13.
  */
 export async function eigenvalues<V extends Vector>(
   A: LinearOperator<V>,

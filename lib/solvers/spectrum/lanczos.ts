@@ -33,8 +33,9 @@ export interface LanczosSetting<V> {
  *
  * @param krylov what is filled, empty at first; its vectors are held until the caller frees them
  * @throws NotFiniteError for a product with a NaN.
- * @see Golub & Van Loan, Matrix Computations, §10.1 and §10.3; Parlett, The Symmetric Eigenvalue
- * Problem, §13.
+ * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
+ *   §10.1 and §10.3; Parlett, [The Symmetric Eigenvalue
+ *   Problem](https://doi.org/10.1137/1.9781611971163), chapter 13.
  */
 export async function* lanczos<V>(
   { space, multiply, draw, without, dimension }: LanczosSetting<V>,

@@ -45,8 +45,10 @@ export interface SpectralDensity {
  * @returns `{ x, density }` to draw, and the quadrature behind it
  * @throws InputError for options out of range, an operator whose space is unknown, or one with
  * an inner product of its own; NotFiniteError for a product with a NaN.
- * @see Ghorbani, Krishnan & Xiao, An investigation into neural net optimization via Hessian
- * eigenvalue density, 2019; Ubaru, Chen & Saad 2017 for the error.
+ * @see Ghorbani, Krishnan & Xiao, [An investigation into neural net optimization via Hessian
+ *   eigenvalue density](https://arxiv.org/abs/1901.10159), 2019; for the error Ubaru, Chen & Saad,
+ *   [Fast estimation of tr(f(A)) via stochastic Lanczos
+ *   quadrature](https://doi.org/10.1137/16M1104974), 2017.
  */
 export async function spectralDensity<V extends Vector>(
   A: LinearOperator<V>,

@@ -28,7 +28,9 @@ export interface TraceEstimate {
  * @returns the value, its standard error (infinite for a single probe), the number of products
  * @throws InputError for options out of range, or an operator whose space is unknown;
  * NotFiniteError for a product with a NaN.
- * @see Hutchinson 1990; Meyer, Musco, Musco & Woodruff 2021, for how it compares.
+ * @see Hutchinson, [A stochastic estimator of the trace of the influence
+ *   matrix](https://doi.org/10.1080/03610919008812866), 1990; for how it compares Meyer, Musco,
+ *   Musco & Woodruff, [Hutch++](https://arxiv.org/abs/2010.09649), 2021.
  */
 export async function trace<V extends Vector>(
   A: LinearOperator<V>,
