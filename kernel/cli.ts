@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { install, type Place, uninstall } from './install';
-import { readConnection } from './protocol';
-import { Kernel, watchParent } from './server';
+import { nodeHome, readConnection, watchParent } from './node';
+import { Kernel } from './server';
 
 const USAGE = `Usage:
   implicit-kernel install [--prefix DIR | --user]     register the kernel with Jupyter
@@ -37,7 +37,7 @@ export function main(parameters: string[]): void {
 }
 
 function start(connectionFile: string): void {
-  const kernel = new Kernel(readConnection(connectionFile));
+  const kernel = new Kernel(nodeHome(readConnection(connectionFile)));
   process.on('SIGINT', () => kernel.interrupt());
   const end = () => void kernel.stop().then(() => process.exit(0));
   process.on('SIGTERM', end);

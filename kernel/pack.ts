@@ -8,8 +8,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Declarations, packPath } from './compiler/declarations';
-import { onDisk } from './compiler/disk';
 import { pack } from './compiler/pack';
+import { onDisk } from './node/compiler/disk';
 
 /**
  * Makes the declarations of the package in `folder`, unless they are there and its sources have not

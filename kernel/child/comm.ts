@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import type { Json } from '../protocol';
+import { decodeBase64, encodeBase64, type Json } from '../protocol';
 import { currentCell } from './context';
+import { send } from './host';
 import type { CommMessage } from './messages';
 import { jsonOf } from './sendable';
-import { send } from './wire';
 
 /** What comes with a comm message beside its data. */
 export interface CommExtras {
@@ -15,7 +14,7 @@ export interface CommExtras {
 export interface CommEvent {
   data: Json;
   metadata: Json;
-  buffers: Buffer[];
+  buffers: Uint8Array[];
 }
 
 /**
@@ -47,7 +46,7 @@ const targets = new Map<string, (comm: Comm, event: CommEvent) => void>();
 
 export const comms: Comms = {
   open(target, data = {}, extras) {
-    const comm = create(randomUUID(), String(target));
+    const comm = create(crypto.randomUUID(), String(target));
     post('comm_open', { comm_id: comm.id, target_name: comm.target, data }, extras);
     return comm;
   },
@@ -60,7 +59,7 @@ export const comms: Comms = {
 export function receiveComm({ type, content, metadata, buffers }: CommMessage): void {
   const id = String(content.comm_id);
   const data = (content.data ?? {}) as Json;
-  const event = { data, metadata, buffers: buffers.map((text) => Buffer.from(text, 'base64')) };
+  const event = { data, metadata, buffers: buffers.map(decodeBase64) };
   if (type === 'comm_open') {
     const opened = targets.get(String(content.target_name));
     if (opened) opened(create(id, String(content.target_name)), event);
@@ -105,5 +104,5 @@ function post(type: CommMessage['type'], content: Json, extras: CommExtras = {})
 
 /** The bytes of any view, such as a `Float32Array`, not its values. */
 function base64(view: ArrayBufferView): string {
-  return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('base64');
+  return encodeBase64(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
 }

@@ -1,6 +1,3 @@
-import { Session } from 'node:inspector';
-import { promisify } from 'node:util';
-import { promiseHooks } from 'node:v8';
 import type { Sink } from './sink';
 
 /** A cell that runs, or ran and left something running. */
@@ -14,19 +11,26 @@ export interface Cell {
   sink?: Sink;
 }
 
-/**
- * Follows cells through what they start: promises, timers, ticks. `AsyncLocalStorage` would do the
- * same, but up to Node.js 22 it aborts the process when execution is terminated inside of it, and
- * terminating is how a loop is interrupted.
- */
+export function newCell(id: number, allowInput = false): Cell {
+  return { id, allowInput, interrupted: false, printed: 0 };
+}
 
-let latest: Cell = { id: 0, interrupted: false, allowInput: false, printed: 0 };
+let latest: Cell = newCell(0);
 let current: Cell | undefined;
-const suspended: (Cell | undefined)[] = [];
 
 /** The cell whose code is running; where that is not known, the one that was started last. */
 export function currentCell(): Cell {
   return current ?? latest;
+}
+
+/** The cell whose code is running, where that is known. */
+export function knownCell(): Cell | undefined {
+  return current;
+}
+
+/** What runs from now on is part of `cell`. For those who follow cells through what they start. */
+export function enter(cell: Cell | undefined): void {
+  current = cell;
 }
 
 /** Makes `cell` the one that things are put down to which cannot be told. */
@@ -36,10 +40,9 @@ export function setLatest(cell: Cell): void {
 
 let blamed: { error: unknown; cell: Cell } | undefined;
 
-/** The cell that an error or a promise comes from which nobody caught. */
-export function originOf(error: unknown, promise?: object): Cell {
-  if (blamed && blamed.error === error) return blamed.cell;
-  return (promise && Stamp.of(promise)) ?? currentCell();
+/** The cell from which `error` was thrown last, if it was the last of all that were. */
+export function blamedFor(error: unknown): Cell | undefined {
+  return blamed && blamed.error === error ? blamed.cell : undefined;
 }
 
 /** Runs something as part of `cell`. */
@@ -53,88 +56,5 @@ export function within<T>(cell: Cell, run: () => T): T {
     throw error;
   } finally {
     current = before;
-  }
-}
-
-/** To be called first in each turn of the kernel's own: a terminated one left its traces. */
-export function leaveAll(): void {
-  current = undefined;
-  suspended.length = 0;
-}
-
-/** Starts to follow cells. Where an interrupted one would go on, it is ended instead. */
-export function followCells(): void {
-  const inspector = new Session();
-  inspector.connect();
-  promiseHooks.onInit((promise) => {
-    if (current) Stamp.put(promise, current);
-  });
-  promiseHooks.onBefore((promise) => {
-    suspended.push(current);
-    current = Stamp.of(promise);
-    if (current?.interrupted) inspector.post('Runtime.terminateExecution');
-  });
-  promiseHooks.onAfter(() => {
-    current = suspended.pop();
-  });
-  const timers: typeof import('node:timers') = require('node:timers');
-  for (const scope of [globalThis, timers]) {
-    follow(scope, 'setTimeout');
-    follow(scope, 'setInterval');
-    follow(scope, 'setImmediate');
-  }
-  follow(globalThis, 'queueMicrotask');
-  follow(process, 'nextTick');
-}
-
-type Scheduler = (callback: (...values: unknown[]) => unknown, ...rest: unknown[]) => unknown;
-
-/** Lets callbacks run as part of the cell that scheduled them, or not at all once it is interrupted. */
-function follow<Name extends string>(scope: Record<Name, unknown> | object, name: Name): void {
-  const schedule = (scope as Record<Name, Scheduler>)[name];
-  const following: Scheduler = (callback, ...rest) => {
-    const cell = current;
-    if (!cell || typeof callback !== 'function') return schedule(callback, ...rest);
-    const handle = schedule(
-      function (this: unknown, ...values: unknown[]) {
-        if (!cell.interrupted) return within(cell, () => callback.apply(this, values));
-        if (name === 'setInterval') clearInterval(handle as NodeJS.Timeout);
-        return undefined;
-      },
-      ...rest,
-    );
-    return handle;
-  };
-  Object.defineProperty(following, 'name', { value: name });
-  if (promisify.custom in schedule) {
-    Object.defineProperty(following, promisify.custom, {
-      value: (schedule as unknown as Record<symbol, unknown>)[promisify.custom],
-    });
-  }
-  (scope as Record<Name, Scheduler>)[name] = following;
-}
-
-class Returned {
-  constructor(value: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: lets a subclass put a private field on it
-    return value;
-  }
-}
-
-/** Notes a cell on a promise, in a private field: fast, and nobody who prints it sees it. */
-class Stamp extends Returned {
-  readonly #cell: Cell;
-
-  private constructor(promise: object, cell: Cell) {
-    super(promise);
-    this.#cell = cell;
-  }
-
-  static put(promise: object, cell: Cell): void {
-    new Stamp(promise, cell);
-  }
-
-  static of(promise: object): Cell | undefined {
-    return #cell in promise ? promise.#cell : undefined;
   }
 }

@@ -1,11 +1,10 @@
-import { types } from 'node:util';
 import { currentCell } from './context';
 import { failureOf, printed } from './failure';
+import { host, send } from './host';
 import { KeyboardInterrupt } from './interruption';
 import type { Bundle } from './messages';
 import { sendableBundle } from './sendable';
 import type { Display } from './sink';
-import { send } from './wire';
 
 const FORMATTERS = Symbol.for('implicit-kernel.formatters');
 
@@ -60,7 +59,7 @@ async function formatted(value: unknown): Promise<Data | undefined> {
       if (data) return data;
     } catch (error) {
       // Whether it is theirs cannot even be asked of every proxy.
-      if (KeyboardInterrupt.is(error) || !types.isProxy(value)) reportFailed(error);
+      if (KeyboardInterrupt.is(error) || !host().isProxy(value)) reportFailed(error);
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
-import { inspect, types } from 'node:util';
 import { plainFrames, plainNames, plainText, splitStack } from './frames';
+import { host } from './host';
 import type { Failure } from './messages';
 
 const MOST_CHARACTERS = 100_000;
@@ -43,7 +43,7 @@ function nameOf(error: Error): string {
 /** As Node.js prints it, or a note where it cannot: a value may throw when it is looked at. */
 export function printed(value: unknown): string {
   try {
-    return plainText(inspect(value)).slice(0, MOST_CHARACTERS);
+    return plainText(host().inspect(value)).slice(0, MOST_CHARACTERS);
   } catch (error) {
     return noteOf(error);
   }
@@ -53,13 +53,13 @@ export function printed(value: unknown): string {
 export function noteOf(error: unknown): string {
   const reason = isError(error)
     ? `${nameOf(error)}: ${read(() => String(error.message)) ?? ''}`
-    : read(() => inspect(error));
+    : read(() => host().inspect(error));
   return `[a value that cannot be printed: ${(reason ?? 'unknown').slice(0, 500)}]`;
 }
 
 /** Its head is renewed: `name` and `message` may have been given after the stack was taken. */
 function traceOf(error: Error, name: string, message: string): Pick<Failure, 'head' | 'frames'> {
-  const stack = read(() => withNodesTraces(() => error.stack));
+  const stack = read(() => host().stackOf(error));
   const { head, frames } = splitStack(typeof stack === 'string' ? plainNames(stack) : '');
   const whole = head.includes(name) && head.includes(message);
   const first = message === '' ? name : `${name}: ${message}`;
@@ -67,21 +67,6 @@ function traceOf(error: Error, name: string, message: string): Pick<Failure, 'he
     head: (whole && head !== '' ? head : first).slice(0, MOST_CHARACTERS),
     frames: plainFrames(frames),
   };
-}
-
-/**
- * A stack trace is written when it is first read, by `Error.prepareStackTrace` where a cell or a
- * library has set it, which then knows nothing of TypeScript's lines, or gives something else.
- */
-function withNodesTraces<T>(run: () => T): T {
-  const own = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
-  if (own === undefined || own.configurable === false) return run();
-  Reflect.deleteProperty(Error, 'prepareStackTrace');
-  try {
-    return run();
-  } finally {
-    Object.defineProperty(Error, 'prepareStackTrace', own);
-  }
 }
 
 const SHOWN_OTHERWISE = new Set<PropertyKey>(['name', 'message', 'stack', 'cause', 'errors']);
@@ -96,7 +81,7 @@ function fieldsOf(error: Error): string | undefined {
       Object.defineProperty(fields, key, field);
     }
     if (Reflect.ownKeys(fields).length === 0) return undefined;
-    const text = read(() => inspect(fields, FIELDS)) ?? namesOf(fields);
+    const text = read(() => host().inspect(fields, FIELDS)) ?? namesOf(fields);
     return plainText(text).slice(0, MOST_CHARACTERS);
   });
 }
@@ -105,7 +90,7 @@ function fieldsOf(error: Error): string | undefined {
 function namesOf(fields: Record<PropertyKey, unknown>): string {
   const lines = Object.keys(fields).map((key) => {
     const { value } = Object.getOwnPropertyDescriptor(fields, key)!;
-    return `  ${key}: ${read(() => inspect(value, FIELDS)) ?? '[a value that cannot be printed]'}`;
+    return `  ${key}: ${read(() => host().inspect(value, FIELDS)) ?? '[a value that cannot be printed]'}`;
   });
   return `{\n${lines.join(',\n')}\n}`;
 }
@@ -119,7 +104,7 @@ function innerOf(error: Error, around: readonly unknown[]): Pick<Failure, 'error
       ? { name: 'Error', message: '[the same error again]' }
       : failureOf(value, around);
   const errors = read(() => ownValue(error, 'errors'));
-  if (Array.isArray(errors) && !types.isProxy(errors)) {
+  if (Array.isArray(errors) && !host().isProxy(errors)) {
     inner.errors = read(() => errors.slice(0, MOST_ERRORS).map(tell));
     const rest = errors.length - MOST_ERRORS;
     if (rest > 0) inner.errors?.push({ name: 'Uncaught', message: `… and ${rest} more` });
@@ -145,5 +130,5 @@ function read<T>(part: () => T): T | undefined {
 
 /** Also errors of other realms, which `instanceof` does not know; a proxy may refuse the question. */
 function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || read(() => value instanceof Error) === true;
+  return host().isError(value) || read(() => value instanceof Error) === true;
 }

@@ -1,27 +1,18 @@
-import { existsSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-const ROOT = dirname(__dirname);
-
-/** Files of the kernel: compiled code that is kept may name the folder that it was compiled in. */
-const KERNEL = /[\\/]((?:bin|child|compiler|protocol|server)[\\/][\w-]+)\.(?:ts|cjs):\d/;
-
-const LOADER = /[\\/]node_modules[\\/]tsx[\\/]dist[\\/]/;
+import { host } from './host';
 
 const ANY_FRAME = /(?:^|\n)[ \t]+at /;
 const FRAME = /^[ \t]+at /;
 
-/** Where the files of cells would be, by path and by URL. */
-const FOLDERS = [
-  `${process.cwd()}${sep}`.replace(/([\\/])+$/, '$1'),
-  `${pathToFileURL(process.cwd()).href}/`,
-];
+let pattern: RegExp | undefined;
 
-const CELL = new RegExp(
-  `(?:${FOLDERS.map(escaped).join('|')})(?:cell-(\\d+)|expression-\\d+)\\.ts(?=:\\d)`,
-  'g',
-);
+/** Where a frame names a cell, by the file that it would have. */
+function cellPattern(): RegExp {
+  pattern ??= new RegExp(
+    `(?:${host().traces.folders.map(escaped).join('|')})(?:cell-(\\d+)|expression-\\d+)\\.ts(?=:\\d)`,
+    'g',
+  );
+  return pattern;
+}
 
 /** The name that the function around a cell has in traces. */
 const CELL_FUNCTION = /(^\s+at )(?:async )?Module\.module\.exports (?:\((.*)\))?/;
@@ -33,13 +24,14 @@ const CELL_FUNCTION = /(^\s+at )(?:async )?Module\.module\.exports (?:\((.*)\))?
 export function plainText(text: string): string {
   const named = plainNames(text);
   if (!ANY_FRAME.test(named)) return named;
+  const { traces } = host();
   const result: string[] = [];
   let below = false;
   for (const line of named.split('\n')) {
     const frame = line.length < MOST_OF_A_FRAME && FRAME.test(line);
-    const kernel = frame && isKernels(line);
+    const kernel = frame && traces.isKernels(line);
     below = frame && (kernel || below);
-    if (kernel || (below && isNodes(line))) closeBracket(result, line);
+    if (kernel || (below && traces.isPlatforms(line))) closeBracket(result, line);
     else result.push(frame ? plainFrame(line) : line);
   }
   return result.join('\n');
@@ -48,9 +40,12 @@ export function plainText(text: string): string {
 /** Other lines are the message's, of any length. */
 const MOST_OF_A_FRAME = 2000;
 
-/** The lines of a stack trace that are frames, without those of the kernel and of Node.js. */
+/** The lines of a stack trace that are frames, without those of the kernel and what is below it. */
 export function plainFrames(lines: readonly string[]): string[] {
-  return lines.filter((line) => !isKernels(line) && !isNodes(line)).map(plainFrame);
+  const { traces } = host();
+  return lines
+    .filter((line) => !traces.isKernels(line) && !traces.isPlatforms(line))
+    .map(plainFrame);
 }
 
 /** What comes before the frames of a stack trace, and the frames. */
@@ -63,7 +58,7 @@ export function splitStack(stack: string): { head: string; frames: string[] } {
 }
 
 function plainFrame(line: string): string {
-  const named = line.replace(CELL, (_path, number?: string) =>
+  const named = line.replace(cellPattern(), (_path, number?: string) =>
     number === undefined ? 'expression' : `cell [${number}]`,
   );
   return named.replace(CELL_FUNCTION, (_all, at: string, place?: string) => at + (place ?? ''));
@@ -78,26 +73,7 @@ export function plainNames(text: string): string {
 
 /** Whether a frame is in the code of a cell. */
 export function isCellFrame(line: string): boolean {
-  return line.search(CELL) >= 0;
-}
-
-function isKernels(line: string): boolean {
-  if (LOADER.test(line)) return true;
-  const [, file] = KERNEL.exec(line) ?? [];
-  return file !== undefined && isFile(file);
-}
-
-const files = new Map<string, boolean>();
-
-function isFile(file: string): boolean {
-  const known =
-    files.get(file) ?? [`${file}.ts`, `${file}.cjs`].some((name) => existsSync(join(ROOT, name)));
-  files.set(file, known);
-  return known;
-}
-
-function isNodes(line: string): boolean {
-  return /^\s+at (?:.* \()?node:/.test(line);
+  return line.search(cellPattern()) >= 0;
 }
 
 /** `inspect` prints what follows a trace behind its last line: `at … {` or `at …,`. */

@@ -1,5 +1,5 @@
 import { currentCell } from './context';
-import { send } from './wire';
+import { send } from './host';
 
 let waiting: ((text: string) => void)[] = [];
 

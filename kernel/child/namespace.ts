@@ -1,4 +1,4 @@
-import { inspect, types } from 'node:util';
+import { host } from './host';
 
 type Module = Record<string, unknown>;
 
@@ -9,7 +9,7 @@ const known = new WeakMap<object, Module>();
  * with live exports, and printed with their values.
  */
 export function namespaceOf(module: unknown): unknown {
-  if (types.isModuleNamespaceObject(module)) return module;
+  if (host().isNamespace(module)) return module;
   if ((typeof module !== 'object' && typeof module !== 'function') || module === null) {
     return { default: module };
   }
@@ -27,7 +27,7 @@ export function namespaceOf(module: unknown): unknown {
 export function exportOf(module: unknown, name: string): { value: unknown } | { get(): unknown } {
   if (name === '*') return { value: namespaceOf(module) };
   const exports = module as Module;
-  const isES = types.isModuleNamespaceObject(module);
+  const isES = host().isNamespace(module);
   if (name === 'default' && !isES && !exports?.__esModule) return { value: module };
   if (!(name in Object(module))) {
     throw new SyntaxError(`The imported module does not export '${name}'.`);
@@ -45,14 +45,13 @@ function copyOf(module: Module): Module {
     Object.defineProperty(copy, 'default', { enumerable: true, value: module });
   }
   Object.defineProperty(copy, Symbol.toStringTag, { value: 'Module' });
-  Object.defineProperty(copy, inspect.custom, {
+  Object.defineProperty(copy, host().ownInspect, {
     value: (_depth: number, options: object) => {
       const values = Object.create(null);
       for (const key of Object.keys(copy)) values[key] = readExport(copy, key);
-      return inspect(values, options).replace(
-        /^\[Object: null prototype\]/,
-        '[Module: null prototype]',
-      );
+      return host()
+        .inspect(values, options)
+        .replace(/^\[Object: null prototype\]/, '[Module: null prototype]');
     },
   });
   return copy;

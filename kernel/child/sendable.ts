@@ -1,3 +1,4 @@
+import { encodeBase64 } from '../protocol';
 import { failureOf } from './failure';
 import { KeyboardInterrupt } from './interruption';
 import { parse, stringify } from './json';
@@ -62,7 +63,7 @@ function representationOf(mime: string, value: unknown): unknown {
   if (JSON_TYPE.test(mime)) return jsonOf(value);
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array && !mime.startsWith('text/')) {
-    return Buffer.from(value).toString('base64');
+    return encodeBase64(value);
   }
   const text = typeof value === 'string' ? value : jsonOf(value);
   // A list is one text in parts, as in files of notebooks.

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { Committed, Session } from './session';
 
 type Method = 'compile' | 'commit' | 'reset' | 'restore' | 'complete' | 'inspect' | 'completeness';
@@ -8,6 +6,15 @@ export interface Request {
   id: number;
   method: Method;
   parameters: unknown[];
+}
+
+/** The thread or worker of a session. It answers requests one after the other, as they come. */
+export interface CompilerWorker {
+  post(request: Request): void;
+  /** To be called once, before the first request. */
+  onAnswer(hear: (answer: Answer) => void): void;
+  /** Ends it at once; nothing is heard of it afterwards. */
+  end(): void;
 }
 
 export type Answer = { id: number; value: unknown } | { id: number; error: string };
@@ -23,15 +30,19 @@ export class CompilationInterrupted extends Error {
 }
 
 /**
- * The TypeScript session in a worker thread, so that the sockets answer while it starts or checks.
+ * The TypeScript session in a worker, so that the kernel answers while it starts or checks.
  * Calls are answered in the order they are made.
  */
 export class Compiler {
-  private worker = this.start();
+  private worker: CompilerWorker;
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
   /** What the session has come to know, for the one that replaces it. */
   private committed: Committed[] = [];
+
+  constructor(private readonly startWorker: () => CompilerWorker) {
+    this.worker = this.start();
+  }
 
   call<M extends Method>(
     method: M,
@@ -39,7 +50,7 @@ export class Compiler {
   ): Promise<ReturnType<Session[M]>> {
     const id = this.count++;
     const request: Request = { id, method, parameters };
-    this.worker.postMessage(request);
+    this.worker.post(request);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { request, resolve: resolve as Waiting['resolve'], reject });
     });
@@ -57,21 +68,21 @@ export class Compiler {
   private replace(interrupted: Waiting): void {
     this.waiting.delete(interrupted.request.id);
     const rest = [...this.waiting.values()];
-    this.worker.removeAllListeners('message');
-    void this.worker.terminate();
+    this.worker.end();
     this.worker = this.start();
     void this.call('restore', this.committed);
-    for (const { request } of rest) this.worker.postMessage(request);
+    for (const { request } of rest) this.worker.post(request);
     interrupted.reject(new CompilationInterrupted('the cell was interrupted before it ran'));
   }
 
-  private start(): Worker {
-    const worker = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
-      workerData: { entry: join(__dirname, 'service'), plain: ['typescript'] },
-      // Parsing makes much that lives long: with more room it is moved less often.
-      resourceLimits: { maxYoungGenerationSizeMb: 64 },
-    });
-    worker.on('message', (answer: Answer) => this.settle(answer));
+  /** Ends the session for good. */
+  stop(): void {
+    this.worker.end();
+  }
+
+  private start(): CompilerWorker {
+    const worker = this.startWorker();
+    worker.onAnswer((answer) => this.settle(answer));
     return worker;
   }
 

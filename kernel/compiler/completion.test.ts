@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onDisk } from './disk';
+import { onDisk } from '../node/compiler/disk';
 import { Session } from './session';
 
 const session = new Session(onDisk(__dirname));

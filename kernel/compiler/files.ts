@@ -23,4 +23,8 @@ export interface Surroundings {
   kernel: string;
   /** The major version of Node.js, which decides what cells can call. */
   nodeMajor: number;
+  /** TypeScript's libraries of what is there to call, where Node.js does not decide. */
+  lib?: readonly string[];
+  /** The packages of types that every cell sees: Node.js' unless others are given. */
+  types?: readonly string[];
 }

@@ -1,4 +1,10 @@
-export { CompilationInterrupted, Compiler } from './client';
+export {
+  type Answer,
+  CompilationInterrupted,
+  Compiler,
+  type CompilerWorker,
+  type Request,
+} from './client';
 export type { Completions } from './completion';
 export type { Diagnostic } from './diagnostics';
 export type { Compiled } from './session';

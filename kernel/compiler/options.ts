@@ -41,14 +41,14 @@ export function libraries(nodeMajor: number): string[] {
 
 /** The options under which cells and the modules beside them are compiled. */
 export function compilerOptions(
-  { directory, nodeMajor }: Surroundings,
+  { directory, nodeMajor, lib, types = ['node'] }: Surroundings,
   sources: Sources,
 ): ts.CompilerOptions {
   return {
     strict: true,
     ...fromConfig(directory, sources),
     target: ts.ScriptTarget.ES2022,
-    lib: libraries(nodeMajor),
+    lib: [...(lib ?? libraries(nodeMajor))],
     module: ts.ModuleKind.Preserve,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     moduleDetection: ts.ModuleDetectionKind.Force,
@@ -59,7 +59,7 @@ export function compilerOptions(
     allowJs: true,
     skipLibCheck: true,
     sourceMap: true,
-    types: ['node'],
+    types: [...types],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { CommMessage } from '../child/messages';
-import type { Json, Message } from '../protocol';
+import { encodeBase64, type Json, type Message } from '../protocol';
 
 /** The comms that are open, and the two forms that their messages have. */
 export class CommTable {
@@ -29,5 +29,5 @@ export class CommTable {
 
 export function commMessageOf({ header, content, metadata, buffers }: Message): CommMessage {
   const type = header.msg_type as CommMessage['type'];
-  return { type, content, metadata, buffers: buffers.map((buffer) => buffer.toString('base64')) };
+  return { type, content, metadata, buffers: buffers.map(encodeBase64) };
 }

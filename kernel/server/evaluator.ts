@@ -1,44 +1,45 @@
 import type { Bundle } from '../child/messages';
 import { CompilationInterrupted, Compiler } from '../compiler';
-import type { Channels, Json, Message } from '../protocol';
-import type { Ending } from './child';
+import { decodeBase64, type Json, type Message } from '../protocol';
 import { CommTable, commMessageOf } from './comms';
-import { Debugger } from './debugger';
-import { endingError } from './ending';
+import type { Debugging, Ending, Home } from './home';
 import { Origins } from './origins';
 import { Output } from './output';
 import { type FromCell, type Outcome, Runner } from './runner';
 import { endsInSemicolon, semicolonHides } from './semicolon';
-import { type ErrorContent, errorOf, typeErrorsOf } from './traceback';
+import { type ErrorContent, Tracebacks } from './traceback';
 
 /** How a cell ended, in the protocol's terms. */
 export type Verdict = { ok: true; result: Bundle | undefined } | { ok: false; error: ErrorContent };
 
 /** Compiles and runs cells, and publishes what they put out, also after their end. */
 export class Evaluator {
-  readonly compiler = new Compiler();
+  readonly compiler: Compiler;
   readonly comms = new CommTable();
   readonly output: Output;
-  readonly debugger: Debugger;
+  readonly debugger: Debugging | undefined;
   private readonly runner: Runner;
   /** What was executed, by the name that its stack frames carry. */
   private readonly sources = new Map<string, string>();
+  private readonly tracebacks: Tracebacks;
   private readonly origins = new Origins();
   private request: Message | undefined;
   private interrupted = false;
 
-  constructor(private readonly channels: Channels) {
-    this.output = new Output(channels);
-    this.runner = new Runner({
+  constructor(private readonly home: Home) {
+    this.compiler = new Compiler(() => home.startCompiler());
+    this.output = new Output(home.channels);
+    this.tracebacks = new Tracebacks(this.sources, home.files);
+    this.runner = new Runner((events) => home.startChild(events), {
       message: (message) => this.receive(message),
       output: (name, text) => {
         const parent = this.origins.latest;
         if (parent) this.output.print(name, text, parent);
       },
-      inspector: (method, params) => this.debugger.receive(method, params),
-      replaced: (ending, exitCode) => this.forget(ending, exitCode),
+      inspector: (method, params) => this.debugger?.receive(method, params),
+      replaced: (ending) => this.forget(ending),
     });
-    this.debugger = new Debugger(
+    this.debugger = home.startDebugger?.(
       { post: (method, params) => this.runner.inspect(method, params) },
       (event) => {
         const parent = this.request?.header ?? this.origins.latest;
@@ -62,16 +63,17 @@ export class Evaluator {
     this.interrupted = false;
     try {
       const compiled = await this.compiler.call('compile', code);
-      if (!compiled.ok) return { ok: false, error: typeErrorsOf(compiled.diagnostics, code) };
+      if (!compiled.ok)
+        return { ok: false, error: this.tracebacks.typeErrorsOf(compiled.diagnostics, code) };
       if (this.interrupted) return INTERRUPTED_EARLY;
       for (const advice of compiled.advice)
         this.output.print('stderr', `${advice}\n`, request.header);
       const id = this.origins.ofCell(request);
       const file = count === undefined ? `expression-${id}.ts` : `cell-${count}.ts`;
       this.sources.set(count === undefined ? 'expression' : `cell [${count}]`, code);
-      await this.debugger.prepare(file, code, compiled.mappings);
+      await this.debugger?.prepare(file, code, compiled.mappings);
       const semicolon = { there: endsInSemicolon(code), hides: false };
-      if (semicolon.there) semicolon.hides = semicolonHides(request);
+      if (semicolon.there) semicolon.hides = semicolonHides(request, this.home.notebookMetadata());
       const allowInput = request.content.allow_stdin === true;
       const outcome = await this.runner.run({ id, file, allowInput, semicolon, ...compiled });
       return this.judge(outcome, keep);
@@ -108,14 +110,14 @@ export class Evaluator {
 
   private judge(outcome: Outcome, keep: boolean): Verdict {
     if (outcome.type === 'lost') {
-      return { ok: false, error: endingError(outcome.ending, outcome.exitCode) };
+      return { ok: false, error: endingError(outcome.ending) };
     }
     if (outcome.ok) {
       if (keep) void this.compiler.call('commit');
       return { ok: true, result: outcome.result };
     }
     if (keep) void this.compiler.call('commit', outcome.made);
-    return { ok: false, error: errorOf(outcome.failure, this.sources) };
+    return { ok: false, error: this.tracebacks.errorOf(outcome.failure) };
   }
 
   private receive(message: FromCell): void {
@@ -135,7 +137,7 @@ export class Evaluator {
         this.output.publish('clear_output', { wait: message.wait }, parent);
         break;
       case 'failure': {
-        const { traceback } = errorOf(message.failure, this.sources);
+        const { traceback } = this.tracebacks.errorOf(message.failure);
         this.output.print('stderr', `${message.heading}\n${traceback.join('\n')}\n`, parent);
         break;
       }
@@ -145,7 +147,7 @@ export class Evaluator {
       case 'comm': {
         const { type, content, metadata, buffers } = message.message;
         this.comms.note(message.message);
-        const binary = buffers.map((text) => Buffer.from(text, 'base64'));
+        const binary = buffers.map(decodeBase64);
         this.output.publish(type, content, parent, { metadata, buffers: binary });
       }
     }
@@ -154,19 +156,23 @@ export class Evaluator {
   private ask(prompt: string, password: boolean): void {
     if (!this.request) return;
     this.output.flush();
-    this.channels.reply('stdin', this.request, 'input_request', { prompt, password });
+    this.home.channels.reply('stdin', this.request, 'input_request', { prompt, password });
   }
 
   /** The process of the cells is gone, and their variables with it. */
-  private forget(ending: Ending, exitCode: number | undefined): void {
+  private forget(ending: Ending): void {
     void this.compiler.call('reset');
-    this.debugger.reset();
+    this.debugger?.reset();
     this.comms.clear();
     const parent = this.origins.latest;
     if (this.request || !parent) return;
-    const { traceback } = endingError(ending, exitCode);
+    const { traceback } = endingError(ending);
     this.output.print('stderr', `${traceback.join('\n')}\n`, parent);
   }
+}
+
+function endingError({ ename, evalue }: Ending): ErrorContent {
+  return { ename, evalue, traceback: [`${ename}: ${evalue}`] };
 }
 
 const INTERRUPTED_EARLY: Verdict = {

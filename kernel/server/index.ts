@@ -1,2 +1,11 @@
+export type {
+  About,
+  Child,
+  ChildEvents,
+  Debugging,
+  Ending,
+  Home,
+  Inspector,
+  SourceFiles,
+} from './home';
 export { Kernel } from './kernel';
-export { watchParent } from './parent-watch';

@@ -1,14 +1,8 @@
-import {
-  Channels,
-  type Connection,
-  type Header,
-  type Json,
-  type Message,
-  type RequestChannel,
-} from '../protocol';
+import type { Channels, Header, Json, Message, RequestChannel } from '../protocol';
 import { Evaluator, expressionResult, type Verdict } from './evaluator';
 import { helpTopic } from './help';
 import { History } from './history';
+import type { Home } from './home';
 import { answers } from './requests';
 
 /**
@@ -29,9 +23,9 @@ export class Kernel {
   private executing: Message | undefined;
   private executionCount = 0;
 
-  constructor(connection: Connection) {
-    this.channels = new Channels(connection);
-    this.evaluator = new Evaluator(this.channels);
+  constructor(private readonly home: Home) {
+    this.channels = home.channels;
+    this.evaluator = new Evaluator(home);
   }
 
   async start(): Promise<void> {
@@ -71,15 +65,16 @@ export class Kernel {
       return this.evaluator.sendComm(request);
     }
     if (type === 'debug_request') {
-      const answer = await this.evaluator.debugger.answer(request.content);
-      return this.channels.reply(channel, request, 'debug_reply', answer);
+      const answer = await this.evaluator.debugger?.answer(request.content);
+      return this.channels.reply(channel, request, 'debug_reply', answer ?? {});
     }
     if (type === 'shutdown_request') return this.shutDown(channel, request);
     const answer = answers[type];
     if (!answer) return;
     let content: Json;
     try {
-      const sources = { evaluator: this.evaluator, history: this.history };
+      const { evaluator, history, home } = this;
+      const sources = { evaluator, history, home };
       content = { status: 'ok', ...(await answer(request, sources)) };
     } catch (error) {
       const { name, message, stack = '' } = error as Error;
@@ -95,7 +90,7 @@ export class Kernel {
     this.channels.publish('shutdown_reply', content, request.header);
     this.status('idle', request.header);
     await this.stop();
-    process.exit(0);
+    this.home.exit();
   }
 
   private async drain(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Stream } from '../child/messages';
-import type { Channels, Header, Json } from '../protocol';
+import type { Channels, Extra, Header, Json } from '../protocol';
 
 /** Prints are merged until this much time has passed or text has come. */
 const DELAY_MS = 20;
@@ -10,7 +10,7 @@ type Pending = { name: Stream; parent: Header; chunks: string[]; length: number 
 /** What cells put out, on its way to the clients: in order, with neighbouring prints merged. */
 export class Output {
   private pending: Pending | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly channels: Channels) {}
 
@@ -25,12 +25,7 @@ export class Output {
     else this.timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
-  publish(
-    type: string,
-    content: Json,
-    parent: Header,
-    extra?: { metadata?: Json; buffers?: readonly Buffer[] },
-  ): void {
+  publish(type: string, content: Json, parent: Header, extra?: Extra): void {
     this.flush();
     this.channels.publish(type, content, parent, extra);
   }

@@ -1,20 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Json, type Message, PROTOCOL_VERSION } from '../protocol';
 import type { Evaluator } from './evaluator';
 import type { History } from './history';
+import type { Home } from './home';
 
 /** What the answers are drawn from. */
 export interface Sources {
   evaluator: Evaluator;
   history: History;
+  home: Home;
 }
 
 type Answer = (request: Message, sources: Sources) => Json | Promise<Json>;
 
 /** The requests that only ask; each gives the content of its reply. */
 export const answers: Record<string, Answer> = {
-  kernel_info_request: () => kernelInfo(),
+  kernel_info_request: (_request, { home }) => kernelInfo(home),
 
   async complete_request({ content }, { evaluator }) {
     const [code, cursor] = codeAndCursor(content);
@@ -54,16 +54,16 @@ export const answers: Record<string, Answer> = {
   },
 };
 
-function kernelInfo(): Json {
-  const version = versionIn(join(__dirname, '..', 'package.json'));
-  const typescript = versionIn(require.resolve('typescript/package.json'));
+function kernelInfo({ about, startDebugger }: Home): Json {
+  const { version, typescript, host } = about;
+  const canDebug = startDebugger !== undefined;
   return {
     protocol_version: PROTOCOL_VERSION,
     implementation: 'implicit-kernel',
     implementation_version: version,
-    debugger: true,
-    supported_features: ['debugger'],
-    banner: `TypeScript ${typescript} on Node.js ${process.versions.node}`,
+    debugger: canDebug,
+    supported_features: canDebug ? ['debugger'] : [],
+    banner: `TypeScript ${typescript} on ${host}`,
     help_links: [
       { text: 'TypeScript handbook', url: 'https://www.typescriptlang.org/docs/handbook/' },
     ],
@@ -77,10 +77,6 @@ function kernelInfo(): Json {
       nbconvert_exporter: 'script',
     },
   };
-}
-
-function versionIn(packageFile: string): string {
-  return JSON.parse(readFileSync(packageFile, 'utf8')).version;
 }
 
 /** The protocol counts cursor positions in code points, JavaScript in UTF-16 units. */

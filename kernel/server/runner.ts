@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   CommMessage,
   Done,
@@ -7,10 +6,10 @@ import type {
   RunCell,
   Stream,
 } from '../child/messages';
-import { Child, type Ending } from './child';
+import type { Child, ChildEvents, Ending } from './home';
 
 /** How a cell ended: by itself, or with its process. */
-export type Outcome = Done | { type: 'lost'; ending: Ending; exitCode: number | undefined };
+export type Outcome = Done | { type: 'lost'; ending: Ending };
 
 /** Something that a cell put out or asks for. */
 export type FromCell = Exclude<
@@ -24,7 +23,7 @@ export interface RunnerEvents {
   /** What the inspector of the process tells by itself. */
   inspector(method: string, params: object): void;
   /** The process ended, with all variables, and a fresh one takes its place. */
-  replaced(ending: Ending, exitCode: number | undefined): void;
+  replaced(ending: Ending): void;
 }
 
 /** An interrupt that has not ended the cell by then is sent again. */
@@ -40,11 +39,13 @@ export class Runner {
   private readonly handling = new Map<number, () => void>();
   private readonly inspecting = new Map<number, (answer: FromInspector) => void>();
   private commands = 0;
-  private exitCode: number | undefined;
   private ready = false;
   private stopped = false;
 
-  constructor(private readonly events: RunnerEvents) {
+  constructor(
+    private readonly startChild: (events: ChildEvents) => Child,
+    private readonly events: RunnerEvents,
+  ) {
     this.child = this.spawn();
   }
 
@@ -105,13 +106,14 @@ export class Runner {
     if (!child) return;
     if (!this.running && this.ready) {
       child.send({ type: 'exit' });
-      await Promise.race([child.ended, sleep(GOODBYE_MS)]);
+      const late = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS));
+      await Promise.race([child.ended, late]);
     }
     child.kill();
   }
 
   private spawn(): Child {
-    return new Child({
+    return this.startChild({
       message: (message) => this.receive(message),
       output: (name, text) => this.events.output(name, text),
       inspector: (message) => this.receiveInspector(message),
@@ -128,7 +130,6 @@ export class Runner {
         this.handled(message.cell);
         break;
       case 'exiting':
-        this.exitCode = message.code;
         break;
       case 'done':
         if (message.cell === this.running?.id) this.settle(message);
@@ -140,16 +141,14 @@ export class Runner {
 
   private replace(ending: Ending): void {
     if (this.stopped) return;
-    const { exitCode } = this;
-    this.exitCode = undefined;
     // A process that cannot even start would be replaced without end: wait until it is needed.
     this.child = this.ready ? this.spawn() : undefined;
     this.ready = false;
     for (const [id, answer] of this.inspecting) answer({ id, error: 'The process has ended.' });
     this.inspecting.clear();
-    this.events.replaced(ending, exitCode);
+    this.events.replaced(ending);
     for (const id of this.handling.keys()) this.handled(id);
-    this.settle({ type: 'lost', ending, exitCode });
+    this.settle({ type: 'lost', ending });
   }
 
   private handled(id: number): void {

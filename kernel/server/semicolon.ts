@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import type { Message } from '../protocol';
+import type { Json, Message } from '../protocol';
 
 /** Whether a cell ends in a semicolon, comments behind it aside. */
 export function endsInSemicolon(code: string): boolean {
@@ -21,25 +20,14 @@ function withoutComment(line: string): string {
 
 /**
  * Whether the value of a cell that ends in a semicolon is to be hidden: by `implicit-kernel` in the
- * metadata of the cell, which JupyterLab sends with it, or of the notebook, whose file a Jupyter
- * server names in `JPY_SESSION_NAME`.
+ * metadata of the cell, which JupyterLab sends with it, or of the notebook.
  */
-export function semicolonHides({ metadata }: Message): boolean {
-  return settingIn(metadata) ?? settingIn(notebookMetadata()) ?? false;
+export function semicolonHides({ metadata }: Message, notebook: Json): boolean {
+  return settingIn(metadata) ?? settingIn(notebook) ?? false;
 }
 
 function settingIn(metadata: Record<string, unknown>): boolean | undefined {
   const own = metadata['implicit-kernel'];
   if (typeof own !== 'object' || own === null || !('silentSemicolon' in own)) return undefined;
   return own.silentSemicolon === true;
-}
-
-function notebookMetadata(): Record<string, unknown> {
-  const { JPY_SESSION_NAME: file } = process.env;
-  if (!file?.endsWith('.ipynb')) return {};
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')).metadata ?? {};
-  } catch {
-    return {};
-  }
 }

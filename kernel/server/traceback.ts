@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Failure } from '../child/messages';
 import type { Diagnostic } from '../compiler';
 import { codeFrame } from './code-frame';
+import type { SourceFiles } from './home';
 
 /** What an `error` message and a failed `execute_reply` say. */
 export interface ErrorContent extends Record<string, unknown> {
@@ -11,19 +10,39 @@ export interface ErrorContent extends Record<string, unknown> {
   traceback: string[];
 }
 
-/** The sources of cells, by the names that they have in stack traces. */
-type Sources = ReadonlyMap<string, string>;
+/** Where the code is that traces name: of cells, by their names in traces, and of files. */
+interface Sources {
+  cells: ReadonlyMap<string, string>;
+  files: SourceFiles;
+}
 
-/** An error that a cell threw, with the code where it was thrown, and all that it holds. */
-export function errorOf(failure: Failure, sources: Sources): ErrorContent {
-  const { name, message } = failure;
-  return { ename: name, evalue: message, traceback: linesOf(failure, sources) };
+/** Writes errors with the code that they come from. */
+export class Tracebacks {
+  private readonly sources: Sources;
+
+  constructor(cells: ReadonlyMap<string, string>, files: SourceFiles) {
+    this.sources = { cells, files };
+  }
+
+  /** An error that a cell threw, with the code where it was thrown, and all that it holds. */
+  errorOf(failure: Failure): ErrorContent {
+    const { name, message } = failure;
+    return { ename: name, evalue: message, traceback: linesOf(failure, this.sources) };
+  }
+
+  /** All that the compiler found in a cell, or in a file that it imports, each with its code. */
+  typeErrorsOf(diagnostics: readonly Diagnostic[], source: string): ErrorContent {
+    return typeErrorsOf(diagnostics, source, this.sources.files);
+  }
 }
 
 function linesOf(failure: Failure, sources: Sources): string[] {
   const { name, message, head, frames = [], fields, errors, cause } = failure;
   const first = head ?? `${name}: ${message}`;
-  const code = codeFrames(frames.map(placeOf), sources);
+  const code = codeFrames(
+    frames.map((frame) => placeOf(frame, sources.files)),
+    sources,
+  );
   const lines = [
     ...first.split('\n'),
     ...code.flatMap((frame) => [...frame, '']),
@@ -47,12 +66,15 @@ function innerLinesOf(failure: Failure, sources: Sources): string[] {
   return failure.head === undefined ? failure.message.split('\n') : linesOf(failure, sources);
 }
 
-/** All that the compiler found in a cell, or in a file that it imports, each with its code. */
-export function typeErrorsOf(diagnostics: readonly Diagnostic[], source: string): ErrorContent {
+function typeErrorsOf(
+  diagnostics: readonly Diagnostic[],
+  source: string,
+  files: SourceFiles,
+): ErrorContent {
   const blocks = diagnostics.map(({ start, end, messageText, code, fileName }) => {
     const at = `${fileName ? `${fileName}:` : ''}${start.line + 1}:${start.character + 1}`;
     const length = end.line === start.line ? end.character - start.character : 1;
-    const text = fileName ? textOf(fileName) : source;
+    const text = fileName ? files.read(fileName) : source;
     const frame = text === undefined ? [] : codeFrame(text, start.line, start.character, length);
     const number = code === 0 ? '' : ` - TS${code}`;
     return [`${at}${number}: ${messageText}`, ...frame];
@@ -72,32 +94,23 @@ type Place = { where: string; line: number; column: number };
 const PLACE =
   /^\s+at (?:.*? \()?(cell \[\d+\]|expression|(?:file:\/\/)?(?:\/.*|[A-Za-z]:[\\/].*)):(\d+):(\d+)\)?$/;
 
-function placeOf(frame: string): Place | undefined {
+function placeOf(frame: string, files: SourceFiles): Place | undefined {
   const match = PLACE.exec(frame);
   if (!match) return undefined;
-  return { where: pathOf(match[1]!), line: Number(match[2]), column: Number(match[3]) };
-}
-
-function pathOf(where: string): string {
-  if (!where.startsWith('file:')) return where;
-  try {
-    return fileURLToPath(where);
-  } catch {
-    return where;
-  }
+  return { where: files.pathOf(match[1]!), line: Number(match[2]), column: Number(match[3]) };
 }
 
 /** The code where the error was thrown, and where the cell called what threw it. */
-function codeFrames(places: readonly (Place | undefined)[], sources: Sources): string[][] {
+function codeFrames(places: readonly (Place | undefined)[], { cells, files }: Sources): string[][] {
   const own = places.filter((place) => place !== undefined).filter(isOwn);
   const thrown = own.at(0);
-  const called = own.find(({ where }) => sources.has(where));
+  const called = own.find(({ where }) => cells.has(where));
   const shown = [thrown, thrown === called ? undefined : called];
   return shown.flatMap((place) => {
     if (!place) return [];
     const { where, line, column } = place;
-    const ofCell = sources.get(where);
-    const source = ofCell ?? textOf(where);
+    const ofCell = cells.get(where);
+    const source = ofCell ?? files.read(where);
     if (source === undefined) return [];
     const frame = codeFrame(source, line - 1, column - 1, 1);
     return [ofCell === undefined ? [`${where}:`, ...frame] : frame];
@@ -106,12 +119,4 @@ function codeFrames(places: readonly (Place | undefined)[], sources: Sources): s
 
 function isOwn({ where }: Place): boolean {
   return !/[\\/]node_modules[\\/]/.test(where);
-}
-
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,10 @@
 import { Session } from 'node:inspector';
-import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { DebugCommand, FromInspector } from './messages';
+import type { DebugCommand, FromInspector } from '../../child/messages';
+import { ROOT } from '../paths';
 import { sendTo, TO_DEBUGGER } from './wire';
 
-const KERNEL = `${pathToFileURL(dirname(__dirname)).href}/`;
+const KERNEL = `${pathToFileURL(ROOT).href}/`;
 
 /**
  * Carries commands to the inspector of the main thread, and its answers and events back. It runs in

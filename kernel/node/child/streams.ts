@@ -1,12 +1,7 @@
 import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { currentCell } from './context';
-import { plainText } from './frames';
-import type { Stream } from './messages';
-import { send } from './wire';
-
-/** More than anyone reads; a browser that receives much more stops answering. */
-const MOST_CHARACTERS = 4_000_000;
+import type { Stream } from '../../child/messages';
+import { print } from '../../child/print';
 
 /** What front ends show: colours, of 256, and lines that are wrapped. */
 const COLUMNS = 80;
@@ -124,24 +119,4 @@ class CellStream extends Writable {
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** To the first column, which front ends know by its old name. */
-const FIRST_COLUMN = ['\x1b[1G', '\x1b[0G', '\x1b[G'];
-
-function print(name: Stream, printed: string): void {
-  const cell = currentCell();
-  const text = FIRST_COLUMN.reduce((all, code) => all.replaceAll(code, '\r'), plainText(printed));
-  if (text === '' || cell.interrupted || cell.printed > MOST_CHARACTERS) return;
-  if (cell.sink) {
-    cell.sink.print(name, text);
-    return;
-  }
-  cell.printed += text.length;
-  if (cell.printed > MOST_CHARACTERS) {
-    const notice = `\n[This cell has printed ${MOST_CHARACTERS} characters; what follows is not shown.]\n`;
-    send({ type: 'stream', cell: cell.id, name, text: notice });
-    return;
-  }
-  send({ type: 'stream', cell: cell.id, name, text });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Codec, type Header } from './message';
+import type { Header } from '../../protocol';
+import { Codec } from './codec';
 
 const codec = new Codec('secret', 'hmac-sha256');
 const parent: Header = { msg_id: 'p', session: 's', msg_type: 'execute_request' };

@@ -1,9 +1,9 @@
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { GRACE_MS, Slot } from '../../child/interruption';
+import type { ToChild } from '../../child/messages';
 import { DebugRelay } from './debug-relay';
-import { GRACE_MS, Slot } from './interruption';
-import type { ToChild } from './messages';
 import { descendants, endStarted, MARK, signal } from './processes';
 import type { Spawned } from './started';
 import { FROM_PARENT } from './wire';

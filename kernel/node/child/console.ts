@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { noteOf } from './failure';
-import { KeyboardInterrupt } from './interruption';
+import { noteOf } from '../../child/failure';
+import { KeyboardInterrupt } from '../../child/interruption';
 
 type Method = (...values: unknown[]) => unknown;
 

@@ -1,14 +1,23 @@
-import type { Ending } from './child';
-import type { ErrorContent } from './traceback';
+import type { Ending } from '../server';
 
-/** Says in one sentence why the process of the cells ended, and what that means. */
-export function endingError(ending: Ending, exitCode: number | undefined): ErrorContent {
-  const [ename, cause] = causeOf(ending, exitCode);
-  const evalue = `${cause} All variables are lost; the next cell starts in a fresh process.`;
-  return { ename, evalue, traceback: [`${ename}: ${evalue}`] };
+/** How a child process ended. */
+export interface End {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The last of what it wrote to its own stderr, as Node.js does before it aborts. */
+  lastWords: string;
 }
 
-function causeOf({ code, signal, lastWords }: Ending, exitCode?: number): [string, string] {
+/** Says in one sentence why the process of the cells ended, and what that means. */
+export function endingOf(end: End, exitCode: number | undefined): Ending {
+  const [ename, cause] = causeOf(end, exitCode);
+  return {
+    ename,
+    evalue: `${cause} All variables are lost; the next cell starts in a fresh process.`,
+  };
+}
+
+function causeOf({ code, signal, lastWords }: End, exitCode?: number): [string, string] {
   if (/heap out of memory|Allocation failed - JavaScript/.test(lastWords)) {
     return ['OutOfMemory', 'The cell needed more memory than JavaScript’s heap has.'];
   }

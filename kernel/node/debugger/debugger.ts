@@ -28,7 +28,7 @@ const MOST_STEPS = 200;
 const THREAD = 1;
 
 /** Files that are stepped over. */
-const SKIPPED = ['^node:', '/node_modules/', '/kernel/(bin|child)/[\\w-]+\\.c?[jt]s$'];
+const SKIPPED = ['^node:', '/node_modules/', '/kernel/(bin|child|node/child)/[\\w-]+\\.c?[jt]s$'];
 
 /**
  * A debugger for cells, by the messages of Jupyter: the Debug Adapter Protocol to the front end, the

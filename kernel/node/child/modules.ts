@@ -2,18 +2,16 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire, isBuiltin, Module } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { display } from './display';
+import { display } from '../../child/display';
+import type { Bundle } from '../../child/messages';
+import { namespaceOf } from '../../child/namespace';
+import { NATIVE, RESOLVER, ROOT } from '../paths';
 import type { FreshModules } from './fresh-modules';
-import type { Bundle } from './messages';
-import { namespaceOf } from './namespace';
 
 const here = createRequire(__filename);
-const bin = join(dirname(__dirname), 'bin');
 
 /** Node.js' own `import()`, whatever has compiled this file. */
-const { load }: { load(url: string): Promise<Record<string, unknown>> } = here(
-  join(bin, 'native.cjs'),
-);
+const { load }: { load(url: string): Promise<Record<string, unknown>> } = here(NATIVE);
 
 type Resolve = (name: string, parent: string) => string;
 type Namespace = Record<string, unknown>;
@@ -88,7 +86,7 @@ export class NotebookModules {
 
   /** Finds the resolver of ES modules, which has to be imported. To be awaited before `import`. */
   async prepare(): Promise<void> {
-    this.resolve ??= (await load(pathToFileURL(join(bin, 'resolve.mjs')).href)).default as Resolve;
+    this.resolve ??= (await load(pathToFileURL(RESOLVER).href)).default as Resolve;
   }
 
   private fileOf(given: string): string | undefined {
@@ -157,7 +155,7 @@ function provideOwnPackages(): void {
   const load = modules._load;
   let tslab: unknown;
   modules._load = (request, parent, isMain) => {
-    if (request === 'implicit-kernel') return here('../index');
+    if (request === 'implicit-kernel') return here(join(ROOT, 'index'));
     if (request !== 'tslab') return load(request, parent, isMain);
     tslab ??= loadTslab();
     return tslab;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Files, Surroundings } from './files';
+import type { Files, Surroundings } from '../../compiler/files';
+import { ROOT } from '../paths';
 
 /** The file system of this machine. */
 const disk: Files = {
@@ -48,7 +49,7 @@ export function onDisk(directory: string): Surroundings {
     files: disk,
     directory: withSlashes(directory),
     libraries: withSlashes(dirname(require.resolve('typescript/lib/lib.d.ts'))),
-    kernel: withSlashes(dirname(__dirname)),
+    kernel: withSlashes(ROOT),
     nodeMajor: Number.parseInt(process.versions.node, 10),
   };
 }

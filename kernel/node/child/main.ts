@@ -1,29 +1,33 @@
-import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { endCell } from './cell-end';
-import { comms, receiveComm } from './comm';
+import { endCell } from '../../child/cell-end';
+import { comms, receiveComm } from '../../child/comm';
+import { type Cell, currentCell, newCell, setLatest, within } from '../../child/context';
+import { bundleOf, clearOutput, display } from '../../child/display';
+import { failureOf, INTERRUPTED, printed } from '../../child/failure';
+import { isCellFrame } from '../../child/frames';
+import { setHost } from '../../child/host';
+import { answerInput, forgetQuestions, input } from '../../child/input';
+import { GRACE_MS, KeyboardInterrupt, Slot } from '../../child/interruption';
+import type { CommMessage, RunCell, ToChild } from '../../child/messages';
+import { currentSink, interruptRedirected, redirect } from '../../child/redirect';
+import { settings } from '../../child/settings';
+import { beforeEveryOperation, closeTensorScopes } from '../../child/tfjs';
+import { BOOT, WATCHDOG } from '../paths';
 import { guardConsole } from './console';
-import { type Cell, currentCell, followCells, leaveAll, setLatest, within } from './context';
 import { dialogs } from './dialogs';
-import { bundleOf, clearOutput, display } from './display';
-import { failureOf, INTERRUPTED, printed } from './failure';
-import { isCellFrame } from './frames';
+import { followCells, leaveAll } from './follow';
 import { FreshModules } from './fresh-modules';
-import { answerInput, forgetQuestions, input } from './input';
-import { GRACE_MS, KeyboardInterrupt, Slot } from './interruption';
-import type { CommMessage, RunCell, ToChild } from './messages';
+import { nodeHost } from './host';
 import { NotebookModules } from './modules';
-import { currentSink, interruptRedirected, redirect } from './redirect';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
-import { settings } from './settings';
 import { endThreads, followProcesses, followThreads } from './started';
 import { captureStreams } from './streams';
-import { beforeEveryOperation, closeTensorScopes } from './tfjs';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
 
+setHost(nodeHost);
 process.setSourceMapsEnabled(true);
 Error.stackTraceLimit = 30;
 // The terminal's interrupt is the parent's affair.
@@ -53,13 +57,13 @@ Object.assign(globalThis, {
   [Symbol.for('implicit-kernel.sink')]: currentSink,
   [Symbol.for('implicit-kernel.settings')]: settings,
   [Symbol.for('implicit-kernel.printed')]: printed,
-  [Symbol.for('implicit-kernel.variables')]: () => scope.variables(),
+  [Symbol.for('implicit-kernel.variables')]: () => scope.boxes.variables(),
   [Symbol.for('implicit-kernel.attended')]: () => currentCell().allowInput,
 });
 
-const watchdog = new Worker(join(__dirname, '..', 'bin', 'boot.cjs'), {
+const watchdog = new Worker(BOOT, {
   workerData: {
-    entry: join(__dirname, 'watchdog'),
+    entry: WATCHDOG,
     signals: signals.buffer,
     answers: answers.port1,
   },
@@ -99,10 +103,6 @@ function handleComm(id: number, message: CommMessage): void {
 function handled(): void {
   if (handling !== undefined) send({ type: 'handled', cell: handling });
   handling = undefined;
-}
-
-function newCell(id: number, allowInput = false): Cell {
-  return { id, allowInput, interrupted: false, printed: 0 };
 }
 
 function start(request: RunCell): void {

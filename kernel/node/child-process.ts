@@ -1,28 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { FromChild, FromInspector, Stream, ToChild } from '../child/messages';
-import { endStarted, MARK } from '../child/processes';
-
-/** How a child process ended. */
-export interface Ending {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  /** The last of what it wrote to its own stderr, as Node.js does before it aborts. */
-  lastWords: string;
-}
-
-export interface ChildEvents {
-  message(message: FromChild): void;
-  inspector(message: FromInspector): void;
-  /** Text that did not come through JavaScript: from native code or another process. */
-  output(name: Stream, text: string): void;
-  ended(ending: Ending): void;
-}
-
-const BOOT = join(__dirname, '..', 'bin', 'boot.cjs');
-const MAIN = join(__dirname, '..', 'child', 'main');
+import type { FromChild, ToChild } from '../child/messages';
+import type { Child, ChildEvents } from '../server';
+import { endStarted, MARK } from './child/processes';
+import { type End, endingOf } from './ending';
+import { BOOT, CHILD, NATIVE } from './paths';
 
 /** How long the pipes of a process that has ended may take to be read. */
 const PIPES_MS = 2000;
@@ -32,10 +15,12 @@ const ABORT_REPORT =
   /\n?<--- Last few GCs --->|(?:FATAL ERROR|Fatal error)|\n?----- Native stack trace|\n?\s*#\s+\S*node\S*\[\d+\]/;
 
 /** The process in which cells run, seen from its parent. */
-export class Child {
+export class ChildProcessOfCells implements Child {
   private readonly process: ChildProcess;
   private readonly mark = randomUUID();
   private lastWords = '';
+  /** What a cell ended the process with. */
+  private exitCode: number | undefined;
 
   constructor(private readonly events: ChildEvents) {
     // An interrupt may end JavaScript inside a hook, which Node.js would otherwise die of.
@@ -44,11 +29,11 @@ export class Child {
       '--no-force-async-hooks-checks',
       '--experimental-import-meta-resolve',
       '--require',
-      join(BOOT, '..', 'native.cjs'),
+      NATIVE,
       '--require',
       require.resolve('tsx/cjs'),
     ];
-    this.process = spawn(process.execPath, [...flags, BOOT, MAIN], {
+    this.process = spawn(process.execPath, [...flags, BOOT, CHILD], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, [MARK]: this.mark },
       // A process group of its own: a signal to the kernel's is the kernel's affair.
@@ -77,6 +62,10 @@ export class Child {
     return new Promise((resolve) => void process.once('exit', () => resolve()));
   }
 
+  private end(end: End): void {
+    this.events.ended(endingOf(end, this.exitCode));
+  }
+
   private endStarted(): void {
     if (this.process.pid !== undefined) endStarted(this.process.pid, this.mark);
   }
@@ -95,6 +84,7 @@ export class Child {
     pipe!.on('error', () => {});
     eachLine(messages as Readable, (line) => {
       const message = parseMessage(line);
+      if (message?.type === 'exiting') this.exitCode = message.code;
       if (message) this.events.message(message);
     });
     eachLine(inspector as Readable, (line) => this.events.inspector(JSON.parse(line)));
@@ -115,10 +105,10 @@ export class Child {
     });
     // 'close' comes after all pipes are read to their end: nothing that was written is lost.
     this.process.once('close', (code, signal) => {
-      this.events.ended({ code, signal, lastWords: this.lastWords });
+      this.end({ code, signal, lastWords: this.lastWords });
     });
     this.process.once('error', (error) => {
-      this.events.ended({ code: null, signal: null, lastWords: String(error) });
+      this.end({ code: null, signal: null, lastWords: String(error) });
     });
   }
 }

@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { currentCell } from './context';
-import { Slot } from './interruption';
+import { currentCell } from '../../child/context';
+import { Slot } from '../../child/interruption';
 import { send } from './wire';
 
 /** What a page has to ask its reader with: each waits for the answer, and so does the cell. */

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { Module } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { sep } from 'node:path';
+import { ROOT } from '../paths';
 
-const KERNEL = `${dirname(__dirname)}${sep}`;
+const KERNEL = `${ROOT}${sep}`;
 
 /**
  * Lets an edited library be imported again: before a cell that imports, modules whose files have

@@ -1,6 +1,7 @@
-import { type Cell, originOf } from './context';
-import { failureOf } from './failure';
-import { KeyboardInterrupt } from './interruption';
+import type { Cell } from '../../child/context';
+import { failureOf } from '../../child/failure';
+import { KeyboardInterrupt } from '../../child/interruption';
+import { originOf } from './follow';
 import { send } from './wire';
 
 /**

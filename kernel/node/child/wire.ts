@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
-import { stringify } from './json';
-import type { FromChild } from './messages';
+import { stringify } from '../../child/json';
+import type { FromChild } from '../../child/messages';
 
 /** The file descriptors beside stdin, stdout and stderr that connect a child with its parent. */
 export const TO_PARENT = 3;

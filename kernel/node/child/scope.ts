@@ -1,0 +1,57 @@
+import { Module } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Boxes, type Progress } from '../../child/boxes';
+import { stringify } from '../../child/json';
+import type { NotebookModules } from './modules';
+
+/** Runs the code of cells, which share their names. */
+export class Scope {
+  readonly boxes = new Boxes();
+
+  constructor(
+    private readonly directory: string,
+    private readonly modules: NotebookModules,
+  ) {}
+
+  /**
+   * Runs a cell.
+   *
+   * @param progress hears which names the cell has made and what its last expression gave.
+   */
+  async run(
+    cell: { file: string; code: string; mappings: string },
+    progress: Progress,
+  ): Promise<void> {
+    const filename = join(this.directory, cell.file);
+    const module = new CompilableModule(filename);
+    module.filename = filename;
+    // Written by hand: a cell may have given all objects a `toJSON`.
+    const source = stringify(pathToFileURL(filename).href);
+    const map = `{"version":3,"sources":[${source}],"names":[],"mappings":"${cell.mappings}"}`;
+    const url = `data:application/json;base64,${Buffer.from(map).toString('base64')}`;
+    const code = `module.exports = async function (require, __cell__) {
+${cell.code}
+};
+//# sourceMappingURL=${url}`;
+    module._compile(code, filename);
+    const { modules, boxes } = this;
+    await module.exports(modules.require, {
+      ...progress,
+      box: (name: string) => boxes.box(name),
+      meta: modules.meta,
+      import: (name: unknown) => modules.dynamicImport(name),
+      imports: async (name: string, names: Record<string, string>) => {
+        boxes.import(await modules.import(name), names);
+        progress.made(...Object.keys(names));
+      },
+    });
+  }
+}
+
+/** Node.js compiles a module through this method, which also reads the source map. */
+interface Compilable {
+  _compile(code: string, filename: string): void;
+}
+
+const CompilableModule = Module as unknown as new (id: string) => NodeModule & Compilable;

@@ -1,0 +1,2 @@
+export { SocketChannels } from './channels';
+export { type Connection, readConnection } from './connection';
