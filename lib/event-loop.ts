@@ -12,7 +12,7 @@ let last = performance.now();
 export function giveWay(): Promise<void> | undefined {
   if (performance.now() - last < SPELL) return undefined;
   return new Promise((resolve) => {
-    turn(() => {
+    inNextTurn(() => {
       last = performance.now();
       resolve();
     });
@@ -20,9 +20,9 @@ export function giveWay(): Promise<void> | undefined {
 }
 
 /** Calls back in the next turn. A timer would wait 4 ms in a browser, a second in a hidden page. */
-function turn(callback: () => void): void {
-  if (typeof setImmediate === 'function') {
-    setImmediate(callback);
+export function inNextTurn(callback: () => void): void {
+  if (typeof globalThis.setImmediate === 'function') {
+    globalThis.setImmediate(callback);
     return;
   }
   const { port1, port2 } = new MessageChannel();

@@ -1,8 +1,9 @@
-import os from 'node:os';
 import * as tf from '@tensorflow/tfjs';
+import { variable } from '#platform/environment';
+import { availableThreads, processorName } from '#platform/machine';
+import { findTensorflow, useTensorflow } from '#platform/tensorflow';
 import { InputError, UnsupportedError } from '../errors';
 import { checkOptionNames } from '../options';
-import { findTensorflow, useTensorflow } from './tensorflow';
 import { mostThreads, useWasm } from './wasm';
 import { type Adapter, findAdapter, useWebgpu } from './webgpu';
 
@@ -34,8 +35,6 @@ export interface BackendReport {
 
 type Started = Pick<BackendReport, 'device' | 'threads' | 'blas'> & { remarks?: string[] };
 
-const processor = () => os.cpus()[0]?.model ?? os.arch();
-
 /** `adapter` is the one that was found already, if it was looked for. */
 type Start = (options: BackendOptions, adapter?: Adapter) => Promise<Started>;
 
@@ -44,13 +43,13 @@ const start: Record<BackendName, Start> = {
     ...(await useWebgpu(adapter ?? (await findAdapter()))),
     threads: 0,
   }),
-  tensorflow: async () => ({ ...(await useTensorflow()), threads: os.availableParallelism() }),
+  tensorflow: async () => ({ ...(await useTensorflow()), threads: availableThreads() }),
   wasm: ({ threads, blas }) => useWasm(threads, blas),
   cpu: async () => {
     await tf.setBackend('cpu');
     // It would advertise tfjs-node at its first tensor; the report says more.
     (tf.backend() as { firstUse?: boolean }).firstUse = false;
-    return { device: processor(), threads: 1 };
+    return { device: processorName(), threads: 1 };
   },
 };
 
@@ -113,7 +112,7 @@ export async function useBackend(
   checkName(name, 'as the name of a backend');
   checkOptionNames('useBackend', options, ['threads', 'blas']);
   checkThreads(options.threads);
-  const wished = process.env.IMPLICIT_BACKEND || 'auto';
+  const wished = variable('IMPLICIT_BACKEND') || 'auto';
   checkName(wished, 'in the environment variable IMPLICIT_BACKEND');
 
   const named = name !== 'auto' ? name : wished;

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { ionosphereFile } from '#platform/data';
+import { readText } from '#platform/files';
 import { DataError } from '../errors';
 
 const FEATURES = 34;
@@ -27,7 +27,7 @@ export interface LabelledRows {
  *   neural networks", Johns Hopkins APL Technical Digest 10, 1989, with the data at
  *   [UCI](https://archive.ics.uci.edu/dataset/52/ionosphere).
  */
-export function ionosphere({ file = packagedFile() }: { file?: string } = {}): LabelledRows {
+export function ionosphere({ file = ionosphereFile() }: { file?: string } = {}): LabelledRows {
   const rows = textOf(file)
     .trim()
     .split(/\r?\n/)
@@ -41,7 +41,7 @@ export function ionosphere({ file = packagedFile() }: { file?: string } = {}): L
 
 function textOf(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readText(file);
   } catch (error) {
     throw new DataError({
       given: `${file}, which cannot be read (${(error as Error).message})`,
@@ -64,12 +64,4 @@ function parsed(line: string, where: string) {
     });
   }
   return { x, y: label === 'g' ? 1 : -1 };
-}
-
-/** Beside this module in the published package, in `data/` of a checkout. */
-function packagedFile(): string {
-  const beside = join(__dirname, 'ionosphere.csv');
-  return existsSync(beside)
-    ? beside
-    : join(__dirname, '..', '..', 'data', 'ionosphere', 'ionosphere.csv');
 }

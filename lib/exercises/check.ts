@@ -1,9 +1,10 @@
-import { basename } from 'node:path';
+import { loadModule } from '#platform/course';
+import { workingFolder } from '#platform/environment';
+import { lastName } from '#platform/files';
 import { publish } from '../output';
 import { exerciseIds, loadExercise, unknownExercise } from './catalogue';
 import type { Exercise } from './exercise';
 import { remember } from './journal';
-import { load } from './load';
 import { isQuestionId, loadQuestion, questionIds, unknownQuestion } from './questions/catalogue';
 import type { Question } from './questions/question';
 import { showNoMore } from './shown';
@@ -44,10 +45,10 @@ async function checkQuestion(id: string, answer: unknown): Promise<Verdict> {
     return verdict;
   }
   const [{ judgeAnswer }, { questionHtml, questionText }, question] = await Promise.all([
-    load<{ judgeAnswer(question: Question, answer: unknown): Promise<Verdict> }>(
+    loadModule<{ judgeAnswer(question: Question, answer: unknown): Promise<Verdict> }>(
       'questions/answer',
     ),
-    load<Record<'questionHtml' | 'questionText', (q: Question, v: Verdict) => string>>(
+    loadModule<Record<'questionHtml' | 'questionText', (q: Question, v: Verdict) => string>>(
       'questions/show',
     ),
     loadQuestion(id),
@@ -72,7 +73,7 @@ async function verdictFor(id: string, answer: unknown): Promise<Verdict> {
     // The judge and the exercise are loaded when they are needed: an import of this library should
     // not wait for thirty exercises.
     const [{ judge }, exercise] = await Promise.all([
-      load<{ judge(exercise: Exercise, answer: unknown): Promise<Verdict> }>('judge'),
+      loadModule<{ judge(exercise: Exercise, answer: unknown): Promise<Verdict> }>('judge'),
       loadExercise(id),
     ]);
     return await judge(exercise, answer);
@@ -94,7 +95,7 @@ const unknown = (id: string): Verdict => ({
 
 /** To run a solution is to look at it, not to solve the exercise. */
 function entryFor({ exercise, status }: Verdict) {
-  const isSolution = basename(process.cwd()) === 'solutions';
+  const isSolution = lastName(workingFolder()) === 'solutions';
   return isSolution
     ? ({ exercise, event: 'solution' } as const)
     : ({ exercise, event: 'check', status } as const);

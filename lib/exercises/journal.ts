@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { courseFolder } from './lessons';
+import { courseFolder } from '#platform/course';
+import { variable } from '#platform/environment';
+import { joined, lastName } from '#platform/files';
+import { appendStored, readStored, renameStored } from '#platform/storage';
 
 /** What is remembered of the way through the course, one entry an event. */
 export interface Entry {
@@ -29,9 +30,9 @@ const OFF = 'off';
  * IMPLICIT_LAB_PROGRESS names another, or says `off`.
  */
 export function journalFile(): string | undefined {
-  const given = process.env.IMPLICIT_LAB_PROGRESS;
+  const given = variable('IMPLICIT_LAB_PROGRESS');
   if (given === OFF) return undefined;
-  return given || join(courseFolder(), '.progress.jsonl');
+  return given || joined(courseFolder(), '.progress.jsonl');
 }
 
 /**
@@ -47,10 +48,10 @@ export function remember(entry: Omit<Entry, 'at'>): string | undefined {
   if (!file) return undefined;
   try {
     // The line break goes first: an entry that was cut off takes no other with it.
-    appendFileSync(file, `\n${JSON.stringify({ at: new Date().toISOString(), ...entry })}`);
+    appendStored(file, `\n${JSON.stringify({ at: new Date().toISOString(), ...entry })}`);
     return undefined;
   } catch (error) {
-    return `Your progress could not be saved in ${basename(file)}: ${(error as Error).message}`;
+    return `Your progress could not be saved in ${lastName(file)}: ${(error as Error).message}`;
   }
 }
 
@@ -62,16 +63,17 @@ export function remember(entry: Omit<Entry, 'at'>): string | undefined {
  */
 export function readJournal(): { entries: Entry[]; notice?: string } {
   const file = journalFile();
-  if (!file || !existsSync(file)) return { entries: [] };
-  let text: string;
+  let text: string | undefined;
+  if (!file) return { entries: [] };
   try {
-    text = readFileSync(file, 'utf8');
+    text = readStored(file);
   } catch (error) {
     return {
       entries: [],
-      notice: `Your progress in ${basename(file)} cannot be read: ${(error as Error).message}`,
+      notice: `Your progress in ${lastName(file)} cannot be read: ${(error as Error).message}`,
     };
   }
+  if (text === undefined) return { entries: [] };
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const entries = lines.map(parse).filter((entry) => entry !== undefined);
   if (entries.length === lines.length) return { entries };
@@ -112,12 +114,12 @@ function setAside(file: string, entries: readonly Entry[], broken: number): stri
   const what = broken === 1 ? 'A line' : `${broken} lines`;
   const aside = `${file}.broken-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`;
   try {
-    renameSync(file, aside);
+    renameStored(file, aside);
     if (entries.length > 0) {
-      appendFileSync(file, entries.map((entry) => `\n${JSON.stringify(entry)}`).join(''));
+      appendStored(file, entries.map((entry) => `\n${JSON.stringify(entry)}`).join(''));
     }
-    return `${what} of ${basename(file)} could not be read. The file is kept as ${basename(aside)}; everything else in it goes on to count.`;
+    return `${what} of ${lastName(file)} could not be read. The file is kept as ${lastName(aside)}; everything else in it goes on to count.`;
   } catch (error) {
-    return `${what} of ${basename(file)} could not be read, nor could the file be set aside: ${(error as Error).message}`;
+    return `${what} of ${lastName(file)} could not be read, nor could the file be set aside: ${(error as Error).message}`;
   }
 }

@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { courseFolder } from '#platform/course';
+import { joined, namesIn, readText } from '#platform/files';
+
+export { courseFolder } from '#platform/course';
 
 /** A lesson of the course. */
 export interface Lesson {
@@ -8,11 +10,6 @@ export interface Lesson {
   /** As in `05-implicit-steps-on-mnist`. */
   name: string;
   question: string;
-}
-
-/** The course that this library lies in, unless the variable IMPLICIT_LAB_COURSE names another. */
-export function courseFolder(): string {
-  return process.env.IMPLICIT_LAB_COURSE || join(__dirname, '..', '..');
 }
 
 /** The lessons of the course by their texts; none where there is no course. */
@@ -35,14 +32,13 @@ export function notebooksOfExercises(): Map<string, string> {
 
 /** The sources in a folder of the course, by number. */
 export function textsIn(folder: string): { name: string; text: string }[] {
-  const path = join(courseFolder(), folder);
-  if (!existsSync(path)) return [];
+  const path = joined(courseFolder(), folder);
   return (
-    readdirSync(path)
+    namesIn(path)
       .filter((file) => /^\d\d[a-z]?-.*\.md$/.test(file))
       // By number: 04, 04b, 05.
       .sort((a, b) => (numberIn(a) < numberIn(b) ? -1 : 1))
-      .map((file) => ({ name: file.slice(0, -3), text: readFileSync(join(path, file), 'utf8') }))
+      .map((file) => ({ name: file.slice(0, -3), text: readText(joined(path, file)) }))
   );
 }
 

@@ -1,18 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
-/** A full collection of garbage, where the engine has one to offer. */
-function collector(): (() => void) | undefined {
-  try {
-    setFlagsFromString('--expose-gc');
-    const gc: unknown = runInNewContext('gc');
-    return typeof gc === 'function' ? () => gc() : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-let collect: (() => void) | undefined | null = null;
+import { bytesAlive } from '#platform/memory';
 
 const measuring = new WeakSet<object>();
 
@@ -48,11 +34,5 @@ export function withBytesOf<T>(bytes: () => number | undefined, run: () => T): T
  * some ten milliseconds, and is exact to a few kilobytes: let what is counted be larger.
  */
 export function liveBytes(): number | undefined {
-  if (elsewhere) return elsewhere();
-  if (collect === null) collect = collector();
-  if (!collect) return undefined;
-  collect();
-  collect(); // Buffers are given back by the second one.
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  return elsewhere ? elsewhere() : bytesAlive();
 }

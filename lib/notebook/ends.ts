@@ -1,8 +1,6 @@
+import { type Plot, textWidth } from '#platform/picture';
 import { FONT_SIZE, PALETTE } from './look';
-import type { Sized } from './picture';
-import { textWidth } from './picture/fonts';
-import type { Plot } from './picture/page';
-import type { Layout, Trace } from './trace';
+import type { Layout, Sized, Trace } from './trace';
 
 /** Between the base lines of two labels, and between a line's end and its label, in pixels. */
 const LINE_HEIGHT = 16;

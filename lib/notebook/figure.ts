@@ -1,12 +1,11 @@
+import { draw, ignored, type Plot } from '#platform/picture';
 import { InputError, NotFiniteError } from '../errors';
 import { type Bundle, escapeHtml, inNotebook, publish } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
 import { labelEnds } from './ends';
 import { drawingSink } from './kernel';
 import { completed } from './layout';
-import { draw, ignored, type Sized, type Spec } from './picture';
-import type { Plot } from './picture/page';
-import type { Axis, Layout, Trace } from './trace';
+import type { Axis, Layout, Sized, Trace } from './trace';
 
 const MAX_JSON_BYTES = 1_000_000;
 
@@ -83,7 +82,7 @@ export async function figureBundle(
   return {
     data: {
       ...interactive({ ...spec, layout: drawn }),
-      'image/png': png.toString('base64'),
+      ...(png !== undefined && { 'image/png': png }),
       'text/plain': words,
     },
     metadata: { 'image/png': { width, height, alt: words } },
@@ -170,7 +169,7 @@ function requireNone(faults: string[]) {
   });
 }
 
-function requireSmall(spec: Spec) {
+function requireSmall(spec: Prepared['spec']) {
   const bytes = JSON.stringify(spec).length;
   if (bytes <= MAX_JSON_BYTES) return;
   throw new InputError({

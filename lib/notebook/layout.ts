@@ -1,8 +1,7 @@
+import { textWidth } from '#platform/picture';
 import { axisName } from './clean';
 import { FONT_SIZE, HEIGHT, TEMPLATE, WIDTH } from './look';
-import type { Sized } from './picture';
-import { textWidth } from './picture/fonts';
-import type { Axis, Layout, Trace } from './trace';
+import type { Axis, Layout, Sized, Trace } from './trace';
 
 /** Height of one row of the legend, in pixels. */
 const LEGEND_ROW = 24;

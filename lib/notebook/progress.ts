@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { terminal } from '#platform/terminal';
 import { InputError } from '../errors';
 import { phrase, shown as worded } from '../options';
 import {
@@ -134,8 +134,12 @@ function atCellEnd(): Set<() => void> {
   return host[CELL_END];
 }
 
+/** `crypto.randomUUID` is missing from pages that come over plain HTTP. */
+const uniqueName = () =>
+  Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join('-');
+
 function notebookOutput(): Output {
-  const transient = { display_id: randomUUID() };
+  const transient = { display_id: uniqueName() };
   let update = false;
   const show = (data: Bundle['data']) => {
     publish({ data, transient }, update);
@@ -148,10 +152,8 @@ function notebookOutput(): Output {
 }
 
 function terminalOutput(): Output {
-  const { stderr } = process;
-  const write = (line: string) => {
-    if (stderr.isTTY) stderr.write(`\r\u001b[K${line}`);
-  };
+  const place = terminal();
+  const write = (line: string) => place?.write(`\r\u001b[K${line}`);
   return {
     next: (state) => write(asText(state)),
     last: (line) => write(`${line}\n`),

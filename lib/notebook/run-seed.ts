@@ -1,3 +1,4 @@
+import { variable } from '#platform/environment';
 import { InputError } from '../errors';
 import { shown } from '../options';
 
@@ -15,7 +16,7 @@ const SHIFT = 1000;
  */
 export function runSeed(seed: number): number {
   requireCount(seed, 'a seed');
-  const run = Number(process.env.IMPLICIT_LAB_SEED ?? 0);
+  const run = Number(variable('IMPLICIT_LAB_SEED') ?? 0);
   requireCount(run, 'the variable IMPLICIT_LAB_SEED');
   return seed + SHIFT * run;
 }

@@ -63,3 +63,9 @@ export interface Layout {
   height?: number;
   [attribute: string]: unknown;
 }
+
+/** A layout of known size. */
+export interface Sized extends Layout {
+  width: number;
+  height: number;
+}

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { tslabDisplay } from '#platform/display';
 
 /** One output in several forms; a reader shows the richest it can. */
 export interface Bundle {
@@ -32,13 +32,5 @@ export function inNotebook(): boolean {
 }
 
 function notebook(): Publish | undefined {
-  return (globalThis as { [KERNEL]?: Publish })[KERNEL] ?? tslab();
-}
-
-/** tslab's own channel, if tslab is what runs this program: it has then loaded the module itself. */
-function tslab(): Publish | undefined {
-  const { cache } = createRequire(__filename);
-  const path = Object.keys(cache).find((name) => /[\\/]tslab[\\/]dist[\\/]jupyter\.js$/.test(name));
-  const exports = path && (cache[path]?.exports as { lastWriteDisplayData?: Publish | null });
-  return (exports ? exports.lastWriteDisplayData : undefined) ?? undefined;
+  return (globalThis as { [KERNEL]?: Publish })[KERNEL] ?? (tslabDisplay() as Publish | undefined);
 }

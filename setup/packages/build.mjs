@@ -55,12 +55,14 @@ export async function buildPackage(folder) {
 }
 
 /**
- * The files of a workspace that belong into its package, by their paths in it.
+ * The files of a workspace that belong into its package, by their paths in it. What is for the
+ * course's page alone does not.
  *
  * @param {string} folder
  */
 function filesOf(folder) {
-  const isForeign = (/** @type {string} */ file) => /^(dist|node_modules)([/\\]|$)/.test(file);
+  const isForeign = (/** @type {string} */ file) =>
+    /^(browser|dist|node_modules)([/\\]|$)/.test(file);
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => !isForeign(file) && !isForTests(file))
     .sort();
@@ -127,7 +129,7 @@ const optionalPeers = ['koffi', 'webgpu'];
  * @param {Record<string, any>} workspace its package.json
  * @returns {Record<string, any>}
  */
-function published({ private: _, main, types, ...manifest }) {
+function published({ private: _, main, types, imports, ...manifest }) {
   const dependencies = { ...manifest.dependencies };
   /** @type {Record<string, string>} */
   const peerDependencies = {};
@@ -151,6 +153,8 @@ function published({ private: _, main, types, ...manifest }) {
       },
       './package.json': './package.json',
     },
+    // The modules of the two homes, `#platform/…`, as they are called once compiled.
+    ...(imports && { imports: JSON.parse(JSON.stringify(imports).replaceAll('.ts"', '.js"')) }),
     dependencies,
     ...(Object.keys(peerDependencies).length > 0 && { peerDependencies }),
     ...(optional.length > 0 && {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { variable } from '#platform/environment';
 import { systemMultiply } from '../../backends/wasm/blas';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { DisposedError } from '../../errors';
@@ -52,8 +53,7 @@ function heapNow(): Heap | undefined {
  * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
  */
 function heapForPrograms(): Heap | undefined {
-  if (globalThis.process?.env.IMPLICIT_COMPILE === '0' || systemMultiply() === undefined)
-    return undefined;
+  if (variable('IMPLICIT_COMPILE') === '0' || systemMultiply() === undefined) return undefined;
   const { gradientDepth, kernelDepth, profiling } = engine().state;
   return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { findTensorflow } from '../../platform/node/tensorflow';
 import { useBackend } from '..';
-import { findTensorflow } from '../tensorflow';
 import { compare, cpuAnswers } from './compare';
 import { leaks } from './leaks';
 

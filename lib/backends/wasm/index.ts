@@ -1,13 +1,14 @@
-import os from 'node:os';
 import * as tf from '@tensorflow/tfjs';
+import { blasObstacle } from '#platform/blas';
+import { keepingListeners } from '#platform/listeners';
+import { processorName } from '#platform/machine';
+import { defaultThreads, threadsObstacle, wasmFolder, withThreads } from '#platform/threads';
 import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
 import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
-import { keepingListeners } from './listeners';
-import { defaultThreads, withThreads } from './threads';
 
-export { mostThreads } from './threads';
+export { mostThreads } from '#platform/threads';
 
 /** The wasm backend as it runs: the processor, its threads, and what did not go as asked. */
 export interface WasmReport {
@@ -23,6 +24,8 @@ const running = () => engine().registry.wasm;
 /** Starts the backend with so many threads; false where TensorFlow.js could not. */
 async function start(threads: number): Promise<boolean> {
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const folder = wasmFolder();
+  if (folder !== undefined) wasm.setWasmPaths(folder);
   repairKernels();
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1);
   wasm.setThreadsCount(threads);
@@ -45,6 +48,25 @@ async function stop(threads: number): Promise<void> {
   tf.registerBackend('wasm', factory, 2);
 }
 
+/** Refuses what a page cannot have. */
+function requirePossible(threads: number | undefined, blas: boolean | undefined): void {
+  const [obstacle, single] = [blasObstacle(), threadsObstacle()];
+  if (blas === true && obstacle !== undefined) {
+    throw new UnsupportedError({
+      given: `blas: true, where ${obstacle}`,
+      expected: 'Node.js, in which OpenBLAS can be called',
+      remedy: 'Leave the option out: wasm multiplies matrices by itself.',
+    });
+  }
+  if (threads !== undefined && threads > 1 && single !== undefined) {
+    throw new UnsupportedError({
+      given: `threads: ${threads}, where ${single}`,
+      expected: 'a page that shares memory with its workers',
+      remedy: 'Leave the option out, or serve the page with these headers.',
+    });
+  }
+}
+
 /**
  * Makes wasm the current backend, with repaired kernels.
  *
@@ -52,15 +74,21 @@ async function stop(threads: number): Promise<void> {
  * rest on one: two pools of threads that wait for each other's work by spinning are slower than
  * either alone.
  *
- * @param threads how many; by default as many as there are cores, at most 8
- * @param blas whether the system's OpenBLAS is used where it is found
- * @throws UnsupportedError where it cannot start, or would have to drop tensors to change threads.
+ * @param asked how many threads; by default as many as there are cores, at most 8
+ * @param blas whether the system's OpenBLAS is used; by default where it is found
+ * @throws UnsupportedError where it cannot start, would have to drop tensors to change threads, or is
+ *   asked in a page for OpenBLAS or for threads that the page cannot have.
  */
-export async function useWasm(threads = defaultThreads(), blas = true): Promise<WasmReport> {
+export async function useWasm(asked?: number, blas?: boolean): Promise<WasmReport> {
+  requirePossible(asked, blas);
+  const threads = asked ?? defaultThreads();
   const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
-  const library = switchBlas(blas, threads);
+  const library = switchBlas(blas !== false, threads);
   const wanted = 'name' in library ? 1 : threads;
-  const remarks = 'missing' in library && blas ? [`without OpenBLAS: ${library.missing}`] : [];
+  const remarks =
+    'missing' in library && blas !== false ? [`without OpenBLAS: ${library.missing}`] : [];
+  const single = threadsObstacle();
+  if (single !== undefined) remarks.push(`without threads: ${single}`);
   if (running() && wanted !== getThreadsCount()) await stop(wanted);
   if (running()) {
     await tf.setBackend('wasm');
@@ -78,7 +106,7 @@ export async function useWasm(threads = defaultThreads(), blas = true): Promise<
       });
     }
   }
-  const device = os.cpus()[0]?.model ?? os.arch();
+  const device = processorName();
   if ('missing' in library) return { device, threads: getThreadsCount(), remarks };
   return { device, threads, blas: library.name, remarks };
 }

@@ -49,7 +49,7 @@ const attacks: Record<string, () => Attack> = {
       read(join(ROOT, 'exercises', `${LESSON}.md`)),
       `require.resolve`,
       `fs.readdirSync('/course').sort().join()`,
-      `/one term too many|mutants/.test(fs.readFileSync('/course/lib/run/child.cjs', 'utf8'))`,
+      `/one term too many|mutants/.test(fs.readFileSync('/course/lib/platform/node/child.cjs', 'utf8'))`,
     ).replace('require.resolve', "'-'"),
     status: 'threw',
     told: /`Error: ENOENT ENOENT ENOENT - data,lib,node,node_modules false`/,
@@ -65,9 +65,14 @@ const attacks: Record<string, () => Attack> = {
   }),
   'writes outside': () => ({
     code: report(
-      ...['/x', '/usr/x', '/dev/x', '/dev/shm/x', '/course/x', '/course/lib/run/child.cjs'].map(
-        write,
-      ),
+      ...[
+        '/x',
+        '/usr/x',
+        '/dev/x',
+        '/dev/shm/x',
+        '/course/x',
+        '/course/lib/platform/node/child.cjs',
+      ].map(write),
       write('/work/x'),
     ),
     status: 'threw',

@@ -1,12 +1,10 @@
-import { readdirSync } from 'node:fs';
-import { load } from '../load';
+import { loadModule, moduleNames } from '#platform/course';
 import type { Question } from './question';
 
 /** The ids of all questions: `a` and `b` for each lesson that has a file here. */
 export function questionIds(): string[] {
-  return readdirSync(__dirname)
-    .filter((name) => /^\d\d[a-z]?\.(ts|js)$/.test(name))
-    .map((name) => name.replace(/\..*/, ''))
+  return moduleNames('questions')
+    .filter((name) => /^\d\d[a-z]?$/.test(name))
     .sort()
     .flatMap((lesson) => [`${lesson}-a`, `${lesson}-b`]);
 }
@@ -19,7 +17,9 @@ const lessonOf = (id: string) => id.slice(0, id.indexOf('-'));
 
 /** Loads one question, and the other one of its lesson. */
 export async function loadQuestion(id: string): Promise<Question> {
-  const { questions } = await load<{ questions: readonly Question[] }>(`questions/${lessonOf(id)}`);
+  const { questions } = await loadModule<{ questions: readonly Question[] }>(
+    `questions/${lessonOf(id)}`,
+  );
   const found = questions.find((question) => question.id === id);
   if (!found) throw new RangeError(`the questions of lesson ${lessonOf(id)} have no ${id}`);
   return found;

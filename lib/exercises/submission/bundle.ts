@@ -32,7 +32,7 @@ export function makeProgram(): string {
   return folder;
 }
 
-export const bundleIn = (folder: string) => join(folder, 'lib', 'run', 'child.cjs');
+export const bundleIn = (folder: string) => join(folder, 'lib', 'platform', 'node', 'child.cjs');
 
 /** The filter of system calls for a sandbox. */
 export const filterIn = (folder: string) => join(folder, 'filter');

@@ -1,6 +1,6 @@
+import { loadModule } from '#platform/course';
 import { exerciseIds, loadExercise } from '../catalogue';
 import type { Exercise } from '../exercise';
-import { load } from '../load';
 import type { Notebook } from '../source/notebook';
 import type { Status, Verdict } from '../verdict';
 import { type Launch, plainLaunch } from './launch';
@@ -33,13 +33,13 @@ export async function checkInNotebook(
 ): Promise<NotebookVerdict> {
   const began = performance.now();
   // These load TensorFlow.js and the compiler, which most commands can do without.
-  const { startLearner, isEnd } = await load<{
+  const { startLearner, isEnd } = await loadModule<{
     startLearner(launch: Launch, limits: Limits): LearnerProcess;
     isEnd(error: unknown): boolean;
   }>('submission/learner');
   const learner = startLearner(launch, limits);
   try {
-    const { programOf } = await load<{ programOf(cells: readonly string[]): Program }>(
+    const { programOf } = await loadModule<{ programOf(cells: readonly string[]): Program }>(
       'submission/program',
     );
     const { code, broken } = programOf(codeFor(notebook, id));
@@ -82,7 +82,7 @@ export async function outcomeOf(
   const { answers, failures } = await learner.run(code);
   if (!answers.has(id) || !exerciseIds().includes(id)) return { id, failures };
   const [{ judge, leftBehind }, exercise] = await Promise.all([
-    load<{
+    loadModule<{
       judge(exercise: Exercise, answer: unknown): Promise<Verdict>;
       leftBehind(kept: number, calls: number): string[];
     }>('judge'),

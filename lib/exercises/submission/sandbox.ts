@@ -54,7 +54,7 @@ export function sandboxLaunch(
 ): Launch {
   // Processor time of all threads; the clock itself is watched from outside.
   const limits = `ulimit -c 0; ulimit -t ${Math.ceil(4 * seconds) + 10}; ulimit -d ${memory * 1024}`;
-  const inner = [`${INSIDE}/node`, heapFlag(memory), `${INSIDE}/lib/run/child.cjs`];
+  const inner = [`${INSIDE}/node`, heapFlag(memory), `${INSIDE}/lib/platform/node/child.cjs`];
   const bwrap = ['bwrap', ...viewOf(sandbox), '--seccomp', '4', '--', ...inner];
   const filter = filterIn(sandbox.program);
   return {
@@ -94,7 +94,7 @@ function viewOf({ program, hidden }: Sandbox): string[] {
     ...['--ro-bind', modules, `${INSIDE}/node_modules`],
     ...['--ro-bind-try', DATA, `${INSIDE}/data`],
     ...covered.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
-    ...['--ro-bind', bundleIn(program), `${INSIDE}/lib/run/child.cjs`],
+    ...['--ro-bind', bundleIn(program), `${INSIDE}/lib/platform/node/child.cjs`],
     ...['--size', String(MOST_FILES), '--tmpfs', '/tmp'],
     ...['--size', String(MOST_FILES), '--tmpfs', '/work'],
     ...['--remount-ro', '/', '--chdir', '/work'],

@@ -91,7 +91,7 @@ export function* exampleBatches(
 function frozenFilters(): NamedTensors {
   const filters: NamedTensors = {};
   for (const [name, { shape, base64 }] of Object.entries(weights)) {
-    const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
+    const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
     filters[name] = tf.tensor(new Float32Array(bytes.buffer), shape);
   }
   return filters;

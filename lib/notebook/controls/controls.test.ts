@@ -282,7 +282,7 @@ describe('interact', () => {
   });
 
   it('draws pictures at first only', async () => {
-    const drawn = vi.spyOn(await import('../picture'), 'draw');
+    const drawn = vi.spyOn(await import('#platform/picture'), 'draw');
     await interact({ h: h() }, async ({ h }) => {
       await figure([{ x: [0, 1], y: [0, h], name: 'a' }], titles, {
         words: 'A line.',

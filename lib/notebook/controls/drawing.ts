@@ -1,3 +1,4 @@
+import { inNextTurn } from '../../event-loop';
 import type { Bundle } from '../../output';
 import { type DrawingSink, redirect } from '../kernel';
 import type { Shown } from './live-view';
@@ -25,7 +26,7 @@ export function drawn(draw: () => unknown, pictures: boolean): Promise<Drawn> {
       interrupted: () => fail(INTERRUPTED),
     };
     // In a turn of its own: an interrupt of a loop ends all that the turn would have come to.
-    setImmediate(() => {
+    inNextTurn(() => {
       redirect(sink, async () => draw()).then(() => resolve({ bundles }), fail);
     });
   });

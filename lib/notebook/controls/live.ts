@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { plotlySource } from '#platform/plotly';
 import { LIVE_VIEW } from './live-view';
 import type { Model, State } from './model';
 import { openOwnView } from './widgets';
@@ -8,12 +7,11 @@ import { openOwnView } from './widgets';
 export function openLive(state: State): Model {
   const live = openOwnView(LIVE_VIEW, { outputs: [], problem: '', stills: 0, ...state });
   live.onMessage(({ wants }) => {
-    if (wants === 'plotly.js') live.send({ plotly: true }, [plotlySource()]);
+    if (wants === 'plotly.js') void sendPlotly(live);
   });
   return live;
 }
 
-/** Read when a page asks for it: 5 MB. */
-function plotlySource(): Uint8Array {
-  return readFileSync(createRequire(__filename).resolve('plotly.js-dist-min/plotly.min.js'));
+async function sendPlotly(live: Model): Promise<void> {
+  live.send({ plotly: true }, [await plotlySource()]);
 }

@@ -25,7 +25,11 @@ export function isNumbers(value: unknown): value is Numbers {
 }
 
 const isBig = (value: ArrayBufferView) =>
-  value instanceof BigInt64Array || value instanceof BigUint64Array || value instanceof Buffer;
+  value instanceof BigInt64Array || value instanceof BigUint64Array || isBuffer(value);
+
+/** Node.js prints its own kind of bytes better. */
+const isBuffer = (value: ArrayBufferView) =>
+  value instanceof Uint8Array && value.constructor !== Uint8Array;
 
 function numbersLine(values: Numbers): string {
   const name = `${values.constructor.name} of ${formatNumber(values.length)}`;

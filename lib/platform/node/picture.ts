@@ -1,29 +1,32 @@
 import { createRequire } from 'node:module';
-import type { Layout } from '../trace';
-import { FAMILY, fontFiles, SIGNS_FAMILY, signRuns } from './fonts';
-import { type Plot, plotlyPage } from './page';
-import { encodeOpaquePng } from './png';
+import { FAMILY, fontFiles, SIGNS_FAMILY, signRuns } from './picture/fonts';
+import { type Plot, plotlyPage } from './picture/page';
+import { encodeOpaquePng } from './picture/png';
 
-/** What plotly.js draws. */
-export interface Spec {
-  data: unknown[];
-  layout: Sized;
-}
+export { textWidth } from './picture/fonts';
+export type { Plot } from './picture/page';
 
 /** A layout of known size. */
-export interface Sized extends Layout {
+export interface Area {
   width: number;
   height: number;
 }
 
+/** What plotly.js draws. */
+export interface Spec<L extends Area> {
+  data: unknown[];
+  layout: L;
+}
+
 /** A drawn figure, and the layout it was drawn with. */
-export interface Picture {
-  png: Buffer;
-  layout: Sized;
+export interface Picture<L extends Area> {
+  /** A PNG in base64, where pictures are drawn. */
+  png?: string;
+  layout: L;
 }
 
 /** Pixels of the picture per pixel of the layout: sharp on today's screens. */
-export const SCALE = 2;
+const SCALE = 2;
 
 /** Nothing listens for a mouse. */
 const STATIC = { staticPlot: true };
@@ -36,10 +39,10 @@ const ONLY_MAIN = '\ue2bf';
  *
  * `adjust` may look at the drawn figure and return another layout; the one drawn last comes back.
  */
-export async function draw(
-  { data, layout }: Spec,
-  adjust?: (plot: Plot) => Sized,
-): Promise<Picture> {
+export async function draw<L extends Area>(
+  { data, layout }: Spec<L>,
+  adjust?: (plot: Plot) => L,
+): Promise<Picture<L>> {
   const { plotly, document, restartNames } = plotlyPage();
   // jsdom remembers every name it has looked up, with its elements: new names would pile up.
   restartNames();
@@ -55,7 +58,7 @@ export async function draw(
       height: layout.height,
       imageDataOnly: true,
     });
-    return { png: rasterize(svg), layout: adjusted ?? layout };
+    return { png: rasterize(svg).toString('base64'), layout: adjusted ?? layout };
   } finally {
     plotly.purge(root);
     root.remove();
@@ -68,7 +71,7 @@ function copy<T>(value: T): T {
 }
 
 /** What plotly.js would ignore in a figure: misspelt attributes and values it does not know. */
-export function ignored({ data, layout }: Spec): string[] {
+export function ignored({ data, layout }: Spec<Area>): string[] {
   const faults = ['schema', 'value', 'object', 'array'];
   const found = plotlyPage().plotly.validate(copy(data), copy(layout)) ?? [];
   return found.filter(({ code }) => faults.includes(code)).map(({ msg }) => msg);

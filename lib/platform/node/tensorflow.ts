@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { UnsupportedError } from '../errors';
+import { UnsupportedError } from '../../errors';
 
 const require = createRequire(__filename);
 const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];

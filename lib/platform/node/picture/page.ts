@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TextDecoder, TextEncoder } from 'node:util';
 import type { DOMWindow } from 'jsdom';
-import { random } from '../../numbers';
+import { random } from '../../../numbers';
 import { Painter } from './canvas';
 import { lineWidth, textBox } from './measure';
 import { pathLength, pointAlong } from './path';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { DataError } from '../../errors';
+import { DataError } from '../../../errors';
 
 /**
  * The fonts of every picture: Inter, and DejaVu Sans for the mathematical signs Inter lacks (∇, ∈).

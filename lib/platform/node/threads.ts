@@ -8,6 +8,12 @@ export const mostThreads = 8;
 /** As many threads as there are cores, up to what the build can use. */
 export const defaultThreads = () => Math.min(os.availableParallelism(), mostThreads);
 
+/** Why there can be one thread only: nothing is in the way. */
+export const threadsObstacle = (): string | undefined => undefined;
+
+/** The folder of the WebAssembly files: they are beside the package's code. */
+export const wasmFolder = (): string | undefined => undefined;
+
 const build = '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-threaded-simd';
 
 /**

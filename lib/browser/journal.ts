@@ -1,0 +1,80 @@
+import { keepBy, stored } from '../platform/browser/storage';
+
+const DATABASE = 'implicit-lab';
+const STORE = 'journal';
+
+/** What was added to something that is kept, in the order in which it was added. */
+interface Addition {
+  name: string;
+  text: string;
+}
+
+let database: IDBDatabase | undefined;
+/** Writing that has begun. A journal is read again after it. */
+let writing: Promise<unknown> = Promise.resolve();
+
+/**
+ * Reads what earlier visits have kept, and keeps what will be added.
+ *
+ * A worker has no localStorage. An entry is a record of its own in the database, so that tabs which
+ * run side by side do not lose each other's. Where the browser keeps nothing (a private window), the
+ * journal lasts as long as the page.
+ */
+export async function keepJournal(): Promise<void> {
+  try {
+    database = await openDatabase();
+  } catch {
+    return;
+  }
+  await rereadJournal();
+  keepBy({
+    append: (name, text) => write((store) => store.add({ name, text })),
+    rename: (name, other) => write((store) => renameAll(store, name, other)),
+  });
+}
+
+/** Reads what other tabs have added meanwhile. */
+export async function rereadJournal(): Promise<void> {
+  if (!database) return;
+  await writing;
+  const all: Addition[] = await settled(
+    database.transaction(STORE).objectStore(STORE).getAll() as IDBRequest<Addition[]>,
+  );
+  stored.clear();
+  for (const { name, text } of all) stored.set(name, (stored.get(name) ?? '') + text);
+}
+
+function write(change: (store: IDBObjectStore) => void): void {
+  const transaction = database!.transaction(STORE, 'readwrite');
+  change(transaction.objectStore(STORE));
+  const done = new Promise((resolve) => {
+    transaction.oncomplete = resolve;
+    transaction.onerror = resolve;
+    transaction.onabort = resolve;
+  });
+  writing = Promise.all([writing, done]);
+}
+
+function renameAll(store: IDBObjectStore, name: string, other: string): void {
+  const walk = store.openCursor();
+  walk.onsuccess = () => {
+    const cursor = walk.result;
+    if (!cursor) return;
+    const addition = cursor.value as Addition;
+    if (addition.name === name) cursor.update({ ...addition, name: other });
+    cursor.continue();
+  };
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
+  return settled(request);
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

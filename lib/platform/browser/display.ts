@@ -1,0 +1,2 @@
+/** There is no tslab in a page. */
+export const tslabDisplay = (): unknown => undefined;

@@ -1,0 +1,9 @@
+/** A page is not told more about the processor than this. */
+export const processorName = (): string =>
+  `a processor with ${navigator.hardwareConcurrency} threads, through a browser`;
+
+/** How many threads can run at the same time. */
+export const availableThreads = (): number => navigator.hardwareConcurrency;
+
+/** Seconds on the wall clock: a page has no other clock. */
+export const processorSeconds = (): number => performance.now() / 1000;

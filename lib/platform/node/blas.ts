@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module';
+
+/**
+ * C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked.
+ *
+ * `strides` are how far rows lie apart in A and B as they are in memory, where they are parts of longer
+ * ones.
+ */
+export type Multiply = (
+  transposeA: boolean,
+  transposeB: boolean,
+  rows: number,
+  columns: number,
+  inner: number,
+  a: Float32Array,
+  b: Float32Array,
+  c: Float32Array,
+  add: boolean,
+  strides?: { a: number; b: number },
+) => void;
+
+/** A library of the system that multiplies matrices. */
+export interface Blas {
+  /** Its own words about itself: `OpenBLAS 0.3.21 … Zen MAX_THREADS=64`. */
+  name: string;
+  multiply: Multiply;
+  setThreads(threads: number): void;
+}
+
+const names = ['libopenblas.so.0', 'libopenblas.so', 'libopenblas.dylib', 'libopenblas.dll'];
+const rowMajor = 101;
+const order = (transpose: boolean) => (transpose ? 112 : 111);
+
+/** The package that calls libraries of the system; who installed the library alone may not have it. */
+function findKoffi(): typeof import('koffi') | undefined {
+  try {
+    return createRequire(__filename)('koffi');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** Why OpenBLAS cannot be used here, whatever is installed: nothing is in the way. */
+export const blasObstacle = (): string | undefined => undefined;
+
+/** The system's OpenBLAS, or why there is none. */
+export function loadBlas(): Blas | { missing: string } {
+  const koffi = findKoffi();
+  if (!koffi) return { missing: 'the package koffi is not installed (npm install koffi)' };
+  for (const file of names) {
+    try {
+      const library = koffi.load(file);
+      const sgemm = library.func(
+        'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
+      );
+      const setThreads = library.func('void openblas_set_num_threads(int)');
+      const config = library.func('const char* openblas_get_config()') as () => string;
+      return {
+        name: config().trim(),
+        setThreads,
+        multiply: (ta, tb, m, n, k, a, b, c, add, strides) =>
+          sgemm(
+            rowMajor,
+            order(ta),
+            order(tb),
+            m,
+            n,
+            k,
+            1,
+            a,
+            strides?.a ?? (ta ? m : k),
+            b,
+            strides?.b ?? (tb ? k : n),
+            add ? 1 : 0,
+            c,
+            n,
+          ),
+      };
+    } catch {
+      // Not under this name; perhaps under the next.
+    }
+  }
+  return { missing: 'no OpenBLAS was found' };
+}
