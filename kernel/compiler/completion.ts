@@ -1,5 +1,6 @@
 import ts from 'typescript';
 import type { Live } from './earlier';
+import { globalsOfNode } from './node-types';
 import type { Project } from './project';
 import { signatureAt } from './signature';
 
@@ -43,6 +44,7 @@ export function completionsAt(
   if (literal && /^(?:\.{0,2}\/)/.test(typed)) found.push(...pathsAt(project, typed));
   if (!literal && everything && signature === undefined) {
     found.push(...earlier(live, file, position));
+    if (!project.hasNodeTypes) found.push(...globalNames());
   }
   // A name of a cell hides the global one.
   const byName = new Map<string, Found>();
@@ -65,6 +67,7 @@ export function completionsAt(
 /** The language service ranks what is in scope and what is global from here on. */
 const FROM_SCOPE = '11';
 const OF_EARLIER_CELLS = '11';
+const AMONG_GLOBALS = '15';
 
 /** A value and a type. */
 const IN_EVERY_SCOPE = 'Array';
@@ -100,6 +103,11 @@ function entriesAt(
     },
   );
   return { entries, everything: !info || entries.some(({ name }) => name === IN_EVERY_SCOPE) };
+}
+
+/** What the types of Node.js would add. */
+function globalNames(): Found[] {
+  return globalsOfNode().map((name) => ({ name, kind: 'var', rank: AMONG_GLOBALS }));
 }
 
 function earlier(live: ReadonlyMap<string, Live>, file: ts.SourceFile, position: number): Found[] {

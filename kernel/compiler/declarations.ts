@@ -1,5 +1,6 @@
 import ts from 'typescript';
 import type { Files } from './files';
+import { mentionsNode } from './node-types';
 import { isPackaged } from './sources';
 
 /** The declarations of a package that is developed beside the notebooks, made beforehand. */
@@ -25,6 +26,8 @@ export function packPath(folder: string, name: string): string {
  */
 export class Declarations {
   private readonly roots = new Map<string, Loaded | undefined>();
+  /** Whether one of them takes something from the types of Node.js. */
+  mentionNode = false;
   private readonly snapshots = new Map<string, ts.IScriptSnapshot>();
 
   constructor(private readonly files: Files) {}
@@ -37,6 +40,7 @@ export class Declarations {
     if (text === undefined) return undefined;
     const declaration = path.replace(/\.ts$/, '.d.ts');
     if (!this.snapshots.has(declaration)) {
+      this.mentionNode ||= mentionsNode(text);
       this.snapshots.set(declaration, ts.ScriptSnapshot.fromString(text));
     }
     return declaration;

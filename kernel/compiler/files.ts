@@ -25,6 +25,6 @@ export interface Surroundings {
   nodeMajor: number;
   /** TypeScript's libraries of what is there to call, where Node.js does not decide. */
   lib?: readonly string[];
-  /** The packages of types that every cell sees: Node.js' unless others are given. */
+  /** The packages of types that every cell sees: Node.js' once they are needed, unless others are given. */
   types?: readonly string[];
 }

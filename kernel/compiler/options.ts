@@ -41,7 +41,7 @@ export function libraries(nodeMajor: number): string[] {
 
 /** The options under which cells and the modules beside them are compiled. */
 export function compilerOptions(
-  { directory, nodeMajor, lib, types = ['node'] }: Surroundings,
+  { directory, nodeMajor, lib, types = [] }: Surroundings,
   sources: Sources,
 ): ts.CompilerOptions {
   return {
@@ -59,6 +59,7 @@ export function compilerOptions(
     allowJs: true,
     skipLibCheck: true,
     sourceMap: true,
+    // Those of Node.js are read once something asks for them.
     types: [...types],
   };
 }

@@ -5,6 +5,9 @@ import { compilerOptions } from './options';
 import { Resolution } from './resolution';
 import { isPackaged, Sources } from './sources';
 
+/** TypeScript asks for the cache of a host that resolves modules itself, and does not say so. */
+type Host = ts.LanguageServiceHost & Pick<ts.CompilerHost, 'getModuleResolutionCache'>;
+
 /** In the names of the files that only the compiler sees. A user's file hardly begins like this. */
 const MARK = '~cell';
 
@@ -25,6 +28,8 @@ export class Project {
   readonly cell: string;
   readonly directory: string;
   private readonly modules: string;
+  /** Where the types of Node.js begin, once they are there. */
+  private node: string | undefined;
   private readonly virtual = new Map<string, Virtual>();
   private readonly generations = new Map<string, number>();
   private roots: string[] = [];
@@ -85,7 +90,27 @@ export class Project {
   }
 
   program(): ts.Program {
-    return this.service.getProgram()!;
+    const program = this.service.getProgram()!;
+    const asked = this.sources.mentionNode || this.declarations.mentionNode;
+    return asked && this.addNodeTypes() ? this.service.getProgram()! : program;
+  }
+
+  get hasNodeTypes(): boolean {
+    return this.node !== undefined || this.surroundings.types !== undefined;
+  }
+
+  /** @returns whether they were missing, and are there now. */
+  addNodeTypes(): boolean {
+    if (this.hasNodeTypes) return false;
+    const { resolvedTypeReferenceDirective: found } = this.resolution.typeReference(
+      'node',
+      `${this.directory}/${MARK}.ts`,
+      this.options,
+    );
+    if (!found?.resolvedFileName) return false;
+    this.node = found.resolvedFileName;
+    this.version++;
+    return true;
   }
 
   get compilerOptions(): ts.CompilerOptions {
@@ -138,13 +163,20 @@ export class Project {
     });
   }
 
-  private host(): ts.LanguageServiceHost {
+  private host(): Host {
     const { sources, resolution, declarations, virtual, surroundings } = this;
-    const globals = `${surroundings.kernel}/compiler/globals.d.ts`;
+    const own = (name: string): string => `${surroundings.kernel}/compiler/${name}.d.ts`;
     return {
       getProjectVersion: () => String(this.version),
       getCompilationSettings: () => this.options,
-      getScriptFileNames: () => [globals, this.modules, this.cell, ...this.roots],
+      getScriptFileNames: () => [
+        own('globals'),
+        ...(this.node !== undefined ? [own('node-globals'), this.node] : []),
+        ...(this.hasNodeTypes ? [] : [own('console')]),
+        this.modules,
+        this.cell,
+        ...this.roots,
+      ],
       getScriptVersion: (path) => this.versionOf(path),
       getScriptSnapshot: (path) =>
         virtual.get(path)?.snapshot ?? declarations.snapshot(path) ?? sources.snapshot(path),
@@ -164,6 +196,8 @@ export class Project {
           .filter((name) => !extensions || extensions.some((extension) => name.endsWith(extension)))
           .map((name) => `${path.replace(/\/$/, '')}/${name}`),
       realpath: (path) => sources.realPath(path),
+      // Without it, the package.json of a package is parsed for each of its files.
+      getModuleResolutionCache: () => resolution.packages(this.options),
       resolveModuleNameLiterals: (names, from, _redirected, options, file) =>
         names.map((name) => {
           const earlier = this.earlierCell(name.text);

@@ -45,6 +45,16 @@ export class Resolution {
     return resolved;
   }
 
+  /** What is known of packages, which the compiler asks for as well. */
+  packages(options: ts.CompilerOptions): ts.ModuleResolutionCache {
+    this.cache ??= ts.createModuleResolutionCache(
+      this.surroundings.directory,
+      (path) => path,
+      options,
+    );
+    return this.cache;
+  }
+
   typeReference(
     name: string,
     from: string | undefined,
@@ -125,10 +135,10 @@ export class Resolution {
     mode: ts.ResolutionMode,
     options: ts.CompilerOptions,
   ): Resolved {
-    const { directory, kernel } = this.surroundings;
-    this.cache ??= ts.createModuleResolutionCache(directory, (path) => path, options);
+    const { kernel } = this.surroundings;
+    const cache = this.packages(options);
     const find = (file: string): Resolved =>
-      ts.resolveModuleName(name, file, options, this.host, this.cache, undefined, mode);
+      ts.resolveModuleName(name, file, options, this.host, cache, undefined, mode);
     const found = find(from);
     if (found.resolvedModule || !OWN_PACKAGES.test(name)) return found;
     if (name === 'implicit-kernel') return inKernel(`${kernel}/index.ts`);

@@ -9,6 +9,7 @@ import { type Live, surroundings } from './earlier';
 import { emitCell } from './emit';
 import type { Surroundings } from './files';
 import { inspectionAt } from './inspection';
+import { asksForNode } from './node-types';
 import { Project } from './project';
 import { isUntyped } from './resolution';
 import { encodeMappings } from './source-map';
@@ -109,8 +110,11 @@ export class Session {
 
   complete(code: string, position: number): Completions {
     try {
-      const { text, shift } = this.ask(code);
-      return completionsAt(this.project, text, position + shift, shift, this.live);
+      const asked = this.ask(code);
+      const find = ({ text, shift }: typeof asked): Completions =>
+        completionsAt(this.project, text, position + shift, shift, this.live);
+      const found = find(asked);
+      return found.matches.length === 0 && this.project.addNodeTypes() ? find(asked) : found;
     } catch {
       // TypeScript fails at some of what is half written: then it has nothing to offer.
       return { matches: [], kinds: [], start: position, end: position };
@@ -121,7 +125,8 @@ export class Session {
   inspect(code: string, position: number): string | undefined {
     try {
       const { shift } = this.ask(code);
-      return inspectionAt(this.project, code, position, shift, this.live);
+      const find = () => inspectionAt(this.project, code, position, shift, this.live);
+      return find() ?? (this.project.addNodeTypes() ? find() : undefined);
     } catch {
       return undefined;
     }
@@ -137,6 +142,7 @@ export class Session {
     const cell = this.read(code);
     const wrong = syntaxErrorsOf(parse(cell.text));
     if (wrong.length > 0) return { ok: false, diagnostics: this.refusal(code, cell, wrong) };
+    if (asksForNode(cell, this.live)) this.project.addNodeTypes();
     const text = this.show(cell);
     const program = this.project.program();
     const file = program.getSourceFile(this.project.cell)!;
@@ -146,6 +152,7 @@ export class Session {
     const errors = found.filter(({ code }) => code !== NO_TYPES);
     const inModules = cell.imports ? this.errorsInModules(program) : [];
     if (errors.length > 0 || inModules.length > 0) {
+      if (this.project.addNodeTypes()) return this.tryCompile(code);
       const diagnostics = this.refusal(code, cell, errors);
       return { ok: false, diagnostics: [...diagnostics, ...inModules] };
     }
@@ -188,6 +195,7 @@ export class Session {
    */
   private ask(code: string): { text: string; shift: number } {
     const cell = this.read(code);
+    if (asksForNode(cell, this.live)) this.project.addNodeTypes();
     const before = `${surroundings({ ...cell, declared: new Map(), mentioned: unclaimed(cell) }, this.live)}\n`;
     const text = before + cell.text;
     this.project.setCell(text);

@@ -1,5 +1,6 @@
 import ts from 'typescript';
 import type { Files } from './files';
+import { mentionsNode } from './node-types';
 
 type Source = { text: string; snapshot: ts.IScriptSnapshot; stamp: number | undefined };
 
@@ -12,6 +13,8 @@ export class Sources {
   private readonly existing = new Map<string, boolean>();
   private readonly directories = new Map<string, boolean>();
   private readonly realPaths = new Map<string, string>();
+  /** Whether a file takes something from the types of Node.js. */
+  mentionNode = false;
 
   constructor(private readonly files: Files) {}
 
@@ -81,6 +84,7 @@ export class Sources {
       const stamp = this.files.stamp(path);
       const text = stamp === undefined ? undefined : this.files.read(path);
       if (text === undefined) return undefined;
+      if (/\.[cm]?ts$/.test(path)) this.mentionNode ||= mentionsNode(text);
       return { text, snapshot: ts.ScriptSnapshot.fromString(text), stamp };
     });
   }
