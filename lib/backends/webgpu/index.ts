@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Adapter, openGpu } from '#platform/gpu';
 import { UnsupportedError } from '../../errors';
 import { repairWebgpuKernels } from './kernels';
+import { refuseSynchronousReads } from './reading';
 
 export { type Adapter, findAdapter } from '#platform/gpu';
 
@@ -22,5 +23,6 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   await import('@tensorflow/tfjs-backend-webgpu');
   repairWebgpuKernels();
   if (!(await tf.setBackend('webgpu'))) throw refuse(`'${adapter.device}', which does not start`);
+  refuseSynchronousReads();
   return { device: adapter.device };
 }

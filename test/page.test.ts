@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tensorflow from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as library from '../lib';
+import { buildForBrowser } from '../setup/browser/build.mjs';
+import { needs } from './needs';
+import { Site, type Visit } from './page/site';
+import { hypergradient, solve, step } from './page/tasks';
+
+const browser = needs('browser');
+const patience = 120_000;
+const here = { library, tensorflow };
+
+/** The largest difference, in units of the largest number. */
+function apart(a: number[], b: number[]): number {
+  expect(a.length).toBe(b.length);
+  const scale = Math.max(...b.map(Math.abs));
+  return Math.max(...a.map((x, i) => Math.abs(x - b[i]!))) / scale;
+}
+
+describe.skipIf(!browser.available)('the library in a worker of a page', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'implicit-lab-page-'));
+  const site = new Site(folder, false);
+  const isolated = new Site(folder, true);
+  let visit: Visit;
+
+  beforeAll(async () => {
+    const weights = await buildForBrowser(folder);
+    // What a page loads for its first cell; the parts loaded on demand are not among them.
+    expect(weights[0]!.gzip).toBeLessThan(700_000);
+    await Promise.all([site.start(), isolated.start()]);
+    visit = await site.open();
+  }, patience);
+  afterAll(async () => {
+    await Promise.all([site.stop(), isolated.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  }, patience);
+
+  test('needs nothing that Node.js has', async () => {
+    expect(await visit.ask({ do: 'globals' })).toEqual([]);
+  });
+
+  test('solves a system as in Node.js', async () => {
+    const there = await visit.ask<number[]>({ do: 'solve' });
+    expect(there).toEqual(await solve(here));
+    expect(apart(there, [1, 1])).toBeLessThan(1e-9);
+  });
+
+  test('takes implicit steps on wasm as in Node.js', { timeout: patience }, async () => {
+    const there = await visit.ask<number[]>({ do: 'step', backend: 'wasm' });
+    expect(apart(there, await step(here, 'cpu'))).toBeLessThan(1e-5);
+    expect(apart(there, await step(here, 'wasm'))).toBeLessThan(1e-5);
+  });
+
+  test('finds a hypergradient on wasm as in Node.js', { timeout: patience }, async () => {
+    const there = await visit.ask<number[]>({ do: 'hypergradient', backend: 'wasm' });
+    expect(apart(there, await hypergradient(here, 'cpu'))).toBeLessThan(1e-4);
+  });
+
+  test('reports why wasm was chosen, without threads and without OpenBLAS', async () => {
+    const report = await visit.cell<library.BackendReport>("return lab.useBackend('auto')");
+    expect(report).toMatchObject({ name: 'wasm', threads: 1 });
+    expect(report.why).toMatch(/webgpu: .* is a software driver/);
+    expect(report.why).toMatch(/tensorflow: tfjs-node is an addon of Node.js, and this is a page/);
+    expect(report.why).toMatch(/without threads: the page is not cross-origin isolated/);
+    expect(report.why).toMatch(/without OpenBLAS: a page cannot call libraries of the system/);
+  });
+
+  test.for([
+    ["lab.useBackend('tensorflow')", /^UnsupportedError: .*tfjs-node is an addon/],
+    ["lab.useBackend('wasm', { blas: true })", /^UnsupportedError: .*a page cannot call libraries/],
+    ["lab.useBackend('wasm', { threads: 4 })", /^UnsupportedError: .*not cross-origin isolated/],
+  ] as const)('refuses %s', async ([code, words]) => {
+    await expect(visit.cell(`await ${code}`)).rejects.toThrow();
+    await visit
+      .cell(`await ${code}`)
+      .catch(({ message }) => expect(message.replace(/^Error: /, '')).toMatch(words));
+  });
+
+  test('uses threads where the page is isolated', { timeout: patience }, async () => {
+    const page = await isolated.open();
+    const report = await page.cell<library.BackendReport>(
+      "return lab.useBackend('wasm', { threads: 2 })",
+    );
+    expect(report).toMatchObject({ name: 'wasm', threads: 2 });
+    expect(report.why).not.toMatch(/without threads/);
+    const there = await page.ask<number[]>({ do: 'step', backend: 'wasm' });
+    expect(apart(there, await step(here, 'cpu'))).toBeLessThan(1e-5);
+    // What the build was told of while it loaded is forgotten.
+    expect(await page.cell("return Object.hasOwn(navigator, 'hardwareConcurrency')")).toBe(false);
+  });
+
+  test('computes on webgpu where the browser has it, and refuses to read without waiting', {
+    timeout: patience,
+  }, async () => {
+    const page = await site.open();
+    const report = await page.cell<library.BackendReport>("return lab.useBackend('webgpu')");
+    expect(report).toMatchObject({ name: 'webgpu', threads: 0 });
+    const there = await page.ask<number[]>({ do: 'step', backend: 'webgpu' });
+    expect(apart(there, await step(here, 'cpu'))).toBeLessThan(1e-4);
+    const read = 'return [...tf.add(tf.ones([5000]), 1).dataSync()]';
+    await expect(page.cell(read)).rejects.toThrow(/UnsupportedError: .*Use `await x.data\(\)`/);
+    // The device goes on.
+    const mean = 'return [...(await tf.mean(tf.add(tf.ones([5000]), 1)).data())]';
+    expect(await page.cell(mean)).toEqual([2]);
+    // What is in memory anyway can be read.
+    expect(await page.cell('return [...tf.tensor1d([1, 2]).dataSync()]')).toEqual([1, 2]);
+  });
+
+  test('shows figures, for the page to draw, and reads the ionosphere data', async () => {
+    await visit.shown();
+    const count = await visit.cell<number>(`
+      await lab.figure(
+        [{ x: [0, 1], y: [1, 2], name: 'a' }, { x: [0, 1], y: [2, 1], name: 'b' }],
+        { xaxis: { title: 'step' }, yaxis: { title: 'loss' } },
+        { words: 'Two lines.', labels: 'ends' },
+      );
+      return lab.ionosphere().count`);
+    expect(count).toBe(351);
+    const [drawn, caption] = await visit.shown();
+    expect(Object.keys(drawn!.data).sort()).toEqual([
+      'application/vnd.plotly.v1+json',
+      'text/plain',
+    ]);
+    expect(caption!.data['text/plain']).toBe('Two lines.');
+  });
+
+  test('fetches the digits before a cell that names them, with a bar', {
+    timeout: patience,
+  }, async () => {
+    await visit.shown();
+    await expect(visit.cell("return lab['mn' + 'ist']()")).rejects.toThrow(
+      /DataError: .*has not loaded the MNIST files/,
+    );
+    const [count, ink] = await visit.cell<number[]>(
+      'const { test } = lab.mnist(); return [test.count, test.images.reduce((a, b) => a + b, 0)]',
+    );
+    const { test } = library.mnist();
+    expect([count, ink]).toEqual([test.count, test.images.reduce((a, b) => a + b, 0)]);
+    const bar = await visit.shown();
+    expect(bar[0]!.data['text/html']).toMatch(/<progress/);
+    expect(bar.at(-1)!.data['text/plain']).toMatch(/^the MNIST digits, MB: 11\.\d in/);
+  });
+
+  test('checks answers, and remembers them when the page is loaded again', {
+    timeout: patience,
+  }, async () => {
+    const profile = site.newProfile();
+    const first = await site.open('exercises', profile);
+    const wrong = await first.cell<library.Verdict>("return lab.check('euler-01', () => 1)");
+    expect(wrong.passed).toBe(false);
+    const right = await first.cell<library.Verdict>("return lab.check('04-a', 4)");
+    expect(right).toMatchObject({ status: 'right' });
+    await first.cell("await lab.hint('euler-01')");
+    await first.cell("await lab.hint('euler-01')");
+    const other = await site.open('solutions', profile);
+    await other.shown();
+    const third = await other.cell<library.Hint>("return lab.hint('euler-01')");
+    expect(third.number).toBe(3);
+    await other.cell('await lab.progressMap()');
+    const [, map] = await other.shown();
+    const lines = map!.data['text/plain']!.split('\n');
+    expect(lines.find((line) => line.startsWith('04 '))).toMatch(/✓ 04-a/);
+    // The order of the course, by the texts of the lessons.
+    expect(
+      lines.filter((line) => /^\d\d/.test(line)).map((line) => line.slice(0, 3).trim()),
+    ).toEqual([
+      '00',
+      '01',
+      '02',
+      '03',
+      '04',
+      '04b',
+      '05',
+      '06',
+      '07',
+      '08',
+      '09',
+      '10',
+      '11',
+      '12',
+      '13',
+      '14',
+    ]);
+    // A tab that was open all the time hears of it.
+    expect(await first.cell<library.Hint>("return lab.hint('euler-01')")).toMatchObject({
+      number: 1,
+    });
+    // In solutions a check is a look.
+    await other.cell("await lab.check('ift-01', () => 1)");
+    await first.shown();
+  });
+
+  test('asks no host but its own', () => {
+    for (const hosts of [site.hosts, isolated.hosts]) expect([...hosts]).toEqual(['127.0.0.1']);
+  });
+});
