@@ -40,22 +40,34 @@ interface Twist {
   length?: (alpha: number, k: number) => number;
   /** What is added to q before the residual: the old q. */
   carried?: (q: Float64Array) => Float64Array;
+  /** Which q_k are averaged: those of the later half, k > K/2. */
+  averaged?: (k: number, steps: number) => boolean;
+  /** What their sum is divided by: their number. */
+  divisor?: (count: number, steps: number) => number;
   sign?: 1 | -1;
   direct?: 0 | 1;
 }
+
+const laterHalf = (k: number, steps: number) => 2 * k > steps;
 
 function estimate(batches: Batches, alpha: number, steps: number, twist: Twist = {}): Float64Array {
   const { lambda } = batches.outer(0);
   const K = twist.steps?.(steps) ?? steps;
   let q: Float64Array = batches.outer(0).w.map(() => 0);
+  let [sum, count] = [q, 0];
   for (let k = 1; k <= K; k++) {
     const b = batches.outer(twist.outer?.(k) ?? 0).w;
     const a = twist.length?.(alpha, k) ?? alpha / Math.sqrt(k);
     // From 0 there is nothing to multiply.
     const Hq = k === 1 ? q : batches.hessian(twist.batch?.(k, K) ?? k).apply(q);
     q = axpy(a, axpy(-1, Hq, b), twist.carried?.(q) ?? q);
+    if (!(twist.averaged ?? laterHalf)(k, K)) continue;
+    sum = axpy(1, q, sum);
+    count += 1;
   }
-  const pulled = batches.mixedVjp(twist.last?.(steps) ?? steps + 1, q);
+  const divisor = twist.divisor?.(count, K) ?? count;
+  const mean = count === 0 ? sum : sum.map((value) => value / divisor);
+  const pulled = batches.mixedVjp(twist.last?.(steps) ?? steps + 1, mean);
   const direct = twist.direct ?? 1;
   return lambda.map((value, i) => direct * value - (twist.sign ?? 1) * pulled[i]!);
 }
@@ -85,7 +97,7 @@ function batches(seed: number, p: number, h: number): Watched {
 export const exercise: Exercise<Stochastic> = {
   id: 'stochastic-01',
   lesson: '11',
-  title: 'A batch of its own for every step',
+  title: 'A batch of its own for every step, and a mean',
   difficulty: 2,
   minutes: 25,
   needs: ['11', 'neumann-01'],
@@ -109,10 +121,54 @@ export const exercise: Exercise<Stochastic> = {
   ],
   mutants: [
     {
+      name: 'the series of the lesson',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { length: (a) => a, averaged: (k, K) => k === K }),
+      diagnosis:
+        'All steps have the length $\\alpha$, and the last $q$ is used: that is the Neumann sum of the lesson on fresh batches, with all of its noise. Here the lengths fall, and the later half of the $q_k$ is averaged.',
+    },
+    {
+      name: 'the last q alone',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { averaged: (k, K) => k === K }),
+      diagnosis:
+        'The product with $B^\\top$ has $q_K$. The task asks for the mean of the $q_k$ with $k > K/2$: the last one alone carries the noise of the last batches.',
+    },
+    {
+      name: 'the mean of all q',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { averaged: () => true }),
+      diagnosis:
+        'All of the $q_k$ are averaged. The first ones still remember the start, and this mean never forgets it; only those with $k > K/2$ count.',
+    },
+    {
+      name: 'the mean begins one q too early',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { averaged: (k, K) => 2 * k >= K }),
+      diagnosis:
+        'For even $K$ the mean begins at $k = K/2$. The task has $k > K/2$, a strict inequality: $K/2$ vectors of $K$.',
+    },
+    {
+      name: 'the mean begins one q too late',
+      answer: (given, alpha, steps) =>
+        estimate(given, alpha, steps, { averaged: (k, K) => k === K || 2 * k > K + 2 }),
+      diagnosis:
+        'The mean begins one $k$ too late: of $K = 12$ there are six with $k > K/2$, from $k = 7$ on; of $K = 5$ three, from $k = 3$ on.',
+    },
+    {
+      name: 'a sum instead of a mean',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { divisor: () => 1 }),
+      diagnosis: 'The $q_k$ of the later half are added up, but not divided by their number.',
+    },
+    {
+      name: 'divided by K',
+      answer: (given, alpha, steps) => estimate(given, alpha, steps, { divisor: (_, K) => K }),
+      diagnosis:
+        'The sum over the later half is divided by $K$. There are fewer vectors in it: divide by their number.',
+    },
+    {
       name: 'steps of the same length',
       answer: (given, alpha, steps) => estimate(given, alpha, steps, { length: (a) => a }),
-      diagnosis:
-        'All steps have the length $\\alpha$: that is the Neumann sum of the lesson, with fresh batches. Here step $k$ has $\\alpha/\\sqrt k$.',
+      diagnosis: 'All steps have the length $\\alpha$. Step $k$ has $\\alpha/\\sqrt k$.',
     },
     {
       name: 'the steps are counted from 0',
@@ -235,24 +291,32 @@ export const exercise: Exercise<Stochastic> = {
       answer(given, alpha, steps) {
         const { w, lambda } = given.outer(0);
         let q: Float64Array = new Float64Array(w.length);
+        let mean = q;
+        const first = Math.floor(steps / 2) + 1;
         for (let k = 1; k <= steps; k++) {
           const Hq = given.hessian(k).apply(q);
           q = q.map((value, i) => value + (alpha / Math.sqrt(k)) * (w[i]! - Hq[i]!));
+          // A running mean.
+          if (k >= first) mean = axpy(1 / (k - first + 1), axpy(-1, mean, q), mean);
         }
-        return axpy(-1, given.mixedVjp(steps + 1, q), lambda);
+        return axpy(-1, given.mixedVjp(steps + 1, mean), lambda);
       },
     },
     {
-      name: 'recursive',
+      name: 'recursive, with a list of all q',
       answer(given, alpha, steps) {
         const { w, lambda } = given.outer(0);
-        const after = (k: number): Float64Array => {
-          if (k === 1) return w.map((value) => alpha * value);
-          const q = after(k - 1);
+        const upTo = (k: number): Float64Array[] => {
+          if (k === 1) return [w.map((value) => alpha * value)];
+          const before = upTo(k - 1);
+          const q = before[k - 2]!;
           const Hq = given.hessian(k).apply(q);
-          return q.map((value, i) => value + (alpha / Math.sqrt(k)) * (w[i]! - Hq[i]!));
+          const next = q.map((value, i) => value + (alpha / Math.sqrt(k)) * (w[i]! - Hq[i]!));
+          return [...before, next];
         };
-        const pulled = given.mixedVjp(steps + 1, after(steps));
+        const later = upTo(steps).slice(-Math.ceil(steps / 2));
+        const mean = w.map((_, i) => later.reduce((sum, q) => sum + q[i]!, 0) / later.length);
+        const pulled = given.mixedVjp(steps + 1, mean);
         return lambda.map((value, i) => value - pulled[i]!);
       },
     },
@@ -261,18 +325,23 @@ export const exercise: Exercise<Stochastic> = {
       async answer(given, alpha, steps) {
         const { w, lambda } = given.outer(0);
         const q = Array.from(w, (value) => alpha * value); // the first step, from zero
+        const share = 1 / (steps - Math.floor(steps / 2));
+        const mean = q.map((value) => (steps === 1 ? value : 0));
         for (let k = 2; k <= steps; k++) {
           const Hq = given.hessian(k).apply(Float64Array.from(q));
-          for (let i = 0; i < q.length; i++) q[i]! -= (alpha / Math.sqrt(k)) * (Hq[i]! - w[i]!);
+          for (let i = 0; i < q.length; i++) {
+            q[i]! -= (alpha / Math.sqrt(k)) * (Hq[i]! - w[i]!);
+            if (k > steps / 2) mean[i]! += share * q[i]!;
+          }
         }
-        const pulled = given.mixedVjp(steps + 1, Float64Array.from(q));
+        const pulled = given.mixedVjp(steps + 1, Float64Array.from(mean));
         return Array.from(lambda, (value, i) => value - pulled[i]!);
       },
     },
   ],
   hints: [
     'The mean of a product is the product of the means if its factors are independent. So no batch may be used twice. Start from $q_0 = 0$ and take the steps in order.',
-    '$q_k = q_{k-1} + \\tfrac{\\alpha}{\\sqrt k}\\,(b - H_{S_k} q_{k-1})$ with $b = \\partial_w E$ of batch 0, for $k = 1, \\dots, K$; then $\\partial_\\lambda E - B_{S_{K+1}}^\\top q_K$.',
-    '```ts\nconst { w: b, lambda } = batches.outer(0);\nlet q = b.map(() => 0);\nfor (let k = 1; k <= steps; k++) {\n  const Hq = batches.hessian(k).apply(q);\n  q = // q, and a step along the residual\n}\nconst pulled = batches.mixedVjp(/* which batch? */, q);\n```',
+    '$q_k = q_{k-1} + \\tfrac{\\alpha}{\\sqrt k}\\,(b - H_{S_k} q_{k-1})$ with $b = \\partial_w E$ of batch 0, for $k = 1, \\dots, K$; the mean $\\bar q$ of those with $k > K/2$; then $\\partial_\\lambda E - B_{S_{K+1}}^\\top \\bar q$.',
+    '```ts\nconst { w: b, lambda } = batches.outer(0);\nlet q = b.map(() => 0);\nlet sum = q;\nfor (let k = 1; k <= steps; k++) {\n  const Hq = batches.hessian(k).apply(q);\n  q = // q, and a step along the residual\n  if (2 * k > steps) sum = // the sum, and q\n}\nconst count = steps - Math.floor(steps / 2);\nconst pulled = batches.mixedVjp(/* which batch? */, sum.map((value) => value / count));\n```',
   ],
 };

@@ -156,13 +156,16 @@ const sampled =
     const { w: b } = batches.outer(0);
     const lambda = direct === 0 ? batches.outer(0).lambda : batches.outer(direct).lambda;
     const q = Array.from(b, () => 0);
+    const mean = new Float64Array(b.length);
+    const skipped = steps >> 1;
     for (let k = 0; k < steps; k++) {
       const Hq = batches.hessian(batchOf(k + 1)).apply(Float64Array.from(q));
       b.forEach((value, i) => {
         q[i]! += length(alpha, k + 1) * (value - Hq[i]!);
+        if (k >= skipped) mean[i]! += q[i]! / (steps - skipped);
       });
     }
-    return add(lambda, -1, batches.mixedVjp(last(steps), Float64Array.from(q)));
+    return add(lambda, -1, batches.mixedVjp(last(steps), mean));
   };
 
 /** The state after t steps, from the start. */
@@ -456,7 +459,7 @@ export const tries: readonly Try[] = [
   },
   {
     id: 'stochastic-01',
-    name: 'one length, as in the lesson',
+    name: 'one length for all steps',
     answer: sampled({ length: (alpha) => alpha }),
     verdict: 'mistake: steps of the same length',
   },
