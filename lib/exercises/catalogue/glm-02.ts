@@ -160,6 +160,20 @@ export const exercise: Exercise<Root> = {
         'Of the two halves the one without the root is kept, and the bisection ends at an end of the bracket. Where $\\xi$ is smaller than the right side, the root lies *above*: the lower end moves.',
     },
     {
+      name: 'the bracket of the lesson',
+      answer(example, rates) {
+        let [low, high] = [0, right(example, rates, 0)];
+        for (let k = 0; k < 200; k++) {
+          const middle = (low + high) / 2;
+          if (middle < right(example, rates, middle)) low = middle;
+          else high = middle;
+        }
+        return low;
+      },
+      diagnosis:
+        'For $y = 1$ all is well. For $y = 0$ the right side at 0 is negative, and the bracket $[0, r]$ of the lesson is the wrong way round: its lower end is $r$.',
+    },
+    {
       name: 'the length of x instead of its square',
       answer: (example, rates) => root({ ...example, squared: Math.sqrt(example.squared) }, rates),
       diagnosis:

@@ -1,7 +1,17 @@
 import { gmres } from '../../solvers';
 import { type CountedOperator, countedMatrix } from '../counted';
 import type { Exercise } from '../exercise';
-import { type Matrix, randomMatrix, randomVector, shiftedMatrix, solveDense } from '../linear';
+import {
+  type Matrix,
+  multiply,
+  norm,
+  product,
+  randomMatrix,
+  randomVector,
+  shiftedMatrix,
+  solveDense,
+  transposed,
+} from '../linear';
 
 type Vector = Float64Array;
 
@@ -31,10 +41,10 @@ type Hypergradient = (at: FixedPoint) => Vector;
 
 const axpy = (a: number, x: Vector, y: Vector) => y.map((value, i) => value + a * x[i]!);
 
-/** `q = b + factor J q`, iterated. */
-function iterated(J: (v: Vector) => Vector, b: Vector, steps = 60, factor = 1): Vector {
+/** `q = b + J q`, iterated, with half of each step. */
+function iterated(J: (v: Vector) => Vector, b: Vector, steps = 60): Vector {
   let q = b;
-  for (let k = 0; k < steps; k++) q = axpy(factor, J(q), b);
+  for (let k = 0; k < steps; k++) q = axpy(0.5, axpy(-1, q, axpy(1, J(q), b)), q);
   return q;
 }
 
@@ -50,9 +60,29 @@ const columnsOf = (J: (v: Vector) => Vector, n: number): Matrix =>
     return [...J(unit)];
   });
 
-/** A contraction that is not symmetric, by about `size`. */
+const jacobians = new Map<number, Matrix>();
+
+/** −2 times a positive semidefinite matrix of norm 1, and a part of about `size` that is not symmetric. */
+function jacobian(seed: number, p: number, size: number): Matrix {
+  const known = jacobians.get(seed);
+  if (known) return known;
+  const R = randomMatrix(seed, p, p);
+  const S = product(R, transposed(R));
+  let v: Vector = randomVector(seed + 5, p);
+  for (let k = 0; k < 200; k++) {
+    const next = multiply(S, v);
+    v = next.map((x) => x / norm(next));
+  }
+  const top = norm(multiply(S, v));
+  const rest = randomMatrix(seed + 4, p, p, size / (2 * Math.sqrt(p)));
+  const made = S.map((row, i) => row.map((s, j) => (-2 * s) / top + rest[i]![j]!));
+  jacobians.set(seed, made);
+  return made;
+}
+
+/** A fixed point whose map is no contraction: eigenvalues of its Jacobian reach −2. */
 function fixedPoint(seed: number, p: number, m: number, size: number): Watched {
-  const inner = countedMatrix(randomMatrix(seed, p, p, size / (2 * Math.sqrt(p))));
+  const inner = countedMatrix(jacobian(seed, p, size));
   const mixed = countedMatrix(randomMatrix(seed + 1, p, m));
   return {
     inner: { jvp: (v) => inner.apply(v), vjp: (q) => inner.transpose(q) },
@@ -81,6 +111,15 @@ export const exercise: Exercise<Hypergradient> = {
   ],
   properties: [
     {
+      name: 'stays bounded',
+      complaint({ args: [at], result, probe }) {
+        const scale = norm(at.outerLambda) + norm(at.outerW) * at.outerLambda.length;
+        return norm(result) > 1e3 * scale
+          ? `On the ${probe} probe your result has the size ${norm(result).toExponential(0)}, where ${norm(reference(at)).toPrecision(2)} is right. The eigenvalues of $\\partial_w\\Phi$ reach $-2$ here, those of $I - \\partial_w\\Phi$ reach 3.`
+          : undefined;
+      },
+    },
+    {
       name: 'takes one product with ∂Φ/∂λ',
       complaint: ({ args: [at], probe }) =>
         (at as Watched).counted.mixed.products > 2
@@ -91,7 +130,7 @@ export const exercise: Exercise<Hypergradient> = {
       name: 'uses products only',
       complaint: ({ args: [at], probe }) =>
         (at as Watched).counted.inner.products > ENOUGH
-          ? `On the ${probe} probe, with ${at.outerW.length} weights, it took ${(at as Watched).counted.inner.products} products with $\\partial\\Phi/\\partial w$ or its transpose. About 30 are enough for ten digits.`
+          ? `On the ${probe} probe, with ${at.outerW.length} weights, it took ${(at as Watched).counted.inner.products} products with $\\partial\\Phi/\\partial w$ or its transpose. ${ENOUGH} are allowed.`
           : undefined,
     },
   ],
@@ -110,7 +149,10 @@ export const exercise: Exercise<Hypergradient> = {
     },
     {
       name: 'the system with a plus',
-      answer: (at) => assembled(at, iterated(at.inner.vjp, at.outerW, 60, -1)),
+      answer: (at) => {
+        const rows = columnsOf(at.inner.jvp, at.outerW.length); // the rows of the transpose
+        return assembled(at, solveDense(shiftedMatrix(1, rows), at.outerW));
+      },
       diagnosis:
         'The system is solved with $I + (\\partial_w\\Phi)^\\top$. From $\\mathrm dw^* = \\partial_w\\Phi\\,\\mathrm dw^* + \\dots$ bring $\\mathrm dw^*$ to one side: $I - \\partial_w\\Phi$.',
     },
@@ -130,10 +172,10 @@ export const exercise: Exercise<Hypergradient> = {
         'That is $\\partial_\\lambda E + (\\partial_\\lambda\\Phi)^\\top \\partial_w E$: the effect of the *last* application of $\\Phi$ only. $w^*$ on the right-hand side depends on $\\lambda$, too.',
     },
     {
-      name: 'one step of the iteration',
-      answer: (at) => assembled(at, iterated(at.inner.vjp, at.outerW, 1)),
+      name: 'two terms of the series',
+      answer: (at) => assembled(at, axpy(1, at.inner.vjp(at.outerW), at.outerW)),
       diagnosis:
-        'The series for $(I - (\\partial_w\\Phi)^\\top)^{-1}$ ends after two terms. Go on until nothing changes.',
+        'The series for $(I - (\\partial_w\\Phi)^\\top)^{-1}$ ends after two terms. More of them would not help here, since it diverges: the system needs another iteration.',
     },
     {
       name: 'the direct term is missing',
@@ -154,7 +196,7 @@ export const exercise: Exercise<Hypergradient> = {
         return at.outerLambda.map((direct, j) => {
           const unit = new Float64Array(m);
           unit[j] = 1;
-          const dw = iterated(at.inner.jvp, at.mixed.jvp(unit), 40);
+          const dw = iterated(at.inner.jvp, at.mixed.jvp(unit));
           return dw.reduce((sum, x, i) => sum + x * at.outerW[i]!, direct);
         });
       },
@@ -187,9 +229,11 @@ export const exercise: Exercise<Hypergradient> = {
     {
       name: 'as a sum of terms, until they are small, as plain numbers',
       answer(at) {
-        let [term, sum] = [at.outerW, at.outerW];
-        while (Math.hypot(...term) > 1e-12) {
-          term = at.inner.vjp(term);
+        let term = at.outerW.map((value) => 0.4 * value);
+        let sum = term;
+        while (Math.hypot(...term) > 1e-9) {
+          const pulled = at.inner.vjp(term);
+          term = term.map((value, i) => 0.6 * value + 0.4 * pulled[i]!);
           sum = axpy(1, term, sum);
         }
         const pulled = at.mixed.vjp(sum);
@@ -200,14 +244,17 @@ export const exercise: Exercise<Hypergradient> = {
       name: 'asynchronous, from zero',
       async answer(at) {
         let q: Vector = new Float64Array(at.outerW.length);
-        for (let k = 0; k < 70; k++) q = axpy(1, at.inner.vjp(q), at.outerW);
+        for (let k = 0; k < 80; k++) {
+          const pulled = at.inner.vjp(q);
+          q = q.map((value, i) => (2 * value + at.outerW[i]! + pulled[i]!) / 3);
+        }
         return assembled(at, q);
       },
     },
   ],
   hints: [
     'Differentiate $w^*(\\lambda) = \\Phi(w^*(\\lambda), \\lambda)$ with respect to $\\lambda$, then use the chain rule on $E$. Do not form $\\mathrm dw^*/\\mathrm d\\lambda$.',
-    '$\\dfrac{\\mathrm dE}{\\mathrm d\\lambda} = \\partial_\\lambda E + (\\partial_\\lambda\\Phi)^\\top q$ with $\\bigl(I - (\\partial_w\\Phi)^\\top\\bigr)\\,q = \\partial_w E$, that is $q = \\partial_w E + (\\partial_w\\Phi)^\\top q$.',
-    'The last equation can be iterated, since $\\Phi$ is a contraction:\n```ts\nlet q = outerW;\nfor (let k = 0; k < 60; k++) {\n  const pulled = inner.vjp(q);\n  q = // outerW and pulled\n}\nconst c = mixed.vjp(q);\n// and now the direct term\n```',
+    '$\\dfrac{\\mathrm dE}{\\mathrm d\\lambda} = \\partial_\\lambda E + (\\partial_\\lambda\\Phi)^\\top q$ with $\\bigl(I - (\\partial_w\\Phi)^\\top\\bigr)\\,q = \\partial_w E$, and the matrix has eigenvalues with real parts between about $\\tfrac12$ and 3. Along an eigenvector with the eigenvalue $s$ of $I - (\\partial_w\\Phi)^\\top$ a step $q + \\theta\\,(\\partial_w E - (I - (\\partial_w\\Phi)^\\top) q)$ multiplies the error by $1 - \\theta s$. Which $\\theta$ makes it small for all of them?',
+    'With half of each step, $\\theta = \\tfrac12$ (or by `gmres`, which is imported):\n```ts\nlet q = outerW;\nfor (let k = 0; k < 60; k++) {\n  const pulled = inner.vjp(q);\n  q = // halfway from q to outerW + pulled\n}\nconst c = mixed.vjp(q);\n// and now the direct term\n```',
   ],
 };

@@ -1,7 +1,13 @@
 import type { Exercise } from '../exercise';
 import { axpy, dot, type Training, training, vectorsKept } from './training';
 
-type ForwardMode = (problem: Training) => Float64Array;
+interface Derivatives {
+  dlambda: Float64Array;
+  /** With respect to the learning rate. */
+  deta: number;
+}
+
+type ForwardMode = (problem: Training) => Derivatives;
 
 interface Variant {
   /** The weights at which H and B are taken: those before the step or those after. */
@@ -12,6 +18,8 @@ interface Variant {
   /** Whether the old Jacobian is carried over: Z + …. */
   identity?: boolean;
   direct?: boolean;
+  /** The factor of ∇f in the derivative of step t with respect to η; −1 is right. */
+  slopeFactor?: (t: number, steps: number) => number;
 }
 
 /** Forward mode with one thing changed. */
@@ -23,26 +31,35 @@ function forwardMode(
     mixedSign = -eta,
     identity = true,
     direct = true,
+    slopeFactor = () => -1,
   }: Variant = {},
-): Float64Array {
+): Derivatives {
   const units = unitVectors(m);
   let w = start;
-  let Z = units.map(() => new Float64Array(start.length));
+  const zeros = new Float64Array(start.length);
+  let Z = units.map(() => zeros);
+  let z: Float64Array = zeros;
   for (let t = 1; t <= steps; t++) {
-    const next = axpy(-eta, gradient(w), w);
+    const slope = gradient(w);
+    const next = axpy(-eta, slope, w);
     const point = typeof at === 'string' ? { before: w, after: next, start }[at] : at;
-    Z = Z.map((column, j) => {
-      const carried = identity ? column : new Float64Array(column.length);
-      return axpy(
-        hessianSign,
-        hessian(point, column),
-        axpy(mixedSign, mixed(point, units[j]!), carried),
-      );
-    });
+    const moved = (column: Float64Array, factor: number, added: Float64Array) =>
+      axpy(hessianSign, hessian(point, column), axpy(factor, added, identity ? column : zeros));
+    Z = Z.map((column, j) => moved(column, mixedSign, mixed(point, units[j]!)));
+    z = moved(z, slopeFactor(t, steps), slope);
     w = next;
   }
   const { dw, dlambda } = outer(w);
-  return dlambda.map((value, j) => (direct ? value : 0) + dot(Z[j]!, dw));
+  return {
+    dlambda: dlambda.map((value, j) => (direct ? value : 0) + dot(Z[j]!, dw)),
+    deta: dot(z, dw),
+  };
+}
+
+function statesEnd({ start, eta, steps, gradient }: Training): Float64Array {
+  let w = start;
+  for (let t = 0; t < steps; t++) w = axpy(-eta, gradient(w), w);
+  return w;
 }
 
 const unitVectors = (m: number) =>
@@ -53,9 +70,9 @@ const unitVectors = (m: number) =>
 export const exercise: Exercise<ForwardMode> = {
   id: 'unroll-01',
   lesson: '12',
-  title: 'Forward mode',
+  title: 'Forward mode, with the learning rate',
   difficulty: 2,
-  minutes: 20,
+  minutes: 25,
   needs: ['12'],
   reference: (problem) => forwardMode(problem),
   probes: [
@@ -71,16 +88,16 @@ export const exercise: Exercise<ForwardMode> = {
         const long = training(35, { p: 2500, m: 2, steps: 60, eta: 0.05, measured: true });
         await answer(long);
         const { kept, steps, m } = long;
-        return kept !== undefined && kept > m + 12
-          ? `In a run of ${steps} steps, ${vectorsKept(long)} of the size of $w$ were in memory at its end. The $m = ${m}$ columns of $Z$ and the last $w$ are enough.`
+        return kept !== undefined && kept > m + 13
+          ? `In a run of ${steps} steps, ${vectorsKept(long)} of the size of $w$ were in memory at its end. The $m + 1 = ${m + 1}$ columns and the last $w$ are enough.`
           : undefined;
       },
     },
     {
       name: 'takes each step once',
       complaint: ({ args: [{ calls, steps, m }], probe }) =>
-        calls.gradient > steps + 1 || calls.hessian > m * (steps + 1)
-          ? `On the ${probe} probe, with $T = ${steps}$ and $m = ${m}$, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${m * steps} are enough.`
+        calls.gradient > steps + 1 || calls.hessian > (m + 1) * (steps + 1)
+          ? `On the ${probe} probe, with $T = ${steps}$ and $m = ${m}$, it took ${calls.gradient} gradients and ${calls.hessian} products with H, where ${steps} and ${(m + 1) * steps} are enough.`
           : undefined,
     },
   ],
@@ -130,13 +147,51 @@ export const exercise: Exercise<ForwardMode> = {
     {
       name: 'the derivatives are taken at w_T',
       answer: (problem) => {
-        const { start, eta, steps, gradient } = problem;
-        let w = start;
-        for (let t = 0; t < steps; t++) w = axpy(-eta, gradient(w), w);
-        return forwardMode(problem, { at: w });
+        return forwardMode(problem, { at: statesEnd(problem) });
       },
       diagnosis:
         'All of the steps use $H$ and $B$ at the end, $w_T$. They change along the way; each step has its own, where it starts. (One array for all $w$, changed in place, can be the reason as well.)',
+    },
+    {
+      name: 'the learning rate as a constant',
+      answer: (problem) => forwardMode(problem, { slopeFactor: () => 0 }),
+      diagnosis:
+        '`dlambda` is right, and `deta` is 0. $E$ does not hold $\\eta$, but $w_T$ does: each step, $w - \\eta\\nabla f$, has the derivative $-\\nabla f$ with respect to $\\eta$ where $w$ is held.',
+    },
+    {
+      name: 'the sign of the derivative with respect to η',
+      answer: (problem) => forwardMode(problem, { slopeFactor: () => 1 }),
+      diagnosis:
+        '`dlambda` is right, `deta` has the other sign. A longer step leads further *against* the gradient: $-\\nabla f$.',
+    },
+    {
+      name: 'the derivative with respect to log η',
+      answer: (problem) => forwardMode(problem, { slopeFactor: () => -problem.eta }),
+      diagnosis:
+        '`dlambda` is right, and in `deta` each step adds $-\\eta\\nabla f$. That is how $w$ changes with $\\log\\eta$; with $\\eta$ itself it changes by $-\\nabla f$.',
+    },
+    {
+      name: 'only the last step depends on η',
+      answer: (problem) =>
+        forwardMode(problem, { slopeFactor: (t, steps) => (t === steps ? -1 : 0) }),
+      diagnosis:
+        '`dlambda` is right, `deta` is that of the last step alone. Every step has the rate $\\eta$, and what the earlier ones did is passed on by $I - \\eta H$.',
+    },
+    {
+      name: 'the rates of the steps are not passed on',
+      answer: (problem) => {
+        const { start, eta, steps, gradient, outer } = problem;
+        let w = start;
+        let z: Float64Array = new Float64Array(start.length);
+        for (let t = 1; t <= steps; t++) {
+          const slope = gradient(w);
+          z = axpy(-1, slope, z);
+          w = axpy(-eta, slope, w);
+        }
+        return { dlambda: forwardMode(problem).dlambda, deta: dot(z, outer(w).dw) };
+      },
+      diagnosis:
+        '`dlambda` is right, and `deta` has the sum of all $-\\nabla f(w_t)$. A change of $w_t$ goes through the later steps: multiply by $I - \\eta H$ before the next gradient is subtracted.',
     },
     {
       name: 'all steps are kept',
@@ -149,12 +204,15 @@ export const exercise: Exercise<ForwardMode> = {
         }
         const { dw, dlambda } = outer(states[steps]!);
         let Z: Float64Array[] = unitVectors(m).map(() => new Float64Array(start.length));
-        for (const w of states.slice(0, -1)) {
+        let z: Float64Array = new Float64Array(start.length);
+        for (const [t, w] of states.slice(0, -1).entries()) {
           Z = Z.map((column, j) =>
             axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, unitVectors(m)[j]!), column)),
           );
+          // w_t − w_{t−1} is −η∇f.
+          z = axpy(1 / eta, axpy(-1, w, states[t + 1]!), axpy(-eta, hessian(w, z), z));
         }
-        return dlambda.map((value, j) => value + dot(Z[j]!, dw));
+        return { dlambda: dlambda.map((value, j) => value + dot(Z[j]!, dw)), deta: dot(z, dw) };
       },
       diagnosis:
         'The numbers are right, but all states are kept, and their memory grows with $T$. Forward mode needs none of them again: move $Z$ and $w$ together.',
@@ -176,16 +234,25 @@ export const exercise: Exercise<ForwardMode> = {
       name: 'a run for each hyperparameter',
       answer: (problem) => {
         const { start, m, eta, steps, gradient, hessian, mixed, outer } = problem;
-        return Float64Array.from(unitVectors(m), (unit, j) => {
+        const run = (added: (w: Float64Array, slope: Float64Array) => Float64Array) => {
           let w = start;
           let z: Float64Array = new Float64Array(start.length);
           for (let t = 1; t <= steps; t++) {
-            z = axpy(-eta, hessian(w, z), axpy(-eta, mixed(w, unit), z));
-            w = axpy(-eta, gradient(w), w);
+            const slope = gradient(w);
+            z = axpy(-eta, hessian(w, z), axpy(1, added(w, slope), z));
+            w = axpy(-eta, slope, w);
           }
           const { dw, dlambda } = outer(w);
-          return dlambda[j]! + dot(z, dw);
-        });
+          return { through: dot(z, dw), dlambda };
+        };
+        const units = unitVectors(m);
+        return {
+          dlambda: units.map((unit, j) => {
+            const { through, dlambda } = run((w) => mixed(w, unit).map((entry) => -eta * entry));
+            return dlambda[j]! + through;
+          }),
+          deta: run((_, slope) => slope.map((entry) => -entry)).through,
+        };
       },
       diagnosis:
         'The numbers are right, but the steps are taken again for each hyperparameter. Carry all of the columns of $Z$ along with one run.',
@@ -198,6 +265,7 @@ export const exercise: Exercise<ForwardMode> = {
       answer({ start, m, eta, steps, gradient, hessian, mixed, outer }) {
         const w = Array.from(start);
         const Z = unitVectors(m).map(() => new Array<number>(start.length).fill(0));
+        const z = new Array<number>(start.length).fill(0);
         for (let t = 1; t <= steps; t++) {
           const at = Float64Array.from(w);
           for (const [j, column] of Z.entries()) {
@@ -206,12 +274,19 @@ export const exercise: Exercise<ForwardMode> = {
             for (let i = 0; i < column.length; i++) column[i]! -= eta * (Hz[i]! + b[i]!);
           }
           const slope = gradient(at);
-          for (let i = 0; i < w.length; i++) w[i]! -= eta * slope[i]!;
+          const Hz = hessian(at, Float64Array.from(z));
+          for (let i = 0; i < w.length; i++) {
+            w[i]! -= eta * slope[i]!;
+            z[i]! -= eta * Hz[i]! + slope[i]!;
+          }
         }
         const { dw, dlambda } = outer(Float64Array.from(w));
-        return Float64Array.from(Z, (column, j) =>
-          column.reduce((sum, value, i) => sum + value * dw[i]!, dlambda[j]!),
-        );
+        const against = (column: number[]) => column.map((value, i) => value * dw[i]!);
+        const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+        return {
+          dlambda: Z.map((column, j) => dlambda[j]! + sum(against(column))),
+          deta: sum(against(z)),
+        };
       },
     },
     {
@@ -219,23 +294,30 @@ export const exercise: Exercise<ForwardMode> = {
       async answer({ start, m, eta, steps, gradient, hessian, mixed, outer }) {
         const units = unitVectors(m);
         let Z = units.map((unit) => mixed(start, unit).map((value) => -eta * value));
-        let w = axpy(-eta, gradient(start), start);
+        let slope = gradient(start);
+        let z = slope.map((value) => -value);
+        let w = axpy(-eta, slope, start);
         for (let t = 2; t <= steps; t++) {
+          slope = gradient(w);
+          z = axpy(-eta, hessian(w, z), axpy(-1, slope, z));
           const B = units.map((unit) => mixed(w, unit));
           Z = Z.map((column, j) => {
             const Hz = hessian(w, column);
             return column.map((value, i) => value - eta * (Hz[i]! + B[j]![i]!));
           });
-          w = axpy(-eta, gradient(w), w);
+          w = axpy(-eta, slope, w);
         }
         const { dw, dlambda } = outer(w);
-        return Array.from(dlambda, (value, j) => value + dot(Z[j]!, dw));
+        return {
+          deta: dot(z, dw),
+          dlambda: Array.from(dlambda, (value, j) => value + dot(Z[j]!, dw)),
+        };
       },
     },
   ],
   hints: [
-    'Differentiate one step, $w_t = w_{t-1} - \\eta \\nabla f(w_{t-1}, \\lambda)$, by $\\lambda$: $w_{t-1}$ depends on it, and $\\nabla f$ in two ways.',
-    '$Z_t = Z_{t-1} - \\eta\\,(H Z_{t-1} + B)$ with $H$ and $B$ at $w_{t-1}$, $Z_0 = 0$, and at the end $\\partial_\\lambda E + Z_T^\\top \\partial_w E$.',
-    'One column for each hyperparameter, with unit vectors to get the columns of $B$:\n```ts\nfor (let t = 1; t <= steps; t++) {\n  Z = Z.map((column, j) => axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, units[j]), column)));\n  w = axpy(-eta, gradient(w), w);\n}\n```\nWhat is left to do with `Z`?',
+    'Differentiate one step, $w_t = w_{t-1} - \\eta \\nabla f(w_{t-1}, \\lambda)$, with respect to $\\lambda$: $w_{t-1}$ depends on it, and $\\nabla f$ in two ways. Then with respect to $\\eta$: $w_{t-1}$ depends on it, too, and it stands before $\\nabla f$.',
+    '$Z_t = Z_{t-1} - \\eta\\,(H Z_{t-1} + B)$ with $H$ and $B$ at $w_{t-1}$, $Z_0 = 0$, and at the end $\\partial_\\lambda E + Z_T^\\top \\partial_w E$. One column more for $\\eta$: $z_t = z_{t-1} - \\eta H z_{t-1} - \\nabla f(w_{t-1})$.',
+    'One column for each hyperparameter, with unit vectors to get the columns of $B$:\n```ts\nfor (let t = 1; t <= steps; t++) {\n  Z = Z.map((column, j) => axpy(-eta, hessian(w, column), axpy(-eta, mixed(w, units[j]), column)));\n  const slope = gradient(w);\n  z = // the column of η, by hessian(w, z) and slope\n  w = axpy(-eta, slope, w);\n}\n```\nWhat is left to do with `Z` and `z`?',
   ],
 };

@@ -1,9 +1,11 @@
 import type { Exercise } from '../exercise';
-import { axpy, type Training, training } from './training';
+import { axpy, dot, type Training, training } from './training';
 
 interface Derivatives {
   dlambda: Float64Array;
   dstart: Float64Array;
+  /** With respect to the learning rate. */
+  deta: number;
 }
 
 type ReverseMode = (problem: Training) => Derivatives;
@@ -26,6 +28,8 @@ interface Variant {
   mixedSign?: number;
   identity?: boolean;
   direct?: boolean;
+  /** The factor of q·∇f in step t; −1 is right. */
+  slopeFactor?: (t: number) => number;
 }
 
 /** Reverse mode with one thing changed. */
@@ -38,28 +42,31 @@ function reverseMode(
     mixedSign = -problem.eta,
     identity = true,
     direct = true,
+    slopeFactor = () => -1,
   }: Variant = {},
 ): Derivatives {
   const states = statesOf(problem);
   const { dw, dlambda: straight } = problem.outer(states[problem.steps]!);
   let dlambda = direct ? straight : new Float64Array(straight.length);
   let alpha = dw;
+  let deta = 0;
   for (let t = problem.steps; t >= 1; t--) {
     const w = states[at(t)]!;
     const carried = identity ? alpha : new Float64Array(alpha.length);
     const moved = axpy(hessianSign, problem.hessian(w, alpha), carried);
     dlambda = axpy(mixedSign, problem.mixedTransposed(w, early ? moved : alpha), dlambda);
+    deta += slopeFactor(t) * dot(early ? moved : alpha, problem.gradient(w));
     alpha = moved;
   }
-  return { dlambda, dstart: alpha };
+  return { dlambda, dstart: alpha, deta };
 }
 
 export const exercise: Exercise<ReverseMode> = {
   id: 'unroll-02',
   lesson: '12',
-  title: 'Reverse mode',
+  title: 'Reverse mode, with the learning rate',
   difficulty: 2,
-  minutes: 20,
+  minutes: 25,
   needs: ['12', 'unroll-01'],
   reference: (problem) => reverseMode(problem),
   probes: [
@@ -146,11 +153,49 @@ export const exercise: Exercise<ReverseMode> = {
     {
       name: 'the derivative with respect to the end instead of the start',
       answer: (problem) => {
-        const { dlambda } = reverseMode(problem);
-        return { dlambda, dstart: problem.outer(statesOf(problem)[problem.steps]!).dw };
+        const { dw } = problem.outer(statesOf(problem)[problem.steps]!);
+        return { ...reverseMode(problem), dstart: dw };
       },
       diagnosis:
-        '`dlambda` is right. `dstart` is $\\partial E/\\partial w_T$, where the walk began; $\\mathrm dE/\\mathrm dw_0$ is what the adjoint has become when it arrives.',
+        '`dlambda` and `deta` are right. `dstart` is $\\partial E/\\partial w_T$, where the walk began; $\\mathrm dE/\\mathrm dw_0$ is what the adjoint has become when it arrives.',
+    },
+    {
+      name: 'the learning rate as a constant',
+      answer: (problem) => reverseMode(problem, { slopeFactor: () => 0 }),
+      diagnosis:
+        '`dlambda` and `dstart` are right, and `deta` is 0. $\\eta$ enters every step as $\\lambda$ does: with $w$ held, $w - \\eta\\nabla f$ has the derivative $-\\nabla f$ with respect to it.',
+    },
+    {
+      name: 'the sign of the derivative with respect to η',
+      answer: (problem) => reverseMode(problem, { slopeFactor: () => 1 }),
+      diagnosis:
+        '`dlambda` and `dstart` are right, `deta` has the other sign. A longer step leads further *against* the gradient.',
+    },
+    {
+      name: 'the derivative with respect to log η',
+      answer: (problem) => reverseMode(problem, { slopeFactor: () => -problem.eta }),
+      diagnosis:
+        '`dlambda` and `dstart` are right, and `deta` has $-\\eta\\,\\nabla f^\\top q_t$ for each step: the derivative with respect to $\\log\\eta$. With respect to $\\eta$ it is $-\\nabla f^\\top q_t$.',
+    },
+    {
+      name: 'only the last step depends on η',
+      answer: (problem) =>
+        reverseMode(problem, { slopeFactor: (t) => (t === problem.steps ? -1 : 0) }),
+      diagnosis:
+        '`dlambda` and `dstart` are right, `deta` is that of the last step alone. Every step has the rate $\\eta$: add its share to a sum on the way back.',
+    },
+    {
+      name: 'q at the end for the learning rate of every step',
+      answer: (problem) => {
+        const states = statesOf(problem);
+        const { dw } = problem.outer(states[problem.steps]!);
+        const deta = states
+          .slice(0, -1)
+          .reduce((sum, w, t) => sum + dot(dw, axpy(-1, w, states[t + 1]!)) / problem.eta, 0);
+        return { ...reverseMode(problem), deta };
+      },
+      diagnosis:
+        '`dlambda` and `dstart` are right, and `deta` pairs every $\\nabla f(w_{t-1})$ with $\\partial_w E$. Step $t$ meets the adjoint $q_t$ of the state after it.',
     },
     {
       name: 'states are computed from the beginning each time',
@@ -163,12 +208,14 @@ export const exercise: Exercise<ReverseMode> = {
         };
         const end = outer(state(steps));
         let { dlambda, dw: alpha } = end;
+        let deta = 0;
         for (let t = steps; t >= 1; t--) {
           const w = state(t - 1);
           dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);
+          deta -= dot(gradient(w), alpha);
           alpha = axpy(-eta, hessian(w, alpha), alpha);
         }
-        return { dlambda, dstart: alpha };
+        return { dlambda, dstart: alpha, deta };
       },
       diagnosis:
         'The numbers are right, and the memory is flat, but every state is computed from $w_0$ again: about $T^2/2$ gradients. Here states may be kept. (With $\\sqrt T$ of them kept, one more pass would do.)',
@@ -183,10 +230,12 @@ export const exercise: Exercise<ReverseMode> = {
         const back = (w: Float64Array, left: number): Derivatives => {
           if (left === 0) {
             const { dw, dlambda } = outer(w);
-            return { dlambda, dstart: dw };
+            return { dlambda, dstart: dw, deta: 0 };
           }
-          const { dlambda, dstart: alpha } = back(axpy(-eta, gradient(w), w), left - 1);
+          const slope = gradient(w);
+          const { dlambda, dstart: alpha, deta } = back(axpy(-eta, slope, w), left - 1);
           return {
+            deta: deta - dot(alpha, slope),
             dlambda: axpy(-eta, mixedTransposed(w, alpha), dlambda),
             dstart: axpy(-eta, hessian(w, alpha), alpha),
           };
@@ -197,18 +246,20 @@ export const exercise: Exercise<ReverseMode> = {
     {
       name: 'with plain numbers and a stack, asynchronous',
       async answer({ start, eta, steps, gradient, hessian, mixedTransposed, outer }) {
-        const stack: Float64Array[] = [];
+        const stack: [Float64Array, Float64Array][] = [];
         let w = start.slice();
         for (let t = 0; t < steps; t++) {
-          stack.push(w);
           const slope = gradient(w);
+          stack.push([w, slope]);
           w = w.map((value, i) => value - eta * slope[i]!);
         }
         const end = outer(w);
         const [alpha, sum] = [Array.from(end.dw), Array.from(end.dlambda)];
+        let deta = 0;
         while (stack.length > 0) {
-          const at = stack.pop()!;
+          const [at, slope] = stack.pop()!;
           const now = Float64Array.from(alpha);
+          deta -= dot(now, slope);
           mixedTransposed(at, now).forEach((value, j) => {
             sum[j]! -= eta * value;
           });
@@ -216,13 +267,13 @@ export const exercise: Exercise<ReverseMode> = {
             alpha[i]! -= eta * value;
           });
         }
-        return { dlambda: Float64Array.from(sum), dstart: Float64Array.from(alpha) };
+        return { dlambda: Float64Array.from(sum), dstart: Float64Array.from(alpha), deta };
       },
     },
   ],
   hints: [
     'First take all of the steps and keep the states. Then ask at the end: if $w_T$ changed a little, how would $E$ change? That is $q_T$. What does the last step make of it?',
-    '$q_T = \\partial_w E$. For $t = T, \\dots, 1$: add $-\\eta B^\\top q_t$ to $\\mathrm dE/\\mathrm d\\lambda$, then $q_{t-1} = q_t - \\eta H q_t$, both at $w_{t-1}$.',
-    '```ts\nlet dlambda = end.dlambda;\nlet alpha = end.dw;\nfor (let t = steps; t >= 1; t--) {\n  const w = states[t - 1];\n  dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);\n  alpha = // one product with H\n}\n```\nWhat is `alpha` at the end?',
+    '$q_T = \\partial_w E$. For $t = T, \\dots, 1$: add $-\\eta B^\\top q_t$ to $\\mathrm dE/\\mathrm d\\lambda$, and $-\\nabla f^\\top q_t$ to $\\mathrm dE/\\mathrm d\\eta$, then $q_{t-1} = q_t - \\eta H q_t$, all at $w_{t-1}$.',
+    '```ts\nlet dlambda = end.dlambda;\nlet alpha = end.dw;\nfor (let t = steps; t >= 1; t--) {\n  const w = states[t - 1];\n  dlambda = axpy(-eta, mixedTransposed(w, alpha), dlambda);\n  deta -= // a number, by the gradient of this step\n  alpha = // one product with H\n}\n```\nWhat is `alpha` at the end?',
   ],
 };

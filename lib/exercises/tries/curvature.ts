@@ -130,7 +130,7 @@ const fixed = (iterate: (at: FixedPoint) => Vector) => (at: FixedPoint) =>
   add(at.outerLambda, 1, at.mixed.vjp(iterate(at)));
 const repeated = (at: FixedPoint, count: number) => {
   let q = at.outerW;
-  for (let k = 0; k < count; k++) q = add(at.outerW, 1, at.inner.vjp(q));
+  for (let k = 0; k < count; k++) q = add(q, 0.5, add(add(at.outerW, 1, at.inner.vjp(q)), -1, q));
   return q;
 };
 
@@ -326,8 +326,8 @@ export const tries: readonly Try[] = [
   },
   {
     id: 'ift-01',
-    name: 'thirty iterations',
-    answer: fixed((at) => repeated(at, 30)),
+    name: 'fifty iterations with half steps',
+    answer: fixed((at) => repeated(at, 50)),
     verdict: 'right',
   },
   {
@@ -344,7 +344,7 @@ export const tries: readonly Try[] = [
       for (let k = 0; k < 40; k++) {
         const r = add(add(at.outerW, -1, q), 1, at.inner.vjp(q));
         const s = add(r, -1, at.inner.jvp(r));
-        q = add(q, 0.5, s);
+        q = add(q, 0.2, s);
       }
       return q;
     }),

@@ -178,13 +178,15 @@ const after = ({ start, eta, gradient }: Training, t: number) => {
 const reversed = (problem: Training, list: number[], { moveFirst = false, half = 1 } = {}) => {
   const { eta, hessian, mixedTransposed, outer, steps } = problem;
   let { dlambda, dw: q } = outer(after(problem, steps));
+  let deta = 0;
   for (const t of list) {
     const w = after(problem, t - 1);
     const moved = add(q, -eta, hessian(w, q));
     dlambda = add(dlambda, -eta * half, mixedTransposed(w, moveFirst ? moved : q));
+    deta -= dot(moveFirst ? moved : q, problem.gradient(w));
     q = moved;
   }
-  return { dlambda, dstart: q };
+  return { dlambda, dstart: q, deta };
 };
 const down = (from: number, count: number) => Array.from({ length: count }, (_, k) => from - k);
 
@@ -193,18 +195,21 @@ const columnwise =
   ({ atEnd = false, start = 0, direct = 1 } = {}) =>
   (problem: Training) => {
     const { m, eta, steps, gradient, hessian, mixed, outer } = problem;
-    return Float64Array.from({ length: m }, (_, j) => {
+    const runs = Array.from({ length: m + 1 }, (_, j) => {
       let w = problem.start;
-      let z: Vector = w.map(() => start);
+      let z: Vector = w.map(() => (j < m ? start : 0));
       for (let t = 0; t < steps; t++) {
-        const next = add(w, -eta, gradient(w));
+        const slope = gradient(w);
+        const next = add(w, -eta, slope);
         const at = atEnd ? next : w;
-        z = add(add(z, -eta, hessian(at, z)), -eta, mixed(at, unit(m, j)));
+        const own = j < m ? mixed(at, unit(m, j)) : slope.map((x) => x / eta);
+        z = add(add(z, -eta, hessian(at, z)), -eta, own);
         w = next;
       }
       const { dw, dlambda } = outer(w);
-      return direct * dlambda[j]! + dot(dw, z);
+      return (j < m ? direct * dlambda[j]! : 0) + dot(dw, z);
     });
+    return { dlambda: runs.slice(0, m), deta: runs[m] };
   };
 
 /** curse-01 with the polynomial and its slope open. */
