@@ -38,6 +38,9 @@ const textOf = ({ source }: Cell) => (Array.isArray(source) ? source.join('') : 
 const fences = (text: string) =>
   [...text.matchAll(/^```typescript\n([\s\S]*?)\n```$/gm)].map((match) => match[1]);
 
+/** What a page has not, in the code of a cell; the library has what lessons need of it. */
+const ofNode = /\bnode:|\b(process|Buffer|__dirname|__filename)\s*[.([]|\brequire\(|child_process/;
+
 /** The names of the sources in a folder. */
 const sourcesIn = (folder: string) =>
   readdirSync(join(ROOT, folder))
@@ -126,6 +129,10 @@ describe.each(lessons)('%s', (name) => {
       expect(long.map((cell) => cell!.split('\n')[0])).toEqual([]);
     });
 
+    it('uses nothing of Node.js, so that it runs in a page', () => {
+      expect(fences(source).filter((cell) => ofNode.test(cell!))).toEqual([]);
+    });
+
     it('can be run on other seeds', () => {
       const fixed = fences(source).flatMap((cell) => cell!.match(/\b(seed: |random\()\d+/g) ?? []);
       expect(fixed).toEqual([]);
@@ -155,6 +162,11 @@ describe.each(exercises)('the exercises and solutions %s', (name) => {
     expect(lessons).toContain(name);
     const lesson = readFileSync(join(FOLDER, `${name}.md`), 'utf8');
     expect(lesson).toContain(`(../exercises/${name}.ipynb)`);
+  });
+
+  it('use nothing of Node.js, so that they run in a page', () => {
+    const source = readFileSync(join(ROOT, 'exercises', `${name}.md`), 'utf8');
+    expect(fences(source).filter((cell) => ofNode.test(cell!))).toEqual([]);
   });
 
   it('are not yet run, and run whole without an error', () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
 import * as tensorflow from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as library from '../lib';
@@ -191,6 +192,24 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
     // In solutions a check is a look.
     await other.cell("await lab.check('ift-01', () => 1)");
     await first.shown();
+  });
+
+  test('hears what TensorFlow.js says without the repairs', { timeout: patience }, async () => {
+    const expression = `(() => {
+      const slope = tf.grad((y) => tf.sum(tf.mul(y, tf.exp(y))));
+      return [...tf.grad((x) => tf.sum(slope(x)))(tf.ones([2])).dataSync()];
+    })()`;
+    const there = await visit.cell<number[]>(`return lab.withStockTensorFlow(\`${expression}\`)`);
+    expect(there).toEqual(await library.withStockTensorFlow(expression));
+    // With the repairs it is (2 + x) exp x, as it should be.
+    const slope = (x: tf.Tensor) =>
+      tensorflow.grad((y) => tensorflow.sum(tensorflow.mul(y, tensorflow.exp(y))))(x);
+    const repaired = tensorflow.grad((x) => tensorflow.sum(slope(x)))(tensorflow.ones([2]));
+    expect(apart([...repaired.dataSync()], [3 * Math.E, 3 * Math.E])).toBeLessThan(1e-5);
+    expect(apart(there, [3 * Math.E, 3 * Math.E])).toBeGreaterThan(0.1);
+    await expect(visit.cell("return lab.withStockTensorFlow('tf.nothing()')")).rejects.toThrow(
+      /tf.nothing is not a function/,
+    );
   });
 
   test('asks no host but its own', () => {

@@ -2,6 +2,7 @@ export { processorSeconds } from './clock';
 export { type LbfgsOptions, type LossWithGradient, lbfgs } from './lbfgs';
 export { rateGrid } from './rates';
 export { bestRate, type Chosen, type Spread, spreadOf } from './spread';
+export { withStockTensorFlow } from './stock';
 export {
   type Budget,
   endLoss,

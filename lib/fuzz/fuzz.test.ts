@@ -13,6 +13,7 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const LEFT_OUT = new Set([
   ...['useBackend', 'check', 'hint', 'progressMap', 'todo', 'interact', 'publish', 'predict'],
   ...['mnist', 'transferFeatures', 'figure', 'figureBundle', 'processorSeconds', 'ionosphere'],
+  ...['withStockTensorFlow'],
   ...Object.keys(il).filter((name) => name.endsWith('Error')),
 ]);
 function isClass(f: (...args: unknown[]) => unknown): boolean {

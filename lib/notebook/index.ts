@@ -14,6 +14,7 @@ export {
   slider,
 } from './controls';
 export { type FigureOptions, figure, figureBundle } from './figure';
+export { isFullRun } from './full-run';
 export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
 export { type Progress, progress, track } from './progress';
 export { runSeed } from './run-seed';

@@ -37,12 +37,13 @@ describe('the two homes of the library', () => {
       Same<typeof import('./node/machine'), typeof import('./browser/machine')>,
       Same<typeof import('./node/memory'), typeof import('./browser/memory')>,
       Same<typeof import('./node/plotly'), typeof import('./browser/plotly')>,
+      Same<typeof import('./node/stock'), typeof import('./browser/stock')>,
       Same<typeof import('./node/storage'), typeof import('./browser/storage')>,
       Same<typeof import('./node/tensorflow'), typeof import('./browser/tensorflow')>,
       Same<typeof import('./node/terminal'), typeof import('./browser/terminal')>,
       Same<typeof import('./node/threads'), typeof import('./browser/threads')>,
-    ] = Array(15).fill(true) as never;
-    expect(checked).toHaveLength(15);
+    ] = Array(16).fill(true) as never;
+    expect(checked).toHaveLength(16);
     // The picture's `Plot` is an element of jsdom in Node.js alone.
     expect([...shared].sort()).toHaveLength(checked.length + 1);
   });

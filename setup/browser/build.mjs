@@ -46,9 +46,11 @@ export async function buildForBrowser(folder) {
 /** @param {string} folder */
 async function bundle(folder) {
   await build({
-    stdin: { contents: entry(), resolveDir: inRoot('lib', 'browser'), loader: 'ts' },
+    entryPoints: [
+      { in: ENTRY, out: 'index' },
+      { in: inRoot('lib', 'browser', 'stock.ts'), out: 'stock' },
+    ],
     outdir: folder,
-    entryNames: 'index',
     chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
@@ -62,7 +64,20 @@ async function bundle(folder) {
     // TensorFlow.js would else keep its engine where it takes a shim for the global object.
     define: { global: 'globalThis' },
     logLevel: 'error',
+    plugins: [{ name: 'entry', setup: provideEntry }],
   });
+}
+
+const ENTRY = 'implicit-lab-in-a-page';
+
+/** @param {import('esbuild').PluginBuild} build */
+function provideEntry(build) {
+  const namespace = 'entry';
+  build.onResolve({ filter: new RegExp(`^${ENTRY}$`) }, ({ path }) => ({ path, namespace }));
+  build.onLoad({ filter: /.*/, namespace }, () => ({
+    contents: entry(),
+    resolveDir: inRoot('lib', 'browser'),
+  }));
 }
 
 /** The entry point: that of `lib/browser`, with a table of what is loaded on demand. */
