@@ -19,6 +19,7 @@ export {
   recordSelected,
   type SelectedVariables,
 } from './record-gradient';
+export { Replay } from './replay';
 export type { RowSpace } from './row-space';
 export { engine, isolated } from './tape';
 export { freePrograms, type TracedCounts, tracedCounts } from './traced';

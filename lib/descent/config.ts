@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { solverFromRecord } from '../solvers';
-import type { LearningRate } from './rate';
+import type { StepSize } from './rate';
 import type { Schedule } from './schedule';
 import type { ImplicitStepOptions } from './step-options';
 
@@ -16,7 +16,7 @@ import type { ImplicitStepOptions } from './step-options';
  *   function, or the solver is made of more than its record holds, such as a preconditioner.
  */
 export function configOf(
-  learningRate: LearningRate,
+  learningRate: StepSize,
   options: ImplicitStepOptions,
   places: readonly number[] | undefined,
 ): tf.serialization.ConfigDict {
@@ -53,7 +53,9 @@ export function configOf(
 }
 
 /** What {@link configOf} recorded, as arguments of the constructor. */
-export function fromConfig(config: tf.serialization.ConfigDict): [number, ImplicitStepOptions] {
+export function fromConfig(
+  config: tf.serialization.ConfigDict,
+): [number | 'auto', ImplicitStepOptions] {
   // TensorFlow.js passes the classes that it knows next to what was saved.
   const { learningRate, customObjects: _, ...saved } = config as unknown as Saved;
   const { curvature, others, solver, ...same } = saved;
@@ -66,7 +68,7 @@ export function fromConfig(config: tf.serialization.ConfigDict): [number, Implic
 
 /** A config as JSON holds it; what is not named here is a number or a truth value, kept as it is. */
 interface Saved {
-  learningRate: number;
+  learningRate: number | 'auto';
   customObjects?: unknown;
   curvature?: { name: NonNullable<ImplicitStepOptions['curvature']> };
   others?: { name: NonNullable<ImplicitStepOptions['others']> };

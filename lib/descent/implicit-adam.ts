@@ -12,15 +12,10 @@ import {
   type StepPlan,
 } from './implicit-optimizer';
 import { KeptMoments, type Moments, type StartingMoments } from './moments';
-import type { LearningRate } from './rate';
+import type { StepSize } from './rate';
 import type { Moment, SavedState } from './saved-state';
 import { defineSettings } from './settings';
-import {
-  checkStepOptions,
-  defaultSolver,
-  type ImplicitStepOptions,
-  optionNames,
-} from './step-options';
+import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';
 import { pick } from './variables';
 
 export interface ImplicitAdamOptions extends ImplicitStepOptions {
@@ -66,7 +61,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  *   what it gained.
  */
 export function implicitAdam(
-  learningRate: LearningRate,
+  learningRate: StepSize,
   options: ImplicitAdamOptions = {},
 ): ImplicitAdam {
   return new ImplicitAdam(learningRate, options);
@@ -77,7 +72,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
   static readonly className = 'ImplicitAdam';
   readonly #moments = new KeptMoments();
 
-  constructor(learningRate: LearningRate, options: ImplicitAdamOptions = {}) {
+  constructor(learningRate: StepSize, options: ImplicitAdamOptions = {}) {
     super(learningRate, options, checkAdamOptions);
   }
 
@@ -86,7 +81,8 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     { variables, block, moving, stepSize }: StepPlan,
     { gradient }: StepGradient,
   ): Asking<Proposal> {
-    const { solver = defaultSolver, curvature, beta1 = 0.9 } = this.options;
+    const { curvature, beta1 = 0.9 } = this.options;
+    const solver = this.solverNow;
     const before = this.#moments.of(variables);
     const { m, v, scale } = this.#explicit(gradient, before);
 
@@ -114,6 +110,11 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     return {
       step: { ...explicit, ...direction.value },
       memory: [after.m, after.v],
+      // What the step lowers has the share 1 − β₁ of the loss, and the momentum, which is linear.
+      objective: {
+        ...{ pull: m, metric: scale, share: 1 - beta1 },
+        scale: 1 - beta1 ** (1 + Math.min(...Object.values(before.steps))),
+      },
       solved: direction,
       accept: (sound) => this.#moments.replace(variables, chosen(sound, after, before), before),
       undone: () => this.#moments.uncount(variables),

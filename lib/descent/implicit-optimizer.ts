@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar, type RowSpace } from '../autodiff';
 import { DisposedError, InputError, UnsupportedError } from '../errors';
+import type { LinearSolver } from '../solvers';
 import { type NamedTensors, tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
@@ -17,7 +18,7 @@ import { type Candidates, type Chosen, candidates, reachedBy } from './candidate
 import { clip } from './clip';
 import { configOf, fromConfig } from './config';
 import type { Direction } from './implicit-step';
-import { checkRate, type LearningRate, rateAt } from './rate';
+import { checkRate, isAuto, type LearningRate, rateAt, type StepSize } from './rate';
 import {
   fromWeights,
   type Moment,
@@ -27,9 +28,10 @@ import {
   wrongState,
 } from './saved-state';
 import { factorAt } from './schedule';
+import { apart, type Objective, SelfTuning, tuningFrom, type Verdict } from './self-tuning';
 import { Guarded, watched } from './settings';
 import { PendingStats, type StepStats } from './stats';
-import type { ImplicitStepOptions } from './step-options';
+import { checkTuned, defaultSolver, type ImplicitStepOptions } from './step-options';
 import { checkFinite, checkUnmoved, dataOf, move, pick } from './variables';
 
 /** What the next step moves, and how far. */
@@ -50,6 +52,8 @@ export interface Proposal {
   step: NamedTensors;
   /** What `accept` will remember; the step is not taken unless it is finite. */
   memory?: readonly NamedTensors[];
+  /** What the step lowers, by a model whose gain can be compared with what is gained. */
+  objective: Objective;
   /** How the linear system was solved. */
   solved: Pick<Direction, 'products' | 'report' | 'dispose'>;
   /** Takes note that the step was taken: `sound` is 1, or 0 where a GPU has undone it. */
@@ -72,7 +76,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   readonly #options: O;
-  #learningRate: LearningRate;
+  #learningRate: StepSize;
+  /** Finds δ, where it is not given. */
+  readonly #tuning: SelfTuning | undefined;
   /** Where the implicit parameters are among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
   /** How many steps have begun, or wait for those before them, and where the last of them ends. */
@@ -87,12 +93,17 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   #counts: tf.Tensor | undefined;
 
   /** @param check throws for options that cannot be */
-  constructor(learningRate: LearningRate, options: O, check: (options: O) => void) {
+  constructor(learningRate: StepSize, options: O, check: (options: O) => void) {
     super();
     checkRate(learningRate);
-    check(options);
+    const checkAll = (next: O) => {
+      check(next);
+      checkTuned(isAuto(learningRate), next);
+    };
+    checkAll(options);
     this.#learningRate = learningRate;
-    this.#options = watched({ ...options }, check);
+    this.#options = watched({ ...options }, checkAll);
+    if (isAuto(learningRate)) this.#tuning = new SelfTuning(options.initial ?? 1);
   }
 
   /** The options; to assign to one, or to the property of its name, counts from the next step on. */
@@ -123,18 +134,25 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
 
   /** δ of the next step, before its schedule. */
   get learningRate(): number {
+    if (this.#tuning) return this.#tuning.region.delta;
     return rateAt(this.#learningRate, this.iterations);
   }
 
-  /** Changes δ from the next step on. */
+  /** Changes δ from the next step on; with `'auto'` it goes on from there. */
   set learningRate(learningRate: LearningRate) {
     this.setLearningRate(learningRate);
   }
 
-  /** Changes δ from the next step on. */
+  /** Changes δ from the next step on; with `'auto'` it goes on from there. */
   setLearningRate(learningRate: LearningRate): void {
-    checkRate(learningRate);
-    this.#learningRate = learningRate;
+    checkRate(learningRate, this.#tuning !== undefined);
+    if (this.#tuning) this.#tuning.region.delta = rateAt(learningRate, this.iterations);
+    else this.#learningRate = learningRate;
+  }
+
+  /** Solves the linear system of the next step. */
+  protected get solverNow(): LinearSolver {
+    return this.options.solver ?? this.#tuning?.region.solver ?? defaultSolver;
   }
 
   /**
@@ -242,6 +260,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   override dispose(): void {
     this.#disposals++;
     this.#last?.dispose();
+    this.#tuning?.dispose();
     tensors.free([this.#count, this.#counts]);
     this.#last = this.#count = this.#counts = undefined;
   }
@@ -255,7 +274,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     const { weights, made } = toWeights(this.#count!, this.iterations, this.kept());
     tensors.free(this.#counts);
     this.#counts = made;
-    return weights;
+    return [...weights, ...(this.#tuning?.saved() ?? [])];
   }
 
   /**
@@ -265,7 +284,23 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
    *   optimizer; nothing has changed then.
    */
   override async setWeights(weights: NamedWeights): Promise<void> {
-    this.restore(await fromWeights(weights));
+    const { plain, tuning } = apart(weights);
+    if (this.#tuning === undefined) {
+      this.restore(await fromWeights(weights));
+    } else {
+      const state = await fromWeights(plain);
+      const tuned = await tuningFrom(tuning).catch((error) => {
+        tensors.free(state.moments);
+        throw error;
+      });
+      try {
+        this.restore(state);
+      } catch (error) {
+        tensors.free(tuned.steps);
+        throw error;
+      }
+      this.#tuning.restore(tuned);
+    }
     this.#recount();
   }
 
@@ -322,49 +357,90 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     weights?: readonly number[],
   ): Asking<tf.Scalar | null> {
     const began = performance.now();
-    const { recorded, plan } = this.record(weighted(losses, weights), this.draft(varList));
-    const before = dataOf(plan.variables);
-    const disposals = this.#disposals;
+    const draft = this.draft(varList);
+    const tuning = this.#tuning;
+    const asked = weighted(losses, weights);
+    let recorded: Curvature | undefined;
     let seen: ReturnType<typeof gradientOf> | undefined;
     let proposal: Proposal | undefined;
     let sound: tf.Scalar | undefined;
+    let verdict: Verdict | undefined;
     try {
+      const made = this.record(tuning?.begin(asked) ?? asked, draft);
+      const { plan } = made;
+      recorded = made.recorded;
+      const before = dataOf(plan.variables);
+      const disposals = this.#disposals;
       const { value: loss } = recorded;
       seen = gradientOf(recorded, plan.moving, this.options);
       checkFinite(loss, seen.gradient);
+      if (tuning) {
+        tuning.look(plan.variables, seen.gradient);
+        plan.stepSize = tuning.region.delta;
+      }
       proposal = yield* this.propose(recorded, plan, seen);
       checkUnmoved(plan.variables, before, 'a step');
       if (this.#disposals !== disposals) throw forgotten();
-      const { step, memory = [], solved, undone } = proposal;
+      const { step, memory = [], solved, undone, objective } = proposal;
       const { gradient } = seen;
-      sound = move(plan.variables, { step, delta: plan.stepSize, loss, gradient, memory });
-      proposal.accept?.(sound);
-      const known = {
-        stepSize: plan.stepSize,
-        products: solved.products,
-        seconds: secondsSince(began),
-      };
+      const { variables, stepSize } = plan;
+      const go = () => move(variables, { step, delta: stepSize, loss, gradient, memory });
+      if (tuning) {
+        const what = { variables, stepSize, loss, gradient, step, objective };
+        ({ sound, verdict } = tuning.judge(go, what));
+      } else sound = go();
+      this.#accept(proposal, sound, verdict);
+      const known = { stepSize, products: solved.products, seconds: secondsSince(began) };
       const uncount = () => {
         this.iterations_ = this.iterations - 1;
         this.#recount();
         undone?.();
       };
-      this.remember(new PendingStats(loss, sound, solved, known, uncount), plan);
+      const tuned = verdict && this.#learning(verdict, proposal);
+      this.remember(new PendingStats(loss, sound, solved, known, uncount, tuned), plan);
+      // On a GPU δ changes when the numbers arrive, which are asked for now.
+      if (verdict && !tensors.readableNow()) this.lastStep().catch(() => {});
       return returnCost ? (loss.clone() as tf.Scalar) : null;
     } catch (error) {
+      tuning?.fail();
       proposal?.solved.dispose();
       throw error;
     } finally {
       tensors.free(sound);
       proposal?.free();
       seen?.free();
-      recorded.dispose();
+      recorded?.dispose();
+      tuning?.end();
     }
+  }
+
+  /** Takes note that a step was taken, unless it is known that it was not. */
+  #accept({ accept }: Proposal, sound: tf.Scalar, verdict: Verdict | undefined): void {
+    if (verdict === undefined) accept?.(sound);
+    else if (!tensors.readableNow()) accept?.(tensors.tidy(() => tf.mul(sound, verdict.taken)));
+    else if (tensors.readSync([verdict.taken])[0] === 1) accept?.(sound);
+  }
+
+  /** What the stats of a step that was judged are to read, and what follows from it. */
+  #learning(verdict: Verdict, { undone }: Proposal) {
+    const tuning = this.#tuning!;
+    const isLate = !tensors.readableNow();
+    const learn = ([taken, ...numbers]: readonly number[]) => {
+      const ratio = tuning.learn(verdict, numbers);
+      if (isLate && taken !== 1) undone?.();
+      return { taken: taken === 1, ...(ratio !== undefined && { ratio }) };
+    };
+    const facts = [verdict.taken, ...verdict.facts];
+    if (isLate) return { facts, learn };
+    const learnt = learn(tensors.readSync(facts));
+    tensors.free(facts);
+    return { facts: [], learn: () => learnt };
   }
 
   #recount(): void {
     tensors.free(this.#count);
     this.#count = tf.keep(tf.scalar(this.iterations, 'int32'));
+    this.#tuning?.saved();
   }
 }
 

@@ -30,15 +30,10 @@ import {
   rankOneDirection,
 } from './implicit-step';
 import { checkProximal, type ProximalOptions } from './proximal';
-import type { LearningRate } from './rate';
+import type { StepSize } from './rate';
 import { defineSettings } from './settings';
 import type { StepStats } from './stats';
-import {
-  checkStepOptions,
-  defaultSolver,
-  type ImplicitStepOptions,
-  optionNames,
-} from './step-options';
+import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';
 import { pick } from './variables';
 
 export interface ImplicitSgdOptions extends ImplicitStepOptions {
@@ -82,10 +77,7 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *   Wanner, [Solving Ordinary Differential Equations
  *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.7.
  */
-export function implicitSGD(
-  learningRate: LearningRate,
-  options: ImplicitSgdOptions = {},
-): ImplicitSGD {
+export function implicitSGD(learningRate: StepSize, options: ImplicitSgdOptions = {}): ImplicitSGD {
   return new ImplicitSGD(learningRate, options);
 }
 
@@ -93,7 +85,7 @@ export function implicitSGD(
 export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
 
-  constructor(learningRate: LearningRate, options: ImplicitSgdOptions = {}) {
+  constructor(learningRate: StepSize, options: ImplicitSgdOptions = {}) {
     super(learningRate, options, checkSgdOptions);
   }
 
@@ -124,7 +116,8 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
 
   async #exactStep(losses: WeightedLosses, varList?: tf.Variable[]): Promise<StepStats> {
     const began = performance.now();
-    const { exact, solver = defaultSolver } = this.options;
+    const { exact } = this.options;
+    const solver = this.solverNow;
     const draft = this.draft(varList);
     const { recorded, plan } = this.record(losses, draft);
     const report = await exactStep({
@@ -155,6 +148,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
         : yield* this.#direction(recorded, stepSize, seen, block);
     return {
       step: { ...seen.gradient, ...direction.value },
+      objective: { pull: seen.gradient },
       solved: direction,
       free: () => tensors.free(direction.value),
     };
@@ -166,7 +160,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     seen: StepGradient,
     block: readonly string[],
   ): Asking<Direction> {
-    const { solver = defaultSolver } = this.options;
+    const solver = this.solverNow;
     const space = heedsSpace(solver) ? seen.rowSpace() : undefined;
     return space === undefined
       ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)

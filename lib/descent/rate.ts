@@ -5,26 +5,37 @@ import type { PerStep } from './schedule';
 /** A learning rate δ: a number, or a function of the step t = 0, 1, … */
 export type LearningRate = number | PerStep;
 
-/** @throws InputError for what cannot be a rate. */
-export function checkRate(rate: LearningRate): void {
-  if (typeof rate === 'function' || isRate(rate)) return;
+/** A learning rate, or `'auto'` for one that the optimizer finds by itself, as a trust region. */
+export type StepSize = LearningRate | 'auto';
+
+export const isAuto = (rate: unknown): rate is 'auto' => rate === 'auto';
+
+/**
+ * @param tuned whether the optimizer finds its own rate, and goes on from a number alone
+ * @throws InputError for what cannot be a rate.
+ */
+export function checkRate(rate: StepSize, tuned?: boolean): void {
+  if (tuned === undefined && isAuto(rate)) return;
+  if ((typeof rate === 'function' && !tuned) || isRate(rate)) return;
   throw wrongRate(`the learning rate ${spelt(rate)}`);
 }
 
 /** @throws InputError where a function returns something else than a rate. */
-export function rateAt(rate: LearningRate, t: number): number {
+export function rateAt(rate: StepSize, t: number): number {
   const value = typeof rate === 'function' ? rate(t) : rate;
   if (isRate(value)) return value;
   throw wrongRate(`the learning rate ${spelt(value)} at step ${t}`);
 }
 
-const isRate = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0;
+const isRate = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0;
 
 const spelt = (value: unknown) => (typeof value === 'number' ? String(value) : phrase(value));
 
 const wrongRate = (given: string) =>
   new InputError({
     given,
-    expected: 'a positive, finite number, or a function of the step that returns one',
+    expected:
+      "a positive, finite number, a function of the step that returns one, or, when the optimizer is made, 'auto'",
     remedy: 'Implicit steps bear larger rates than explicit ones; 0.1 is worth a try.',
   });

@@ -20,6 +20,21 @@ export interface StepStats {
   products: number;
   /** Wall-clock time of the call; on a GPU, until the work was handed over. */
   seconds: number;
+  /**
+   * With `'auto'`: what the loss fell by over what the model of the step promised; undefined where it
+   * was not measured.
+   */
+  ratio?: number;
+  /** With `'auto'`: whether the step was taken, which it is not where the loss rose. */
+  taken?: boolean;
+}
+
+/** What else the stats of a step wait for. */
+export interface AwaitedNumbers {
+  /** Scalars whose numbers are asked for. */
+  facts: readonly tf.Scalar[];
+  /** What follows from these numbers. */
+  learn(numbers: readonly number[]): Pick<StepStats, 'ratio' | 'taken'>;
 }
 
 /** The stats of a step, some of whose numbers may still be on the device. */
@@ -29,6 +44,7 @@ export class PendingStats {
   #direction: Pick<Direction, 'report' | 'dispose'>;
   #known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
   #undone: () => void;
+  #awaited: AwaitedNumbers | undefined;
   #read: Promise<StepStats> | undefined;
 
   /** @param undone called where it turns out that the step was undone on the device */
@@ -38,8 +54,10 @@ export class PendingStats {
     direction: Pick<Direction, 'report' | 'dispose'>,
     known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>,
     undone: () => void,
+    awaited?: AwaitedNumbers,
   ) {
     this.#undone = undone;
+    this.#awaited = awaited;
     this.#loss = tensors.keep(loss.clone() as tf.Scalar);
     this.#sound = tensors.keep(sound.clone() as tf.Scalar);
     this.#direction = direction;
@@ -54,8 +72,9 @@ export class PendingStats {
 
   async #transfer(): Promise<StepStats> {
     // Both are asked for before the first answer: the next step frees what they are read from.
-    const [[loss, sound], report] = await Promise.all([
-      tensors.read([this.#loss, this.#sound]) as Promise<[number, number]>,
+    const { facts = [], learn } = this.#awaited ?? {};
+    const [[loss, sound, ...numbers], report] = await Promise.all([
+      tensors.read([this.#loss, this.#sound, ...facts]) as Promise<[number, number, ...number[]]>,
       this.#direction.report(),
     ]);
     this.dispose();
@@ -63,11 +82,11 @@ export class PendingStats {
       this.#undone();
       throw stepNotFinite(loss);
     }
-    return { loss, ...report, ...this.#known };
+    return { loss, ...report, ...this.#known, ...learn?.(numbers) };
   }
 
   dispose(): void {
-    tensors.free([this.#loss, this.#sound]);
+    tensors.free([this.#loss, this.#sound, this.#awaited?.facts]);
     this.#direction.dispose();
   }
 }

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, phrase } from '../options';
+import { checkOptionNames, phrase, shown } from '../options';
 import { cg, checkSolver, type LinearSolver } from '../solvers';
 import { type ClipOptions, checkClip } from './clip';
 import type { ParameterChoice } from './parameters';
@@ -28,6 +28,8 @@ export interface ImplicitStepOptions extends ClipOptions {
    * cannot be. Default 1.
    */
   schedule?: Schedule | PerStep;
+  /** With `'auto'`: δ of the first step, from which it is found. Default 1. */
+  initial?: number;
 }
 
 export const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'energy' });
@@ -41,6 +43,7 @@ const COMMON = [
   'schedule',
   'clipNorm',
   'clipValue',
+  'initial',
 ] as const;
 
 /** The names of the options of an optimizer that has others of its own. */
@@ -60,6 +63,33 @@ export function checkStepOptions(options: ImplicitStepOptions, known: readonly s
   checkChoice(options.parameters);
   checkSchedule(options.schedule);
   checkClip(options);
+}
+
+/**
+ * Checks what a rate that is found, or one that is given, rules out.
+ *
+ * @throws InputError for an `initial` that is no rate or of no use, and for a schedule or exact steps
+ *   with a rate that is found.
+ */
+export function checkTuned(
+  isTuned: boolean,
+  options: ImplicitStepOptions & { exact?: unknown },
+): void {
+  const { initial, schedule, exact } = options;
+  const isRate = initial === undefined || (Number.isFinite(initial) && initial > 0);
+  if (!isRate || (initial !== undefined && !isTuned)) {
+    throw new InputError({
+      given: `initial: ${shown(initial)}${isRate ? ' with a learning rate that is given' : ''}`,
+      expected: "a positive, finite number, with 'auto' as the learning rate",
+      remedy: "implicitSGD('auto', { initial: 1 }) finds δ from there.",
+    });
+  }
+  if (!isTuned || (schedule === undefined && (exact === undefined || exact === false))) return;
+  throw new InputError({
+    given: `${schedule === undefined ? 'exact steps' : 'a schedule'} with the learning rate 'auto'`,
+    expected: 'one or the other',
+    remedy: 'Give a number as the learning rate, or leave the option out.',
+  });
 }
 
 function checkWord(name: string, word: string | undefined, known: readonly string[]): void {

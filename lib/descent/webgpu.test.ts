@@ -65,6 +65,41 @@ describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
   );
 
   it.each(Object.entries(makers))(
+    "%s('auto') takes the steps that it takes on cpu, and undoes one that goes up there",
+    async (_, make) => {
+      const run = async () => {
+        const { W, b, loss } = network();
+        const optimizer = make('auto', { initial: 0.01, curvature: 'gauss-newton' });
+        const rates = [];
+        for (let t = 0; t < 3; t++) {
+          optimizer.minimize(loss);
+          const { ratio } = await optimizer.lastStep();
+          rates.push(optimizer.learningRate, ratio ?? 0);
+        }
+        const bad = tf.variable(tf.tensor1d([2]));
+        const bent = () => tf.tidy(() => tf.sum(tf.sqrt(tf.add(1, tf.square(bad)))) as tf.Scalar);
+        const steep = implicitSGD('auto', { initial: 50 });
+        steep.minimize(bent, false, [bad]);
+        const { taken } = await steep.lastStep();
+        expect([taken, ...(await bad.data())]).toEqual([false, 2]);
+        const reached = [...(await W.data()), ...(await b.data()), ...rates, steep.learningRate];
+        optimizer.dispose();
+        steep.dispose();
+        tf.disposeVariables();
+        return reached;
+      };
+      const onGpu = await run();
+      await useBackend('cpu');
+      const onCpu = await run();
+      await useBackend('webgpu');
+      onGpu.forEach((value, i) => {
+        expect(Math.abs(value - onCpu[i]!)).toBeLessThan(5e-3 * (1 + Math.abs(value)));
+      });
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(makers))(
     'the clipped steps of %s at a changing rate are those of the cpu; one that is bad is not counted',
     async (_, make) => {
       const options = { clipNorm: 0.05, clipValue: 0.02, schedule: warmUp(2, cosine(3)) };

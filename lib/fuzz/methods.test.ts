@@ -62,6 +62,11 @@ const subjects: Record<string, Subject> = {
   implicitSGD: { make: () => il.implicitSGD(0.1), methods: optimizer },
   'implicitSGD, exact': { make: () => il.implicitSGD(0.1, { exact: true }), methods: optimizer },
   implicitAdam: { make: () => il.implicitAdam(0.1), methods: optimizer },
+  "implicitSGD('auto')": { make: () => il.implicitSGD('auto'), methods: optimizer },
+  "implicitAdam('auto')": {
+    make: () => il.implicitAdam('auto', { initial: 0.1 }),
+    methods: optimizer,
+  },
   hessian: {
     make: (w) => il.hessian(square, { w }),
     methods: { apply: (_, l) => [{ w: l }] },

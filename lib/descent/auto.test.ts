@@ -1,0 +1,291 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { markOutput } from '../autodiff';
+import { softmaxCrossEntropy, useBackend } from '../backends';
+import { InputError, NotFiniteError } from '../errors';
+import { random } from '../numbers';
+import { cg } from '../solvers';
+import {
+  cosine,
+  type ImplicitAdam,
+  implicitAdam,
+  implicitSGD,
+  type StepStats,
+  withOutput,
+} from '.';
+
+beforeAll(async () => {
+  await useBackend('wasm', { threads: 1 });
+}, 60_000);
+afterEach(() => tf.disposeVariables());
+
+const makers = { 'implicit SGD': implicitSGD, 'implicit Adam': implicitAdam };
+const numbers = (x: tf.Tensor) => [...x.dataSync()];
+const bowl = (x: tf.Tensor, c = 3) =>
+  tf.tidy(() => tf.mul(c / 2, tf.sum(tf.square(x))) as tf.Scalar);
+/** Rises from where a Newton step leads: its curvature at 2 is a tenth of what it is at 0. */
+const bent = (x: tf.Tensor) => tf.tidy(() => tf.sum(tf.sqrt(tf.add(1, tf.square(x)))) as tf.Scalar);
+
+/** A small network and its batches, a new one for each step. */
+function network() {
+  const normals = (shape: [number, number], seed: number) =>
+    tf.tensor2d(Float32Array.from(random(seed).normals(shape[0] * shape[1])), shape);
+  const x = normals([40, 6], 1);
+  const labels = numbers(tf.argMax(tf.matMul(x, normals([6, 3], 9)), 1));
+  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 3);
+  const W = tf.variable(normals([6, 5], 2));
+  const b = tf.variable(tf.zeros([5]));
+  const V = tf.variable(normals([5, 3], 3));
+  const loss = (t: number) => () =>
+    tf.tidy(() => {
+      const rows = tf.range(0, 20, 1, 'int32');
+      const some = tf.mod(tf.add(rows, 7 * t), 40).toInt();
+      const hidden = tf.tanh(tf.add(tf.matMul(tf.gather(x, some), W as tf.Tensor2D), b));
+      const z = tf.matMul(hidden, V as tf.Tensor2D);
+      return softmaxCrossEntropy(tf.cast(tf.gather(y, some), 'float32'), markOutput(z));
+    });
+  return { variables: [W, b, V], loss };
+}
+
+const curvature = 'gauss-newton';
+type Optimizer = ReturnType<typeof implicitSGD> | ReturnType<typeof implicitAdam>;
+
+async function go(
+  optimizer: Optimizer,
+  { variables, loss }: ReturnType<typeof network>,
+  steps: number[],
+) {
+  const path: number[][] = [];
+  for (const t of steps) {
+    await optimizer.step(loss(t), variables);
+    path.push([optimizer.learningRate, ...variables.flatMap(numbers)]);
+  }
+  return path;
+}
+
+describe.each(Object.entries(makers))("%s('auto')", (_, make) => {
+  it.each([1e-4, 1, 1e4])('starts from δ = %f and comes down', async (initial) => {
+    const { variables, loss } = network();
+    const optimizer = make('auto', { initial, curvature });
+    const losses: number[] = [];
+    for (let t = 0; t < 20; t++) losses.push((await optimizer.step(loss(t), variables)).loss);
+    expect(losses.at(-1)).toBeLessThan(0.6 * losses[0]!);
+  });
+
+  it('calls the loss once a step, and returns it', () => {
+    const { variables, loss } = network();
+    const optimizer = make('auto', { curvature });
+    let calls = 0;
+    const counted = (t: number) => () => {
+      calls++;
+      return loss(t)();
+    };
+    for (let t = 0; t < 3; t++) {
+      const before = loss(t)().dataSync()[0]!;
+      const cost = optimizer.minimize(counted(t), true, variables);
+      expect(cost!.dataSync()[0]).toBeCloseTo(before, 5);
+    }
+    expect(calls).toBe(3);
+    expect(optimizer.iterations).toBe(3);
+  });
+
+  it('goes on after a save bit by bit as without one', async () => {
+    const net = network();
+    const start = net.variables.map((v) => v.clone());
+    const whole = await go(
+      make('auto', { initial: 0.01, curvature }),
+      net,
+      [0, 1, 2, 3, 4, 5, 6, 7],
+    );
+    net.variables.forEach((v, i) => {
+      v.assign(start[i]!);
+    });
+    const first = make('auto', { initial: 0.01, curvature });
+    await go(first, net, [0, 1, 2, 3]);
+    const state = (await first.getWeights()).map((w) => ({ ...w, tensor: w.tensor.clone() }));
+    first.dispose();
+    const second = make('auto', { initial: 77, curvature });
+    await second.setWeights(state);
+    expect(await go(second, net, [4, 5, 6, 7])).toEqual(whole.slice(4));
+  });
+
+  it('given its own state changes nothing, and a save leaves no tensor behind', async () => {
+    const paths: number[][][] = [];
+    for (const restore of [false, true]) {
+      const net = network();
+      const optimizer = make('auto', { curvature });
+      const path: number[][] = [];
+      for (let t = 0; t < 6; t++) {
+        const before = tf.memory().numTensors;
+        if (restore) {
+          await optimizer.setWeights(await optimizer.getWeights());
+          await optimizer.getWeights();
+        }
+        if (t > 2) expect(tf.memory().numTensors).toBe(before);
+        path.push(...(await go(optimizer, net, [t])));
+      }
+      paths.push(path);
+    }
+    expect(paths[1]).toEqual(paths[0]);
+  });
+
+  it('leaves weights, moments and δ as they were where the loss is NaN', async () => {
+    const net = network();
+    const optimizer = make('auto', { curvature });
+    await go(optimizer, net, [0, 1, 2]);
+    const state = async () =>
+      (await (optimizer as ImplicitAdam).getWeights()).map(({ tensor }) => numbers(tensor));
+    const before = [await state(), net.variables.map(numbers)];
+    const held = tf.memory().numTensors;
+    const nan = () => tf.tidy(() => tf.mul(net.loss(3)(), Number.NaN) as tf.Scalar);
+    expect(() => optimizer.minimize(nan, false, net.variables)).toThrow(NotFiniteError);
+    expect([await state(), net.variables.map(numbers)]).toEqual(before);
+    expect(tf.memory().numTensors).toBe(held);
+  });
+
+  it('holds no more tensors after many steps than after some', async () => {
+    const net = network();
+    const optimizer = make('auto', { initial: 100, curvature });
+    await go(optimizer, net, [0, 1, 2, 3, 4, 5]);
+    const before = tf.memory().numTensors;
+    await go(optimizer, net, [6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    expect(tf.memory().numTensors).toBe(before);
+    optimizer.dispose();
+  });
+
+  it('is a drop-in under model.fit, metrics and dropout included, and saved with the model', async () => {
+    const { x, y } = tf.tidy(() => ({
+      x: tf.keep(tf.tensor2d(Float32Array.from(random(4).normals(240)), [60, 4])),
+      y: tf.keep(
+        tf.oneHot(
+          tf.tensor1d(
+            Array.from({ length: 60 }, (_, i) => i % 3),
+            'int32',
+          ),
+          3,
+        ),
+      ),
+    }));
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [4] }),
+        tf.layers.dropout({ rate: 0.1, seed: 1 }),
+        tf.layers.dense({ units: 3 }),
+      ],
+    });
+    const optimizer = make('auto', { curvature });
+    const loss = withOutput((labels, z) =>
+      softmaxCrossEntropy(labels as tf.Tensor2D, z as tf.Tensor2D),
+    );
+    model.compile({ optimizer, loss, metrics: ['accuracy'] });
+    const { history } = await model.fit(x, y, { epochs: 4, batchSize: 20, verbose: 0 });
+    expect(Object.keys(history).sort()).toEqual(['acc', 'loss']);
+    expect(optimizer.iterations).toBe(12);
+    expect(optimizer.learningRate).not.toBe(1);
+    const saved: tf.io.ModelArtifacts[] = [];
+    const handler = tf.io.withSaveHandler(async (artifacts) => {
+      saved.push(artifacts);
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+    });
+    await model.save(handler, { includeOptimizer: true });
+    const loaded = (await tf.loadLayersModel(tf.io.fromMemory(saved[0]!))) as tf.Sequential;
+    const restored = loaded.optimizer as Optimizer;
+    expect(restored.learningRate).toBe(optimizer.learningRate);
+    expect(restored.iterations).toBe(12);
+    tf.dispose([x, y]);
+  });
+
+  it('takes the same steps on cpu as on wasm', async () => {
+    const paths: number[][][] = [];
+    for (const backend of ['wasm', 'cpu'] as const) {
+      await useBackend(backend, backend === 'wasm' ? { threads: 1 } : {});
+      paths.push(await go(make('auto', { curvature }), network(), [0, 1, 2, 3]));
+      tf.disposeVariables();
+    }
+    await useBackend('wasm', { threads: 1 });
+    paths[0]!.forEach((step, t) => {
+      step.forEach((value, i) => {
+        expect(Math.abs(value - paths[1]![t]![i]!)).toBeLessThan(2e-3 * (1 + Math.abs(value)));
+      });
+    });
+  });
+
+  it.each([
+    ['a misspelt option', { inital: 1 }],
+    ['a δ of 0', { initial: 0 }],
+    ['a negative δ', { initial: -1 }],
+    ['a δ of NaN', { initial: Number.NaN }],
+    ['a δ that is a text', { initial: 'one' }],
+    ['a schedule', { schedule: cosine(10) }],
+    ['exact steps', { exact: true }],
+  ])('refuses %s', (_, options) => {
+    expect(() => make('auto', options as object)).toThrow(InputError);
+  });
+
+  it('refuses an initial δ next to a rate, other words, and states of another kind', async () => {
+    expect(() => make(0.1, { initial: 1 })).toThrow(InputError);
+    expect(() => make('Auto' as 'auto')).toThrow(InputError);
+    const [tuned, plain] = [make('auto'), make(0.1)];
+    await expect(tuned.setWeights(await plain.getWeights())).rejects.toThrow(InputError);
+    await expect(plain.setWeights(await tuned.getWeights())).rejects.toThrow();
+    const broken = (await tuned.getWeights()).map((entry) =>
+      entry.name === 'region' ? { ...entry, tensor: tf.tensor1d([-1, 0, 0]) } : entry,
+    );
+    await expect(tuned.setWeights(broken)).rejects.toThrow(InputError);
+    expect(tuned.learningRate).toBe(1);
+  });
+
+  it('goes on from a δ that is assigned', async () => {
+    const net = network();
+    const optimizer = make('auto', { curvature });
+    await go(optimizer, net, [0, 1]);
+    optimizer.learningRate = 0.25;
+    const { stepSize, ratio } = await optimizer.step(net.loss(2), net.variables);
+    expect(stepSize).toBeLessThanOrEqual(0.25);
+    expect(ratio).toBeDefined();
+    expect(() => {
+      optimizer.learningRate = () => 1;
+    }).toThrow(InputError);
+  });
+});
+
+describe("implicitSGD('auto')", () => {
+  it('measures a ratio of 1 on a parabola and raises δ', async () => {
+    const x = tf.variable(tf.tensor1d([3, -2]));
+    const optimizer = implicitSGD('auto', { initial: 0.1, solver: cg({ tolerance: 1e-6 }) });
+    const { ratio, taken, stepSize } = await optimizer.step(() => bowl(x), [x]);
+    expect(stepSize).toBeCloseTo(0.1, 6);
+    expect(ratio).toBeCloseTo(1, 4);
+    expect(taken).toBe(true);
+    expect(optimizer.learningRate).toBeGreaterThan(0.1);
+    // (1 + δc)⁻¹ x.
+    expect(numbers(x)[0]).toBeCloseTo(3 / 1.3, 5);
+  });
+
+  it('does not take a step at whose end the loss is higher, and lowers δ', async () => {
+    const x = tf.variable(tf.tensor1d([2]));
+    const optimizer = implicitSGD('auto', { initial: 50 });
+    const stats: StepStats[] = [];
+    for (let t = 0; t < 12; t++) {
+      const before = numbers(x);
+      const rate = optimizer.learningRate;
+      stats.push(await optimizer.step(() => bent(x), [x]));
+      if (stats.at(-1)!.taken) continue;
+      expect(numbers(x)).toEqual(before);
+      expect(optimizer.learningRate).toBeLessThan(rate);
+    }
+    expect(stats[0]!.taken).toBe(false);
+    expect(stats[0]!.ratio).toBeLessThan(0);
+    // Linearised at a fixed δ it goes −6, 35, −15 and on.
+    expect(Math.abs(numbers(x)[0]!)).toBeLessThan(0.1);
+  });
+
+  it('measures the mean of several losses', async () => {
+    const x = tf.variable(tf.tensor1d([3, -2]));
+    const optimizer = implicitSGD('auto', { initial: 0.1, solver: cg({ tolerance: 1e-6 }) });
+    const { ratio } = await optimizer.step([() => bowl(x, 1), () => bowl(x, 5)], [x], {
+      weights: [1, 3],
+    });
+    expect(ratio).toBeCloseTo(1, 4);
+  });
+});

@@ -1,0 +1,276 @@
+import * as tf from '@tensorflow/tfjs';
+import { Replay } from '../autodiff';
+import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import type { WeightedLosses } from './batches';
+import { LastStep } from './last-step';
+import { type NamedWeights, wrongState } from './saved-state';
+import { leastRatio, REGION_FIELDS, type RegionState, TrustRegion } from './trust-region';
+import { type NamedVariables, pick } from './variables';
+
+/** What a step lowers: a share of the loss, and the rest linear, as momentum makes it. */
+export interface Objective {
+  /** Minus what the step follows at x; sᵀ of it is its slope. */
+  pull: NamedTensors;
+  /** The diagonal of the metric of the step; undefined for that of the identity. */
+  metric?: NamedTensors | undefined;
+  /** The share of the loss. Default 1. */
+  share?: number;
+  /** `pull` is as large as this multiple of a gradient of the loss. Default 1. */
+  scale?: number;
+}
+
+/** A step that was taken, as it is judged. */
+export interface Taken {
+  variables: NamedVariables;
+  stepSize: number;
+  loss: tf.Scalar;
+  gradient: NamedTensors;
+  step: NamedTensors;
+  objective: Objective;
+}
+
+/** How a step was judged; on a GPU the numbers come later. */
+export interface Verdict {
+  /** 1 where the step was taken, 0 where it was undone since the loss rose. */
+  taken: tf.Scalar;
+  /** What is to be read for {@link SelfTuning.learn}. */
+  facts: tf.Scalar[];
+  isMeasured: boolean;
+  stepSize: number;
+  share: number;
+  scale: number;
+}
+
+/** What an optimizer that finds its own rate does around each of its steps. */
+export class SelfTuning {
+  readonly region: TrustRegion;
+  readonly #last = new LastStep();
+  #replays: Replay[] = [];
+  #shares: number[] = [];
+  /** What the region was before the step under way. */
+  #before: RegionState | undefined;
+  /** What is left of the slope, on the device. */
+  #left: tf.Scalar | undefined;
+  /** The region as a tensor, made before it is asked for: a save leaves nothing behind. */
+  #written: { numbers: number[]; tensor?: tf.Tensor } = { numbers: [] };
+
+  constructor(initial: number) {
+    this.region = new TrustRegion(initial);
+  }
+
+  /** The losses of the next step, so that they can be evaluated again if it is to be measured. */
+  begin(losses: WeightedLosses): WeightedLosses {
+    this.#before = this.region.state;
+    const isDue = this.region.isDue;
+    this.region.count(isDue);
+    if (!isDue) return losses;
+    this.#shares = losses.map(({ share }) => share);
+    this.#replays = losses.map(() => new Replay());
+    return losses.map(({ loss, share }, i) => ({
+      loss: () => this.#replays[i]!.record(loss),
+      share,
+    }));
+  }
+
+  /** Looks at the slope that the gradient of this batch leaves of the step before. */
+  look(variables: NamedVariables, gradient: NamedTensors): void {
+    const last = this.#last.of(variables);
+    if (last === undefined) return;
+    const left = tensors.keep(tensors.tidy(() => tensors.dot(last, gradient)));
+    if (tensors.readableNow()) {
+      this.region.heed(tensors.readSync([left])[0]!);
+      left.dispose();
+    } else this.#left = left;
+  }
+
+  /**
+   * Moves the variables by `move`, and back where the loss turns out to have risen.
+   *
+   * @returns what `move` returned, and the verdict
+   */
+  judge(move: () => tf.Scalar, what: Taken): { sound: tf.Scalar; verdict: Verdict } {
+    const s = tensors.scalars;
+    const { variables, stepSize, step, objective } = what;
+    const { pull, metric, share = 1, scale = 1 } = objective;
+    const isMeasured = this.#replays.length > 0;
+    const names = Object.keys(step);
+    const old = isMeasured
+      ? mapTensors(pick<tf.Tensor>(variables, names), (x) => x.clone())
+      : undefined;
+    try {
+      const sound = move();
+      const made = tensors.tidy(() => {
+        const along = (x: NamedTensors) => tensors.dot(step, pick(x, names));
+        const slope = along(pull);
+        const weighed = metric
+          ? mapTensors(step, (value, name) => tf.mul(value, metric[name]!))
+          : step;
+        const facts = isMeasured
+          ? [slope, along(weighed), along(what.gradient), what.loss.clone(), this.#reached()]
+          : [];
+        const taken = isMeasured ? fell(facts as Facts, { stepSize, share, scale }) : s.of(1);
+        if (old) this.#undo(taken, variables, old);
+        const rate = s.multiply(s.of(1 / scale), slope);
+        return {
+          facts: [...facts, ...(this.#left ? [this.#left.clone()] : [])] as tf.Scalar[],
+          taken,
+          // Divided by the slope, so that the next gradient need only be multiplied.
+          last: mapTensors(step, (value) => tf.mul(taken, tf.divNoNan(value, rate))),
+        };
+      });
+      tensors.keep(made);
+      const { taken, facts, last } = made;
+      if (!tensors.readableNow() || tensors.readSync([taken])[0] === 1) {
+        this.#last.keep(variables, last);
+      } else {
+        tensors.free(last);
+        this.#last.dispose();
+      }
+      return { sound, verdict: { taken, facts, isMeasured, stepSize, share, scale } };
+    } finally {
+      tensors.free(old);
+    }
+  }
+
+  /** Learns from the numbers of a verdict's facts; returns the ratio, where it was measured. */
+  learn(verdict: Verdict, numbers: readonly number[]): number | undefined {
+    const { isMeasured, stepSize, share, scale } = verdict;
+    const left = numbers[isMeasured ? 5 : 0];
+    if (left !== undefined) this.region.heed(left);
+    if (!isMeasured) return undefined;
+    const [slope, weighed, plain, before, after] = numbers as Numbers;
+    const [fall, length] = [stepSize * slope, stepSize * weighed];
+    const promised = stepSize * plain - (fall - length) / (2 * share);
+    const gained = (fall + length) / 2 + scale * (before - after - promised);
+    return this.region.learn({ gained, fall, length, share }, stepSize);
+  }
+
+  /** Frees what a step has needed. */
+  end(): void {
+    for (const replay of this.#replays) replay.dispose();
+    tensors.free(this.#left);
+    this.#replays = [];
+    this.#left = undefined;
+  }
+
+  /** Puts δ back to where it was before the step that failed. */
+  fail(): void {
+    if (this.#before) this.region.restore(this.#before);
+  }
+
+  /** The state as weights, which stay this object's and live until the state is another. */
+  saved(): NamedWeights {
+    const numbers = REGION_FIELDS.map((field) => this.region.state[field]);
+    const isOld = this.#written.numbers.some((number, i) => number !== numbers[i]);
+    if (isOld || this.#written.tensor === undefined) {
+      tensors.free(this.#written.tensor);
+      this.#written = { numbers, tensor: tf.keep(tf.tensor1d(numbers)) };
+    }
+    return [{ name: REGION, tensor: this.#written.tensor! }, ...this.#last.saved()];
+  }
+
+  restore(state: TuningState): void {
+    this.region.restore(state.region);
+    this.#last.restore(state.steps);
+  }
+
+  dispose(): void {
+    this.end();
+    this.#last.dispose();
+    tensors.free(this.#written.tensor);
+    this.#written = { numbers: [] };
+  }
+
+  /** The loss where the variables are. */
+  #reached(): tf.Scalar {
+    const [only] = this.#replays as [Replay];
+    if (this.#replays.length === 1) return only.value();
+    return tf.addN(
+      this.#replays.map((replay, i) => tf.mul(this.#shares[i]!, replay.value())),
+    ) as tf.Scalar;
+  }
+
+  #undo(taken: tf.Scalar, variables: NamedVariables, old: NamedTensors): void {
+    if (tensors.readableNow()) {
+      if (tensors.readSync([taken])[0] === 1) return;
+      for (const name of Object.keys(old)) variables[name]!.assign(old[name]!);
+      return;
+    }
+    const now: NamedTensors = pick(variables, Object.keys(old));
+    const next = tensors.select(taken, now, old);
+    for (const name of Object.keys(old)) variables[name]!.assign(next[name]!);
+  }
+}
+
+type Facts = [
+  slope: tf.Scalar,
+  weighed: tf.Scalar,
+  plain: tf.Scalar,
+  before: tf.Scalar,
+  after: tf.Scalar,
+];
+
+type Numbers = [slope: number, weighed: number, plain: number, before: number, after: number];
+
+/** The mask of whether the objective of the step has fallen by enough: 0 also where the loss is NaN. */
+function fell(
+  [slope, weighed, plain, before, after]: Facts,
+  { stepSize, share, scale }: Pick<Verdict, 'stepSize' | 'share' | 'scale'>,
+): tf.Scalar {
+  const s = tensors.scalars;
+  const times = (a: number, x: tf.Scalar) => s.multiply(s.of(a), x);
+  // All over δ, as in `learn`.
+  const promised = s.subtract(plain, times(0.5 / share, s.subtract(slope, weighed)));
+  const off = s.subtract(times(1 / stepSize, s.subtract(before, after)), promised);
+  const half = times(0.5, s.add(slope, weighed));
+  const gained = s.add(half, times(scale, off));
+  const isNewton = s.less(times(1 + leastRatio.CURVED, weighed), slope);
+  const least = s.select(isNewton, s.of(leastRatio.newton), s.of(leastRatio.plain));
+  const asked = s.multiply(least, half);
+  // Rounding of a loss that no longer changes is no rise.
+  const size = tf.abs(before) as tf.Scalar;
+  const blur = times((4 * tensors.epsilon * scale) / stepSize, size);
+  const sound = s.less(tf.abs(after) as tf.Scalar, s.of(3e38));
+  return s.and(sound, s.less(asked, s.add(gained, s.add(blur, s.of(1e-38)))));
+}
+
+/** The name of the region among saved weights. */
+const REGION = 'region';
+
+/** A saved state of an optimizer that finds its own rate. */
+interface TuningState {
+  region: RegionState;
+  /** Held by the caller. */
+  steps: tf.Tensor[];
+}
+
+/** Weights apart: those of any optimizer, and those of one that finds its own rate. */
+export function apart(weights: NamedWeights): { plain: NamedWeights; tuning: NamedWeights } {
+  if (!Array.isArray(weights)) return { plain: weights, tuning: [] };
+  const at = weights.findIndex((entry) => entry?.name === REGION);
+  if (at < 0) return { plain: weights, tuning: [] };
+  return { plain: weights.slice(0, at), tuning: weights.slice(at) };
+}
+
+/**
+ * Reads what {@link SelfTuning.saved} saved, by copies.
+ *
+ * @throws InputError for anything else.
+ */
+export async function tuningFrom(weights: NamedWeights): Promise<TuningState> {
+  const sound = weights.every(({ tensor }) => tensor instanceof tf.Tensor && !tensor.isDisposed);
+  if (weights.length === 0 || !sound) throw wrongState('weights without the trust region of δ');
+  const [region, ...steps] = weights as [NamedWeights[number], ...NamedWeights];
+  const copies = steps.map(({ tensor }) => tf.keep(tensor.clone()));
+  const numbers = [...(await region.tensor.data())];
+  if (
+    numbers.length === REGION_FIELDS.length &&
+    numbers.every(Number.isFinite) &&
+    numbers[0]! > 0
+  ) {
+    const state = Object.fromEntries(REGION_FIELDS.map((field, i) => [field, numbers[i]!]));
+    return { region: state as unknown as RegionState, steps: copies };
+  }
+  tf.dispose(copies);
+  throw wrongState(`the trust region [${numbers}]`);
+}

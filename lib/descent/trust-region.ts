@@ -1,0 +1,183 @@
+import { cg, type LinearSolver } from '../solvers';
+
+/** What is known of a step once the loss has been evaluated where it leads. */
+export interface Gain {
+  /** What the objective of the step fell by; NaN or −∞ where the loss is not finite there. */
+  gained: number;
+  /** a: what it would have fallen by if it were linear. */
+  fall: number;
+  /** ℓ: `‖x⁺ − x‖² / δ`, in the metric of the step. */
+  length: number;
+  /** The share of the loss in the objective, whose other part has no curvature. Default 1. */
+  share?: number;
+}
+
+/** What a trust region goes on from: float32 numbers, so that a tensor can hold them. */
+export interface RegionState {
+  /** δ of the next step. */
+  delta: number;
+  /** Of the next solve. */
+  tolerance: number;
+  /** Average of what is left of the slope. */
+  left: number;
+  /** The last ratio. */
+  ratio: number;
+  /** Steps until the next one is measured. */
+  wait: number;
+  /** Measurements that may be made. */
+  credit: number;
+}
+
+export const REGION_FIELDS = ['delta', 'tolerance', 'left', 'ratio', 'wait', 'credit'] as const;
+
+/** Beyond these float32 holds no step. */
+const [LEAST, LARGEST] = [1e-12, 1e12];
+/** Ratios from which on a step was no failure, δ stays, and δ rises; the last but one where slope is left. */
+const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
+/** What is left of the slope where a step was too long, long enough, and too short. */
+const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.15, 0, 0.2];
+/** Of the tolerance of a solve. */
+const [TIGHTEST, LOOSEST] = [0.03, 0.3];
+/** One step in so many is measured once δ has been found, and as many as this more while it is not. */
+const [EVERY, CREDIT] = [4, 8];
+const ITERATIONS = 10;
+/** How δ rises, and to which share of δ̂ it leaps; with momentum what is too far shows later. */
+const [WITHOUT, WITH_MOMENTUM] = [
+  { least: 2, leap: 1 },
+  { least: 1.4, leap: 0.2 },
+];
+/** `δ/δ̂` beyond which δ makes no difference, and would not come back soon. */
+const LOOSE = 100;
+/** Where `δ/δ̂` is below this the step is one of gradient descent yet; where it is above, of Newton's. */
+const [STRAIGHT, CURVED] = [0.5, 10];
+
+/** The least ratio of a step that is taken; more is asked of one of Newton's, whose length δ does not bound. */
+export const leastRatio = { CURVED, plain: 0, newton: POOR };
+
+/**
+ * The rate δ of an implicit step as a trust region, that needs no tuning.
+ *
+ * The step `Δ = −δs` with `(I + δC)s = g` minimises the model `gᵀΔ + ½ΔᵀCΔ` over a ball whose radius
+ * grows with δ. With `a = δgᵀs` and `ℓ = δ‖s‖²` the model promises that the loss falls by `(a + ℓ)/2`;
+ * so it does where conjugate gradients were cut off, since their residual is orthogonal to s. Two
+ * things are asked of a step.
+ *
+ * - **The ratio** ρ of what the loss of the same batch fell by to what was promised: whether the model
+ *   holds that far. Below ½ the next step is shorter, above 0.9 it may be longer, and a step with
+ *   ρ ≤ 0 is not taken, nor one with ρ < ¼ and δ > 10 δ̂. By Hebden's rule the length goes like `δ/(1 + δ/δ̂)` with
+ *   `δ̂ = ‖s‖²/sᵀCs` and `δ/δ̂ = (a − ℓ)/ℓ`, so δ goes to δ̂ at once from where a step is still one of
+ *   gradient descent, or no longer depends on δ.
+ * - **The slope that is left**, `sᵀg⁺ / sᵀg` with the gradient g⁺ of the next batch, at no cost. The
+ *   ratio is biased: s was made of the noise of the very batch that it is judged by. The next batch
+ *   had no part in s, so its slope is an unbiased one of the loss itself; negative, it says that
+ *   the step went beyond the minimum along itself. Where it averages less than −0.15, δ falls.
+ *
+ * @see Moré, The Levenberg–Marquardt algorithm, 1978; Martens, Deep learning via Hessian-free
+ * optimization, 2010, §4.1; Eisenstat & Walker, Choosing the forcing terms in an inexact Newton
+ * method, 1996. The slope that is left is that of Baydin et al., 2018, with the implicit step.
+ */
+export class TrustRegion {
+  #state: RegionState;
+
+  constructor(initial: number) {
+    this.#state = begun(initial);
+  }
+
+  get delta(): number {
+    return this.#state.delta;
+  }
+
+  /** δ from here on; it is looked for anew. */
+  set delta(delta: number) {
+    this.#state = begun(delta);
+  }
+
+  /** Whether the next step is to be measured. */
+  get isDue(): boolean {
+    return this.#state.wait <= 0 && this.#state.credit >= 1;
+  }
+
+  /** As exact as the last model was right: of a model that is wrong no better solution is wanted. */
+  get solver(): LinearSolver {
+    return cg({ tolerance: this.#state.tolerance, maxIterations: ITERATIONS, best: 'energy' });
+  }
+
+  get state(): RegionState {
+    return { ...this.#state };
+  }
+
+  restore(state: RegionState): void {
+    this.#state = { ...state };
+  }
+
+  /** Takes note of a step begun: one more that is not measured, or one that is paid for. */
+  count(isMeasured: boolean): void {
+    const { wait, credit } = this.#state;
+    this.#note({ wait: wait - 1, credit: credit + 1 / EVERY - (isMeasured ? 1 : 0) });
+  }
+
+  /** Takes note of `sᵀg⁺ / sᵀg`, what the next batch has left of the slope of the last step. */
+  heed(share: number): void {
+    if (!Number.isFinite(share)) return;
+    const left = (this.#state.left + Math.max(-1, Math.min(1, share))) / 2;
+    this.#note({ left });
+    if (left < TOO_FAR) this.#note({ delta: this.#state.delta / 1.5, left: left / 1.5 });
+    if (left > TOO_NEAR || share < -0.5) this.#note({ wait: 0 });
+  }
+
+  /** Takes note of what a step of this δ has gained; returns the ratio. */
+  learn(gain: Gain, stepSize = this.#state.delta): number {
+    const ratio = gain.gained / ((gain.fall + gain.length) / 2);
+    const factor = this.#factor(gain, ratio);
+    // NaN is as bad as can be.
+    const off = Number.isFinite(ratio) ? Math.abs(1 - ratio) : 1;
+    this.#note({
+      delta: stepSize * factor,
+      ratio: Number.isFinite(ratio) ? ratio : -1e30,
+      tolerance: Math.min(LOOSEST, Math.max(TIGHTEST, off)),
+      wait: factor > 1.3 || !(ratio >= FAIR) ? 0 : EVERY - 1,
+      // A leap is always looked at.
+      credit: Math.max(this.#state.credit, factor > 2 || !(ratio >= POOR) ? 1 : 0),
+    });
+    return ratio;
+  }
+
+  /** What δ is multiplied by. */
+  #factor({ gained, fall, length, share: part = 1 }: Gain, ratio: number): number {
+    const { left } = this.#state;
+    /** δ/δ̂. */
+    const curved = Math.max((fall - length) / length, 1e-12);
+    if (ratio > (left > TOO_NEAR ? GOOD_WITH_SLOPE : GOOD)) {
+      if (left < ENOUGH) return 1;
+      // By the curvature of the loss alone.
+      const { least, leap } = part < 1 ? WITH_MOMENTUM : WITHOUT;
+      const up = Math.max(least, 1.4 + 4 * (left - 0.3));
+      if (curved < STRAIGHT * part) return Math.max(up, Math.min(1e4, (leap * part) / curved));
+      return left > TOO_NEAR ? up : 1.4;
+    }
+    if (ratio >= FAIR) return Math.min(1, (LOOSE * part) / curved);
+    // The minimum of the parabola through both losses with the slope at the first.
+    const best = Number.isFinite(gained) ? fall / (2 * (fall - gained)) : 0;
+    const shorter = Math.min(ratio >= POOR ? 0.75 : 0.5, Math.max(0.1, best));
+    const share = (shorter * curved) / (1 + curved);
+    return Math.min(shorter, Math.max(1e-8, share / (1 - share) / curved));
+  }
+
+  #note(change: Partial<RegionState>): void {
+    const next = { ...this.#state, ...change };
+    for (const field of REGION_FIELDS) next[field] = Math.fround(next[field]);
+    next.delta = bounded(next.delta);
+    this.#state = next;
+  }
+}
+
+const bounded = (delta: number) => Math.fround(Math.min(LARGEST, Math.max(LEAST, delta)));
+
+const begun = (initial: number): RegionState => ({
+  delta: bounded(initial),
+  tolerance: Math.fround(0.1),
+  left: 0,
+  ratio: 1,
+  wait: 0,
+  credit: CREDIT,
+});
