@@ -105,6 +105,7 @@ export class Evaluator {
 
   async stop(): Promise<void> {
     await this.runner.stop();
+    this.compiler.stop();
     this.output.flush();
   }
 

@@ -1,4 +1,3 @@
-import ts from 'typescript';
 import type { Compiled, Request } from '../../compiler';
 import { answerOf } from '../../compiler/serve';
 import { Session } from '../../compiler/session';
@@ -32,9 +31,6 @@ async function start(url: string): Promise<Session> {
     types: [],
   });
 }
-
-/** TypeScript asks for a machine when it is loaded; everything goes by `Files` instead. */
-Object.assign(ts, { sys: undefined });
 
 let session: Promise<Session> | undefined;
 

@@ -1,0 +1,72 @@
+import * as kernel from '../..';
+import { namespaceOf } from '../../child/namespace';
+
+/** The library for pages: `lib/browser`. */
+interface Library {
+  initialize(options: { assets: string; directory: string }): Promise<void>;
+  readonly library: object;
+  readonly tensorflow: object;
+}
+
+const LIBRARY = new Set(['implicit-lab', '@tensorflow/tfjs']);
+
+/** The packages that cells of a page can import. */
+export class PageModules {
+  private readonly loaded = new Map<string, unknown>([['implicit-kernel', kernel]]);
+  private loading: Promise<void> | undefined;
+
+  /** @param assets the URL of the folder of the library for pages. */
+  constructor(
+    private readonly assets: string,
+    private readonly directory: string,
+  ) {}
+
+  readonly require = (name: string): unknown => {
+    if (this.loaded.has(name)) return this.loaded.get(name);
+    throw new Error(
+      LIBRARY.has(name)
+        ? `In a page, ${name} is there once it was imported: write import … from '${name}'.`
+        : absent(name),
+    );
+  };
+
+  async import(name: string): Promise<unknown> {
+    if (LIBRARY.has(name)) await this.loadLibrary();
+    return this.require(name);
+  }
+
+  async dynamicImport(name: string): Promise<unknown> {
+    return namespaceOf(await this.import(name));
+  }
+
+  /** Loads what the code of a cell imports; what it calls is then there from the beginning. */
+  async prepare(code: string): Promise<void> {
+    const named = [...LIBRARY].some(
+      (name) => code.includes(`'${name}'`) || code.includes(`"${name}"`),
+    );
+    if (named) await this.loadLibrary();
+  }
+
+  private loadLibrary(): Promise<void> {
+    this.loading ??= this.load().catch((error) => {
+      this.loading = undefined;
+      throw error;
+    });
+    return this.loading;
+  }
+
+  private async load(): Promise<void> {
+    const { initialize, library, tensorflow }: Library = await import(`${this.assets}index.js`);
+    await initialize({ assets: this.assets, directory: this.directory });
+    this.loaded.set('implicit-lab', asModule(library));
+    this.loaded.set('@tensorflow/tfjs', asModule(tensorflow));
+  }
+}
+
+/** As CommonJS has it: TypeScript's own code asks for the mark. */
+function asModule(module: object): object {
+  return Object.assign(Object.create(null, { __esModule: { value: true } }), module);
+}
+
+const absent = (name: string): string =>
+  `${name} is not on this site, which has implicit-lab, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;

@@ -1,0 +1,36 @@
+import type { CompilerWorker } from '../../compiler';
+import type { About, Home } from '../../server';
+import { CellsWorker, type Places } from './cells';
+import type { PageChannels } from './channels';
+
+/** What a kernel needs, in a page: messages, and a worker each for the cells and the compiler. */
+export function pageHome(
+  channels: PageChannels,
+  places: Places,
+  versions: Omit<About, 'host'>,
+): Home {
+  return {
+    about: { ...versions, host: 'this page' },
+    channels,
+    files: { pathOf: (place) => place, read: () => undefined },
+    startCompiler: () => startCompiler(places.scripts),
+    startChild: (events) => new CellsWorker(places, events),
+    notebookMetadata: () => ({}),
+    exit: () => {},
+  };
+}
+
+function startCompiler(scripts: string): CompilerWorker {
+  const worker = new Worker(`${scripts}compiler.js`, { name: 'compiler' });
+  worker.postMessage({ archive: `${scripts}types.json.gz` });
+  return {
+    post: (request) => worker.postMessage(request),
+    onAnswer(hear) {
+      worker.onmessage = ({ data }) => hear(data);
+    },
+    end() {
+      worker.onmessage = null;
+      worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { LiteMessage } from './channels';
+
+/** What this extension uses of JupyterLite and JupyterLab, which the page itself has. */
+
+export interface KernelOptions {
+  id: string;
+  name: string;
+  /** The folder of the notebook, behind the name of its drive. */
+  location: string;
+  sendMessage(message: object): void;
+}
+
+/** JupyterLite's view of a kernel. */
+export interface LiteKernel {
+  readonly id: string;
+  readonly name: string;
+  readonly location: string;
+  readonly ready: Promise<void>;
+  readonly isDisposed: boolean;
+  readonly disposed: Signal;
+  handleMessage(message: LiteMessage): Promise<void>;
+  dispose(): void;
+}
+
+export interface Signal {
+  emit(value: undefined): void;
+}
+
+export interface KernelSpecs {
+  register(options: { spec: object; create(options: KernelOptions): Promise<LiteKernel> }): void;
+}
+
+export interface KernelClient {
+  interrupt(id: string): Promise<void>;
+  getModel(id: string): Promise<unknown>;
+}
+
+/** The modules of the page, by the names of their packages. */
+export interface PageParts {
+  '@jupyterlite/services': { IKernelSpecs: object; IKernelClient: object };
+  '@jupyterlab/coreutils': { PageConfig: { getOption(name: string): string } };
+  '@lumino/signaling': { Signal: new (sender: object) => Signal };
+}
+
+/** How JupyterLab shares its modules with extensions: by package and version (module federation). */
+export type ShareScope = Record<string, Record<string, { get(): Promise<() => unknown> }>>;
+
+/** A module that the page shares. */
+export async function partOf<Name extends keyof PageParts>(
+  scope: ShareScope,
+  name: Name,
+): Promise<PageParts[Name]> {
+  const [version] = Object.values(scope[name] ?? {});
+  if (!version) throw new Error(`This JupyterLite does not share ${name}.`);
+  return (await version.get())() as PageParts[Name];
+}
