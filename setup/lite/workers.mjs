@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, transform } from 'esbuild';
+import ts from 'typescript';
+import { buildForBrowser } from '../browser/build.mjs';
+import { inRoot, read } from '../paths.mjs';
+
+/**
+ * A page follows a cell through its promises by `Promise.prototype.then`, which a native `await` does
+ * not call: async functions become generators.
+ */
+const WITHOUT_ASYNC = { 'async-await': false, 'async-generator': false, 'for-await': false };
+
+/**
+ * Writes the extension of JupyterLite that brings the kernel, its two workers, and the library.
+ *
+ * @param {string} folder
+ */
+export async function buildKernel(folder) {
+  const { version } = JSON.parse(read(inRoot('kernel', 'package.json')));
+  const define = {
+    KERNEL_VERSION: JSON.stringify(version),
+    TYPESCRIPT_VERSION: JSON.stringify(ts.version),
+  };
+  await bundle('page/extension', join(folder, 'remoteEntry.js'), { define });
+  await bundle('compiler/worker', join(folder, 'compiler.js'));
+  await bundle('cells/main', join(folder, 'cells.js'), { supported: WITHOUT_ASYNC });
+  const library = join(folder, 'library');
+  await buildForBrowser(library);
+  for (const name of readdirSync(library).filter((file) => file.endsWith('.js'))) {
+    const file = join(library, name);
+    const { code } = await transform(readFileSync(file, 'utf8'), {
+      format: 'esm',
+      target: 'es2022',
+      supported: WITHOUT_ASYNC,
+      minifySyntax: true,
+      minifyWhitespace: true,
+    });
+    writeFileSync(file, code);
+  }
+}
+
+/**
+ * @param {string} entry in `kernel/browser`
+ * @param {string} outfile
+ * @param {import('esbuild').BuildOptions} options
+ */
+async function bundle(entry, outfile, options = {}) {
+  await build({
+    entryPoints: [inRoot('kernel', 'browser', `${entry}.ts`)],
+    outfile,
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    // Names of classes and functions are read: in traces, and by `inspect`.
+    keepNames: entry.startsWith('cells'),
+    legalComments: 'none',
+    logLevel: 'error',
+    ...options,
+  });
+}
