@@ -5,7 +5,7 @@ import { namespaceOf } from '../../child/namespace';
 interface Library {
   initialize(options: { assets: string; directory: string }): Promise<void>;
   readonly library: object;
-  readonly tensorflow: object;
+  readonly tensorflow: object & { removeBackend(name: string): void };
 }
 
 const LIBRARY = new Set(['implicit-lab', '@tensorflow/tfjs']);
@@ -57,6 +57,9 @@ export class PageModules {
 
   private async load(): Promise<void> {
     const { initialize, library, tensorflow }: Library = await import(`${this.assets}index.js`);
+    // It would be the first choice of TensorFlow.js. Its products are float16 in places, and it reads
+    // back slowly: as under Node.js, the choice is cpu until a cell asks for another backend.
+    tensorflow.removeBackend('webgl');
     await initialize({ assets: this.assets, directory: this.directory });
     this.loaded.set('implicit-lab', asModule(library));
     this.loaded.set('@tensorflow/tfjs', asModule(tensorflow));
