@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { install, type Place, uninstall } from './install';
-import { nodeHome, readConnection, watchParent } from './node';
-import { Kernel } from './server';
+import { start } from './node';
 
 const USAGE = `Usage:
   implicit-kernel install [--prefix DIR | --user]     register the kernel with Jupyter
@@ -34,17 +33,4 @@ export function main(parameters: string[]): void {
     console.error(USAGE);
     process.exitCode = 1;
   }
-}
-
-function start(connectionFile: string): void {
-  const kernel = new Kernel(nodeHome(readConnection(connectionFile)));
-  process.on('SIGINT', () => kernel.interrupt());
-  const end = () => void kernel.stop().then(() => process.exit(0));
-  process.on('SIGTERM', end);
-  process.on('SIGHUP', end);
-  watchParent(end);
-  kernel.start().catch((error) => {
-    console.error(`The kernel could not start: ${error.message}`);
-    process.exit(1);
-  });
 }

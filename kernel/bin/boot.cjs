@@ -7,4 +7,5 @@ require('./native.cjs');
 for (const name of workerData?.plain ?? []) require(name);
 require('tsx/cjs');
 require('./packages.cjs');
+require('./typescript.cjs');
 require(isMainThread ? process.argv[2] : workerData.entry);

@@ -1,4 +1,5 @@
 import ts from 'typescript';
+import { parse } from './cell-source';
 import { type CellMap, composeMaps, decodeMappings } from './source-map';
 
 /** A cell made executable. */
@@ -32,6 +33,8 @@ export interface CellModule extends CellProgram {
  * how far a cell came that failed; the value of its last expression goes to `__cell__.result(…)`.
  */
 export function cellProgram({ code, map, earlier, ambient }: CellModule): CellProgram {
+  const alone = earlier.length === 0 ? withoutNames(code, map) : undefined;
+  if (alone) return alone;
   // What a name refers to is decided when the compiler parses, and written when it prints: each of
   // these steps needs a pass of its own.
   const steps: [ts.ModuleKind, ts.CustomTransformers][] = [
@@ -46,6 +49,20 @@ export function cellProgram({ code, map, earlier, ambient }: CellModule): CellPr
     },
     { code, map },
   );
+}
+
+/** A cell that shares no name is ready, but for the `export {}` at its end that makes it a module. */
+function withoutNames(code: string, map: CellMap): CellProgram | undefined {
+  const file = parse(code);
+  const links = file.statements.filter(
+    (statement) =>
+      ts.isImportDeclaration(statement) ||
+      ts.isExportDeclaration(statement) ||
+      ts.isExportAssignment(statement),
+  );
+  if (links.some((link) => link.getText(file) !== 'export {};')) return undefined;
+  const body = links.length === 0 ? code : code.slice(0, links[0]!.getStart(file));
+  return { code: `"use strict";\n${body}`, map: [[], ...map] };
 }
 
 function transpile(

@@ -13,6 +13,8 @@ export interface CompilerWorker {
   post(request: Request): void;
   /** To be called once, before the first request. */
   onAnswer(hear: (answer: Answer) => void): void;
+  /** Where it may end by itself: to be called once, before the first request. */
+  onEnd?(hear: () => void): void;
   /** Ends it at once; nothing is heard of it afterwards. */
   end(): void;
 }
@@ -37,6 +39,8 @@ export class Compiler {
   private worker: CompilerWorker;
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
+  /** What a worker was at when it ended. */
+  private lost: Waiting | undefined;
   /** What the session has come to know, for the one that replaces it. */
   private committed: Committed[] = [];
 
@@ -80,9 +84,25 @@ export class Compiler {
     this.worker.end();
   }
 
+  /** After the end of a worker: another one takes over, and tries once more what it was at. */
+  private recover(): void {
+    const rest = [...this.waiting.values()];
+    this.worker = this.start();
+    if (this.committed.length > 0) void this.call('restore', this.committed);
+    const [first] = rest;
+    if (first && first === this.lost) {
+      rest.shift();
+      this.waiting.delete(first.request.id);
+      first.reject(new Error('the compiler ended twice at this: it may need too much memory'));
+    }
+    this.lost = first;
+    for (const { request } of rest) this.worker.post(request);
+  }
+
   private start(): CompilerWorker {
     const worker = this.startWorker();
     worker.onAnswer((answer) => this.settle(answer));
+    worker.onEnd?.(() => this.recover());
     return worker;
   }
 

@@ -11,6 +11,12 @@ type Host = ts.LanguageServiceHost & Pick<ts.CompilerHost, 'getModuleResolutionC
 /** In the names of the files that only the compiler sees. A user's file hardly begins like this. */
 const MARK = '~cell';
 
+/** Files as one program has read and parsed them, for another one. */
+export interface Parsed {
+  sources: Sources;
+  registry: ts.DocumentRegistry;
+}
+
 type Virtual = { snapshot: ts.IScriptSnapshot; version: number };
 
 /**
@@ -25,6 +31,7 @@ export class Project {
   readonly resolution: Resolution;
   private readonly declarations: Declarations;
   readonly service: ts.LanguageService;
+  private readonly registry: ts.DocumentRegistry;
   readonly cell: string;
   readonly directory: string;
   private readonly modules: string;
@@ -36,15 +43,19 @@ export class Project {
   private options: ts.CompilerOptions;
   private version = 0;
 
-  constructor(private readonly surroundings: Surroundings) {
+  constructor(
+    private readonly surroundings: Surroundings,
+    parsed?: Parsed,
+  ) {
     this.directory = surroundings.directory;
     this.cell = `${this.directory}/${MARK}.ts`;
     this.modules = `${this.directory}/${MARK}-modules.d.ts`;
-    this.sources = new Sources(surroundings.files);
+    this.sources = parsed?.sources ?? new Sources(surroundings.files);
     this.declarations = new Declarations(surroundings.files);
     this.resolution = new Resolution(surroundings, this.sources, this.declarations);
     this.options = compilerOptions(surroundings, this.sources);
-    this.service = ts.createLanguageService(this.host(), this.registry());
+    this.registry = parsed?.registry ?? keepingRegistry();
+    this.service = ts.createLanguageService(this.host(), this.registry);
     this.setModules('');
     this.setCell('');
   }
@@ -87,6 +98,11 @@ export class Project {
 
   isCell(path: string): boolean {
     return this.virtual.has(path);
+  }
+
+  /** The files that it has read and parsed. */
+  get parsed(): Parsed {
+    return { sources: this.sources, registry: this.registry };
   }
 
   program(): ts.Program {
@@ -152,17 +168,6 @@ export class Project {
     return `${stamp} ${generations.get(directory) ?? 0} ${generations.get('') ?? 0}`;
   }
 
-  /** Files that no cell has taken part in for a while are kept, parsed: the next one may. */
-  private registry(): ts.DocumentRegistry {
-    const registry = ts.createDocumentRegistry(true);
-    const release = registry.releaseDocumentWithKey.bind(registry);
-    return Object.assign(registry, {
-      releaseDocumentWithKey: (...given: Parameters<typeof release>) => {
-        if (this.virtual.has(given[0]) || given[0].includes(`/${MARK}`)) release(...given);
-      },
-    });
-  }
-
   private host(): Host {
     const { sources, resolution, declarations, virtual, surroundings } = this;
     const own = (name: string): string => `${surroundings.kernel}/compiler/${name}.d.ts`;
@@ -221,4 +226,15 @@ export class Project {
     const resolvedFileName = `${this.directory}/${name.slice(2)}.ts`;
     return { resolvedFileName, extension: ts.Extension.Ts, isExternalLibraryImport: false };
   }
+}
+
+/** Files that no cell has taken part in for a while are kept, parsed: the next one may. */
+function keepingRegistry(): ts.DocumentRegistry {
+  const registry = ts.createDocumentRegistry(true);
+  const release = registry.releaseDocumentWithKey.bind(registry);
+  return Object.assign(registry, {
+    releaseDocumentWithKey: (...given: Parameters<typeof release>) => {
+      if (given[0].includes(`/${MARK}`)) release(...given);
+    },
+  });
 }

@@ -10,7 +10,7 @@ import { emitCell } from './emit';
 import type { Surroundings } from './files';
 import { inspectionAt } from './inspection';
 import { asksForNode } from './node-types';
-import { Project } from './project';
+import { type Parsed, Project } from './project';
 import { isUntyped } from './resolution';
 import { encodeMappings } from './source-map';
 import { isPackaged } from './sources';
@@ -57,10 +57,19 @@ export class Session {
   private readonly advised = new Set<string>();
   private pending: { cell: CellSource; text: string; values: ReadonlySet<string> } | undefined;
 
-  constructor(private readonly surroundings: Surroundings) {
-    this.project = new Project(surroundings);
+  /** @param parsed files that another session has read; its own if it is left out. */
+  constructor(
+    private readonly surroundings: Surroundings,
+    parsed?: Parsed,
+  ) {
+    this.project = new Project(surroundings, parsed);
     // The first check of a program is slow; let it happen before the first cell.
     this.compile('0');
+  }
+
+  /** The files that it has read and parsed, for another session. */
+  get parsed(): Parsed {
+    return this.project.parsed;
   }
 
   /** Checks a cell and makes it executable. */

@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { Json } from '../protocol';
 import type { Home, SourceFiles } from '../server';
 import { ChildProcessOfCells } from './child-process';
-import { startCompiler } from './compiler/thread';
+import { startCompilerProcess } from './compiler/child';
+import { startCompilerThread } from './compiler/thread';
 import { Debugger } from './debugger';
-import { ROOT } from './paths';
+import { bundle, ROOT } from './paths';
 import { type Connection, SocketChannels } from './protocol';
 
 /** What a kernel needs, on Node.js: sockets, a process for the cells, a thread for the compiler. */
@@ -19,7 +20,8 @@ export function nodeHome(connection: Connection): Home {
     },
     channels: new SocketChannels(connection),
     files,
-    startCompiler,
+    startCompiler: () =>
+      bundle === undefined ? startCompilerThread() : startCompilerProcess(bundle),
     startChild: (events) => new ChildProcessOfCells(events),
     startDebugger: (inspector, tell) => new Debugger(inspector, tell),
     notebookMetadata,

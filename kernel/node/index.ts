@@ -1,3 +1,1 @@
-export { nodeHome } from './home';
-export { watchParent } from './parent-watch';
-export { readConnection } from './protocol';
+export { start } from './start';

@@ -40,12 +40,9 @@ def test_importing_again_without_an_edit_keeps_the_state_of_a_module(kernel, lib
 def test_an_edit_during_a_cell_counts(kernel, library):
     library.write("export const version = 1")
     load = f"import {{ version }} from '{library.name}';"
-    msg_id = kernel.start(f"{load} await new Promise((resolve) => setTimeout(resolve, 1500)); version")
-    while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "execute_input":
+    msg_id = kernel.start(f"{load} console.log('loaded'); await new Promise((resolve) => setTimeout(resolve, 1500)); version")
+    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
         pass
-    import time
-
-    time.sleep(1)
     edit(library, "export const version = 2")
     assert kernel.finish(msg_id).value == "1"
     assert kernel.run(f"{load} version").value == "2"

@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect, types } from 'node:util';
 import type { Host, Traces } from '../../child/host';
-import { ROOT } from '../paths';
+import { bundle, ROOT } from '../paths';
 import { send } from './wire';
 
 /** Files of the kernel: compiled code that is kept may name the folder that it was compiled in. */
@@ -19,7 +19,7 @@ const traces: Traces = {
     `${pathToFileURL(process.cwd()).href}/`,
   ],
   isKernels(frame) {
-    if (LOADER.test(frame)) return true;
+    if (LOADER.test(frame) || (bundle !== undefined && frame.includes(bundle))) return true;
     const [, file] = KERNEL.exec(frame) ?? [];
     return file !== undefined && isFile(file);
   },

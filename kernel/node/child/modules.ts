@@ -5,10 +5,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { display } from '../../child/display';
 import type { Bundle } from '../../child/messages';
 import { namespaceOf } from '../../child/namespace';
+import * as own from '../../index';
 import { NATIVE, RESOLVER, ROOT } from '../paths';
 import type { FreshModules } from './fresh-modules';
 
-const here = createRequire(__filename);
+const here = createRequire(join(ROOT, 'package.json'));
 
 /** Node.js' own `import()`, whatever has compiled this file. */
 const { load }: { load(url: string): Promise<Record<string, unknown>> } = here(NATIVE);
@@ -155,7 +156,7 @@ function provideOwnPackages(): void {
   const load = modules._load;
   let tslab: unknown;
   modules._load = (request, parent, isMain) => {
-    if (request === 'implicit-kernel') return here(join(ROOT, 'index'));
+    if (request === 'implicit-kernel') return own;
     if (request !== 'tslab') return load(request, parent, isMain);
     tslab ??= loadTslab();
     return tslab;

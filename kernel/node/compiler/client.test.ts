@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { CompilationInterrupted, Compiler } from '../../compiler';
-import { startCompiler } from './thread';
+import { startCompilerThread } from './thread';
 
 /** Takes some ten seconds. */
 const LONG = `const long = [${Array.from({ length: 300_000 }, (_, i) => i).join(', ')}]`;
 
 test('an interrupt ends a long compilation only, and loses nothing that was committed or asked', async () => {
-  const compiler = new Compiler(startCompiler);
+  const compiler = new Compiler(startCompilerThread);
   await compiler.call('compile', '1');
   const short = compiler.call('compile', 'const kept: number = 1');
   compiler.interrupt();

@@ -43,13 +43,23 @@ const disk: Files = {
   },
 };
 
+/** Where TypeScript's library types are, and the kernel. */
+export interface Places {
+  libraries: string;
+  kernel: string;
+}
+
+function ownPlaces(): Places {
+  return { libraries: dirname(require.resolve('typescript/lib/lib.d.ts')), kernel: ROOT };
+}
+
 /** A session for notebooks in `directory`, on this machine. */
-export function onDisk(directory: string): Surroundings {
+export function onDisk(directory: string, { libraries, kernel } = ownPlaces()): Surroundings {
   return {
     files: disk,
     directory: withSlashes(directory),
-    libraries: withSlashes(dirname(require.resolve('typescript/lib/lib.d.ts'))),
-    kernel: withSlashes(ROOT),
+    libraries: withSlashes(libraries),
+    kernel: withSlashes(kernel),
     nodeMajor: Number.parseInt(process.versions.node, 10),
   };
 }

@@ -3,7 +3,7 @@ import type { CompilerWorker } from '../../compiler';
 import { BOOT, COMPILER } from '../paths';
 
 /** The session in a thread of this process. */
-export function startCompiler(): CompilerWorker {
+export function startCompilerThread(): CompilerWorker {
   const worker = new Worker(BOOT, {
     workerData: { entry: COMPILER, plain: ['typescript'] },
     // Parsing makes much that lives long: with more room it is moved less often.
