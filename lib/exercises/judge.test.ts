@@ -208,7 +208,7 @@ describe('what is wrong is called by its name', () => {
     const special = await verdict((x: Float64Array) =>
       x.map((v) => (x.length > 2 ? v + 9 : 2 * v)),
     );
-    expect(special.explanation).toContain('right on short');
+    expect(special.explanation).toContain('right on the *short* probe');
   });
 
   it('one part of a record, by its name, and enough digits to see it', async () => {

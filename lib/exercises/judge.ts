@@ -419,7 +419,12 @@ function threw(id: string, probe: string, error: unknown, others: Pair[]): Verdi
   });
 }
 
-const listed = (pairs: Pair[]) => pairs.map(({ probe }) => probe.name).join(', ');
+function listed(pairs: Pair[]): string {
+  const names = pairs.map(({ probe }) => `*${probe.name}*`);
+  return names.length === 1
+    ? `the ${names[0]} probe`
+    : `the probes ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
 
 function tooSlow(id: string, probe: string | undefined, seconds: number, took?: number): Verdict {
   const explanation =

@@ -45,8 +45,12 @@ interface Rules {
   carried(J: Matrix, H: Matrix): Matrix;
   /** The last way, from a₁ to z₁. */
   first(H: Matrix, slopes: number[]): Matrix;
+  /** Whether the gradient is brought below a layer as well. */
+  gradientMoves: boolean;
   /** Whether the bend of a layer above the first one counts. */
   bendAbove: boolean;
+  /** Whether that of the first layer does. */
+  bendFirst: boolean;
   kronecker(aa: Matrix, H: Matrix): Matrix;
 }
 
@@ -63,7 +67,9 @@ const right: Rules = {
   gradientJacobian: withShortcut,
   carried: (J, H) => product(transposed(J), product(H, J)),
   first: (H, slopes) => transposed(scaleRows(slopes, transposed(scaleRows(slopes, H)))),
+  gradientMoves: true,
   bendAbove: true,
+  bendFirst: true,
   kronecker: (aa, H) =>
     aa.flatMap((row) => H.map((line) => row.flatMap((x) => line.map((h) => x * h)))),
 };
@@ -83,13 +89,13 @@ function firstLayer(pass: Pass, changed: Partial<Rules> = {}): FirstLayer {
       rules.carried(rules.jacobian(W, slopes), H),
       product(transposed(W), scaleRows(bend, W)),
     );
-    g = [...multiply(transposed(rules.gradientJacobian(W, slopes)), g)];
+    if (rules.gradientMoves) g = [...multiply(transposed(rules.gradientJacobian(W, slopes)), g)];
   }
   const slopes = bumps[0]!.map(rules.slope);
   const bend = bendOf(slopes, 0);
   const Hz = rules
     .first(H, slopes)
-    .map((row, i) => row.map((h, j) => (i === j ? h + bend[i]! : h)));
+    .map((row, i) => row.map((h, j) => (i === j && rules.bendFirst ? h + bend[i]! : h)));
   return { Hz, HW: rules.kronecker(outer(input, input), Hz) };
 }
 
@@ -157,6 +163,18 @@ export const exercise: Exercise<HessianBackprop> = {
         }),
       diagnosis:
         'This is the recursion of a network without shortcuts. Here $a_l = a_{l-1} + \\tanh(W_l a_{l-1})$: the derivative of a layer is $I + D_l W_l$.',
+    },
+    {
+      name: 'the gradient stays that of the output',
+      answer: (given) => firstLayer(given, { gradientMoves: false }),
+      diagnosis:
+        "In every layer the term with $\\sigma''$ has $\\partial\\ell/\\partial a_L$. It is $\\partial\\ell/\\partial a_l$ of the layer itself: bring the gradient down along with the Hessian. With one layer the two cannot be told apart.",
+    },
+    {
+      name: 'the Hessian with respect to a₁',
+      answer: (given) => firstLayer(given, { first: (H) => H, bendFirst: false }),
+      diagnosis:
+        'This is the Hessian with respect to $a_1$. Those with respect to $z_1$ and $W_1$ lie below one more $\\tanh$: its slopes on both sides, and its bend on the diagonal.',
     },
     {
       name: 'the shortcut is missing in the Hessian',

@@ -162,6 +162,12 @@ export const exercise: Exercise<ChebyshevJacobian> = {
         'The polynomial before the last enters with $\\omega_t - 1$. Check at $s = 0$: $P_t(0) = \\omega_t + (1 - \\omega_t) = 1$.',
     },
     {
+      name: 's is missing in Q',
+      answer: jacobian({ Q: (P, dP) => P - dP }),
+      diagnosis:
+        "$P$ and $P'$ are right. $Q = P - s P'$: the tangent at $s$ has the slope $P'$, and goes back by $s$ to the axis.",
+    },
+    {
       name: 'the sign in Q',
       answer: jacobian({ Q: (P, dP, lambda) => P + lambda * dP }),
       diagnosis:

@@ -82,6 +82,13 @@ export const exercise: Exercise<ImplicitStep> = {
         'This is the step of the lesson, without $\\lambda$. The penalty pulls all of $w$ towards 0.',
     },
     {
+      name: 'the penalty without its half',
+      answer: (example, { delta, lambda }) =>
+        exercise.reference(example, { delta, lambda: 2 * lambda }),
+      diagnosis:
+        'Your numbers are right for $2\\lambda$. The penalty is $\\tfrac12\\lambda\\lVert w \\rVert^2$, with the gradient $\\lambda w$.',
+    },
+    {
       name: 'the penalty only shrinks w',
       answer: (example, { delta, lambda }) => ({
         keep: 1 / (1 + delta * lambda),

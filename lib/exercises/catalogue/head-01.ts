@@ -46,6 +46,8 @@ interface Rules {
   lastMoves: boolean;
   biasMoves: boolean;
   lastBiasMoves: boolean;
+  /** The slope of the activation by its value a. */
+  slope(a: number): number;
   /** The slope of tanh on the way back. */
   slopeBack: boolean;
   slopeForwards: boolean;
@@ -57,6 +59,7 @@ const right: Rules = {
     return p.map((value, c) => value * (u[c]! - mean));
   },
   divisor: (n) => n,
+  slope: (a) => 1 - a * a,
   hiddenMoves: true,
   lastMoves: true,
   biasMoves: true,
@@ -75,7 +78,7 @@ function headProduct(
   const X = frozen.features();
   const A = addRow(product(X, W1), b1).map((row) => row.map(Math.tanh));
   const P = addRow(product(A, W2), b2).map(softmax);
-  const slopes = A.map((row) => row.map((a) => 1 - a * a));
+  const slopes = A.map((row) => row.map(rules.slope));
   const moved = product(X, direction.W1);
   const RZ1 = rules.biasMoves ? addRow(moved, direction.b1) : moved;
   const RA = rules.slopeForwards ? times(slopes, RZ1) : RZ1;
@@ -209,6 +212,29 @@ export const exercise: Exercise<HeadProduct> = {
         headProduct(network, head, direction, { divisor: (n) => n * head.b2.length }),
       diagnosis:
         'The factor is $1/(nC)$. The loss is the mean over the $n$ *examples*; the classes are added up inside the cross-entropy.',
+    },
+    {
+      name: '1/n twice',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { divisor: (n) => n * n }),
+      diagnosis:
+        'The result is divided by $n$ twice. The mean over the examples stands once, between the two walks; the sums over them have no factor. With one example the two cannot be told apart.',
+    },
+    {
+      name: 'p(1 − p)',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, {
+          curvature: (p, u) => p.map((value, c) => value * (1 - value) * u[c]!),
+        }),
+      diagnosis:
+        'Between the two walks stands $\\operatorname{diag}(p \\odot (1 - p))$, the diagonal of the right matrix. The logits of one example are coupled by the softmax: $\\operatorname{diag}(p) - pp^\\top$.',
+    },
+    {
+      name: 'the slope of the logistic function',
+      answer: (network, head, direction) =>
+        headProduct(network, head, direction, { slope: (a) => a * (1 - a) }),
+      diagnosis:
+        'The slope is $a(1 - a)$, that of the logistic function. Here $a = \\tanh(\\cdot)$, with the slope $1 - a^2$.',
     },
     {
       name: 'the sign of S',

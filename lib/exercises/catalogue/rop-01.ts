@@ -44,6 +44,8 @@ interface Terms {
   inputs: boolean;
   /** Whether R{∂ℓ/∂h_T} = R{h_T} is there. */
   loss: boolean;
+  /** The state in the products for W: −1 for that before the step, 0, wrongly, for that after it. */
+  state: -1 | 0;
   /** Steps back through time that are summed; all by default. */
   depth: number;
 }
@@ -56,6 +58,7 @@ const all: Terms = {
   statesForwards: true,
   inputs: true,
   loss: true,
+  state: -1,
   depth: Number.POSITIVE_INFINITY,
 };
 
@@ -93,8 +96,8 @@ function hessianProduct(
     const delta = times(slope, g);
     const bend = h[t]!.map((value, i) => terms.bend(value, slope[i]!) * Rz[t]![i]! * g[i]!);
     const Rdelta = add(bend, times(slope, Rg));
-    HW = plus(HW, outer(Rdelta, h[t - 1]!));
-    if (terms.statesInProduct) HW = plus(HW, outer(delta, Rh[t - 1]!));
+    HW = plus(HW, outer(Rdelta, h[t + terms.state]!));
+    if (terms.statesInProduct) HW = plus(HW, outer(delta, Rh[t + terms.state]!));
     HU = plus(HU, outer(Rdelta, inputs[t - 1]!));
     g = [...multiply(terms.back(W), delta)];
     Rg = add(
@@ -238,6 +241,13 @@ export const exercise: Exercise<HessianProduct> = {
         hessianProduct(weights, sequence, direction, { statesInProduct: false }),
       diagnosis:
         'The gradient for $W$ is $\\sum_t \\delta_t h_{t-1}^\\top$: a product again. $R\\{\\delta_t\\}h_{t-1}^\\top$ is there, $\\delta_t R\\{h_{t-1}\\}^\\top$ is not. With a single step the two cannot be told apart, since $h_0 = 0$ does not change.',
+    },
+    {
+      name: 'the state after the step in the product for W',
+      answer: (weights, sequence, direction) =>
+        hessianProduct(weights, sequence, direction, { state: 0 }),
+      diagnosis:
+        'The part for $U$ is right. In that for $W$ the outer products are taken with $h_t$: $z_t = Wh_{t-1} + Ux_t$, so $W$ meets the state *before* the step.',
     },
     {
       name: 'the Gauss–Newton product',

@@ -538,7 +538,12 @@ export const tries: readonly Try[] = [
     answer: chebyshev((P, dP, s) => P - s * dP),
     verdict: 'right',
   },
-  { id: 'curse-02', name: 'Q without s', answer: chebyshev((P, dP) => P - dP), verdict: 'differs' },
+  {
+    id: 'curse-02',
+    name: 'Q without s',
+    answer: chebyshev((P, dP) => P - dP),
+    verdict: 'mistake: s is missing in Q',
+  },
   { id: 'choose-01', name: 'sorted by pairs', answer: decide(possible, table), verdict: 'right' },
   {
     id: 'choose-01',
