@@ -7,6 +7,8 @@ const USAGE = `Usage:
   implicit-kernel install [--prefix DIR | --user]     register the kernel with Jupyter
   implicit-kernel uninstall [--prefix DIR | --user]   take it away again
   implicit-kernel start CONNECTION_FILE               run it; Jupyter does this
+  implicit-kernel build                               make what it starts from; else done at the
+                                                      first start
   implicit-kernel pack DIR                            make the declarations of the package of
                                                       TypeScript in DIR: it is then imported faster`;
 

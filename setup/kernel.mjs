@@ -16,6 +16,15 @@ export async function declareLibrary() {
 }
 
 /**
+ * Makes what the kernel starts from; it would do so itself at its first start, which then takes longer.
+ */
+export async function buildKernel() {
+  const kernel = inRoot('kernel', 'bin', 'implicit-kernel.cjs');
+  const { ok } = await run(process.execPath, [kernel, 'build'], { limit: { seconds: 300 } });
+  return ok ? 'ready' : 'not made: the kernel starts more slowly';
+}
+
+/**
  * Registers the kernel inside `.venv`, or another environment. Done at every start: it
  * takes no time, and a checkout that was moved needs its new path in the kernelspec.
  */

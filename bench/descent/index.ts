@@ -1,26 +1,22 @@
 import { useBackend } from '../../lib/backends';
 import { breakEven } from './break-even';
 import { writePart } from './page';
-import { pinn } from './pinn';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
 import { transfer } from './transfer';
 
 type Part = (profile: Profile) => Promise<string>;
 
-const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size, pinn };
-
-/** Parts that have a page of their own. */
-const pages: Record<string, string> = { pinn: 'pinn.md' };
+const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), and
- * what a step costs in time and memory (`size`).
+ * one (`transfer`), by the number of parameters (`break-even`), and what a step costs in time and
+ * memory (`size`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | pinn …] [full]`
+ * `npm run bench -- descent [study | transfer | break-even | size …] [full]`
  *
- * All parts in the short profile take about half an hour on a quiet machine; `full` takes hours. Runs are
+ * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was.
  */
 export async function run(args: string[]): Promise<void> {
@@ -36,7 +32,5 @@ export async function run(args: string[]): Promise<void> {
   // One thread: then processor time is what a quiet machine would take.
   const report = await useBackend('wasm', { threads: 1 });
   console.log(`${report.name}, one thread, ${report.device}, BLAS: ${report.blas ?? 'none'}`);
-  for (const name of names) {
-    writePart(name, await parts[name]!(profile), pages[name]);
-  }
+  for (const name of names) writePart(name, await parts[name]!(profile));
 }

@@ -41,18 +41,8 @@ type Results = {
 const root = join(__dirname, '..', '..');
 const names: Record<string, string> = { python3: 'ipykernel', 'implicit-kernel': 'this kernel' };
 
-/** In the order of the table; times in milliseconds, memory in MB. */
-const measures = [
-  'ready',
-  'first result',
-  '1+1',
-  'new const',
-  'import of tfjs',
-  'tfjs cell',
-  'complete',
-  'inspect',
-  'memory',
-];
+/** How often each kernel is started for each row. */
+const ROUNDS = process.env.ROUNDS ?? '3';
 
 function register(prefix: string, name: string, argv: string[]): void {
   const directory = join(prefix, 'share', 'jupyter', 'kernels', name);
@@ -76,7 +66,7 @@ function findDeno(directory: string): string | undefined {
 function measure(prefix: string, kernels: readonly string[]): Results {
   const python = process.env.PYTHON ?? join(root, '.venv', 'bin', 'python');
   const script = join(__dirname, 'measure.py');
-  const output = execFileSync(python, [script, join(root, 'notebooks'), ...kernels], {
+  const output = execFileSync(python, [script, join(root, 'notebooks'), ROUNDS, ...kernels], {
     env: { ...process.env, JUPYTER_PATH: join(prefix, 'share', 'jupyter') },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -85,16 +75,27 @@ function measure(prefix: string, kernels: readonly string[]): Results {
 }
 
 function print(kernels: readonly string[], { medians, failures }: Results): void {
-  console.log('Medians of three starts each, in turns; milliseconds, memory in MB.\n');
+  const [own = '', ...others] = kernels;
+  const rows = [...new Set(kernels.flatMap((kernel) => Object.keys(medians[kernel] ?? {})))];
+  console.log(
+    `Medians of ${ROUNDS} starts each, in turns; milliseconds, memory in MB. × is what another kernel takes of what this one takes.\n`,
+  );
   console.log(`| | ${kernels.map((kernel) => names[kernel] ?? kernel).join(' | ')} |`);
-  console.log(`|---|${'---|'.repeat(kernels.length)}`);
-  for (const measure of measures) {
-    const cells = kernels.map((kernel) => {
-      const value = medians[kernel]?.[measure];
+  console.log(`|---|${'---:|'.repeat(kernels.length)}`);
+  for (const row of rows) {
+    const ours = medians[own]?.[row];
+    const cells = others.map((kernel) => {
+      const value = medians[kernel]?.[row];
       if (value === undefined) return '–';
-      return measure === 'memory' ? value.toFixed(0) : (value * 1000).toFixed(1);
+      const ratio = ours ? ` (× ${(value / ours).toPrecision(2)})` : '';
+      return `${written(row, value)}${ratio}`;
     });
-    console.log(`| ${measure} | ${cells.join(' | ')} |`);
+    const first = ours === undefined ? '–' : written(row, ours);
+    console.log(`| ${row} | ${[first, ...cells].join(' | ')} |`);
   }
   for (const [kernel, why] of Object.entries(failures)) console.log(`\n${kernel} stopped: ${why}`);
+}
+
+function written(row: string, value: number): string {
+  return row.startsWith('memory') ? value.toFixed(0) : (value * 1000).toFixed(1);
 }

@@ -1,6 +1,6 @@
-"""Measures one Jupyter kernel after the other, in turns, and prints the medians as JSON.
+"""Measures Jupyter kernels, in turns, and prints the medians as JSON.
 
-Usage: measure.py DIRECTORY KERNEL… where DIRECTORY is the one that cells run in.
+Usage: measure.py DIRECTORY ROUNDS KERNEL… where DIRECTORY is the one that cells run in.
 """
 
 import json
@@ -10,23 +10,29 @@ import time
 
 from jupyter_client.manager import start_new_kernel
 
-TENSORS = (
-    "import * as tf from '@tensorflow/tfjs';",
+TENSORS = "import * as tf from '@tensorflow/tfjs';"
+LIBRARY = f"{TENSORS} import * as lib from 'implicit-lab';"
+GRADIENT = (
     "const x{i} = tf.randomNormal([64, 32]); const w{i} = tf.randomNormal([32, 8]);"
-    "const loss{i} = tf.tidy(() => tf.grads((w: tf.Tensor) => x{i}.matMul(w as tf.Tensor2D).square().mean())([w{i}])[0].dataSync()[0]); loss{i}",
+    "const loss{i} = tf.tidy(() => tf.grads((w: tf.Tensor) => x{i}.matMul(w as tf.Tensor2D).square().mean())([w{i}])[0].dataSync()[0]); loss{i}"
 )
-LANGUAGES = {
-    "typescript": {"const": "const c{i}: number = {i}", "probe": ("const probe = [1, 2]", "probe.leng", "length"), "tensors": TENSORS},
-    "python": {"const": "c{i} = {i}", "probe": ("probe = 'ab'", "probe.upp", "upper"), "tensors": None},
+TYPESCRIPT = {
+    "const": "const c{i}: number = {i}",
+    "probe": ("const probe = [1, 2]", "probe.leng", "length"),
+    "imports": {"tfjs": TENSORS},
 }
-ROUNDS = 3
-CELLS = 15
+LANGUAGES = {
+    "python3": {"const": "c{i} = {i}", "probe": ("probe = 'ab'", "probe.upp", "upper"), "imports": {}},
+    "implicit-kernel": {**TYPESCRIPT, "imports": {"tfjs": TENSORS, "tfjs and library": LIBRARY}},
+}
+REPEATS = 15
+NAMES = 500
 
 
-def main(directory, kernels):
+def main(directory, rounds, kernels):
     samples = {name: {} for name in kernels}
     failures = {}
-    for _ in range(ROUNDS):
+    for _ in range(int(rounds)):
         for name in kernels:
             if name in failures:
                 continue
@@ -42,33 +48,60 @@ def main(directory, kernels):
 
 
 def measure(name, directory, samples):
+    language = LANGUAGES.get(name, TYPESCRIPT)
+
     def note(key, value):
         samples.setdefault(key, []).append(value)
 
-    begin = time.perf_counter()
-    manager, client = start_new_kernel(kernel_name=name, cwd=directory, startup_timeout=120)
-    try:
+    with Started(name, directory) as (client, pid, begin):
         note("ready", time.perf_counter() - begin)
-        language = LANGUAGES["python" if name == "python3" else "typescript"]
         run(client, "1+1")
         note("first result", time.perf_counter() - begin)
-        for i in range(CELLS):
+        note("memory after the start", resident(pid))
+        for i in range(REPEATS):
             note("1+1", timed(run, client, "1+1"))
             note("new const", timed(run, client, language["const"].format(i=i)))
-        if language["tensors"]:
-            load, cell = language["tensors"]
-            note("import of tfjs", timed(run, client, load))
-            for i in range(CELLS):
-                note("tfjs cell", timed(run, client, cell.replace("{i}", str(i))))
         declaration, text, expected = language["probe"]
         run(client, declaration)
-        for _ in range(CELLS):
+        for _ in range(REPEATS):
             note("complete", timed(complete, client, text, expected))
             note("inspect", timed(inspect, client, f"probe.{expected}"))
-        note("memory", resident(manager.provisioner.process.pid) / 1e6)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        before = resident(pid)
+        for i in range(NAMES):
+            run(client, language["const"].format(i=f"1{i:03}"))
+        note("memory gained in 500 cells", resident(pid) - before)
+        for _ in range(REPEATS):
+            note("1+1, 500 names", timed(run, client, "1+1"))
+            note("complete, 500 names", timed(complete, client, text, expected))
+    for what, cell in language["imports"].items():
+        with Started(name, directory) as (client, pid, begin):
+            run(client, cell)
+            note(f"first cell with {what}", time.perf_counter() - begin)
+            for _ in range(REPEATS):
+                note(f"unchanged import of {what}", timed(run, client, cell))
+            for i in range(REPEATS):
+                note(f"gradient, {what}", timed(run, client, GRADIENT.replace("{i}", str(i))))
+                note(f"complete tf., {what}", timed(complete, client, "tf.matM", "matMul"))
+            note(f"memory with {what}", resident(pid))
+            note(f"memory with {what}, shared pages once", resident(pid, shared=True))
+
+
+class Started:
+    """A kernel for the length of a `with`."""
+
+    def __init__(self, name, directory):
+        self.name, self.directory = name, directory
+
+    def __enter__(self):
+        begin = time.perf_counter()
+        self.manager, self.client = start_new_kernel(
+            kernel_name=self.name, cwd=self.directory, startup_timeout=120
+        )
+        return self.client, self.manager.provisioner.process.pid, begin
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
 
 
 def timed(call, *parameters):
@@ -93,19 +126,24 @@ def inspect(client, text):
     client.inspect(text, reply=True, timeout=60)
 
 
-def resident(pid):
-    """The resident memory of a process and all that it has started, in bytes."""
+def resident(pid, shared=False):
+    """The resident memory of a process and all that it has started, in MB.
+
+    Pages that several processes share, such as the code of Node.js, count in each of them; with
+    `shared`, in equal parts.
+    """
     total, waiting = 0, [pid]
     while waiting:
         current = waiting.pop()
         try:
-            with open(f"/proc/{current}/statm") as statm:
-                total += int(statm.read().split()[1]) * 4096
+            with open(f"/proc/{current}/smaps_rollup") as rollup:
+                kind = "Pss:" if shared else "Rss:"
+                total += next(int(line.split()[1]) * 1024 for line in rollup if line.startswith(kind))
             with open(f"/proc/{current}/task/{current}/children") as children:
                 waiting += [int(child) for child in children.read().split()]
         except FileNotFoundError:
             continue
-    return total
+    return total / 1e6
 
 
-main(sys.argv[1], sys.argv[2:])
+main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,18 +1,15 @@
 import { checkTensors } from '../autodiff';
 import { checkFunction, checkOptionNames } from '../options';
-import { type NamedTensors, type Space, spaceOf, type Vector } from '../spaces';
+import { type NamedTensors, tensors } from '../spaces';
 
 /** A loss with its gradient, which belongs to the caller. */
-export type LossWithGradient<V extends Vector = NamedTensors> = (x: V) => {
-  value: number;
-  gradient: V;
-};
+export type LossWithGradient = (x: NamedTensors) => { value: number; gradient: NamedTensors };
 
-export interface LbfgsOptions<V extends Vector = NamedTensors> {
+export interface LbfgsOptions {
   /** Pairs that are remembered. Default 10. */
   memory?: number;
   /** Called after each iteration; `false` ends the run. */
-  watch?(x: V, value: number): boolean | Promise<boolean>;
+  watch?(x: NamedTensors, value: number): boolean | Promise<boolean>;
   /** Default 200. */
   maxIterations?: number;
 }
@@ -21,16 +18,15 @@ const ARMIJO = 1e-4;
 const CURVATURE = 0.9;
 const TRIALS = 25;
 
-interface Pair<V> {
-  s: V;
-  y: V;
+interface Pair {
+  s: NamedTensors;
+  y: NamedTensors;
   /** 1 / sᵀy. */
   rho: number;
 }
 
 /**
- * Minimises by L-BFGS, a peer: quasi-Newton steps from the last gradients, full batch, on tensors or
- * in double precision.
+ * Minimises by L-BFGS, a peer: quasi-Newton steps from the last gradients, full batch.
  *
  * The direction is the two-loop recursion (Nocedal & Wright, [Numerical
  * Optimization](https://doi.org/10.1007/978-0-387-40065-5), 2nd ed., Algorithm 7.4); the step
@@ -40,83 +36,76 @@ interface Pair<V> {
  *
  * @returns the last point, which belongs to the caller.
  */
-export async function lbfgs<V extends Vector>(
-  objective: LossWithGradient<V>,
-  start: V,
-  options: LbfgsOptions<V> = {},
-): Promise<V> {
+export async function lbfgs(
+  objective: LossWithGradient,
+  start: NamedTensors,
+  options: LbfgsOptions = {},
+): Promise<NamedTensors> {
   checkFunction(objective, 'the objective of lbfgs');
-  if (!(start instanceof Float64Array)) checkTensors(start, 'the start of lbfgs');
+  checkTensors(start, 'the start of lbfgs');
   checkOptionNames('lbfgs', options, ['memory', 'watch', 'maxIterations']);
   const { memory = 10, watch = () => true, maxIterations = 200 } = options;
-  const space = spaceOf(start);
-  let x = space.tidy(() => space.clone(start));
+  let x = copy(start);
   let { value, gradient } = objective(x);
-  let pairs: Pair<V>[] = [];
+  let pairs: Pair[] = [];
   for (let k = 0; k < maxIterations; k++) {
-    const d = direction(space, gradient, pairs);
-    const slope = product(space, gradient, d);
+    const d = direction(gradient, pairs);
+    const slope = number(() => tensors.dot(gradient, d));
     const first = k === 0 ? 1 / Math.max(1, Math.sqrt(-slope)) : 1;
-    const next = slope < 0 ? search(space, objective, { x, value, d, slope, first }) : undefined;
-    space.free(d);
+    const next = slope < 0 ? search(objective, x, value, d, slope, first) : undefined;
+    tensors.free(d);
     if (next === undefined) break;
-    const s = space.tidy(() => space.subtract(next.x, x));
-    const y = space.tidy(() => space.subtract(next.gradient, gradient));
-    pairs.push({ s, y, rho: 1 / product(space, s, y) });
-    for (const old of pairs.slice(0, -memory)) space.free(old);
+    const s = minus(next.x, x);
+    const y = minus(next.gradient, gradient);
+    pairs.push({ s, y, rho: 1 / number(() => tensors.dot(s, y)) });
+    for (const old of pairs.slice(0, -memory)) tensors.free(old);
     pairs = pairs.slice(-memory);
-    space.free([x, gradient]);
+    tensors.free([x, gradient]);
     ({ x, value, gradient } = next);
     if (!(await watch(x, value))) break;
   }
-  space.free([gradient, pairs]);
+  tensors.free([gradient, pairs]);
   return x;
 }
 
 /** −Hg, with H the inverse Hessian that the pairs make up. */
-function direction<V>(space: Space<V, unknown>, gradient: V, pairs: readonly Pair<V>[]): V {
-  return space.tidy(() => {
-    const { of } = space.scalars;
-    let q = space.scale(of(-1), gradient);
+function direction(gradient: NamedTensors, pairs: readonly Pair[]): NamedTensors {
+  return tensors.tidy(() => {
+    const { of } = tensors.scalars;
+    let q = tensors.scale(of(-1), gradient);
     const alphas: number[] = [];
     for (const { s, y, rho } of [...pairs].reverse()) {
-      const alpha = rho * product(space, s, q);
+      const alpha = rho * number(() => tensors.dot(s, q));
       alphas.unshift(alpha);
-      q = space.axpy(of(-alpha), y, q);
+      q = tensors.axpy(of(-alpha), y, q);
     }
     const last = pairs.at(-1);
-    if (last) q = space.scale(of(1 / (last.rho * product(space, last.y, last.y))), q);
+    if (last) q = tensors.scale(of(1 / (last.rho * number(() => tensors.dot(last.y, last.y)))), q);
     pairs.forEach(({ s, y, rho }, i) => {
-      const beta = rho * product(space, y, q);
-      q = space.axpy(of(alphas[i]! - beta), s, q);
+      const beta = rho * number(() => tensors.dot(y, q));
+      q = tensors.axpy(of(alphas[i]! - beta), s, q);
     });
     return q;
   });
 }
 
-/** Where a line search begins, along d, and the first length it tries. */
-interface Line<V> {
-  x: V;
-  value: number;
-  d: V;
-  slope: number;
-  first: number;
-}
-
-function search<V extends Vector>(
-  space: Space<V, unknown>,
-  objective: LossWithGradient<V>,
-  { x, value, d, slope, first }: Line<V>,
+function search(
+  objective: LossWithGradient,
+  x: NamedTensors,
+  value: number,
+  d: NamedTensors,
+  slope: number,
+  first: number,
 ) {
   let [low, high, t] = [0, Number.POSITIVE_INFINITY, first];
   for (let k = 0; k < TRIALS; k++) {
-    const candidate = space.tidy(() => space.axpy(space.scalars.of(t), d, x));
+    const candidate = tensors.tidy(() => tensors.axpy(tensors.scalars.of(t), d, x));
     const there = objective(candidate);
     const falls = there.value <= value + ARMIJO * t * slope;
-    if (falls && product(space, there.gradient, d) >= CURVATURE * slope) {
+    if (falls && number(() => tensors.dot(there.gradient, d)) >= CURVATURE * slope) {
       return { x: candidate, ...there };
     }
-    space.free([candidate, there.gradient]);
+    tensors.free([candidate, there.gradient]);
     if (falls) low = t;
     else high = t;
     t = Number.isFinite(high) ? (low + high) / 2 : 2 * low;
@@ -124,7 +113,10 @@ function search<V extends Vector>(
   return undefined;
 }
 
-/** `⟨x, y⟩` as a number, on a backend that can be read. */
-function product<V>(space: Space<V, unknown>, x: V, y: V): number {
-  return space.tidy(() => space.readSync([space.dot(x, y)])[0]!);
+const copy = (x: NamedTensors) => tensors.tidy(() => tensors.clone(x));
+const minus = (x: NamedTensors, y: NamedTensors) => tensors.tidy(() => tensors.subtract(x, y));
+
+/** The number of a scalar, on a backend that can be read. */
+function number(f: () => ReturnType<typeof tensors.dot>): number {
+  return tensors.tidy(() => tensors.readSync([f()])[0]!);
 }

@@ -1,5 +1,4 @@
 export { type CnnOptions, cnn } from './cnn';
-export * from './collocation';
 export { type EquilibriumOptions, equilibrium } from './equilibrium';
 export { type Evaluation, evaluate } from './evaluate';
 export type { Activation } from './initial';

@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { startupSnapshot } from 'node:v8';
+import { getHeapStatistics, startupSnapshot } from 'node:v8';
 import type { Request } from '../../compiler';
 import { answerOf } from '../../compiler/serve';
 import { Session } from '../../compiler/session';
@@ -13,6 +13,9 @@ import { onDisk, type Places } from './disk';
 
 const TO_KERNEL = 3;
 const LINE_END = 10;
+
+/** Against what was in use after the last collection. */
+const GROWN = 1.5;
 
 /** Cells like those that come first: what checks them is compiled then. */
 const REHEARSAL = [
@@ -49,9 +52,20 @@ function serve(session: Session): void {
       rest = rest.subarray(end + 1);
       const request: Request = JSON.parse(line);
       write(Buffer.from(`${JSON.stringify(answerOf(session, request))}\n`));
+      tidy();
     }
     partial.push(rest);
   }
+}
+
+let least = 0;
+
+/** What a large package leaves behind is given back while the cell that imports it runs. */
+function tidy(): void {
+  const used = getHeapStatistics().used_heap_size;
+  if (least !== 0 && used < least * GROWN) return;
+  if (least !== 0) globalThis.gc?.();
+  least = getHeapStatistics().used_heap_size;
 }
 
 /** @returns how much has come; 0 once the kernel is gone. */

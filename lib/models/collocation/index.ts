@@ -1,2 +1,0 @@
-export { type Collocation, type Condition, collocation, type Residual } from './collocation';
-export { type Jet, type JetFactors, type TanhNetwork, tanhNetwork } from './tanh-network';
