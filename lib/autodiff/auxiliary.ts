@@ -9,8 +9,8 @@ let collected: NamedTensors | undefined;
  * Hands out what a loss computes besides its value, an accuracy say: call it inside the loss.
  *
  * The values come back as `auxiliary` of `valueAndGradient` and `hypergradient` (those of the outer loss)
- * and, as numbers, of the steps of `bilevel`: from the evaluation that the gradient is taken of, so that
- * nothing is computed twice. They have no part in the derivative. Where nobody collects, nothing
+ * and, as numbers, of the steps of `bilevel` and in the stats of the implicit optimizers: from the
+ * evaluation that the gradient is taken of, so that nothing is computed twice. They have no part in the derivative. Where nobody collects, nothing
  * happens; of a name marked twice the last value counts.
  *
  * @throws InputError or DisposedError for what are no live float32 tensors.
@@ -45,4 +45,20 @@ export function released(auxiliary: NamedTensors): NamedTensors | undefined {
   const copies = isolated(() => mapTensors(auxiliary, (value) => value.clone()));
   tf.dispose(auxiliary);
   return copies;
+}
+
+/** Marked values as numbers: one for a scalar, a list of its entries for any other tensor. */
+export type AuxiliaryNumbers = Record<string, number | number[]>;
+
+/** What a loss has marked, as numbers; the tensors are freed. */
+export async function auxiliaryNumbers(marked: NamedTensors): Promise<AuxiliaryNumbers> {
+  try {
+    const entries = Object.entries(marked).map(async ([name, value]) => {
+      const numbers = await value.data();
+      return [name, value.rank === 0 ? numbers[0]! : [...numbers]] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  } finally {
+    tf.dispose(marked);
+  }
 }

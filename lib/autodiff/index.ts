@@ -1,7 +1,12 @@
 // Repairs the derivatives of TensorFlow.js that are wrong.
 import '../backends';
 
-export { markAuxiliary } from './auxiliary';
+export {
+  type AuxiliaryNumbers,
+  auxiliaryNumbers,
+  collectAuxiliary,
+  markAuxiliary,
+} from './auxiliary';
 export { checkAlive, checkScalar, checkTensors } from './check';
 export { type CompilableLoss, compiled, rememberedOf } from './compiled';
 export type { Curvature, Factors } from './curvature';

@@ -149,7 +149,7 @@ export function checkDigits(digits: Digits): void {
   const typed = images instanceof Float32Array && labels instanceof Uint8Array;
   if (typed && labels.length === count && images.length === count * PIXELS) return;
   throw new ShapeError({
-    given: `digits with ${phrase(images)} of ${images?.length} grey values and ${labels?.length} labels, ${count} in number`,
+    given: `digits with ${phrase(images)} of ${shown(images?.length)} grey values and ${shown(labels?.length)} labels, ${shown(count)} in number`,
     expected:
       'a Float32Array of 784 grey values and a label in a Uint8Array for each of count digits',
     remedy: 'Take those that mnist() reads, or a subset of them.',

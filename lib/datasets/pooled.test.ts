@@ -1,5 +1,6 @@
+import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../errors';
+import { InputError, ShapeError } from '../errors';
 import { type Digits, PIXELS } from './mnist';
 import { digitsOf, pooled } from './pooled';
 
@@ -58,4 +59,15 @@ describe('pooled', () => {
   it.each([0, 3, -4, 2.5, Number.NaN])('refuses squares of %d pixels', (side) => {
     expect(() => pooled(digits, { side })).toThrow(InputError);
   });
+});
+
+it('digits whose parts are disposed tensors are refused by a message that can be made', () => {
+  const gone = tf.tensor1d([1]);
+  gone.dispose();
+  for (const odd of [
+    { ...digits, count: gone },
+    { images: { length: gone }, labels: gone },
+  ]) {
+    expect(() => digitsOf(odd as never, [1])).toThrow(ShapeError);
+  }
 });

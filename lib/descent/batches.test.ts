@@ -103,18 +103,125 @@ describe.each(Object.entries(optimizers))('the step %s', (_, make) => {
   });
 });
 
-it('evaluates each loss once, tells of their mean, and leaves nothing behind', async () => {
-  const { on, calls } = network();
+it('tells of the mean of the losses, and leaves nothing behind', async () => {
+  const { on } = network();
   const optimizer = implicitSGD(0.5, { curvature: 'gauss-newton' });
   const losses = [on(0, 6), on(6, 6)];
   const mean = losses.reduce((sum, f) => sum + numbers(f())[0]! / 2, 0);
-  const before = calls();
   const { loss } = await optimizer.step(losses);
-  expect(calls() - before).toBe(2);
   expect(loss).toBeCloseTo(mean, 5);
+  for (const tapes of ['one', 'all'] as const) {
+    const { numTensors } = tf.memory();
+    await optimizer.step([on(0, 6), on(6, 6)], undefined, { tapes });
+    expect(tf.memory().numTensors).toBe(numTensors);
+  }
+});
+
+it("evaluates each loss for its gradient and each product, or once with tapes: 'all'", async () => {
+  const { on, calls } = network();
+  const optimizer = implicitSGD(0.5, { solver: cg({ tolerance: 1e-3 }) });
+  const { products } = await optimizer.step([on(0, 6), on(6, 6)]);
+  expect(products).toBeGreaterThan(1);
+  expect(calls()).toBe(2 + 2 * products);
+  await optimizer.step([on(0, 6), on(6, 6)], undefined, { tapes: 'all' });
+  expect(calls()).toBe(4 + 2 * products);
+});
+
+describe('the memory of one batch', () => {
+  const w = () => tf.variable(tf.ones([20, 5]), true, 'w');
+  /** How many bytes and tensors are held where losses are about to be evaluated, at most. */
+  async function held(count: number, tapes: 'one' | 'all', curvature: 'hessian' | 'gauss-newton') {
+    const W = w();
+    const data = tf.randomNormal([200, 20], 0, 1, 'float32', 1) as tf.Tensor2D;
+    const before = tf.memory();
+    const most = { bytes: 0, tensors: 0 };
+    const loss = () => {
+      const now = tf.memory();
+      most.bytes = Math.max(most.bytes, now.numBytes - before.numBytes);
+      most.tensors = Math.max(most.tensors, now.numTensors - before.numTensors);
+      return tf.tidy(() => {
+        const z = markOutput(tf.tanh(tf.matMul(data, W as tf.Tensor2D)));
+        return tf.mean(tf.square(tf.sub(tf.sigmoid(z), 0.3))) as tf.Scalar;
+      });
+    };
+    const optimizer = implicitSGD(0.1, { curvature, solver: cg({ maxIterations: 3 }) });
+    const losses = Array.from({ length: count }, () => loss);
+    await optimizer.step(losses, undefined, { tapes });
+    optimizer.dispose();
+    tf.dispose(data);
+    W.dispose();
+    return most;
+  }
+
+  it.each(['hessian', 'gauss-newton'] as const)('is held at a time: %s', async (curvature) => {
+    const [two, eight] = [await held(2, 'one', curvature), await held(8, 'one', curvature)];
+    // The value of each loss is all that is added.
+    expect(eight.bytes - two.bytes).toBeLessThanOrEqual(6 * 4);
+    expect(eight.tensors - two.tensors).toBeLessThanOrEqual(6);
+    const all = await held(8, 'all', curvature);
+    expect(all.bytes).toBeGreaterThan(3 * eight.bytes);
+  });
+});
+
+it('evaluates again where the step began, and undoes what a loss itself assigns', async () => {
+  const path = async (tapes: 'one' | 'all', exact: boolean) => {
+    const { on, reached } = network();
+    const count = tf.variable(tf.scalar(0), false, 'count');
+    const losses = [on(0, 6), on(6, 6)].map((f) => () => {
+      count.assign(tf.add(count, 1));
+      return f();
+    });
+    const solver = cg({ tolerance: 1e-6 });
+    const optimizer = implicitSGD(1, {
+      curvature: 'gauss-newton',
+      solver,
+      ...(exact && { exact }),
+    });
+    await optimizer.step(losses, undefined, { tapes });
+    const ends = [...reached(), ...(exact ? [] : numbers(count))];
+    tf.disposeVariables();
+    return ends;
+  };
+  for (const exact of [false, true]) close(await path('one', exact), await path('all', exact));
+});
+
+it('refuses losses that are drawn anew, unless each is evaluated once', async () => {
+  const { on, reached } = network();
+  const noise = random(5);
+  const noisy = [on(0, 6), on(6, 6)].map(
+    (f) => () => tf.tidy(() => tf.mul(1 + noise.uniform(), f()) as tf.Scalar),
+  );
+  const before = reached();
+  const optimizer = implicitAdam(0.1, { solver: cg() });
   const { numTensors } = tf.memory();
-  await optimizer.step([on(0, 6), on(6, 6)]);
+  await expect(optimizer.step(noisy)).rejects.toThrow(/tapes: 'all'/);
+  expect(reached()).toEqual(before);
   expect(tf.memory().numTensors).toBe(numTensors);
+  await optimizer.step(noisy, undefined, { tapes: 'all' });
+  expect(reached()).not.toEqual(before);
+});
+
+it('gives timers a turn between two batches, and notices who moves a variable in it', async () => {
+  const { on, variables, reached } = network();
+  const slow = (f: () => tf.Scalar) => () => {
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+    return f();
+  };
+  const losses = [on(0, 4), on(4, 4), on(8, 4)].map(slow);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  // No product is needed, so that all turns are those between the gradients.
+  const optimizer = implicitSGD(1, { curvature: 'fisher-rank-one' });
+  await optimizer.step(losses);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThanOrEqual(1);
+  const step = optimizer.step(losses);
+  const refused = expect(step).rejects.toThrow(/was assigned to while a step was under way/);
+  variables[0]!.assign(tf.tidy(() => tf.mul(variables[0]!, 2)));
+  const moved = reached();
+  await refused;
+  expect(reached()).toEqual(moved);
 });
 
 it('takes losses of different variables together', async () => {
@@ -157,6 +264,7 @@ it.each([
   [[tf.square, tf.square], { weights: [1, 0] }],
   [[tf.square, tf.square], { weights: [1, Number.NaN] }],
   [tf.square, { weights: 1 }],
+  [[tf.square, tf.square], { tapes: 'two' }],
 ])('refuses %j with %j', async (losses, options) => {
   tf.variable(tf.scalar(1));
   for (const optimizer of [implicitSGD(1), implicitSGD(1, { exact: true }), implicitAdam(1)]) {

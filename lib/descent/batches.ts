@@ -1,10 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, type CurvatureKind, recordSelected } from '../autodiff';
 import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
-import { type Candidates, type Chosen, choose, keyed, reachedBy } from './candidates';
-import { type Batch, meanCurvature } from './mean-curvature';
-import type { NamedVariables } from './variables';
 
 /** A loss of variables that it closes over. */
 export type Loss = () => tf.Scalar;
@@ -12,12 +8,22 @@ export type Loss = () => tf.Scalar;
 export interface BatchOptions {
   /** One positive number for each loss; only their ratios count. Default equal. */
   weights?: readonly number[];
+  /**
+   * Which of the evaluations are held while the step is computed. `'one'` (default): one at a time,
+   * and each product evaluates every loss again, in the memory of one batch. `'all'`: each loss is
+   * evaluated once, in the memory of all; for losses that draw random numbers, or where time counts.
+   */
+  tapes?: Tapes;
 }
+
+export type Tapes = 'one' | 'all';
 
 /** A loss with its share of the mean. */
 export interface WeightedLoss {
   loss: Loss;
   share: number;
+  /** The same loss, for each evaluation after the first; default `loss`. */
+  again?: Loss;
 }
 
 export type WeightedLosses = readonly WeightedLoss[];
@@ -44,9 +50,15 @@ export function lossesOf(f: Loss | readonly Loss[]): readonly Loss[] {
 }
 
 /** @throws InputError for anything but the options of a step. */
-export function weightsOf(options: BatchOptions): readonly number[] | undefined {
-  checkOptionNames('a step', options, ['weights']);
-  return options.weights;
+export function checkBatchOptions(options: BatchOptions): BatchOptions {
+  checkOptionNames('a step', options, ['weights', 'tapes']);
+  const { tapes = 'one' } = options;
+  if (tapes === 'one' || tapes === 'all') return options;
+  throw new InputError({
+    given: `tapes: ${phrase(tapes)}`,
+    expected: "'one' or 'all'",
+    remedy: "Leave it out for 'one', the memory of one batch.",
+  });
 }
 
 /** @throws InputError unless there is a positive weight for each loss. */
@@ -68,55 +80,7 @@ export function weighted(losses: readonly Loss[], weights?: readonly number[]): 
 export function meanLoss(losses: WeightedLosses): tf.Scalar {
   const [first] = losses as [WeightedLoss];
   if (losses.length === 1) return first.loss();
-  return tf.tidy(() =>
-    tf.addN(losses.map(({ loss, share }) => tf.mul(share, loss()))),
-  ) as tf.Scalar;
-}
-
-/**
- * The mean of the losses with its gradient and its curvature, each loss evaluated once.
- *
- * @throws what `recordGradient` throws, and InputError for a list of variables of which one is in
- *   none of the losses.
- */
-export function recordBatches(
-  losses: WeightedLosses,
-  candidates: Candidates,
-  kind: CurvatureKind,
-): { recorded: Curvature; chosen: Chosen } {
-  const [only] = losses as [WeightedLoss];
-  if (losses.length === 1) {
-    let chosen: Chosen | undefined;
-    const select = (loss: tf.Scalar) => {
-      chosen = choose(candidates, new Set(reachedBy(loss, candidates)));
-      return chosen;
-    };
-    return { recorded: recordSelected(only.loss, select, kind), chosen: chosen! };
-  }
-  const batches: Batch[] = [];
-  try {
-    for (const { loss, share } of losses) batches.push(recordBatch(loss, share, candidates, kind));
-    const reached = new Set(batches.flatMap(({ variables }) => Object.values(variables)));
-    const chosen = choose(candidates, reached);
-    return { recorded: meanCurvature(batches, chosen, kind), chosen };
-  } catch (error) {
-    for (const { recorded } of batches) recorded.dispose();
-    throw error;
-  }
-}
-
-/** Records one loss of several, for all candidates that it depends on. */
-function recordBatch(
-  loss: Loss,
-  share: number,
-  candidates: Candidates,
-  kind: CurvatureKind,
-): Batch {
-  let variables: NamedVariables = {};
-  const select = (value: tf.Scalar) => {
-    variables = keyed(reachedBy(value, candidates));
-    return { variables, block: Object.keys(variables) };
-  };
-  const recorded = recordSelected(loss, select, kind);
-  return { recorded, share, variables };
+  // Each in a tidy of its own, so that one batch is held at a time.
+  const part = ({ loss, share }: WeightedLoss) => tf.tidy(() => tf.mul(share, loss()));
+  return tf.tidy(() => tf.addN(losses.map(part))) as tf.Scalar;
 }

@@ -6,19 +6,26 @@ import { type NamedTensors, tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
   type BatchOptions,
+  checkBatchOptions,
   checkedLoss,
   type Loss,
   lossesOf,
-  recordBatches,
+  type Tapes,
   type WeightedLosses,
   weighted,
-  weightsOf,
 } from './batches';
 import { type Candidates, type Chosen, candidates, reachedBy } from './candidates';
 import { clip } from './clip';
 import { configOf, fromConfig } from './config';
 import type { Direction } from './implicit-step';
 import { checkRate, isAuto, type LearningRate, rateAt, type StepSize } from './rate';
+import {
+  type Pausing,
+  type RecordedLosses,
+  recordLosses,
+  withoutPause,
+  withPauses,
+} from './recorded-losses';
 import {
   fromWeights,
   type Moment,
@@ -32,11 +39,20 @@ import { apart, type Objective, SelfTuning, tuningFrom, type Verdict } from './s
 import { Guarded, watched } from './settings';
 import { PendingStats, type StepStats } from './stats';
 import { checkTuned, defaultSolver, type ImplicitStepOptions } from './step-options';
-import { checkFinite, checkUnmoved, dataOf, move, pick } from './variables';
+import { checkFinite, checkUnmoved, move, pick } from './variables';
 
 /** What the next step moves, and how far. */
 export interface StepPlan extends Chosen {
   stepSize: number;
+}
+
+/** What a step is made of. */
+export interface StepRecord extends Omit<RecordedLosses, 'chosen'> {
+  plan: StepPlan;
+  /** When the recording began, in milliseconds. */
+  began: number;
+  /** How often the optimizer had forgotten its steps then. */
+  disposals: number;
 }
 
 /** The gradient that a step is made of. */
@@ -169,7 +185,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     varList?: tf.Variable[],
   ): tf.Scalar | null {
     if (this.#underWay > 0) throw underWay('minimize()');
-    return atOnce(this.#take([checkedLoss(f)], returnCost, varList));
+    const record = this.#begin(weighted([checkedLoss(f)]), varList);
+    return atOnce(this.#take(withoutPause(record), returnCost));
   }
 
   /**
@@ -177,12 +194,14 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
    * their mean, with the gradients and the curvature of all: that of one large batch which would not
    * fit in one evaluation, or is not there as one.
    *
-   * Each loss is evaluated once, and its tape is held until the step has been taken.
+   * One of several losses is held at a time: each is evaluated for its gradient, and once more for each
+   * product, so that the memory is that of one batch.
    *
    * @param options.weights of the losses, relative to each other, such as the sizes of their batches;
    *   default equal
-   * @throws what `minimize` throws, and NotFiniteError also on a GPU; the weights are then as they
-   *   were.
+   * @param options.tapes `'all'` evaluates each loss once, and holds all; default `'one'`
+   * @throws what `minimize` throws, and NotFiniteError also on a GPU; InputError where one of several
+   *   losses has another value when it is evaluated again. The weights are then as they were.
    */
   async step(
     f: Loss | readonly Loss[],
@@ -190,9 +209,10 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     options: BatchOptions = {},
   ): Promise<StepStats> {
     const losses = lossesOf(f);
-    const weights = weightsOf(options);
+    const { weights, tapes } = checkBatchOptions(options);
     return this.inTurn(async () => {
-      await inTurns(this.#take(losses, false, varList, weights));
+      const record = this.#begin(weighted(losses, weights), varList, tapes);
+      await inTurns(this.#take(await withPauses(record), false));
       return this.lastStep();
     });
   }
@@ -333,13 +353,24 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   /** Evaluates the losses, with their gradient and curvature for what they turn out to depend on. */
-  protected record(
-    losses: WeightedLosses,
-    draft: StepDraft,
-  ): { recorded: Curvature; plan: StepPlan } {
+  protected *record(losses: WeightedLosses, draft: StepDraft, tapes?: Tapes): Pausing<StepRecord> {
+    const { began, disposals } = { began: performance.now(), disposals: this.#disposals };
     const kind = this.options.curvature === 'gauss-newton' ? 'gauss-newton' : 'hessian';
-    const { recorded, chosen } = recordBatches(losses, draft, kind);
-    return { recorded, plan: { ...chosen, stepSize: draft.stepSize } };
+    const { chosen, ...rest } = yield* recordLosses(losses, draft, kind, tapes);
+    return { ...rest, plan: { ...chosen, stepSize: draft.stepSize }, began, disposals };
+  }
+
+  /** The same for a step that may be measured. */
+  *#begin(losses: WeightedLosses, varList?: tf.Variable[], tapes?: Tapes): Pausing<StepRecord> {
+    const draft = this.draft(varList);
+    const tuning = this.#tuning;
+    try {
+      return yield* this.record(tuning?.begin(losses) ?? losses, draft, tapes);
+    } catch (error) {
+      tuning?.fail();
+      tuning?.end();
+      throw error;
+    }
   }
 
   protected remember(stats: Pick<PendingStats, 'read' | 'dispose'>, { places }: StepPlan): void {
@@ -350,27 +381,15 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     this.#recount();
   }
 
-  *#take(
-    losses: readonly Loss[],
-    returnCost: boolean,
-    varList?: tf.Variable[],
-    weights?: readonly number[],
-  ): Asking<tf.Scalar | null> {
-    const began = performance.now();
-    const draft = this.draft(varList);
+  *#take(record: StepRecord, returnCost: boolean): Asking<tf.Scalar | null> {
+    const { recorded, plan, before, auxiliary, began, disposals } = record;
     const tuning = this.#tuning;
-    const asked = weighted(losses, weights);
-    let recorded: Curvature | undefined;
     let seen: ReturnType<typeof gradientOf> | undefined;
     let proposal: Proposal | undefined;
     let sound: tf.Scalar | undefined;
+    let steady: tf.Scalar | undefined;
     let verdict: Verdict | undefined;
     try {
-      const made = this.record(tuning?.begin(asked) ?? asked, draft);
-      const { plan } = made;
-      recorded = made.recorded;
-      const before = dataOf(plan.variables);
-      const disposals = this.#disposals;
       const { value: loss } = recorded;
       seen = gradientOf(recorded, plan.moving, this.options);
       checkFinite(loss, seen.gradient);
@@ -384,7 +403,9 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       const { step, memory = [], solved, undone, objective } = proposal;
       const { gradient } = seen;
       const { variables, stepSize } = plan;
-      const go = () => move(variables, { step, delta: stepSize, loss, gradient, memory });
+      steady = record.steady();
+      const facts = { step, delta: stepSize, gradient, memory };
+      const go = () => tf.tidy(() => move(variables, { ...facts, loss: steadied(loss, steady) }));
       if (tuning) {
         const what = { variables, stepSize, loss, gradient, step, objective };
         ({ sound, verdict } = tuning.judge(go, what));
@@ -397,19 +418,21 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
         undone?.();
       };
       const tuned = verdict && this.#learning(verdict, proposal);
-      this.remember(new PendingStats(loss, sound, solved, known, uncount, tuned), plan);
+      const outcome = { loss, sound, steady, solved, known, auxiliary, undone: uncount };
+      this.remember(new PendingStats({ ...outcome, awaited: tuned }), plan);
       // On a GPU δ changes when the numbers arrive, which are asked for now.
       if (verdict && !tensors.readableNow()) this.lastStep().catch(() => {});
       return returnCost ? (loss.clone() as tf.Scalar) : null;
     } catch (error) {
       tuning?.fail();
       proposal?.solved.dispose();
+      tensors.free(auxiliary);
       throw error;
     } finally {
-      tensors.free(sound);
+      tensors.free([sound, steady]);
       proposal?.free();
       seen?.free();
-      recorded?.dispose();
+      recorded.dispose();
       tuning?.end();
     }
   }
@@ -464,6 +487,12 @@ const forgotten = () =>
   });
 
 export const secondsSince = (began: number) => (performance.now() - began) / 1000;
+
+/** The loss, or NaN where it was another one when it was evaluated again: such a step is not taken. */
+function steadied(loss: tf.Scalar, steady: tf.Scalar | undefined): tf.Scalar {
+  const s = tensors.scalars;
+  return steady === undefined ? loss : s.select(steady, loss, s.of(Number.NaN));
+}
 
 /** The gradient, clipped if asked for; the row space only where clipping is by one factor. */
 function gradientOf(recorded: Curvature, moving: readonly string[], options: ImplicitStepOptions) {

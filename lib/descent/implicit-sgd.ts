@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Curvature } from '../autodiff';
+import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
 import { heedsSpace } from '../solvers';
@@ -7,13 +7,14 @@ import { tensors } from '../spaces';
 import type { Asking } from './asking';
 import {
   type BatchOptions,
+  checkBatchOptions,
   checkedLoss,
   type Loss,
   lossesOf,
   meanLoss,
+  type Tapes,
   type WeightedLosses,
   weighted,
-  weightsOf,
 } from './batches';
 import { exactStep } from './exact-step';
 import {
@@ -31,10 +32,11 @@ import {
 } from './implicit-step';
 import { checkProximal, type ProximalOptions } from './proximal';
 import type { StepSize } from './rate';
+import { withoutPause, withPauses } from './recorded-losses';
 import { defineSettings } from './settings';
 import type { StepStats } from './stats';
 import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';
-import { pick } from './variables';
+import { checkUnmoved, pick } from './variables';
 
 export interface ImplicitSgdOptions extends ImplicitStepOptions {
   /**
@@ -110,29 +112,50 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     options: BatchOptions = {},
   ): Promise<StepStats> {
     if (!this.options.exact) return super.step(f, varList, options);
-    const losses = weighted(lossesOf(f), weightsOf(options));
-    return this.inTurn(() => this.#exactStep(losses, varList));
+    const { weights, tapes } = checkBatchOptions(options);
+    const losses = weighted(lossesOf(f), weights);
+    return this.inTurn(() => this.#exactStep(losses, varList, tapes));
   }
 
-  async #exactStep(losses: WeightedLosses, varList?: tf.Variable[]): Promise<StepStats> {
-    const began = performance.now();
+  async #exactStep(
+    losses: WeightedLosses,
+    varList?: tf.Variable[],
+    tapes?: Tapes,
+  ): Promise<StepStats> {
     const { exact } = this.options;
     const solver = this.solverNow;
     const draft = this.draft(varList);
-    const { recorded, plan } = this.record(losses, draft);
-    const report = await exactStep({
-      variables: plan.variables,
-      block: plan.block,
-      stepSize: plan.stepSize,
-      loss: () => meanLoss(losses),
-      record: () => this.record(losses, draft).recorded,
-      first: recorded,
-      solver,
-      ...(typeof exact === 'object' && exact),
-    });
-    const stats = { ...report, stepSize: plan.stepSize, seconds: secondsSince(began) };
-    this.remember({ read: async () => stats, dispose() {} }, plan);
-    return stats;
+    const record = () => this.record(losses, draft, tapes);
+    const { recorded, plan, before, auxiliary, began } = await withPauses(record());
+    try {
+      checkUnmoved(plan.variables, before, 'an exact step');
+      const report = await exactStep({
+        variables: plan.variables,
+        block: plan.block,
+        stepSize: plan.stepSize,
+        loss: () => meanLoss(losses),
+        record() {
+          const { recorded, auxiliary } = withoutPause(record());
+          tensors.free(auxiliary);
+          return recorded;
+        },
+        first: recorded,
+        solver,
+        ...(typeof exact === 'object' && exact),
+      });
+      const marked = await auxiliaryNumbers(auxiliary);
+      const stats = {
+        ...report,
+        stepSize: plan.stepSize,
+        seconds: secondsSince(began),
+        ...(Object.keys(marked).length > 0 && { auxiliary: marked }),
+      };
+      this.remember({ read: async () => stats, dispose() {} }, plan);
+      return stats;
+    } finally {
+      recorded.dispose();
+      tensors.free(auxiliary);
+    }
   }
 
   protected override *propose(

@@ -1,131 +1,174 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature, CurvatureKind, Factors } from '../autodiff';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import type { Batch } from './batch';
 import type { Chosen } from './candidates';
+import type { Place } from './place';
 import type { NamedVariables } from './variables';
 
-/** One recorded loss of several, under names of its own. */
-export interface Batch {
-  recorded: Curvature;
-  /** Its share of the mean. */
-  share: number;
-  /** All that it depends on, and products are taken among. */
-  variables: NamedVariables;
+/** The mean of losses and of their gradients, added up one by one. */
+export class MeanGradient {
+  #value: tf.Scalar | undefined;
+  readonly #gradient = new Map<tf.Variable, tf.Tensor>();
+
+  /** Adds a share of what was recorded of one loss. */
+  add({ value, gradient }: Curvature, share: number, variables: NamedVariables): void {
+    this.#value = plus(this.#value, share, value);
+    for (const [name, variable] of Object.entries(variables)) {
+      this.#gradient.set(variable, plus(this.#gradient.get(variable), share, gradient[name]!));
+    }
+  }
+
+  get value(): tf.Scalar {
+    return this.#value!;
+  }
+
+  /** The gradient with respect to what moves, in that order. */
+  of({ moving, variables }: Chosen): NamedTensors {
+    return Object.fromEntries(moving.map((name) => [name, this.#gradient.get(variables[name]!)!]));
+  }
+
+  dispose(): void {
+    tensors.free([this.#value, ...this.#gradient.values()]);
+  }
 }
 
-/** The mean of recorded losses, with the names of what a step moves; it owns the records. */
+/** `sum + share · x`, kept; the sum before is freed. */
+function plus<T extends tf.Tensor>(sum: T | undefined, share: number, x: T): T {
+  const next = tf.tidy(() => {
+    const part = tf.mul(share, x);
+    return tf.keep(sum === undefined ? part : tf.add(sum, part));
+  });
+  sum?.dispose();
+  return next as T;
+}
+
+/** The mean of several losses, with the names of what a step moves; it owns what it is made of. */
 export function meanCurvature(
   batches: readonly Batch[],
+  shares: readonly number[],
+  mean: MeanGradient,
   chosen: Chosen,
   kind: CurvatureKind,
+  places: readonly Place[] = [],
 ): Curvature {
-  const block = new Map(chosen.block.map((name) => [chosen.variables[name]!, name]));
-  const parts = batches.map(({ recorded, share, variables }) => ({
-    recorded,
-    share,
-    /** A direction as this loss knows it; it does not own what it holds. */
-    spread: (v: NamedTensors): NamedTensors =>
-      mapTensors(variables, (variable) => {
-        const name = block.get(variable as tf.Variable);
-        return name === undefined ? tf.zeros(variable.shape) : v[name]!;
-      }),
-    /** Adds a product to the sum. */
-    gather(product: NamedTensors, factor: number, sum: NamedTensors) {
-      for (const [own, variable] of Object.entries(variables)) {
-        const name = block.get(variable);
-        if (name !== undefined) addTo(sum, name, tf.mul(factor, product[own]!));
-      }
-    },
-  }));
-  const filled = (sum: NamedTensors): NamedTensors =>
-    Object.fromEntries(
-      chosen.block.map((name) => [name, sum[name] ?? tf.zeros(chosen.variables[name]!.shape)]),
-    );
+  const parts = batches.map((batch, i) => new Part(batch, shares[i]!, chosen));
   const apply = (v: NamedTensors) =>
-    tensors.tidy(() => {
-      const sum: NamedTensors = {};
-      for (const { recorded, share, spread, gather } of parts) {
-        gather(recorded.apply(spread(v)), share, sum);
-      }
-      return filled(sum);
-    });
-  const { value, gradient } = tensors.keep(tensors.tidy(() => means(batches, chosen)));
-  const factors = jointFactors(parts, filled);
+    sumOver(parts, chosen, (part, sum) =>
+      part.batch.use((recorded) => part.gather(recorded.apply(part.spread(v)), part.share, sum)),
+    );
+  const factors = jointFactors(parts, chosen);
   return {
     kind,
-    value,
-    gradient,
+    value: mean.value,
+    gradient: mean.of(chosen),
     apply,
     transpose: apply,
     rowSpace: () => undefined,
     ...(factors && { factors }),
     dispose() {
-      tensors.free([value, gradient]);
-      for (const { recorded } of batches) recorded.dispose();
+      for (const part of [mean, factors, ...batches, ...places]) part?.dispose();
     },
   };
 }
 
-function means(batches: readonly Batch[], { variables, moving }: Chosen) {
-  const losses = batches.map(({ recorded, share }) => tf.mul(share, recorded.value));
-  const names = new Map(moving.map((name) => [variables[name]!, name]));
-  const gradient: NamedTensors = {};
-  for (const { recorded, share, variables: own } of batches) {
-    for (const [key, variable] of Object.entries(own)) {
-      const name = names.get(variable);
-      if (name !== undefined) addTo(gradient, name, tf.mul(share, recorded.gradient[key]!));
-    }
+/** A batch with its share, and its variables in the names of the step. */
+class Part {
+  readonly batch: Batch;
+  readonly share: number;
+  readonly #names: Map<tf.Variable, string>;
+
+  constructor(batch: Batch, share: number, { block, variables }: Chosen) {
+    this.batch = batch;
+    this.share = share;
+    this.#names = new Map(block.map((name) => [variables[name]!, name]));
   }
-  // In the order of the variables.
-  const ordered = Object.fromEntries(moving.map((name) => [name, gradient[name]!]));
-  return { value: tf.addN(losses) as tf.Scalar, gradient: ordered };
+
+  /** A direction as this loss knows it; it does not own what it holds. */
+  spread(v: NamedTensors): NamedTensors {
+    return mapTensors(this.batch.variables, (variable) => {
+      const name = this.#names.get(variable as tf.Variable);
+      return name === undefined ? tf.zeros(variable.shape) : v[name]!;
+    });
+  }
+
+  /** The sum with a multiple of a product added. */
+  gather(product: NamedTensors, factor: number, sum: NamedTensors): NamedTensors {
+    const next = { ...sum };
+    for (const [own, variable] of Object.entries(this.batch.variables)) {
+      const name = this.#names.get(variable);
+      if (name === undefined) continue;
+      const part = tf.mul(factor, product[own]!);
+      next[name] = sum[name] === undefined ? part : tf.add(sum[name], part);
+    }
+    return next;
+  }
 }
 
-interface Part {
-  recorded: Curvature;
-  share: number;
-  spread(v: NamedTensors): NamedTensors;
-  gather(product: NamedTensors, factor: number, sum: NamedTensors): void;
+/** Adds the batches up, what is made for one freed before the next. */
+function sumOver(
+  parts: readonly Part[],
+  { block, variables }: Chosen,
+  add: (part: Part, sum: NamedTensors) => NamedTensors,
+): NamedTensors {
+  return tensors.tidy(() => {
+    let sum: NamedTensors = {};
+    for (const part of parts) {
+      const next = tensors.tidy(() => add(part, sum));
+      tensors.free(sum, next);
+      sum = next;
+    }
+    return Object.fromEntries(
+      block.map((name) => [name, sum[name] ?? tf.zeros(variables[name]!.shape)]),
+    );
+  });
 }
+
+const zerosOf = ([name, shape]: [string, number[]]) => [name, tf.zeros(shape)] as const;
 
 /** J of all outputs one below the other, and S with their shares. */
 function jointFactors(
   parts: readonly Part[],
-  filled: (sum: NamedTensors) => NamedTensors,
-): Factors | undefined {
-  const each = parts.map(({ recorded }) => recorded.factors);
-  if (!each.every((factors) => factors !== undefined)) return undefined;
-  const joined = (of: (factors: Factors, i: number) => NamedTensors): NamedTensors =>
+  chosen: Chosen,
+): (Factors & { dispose(): void }) | undefined {
+  const shapes = parts.map(({ batch }) => batch.outputs);
+  if (!shapes.every((outputs) => outputs !== undefined)) return undefined;
+  const joined = (of: (part: Part, i: number) => NamedTensors): NamedTensors =>
     Object.fromEntries(
-      each.flatMap((factors, i) =>
-        Object.entries(of(factors, i)).map(([name, value]) => [`${i}/${name}`, value]),
+      parts.flatMap((part, i) =>
+        Object.entries(tensors.tidy(() => of(part, i))).map(([name, value]) => [
+          `${i}/${name}`,
+          value,
+        ]),
       ),
     );
   const outputsOf = (u: NamedTensors, i: number): NamedTensors =>
-    mapTensors(each[i]!.outputs, (_, name) => u[`${i}/${name}`]!);
+    Object.fromEntries(Object.keys(shapes[i]!).map((name) => [name, u[`${i}/${name}`]!]));
+  let outputs: NamedTensors | undefined;
+  const factorsOf = ({ batch }: Part, work: (factors: Factors) => NamedTensors): NamedTensors =>
+    batch.use((recorded) => work(recorded.factors!));
   return {
     get outputs() {
-      return joined(({ outputs }) => outputs);
+      outputs ??= tensors.keep(
+        joined((_, i) => Object.fromEntries(Object.entries(shapes[i]!).map(zerosOf))),
+      );
+      return outputs;
     },
-    jvp: (v) => tensors.tidy(() => joined(({ jvp }, i) => jvp(parts[i]!.spread(v)))),
+    dispose: () => tensors.free(outputs),
+    jvp: (v) =>
+      tensors.tidy(() => joined((part) => factorsOf(part, ({ jvp }) => jvp(part.spread(v))))),
     vjp: (u) =>
-      tensors.tidy(() => {
-        const sum: NamedTensors = {};
-        each.forEach(({ vjp }, i) => {
-          parts[i]!.gather(vjp(outputsOf(u, i)), 1, sum);
-        });
-        return filled(sum);
+      sumOver(parts, chosen, (part, sum) => {
+        const product = factorsOf(part, ({ vjp }) => vjp(outputsOf(u, parts.indexOf(part))));
+        return part.gather(product, 1, sum);
       }),
     middle: (u) =>
       tensors.tidy(() =>
-        joined(({ middle }, i) =>
-          tensors.scale(tensors.scalars.of(parts[i]!.share), middle(outputsOf(u, i))),
+        joined((part, i) =>
+          factorsOf(part, ({ middle }) =>
+            tensors.scale(tensors.scalars.of(part.share), middle(outputsOf(u, i))),
+          ),
         ),
       ),
   };
-}
-
-function addTo(sum: NamedTensors, name: string, value: tf.Tensor): void {
-  const before = sum[name];
-  sum[name] = before === undefined ? value : tf.add(before, value);
 }

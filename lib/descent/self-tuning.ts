@@ -68,6 +68,7 @@ export class SelfTuning {
     this.#replays = losses.map(() => new Replay());
     return losses.map(({ loss, share }, i) => ({
       loss: () => this.#replays[i]!.record(loss),
+      again: loss,
       share,
     }));
   }

@@ -1,6 +1,8 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { type AuxiliaryNumbers, auxiliaryNumbers } from '../autodiff';
 import type { SolverStatus } from '../solvers';
-import { tensors } from '../spaces';
+import { type NamedTensors, tensors } from '../spaces';
+import { unsteady } from './batch';
 import type { Direction } from './implicit-step';
 import { stepNotFinite } from './variables';
 
@@ -27,6 +29,11 @@ export interface StepStats {
   ratio?: number;
   /** With `'auto'`: whether the step was taken, which it is not where the loss rose. */
   taken?: boolean;
+  /**
+   * What the loss has marked by `markAuxiliary`, as numbers: `{ accuracy: 0.9 }`; of several losses the
+   * mean, by their weights. Absent where nothing was marked.
+   */
+  auxiliary?: AuxiliaryNumbers;
 }
 
 /** What else the stats of a step wait for. */
@@ -37,56 +44,62 @@ export interface AwaitedNumbers {
   learn(numbers: readonly number[]): Pick<StepStats, 'ratio' | 'taken'>;
 }
 
+/** What a step leaves to be read. */
+export interface StepOutcome {
+  loss: tf.Scalar;
+  /** 1, or 0 where the step was undone on the device. */
+  sound: tf.Scalar;
+  /** 1, or 0 where the step was undone because losses changed their value; undefined where that was checked. */
+  steady: tf.Scalar | undefined;
+  solved: Pick<Direction, 'report' | 'dispose'>;
+  known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
+  /** What the loss has marked, kept; the stats own it from now on. */
+  auxiliary: NamedTensors;
+  awaited: AwaitedNumbers | undefined;
+  /** Called where it turns out that the step was undone on the device. */
+  undone(): void;
+}
+
 /** The stats of a step, some of whose numbers may still be on the device. */
 export class PendingStats {
-  #loss: tf.Scalar;
-  #sound: tf.Scalar;
-  #direction: Pick<Direction, 'report' | 'dispose'>;
-  #known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
-  #undone: () => void;
-  #awaited: AwaitedNumbers | undefined;
+  readonly #outcome: StepOutcome;
+  readonly #scalars: tf.Scalar[];
   #read: Promise<StepStats> | undefined;
 
-  /** @param undone called where it turns out that the step was undone on the device */
-  constructor(
-    loss: tf.Scalar,
-    sound: tf.Scalar,
-    direction: Pick<Direction, 'report' | 'dispose'>,
-    known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>,
-    undone: () => void,
-    awaited?: AwaitedNumbers,
-  ) {
-    this.#undone = undone;
-    this.#awaited = awaited;
-    this.#loss = tensors.keep(loss.clone() as tf.Scalar);
-    this.#sound = tensors.keep(sound.clone() as tf.Scalar);
-    this.#direction = direction;
-    this.#known = known;
+  constructor(outcome: StepOutcome) {
+    const { loss, sound, steady = tf.scalar(1) } = outcome;
+    this.#outcome = outcome;
+    this.#scalars = [loss, sound, steady].map((x) => tensors.keep(x.clone() as tf.Scalar));
+    if (outcome.steady === undefined) steady.dispose();
   }
 
-  /** @throws NotFiniteError if the step was undone on the device. */
+  /** @throws NotFiniteError if the step was undone on the device; InputError where a loss is not steady. */
   read(): Promise<StepStats> {
     this.#read ??= this.#transfer();
     return this.#read;
   }
 
   async #transfer(): Promise<StepStats> {
-    // Both are asked for before the first answer: the next step frees what they are read from.
-    const { facts = [], learn } = this.#awaited ?? {};
-    const [[loss, sound, ...numbers], report] = await Promise.all([
-      tensors.read([this.#loss, this.#sound, ...facts]) as Promise<[number, number, ...number[]]>,
-      this.#direction.report(),
+    const { solved, known, auxiliary, undone, awaited } = this.#outcome;
+    const { facts = [], learn } = awaited ?? {};
+    // All are asked for before the first answer: the next step frees what they are read from.
+    const [[loss, sound, steady, ...numbers], report, marked] = await Promise.all([
+      tensors.read([...this.#scalars, ...facts]) as Promise<[number, number, number, ...number[]]>,
+      solved.report(),
+      auxiliaryNumbers(auxiliary),
     ]);
     this.dispose();
     if (sound !== 1) {
-      this.#undone();
-      throw stepNotFinite(loss);
+      undone();
+      throw steady === 1 ? stepNotFinite(loss) : unsteady();
     }
-    return { loss, ...report, ...this.#known, ...learn?.(numbers) };
+    const noted = Object.keys(marked).length > 0 ? { auxiliary: marked } : {};
+    return { loss, ...report, ...known, ...learn?.(numbers), ...noted };
   }
 
   dispose(): void {
-    tensors.free([this.#loss, this.#sound, this.#awaited?.facts]);
-    this.#direction.dispose();
+    const { solved, auxiliary, awaited } = this.#outcome;
+    tensors.free([this.#scalars, auxiliary, awaited?.facts]);
+    solved.dispose();
   }
 }

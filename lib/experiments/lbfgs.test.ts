@@ -43,4 +43,20 @@ describe('L-BFGS', () => {
     expect(count).toBe(3);
     tf.dispose(end);
   });
+
+  it('leaves nothing behind where the objective or the watch throws', async () => {
+    const start = { a: tf.scalar(-1.2), b: tf.scalar(1) };
+    const before = tf.memory().numTensors;
+    for (const last of [1, 2, 5]) {
+      let calls = 0;
+      const failing = (x: NamedTensors) => {
+        if (++calls === last) throw new Error('lost');
+        return objective(x);
+      };
+      await expect(lbfgs(failing, start)).rejects.toThrow('lost');
+    }
+    const watch = () => Promise.reject(new Error('seen'));
+    await expect(lbfgs(objective, start, { watch })).rejects.toThrow('seen');
+    expect(tf.memory().numTensors).toBe(before);
+  });
 });

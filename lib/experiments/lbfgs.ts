@@ -46,26 +46,54 @@ export async function lbfgs(
   checkOptionNames('lbfgs', options, ['memory', 'watch', 'maxIterations']);
   const { memory = 10, watch = () => true, maxIterations = 200 } = options;
   let x = copy(start);
-  let { value, gradient } = objective(x);
+  let gradient: NamedTensors | undefined;
   let pairs: Pair[] = [];
-  for (let k = 0; k < maxIterations; k++) {
-    const d = direction(gradient, pairs);
-    const slope = number(() => tensors.dot(gradient, d));
-    const first = k === 0 ? 1 / Math.max(1, Math.sqrt(-slope)) : 1;
-    const next = slope < 0 ? search(objective, x, value, d, slope, first) : undefined;
-    tensors.free(d);
-    if (next === undefined) break;
-    const s = minus(next.x, x);
-    const y = minus(next.gradient, gradient);
-    pairs.push({ s, y, rho: 1 / number(() => tensors.dot(s, y)) });
-    for (const old of pairs.slice(0, -memory)) tensors.free(old);
-    pairs = pairs.slice(-memory);
-    tensors.free([x, gradient]);
-    ({ x, value, gradient } = next);
-    if (!(await watch(x, value))) break;
+  try {
+    let here = objective(x);
+    gradient = here.gradient;
+    for (let k = 0; k < maxIterations; k++) {
+      const next = step(objective, { x, ...here }, pairs, k === 0);
+      if (next === undefined) break;
+      pairs.push(next.pair);
+      for (const old of pairs.slice(0, -memory)) tensors.free(old);
+      pairs = pairs.slice(-memory);
+      tensors.free([x, gradient]);
+      [x, here, gradient] = [next.x, next, next.gradient];
+      if (!(await watch(x, here.value))) break;
+    }
+    return x;
+  } catch (error) {
+    tensors.free(x);
+    throw error;
+  } finally {
+    tensors.free([gradient, pairs]);
   }
-  tensors.free([gradient, pairs]);
-  return x;
+}
+
+interface Point {
+  x: NamedTensors;
+  value: number;
+  gradient: NamedTensors;
+}
+
+/** The next point with the pair that leads to it; undefined where none is lower. */
+function step(
+  objective: LossWithGradient,
+  at: Point,
+  pairs: readonly Pair[],
+  isFirst: boolean,
+): (Point & { pair: Pair }) | undefined {
+  const d = direction(at.gradient, pairs);
+  try {
+    const slope = number(() => tensors.dot(at.gradient, d));
+    const first = isFirst ? 1 / Math.max(1, Math.sqrt(-slope)) : 1;
+    const next = slope < 0 ? search(objective, at.x, at.value, d, slope, first) : undefined;
+    if (next === undefined) return undefined;
+    const [s, y] = [minus(next.x, at.x), minus(next.gradient, at.gradient)];
+    return { ...next, pair: { s, y, rho: 1 / number(() => tensors.dot(s, y)) } };
+  } finally {
+    tensors.free(d);
+  }
 }
 
 /** −Hg, with H the inverse Hessian that the pairs make up. */
@@ -100,7 +128,7 @@ function search(
   let [low, high, t] = [0, Number.POSITIVE_INFINITY, first];
   for (let k = 0; k < TRIALS; k++) {
     const candidate = tensors.tidy(() => tensors.axpy(tensors.scalars.of(t), d, x));
-    const there = objective(candidate);
+    const there = orFree(candidate, () => objective(candidate));
     const falls = there.value <= value + ARMIJO * t * slope;
     if (falls && number(() => tensors.dot(there.gradient, d)) >= CURVATURE * slope) {
       return { x: candidate, ...there };
@@ -111,6 +139,16 @@ function search(
     t = Number.isFinite(high) ? (low + high) / 2 : 2 * low;
   }
   return undefined;
+}
+
+/** Frees x where the work throws. */
+function orFree<T>(x: NamedTensors, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    tensors.free(x);
+    throw error;
+  }
 }
 
 const copy = (x: NamedTensors) => tensors.tidy(() => tensors.clone(x));

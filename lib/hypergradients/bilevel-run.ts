@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { auxiliaryNumbers } from '../autodiff';
 import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
 import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
@@ -404,20 +405,9 @@ function loaded<V extends Vector>(checkpoint: BilevelCheckpoint, w: V, λ: V): S
   };
 }
 
-/** What a loss has marked, as numbers; the tensors are freed. */
-async function numbersOf(marked: NamedTensors | undefined) {
-  if (marked === undefined) return {};
-  try {
-    const auxiliary: NonNullable<OuterStep['auxiliary']> = {};
-    for (const [name, value] of Object.entries(marked)) {
-      const numbers = await value.data();
-      auxiliary[name] = value.rank === 0 ? numbers[0]! : [...numbers];
-    }
-    return { auxiliary };
-  } finally {
-    tensors.free(marked);
-  }
-}
+/** What a loss has marked, if anything, as numbers; the tensors are freed. */
+const numbersOf = async (marked: NamedTensors | undefined) =>
+  marked === undefined ? {} : { auxiliary: await auxiliaryNumbers(marked) };
 
 function finite(innerLoss: number, outerLoss: number) {
   if (Number.isFinite(innerLoss) && Number.isFinite(outerLoss)) return { innerLoss, outerLoss };

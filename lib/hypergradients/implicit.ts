@@ -157,6 +157,8 @@ async function differentiate<V extends Vector>(
   const began = performance.now();
   const space = spaceOf(w);
   checkSpaces(space, λ);
+  space.check(w, w, 'the weights');
+  space.check(λ, λ, 'the hyperparameters');
   const objective = objectiveOf(problem, λ);
   const held: unknown[] = [];
   const result: Partial<ImplicitDerivative<V>> = {};

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { InputError, ShapeError, SolveError } from '../errors';
+import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
 import { cg, dense, gmres, type LinearSolver } from '../solvers';
-import { adam, gradientDescent, type LossProblem } from '../unrolling';
+import { adam, gradientDescent, type LossProblem, unrolled } from '../unrolling';
 import {
   argmin,
   attach,
@@ -243,4 +243,14 @@ describe('a linear solve that does not converge', () => {
     expect(numbers(run.w)).toEqual([1, 2]);
     run.dispose();
   });
+});
+
+it.each([
+  ['implicit', implicit()],
+  ['unrolled', unrolled({ method: gradientDescent(0.1), steps: 2 })],
+])('%s, called by itself, refuses tensors that are disposed', async (_, how) => {
+  const gone = { w: tf.tensor1d([1, 2]) };
+  gone.w.dispose();
+  await expect(how.differentiate(problem, gone, λ)).rejects.toThrow(DisposedError);
+  await expect(how.differentiate(problem, w, { l: gone.w })).rejects.toThrow(DisposedError);
 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ShapeError } from '../errors';
+import { InputError, ShapeError } from '../errors';
 import { WARPS, warp, warpNoise } from './warp';
 
 beforeAll(async () => {
@@ -56,4 +56,8 @@ describe('warp', () => {
     expect(() => warp(tf.zeros([2, 784]), tf.zeros([6]), warpNoise(3, 1))).toThrow(ShapeError);
     expect(() => warp(tf.zeros([2, 784]), tf.zeros([5]), warpNoise(2, 1))).toThrow(ShapeError);
   });
+});
+
+it.each([true, -1, 1.5, '3', Number.NaN])('warpNoise refuses %j pictures', (count) => {
+  expect(() => warpNoise(count as number, 1)).toThrow(InputError);
 });

@@ -143,6 +143,8 @@ async function differentiate<V extends Vector>(
   λ: V,
   watch?: () => void,
 ): Promise<UnrolledDerivative<V>> {
+  spaceOf(w).check(w, w, 'the weights');
+  spaceOf(λ).check(λ, λ, 'the hyperparameters');
   const objective = objectiveOf(problem, λ);
   const learned = await learnSettings(method, λ);
   let run: Run<V> | undefined;

@@ -1,0 +1,151 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Curvature, type CurvatureKind, collectAuxiliary, recordSelected } from '../autodiff';
+import { giveWay } from '../event-loop';
+import type { NamedTensors } from '../spaces';
+import { type Batch, heldBatch, type RecordedLoss, recordLoss, repeatedBatch } from './batch';
+import type { Loss, Tapes, WeightedLosses } from './batches';
+import { type Candidates, type Chosen, choose, reachedBy } from './candidates';
+import { meanAuxiliary } from './mean-auxiliary';
+import { MeanGradient, meanCurvature } from './mean-curvature';
+import { Place } from './place';
+import { checkUnmoved, dataOf } from './variables';
+
+/** What is recorded of the losses of a step. */
+export interface RecordedLosses {
+  recorded: Curvature;
+  chosen: Chosen;
+  /** Which memory the variables that move were when they were recorded. */
+  before: Record<string, object>;
+  /** What the losses have marked by `markAuxiliary`; the caller's, kept. */
+  auxiliary: NamedTensors;
+  /** 1 where repeated evaluations gave the same losses, else 0, the caller's; undefined where that has been checked. */
+  steady(): tf.Scalar | undefined;
+}
+
+/** Work that can be left for a while at each `yield`. */
+export type Pausing<T> = Generator<void, T, void>;
+
+/**
+ * The mean of the losses with its gradient and its curvature, at the variables as they are.
+ *
+ * A single loss is evaluated once. Of several one evaluation is held at a time: their gradients are
+ * added up, and a product evaluates them again, one after the other. With `tapes: 'all'` each is
+ * evaluated once, and held.
+ *
+ * @throws what `recordGradient` throws; InputError for a list of variables of which one is in
+ *   none of the losses, for variables that are assigned to in a pause, and for marked values of one
+ *   name and several shapes.
+ */
+export function* recordLosses(
+  losses: WeightedLosses,
+  candidates: Candidates,
+  kind: CurvatureKind,
+  tapes: Tapes = 'one',
+): Pausing<RecordedLosses> {
+  if (losses.length === 1) return recordSingle(losses[0]!, candidates, kind);
+  const shares = losses.map(({ share }) => share);
+  const batches: Batch[] = [];
+  const places: Place[] = [];
+  const marked: NamedTensors[] = [];
+  const mean = new MeanGradient();
+  const ids = new Map<tf.Variable, object>();
+  try {
+    for (const { loss, share, again = loss } of losses) {
+      if (batches.length > 0) yield;
+      const see = ({ recorded, variables }: RecordedLoss) => {
+        mean.add(recorded, share, variables);
+        for (const variable of Object.values(variables)) {
+          if (!ids.has(variable)) ids.set(variable, variable.dataId);
+        }
+      };
+      const record = (f: Loss) => recordLoss(f, candidates, kind);
+      if (tapes === 'one' && places.at(-1)?.isHere !== true) places.push(new Place());
+      const place = places.at(-1);
+      const { result, auxiliary } = collectAuxiliary(() =>
+        recordBatch(
+          () => record(loss),
+          place,
+          () => record(again),
+          see,
+        ),
+      );
+      batches.push(result);
+      marked.push(auxiliary);
+    }
+    const chosen = choose(candidates, new Set(ids.keys()));
+    const before = Object.fromEntries(
+      Object.entries(chosen.variables).map(([name, variable]) => [name, ids.get(variable)!]),
+    );
+    checkUnmoved(chosen.variables, before, 'a step');
+    const auxiliary = meanAuxiliary(marked, shares);
+    const recorded = meanCurvature(batches, shares, mean, chosen, kind, places);
+    return { recorded, chosen, before, auxiliary, steady: () => allSteady(batches) };
+  } catch (error) {
+    for (const part of [mean, ...batches, ...places]) part.dispose();
+    throw error;
+  } finally {
+    tf.dispose(marked);
+  }
+}
+
+function recordSingle(
+  { loss }: { loss: Loss },
+  candidates: Candidates,
+  kind: CurvatureKind,
+): RecordedLosses {
+  let chosen: Chosen | undefined;
+  const select = (value: tf.Scalar) => {
+    chosen = choose(candidates, new Set(reachedBy(value, candidates)));
+    return chosen;
+  };
+  const { result: recorded, auxiliary } = collectAuxiliary(() =>
+    recordSelected(loss, select, kind),
+  );
+  const before = dataOf(chosen!.variables);
+  return { recorded, chosen: chosen!, before, auxiliary, steady: () => undefined };
+}
+
+/** Records a loss, shows what was recorded, and lets go of it where there is a place to record it again. */
+function recordBatch(
+  record: () => RecordedLoss,
+  place: Place | undefined,
+  again: () => RecordedLoss,
+  see: (recorded: RecordedLoss) => void,
+): Batch {
+  let batch: Batch | undefined;
+  try {
+    const first = record();
+    batch = place ? repeatedBatch(first, place, () => again().recorded) : heldBatch(first);
+    see(first);
+    if (place) first.recorded.dispose();
+    return batch;
+  } catch (error) {
+    batch?.dispose();
+    throw error;
+  }
+}
+
+function allSteady(batches: readonly Batch[]): tf.Scalar | undefined {
+  const known = batches.map((batch) => batch.steady()).filter((mask) => mask !== undefined);
+  return known.length === 0
+    ? undefined
+    : tf.tidy(() => tf.keep(tf.min(tf.stack(known)) as tf.Scalar));
+}
+
+/** Does the work without a pause. */
+export function withoutPause<T>(work: Pausing<T>): T {
+  for (;;) {
+    const turn = work.next();
+    if (turn.done) return turn.value;
+  }
+}
+
+/** Does the work, and gives timers and drawing a turn where it can be left. */
+export async function withPauses<T>(work: Pausing<T>): Promise<T> {
+  for (;;) {
+    const turn = work.next();
+    if (turn.done) return turn.value;
+    const pause = giveWay();
+    if (pause) await pause;
+  }
+}
