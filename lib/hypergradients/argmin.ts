@@ -9,7 +9,7 @@ import {
 } from '../autodiff';
 import { InputError, ShapeError, UnsupportedError } from '../errors';
 import { checkFunction, checkOptionNames, phrase } from '../options';
-import { gmres, type LinearSolver } from '../solvers';
+import { gmres, type LinearSolver, type Solution } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { join, split } from '../unrolling';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
@@ -43,7 +43,7 @@ export interface ArgminOptions {
  *
  * Arguments of another type than float32, such as labels or indices, are constants: F gets them as they are.
  *
- * @param solve finds x* from θ, synchronously; for an asynchronous solver see `attach`
+ * @param solve finds x* from θ, synchronously; for an asynchronous one see `argminAsync` and `attach`
  * @param optimality F: `stationarity(loss)` for a minimum, `(x, θ) => x − Φ(x, θ)` for a fixed
  *   point; it may differ from what `solve` iterates, as long as the solution is the same
  * @returns a function of the θs, any number of tensors
@@ -84,20 +84,25 @@ export function attach<X extends Point>(
   checkOptions('attach', optimality, options);
   const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;
   checkSolution(xStar);
-  const single = xStar instanceof tf.Tensor;
-  const unwrap = (x: NamedTensors) => (single ? x.value : x) as X;
-  const F: Root = (x, θ) => {
-    const value = optimality(unwrap(x), ...θ);
-    const record = single ? { value } : value;
-    checkOptimality(record, x);
-    return record;
-  };
-  const x = (single ? { value: xStar } : xStar) as NamedTensors;
+  const { x, F, unwrap } = rootAt(xStar, optimality);
   return (...θ) => {
     checkArguments(θ);
     const rule = { F, solver, onFailure, varies: θ.map(({ dtype }) => dtype === 'float32') };
     return tf.tidy(() => unwrap(implicitFunction(x, rule, θ)) as tf.TensorContainer) as X;
   };
+}
+
+/** A solution as a record of tensors, and its optimality as a function of such records. */
+export function rootAt<X extends Point>(xStar: X, optimality: Optimality<X>) {
+  const single = xStar instanceof tf.Tensor;
+  const wrap = (value: Point) => (single ? { value } : value) as NamedTensors;
+  const unwrap = (x: NamedTensors) => (single ? x.value : x) as X;
+  const F: Root = (x, θ) => {
+    const record = wrap(optimality(unwrap(x), ...θ));
+    checkOptimality(record, x);
+    return record;
+  };
+  return { x: wrap(xStar), F, wrap, unwrap };
 }
 
 /** The gradient of a loss, as the optimality of its minimum. */
@@ -114,9 +119,7 @@ export function stationarity<X extends Point>(
 }
 
 function checkOptions(owner: string, optimality: unknown, options: ArgminOptions): void {
-  checkFunction(optimality, `the optimality of ${owner}`);
-  checkOptionNames(owner, options, ['solver', 'onFailure']);
-  checkOnFailure(owner, options.onFailure);
+  checkCommonOptions(owner, optimality, options);
   if (options.solver === undefined) return;
   if (typeof options.solver?.solveSync === 'function') return;
   throw new InputError({
@@ -130,8 +133,19 @@ function checkOptions(owner: string, optimality: unknown, options: ArgminOptions
   });
 }
 
+/** @throws InputError for an optimality that is not a function, or options that are unknown. */
+export function checkCommonOptions(
+  owner: string,
+  optimality: unknown,
+  options: ArgminOptions,
+): void {
+  checkFunction(optimality, `the optimality of ${owner}`);
+  checkOptionNames(owner, options, ['solver', 'onFailure']);
+  checkOnFailure(owner, options.onFailure);
+}
+
 /** @throws InputError or DisposedError for anything but live tensors. */
-function checkArguments(θ: readonly unknown[]): void {
+export function checkArguments(θ: readonly unknown[]): void {
   θ.forEach((value, i) => {
     if (!(value instanceof tf.Tensor)) {
       throw new InputError({
@@ -144,7 +158,7 @@ function checkArguments(θ: readonly unknown[]): void {
   });
 }
 
-function checkSolution(x: unknown): void {
+export function checkSolution(x: unknown): void {
   if (x instanceof Promise) {
     throw new InputError({
       given: 'a promise as a solution',
@@ -213,32 +227,38 @@ function implicitFunction(x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]):
   return unpack(attached(...varying), x);
 }
 
+/** The θs that vary, by their places. */
+export const numbered = (θ: readonly tf.Tensor[], varies: readonly boolean[]): NamedTensors =>
+  Object.fromEntries(θ.map((value, i) => [String(i), value] as const).filter((_, i) => varies[i]));
+
+/** F as a function of x and the θs that vary, linearized at copies of them. */
+export function linearizedAt(
+  x: NamedTensors,
+  { F, varies }: Pick<ImplicitRule, 'F' | 'varies'>,
+  θ: readonly tf.Tensor[],
+) {
+  const copies = (record: NamedTensors) => mapTensors(record, (value) => value.clone());
+  return linearize(
+    (both) => {
+      const parts = split(both);
+      return F(
+        parts.w,
+        θ.map((value, i) => parts.λ[String(i)] ?? value),
+      );
+    },
+    join(copies(x), copies(numbered(θ, varies))),
+  );
+}
+
 /** `−(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`. */
 function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]) {
-  /** The θs, with those that vary taken from a record, by their places. */
-  const merged = (record: NamedTensors, θ: tf.Tensor[]) =>
-    θ.map((value, i) => record[String(i)] ?? value);
-  const numbered = (θ: tf.Tensor[]) =>
-    Object.fromEntries(
-      θ.map((value, i) => [String(i), value] as const).filter((_, i) => rule.varies[i]),
-    );
-  const at = (x: NamedTensors, θ: tf.Tensor[]) =>
-    linearize(
-      (both) => {
-        const parts = split(both);
-        return rule.F(parts.w, merged(parts.λ, θ));
-      },
-      join(
-        mapTensors(x, (value) => value.clone()),
-        mapTensors(numbered(θ), (value) => value.clone()),
-      ),
-    );
+  const at = (x: NamedTensors, θ: tf.Tensor[]) => linearizedAt(x, rule, θ);
   const negated = (pulled: NamedTensors) =>
     Object.values(split(pulled).λ).map((part) => tf.neg(part));
 
   const recorded = isolated(() => at(x, θ));
   try {
-    const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ), rule));
+    const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ, rule.varies), rule));
     if (!engine().isTapeOn()) {
       const gradients = negated(recorded.vjp(v));
       if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
@@ -273,35 +293,53 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
   }
 }
 
-function solveTransposed(
+/** `v ↦ (∂F/∂x)ᵀ v`, from what was recorded of F at x and θ; zeros in the shape of θ are the caller's. */
+export function transposedOf(
   recorded: { jvp(v: NamedTensors): NamedTensors; vjp(u: NamedTensors): NamedTensors },
+  still: NamedTensors,
+): LinearOperator<NamedTensors> {
+  return {
+    apply: (v) => split(recorded.vjp(v)).w,
+    transpose: (v) => recorded.jvp(join(v, still)),
+    dispose() {},
+  };
+}
+
+/** Warns of a linear solve that did not converge, or throws. */
+export function judge(
+  { status, residualNorm }: Pick<Solution<NamedTensors>, 'status' | 'residualNorm'>,
+  names: readonly string[],
+  onFailure: OnFailure,
+): void {
+  if (status === 'converged') return;
+  if (onFailure === 'throw') throw notSolved({ status, residualNorm });
+  console.warn(
+    `The linear solve of an implicit derivative of ${names.join(', ')} ended as '${status}' with a ` +
+      `residual of ${residualNorm.toPrecision(2)}: the derivative is as inexact. Give more ` +
+      'iterations, a wider tolerance or another solver.',
+  );
+}
+
+function solveTransposed(
+  recorded: Parameters<typeof transposedOf>[0],
   u: NamedTensors,
   x: NamedTensors,
   θ: NamedTensors,
   { solver, onFailure }: Pick<ImplicitRule, 'solver' | 'onFailure'>,
 ): NamedTensors {
   return tf.tidy(() => {
-    const still = mapTensors(θ, (value) => tf.zerosLike(value));
-    const A: LinearOperator<NamedTensors> = {
-      apply: (v) => split(recorded.vjp(v)).w,
-      transpose: (v) => recorded.jvp(join(v, still)),
-      dispose() {},
-    };
+    const A = transposedOf(
+      recorded,
+      mapTensors(θ, (value) => tf.zerosLike(value)),
+    );
     if (!tensors.readableNow()) {
       if (onFailure === 'throw') throw notReadable();
       const solution = solver.solveDeferred(A, u);
       solution.dispose();
       return solution.value;
     }
-    const { value, status, residualNorm } = solver.solveSync(A, u);
-    if (status !== 'converged') {
-      if (onFailure === 'throw') throw notSolved({ status, residualNorm });
-      console.warn(
-        `The linear solve of an implicit derivative of ${Object.keys(x).join(', ')} ended as ` +
-          `'${status}' with a residual of ${residualNorm.toPrecision(2)}: the derivative is as ` +
-          'inexact. Give more iterations, a wider tolerance or another solver.',
-      );
-    }
+    const { value, ...report } = solver.solveSync(A, u);
+    judge(report, Object.keys(x), onFailure);
     return value;
   });
 }

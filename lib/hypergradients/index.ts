@@ -6,6 +6,7 @@ export {
   type Point,
   stationarity,
 } from './argmin';
+export { argminAsync, type ImplicitSolution } from './argmin-async';
 export { bilevel, decreasingTolerance } from './bilevel';
 export type {
   BatchPlan,

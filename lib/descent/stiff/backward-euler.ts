@@ -14,6 +14,7 @@ import {
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
+import { atOnce, inTurns, type Work } from './work';
 
 /** The tolerances that an adaptive step is chosen by: `absolute + relative |y_i|` a component. */
 export interface ErrorTolerance {
@@ -76,6 +77,28 @@ export function backwardEuler(
   y0: Float64Array,
   options: BackwardEulerOptions,
 ): BackwardEulerTrajectory {
+  return atOnce(integrate(f, y0, options));
+}
+
+/**
+ * The same, giving timers and drawing a turn between the iterations of its steps, so that a page goes on
+ * living and an interrupt ends it.
+ *
+ * @throws as `backwardEuler` does, by a promise that is rejected
+ */
+export async function backwardEulerAsync(
+  f: RightHandSide,
+  y0: Float64Array,
+  options: BackwardEulerOptions,
+): Promise<BackwardEulerTrajectory> {
+  return inTurns(integrate(f, y0, options));
+}
+
+function* integrate(
+  f: RightHandSide,
+  y0: Float64Array,
+  options: BackwardEulerOptions,
+): Work<BackwardEulerTrajectory> {
   checkStart('backwardEuler', f, y0, options, [
     'step',
     'jacobian',
@@ -110,7 +133,7 @@ export function backwardEuler(
     const end = stops.endOf(t, h);
     const y = states.at(-1)!;
     const equation = { f: counted, y, t: stops.seenBefore(end), h: end - t };
-    const next = solveImplicit(equation, newton, work);
+    const next = yield* solveImplicit(equation, newton, work);
     const error =
       adaptive && next
         ? localError(y, next, end - t, slopeAt(times, states, stops, counted), adaptive)

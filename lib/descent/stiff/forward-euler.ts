@@ -10,6 +10,7 @@ import {
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
+import { atOnce, inTurns, type Work } from './work';
 
 /**
  * Integrates `y' = f(y, t)` by the explicit Euler method, `y ← y + h f(y, t)`.
@@ -30,6 +31,24 @@ export function forwardEuler(
   y0: Float64Array,
   options: EulerOptions,
 ): Trajectory {
+  return atOnce(integrate(f, y0, options));
+}
+
+/**
+ * The same, giving timers and drawing a turn between its steps, so that a page goes on living and an
+ * interrupt ends it.
+ *
+ * @throws as `forwardEuler` does, by a promise that is rejected
+ */
+export async function forwardEulerAsync(
+  f: RightHandSide,
+  y0: Float64Array,
+  options: EulerOptions,
+): Promise<Trajectory> {
+  return inTurns(integrate(f, y0, options));
+}
+
+function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): Work<Trajectory> {
   checkStart('forwardEuler', f, y0, options, ['step']);
   checkStep('forwardEuler', options);
   const { from = 0, to, step, maxSteps = MAX_STEPS } = options;
@@ -43,6 +62,7 @@ export function forwardEuler(
       status = 'max-steps';
       break;
     }
+    yield;
     const y = states.at(-1)!;
     // Counted from the last stop, so that rounding does not add up.
     const aimed = start + (steps + 1) * step;

@@ -2,10 +2,11 @@ export {
   type BackwardEulerOptions,
   type BackwardEulerTrajectory,
   backwardEuler,
+  backwardEulerAsync,
   type ErrorTolerance,
 } from './backward-euler';
 export type { Occurrence, OdeEvent } from './events';
-export { forwardEuler } from './forward-euler';
+export { forwardEuler, forwardEulerAsync } from './forward-euler';
 export {
   type EulerOptions,
   finalState,
@@ -15,7 +16,7 @@ export {
   type TrajectoryStatus,
 } from './ode';
 export { fastSlow, hires, oregonator, robertson, type StiffProblem, vanDerPol } from './problems';
-export { type RadauOptions, type RadauSolution, radau } from './radau';
+export { type RadauOptions, type RadauSolution, radau, radauAsync } from './radau';
 export {
   amplification,
   type Complex,

@@ -1,5 +1,6 @@
 import { ShapeError } from '../../errors';
 import type { RightHandSide } from './ode';
+import type { Work } from './work';
 
 /** `∂f/∂y` as rows. */
 export type Jacobian = (y: Float64Array, t: number) => ArrayLike<number>[];
@@ -63,18 +64,19 @@ export function differences(
 }
 
 /** The rows of the Jacobian, given or by differences. */
-export function jacobianRows(
+export function* jacobianRows(
   jacobian: Jacobian | undefined,
   f: RightHandSide,
   x: Float64Array,
   t: number,
   slope: Float64Array,
   sizes: Float64Array,
-): Float64Array[] {
+): Work<Float64Array[]> {
   if (jacobian) return Array.from(jacobian(x, t), (row) => Float64Array.from(row));
   const rows = Array.from(x, () => new Float64Array(x.length));
   const product = differences(f, x, t, slope, sizes);
   for (let j = 0; j < x.length; j++) {
+    yield;
     const unit = new Float64Array(x.length);
     unit[j] = 1;
     product(unit).forEach((value, i) => {

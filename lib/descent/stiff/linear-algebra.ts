@@ -1,3 +1,5 @@
+import type { Work } from './work';
+
 /** A square matrix, row after row, factorized in place for many right-hand sides. */
 export interface Factors {
   size: number;
@@ -5,16 +7,25 @@ export interface Factors {
   pivots: Int32Array;
 }
 
+/** Multiplications in one piece: some milliseconds. */
+const PIECE = 1e6;
+
 /**
  * `PA = LU` with rows exchanged for the largest pivot; undefined for a matrix that is singular.
  *
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
  *   §3.4.
  */
-export function factorized(size: number, entries: Float64Array): Factors | undefined {
+export function* factorized(size: number, entries: Float64Array): Work<Factors | undefined> {
   const lu = entries.slice();
   const pivots = new Int32Array(size);
+  let sinceTurn = 0;
   for (let k = 0; k < size; k++) {
+    sinceTurn += (size - k) ** 2;
+    if (sinceTurn > PIECE) {
+      yield;
+      sinceTurn = 0;
+    }
     let row = k;
     for (let i = k + 1; i < size; i++) {
       if (Math.abs(lu[i * size + k]!) > Math.abs(lu[row * size + k]!)) row = i;

@@ -2,6 +2,7 @@ import type { LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
 import { differences, type Jacobian, typicalSizes } from './jacobian';
 import type { RightHandSide } from './ode';
+import { solution, type Work } from './work';
 
 /** `x = y + h f(x, t)`. */
 export interface ImplicitEquation {
@@ -35,23 +36,24 @@ const ROUNDED = 1e-5;
  * size. Whole steps first: on stiff kinetics they pass through large residuals to the solution.
  * Where they run away, once more with steps halved until the residual falls.
  */
-export function solveImplicit(
+export function* solveImplicit(
   equation: ImplicitEquation,
   options: NewtonOptions,
   work: NewtonWork,
-): Float64Array | undefined {
+): Work<Float64Array | undefined> {
   return (
-    newton(equation, options, work, Number.POSITIVE_INFINITY) ?? newton(equation, options, work, 1)
+    (yield* newton(equation, options, work, Number.POSITIVE_INFINITY)) ??
+    (yield* newton(equation, options, work, 1))
   );
 }
 
 /** Newton's method with steps that multiply the residual by less than `growth`. */
-function newton(
+function* newton(
   { f, y, t, h }: ImplicitEquation,
   { jacobian, solver, tolerance, maxIterations, floor }: NewtonOptions,
   work: NewtonWork,
   growth: number,
-): Float64Array | undefined {
+): Work<Float64Array | undefined> {
   const at = (x: Float64Array) => {
     const slope = f(x, t);
     const residual = x.map((value, i) => y[i]! + h * slope[i]! - value);
@@ -69,7 +71,11 @@ function newton(
       apply: (v) => float64.axpy(-h, J(v), v),
       dispose() {},
     };
-    const { value, iterations, residualNorm } = solver.solveSync(A, residual);
+    const { value, iterations, residualNorm } = yield* solution({
+      solver,
+      A,
+      b: residual,
+    });
     work.newtonIterations += 1;
     work.products += iterations;
     // A direction that leaves half of the residual, as after negative curvature, leads nowhere.

@@ -1,4 +1,5 @@
 import { factorized, solved } from './linear-algebra';
+import { atOnce } from './work';
 
 /**
  * The three-stage Radau IIA method of order 5: collocation at the nodes c, the last of them 1.
@@ -21,7 +22,7 @@ const matrix3 = (entry: (i: number, j: number) => number): Matrix3 =>
   [0, 1, 2].map((i) => [0, 1, 2].map((j) => entry(i, j)) as Triple) as Matrix3;
 
 const solve3 = (M: Matrix3, b: Triple): Triple =>
-  [...solved(factorized(3, Float64Array.from(M.flat()))!, Float64Array.from(b))] as Triple;
+  [...solved(atOnce(factorized(3, Float64Array.from(M.flat())))!, Float64Array.from(b))] as Triple;
 
 const inverse3 = (M: Matrix3): Matrix3 => {
   const columns = [0, 1, 2].map((j) =>
@@ -61,7 +62,7 @@ function eigenvector(re: number, im: number): { re: Triple; im: Triple } {
     }
     right[i] = -inverse[i]![2]!;
   }
-  const [x0, x1, y0, y1] = solved(factorized(4, entries)!, right);
+  const [x0, x1, y0, y1] = solved(atOnce(factorized(4, entries))!, right);
   return { re: [x0!, x1!, 1], im: [y0!, y1!, 0] };
 }
 

@@ -1,6 +1,8 @@
+import type { Factors } from './linear-algebra';
 import { factorized, solved } from './linear-algebra';
 import type { RightHandSide } from './ode';
 import { alpha, basis, basisInverse, beta, errorWeights, gamma, nodes } from './radau-method';
+import type { Work } from './work';
 
 /** The three stages of a step, as differences from where it begins. */
 export type Stages = [Float64Array, Float64Array, Float64Array];
@@ -8,12 +10,15 @@ export type Stages = [Float64Array, Float64Array, Float64Array];
 /** The matrices of a step of h, factorized. */
 export interface StageMatrices {
   h: number;
-  real: NonNullable<ReturnType<typeof factorized>>;
-  pair: NonNullable<ReturnType<typeof factorized>>;
+  real: Factors;
+  pair: Factors;
 }
 
 /** `γ/h − J` and the pair `[[α/h − J, β/h], [−β/h, α/h − J]]`; undefined where one is singular. */
-export function stageMatrices(rows: readonly Float64Array[], h: number): StageMatrices | undefined {
+export function* stageMatrices(
+  rows: readonly Float64Array[],
+  h: number,
+): Work<StageMatrices | undefined> {
   const n = rows.length;
   const one = new Float64Array(n * n);
   const two = new Float64Array(4 * n * n);
@@ -30,7 +35,8 @@ export function stageMatrices(rows: readonly Float64Array[], h: number): StageMa
     two[i * 2 * n + i + n] = beta / h;
     two[(i + n) * 2 * n + i] = -beta / h;
   }
-  const [real, pair] = [factorized(n, one), factorized(2 * n, two)];
+  const real = yield* factorized(n, one);
+  const pair = yield* factorized(2 * n, two);
   return real && pair && { h, real, pair };
 }
 
@@ -59,18 +65,19 @@ const MAX_ITERATIONS = 10;
  * @param weigh the size of a vector in units of the error tolerance
  * @param tolerance how much of that the stages may be off
  */
-export function solveStages(
+export function* solveStages(
   { f, y, t, h, end }: StageEquations,
   { real, pair }: StageMatrices,
   guess: Stages,
   weigh: (x: Float64Array) => number,
   tolerance: number,
-): StageSolution | undefined {
+): Work<StageSolution | undefined> {
   const n = y.length;
   let z = guess;
   let w = mixed(basisInverse, z);
   let [before, rate] = [0, 0];
   for (let k = 1; k <= MAX_ITERATIONS; k++) {
+    yield;
     const slopes = z.map((stage, i) =>
       f(
         y.map((value, j) => value + stage[j]!),

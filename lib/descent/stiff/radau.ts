@@ -20,6 +20,7 @@ import {
   stageError,
   stageMatrices,
 } from './radau-stages';
+import { atOnce, inTurns, type Work } from './work';
 
 export interface RadauOptions extends TimeSpan {
   /** `∂f/∂y` as rows. Default: differences, n evaluations of f each time. */
@@ -73,6 +74,28 @@ interface Segment {
  *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.8.
  */
 export function radau(f: RightHandSide, y0: Float64Array, options: RadauOptions): RadauSolution {
+  return atOnce(integrate(f, y0, options));
+}
+
+/**
+ * The same, giving timers and drawing a turn between the iterations of its steps and in its
+ * factorizations, so that a page goes on living and an interrupt ends it.
+ *
+ * @throws as `radau` does, by a promise that is rejected
+ */
+export async function radauAsync(
+  f: RightHandSide,
+  y0: Float64Array,
+  options: RadauOptions,
+): Promise<RadauSolution> {
+  return inTurns(integrate(f, y0, options));
+}
+
+function* integrate(
+  f: RightHandSide,
+  y0: Float64Array,
+  options: RadauOptions,
+): Work<RadauSolution> {
   const known = ['jacobian', 'relative', 'absolute', 'step', 'events'];
   checkStart('radau', f, y0, options, known);
   const { from = 0, to, jacobian, maxSteps = MAX_STEPS, events = [], relative = 1e-6 } = options;
@@ -123,24 +146,24 @@ export function radau(f: RightHandSide, y0: Float64Array, options: RadauOptions)
     if (rows === undefined) {
       const change = slope.map((value) => taken * value);
       const typical = typicalSizes(y, y, change, Math.min(...absolute));
-      rows = jacobianRows(jacobian, counted, y, stops.seenAfter(t), slope, typical);
+      rows = yield* jacobianRows(jacobian, counted, y, stops.seenAfter(t), slope, typical);
       work.jacobians += 1;
       fresh = true;
       matrices = undefined;
     }
     if (matrices?.h !== taken) {
-      matrices = stageMatrices(rows, taken);
+      matrices = yield* stageMatrices(rows, taken);
       work.factorizations += 1;
     }
     const solution =
       matrices &&
-      solveStages(
+      (yield* solveStages(
         { f: counted, y, t, h: taken, end: stops.seenBefore(end) },
         matrices,
         guess(segments.at(-1), t, taken, y),
         weigh,
         newtonTolerance,
-      );
+      ));
     if (matrices === undefined || solution === undefined) {
       work.rejected += 1;
       // A Jacobian of an earlier step may be to blame.

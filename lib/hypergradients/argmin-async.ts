@@ -1,0 +1,124 @@
+import * as tf from '@tensorflow/tfjs';
+import { isolated } from '../autodiff';
+import { checkFunction } from '../options';
+import { checkSolver, gmres } from '../solvers';
+import { mapTensors, tensors } from '../spaces';
+import { split } from '../unrolling';
+import {
+  type ArgminOptions,
+  checkArguments,
+  checkCommonOptions,
+  checkSolution,
+  judge,
+  linearizedAt,
+  numbered,
+  type Optimality,
+  type Point,
+  rootAt,
+  transposedOf,
+} from './argmin';
+
+/** A solution with its derivative. */
+export interface ImplicitSolution<X extends Point> {
+  /** x*; it lives until `dispose`. */
+  readonly value: X;
+  /**
+   * `∂x*ᵀu = −(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`: a tensor for each θ of type float32, in their order;
+   * the caller's.
+   *
+   * @throws InputError, ShapeError or DisposedError for a u that is not like x*; SolveError with
+   *   `onFailure: 'throw'`
+   */
+  pullBack(u: X): Promise<tf.Tensor[]>;
+  dispose(): void;
+}
+
+/**
+ * `argmin` for work that takes long: the solution of `F(x, θ) = 0` and its derivative, both waited for.
+ *
+ * The inner solver may be asynchronous, and the linear solve of a derivative gives timers and drawing
+ * a turn between its iterations, so that a page goes on living and an interrupt ends it. On a GPU
+ * the status of that solve is known, so that `onFailure: 'throw'` works there too.
+ *
+ * ```ts
+ * const solution = await argminAsync(train, stationarity(loss))(θ);
+ * const { gradient } = valueAndGradient(outer, { x: solution.value });
+ * const [dθ] = await solution.pullBack(gradient.x);
+ * solution.dispose();
+ * ```
+ *
+ * When not to use it: inside `tf.grad`, which cannot wait (`argmin`); for a loss of θ too, take
+ * `hypergradient`, which adds the direct part of the derivative.
+ *
+ * @param solve finds x* from θ
+ * @param optimality F, as for `argmin`
+ * @throws as `argmin` does, by a promise that is rejected
+ */
+export function argminAsync<X extends Point>(
+  solve: (...θ: tf.Tensor[]) => X | Promise<X>,
+  optimality: Optimality<X>,
+  options: ArgminOptions = {},
+): (...θ: tf.Tensor[]) => Promise<ImplicitSolution<X>> {
+  checkFunction(solve, 'the solve of argminAsync');
+  checkCommonOptions('argminAsync', optimality, options);
+  const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;
+  checkSolver('argminAsync', solver, 'solve');
+  return async (...given) => {
+    checkArguments(given);
+    // What the caller frees while the solution is waited for is still there for its derivative.
+    const θ = given.map((value) => tf.keep(value.clone()));
+    const held: tf.TensorContainer[] = [θ];
+    try {
+      const xStar = await solve(...θ);
+      checkSolution(xStar);
+      held.push(xStar as tf.TensorContainer);
+      const { x, F, wrap, unwrap } = rootAt(xStar, optimality);
+      tensors.keep(x);
+      const varies = θ.map(({ dtype }) => dtype === 'float32');
+      const moving = numbered(θ, varies);
+      return {
+        value: unwrap(x),
+        dispose: () => tf.dispose(held),
+        async pullBack(u) {
+          checkSolution(u);
+          tensors.check(wrap(u), x, 'u');
+          if (Object.keys(moving).length === 0) return [];
+          const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
+          const recorded = recordedAt(x, { F, varies }, θ);
+          const still = tensors.keep(mapTensors(moving, (value) => tf.zerosLike(value)));
+          try {
+            const { value: v, ...report } = await solver.solve(
+              transposedOf(recorded, still),
+              right,
+            );
+            try {
+              judge(report, Object.keys(x), onFailure);
+              return tf.tidy(() =>
+                Object.values(split(recorded.vjp(v)).λ).map((part) => tf.keep(tf.neg(part))),
+              );
+            } finally {
+              tensors.free(v);
+            }
+          } finally {
+            recorded.dispose();
+            tensors.free([still, right]);
+          }
+        },
+      };
+    } catch (error) {
+      tf.dispose(held);
+      throw error;
+    }
+  };
+}
+
+/** F linearized for later: the copies that it is recorded at are not left to the caller. */
+function recordedAt(...args: Parameters<typeof linearizedAt>): ReturnType<typeof linearizedAt> {
+  const found: ReturnType<typeof linearizedAt>[] = [];
+  isolated(() =>
+    tf.tidy(() => {
+      found.push(linearizedAt(...args));
+    }),
+  );
+  return found[0]!;
+}
