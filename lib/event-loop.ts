@@ -26,9 +26,13 @@ export function inNextTurn(callback: () => void): void {
     return;
   }
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
+  const message = new Promise((resolve) => {
+    port1.onmessage = resolve;
+  });
+  // By a promise, which a kernel follows to the cell that has made it.
+  void message.then(() => {
     port1.close();
     callback();
-  };
+  });
   port2.postMessage(undefined);
 }

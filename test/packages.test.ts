@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from './needs';
 
@@ -72,6 +73,25 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     'console.log(JSON.stringify({ name: backend.name, value: Array.from(value, Math.round) }));',
   ];
   const said = { name: 'wasm', value: [1, 1] };
+
+  test('bring nothing of Node.js into a page', () => {
+    const file = write('page.mjs', [
+      "import { cg } from 'implicit-lab';",
+      'console.log(cg().name);',
+    ]);
+    const { outputFiles, metafile } = buildSync({
+      entryPoints: [file],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'browser',
+      format: 'esm',
+    });
+    expect(outputFiles[0]!.text).not.toMatch(/(require|import)\(?\s*["']node:/);
+    const files = Object.keys(metafile.inputs).join('\n');
+    expect(files).toMatch(/implicit-lab\/platform\/browser\/files\.js/);
+    expect(files).not.toMatch(/platform\/node\//);
+  });
 
   test('bring neither koffi nor webgpu, and say what they would be good for', async () => {
     for (const name of ['koffi', 'webgpu']) {

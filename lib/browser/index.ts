@@ -40,10 +40,13 @@ export function provideModules(modules: Modules): void {
   host.modules = modules;
 }
 
+/** Calls that read the digits, in a cell or in what a kernel has compiled it to: `(0, x.mnist)(…)`. */
+const READS_DIGITS = /\b(mnist|transferFeatures)\)?\s*\(/;
+
 /** Fetches what the cell reads at once: the digits, and what other tabs have added to the journal. */
 async function prepareCell(code: string): Promise<void> {
   if (/\b(check|hint|progressMap)\b/.test(code)) await rereadJournal();
-  if (/\b(mnist|transferFeatures)\b/.test(code)) await loadMnist();
+  if (READS_DIGITS.test(code)) await loadMnist();
 }
 
 function beforeCells(): Set<BeforeCell> {

@@ -1,4 +1,4 @@
-import { draw, ignored, type Plot } from '#platform/picture';
+import { draw, ignored, isLaidOut, type Plot } from '#platform/picture';
 import { InputError, NotFiniteError } from '../errors';
 import { type Bundle, escapeHtml, inNotebook, publish } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
@@ -73,10 +73,13 @@ export async function figureBundle(
   layout: Layout,
   options: FigureOptions,
 ): Promise<Bundle> {
-  const { spec, words } = prepared(traces, layout, options);
+  const wanted = prepared(traces, layout, options);
+  const atEnds = options.labels === 'ends' && isLaidOut(wanted.spec);
+  const { spec, words } = atEnds
+    ? wanted
+    : prepared(traces, layout, { ...options, labels: 'legend' });
   requireNone(ignored(spec));
-  const adjust =
-    options.labels === 'ends' ? (plot: Plot) => labelEnds(spec.data, spec.layout, plot) : undefined;
+  const adjust = atEnds ? (plot: Plot) => labelEnds(spec.data, spec.layout, plot) : undefined;
   const { png, layout: drawn } = await draw(spec, adjust);
   const { width, height } = spec.layout;
   return {

@@ -12,6 +12,6 @@ export function mnistFolder(): { folder: string } | { missing: string; remedy: s
   if (isLoaded) return { folder: MNIST };
   return {
     missing: 'a page that has not loaded the MNIST files',
-    remedy: 'Call mnist() in the cell itself: the files are fetched before a cell that names it.',
+    remedy: 'Call mnist() in the cell itself: the files are fetched before a cell that calls it.',
   };
 }

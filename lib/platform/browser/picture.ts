@@ -1,14 +1,6 @@
-/** A layout of known size. */
-export interface Area {
-  width: number;
-  height: number;
-}
+import { type Area, axesOf, type Plot, type Spec } from './axes';
 
-/** What plotly.js draws. */
-export interface Spec<L extends Area> {
-  data: unknown[];
-  layout: L;
-}
+export type { Area, Plot, Spec } from './axes';
 
 /** A drawn figure, and the layout it was drawn with. */
 export interface Picture<L extends Area> {
@@ -17,20 +9,20 @@ export interface Picture<L extends Area> {
   layout: L;
 }
 
-/** plotly.js's record of what it laid out. */
-export interface Plot {
-  _fullLayout: Record<string, unknown>;
+/**
+ * Draws nothing: the page's plotly.js draws every figure, and adds the picture to its output. `adjust`
+ * sees where the axes will be.
+ */
+export async function draw<L extends Area>(
+  spec: Spec<L>,
+  adjust?: (plot: Plot) => L,
+): Promise<Picture<L>> {
+  const plot = adjust && axesOf(spec);
+  return { layout: (plot && adjust?.(plot)) ?? spec.layout };
 }
 
-/**
- * Draws nothing: the page's plotly.js draws every figure, and adds the picture to its output.
- *
- * What would adjust a drawn figure is not called: the worker in which cells run lays nothing out.
- */
-export const draw = async <L extends Area>(
-  { layout }: Spec<L>,
-  _adjust?: (plot: Plot) => L,
-): Promise<Picture<L>> => ({ layout });
+/** Whether `draw` knows where the axes of a figure will be, and so can adjust it. */
+export const isLaidOut = (spec: Spec<Area>): boolean => axesOf(spec) !== undefined;
 
 /** plotly.js, which knows its attributes, is not in the worker. */
 export const ignored = (_spec: Spec<Area>): string[] => [];

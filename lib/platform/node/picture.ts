@@ -65,6 +65,9 @@ export async function draw<L extends Area>(
   }
 }
 
+/** Whether `draw` knows where the axes of a figure will be, and so can adjust it: always. */
+export const isLaidOut = (_spec: Spec<Area>): boolean => true;
+
 /** plotly.js writes into what it is given. */
 function copy<T>(value: T): T {
   return structuredClone(value);
