@@ -59,7 +59,7 @@ def measure(name, directory, samples):
         note("first result", time.perf_counter() - begin)
         note("memory after the start", resident(pid))
         for i in range(REPEATS):
-            note("1+1", timed(run, client, "1+1"))
+            note("1+1", timed(run, client, f"1+{i}"))
             note("new const", timed(run, client, language["const"].format(i=i)))
         declaration, text, expected = language["probe"]
         run(client, declaration)
@@ -70,8 +70,8 @@ def measure(name, directory, samples):
         for i in range(NAMES):
             run(client, language["const"].format(i=f"1{i:03}"))
         note("memory gained in 500 cells", resident(pid) - before)
-        for _ in range(REPEATS):
-            note("1+1, 500 names", timed(run, client, "1+1"))
+        for i in range(REPEATS):
+            note("1+1, 500 names", timed(run, client, f"2+{i}"))
             note("complete, 500 names", timed(complete, client, text, expected))
     for what, cell in language["imports"].items():
         with Started(name, directory) as (client, pid, begin):

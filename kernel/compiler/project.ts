@@ -42,6 +42,7 @@ export class Project {
   private roots: string[] = [];
   private options: ts.CompilerOptions;
   private version = 0;
+  private epoch = 0;
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -71,7 +72,7 @@ export class Project {
 
   /** Declarations of modules that have no types of their own. */
   setModules(text: string): void {
-    this.write(this.modules, text);
+    if (this.write(this.modules, text)) this.epoch++;
   }
 
   keep(id: number, text: string): void {
@@ -82,6 +83,7 @@ export class Project {
   setGlobal(ids: readonly number[]): void {
     this.roots = ids.map((id) => this.pathOf(id));
     this.version++;
+    this.epoch++;
   }
 
   clear(): void {
@@ -89,6 +91,7 @@ export class Project {
       if (path !== this.cell && path !== this.modules) this.virtual.delete(path);
     }
     this.roots = [];
+    this.epoch++;
     this.setModules('');
   }
 
@@ -98,6 +101,11 @@ export class Project {
 
   isCell(path: string): boolean {
     return this.virtual.has(path);
+  }
+
+  /** Another text once anything but the cell and the kept cells has changed. */
+  get state(): string {
+    return String(this.epoch);
   }
 
   /** The files that it has read and parsed. */
@@ -126,6 +134,7 @@ export class Project {
     if (!found?.resolvedFileName) return false;
     this.node = found.resolvedFileName;
     this.version++;
+    this.epoch++;
     return true;
   }
 
@@ -139,6 +148,7 @@ export class Project {
     const elsewhere = this.resolution.refresh(changed, this.options);
     if (changed.length === 0 && elsewhere !== 'all' && elsewhere.size === 0) return;
     this.version++;
+    this.epoch++;
     if (elsewhere === 'all') {
       this.options = compilerOptions(this.surroundings, this.sources);
       this.generations.set('', (this.generations.get('') ?? 0) + 1);
@@ -149,14 +159,16 @@ export class Project {
     }
   }
 
-  private write(path: string, text: string): void {
+  /** @returns whether it was another text before. */
+  private write(path: string, text: string): boolean {
     const before = this.virtual.get(path);
-    if (before && before.snapshot.getText(0, before.snapshot.getLength()) === text) return;
+    if (before && before.snapshot.getText(0, before.snapshot.getLength()) === text) return false;
     this.version++;
     this.virtual.set(path, {
       snapshot: ts.ScriptSnapshot.fromString(text),
       version: this.version,
     });
+    return true;
   }
 
   /** A file whose imports lead elsewhere than before counts as changed. */

@@ -79,3 +79,26 @@ test('after an error inside the compiler the cell is tried with a fresh one, and
   expect(session.compile('kept + 1').ok).toBe(true);
   expect(broken).toHaveBeenCalledTimes(1);
 });
+
+test('a cell that is run again is checked again once a name in it means something else', () => {
+  const again = new Session(onDisk(process.cwd()));
+  const run = (cell: string): boolean => {
+    const { ok } = again.compile(cell);
+    if (ok) again.commit();
+    return ok;
+  };
+  run('const a = 1');
+  const first = again.compile('const b = a.toFixed()');
+  again.commit();
+  expect(again.compile('const b = a.toFixed()')).toEqual(first);
+  again.commit();
+  expect(run('b.length + 1')).toBe(true);
+  run("const a = 'text'");
+  expect(run('const b = a.toFixed()')).toBe(false);
+  run("declare module 'nowhere' { export const n: number }");
+  expect(run("import { n } from 'nowhere'; n.toFixed()")).toBe(true);
+  run("declare module 'nowhere' { export const n: string }");
+  expect(run("import { n } from 'nowhere'; n.toFixed()")).toBe(false);
+  again.reset();
+  expect(run('const b = a.toFixed()')).toBe(false);
+});

@@ -38,6 +38,14 @@ export interface Committed {
   modules: [name: string, text: string][];
 }
 
+/** A cell as it was compiled, and the names in it that hold values. */
+interface Known {
+  result: Compiled;
+  values: ReadonlySet<string>;
+}
+
+const MOST_REMEMBERED = 200;
+
 /** TypeScript's number for a package that has no types. */
 const NO_TYPES = 7016;
 
@@ -54,6 +62,7 @@ export class Session {
   private readonly live = new Map<string, Live>();
   private readonly modules = new Map<string, string>();
   private readonly kept = new Map<number, Committed>();
+  private readonly compiled = new Map<string, Known>();
   private readonly advised = new Set<string>();
   private pending: { cell: CellSource; text: string; values: ReadonlySet<string> } | undefined;
 
@@ -115,6 +124,7 @@ export class Session {
     this.pending = undefined;
     for (const known of [this.live, this.modules, this.kept]) known.clear();
     this.project.clear();
+    this.compiled.clear();
   }
 
   complete(code: string, position: number): Completions {
@@ -153,6 +163,12 @@ export class Session {
     if (wrong.length > 0) return { ok: false, diagnostics: this.refusal(code, cell, wrong) };
     if (asksForNode(cell, this.live)) this.project.addNodeTypes();
     const text = this.show(cell);
+    const key = `${code}\n${text}\n${this.project.state}`;
+    const known = this.compiled.get(key);
+    if (known) {
+      this.pending = { cell, text, values: known.values };
+      return known.result;
+    }
     const program = this.project.program();
     const file = program.getSourceFile(this.project.cell)!;
     const found = program
@@ -170,14 +186,24 @@ export class Session {
     for (const name of module.ambient) values.delete(name);
     this.pending = { cell, text, values };
     const { code: body, map } = cellProgram(module);
-    return {
-      ok: true,
+    const result = {
+      ok: true as const,
       code: body,
       mappings: encodeMappings(map, LINES_BEFORE_CODE),
       imports: cell.imports,
-      advice: this.adviceOnTypes(file, found),
+      advice: [],
       ...this.paths(cell),
     };
+    this.remember(`${code}\n${text}\n${this.project.state}`, { result, values });
+    return { ...result, advice: this.adviceOnTypes(file, found) };
+  }
+
+  /** A cell that is run again, with the same names and files around it, is not compiled again. */
+  private remember(key: string, known: Known): void {
+    this.compiled.set(key, known);
+    if (this.compiled.size > MOST_REMEMBERED) {
+      this.compiled.delete(this.compiled.keys().next().value!);
+    }
   }
 
   private read(code: string): CellSource {
@@ -271,6 +297,7 @@ export class Session {
 
   private renew(): void {
     this.project = new Project(this.surroundings);
+    this.compiled.clear();
     for (const cell of this.kept.values()) this.keep(cell);
   }
 

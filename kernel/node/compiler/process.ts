@@ -100,6 +100,8 @@ function pause(): void {
 
 /** The session for the notebooks of this process, which takes over what the rehearsal has parsed. */
 function main(rehearsal?: Session): void {
+  // The terminal's interrupt is the kernel's affair.
+  process.on('SIGINT', () => {});
   const { libraries, kernel }: Places = JSON.parse(process.argv.at(-1)!);
   serve(new Session(onDisk(process.cwd(), { libraries, kernel }), rehearsal?.parsed));
   process.exit();
