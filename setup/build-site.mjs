@@ -1,19 +1,29 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import katex from 'katex';
 import { inRoot, venvPython } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
 import { SetupError, step, told } from './step.mjs';
 
-/** `npm run site [-- DIRECTORY]`: writes the course as pages that a browser opens from the disk. */
+/**
+ * `npm run site [-- DIRECTORY] [--live URL]`: writes the course as pages that a browser opens from the
+ * disk. With `--live`, each notebook leads to its page in a site of `npm run lite`, whose address is
+ * absolute or from the root of the pages.
+ */
 await told(async () => {
   await prepare();
-  const site = process.argv[2] ?? inRoot('site');
+  const { values, positionals } = options();
+  const site = positionals[0] ?? inRoot('site');
   rmSync(site, { recursive: true, force: true });
   mkdirSync(site, { recursive: true });
   await step('Pages', async () => {
-    const said = await succeed(venvPython, [inRoot('setup', 'site', 'pages.py'), site]);
+    const said = await succeed(venvPython, [
+      inRoot('setup', 'site', 'pages.py'),
+      site,
+      ...(values.live ? [values.live] : []),
+    ]);
     return said.trim();
   });
   await step('Formulas', () => `${setFormulas(site)} formulas`);
@@ -30,6 +40,14 @@ await told(async () => {
   copyAssets(join(site, 'assets'));
   console.log(`Open ${join(site, 'index.html')}`);
 });
+
+function options() {
+  try {
+    return parseArgs({ allowPositionals: true, options: { live: { type: 'string' } } });
+  } catch {
+    throw new SetupError('Usage: npm run site [-- DIRECTORY] [--live URL]');
+  }
+}
 
 /**
  * @param {string} program

@@ -20,12 +20,13 @@ import { makeVenv, pythonEnvironment, venvIsReady } from './python-packages.mjs'
 import { run } from './run.mjs';
 import { SetupError, step, told } from './step.mjs';
 
-const usage = `Usage: npm run lite [-- [DIRECTORY] [--serve] [--port PORT] [--isolated]]
+const usage = `Usage: npm run lite [-- [DIRECTORY] [--serve] [--port PORT] [--isolated] [--install]]
 
   writes the course as a site that needs no server of its own: JupyterLite, with the kernel in the page
 
   DIRECTORY    where to, instead of lite/
   --serve      shows what was written before, as any server of files would
+  --install    only installs JupyterLite, in .lite
   --isolated   with the headers that let wasm use threads
 `;
 
@@ -50,6 +51,7 @@ await told(async () => {
     await makeVenv(findPython(), progress, place);
     return 'installed';
   });
+  if (values.install) return;
   const extension = join(work, 'extensions', 'implicit-kernel');
   rmSync(join(work, 'extensions'), { recursive: true, force: true });
   mkdirSync(join(extension, 'static'), { recursive: true });
@@ -75,6 +77,7 @@ function options() {
     return parseArgs({
       allowPositionals: true,
       options: {
+        install: { type: 'boolean' },
         serve: { type: 'boolean' },
         isolated: { type: 'boolean' },
         port: { type: 'string' },
@@ -161,6 +164,22 @@ async function buildSite(site) {
   );
   if (!ok) throw new SetupError(`JupyterLite could not be built. ${reason ?? ''}\n${output}`);
   cpSync(inRoot('setup', 'lite', 'index.html'), join(site, 'index.html'));
+  openAnyPathOffline(join(site, 'service-worker.js'));
+}
+
+/**
+ * Pages differ in the notebook that their address names: any of them is the one that was kept.
+ *
+ * @param {string} file
+ */
+function openAnyPathOffline(file) {
+  const text = readFileSync(file, 'utf8');
+  const matching = /await (\w+)\.match\((\w+)\)/;
+  if (!matching.test(text)) throw new SetupError('The service worker is not the one expected.');
+  writeFileSync(
+    file,
+    text.replace(matching, "await $1.match($2,{ignoreSearch:'navigate'===$2.mode})"),
+  );
 }
 
 /** The extensions that draw figures and sliders, as in .venv. */

@@ -79,6 +79,11 @@ const reasons = {
       ? ''
       : 'nbgrader is not installed (npm run nbgrader -- --install)',
 
+  lite: () =>
+    existsSync(join(__dirname, '..', '.lite', 'venv', '.ready'))
+      ? ''
+      : 'JupyterLite is not installed (npm run lite -- --install)',
+
   registry() {
     const { status } = spawnSync('npm ping --fetch-timeout=10000 --fetch-retries=0', {
       shell: true,

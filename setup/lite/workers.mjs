@@ -38,6 +38,10 @@ export async function buildKernel(folder) {
     });
     writeFileSync(file, code);
   }
+  const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => /\.(js|wasm|json|gz|csv)$/.test(name) && !name.includes('mnist/'));
+  writeFileSync(join(folder, 'files.json'), JSON.stringify([...kept, 'types.json.gz']));
 }
 
 /**

@@ -1,6 +1,9 @@
 """Writes the pages of the site: every notebook, and every Markdown page that one of them leads to.
 
-Usage: pages.py OUTPUT
+Usage: pages.py OUTPUT [LIVE]
+
+LIVE is the address of a site of `npm run lite`, absolute or from the root of the pages; each notebook
+then leads to its live page.
 
 A page lies where its source lies in the checkout, so that relative links stay right; what else a
 page links to inside the checkout is copied. Maths is left as `<span class="math">` for KaTeX.
@@ -30,6 +33,7 @@ FOLDERS = ("notebooks", "exercises", "solutions")
 FOLDED = "// folded: "
 HIDDEN_FIGURE = re.compile(r'<div data-output="\d+">(<img [^>]*>)</div>')
 LINK = re.compile(r'(\b(?:href|src)=")([^"]+)(")')
+LIVE = sys.argv[2] if len(sys.argv) > 2 else ""
 highlight = Highlight2HTML(pygments_lexer="typescript")
 
 
@@ -95,7 +99,18 @@ def page(source: Path, body: str) -> str:
         body=body,
         navigation=navigation(source),
         up=up,
+        live=live_link(source, up),
     )
+
+
+def live_link(source: Path, up: str) -> str:
+    """The link to the page in which a notebook runs, where there is a site of such pages."""
+    if not LIVE or source.suffix != ".ipynb":
+        return ""
+    start = LIVE if urlsplit(LIVE).scheme or LIVE.startswith("/") else up + LIVE
+    path = source.relative_to(ROOT).as_posix()
+    address = f"{start.rstrip('/')}/lab/index.html?path={path}"
+    return f'<a class="live" href="{html.escape(address)}">Run it in your browser</a>'
 
 
 def listing(folder: Path) -> str:

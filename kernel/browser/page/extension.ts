@@ -1,5 +1,6 @@
 import { PageKernel } from './kernel';
 import { type KernelClient, type KernelSpecs, partOf, type ShareScope } from './lite';
+import { keepForOffline } from './offline';
 
 /**
  * The extension of JupyterLite that brings the kernel, and its container of module federation: a
@@ -45,6 +46,8 @@ async function extension(): Promise<() => object> {
           new PageKernel(options, places, versions, (sender) => new Signal(sender)),
       });
       passInterrupts(client);
+      // Without it, the course needs the network; that is all.
+      keepForOffline(scripts).catch((error) => console.warn('Not kept for offline:', error));
     },
   };
   return () => ({ __esModule: true, default: [plugin] });

@@ -1,0 +1,143 @@
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { chromiumPath } from './needs';
+
+/** What a notebook file holds of an output, with its texts whole. */
+export interface Output {
+  output_type: string;
+  name?: string;
+  text?: string;
+  data?: Record<string, unknown>;
+  ename?: string;
+  evalue?: string;
+  traceback?: string[];
+}
+
+/** The parts of JupyterLab's application that are asked here. */
+interface Application {
+  commands: { execute(id: string, options?: object): Promise<unknown> };
+  shell: { currentWidget: Panel };
+}
+interface Panel {
+  context: { isReady: boolean; save(): Promise<void> };
+  content: { widgets: Cell[]; activeCellIndex: number; deselectAll(): void };
+  sessionContext: {
+    ready: Promise<void>;
+    kernelDisplayName: string;
+    session: {
+      kernel: { interrupt(): Promise<void>; requestComplete(at: object): Promise<Reply> };
+    };
+  };
+}
+interface Reply {
+  content: { matches: string[] };
+}
+interface Cell {
+  model: {
+    type: string;
+    sharedModel: { setSource(text: string): void; toJSON(): { outputs: Output[] } };
+  };
+}
+declare const jupyterapp: Application;
+
+/** A browser, with one profile, that notes which hosts its pages ask. */
+export async function startBrowser(profile: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath()!,
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
+    viewport: { width: 1200, height: 1000 },
+  });
+}
+
+/** A notebook of the site in a page. Its code cells are numbered from 0. */
+export class LiteNotebook {
+  private constructor(readonly page: Page) {}
+
+  static async open(context: BrowserContext, site: string, path: string): Promise<LiteNotebook> {
+    const page = await context.newPage();
+    await page.goto(`${site}lab/index.html?reset&path=${path}`);
+    await page.waitForFunction(
+      () => typeof jupyterapp === 'object' && jupyterapp.shell.currentWidget?.context?.isReady,
+      undefined,
+      { timeout: 120_000 },
+    );
+    await page.evaluate(() => jupyterapp.shell.currentWidget.sessionContext.ready);
+    return new LiteNotebook(page);
+  }
+
+  kernelName(): Promise<string> {
+    return this.page.evaluate(
+      () => jupyterapp.shell.currentWidget.sessionContext.kernelDisplayName,
+    );
+  }
+
+  sources(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const { widgets } = jupyterapp.shell.currentWidget.content;
+      const code = widgets.filter(({ model }) => model.type === 'code');
+      return code.map(
+        ({ model }) => (model.sharedModel.toJSON() as { source?: string }).source ?? '',
+      );
+    });
+  }
+
+  write(index: number, source: string): Promise<void> {
+    return this.page.evaluate(
+      ([index, source]) => {
+        const { widgets } = jupyterapp.shell.currentWidget.content;
+        const code = widgets.filter(({ model }) => model.type === 'code');
+        code[index]!.model.sharedModel.setSource(source);
+      },
+      [index, source] as const,
+    );
+  }
+
+  /** Runs a cell. With `interruptedAfter`, the reader gives up after so many milliseconds. */
+  run(index: number, interruptedAfter?: number): Promise<Output[]> {
+    return this.page.evaluate(
+      async ([index, after]) => {
+        const { content, sessionContext } = jupyterapp.shell.currentWidget;
+        const code = content.widgets.filter(({ model }) => model.type === 'code');
+        content.activeCellIndex = content.widgets.indexOf(code[index]!);
+        content.deselectAll();
+        const run = jupyterapp.commands.execute('notebook:run-cell');
+        if (after !== undefined) {
+          await new Promise((resolve) => setTimeout(resolve, after));
+          await sessionContext.session.kernel.interrupt();
+        }
+        await run;
+        return code[index]!.model.sharedModel.toJSON().outputs;
+      },
+      [index, interruptedAfter] as const,
+    );
+  }
+
+  outputs(index: number): Promise<Output[]> {
+    return this.page.evaluate((index) => {
+      const { widgets } = jupyterapp.shell.currentWidget.content;
+      const code = widgets.filter(({ model }) => model.type === 'code');
+      return code[index]!.model.sharedModel.toJSON().outputs;
+    }, index);
+  }
+
+  complete(code: string): Promise<string[]> {
+    return this.page.evaluate(async (code) => {
+      const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+      const reply = await kernel.requestComplete({ code, cursor_pos: code.length });
+      return reply.content.matches;
+    }, code);
+  }
+
+  save(): Promise<void> {
+    return this.page.evaluate(() => jupyterapp.shell.currentWidget.context.save());
+  }
+}
+
+/** What the outputs say, without markup. */
+export function textOf(outputs: readonly Output[]): string {
+  return outputs
+    .map(({ text, data, ename, evalue }) => {
+      const plain = text ?? data?.['text/plain'] ?? (ename ? `${ename}: ${evalue}` : '');
+      return [plain].flat().join('');
+    })
+    .join('\n');
+}

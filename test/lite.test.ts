@@ -1,0 +1,228 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { BrowserContext } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serve } from '../setup/lite/serve.mjs';
+import { LiteNotebook, type Output, startBrowser, textOf } from './lite-page';
+import { needs } from './needs';
+
+/**
+ * The course in a page: the site that `npm run lite` builds, below a path, from a plain server of
+ * files, in a browser. `FULL=1` runs all lessons and compares them with what is stored.
+ */
+
+const browserNeed = needs('browser');
+const lite = needs('lite');
+const time = needs('time');
+const root = join(__dirname, '..');
+const full = process.env.FULL === '1';
+const patience = 600_000;
+
+describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
+  'the course in a page',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'implicit-lite-'));
+    const hosts = new Set<string>();
+    let server: Awaited<ReturnType<typeof serve>>;
+    let context: BrowserContext;
+
+    const open = (path: string): Promise<LiteNotebook> =>
+      LiteNotebook.open(context, server.url, path);
+
+    beforeAll(async () => {
+      const site = join(folder, 'site');
+      await promisify(execFile)(process.execPath, [join(root, 'setup', 'lite.mjs'), site]);
+      server = await serve(site, { prefix: '/some/where/' });
+      context = await startBrowser(join(folder, 'profile'));
+      context.on('request', (request) => {
+        const { protocol, hostname } = new URL(request.url());
+        if (/^(http|ws)/.test(protocol)) hosts.add(hostname);
+      });
+    }, patience);
+
+    afterAll(async () => {
+      await context?.close();
+      server?.close();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }, patience);
+
+    const lessons = readdirSync(join(root, 'notebooks')).filter((name) =>
+      /^\d.*\.ipynb$/.test(name),
+    );
+    const short = ['01-stiffness.ipynb'];
+
+    test.for(full ? lessons : short)(
+      'lesson %s says what it says under Node.js',
+      { timeout: patience * 3 },
+      async (name) => {
+        const stored = storedOutputs(join(root, 'notebooks', name));
+        const notebook = await open(`notebooks/${name}`);
+        expect(await notebook.kernelName()).toBe('TypeScript');
+        const differences: string[] = [];
+        for (const [index, before] of stored.entries()) {
+          const outputs = await notebook.run(index);
+          expect(outputs.filter(({ output_type }) => output_type === 'error')).toEqual([]);
+          differences.push(
+            ...differencesOf(outputs, before).map((what) => `cell ${index}: ${what}`),
+          );
+        }
+        await notebook.page.close();
+        expect(differences).toEqual([]);
+      },
+    );
+
+    test(
+      'errors, types, completion and what is not there are told as under Node.js',
+      async () => {
+        const notebook = await open('exercises/02-implicit-gradient-descent.ipynb');
+        const run = async (source: string): Promise<Output> => {
+          await notebook.write(0, source);
+          return (await notebook.run(0)).at(-1)!;
+        };
+        const wrong = await run("const wrong: number = 'text';");
+        expect(wrong.evalue).toBe("Type 'string' is not assignable to type 'number'.");
+        expect(wrong.traceback?.[0]).toContain('1:7 - TS2322');
+        const thrown = await run(
+          "function fails(): never {\n  throw new RangeError('so');\n}\nfails();",
+        );
+        expect(thrown.traceback?.join('\n')).toMatch(
+          /^RangeError: so\n[\s\S]*> 2 \| {3}throw new RangeError[\s\S]*at fails \(cell \[2\]:2:9\)\n {4}at cell \[2\]:4:1$/,
+        );
+        const printed = await run('[1, { a: new Map([[1, 2]]) }, Float32Array.of(0.5)]');
+        expect(textOf([printed])).toBe('[ 1, { a: Map(1) { 1 => 2 } }, Float32Array(1) [ 0.5 ] ]');
+        expect((await run("import { readFileSync } from 'node:fs';")).evalue).toBe(
+          'node:fs belongs to Node.js, and this is a page: run this cell in the installed course.',
+        );
+        expect((await run('process.exit(0);')).evalue).toMatch(
+          /^process\.exit belongs to Node\.js/,
+        );
+        await run('const giraffe = { neck: 3 };');
+        expect(await notebook.complete('giraffe.ne')).toContain('neck');
+        await notebook.page.close();
+      },
+      patience,
+    );
+
+    test(
+      'an interrupt ends loops, waiting and work with tensors, and variables stay',
+      async () => {
+        const notebook = await open('exercises/03-implicit-sgd.ipynb');
+        const forms = [
+          'let count = 0;\nfor (;;) count++;',
+          'let count = 0;\nwhile (true) { await null; count++; }',
+          'let count = 0;\nfor (;;) { await new Promise((done) => setTimeout(done, 2)); count++; }',
+          "import * as tf from '@tensorflow/tfjs';\nlet count = 0;\nfor (;;) { tf.tidy(() => tf.ones([9, 9]).sum().dataSync()); count++; }",
+          'let count = 1;\nawait new Promise(() => {});',
+        ];
+        // What the library takes to load is not the interrupt's.
+        await notebook.write(0, "import 'implicit-lab';");
+        await notebook.run(0);
+        for (const form of forms) {
+          await notebook.write(0, form);
+          const [stopped] = await notebook.run(0, 2500);
+          expect(stopped, form).toMatchObject({
+            ename: 'KeyboardInterrupt',
+            evalue: 'the cell was interrupted',
+          });
+          await notebook.write(0, 'count > 0');
+          expect(textOf(await notebook.run(0)), form).toBe('true');
+        }
+        await notebook.page.close();
+      },
+      patience,
+    );
+
+    test(
+      'a learner is told what is wrong with an exercise, until it is right, and finds it again',
+      async () => {
+        const path = 'exercises/01-stiffness.ipynb';
+        const notebook = await open(path);
+        const sources = await notebook.sources();
+        const at = (start: string) => sources.findIndex((source) => source.startsWith(start));
+        const [answer, check] = [at('function backwardEulerStep'), at("await check('euler-01'")];
+        await notebook.run(at('import {'));
+        const verdictOn = async (code?: string): Promise<string> => {
+          if (code) await notebook.write(answer, code);
+          await notebook.run(answer);
+          return textOf(await notebook.run(check));
+        };
+        expect(await verdictOn()).toMatch(/^○ euler-01: .*to do/i);
+        const begin =
+          'function backwardEulerStep(A: Matrix, y: Float64Array, h: number): Float64Array {\n';
+        expect(
+          await verdictOn(
+            `${begin}return y.map((yi, i) => yi - h * A[i].reduce((sum, a, j) => sum + a * y[j], 0));\n}`,
+          ),
+        ).toMatch(/^✗ euler-01: an explicit step/);
+        expect(
+          await verdictOn(
+            `${begin}const M = A.map((row, i) => row.map((a, j) => h * a + (i === j ? 1 : 0)));\nreturn solve(M, y);\n}`,
+          ),
+        ).toMatch(/^✓ euler-01/);
+        const map = "import { progressMap } from 'implicit-lab';\nawait progressMap()";
+        await notebook.save();
+        await notebook.page.close();
+
+        const again = await open(path);
+        expect((await again.sources())[answer]).toContain('return solve(M, y);');
+        await again.write(0, map);
+        expect(textOf(await again.run(0))).toMatch(/What is stiffness\?[^\n]*✓ euler-01/);
+        await again.page.close();
+      },
+      patience,
+    );
+
+    test(
+      'what was opened once opens without a network',
+      async () => {
+        const first = await open('notebooks/02-implicit-gradient-descent.ipynb');
+        await first.run(0);
+        await first.page.waitForFunction(
+          () => document.documentElement.dataset.offline === 'ready',
+          undefined,
+          { timeout: 120_000 },
+        );
+        await first.page.close();
+        await context.setOffline(true);
+        try {
+          const again = await open('notebooks/02-implicit-gradient-descent.ipynb');
+          expect(await again.run(0)).toEqual([]);
+          await again.page.close();
+        } finally {
+          await context.setOffline(false);
+        }
+      },
+      patience,
+    );
+
+    test('no host but its own is asked for anything', () => {
+      expect([...hosts]).toEqual(['127.0.0.1']);
+    });
+  },
+);
+
+function storedOutputs(file: string): Output[][] {
+  const { cells }: { cells: { cell_type: string; outputs: Output[] }[] } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  return cells.filter(({ cell_type }) => cell_type === 'code').map(({ outputs }) => outputs);
+}
+
+/** What a reader can see differs; times may, and who runs it. */
+function differencesOf(outputs: Output[], stored: Output[]): string[] {
+  const [now, before] = [outputs, stored].map((all) =>
+    all.map((output) => textOf([output])).map(comparable),
+  ) as [string[], string[]];
+  if (now.length !== before.length) return [`${now.length} outputs, not ${before.length}`];
+  return now.flatMap((text, i) =>
+    text === before[i] ? [] : [`"${text}" in the place of "${before[i]}"`],
+  );
+}
+
+const comparable = (text: string): string =>
+  text
+    .replace(/^Drawn for (.*)\. Run this cell in JupyterLab to change it\.$/m, '$1')
+    .replace(/[\d.,]+ ?(?:ms|s|seconds|minutes)\b/g, '⧖');
