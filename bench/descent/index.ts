@@ -1,4 +1,5 @@
 import { useBackend } from '../../lib/backends';
+import { auto } from './auto';
 import { breakEven } from './break-even';
 import { writePart } from './page';
 import { size } from './size';
@@ -7,14 +8,14 @@ import { transfer } from './transfer';
 
 type Part = (profile: Profile) => Promise<string>;
 
-const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size };
+const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size, auto };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), and what a step costs in time and
- * memory (`size`).
+ * one (`transfer`), by the number of parameters (`break-even`), what a step costs in time and
+ * memory (`size`), and whether one needs a rate (`auto`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size …] [full]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto …] [full]`
  *
  * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was.

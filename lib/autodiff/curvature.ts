@@ -20,8 +20,12 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   transpose(v: NamedTensors): NamedTensors;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
-  /** The same in fewer numbers, where the batch is small compared with a dense layer; else `undefined`. */
-  rowSpace(): RowSpace | undefined;
+  /**
+   * The same in fewer numbers, where the batch is small compared with a dense layer; else `undefined`.
+   *
+   * @param products of how many it is to pay for itself; default any number. The first call decides.
+   */
+  rowSpace(products?: number): RowSpace | undefined;
 }
 
 /** The factors of `Jᵀ S J`; what their products return belongs to the caller. */
@@ -47,7 +51,7 @@ interface Parts {
   /** Plans the products, on the first one; the tape owns what is computed for them. */
   plan(): (v: tf.Tensor[]) => tf.Tensor[];
   /** Looks for the row space, when first asked. */
-  rowSpace(): RowSpace | undefined;
+  rowSpace(products: number): RowSpace | undefined;
   factors?: Factors;
 }
 
@@ -75,9 +79,9 @@ export function curvatureOf(parts: Parts): Curvature {
     },
     apply,
     transpose: apply,
-    rowSpace() {
+    rowSpace(products = Number.POSITIVE_INFINITY) {
       tape.checkAlive('curvature');
-      rowSpace ??= { found: tape.within(() => parts.rowSpace()) };
+      rowSpace ??= { found: tape.within(() => parts.rowSpace(products)) };
       return rowSpace.found;
     },
     ...(factors && { factors, lowRank: lowRankOf(factors) }),

@@ -99,8 +99,8 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
     gradient: result.gradient,
     block,
     plan: () => product(J(), H()),
-    rowSpace() {
-      const layers = layersOf(graph(tape.nodes, inBlock, cuts));
+    rowSpace(products) {
+      const layers = layersOf(graph(tape.nodes, inBlock, cuts), products);
       // A parameter with a penalty has a gradient beside that by the cuts.
       const alone = layers.map((layer, i) => (byBlock[i] === undefined ? layer : undefined));
       const coordinates = coordinatesOf(tape, block, alone);

@@ -67,10 +67,10 @@ function byProgram(
     },
     apply,
     transpose: apply,
-    rowSpace() {
+    rowSpace(products) {
       evaluation.checkAlive('curvature');
       recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
-      return recorded.rowSpace();
+      return recorded.rowSpace(products);
     },
     dispose() {
       recorded?.dispose();
@@ -132,7 +132,7 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
       // The Hessian is symmetric: where an operation knows its derivative one way only, go that way.
       return program.roundabout ? (v) => program.pullDense(v) : (v) => program.pushDense(v);
     },
-    rowSpace: () => inRowSpace(tape, block, path(), gradients),
+    rowSpace: (products) => inRowSpace(tape, block, path(), { gradients, products }),
   });
   return madeOf(H, () => ({ product: 'H v', tape, path: path() }));
 }
@@ -142,9 +142,9 @@ function inRowSpace(
   tape: Tape,
   block: NamedTensors,
   path: Graph,
-  gradients: tf.Tensor[],
+  { gradients, products }: { gradients: tf.Tensor[]; products: number },
 ): RowSpace | undefined {
-  const layers = layersOf(path);
+  const layers = layersOf(path, products);
   const slopes = layers.map((layer, i) => layer && slopeOf(tape.nodes, path, gradients[i]!, layer));
   const coordinates = coordinatesOf(
     tape,

@@ -41,16 +41,24 @@ export interface Layer {
   shape: number[];
 }
 
-/** From here on the coordinates are fewer, with a margin for the inner products with K. */
-const pays = (rows: number, inputs: number) => 3 * rows <= 2 * inputs;
+/**
+ * Whether the row space of a layer pays: the coordinates are fewer, with a margin for the inner products
+ * with K, and so many products save more than K costs, `rows² inputs` multiplications. A product takes
+ * `2 rows inputs outputs` of them without K, and about `3 rows² outputs` with it.
+ */
+const pays = ([rows, inputs, outputs]: readonly [number, number, number], products: number) =>
+  3 * rows <= 2 * inputs && products * outputs * (2 * inputs - 3 * rows) > rows * inputs;
 
-/** For each leaf of a path, the layer that it is multiplied in, if that is all that is done with it. */
-export function layersOf({ steps, leaves }: Graph): (Layer | undefined)[] {
+/**
+ * For each leaf of a path, the layer that it is multiplied in, if that is all that is done with it and
+ * its row space pays for so many products.
+ */
+export function layersOf({ steps, leaves }: Graph, products: number): (Layer | undefined)[] {
   return leaves.map(({ slot }) => {
     const reader = onlyReader(steps, slot!);
-    if (reader?.node.kernelName !== 'Reshape') return layerOf(reader, slot!);
+    if (reader?.node.kernelName !== 'Reshape') return layerOf(reader, slot!, products);
     const reshaped = reader.writes[0]!;
-    return layerOf(onlyReader(steps, reshaped), reshaped);
+    return layerOf(onlyReader(steps, reshaped), reshaped, products);
   });
 }
 
@@ -59,7 +67,7 @@ function onlyReader(steps: Step[], slot: number): Step | undefined {
   return readers.length === 1 ? readers[0] : undefined;
 }
 
-function layerOf(step: Step | undefined, slot: number): Layer | undefined {
+function layerOf(step: Step | undefined, slot: number, products: number): Layer | undefined {
   if (step === undefined || !isProduct(step.node)) return undefined;
   const { node, names, reads } = step;
   const { transposeA, transposeB } = node.attrs;
@@ -70,7 +78,9 @@ function layerOf(step: Step | undefined, slot: number): Layer | undefined {
   const leaf = node.inputs.b!;
   const [rows, inputs] = a.shape.slice(-2) as [number, number];
   const isOne = a.size === rows * inputs && a.rank === leaf.shape.length;
-  return isOne && pays(rows, inputs) ? { node, leaf, a, shape: node.outputs[0]!.shape } : undefined;
+  const { shape } = node.outputs[0]!;
+  const isWorthIt = isOne && pays([rows, inputs, shape.at(-1)!], products);
+  return isWorthIt ? { node, leaf, a, shape } : undefined;
 }
 
 const isProduct = ({ kind, kernelName }: Node) => kind === 'kernel' && kernelName === 'BatchMatMul';

@@ -45,6 +45,9 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * step, where explicit Adam needs `δλ/d < 2(1 + β₁)/(1 − β₁)`. The parameters not chosen take Adam's
  * step from the same gradient, or stay.
  *
+ * With `'auto'` as the learning rate δ is found, as by `implicitSGD`; a step that is not taken leaves
+ * the moments as they were too.
+ *
  * Moments belong to a variable, not to its name: a second model, or a variable made anew, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *

@@ -59,8 +59,8 @@ export interface StepRecord extends Omit<RecordedLosses, 'chosen'> {
 export interface StepGradient {
   /** Of all that moves, clipped where that is asked for. */
   gradient: NamedTensors;
-  /** That of the row space, or undefined where there is none of it. */
-  rowSpace(): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
+  /** That of the row space, or undefined where there is none, or it does not pay for so many products. */
+  rowSpace(products: number): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
 }
 
 /** A step that is ready to be taken: `x⁺ = x − δ step`. */
@@ -501,8 +501,8 @@ function gradientOf(recorded: Curvature, moving: readonly string[], options: Imp
   const entriesClipped = clipped !== undefined && clipped.factor === undefined;
   return {
     gradient: clipped?.gradient ?? whole,
-    rowSpace() {
-      const rows = entriesClipped ? undefined : recorded.rowSpace();
+    rowSpace(products: number) {
+      const rows = entriesClipped ? undefined : recorded.rowSpace(products);
       return rows && { rows, factor: clipped?.factor };
     },
     free: () => tensors.free(clipped),

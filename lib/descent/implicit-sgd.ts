@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { checkOptionNames, phrase } from '../options';
-import { heedsSpace } from '../solvers';
+import { heedsSpace, type LinearSolver } from '../solvers';
 import { tensors } from '../spaces';
 import type { Asking } from './asking';
 import {
@@ -59,6 +59,11 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * descent, for δ → ∞ Newton's method. On a convex quadratic the loss falls for every δ, however few
  * iterations CG is given; elsewhere the linearisation promises nothing far from
  * x: see `exact`. The parameters not chosen take `x⁺ = x − δ g` from the same gradient, or stay.
+ *
+ * With `'auto'` as the learning rate δ is found, as a trust region from `initial` on: by the ratio of
+ * what the loss of the batch fell by to what the model of the step promised, and by the slope that
+ * the next batch leaves (see `trust-region.ts`). It costs about an eighth of a gradient a step. A step
+ * at whose end the loss is higher is not taken; weights stay, δ falls, and `taken` of the stats is false.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
  * `clipNorm` and `clipValue` clip the gradient, before the system is solved: a bound then means what
@@ -184,12 +189,16 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     block: readonly string[],
   ): Asking<Direction> {
     const solver = this.solverNow;
-    const space = heedsSpace(solver) ? seen.rowSpace() : undefined;
+    const space = heedsSpace(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
     return space === undefined
       ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)
       : directionInRowSpace(space.rows, stepSize, solver, space.factor);
   }
 }
+
+/** How many products a solver may make. */
+const mostProducts = (solver: LinearSolver): number =>
+  'maxIterations' in solver ? Number(solver.maxIterations) : Number.POSITIVE_INFINITY;
 
 const names = optionNames(['exact']);
 defineSettings(ImplicitSGD.prototype, names);

@@ -106,9 +106,10 @@ export class SelfTuning {
         const weighed = metric
           ? mapTensors(step, (value, name) => tf.mul(value, metric[name]!))
           : step;
+        const bent = [slope, along(weighed)];
         const facts = isMeasured
-          ? [slope, along(weighed), along(what.gradient), what.loss.clone(), this.#reached()]
-          : [];
+          ? [...bent, along(what.gradient), what.loss.clone(), this.#reached()]
+          : bent;
         const taken = isMeasured ? fell(facts as Facts, { stepSize, share, scale }) : s.of(1);
         if (old) this.#undo(taken, variables, old);
         const rate = s.multiply(s.of(1 / scale), slope);
@@ -136,11 +137,12 @@ export class SelfTuning {
   /** Learns from the numbers of a verdict's facts; returns the ratio, where it was measured. */
   learn(verdict: Verdict, numbers: readonly number[]): number | undefined {
     const { isMeasured, stepSize, share, scale } = verdict;
-    const left = numbers[isMeasured ? 5 : 0];
+    const left = numbers[isMeasured ? 5 : 2];
     if (left !== undefined) this.region.heed(left);
-    if (!isMeasured) return undefined;
     const [slope, weighed, plain, before, after] = numbers as Numbers;
     const [fall, length] = [stepSize * slope, stepSize * weighed];
+    this.region.bend({ fall, length, share });
+    if (!isMeasured) return undefined;
     const promised = stepSize * plain - (fall - length) / (2 * share);
     const gained = (fall + length) / 2 + scale * (before - after - promised);
     return this.region.learn({ gained, fall, length, share }, stepSize);

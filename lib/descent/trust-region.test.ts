@@ -60,8 +60,10 @@ describe('the trust region of δ', () => {
   it('falls where the next batch says that steps go too far, whatever the ratio', () => {
     const region = new TrustRegion(1);
     for (let t = 0; t < 6; t++) {
+      const gain = onParabola(region.delta, 20);
       region.heed(-0.5);
-      region.learn(onParabola(region.delta, 20));
+      region.bend(gain);
+      region.learn(gain);
     }
     expect(region.delta).toBeLessThan(0.3);
     const other = new TrustRegion(1);

@@ -22,20 +22,30 @@ export interface RegionState {
   left: number;
   /** The last ratio. */
   ratio: number;
+  /** δ/δ̂ of the last step, by the curvature of the loss alone. */
+  curved: number;
   /** Steps until the next one is measured. */
   wait: number;
   /** Measurements that may be made. */
   credit: number;
 }
 
-export const REGION_FIELDS = ['delta', 'tolerance', 'left', 'ratio', 'wait', 'credit'] as const;
+export const REGION_FIELDS = [
+  'delta',
+  'tolerance',
+  'left',
+  'ratio',
+  'curved',
+  'wait',
+  'credit',
+] as const;
 
 /** Beyond these float32 holds no step. */
 const [LEAST, LARGEST] = [1e-12, 1e12];
 /** Ratios from which on a step was no failure, δ stays, and δ rises; the last but one where slope is left. */
 const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
 /** What is left of the slope where a step was too long, long enough, and too short. */
-const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.15, 0, 0.2];
+const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.2, 0, 0.2];
 /** Of the tolerance of a solve. */
 const [TIGHTEST, LOOSEST] = [0.03, 0.3];
 /** One step in so many is measured once δ has been found, and as many as this more while it is not. */
@@ -70,7 +80,7 @@ export const leastRatio = { CURVED, plain: 0, newton: POOR };
  * - **The slope that is left**, `sᵀg⁺ / sᵀg` with the gradient g⁺ of the next batch, at no cost. The
  *   ratio is biased: s was made of the noise of the very batch that it is judged by. The next batch
  *   had no part in s, so its slope is an unbiased one of the loss itself; negative, it says that
- *   the step went beyond the minimum along itself. Where it averages less than −0.15, δ falls.
+ *   the step went beyond the minimum along itself. Where it averages less than −0.2, δ falls.
  *
  * @see Moré, The Levenberg–Marquardt algorithm, 1978; Martens, Deep learning via Hessian-free
  * optimization, 2010, §4.1; Eisenstat & Walker, Choosing the forcing terms in an inexact Newton
@@ -121,8 +131,17 @@ export class TrustRegion {
     if (!Number.isFinite(share)) return;
     const left = (this.#state.left + Math.max(-1, Math.min(1, share))) / 2;
     this.#note({ left });
-    if (left < TOO_FAR) this.#note({ delta: this.#state.delta / 1.5, left: left / 1.5 });
+    // On average it is no less than −(δ/δ̂)/(1 + δ/δ̂): for a straight step that is noise.
+    if (left < TOO_FAR && this.#state.curved > STRAIGHT) {
+      this.#note({ delta: this.#state.delta / 1.5, left: left / 1.5 });
+    }
     if (left > TOO_NEAR || share < -0.5) this.#note({ wait: 0 });
+  }
+
+  /** Takes note of a and ℓ of a step that was taken, measured or not. */
+  bend({ fall, length, share = 1 }: Omit<Gain, 'gained'>): void {
+    const curved = (fall - length) / (length * share);
+    if (Number.isFinite(curved)) this.#note({ curved: Math.max(0, curved) });
   }
 
   /** Takes note of what a step of this δ has gained; returns the ratio. */
@@ -178,6 +197,7 @@ const begun = (initial: number): RegionState => ({
   tolerance: Math.fround(0.1),
   left: 0,
   ratio: 1,
+  curved: 0,
   wait: 0,
   credit: CREDIT,
 });

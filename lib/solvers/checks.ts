@@ -91,11 +91,11 @@ export function checkSolveOptions(name: string, options: unknown): void {
   if (options === null || typeof options !== 'object') {
     throw new InputError({
       given: `${shown(options)} as the options of ${name}().solve`,
-      expected: 'a record: { start }',
+      expected: 'a record: { start, verify }',
       remedy: 'Leave them out to start from zero.',
     });
   }
-  checkOptionNames(`${name}().solve`, options, ['start']);
+  checkOptionNames(`${name}().solve`, options, ['start', 'verify']);
 }
 
 /** @throws InputError or DisposedError for anything but an operator, a right-hand side and known options. */

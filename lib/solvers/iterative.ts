@@ -29,6 +29,7 @@ export function iterativeSolver<
   checkTolerance(name, tolerance);
   checkDamping(name, damping);
   const rule: StoppingRule = { tolerance, maxIterations, ...(trace && { trace }) };
+  const ruleWith = (verify = true): StoppingRule => ({ ...rule, verify });
 
   function system<V extends Vector>(A: LinearOperator<V>, b: V) {
     const space = A.space ?? spaceOf(b);
@@ -39,10 +40,10 @@ export function iterativeSolver<
   async function solve<V extends Vector>(
     A: LinearOperator<V>,
     b: V,
-    { start }: SolveOptions<V> = {},
+    { start, verify }: SolveOptions<V> = {},
   ): Promise<Solution<V>> {
     const { space, ...rest } = system(A, b);
-    const steps = iterate({ space, ...rest }, method, rule, start);
+    const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
     let turn = steps.next();
     while (!turn.done) {
       turn = await space.read(turn.value).then(
@@ -56,11 +57,11 @@ export function iterativeSolver<
   function solveSync<V extends Vector>(
     A: LinearOperator<V>,
     b: V,
-    { start }: SolveOptions<V> = {},
+    { start, verify }: SolveOptions<V> = {},
   ): Solution<V> {
     const { space, ...rest } = system(A, b);
     space.readSync([]);
-    const steps = iterate({ space, ...rest }, method, rule, start);
+    const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
     let turn = steps.next();
     while (!turn.done) turn = steps.next(space.readSync(turn.value));
     // A clone belongs to the tidy around the call, as the kept value would not.
@@ -75,7 +76,7 @@ export function iterativeSolver<
     options: SolveOptions<V> = {},
   ): DeferredSolution<V> {
     if (!spaceOf(b).readableNow()) {
-      return iterateMasked(system(A, b), method, rule, options.start);
+      return iterateMasked(system(A, b), method, ruleWith(options.verify), options.start);
     }
     const { value, ...report } = solveSync(A, b, options);
     return { value, report: async () => report, dispose() {} };

@@ -6,6 +6,7 @@ import {
   hasFallback,
   type Iterate,
   type IterativeMethod,
+  isToVerify,
   type LinearSystem,
   lastIsBest,
   residualAt,
@@ -86,6 +87,8 @@ interface Run<V, S> {
   limit: number;
   maxIterations: number;
   trace: SolverTrace | undefined;
+  /** Whether the residual that the recurrence claims is to be looked at. */
+  isToVerify(isSolved: boolean): boolean;
   iterations: number;
   /** The caller's start, which is not ours to free. */
   start: V | undefined;
@@ -101,11 +104,12 @@ interface Run<V, S> {
 function* iterateFrom<V, S>(
   system: LinearSystem<V, S>,
   method: IterativeMethod,
-  { tolerance, maxIterations, trace }: StoppingRule,
+  rule: StoppingRule,
   start: V | undefined,
   bSquared: number,
 ): Generator<readonly S[], Solution<V>, number[]> {
   const { space, b } = system;
+  const { tolerance, maxIterations, trace } = rule;
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
   if (!Number.isFinite(bSquared)) throw notFinite('a right-hand side b', bSquared);
   if (bSquared === 0) {
@@ -122,6 +126,7 @@ function* iterateFrom<V, S>(
     limit: 0,
     maxIterations,
     trace,
+    isToVerify: (isSolved) => isToVerify(rule, isSolved),
     iterations: 0,
     start,
     current,
@@ -163,6 +168,14 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
     if (run.iterations === steps) return solved() ? 'converged' : (trouble ?? 'max-iterations');
     // Whether or not there is a restart, it would begin at the best iterate alone.
     space.free([run.current, run.fallback], [run.start, run.best, run.verified]);
+
+    const claimed = run.best.residual <= run.goal;
+    if (!run.isToVerify(claimed) && Number.isFinite(run.best.residual)) {
+      const { verified: before, best } = run;
+      run.verified = { x: best.x, residual: best.residual, energy: 0 };
+      if (before.x !== run.start) space.free(before, [run.current, best]);
+      return claimed ? 'converged' : (trouble ?? 'max-iterations');
+    }
 
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;

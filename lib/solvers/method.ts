@@ -58,7 +58,18 @@ export interface StoppingRule {
   maxIterations: number;
   /** Called after each iteration where its numbers are read. */
   trace?: SolverTrace;
+  /** Whether the residual is computed from the value in the end; see `SolveOptions`. */
+  verify?: boolean;
 }
+
+/** Below this a tolerance is near to what rounding does to a recurrence. */
+const TIGHT = 1e-4;
+
+/** Whether the residual that the recurrence claims is to be looked at. */
+export const isToVerify = (
+  { verify = true, tolerance }: StoppingRule,
+  isSolved: boolean,
+): boolean => verify || (isSolved && tolerance < TIGHT);
 
 /** A residual this many times the first one, or `‖b‖` if that is larger, is called divergence. */
 export const DIVERGENCE = 1e8;

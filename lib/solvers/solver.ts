@@ -19,7 +19,7 @@ export type SolverStatus = 'converged' | 'max-iterations' | 'negative-curvature'
 /** What is known of a solve besides its value. */
 export interface SolveReport {
   iterations: number;
-  /** `‖b − A x‖₂` of the value returned, computed from it: one product more than the iterations. */
+  /** `‖b − A x‖₂` of the value returned, computed from it: one product more than the iterations; see `verify`. */
   residualNorm: number;
   status: SolverStatus;
 }
@@ -40,6 +40,12 @@ export interface DeferredSolution<V> {
 export interface SolveOptions<V> {
   /** Where to start; the zero vector by default. An earlier solution makes a warm start. */
   start?: V;
+  /**
+   * Whether `residualNorm` is computed from the value (default), or taken from the recurrence where an
+   * iterative method has one, which saves a product; what a float32 recurrence claims may be off by
+   * rounding. Where a tolerance of less than 1e-4 is claimed to be met it is computed all the same.
+   */
+  verify?: boolean;
 }
 
 /**

@@ -1,0 +1,162 @@
+import * as tf from '@tensorflow/tfjs';
+import { markOutput, valueAndGradient } from '../../lib/autodiff';
+import { softmaxCrossEntropy } from '../../lib/backends';
+import { implicitAdam, implicitSGD } from '../../lib/descent';
+import { lbfgs, rateGrid, type Spread, spreadOf } from '../../lib/experiments';
+import { evaluate } from '../../lib/models';
+import type { NamedTensors } from '../../lib/spaces';
+import { explicitOnes } from './contenders';
+import { markdownTable } from './grid';
+import { Runs } from './runs';
+import type { Profile } from './study';
+import { disposeTask, type StudyTask, studyTasks } from './tasks';
+import { type Course, emptyCourse, reached, startClock, train } from './train';
+
+/** Written down before the runs: targets are those of the study, 8 decades of first rates. */
+const INITIAL = [1e-4, 1e-2, 1, 1e2, 1e4];
+const ALLOWED = 1.5;
+const curvature = 'gauss-newton';
+/** Processor seconds of a run by task, and steps; what has not arrived by then has not. */
+const LIMIT: Record<string, number> = { MLP: 3, CNN: 12, RNN: 5, head: 3 };
+const STEPS = 80;
+/** Of tuned peers: a factor √10 apart around the best rates that the study had found. */
+const RATES: Record<string, [number, number]> = {
+  SGD: [0.032, 1],
+  momentum: [0.01, 0.32],
+  Adam: [0.0032, 0.1],
+};
+
+const tuned = {
+  'implicit SGD, auto': (initial: number) => implicitSGD('auto', { initial, curvature }),
+  'implicit Adam, auto': (initial: number) => implicitAdam('auto', { initial, curvature }),
+};
+
+interface Row {
+  steps: Spread;
+  seconds: Spread;
+}
+
+/**
+ * Does `'auto'` reach the target from any first rate, in how many steps and seconds, and how fast are
+ * tuned peers?
+ */
+export async function auto(profile: Profile): Promise<string> {
+  const runs = new Runs(`auto-${profile.name}`);
+  const sections = [];
+  for (const maker of studyTasks) {
+    const task = maker.make();
+    sections.push(await sectionOf(task, profile.seeds, runs));
+    disposeTask(task);
+  }
+  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. ${profile.seeds.length} seeds, median (least … largest), to the test loss of the study; seconds of one processor, wasm on one thread, what a replay costs included; “never”: not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ over that from the best; at most ${ALLOWED} was to be reached. Peers at the best of rates a factor √10 apart (chosen by seconds on 1,000 digits held out, reported on test digits); L-BFGS is full batch, ten pairs, its steps are iterations.
+
+${sections.join('\n\n')}`;
+}
+
+async function sectionOf(task: StudyTask, seeds: number[], runs: Runs): Promise<string> {
+  const rows: Record<string, string>[] = [];
+  for (const [name, make] of Object.entries(tuned)) {
+    const medians = [];
+    for (const initial of INITIAL) {
+      const row = await rowOf(task, seeds, runs, `${name} from ${initial}`, () => make(initial));
+      medians.push(row.steps.middle);
+      rows.push({
+        optimizer: name,
+        'first δ or rate': `${initial}`,
+        ...cells(row),
+        'worst over best': '',
+      });
+      console.log(task.name, name, initial, cells(row).steps);
+    }
+    const spread = Math.max(...medians) / Math.min(...medians);
+    rows.at(-1)!['worst over best'] = Number.isFinite(spread) ? spread.toFixed(2) : '∞';
+  }
+  for (const { name, make } of explicitOnes) {
+    const found = [];
+    for (const rate of rateGrid(...RATES[name]!)) {
+      const row = await rowOf(task, seeds, runs, `${name} at ${rate}`, () => make(rate), 10);
+      found.push({ rate, row });
+      console.log(task.name, name, rate, cells(row).seconds);
+    }
+    const best = [...found].sort((a, b) => a.row.chosenBy - b.row.chosenBy)[0]!;
+    const isEdge = best === found[0] || best === found.at(-1);
+    rows.push({
+      optimizer: name,
+      'first δ or rate': `${best.rate}${isEdge ? ' (edge)' : ''}`,
+      ...cells(best.row),
+      'worst over best': '',
+    });
+  }
+  const quasi = await rowOf(task, seeds, runs, 'L-BFGS', undefined);
+  rows.push({ optimizer: 'L-BFGS', 'first δ or rate': '', ...cells(quasi), 'worst over best': '' });
+  return `### ${task.name}, to a test loss of ${task.target}\n\n${markdownTable(rows)}`;
+}
+
+async function rowOf(
+  task: StudyTask,
+  seeds: number[],
+  runs: Runs,
+  name: string,
+  make: Parameters<typeof train>[1] | undefined,
+  times = 1,
+): Promise<Row & { chosenBy: number }> {
+  const limit = LIMIT[task.name]!;
+  const budget = { seconds: limit, steps: STEPS * times, target: task.target, patience: limit / 2 };
+  const courses: Course[] = [];
+  for (const seed of seeds) {
+    const run = () => (make ? train(task, make, budget, seed) : quasiNewton(task, seed, limit));
+    courses.push(await runs.get([task.name, name, seed].join(' | '), run));
+  }
+  const spread = (of: 'steps' | 'seconds', on: 'losses' | 'validation') =>
+    spreadOf(courses.map((course) => reached(course, task.target, on)?.[of] ?? Infinity));
+  return {
+    steps: spread('steps', 'losses'),
+    seconds: spread('seconds', 'losses'),
+    chosenBy: spread('seconds', 'validation').middle,
+  };
+}
+
+/** L-BFGS on all training examples. */
+async function quasiNewton(task: StudyTask, seed: number, limit: number): Promise<Course> {
+  const { model, target } = task;
+  const course = emptyCourse();
+  const start = model.init(seed);
+  let seconds = 0;
+  let clock = startClock();
+  const look = async (x: NamedTensors) => {
+    seconds += clock().cpu;
+    const [test, held] = [
+      await evaluate(model, x, task.test),
+      await evaluate(model, x, task.validation!),
+    ];
+    course.steps.push(course.steps.length);
+    course.seconds.push(seconds);
+    course.wall.push(seconds);
+    course.losses.push(test.loss);
+    course.accuracies.push(test.accuracy);
+    course.validation.push(held.loss);
+    clock = startClock();
+    return (test.loss > target || held.loss > target) && seconds < limit;
+  };
+  await look(start);
+  const loss = (x: NamedTensors) =>
+    tf.tidy(() => softmaxCrossEntropy(task.train.y, markOutput(model.predict(x, task.train.x))));
+  const objective = (x: NamedTensors) => {
+    const { value, gradient } = valueAndGradient(loss, x);
+    const number = value.dataSync()[0]!;
+    value.dispose();
+    return { value: number, gradient };
+  };
+  const end = await lbfgs(objective, start, { watch: look });
+  tf.dispose([start, end]);
+  return course;
+}
+
+const cells = ({ steps, seconds }: Row) => ({ steps: shown(steps), seconds: shown(seconds) });
+
+function shown({ low, middle, high }: Spread): string {
+  if (!Number.isFinite(middle)) return Number.isFinite(low) ? `never (${number(low)} …)` : 'never';
+  return `${number(middle)} (${number(low)} … ${Number.isFinite(high) ? number(high) : 'never'})`;
+}
+
+const number = (value: number) => String(Number(value.toPrecision(value < 10 ? 2 : 3)));
