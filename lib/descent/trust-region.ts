@@ -51,10 +51,15 @@ const [TIGHTEST, LOOSEST] = [0.03, 0.3];
 /** One step in so many is measured once δ has been found, and as many as this more while it is not. */
 const [EVERY, CREDIT] = [4, 8];
 const ITERATIONS = 10;
-/** How δ rises, and to which share of δ̂ it leaps; with momentum what is too far shows later. */
+/** A rate of Adam is about what each weight moves by: at less than this nothing is to be seen yet. */
+const SMALL = 0.03;
+/**
+ * How δ rises, and to which share of δ̂ it leaps; with momentum what is too far
+ * shows later. From a factor of `watchful` on the next step is measured.
+ */
 const [WITHOUT, WITH_MOMENTUM] = [
-  { least: 2, leap: 1 },
-  { least: 1.4, leap: 0.2 },
+  { least: 2, leap: 1, watchful: 1.3 },
+  { least: 1.4, leap: 0.2, watchful: 3 },
 ];
 /** `δ/δ̂` beyond which δ makes no difference, and would not come back soon. */
 const LOOSE = 100;
@@ -147,14 +152,15 @@ export class TrustRegion {
   /** Takes note of what a step of this δ has gained; returns the ratio. */
   learn(gain: Gain, stepSize = this.#state.delta): number {
     const ratio = gain.gained / ((gain.fall + gain.length) / 2);
-    const factor = this.#factor(gain, ratio);
+    const { watchful } = growth(gain.share);
+    const factor = this.#factor(gain, ratio, stepSize);
     // NaN is as bad as can be.
     const off = Number.isFinite(ratio) ? Math.abs(1 - ratio) : 1;
     this.#note({
       delta: stepSize * factor,
       ratio: Number.isFinite(ratio) ? ratio : -1e30,
       tolerance: Math.min(LOOSEST, Math.max(TIGHTEST, off)),
-      wait: factor > 1.3 || !(ratio >= FAIR) ? 0 : EVERY - 1,
+      wait: factor > watchful || !(ratio >= FAIR) ? 0 : EVERY - 1,
       // A leap is always looked at.
       credit: Math.max(this.#state.credit, factor > 2 || !(ratio >= POOR) ? 1 : 0),
     });
@@ -162,15 +168,19 @@ export class TrustRegion {
   }
 
   /** What δ is multiplied by. */
-  #factor({ gained, fall, length, share: part = 1 }: Gain, ratio: number): number {
+  #factor(
+    { gained, fall, length, share: part = 1 }: Gain,
+    ratio: number,
+    stepSize: number,
+  ): number {
     const { left } = this.#state;
     /** δ/δ̂. */
     const curved = Math.max((fall - length) / length, 1e-12);
     if (ratio > (left > TOO_NEAR ? GOOD_WITH_SLOPE : GOOD)) {
       if (left < ENOUGH) return 1;
       // By the curvature of the loss alone.
-      const { least, leap } = part < 1 ? WITH_MOMENTUM : WITHOUT;
-      const up = Math.max(least, 1.4 + 4 * (left - 0.3));
+      const { least, leap } = growth(part);
+      const up = Math.max(least, 1.4 + 4 * (left - 0.3), part < 1 ? SMALL / stepSize : 0);
       if (curved < STRAIGHT * part) return Math.max(up, Math.min(1e4, (leap * part) / curved));
       return left > TOO_NEAR ? up : 1.4;
     }
@@ -189,6 +199,8 @@ export class TrustRegion {
     this.#state = next;
   }
 }
+
+const growth = (share = 1) => (share < 1 ? WITH_MOMENTUM : WITHOUT);
 
 const bounded = (delta: number) => Math.fround(Math.min(LARGEST, Math.max(LEAST, delta)));
 
