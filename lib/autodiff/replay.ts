@@ -29,8 +29,9 @@ export class Replay {
   readonly #retained = new Map<number, tf.Tensor>();
   #loss: tf.Tensor | undefined;
 
-  /** The loss, noted while it runs. */
+  /** The loss, noted while it runs for the first time. */
   record(loss: () => tf.Scalar): tf.Scalar {
+    if (this.#loss !== undefined) return loss();
     const value = this.#during(loss);
     this.#keepPath(value);
     return value;
