@@ -2,7 +2,13 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { random } from '../numbers';
-import { float64, type LinearOperator, type NamedTensors } from '../spaces';
+import {
+  float64,
+  identityMinus,
+  type LinearOperator,
+  type NamedTensors,
+  observed,
+} from '../spaces';
 import { cg, dense, gmres, minres, solveMany } from '.';
 
 beforeAll(async () => {
@@ -82,4 +88,125 @@ it('checks its arguments at the door', async () => {
   await expect(solveMany(A, bs, { solver: cg as never })).rejects.toThrow(/cg\(\)/);
   await expect(solveMany(A, bs, { slover: cg() } as never)).rejects.toThrow(/'slover'/);
   await expect(solveMany(A, [bs[0]!, new Float64Array(2)])).rejects.toThrow(ShapeError);
+});
+
+describe('a block of right-hand sides by CG', () => {
+  const size = 60;
+  /** `diag(d)` in other coordinates, `I − 2uuᵀ`. */
+  function rotated(d: (i: number) => number, shift = 0) {
+    const u = float64.scale(1, random(9).normals(size));
+    const unit = float64.scale(1 / float64.norm(u), u);
+    const reflect = (v: Float64Array) => float64.axpy(-2 * float64.dot(unit, v), unit, v);
+    const count = { products: 0, calls: 0 };
+    const apply = (v: Float64Array) => {
+      count.products++;
+      return reflect(reflect(v).map((x, i) => x * (d(i) + shift)));
+    };
+    return { count, A: { apply, dispose() {} } as LinearOperator<Float64Array> };
+  }
+  const rights = (count: number) =>
+    Array.from({ length: count }, (_, k) => random(40 + k).normals(size));
+  const outliers = (i: number) => (i < 6 ? 50 * (i + 1) : 1 + i / size);
+
+  it('needs fewer products than one after the other, and solves each as well', async () => {
+    const solver = cg({ tolerance: 1e-9, maxIterations: 200 });
+    const bs = rights(6);
+    const { A, count } = rotated(outliers);
+    const alone = [];
+    for (const b of bs) alone.push(await solver.solve(A, b));
+    const single = count.products;
+    count.products = 0;
+    const together = await solveMany(A, bs, { solver });
+    expect(count.products).toBeLessThan(0.6 * single);
+    for (const [i, { value, status, iterations }] of together.entries()) {
+      expect(status).toBe('converged');
+      expect(iterations).toBeLessThan(alone[i]!.iterations);
+      const left = float64.subtract(bs[i]!, A.apply(value));
+      expect(float64.norm(left) / float64.norm(bs[i]!)).toBeLessThan(2e-9);
+    }
+  });
+
+  it('applies the operator to all directions at once, where it offers that, also wrapped', async () => {
+    const { A, count } = rotated(outliers);
+    const applyAll = (vs: readonly Float64Array[]) => {
+      count.calls++;
+      return vs.map((v) => A.apply(v));
+    };
+    const all = { ...A, applyAll };
+    const bs = rights(3);
+    const solver = cg({ tolerance: 1e-8, maxIterations: 200, damping: 0.5 });
+    const expected = await solveMany(A, bs, { solver });
+    count.calls = 0;
+    const got = await solveMany(
+      observed(all, (product) => product()),
+      bs,
+      { solver },
+    );
+    expect(got).toEqual(expected);
+    const most = Math.max(...got.map(({ iterations }) => iterations));
+    expect(count.calls).toBeGreaterThan(0);
+    expect(count.calls).toBeLessThanOrEqual(most);
+    // (I − (I − A)) v.
+    const [twice] = identityMinus(identityMinus(all)).applyAll!([bs[0]!]);
+    const once = A.apply(bs[0]!);
+    twice!.forEach((value, i) => {
+      expect(value).toBeCloseTo(once[i]!, 8);
+    });
+    let seen = 0;
+    const watched = observed(all, (product) => {
+      seen++;
+      return product();
+    });
+    watched.applyAll!(bs);
+    expect(seen).toBe(3);
+  });
+
+  it('ends like single solves where A is not positive definite, b is zero, or time is up', async () => {
+    const bs = [...rights(2), new Float64Array(size)];
+    const solver = cg({ tolerance: 1e-9, maxIterations: 300 });
+    const { A } = rotated((i) => (i === 3 ? -40 : 1 + i));
+    const statuses = (await solveMany(A, rights(2), { solver })).map(({ status }) => status);
+    expect(statuses).toEqual(['negative-curvature', 'negative-curvature']);
+    const zero = await solveMany(rotated(outliers).A, bs, { solver });
+    expect(zero.map(({ status }) => status)).toEqual(['converged', 'converged', 'converged']);
+    expect(float64.norm(zero[2]!.value)).toBe(0);
+    const { A: wide, count } = rotated((i) => 1.4 ** i);
+    const short = await solveMany(wide, rights(2), { solver: cg({ maxIterations: 5 }) });
+    expect(short.map(({ status }) => status)).toEqual(['max-iterations', 'max-iterations']);
+    expect(count.products).toBeLessThanOrEqual(2 * 8);
+  });
+
+  it('is as good on tensors, and frees what it made, also where a product throws', async () => {
+    const d = tf.tensor1d(Float32Array.from({ length: size }, (_, i) => outliers(i)));
+    let products = 0;
+    const D = (last: number): LinearOperator<NamedTensors> => ({
+      apply({ x, y }) {
+        if (++products === last) throw new Error('lost');
+        return { x: tf.mul(x!, d), y: tf.mul(y!, 3) };
+      },
+      dispose() {},
+    });
+    const bs = rights(4).map((b) => ({ x: tf.tensor1d([...b]), y: tf.ones([2, 2]) }));
+    const solver = cg({ tolerance: 1e-5, maxIterations: 200 });
+    const before = tf.memory().numTensors;
+    for (const b of bs) tf.dispose((await solver.solve(D(0), b)).value);
+    const single = products;
+    products = 0;
+    const solutions = await solveMany(D(0), bs, { solver });
+    expect(products).toBeLessThan(0.8 * single);
+    expect(tf.memory().numTensors).toBe(before + 8);
+    solutions.forEach(({ value, status }, i) => {
+      expect(status).toBe('converged');
+      const [x, b] = [value.x!.dataSync(), bs[i]!.x!.dataSync()];
+      x.forEach((entry, j) => {
+        expect(entry).toBeCloseTo(b[j]! / outliers(j), 3);
+      });
+      tf.dispose(value);
+    });
+    for (const last of [1, 6, 30]) {
+      products = 0;
+      await expect(solveMany(D(last), bs, { solver })).rejects.toThrow('lost');
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
 });

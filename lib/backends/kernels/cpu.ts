@@ -3,6 +3,7 @@ import { repairBatches } from './batches';
 import { repairEinsumKernel } from './einsum';
 import { type Call, kernelFunction, replaceKernel } from './kernel';
 import { repairLongProducts } from './long-products';
+import { cpuStore, repairLongSums } from './long-sums';
 import { repairScans } from './scans';
 import { repairStridedSlice } from './strided-slice';
 import { refuseMisfits } from './windows';
@@ -79,6 +80,7 @@ export function repairCpuKernels(): void {
   repairCast();
   repairTopK();
   repairLongProducts();
+  repairLongSums('cpu', cpuStore);
   repairBatches('cpu');
   repairEinsumKernel('cpu');
   repairScans('cpu');

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { NumberStore } from '../../kernels/long-sums';
 
 /** The parts of the build that manage its memory: threaded builds import it, others export it. */
 interface HeapModule {
@@ -33,3 +34,16 @@ export function shared(heap: Heap, x: tf.TensorInfo): tf.TensorInfo {
   heap.incRef(x.dataId);
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
+
+/** The tensors on the heap. */
+export const heapStore = (backend: tf.KernelBackend): NumberStore => {
+  const heap = backend as Heap;
+  return {
+    read: (x) => heap.typedArrayFromHeap(x) as Float32Array | Int32Array,
+    make(shape, values) {
+      const out = heap.makeOutput(shape, 'float32');
+      floats(heap, out).set(values);
+      return out;
+    },
+  };
+};

@@ -1,5 +1,6 @@
 import { repairBatches } from '../../kernels/batches';
 import { repairEinsumKernel } from '../../kernels/einsum';
+import { repairLongSums } from '../../kernels/long-sums';
 import { repairScans } from '../../kernels/scans';
 import { repairStridedSlice } from '../../kernels/strided-slice';
 import { refuseMisfits } from '../../kernels/windows';
@@ -12,6 +13,7 @@ import { repairDilation } from './dilation';
 import { repairExtremes } from './extremes';
 import { repairFunctions } from './functions';
 import { guardKernels } from './guard';
+import { heapStore } from './heap';
 import { repairMatrixProducts } from './matrix-products';
 import { addMultiplyAdd } from './multiply-add';
 import { repairNotFinite } from './not-finite';
@@ -56,6 +58,7 @@ export function repairKernels(): void {
   addVectorKernels();
   guardKernels();
   // After the guard, which may hand the kernels to cpu.
+  repairLongSums('wasm', heapStore);
   repairScans('wasm');
   refuseMisfits('wasm');
 }
