@@ -49,3 +49,21 @@ test('what another compiler has made, or what is outdated at the start, is left 
   expect(new Declarations(inMemory(contents)).of('/repo/lib/index.ts')).toBeUndefined();
   expect(new Declarations(inMemory({})).of('/elsewhere/index.ts')).toBeUndefined();
 });
+
+test('each source is looked at once, however many folders there are', () => {
+  const contents = library(ts.version);
+  const files = inMemory(contents);
+  const asked: string[] = [];
+  const declarations = new Declarations({
+    ...files,
+    stamp: (path) => {
+      asked.push(path);
+      return files.stamp(path);
+    },
+  });
+  declarations.of('/repo/lib/index.ts');
+  declarations.of('/repo/lib/deep/inner.ts');
+  asked.length = 0;
+  declarations.refresh();
+  expect(asked).toEqual(['/repo/lib/index.ts', '/repo/lib/deep/inner.ts']);
+});

@@ -52,14 +52,14 @@ export class Declarations {
 
   /** @returns whether declarations have become outdated. */
   refresh(): boolean {
-    let outdated = false;
+    // Many folders share a pack.
+    const packs = [...new Set(this.roots.values())];
+    const outdated = new Set(packs.filter((pack) => pack && !this.isCurrent(pack)));
     for (const [folder, pack] of this.roots) {
-      if (!pack || this.isCurrent(pack)) continue;
-      this.roots.set(folder, undefined);
-      outdated = true;
+      if (outdated.has(pack)) this.roots.set(folder, undefined);
     }
-    if (outdated) this.snapshots.clear();
-    return outdated;
+    if (outdated.size > 0) this.snapshots.clear();
+    return outdated.size > 0;
   }
 
   private packOf(path: string): Loaded | undefined {

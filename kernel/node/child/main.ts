@@ -12,7 +12,7 @@ import type { CommMessage, RunCell, ToChild } from '../../child/messages';
 import { currentSink, interruptRedirected, redirect } from '../../child/redirect';
 import { settings } from '../../child/settings';
 import { beforeEveryOperation, closeTensorScopes } from '../../child/tfjs';
-import { BOOT, WATCHDOG } from '../paths';
+import { BOOT, bundle, WATCHDOG } from '../paths';
 import { guardConsole } from './console';
 import { dialogs } from './dialogs';
 import { followCells, leaveAll } from './follow';
@@ -61,7 +61,9 @@ Object.assign(globalThis, {
   [Symbol.for('implicit-kernel.attended')]: () => currentCell().allowInput,
 });
 
-const watchdog = new Worker(BOOT, {
+// Bundled, it needs nothing that reads TypeScript.
+const watchdog = new Worker(bundle === undefined ? BOOT : WATCHDOG, {
+  ...(bundle === undefined ? {} : { execArgv: [] }),
   workerData: {
     entry: WATCHDOG,
     signals: signals.buffer,
