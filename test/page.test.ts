@@ -242,6 +242,19 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
     expect(solved.exercise).toBe('fixed-01');
   });
 
+  test('says where the browser does not keep the journal, and remembers while it is open', async () => {
+    const page = await site.open('exercises', site.newProfile(), true);
+    const verdict = await page.cell<library.Verdict>("return lab.check('04-a', 4)");
+    expect(verdict.status).toBe('right');
+    expect(verdict.remarks).toEqual([
+      expect.stringMatching(/Your progress could not be saved.*this browser keeps nothing/),
+    ]);
+    await page.shown();
+    await page.cell('await lab.progressMap()');
+    const [map] = await page.shown();
+    expect(map!.data['text/plain']).toMatch(/✓ 04-a/);
+  });
+
   test('hears what TensorFlow.js says without the repairs', { timeout: patience }, async () => {
     const expression = `(() => {
       const slope = tf.grad((y) => tf.sum(tf.mul(y, tf.exp(y))));

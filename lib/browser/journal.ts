@@ -10,6 +10,8 @@ interface Addition {
 }
 
 let database: IDBDatabase | undefined;
+/** Why nothing is kept any more. */
+let failure: Error | undefined;
 /** Writing that has begun. A journal is read again after it. */
 let writing: Promise<unknown> = Promise.resolve();
 
@@ -17,25 +19,26 @@ let writing: Promise<unknown> = Promise.resolve();
  * Reads what earlier visits have kept, and keeps what will be added.
  *
  * A worker has no localStorage. An entry is a record of its own in the database, so that tabs which
- * run side by side do not lose each other's. Where the browser keeps nothing (a private window), the
- * journal lasts as long as the page.
+ * run side by side do not lose each other's. Where the browser keeps nothing, the journal lasts as long
+ * as the page, and each entry says so.
  */
 export async function keepJournal(): Promise<void> {
-  try {
-    database = await openDatabase();
-  } catch {
-    return;
-  }
-  await rereadJournal();
   keepBy({
     append: (name, text) => write((store) => store.add({ name, text })),
     rename: (name, other) => write((store) => renameAll(store, name, other)),
   });
+  try {
+    database = await openDatabase();
+    failure = undefined;
+    await rereadJournal();
+  } catch (error) {
+    failure = new Error(`this browser keeps nothing (${(error as Error).message})`);
+  }
 }
 
 /** Reads what other tabs have added meanwhile. */
 export async function rereadJournal(): Promise<void> {
-  if (!database) return;
+  if (!database || failure) return;
   await writing;
   const all: Addition[] = await settled(
     database.transaction(STORE).objectStore(STORE).getAll() as IDBRequest<Addition[]>,
@@ -45,12 +48,16 @@ export async function rereadJournal(): Promise<void> {
 }
 
 function write(change: (store: IDBObjectStore) => void): void {
-  const transaction = database!.transaction(STORE, 'readwrite');
+  if (failure || !database) throw failure ?? new Error('the journal has not been opened');
+  const transaction = database.transaction(STORE, 'readwrite');
   change(transaction.objectStore(STORE));
-  const done = new Promise((resolve) => {
-    transaction.oncomplete = resolve;
-    transaction.onerror = resolve;
-    transaction.onabort = resolve;
+  const done = new Promise<void>((resolve) => {
+    transaction.oncomplete = () => resolve();
+    // Told with the next entry: this one has been taken.
+    transaction.onabort = () => {
+      failure = new Error(`the browser refused to keep more (${transaction.error?.message})`);
+      resolve();
+    };
   });
   writing = Promise.all([writing, done]);
 }

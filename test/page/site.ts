@@ -93,13 +93,13 @@ export class Site {
   }
 
   /** A page whose worker has loaded the library. Pages of one profile share what a browser keeps. */
-  async open(directory?: string, profile = this.newProfile()): Promise<Visit> {
+  async open(directory?: string, profile = this.newProfile(), forgets = false): Promise<Visit> {
     const context = await profile;
     const page = await context.newPage();
     const { port } = this.server!.address() as AddressInfo;
     await page.goto(`http://127.0.0.1:${port}/`);
     const visit = new Visit(page);
-    await visit.ask({ do: 'start', ...(directory !== undefined && { directory }) });
+    await visit.ask({ do: 'start', forgets, ...(directory !== undefined && { directory }) });
     return visit;
   }
 

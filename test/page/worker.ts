@@ -8,7 +8,7 @@ import { hypergradient, solve, step } from './tasks';
 
 /** One thing that a test has the worker do. */
 export type Call =
-  | { do: 'start'; directory?: string }
+  | { do: 'start'; directory?: string; forgets?: boolean }
   | { do: 'solve' }
   | { do: 'shown' }
   | { do: 'globals' }
@@ -20,7 +20,9 @@ const shown: Bundle[] = [];
 const host = globalThis as Record<symbol, unknown>;
 host[Symbol.for('implicit-kernel.display')] = (shownNow: Bundle) => void shown.push(shownNow);
 
-async function start(directory?: string): Promise<void> {
+async function start(directory?: string, forgets = false): Promise<void> {
+  // As where a browser is told to keep nothing.
+  if (forgets) Object.defineProperty(globalThis, 'indexedDB', { value: undefined });
   const assets = new URL('/lib/', location.href).href;
   library = await import(`${assets}index.js`);
   await library.initialize({ assets, ...(directory !== undefined && { directory }) });
@@ -37,7 +39,7 @@ async function cell(code: string): Promise<unknown> {
 }
 
 async function answer(call: Call): Promise<unknown> {
-  if (call.do === 'start') return start(call.directory);
+  if (call.do === 'start') return start(call.directory, call.forgets);
   if (call.do === 'cell') return cell(call.code);
   if (call.do === 'shown') return shown.splice(0);
   if (call.do === 'globals')
