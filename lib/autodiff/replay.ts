@@ -33,7 +33,8 @@ export class Replay {
   record(loss: () => tf.Scalar): tf.Scalar {
     if (this.#loss !== undefined) return loss();
     const value = this.#during(loss);
-    this.#keepPath(value);
+    // What is no tensor is refused by who asked for a loss.
+    if (value instanceof tf.Tensor) this.#keepPath(value);
     return value;
   }
 
