@@ -87,9 +87,12 @@ export const leastRatio = { CURVED, plain: 0, newton: POOR };
  *   had no part in s, so its slope is an unbiased one of the loss itself; negative, it says that
  *   the step went beyond the minimum along itself. Where it averages less than −0.2, δ falls.
  *
- * @see Moré, The Levenberg–Marquardt algorithm, 1978; Martens, Deep learning via Hessian-free
- * optimization, 2010, §4.1; Eisenstat & Walker, Choosing the forcing terms in an inexact Newton
- * method, 1996. The slope that is left is that of Baydin et al., 2018, with the implicit step.
+ * @see Moré, [The Levenberg–Marquardt algorithm: implementation and
+ *   theory](https://doi.org/10.1007/BFb0067700), 1978; Martens, [Deep learning via Hessian-free
+ *   optimization](https://icml.cc/Conferences/2010/papers/458.pdf), 2010, §4.1; Eisenstat & Walker,
+ *   [Choosing the forcing terms in an inexact Newton method](https://doi.org/10.1137/0917003), 1996.
+ *   The slope that is left is that of Baydin et al., [Online learning rate adaptation with
+ *   hypergradient descent](https://arxiv.org/abs/1703.04782), 2018, with the implicit step.
  */
 export class TrustRegion {
   #state: RegionState;
