@@ -54,7 +54,7 @@ export class LiteNotebook {
 
   static async open(context: BrowserContext, site: string, path: string): Promise<LiteNotebook> {
     const page = await context.newPage();
-    await page.goto(`${site}lab/index.html?reset&path=${path}`);
+    await page.goto(`${site}lab/index.html?path=${path}`);
     await page.waitForFunction(
       () => typeof jupyterapp === 'object' && jupyterapp.shell.currentWidget?.context?.isReady,
       undefined,

@@ -11,7 +11,8 @@ import { needs } from './needs';
 
 /**
  * The course in a page: the site that `npm run lite` builds, below a path, from a plain server of
- * files, in a browser. `FULL=1` runs all lessons and compares them with what is stored.
+ * files, in a browser. `FULL=1` runs all lessons and compares them with what is stored;
+ * `LITE_SITE` names a site that was built before.
  */
 
 const browserNeed = needs('browser');
@@ -33,8 +34,10 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
       LiteNotebook.open(context, server.url, path);
 
     beforeAll(async () => {
-      const site = join(folder, 'site');
-      await promisify(execFile)(process.execPath, [join(root, 'setup', 'lite.mjs'), site]);
+      const site = process.env.LITE_SITE ?? join(folder, 'site');
+      if (!process.env.LITE_SITE) {
+        await promisify(execFile)(process.execPath, [join(root, 'setup', 'lite.mjs'), site]);
+      }
       server = await serve(site, { prefix: '/some/where/' });
       context = await startBrowser(join(folder, 'profile'));
       context.on('request', (request) => {
