@@ -130,11 +130,29 @@ function copyContents(folder) {
   for (const name of FOLDERS) {
     for (const file of readdirSync(inRoot(name))) {
       if (!file.endsWith('.ipynb') && file !== 'README.md') continue;
-      cpSync(inRoot(name, file), join(folder, name, file));
+      const target = join(folder, name, file);
+      mkdirSync(join(folder, name), { recursive: true });
+      if (file.endsWith('.ipynb')) writeFileSync(target, withoutPictures(inRoot(name, file)));
+      else cpSync(inRoot(name, file), target);
       count += 1;
     }
   }
   return count;
+}
+
+/**
+ * A page draws figures itself: their pictures are a third of a megabyte before the first cell.
+ *
+ * @param {string} file
+ */
+function withoutPictures(file) {
+  const notebook = JSON.parse(readFileSync(file, 'utf8'));
+  for (const { outputs = [] } of notebook.cells) {
+    for (const { data } of outputs) {
+      if (data && 'application/vnd.plotly.v1+json' in data) delete data['image/png'];
+    }
+  }
+  return JSON.stringify(notebook);
 }
 
 /** @param {string} site */
