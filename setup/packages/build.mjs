@@ -48,9 +48,10 @@ export async function buildPackage(folder) {
   }
   cpSync(inRoot('LICENSE'), join(dist, 'LICENSE'));
   cpSync(inRoot('CHANGELOG.md'), join(dist, 'CHANGELOG.md'));
-  writeEntryForImport(dist);
   const manifest = published(JSON.parse(read(join(folder, 'package.json'))));
+  // Before the entry, for which the package is loaded: `#platform/…` leads where this file says.
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeEntryForImport(dist);
   return { name: manifest.name, version: manifest.version, dist };
 }
 
