@@ -92,3 +92,14 @@ describe.each(['cpu', 'wasm'] as const)('a replay on %s', (backend) => {
     replay.dispose();
   });
 });
+
+it('hands on what is not a tensor, for its caller to refuse', () => {
+  const gone = tf.scalar(1);
+  gone.dispose();
+  for (const value of [undefined, 3, gone]) {
+    const replay = new Replay();
+    expect(replay.record(() => value as never)).toBe(value);
+    expect(() => replay.value()).toThrow(DisposedError);
+    replay.dispose();
+  }
+});

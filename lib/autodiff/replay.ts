@@ -29,12 +29,11 @@ export class Replay {
   readonly #retained = new Map<number, tf.Tensor>();
   #loss: tf.Tensor | undefined;
 
-  /** The loss, noted while it runs for the first time. */
+  /** The loss, noted while it runs for the first time; what is not a live tensor is left to its caller to refuse. */
   record(loss: () => tf.Scalar): tf.Scalar {
     if (this.#loss !== undefined) return loss();
     const value = this.#during(loss);
-    // What is no tensor is refused by who asked for a loss.
-    if (value instanceof tf.Tensor) this.#keepPath(value);
+    if (value instanceof tf.Tensor && !value.isDisposed) this.#keepPath(value);
     return value;
   }
 

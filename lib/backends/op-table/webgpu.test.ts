@@ -101,6 +101,11 @@ const unary = {
   sinh: tf.sinh,
   softplus: tf.softplus,
   clipByValue: (x: tf.Tensor) => tf.clipByValue(x, -1, 1),
+  log: (x: tf.Tensor) => tf.log(tf.abs(x)),
+  'log of a NaN that was computed': (x: tf.Tensor) => tf.log(tf.add(tf.sigmoid(x), 1.5)),
+  softmax: (x: tf.Tensor) => tf.softmax(tf.reshape(x, [3, 4])),
+  localResponseNormalization: (x: tf.Tensor) =>
+    tf.localResponseNormalization(tf.reshape(x, [1, 1, 1, 12]) as tf.Tensor4D, 1, 1, 1, 0.75),
   maximum: (x: tf.Tensor) => tf.maximum(x, 0),
   minimum: (x: tf.Tensor) => tf.minimum(1, x),
   fused: (x: tf.Tensor) =>

@@ -118,6 +118,56 @@ function repairScan(kernel: 'Cumsum' | 'Cumprod') {
   });
 }
 
+/**
+ * A softmax whose row is NaN where one of its numbers is, as it is elsewhere.
+ *
+ * The stock shader takes its maximum and its sum without the NaN, and leaves zeros next to it.
+ */
+function repairSoftmax() {
+  const stock = kernelFunction('Softmax', 'webgpu');
+  replaceKernel<string, { dim: number }>('Softmax', 'webgpu', (call) => {
+    const plain = call as unknown as Call<string, never>;
+    const y = stock(plain) as Info;
+    const zero = tf.scalar(0);
+    const sums = run('Sum', { x: y }, { axis: [y.shape.length - 1], keepDims: true }, plain);
+    const nothing = run('Multiply', { a: sums, b: zero }, {}, plain);
+    try {
+      return run('Add', { a: y, b: nothing }, {}, plain);
+    } finally {
+      zero.dispose();
+      for (const { dataId } of [y, sums, nothing]) call.backend.disposeData(dataId);
+    }
+  });
+}
+
+/**
+ * Normalization that is NaN where a neighbour is, for every power.
+ *
+ * The stock shader takes the power by a logarithm, which is no NaN of a NaN on some drivers; for the
+ * power 1 it divides.
+ */
+function repairNormalization() {
+  interface Attributes {
+    depthRadius: number;
+    bias: number;
+    alpha: number;
+    beta: number;
+  }
+  const stock = kernelFunction('LRN', 'webgpu');
+  replaceKernel<string, Attributes>('LRN', 'webgpu', (call) => {
+    const plain = call as unknown as Call<string, never>;
+    const y = stock(plain) as Info;
+    if (call.attrs.beta === 1 || call.attrs.beta === 0.5) return y;
+    const byOne = stock({ ...plain, attrs: { ...call.attrs, beta: 1 } as never }) as Info;
+    const condition = run('IsNan', { x: byOne }, {}, plain);
+    try {
+      return run('Select', { condition, t: byOne, e: y }, {}, plain);
+    } finally {
+      for (const { dataId } of [y, byOne, condition]) call.backend.disposeData(dataId);
+    }
+  });
+}
+
 let done = false;
 
 /** Replaces the kernels of the webgpu backend that are wrong, once it is imported. */
@@ -129,6 +179,8 @@ export function repairWebgpuKernels(): void {
   repairScan('Cumsum');
   repairScan('Cumprod');
   repairUnary();
+  repairSoftmax();
+  repairNormalization();
   repairStridedSlice('webgpu');
   guardWebgpuKernels();
   refuseMisfits('webgpu');

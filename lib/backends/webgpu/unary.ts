@@ -41,6 +41,10 @@ const bodies: Record<string, string> = {
   Log1p: `if (a < -1.0) { return uniforms.NAN; }
     if (a == -1.0) { return -uniforms.INFINITY; }
     return logOnePlus(a);`,
+  Log: `if (a < 0.0) { return uniforms.NAN; }
+    if (a == 0.0) { return -uniforms.INFINITY; }
+    if (a > 3.4028234e38) { return a; }
+    return log(a);`,
   Relu6: 'return clamp(a, 0.0, 6.0);',
   Selu: `if (a >= 0.0) { return ${scale} * a; } return ${scaleAlpha} * expMinusOne(a);`,
   Sigmoid: 'return 1.0 / (1.0 + exp(-a));',
@@ -83,7 +87,8 @@ const fusedFunctions: Record<string, string> = { elu: 'Elu', relu6: 'Relu6', sig
  * Functions of single numbers for which a NaN stays a NaN, and small and large numbers keep their digits.
  *
  * The stock shaders clamp and compare as if no number were NaN: 0 came out of relu6 and sigmoid, and ∞
- * of elu, so that a network that had diverged looked sound. asinh of −10⁶ was −88.
+ * of elu, so that a network that had diverged looked sound. asinh of −10⁶ was −88, and so far as the driver
+ * takes a logarithm from the bits, that of NaN is 88.7.
  */
 export function repairUnary(): void {
   for (const name of Object.keys(bodies)) {
