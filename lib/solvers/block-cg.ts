@@ -33,8 +33,9 @@ interface Block<V> {
  * residual. Where A turns out not to be positive definite, it ends with what it has.
  *
  * @returns undefined for a right-hand side that is zero or not finite
- * @see O'Leary, The block conjugate gradient algorithm, 1980; Ji & Li, A breakdown-free block
- *   conjugate gradient method, 2017.
+ * @see O'Leary, [The block conjugate gradient
+ *   algorithm](https://doi.org/10.1016/0024-3795(80)90247-5), 1980; Ji & Li, [A breakdown-free block
+ *   conjugate gradient method](https://doi.org/10.1007/s10543-016-0631-z), 2017.
  */
 export async function blockCg<V, S>(
   space: Space<V, S>,
