@@ -77,7 +77,10 @@ exports.makeSnapshot = (bundle) => {
     windowsHide: true,
   });
   try {
-    if (status !== 0) return false;
+    if (status !== 0) {
+      write(`${file}.failed`, '');
+      return false;
+    }
     const stamps = {};
     for (const folder of [places.libraries, path.join(ROOT, 'compiler')]) {
       for (const name of fs.readdirSync(folder).filter((one) => one.endsWith('.d.ts'))) {
@@ -101,6 +104,8 @@ exports.makeSnapshot = (bundle) => {
  * @param {string} bundle
  */
 exports.makeSnapshotLater = (bundle) => {
+  // What this Node.js could not do once is not tried at each start.
+  if (fs.existsSync(path.join(bundle, `${SNAPSHOT}.failed`))) return;
   const code = `require(${JSON.stringify(__filename)}).makeSnapshot(${JSON.stringify(bundle)})`;
   const making = spawn(process.execPath, ['-e', code], {
     stdio: 'ignore',
