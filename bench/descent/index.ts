@@ -2,20 +2,24 @@ import { useBackend } from '../../lib/backends';
 import { auto } from './auto';
 import { breakEven } from './break-even';
 import { writePart } from './page';
+import { pinn } from './pinn';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
 import { transfer } from './transfer';
 
 type Part = (profile: Profile) => Promise<string>;
 
-const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size, auto };
+const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size, auto, pinn };
+
+/** Parts that have a page of their own. */
+const pages: Record<string, string> = { pinn: 'pinn.md' };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), what a step costs in time and
+ * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), what a step costs in time and
  * memory (`size`), and whether one needs a rate (`auto`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto …] [full]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn …] [full]`
  *
  * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was.
@@ -33,5 +37,7 @@ export async function run(args: string[]): Promise<void> {
   // One thread: then processor time is what a quiet machine would take.
   const report = await useBackend('wasm', { threads: 1 });
   console.log(`${report.name}, one thread, ${report.device}, BLAS: ${report.blas ?? 'none'}`);
-  for (const name of names) writePart(name, await parts[name]!(profile));
+  for (const name of names) {
+    writePart(name, await parts[name]!(profile), pages[name]);
+  }
 }

@@ -14,6 +14,7 @@ export {
 } from './glm';
 export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit-adam';
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
+export * from './least-squares';
 export type { ParameterChoice } from './parameters';
 export {
   type ProximalOptions,

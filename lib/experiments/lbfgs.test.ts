@@ -33,6 +33,18 @@ describe('L-BFGS', () => {
     expect(tf.memory().numTensors).toBe(before + 2);
   });
 
+  it('works in double precision too', async () => {
+    const inFloat64 = ([a, b]: Float64Array) => ({
+      value: (1 - a!) ** 2 + 100 * (b! - a! * a!) ** 2,
+      gradient: Float64Array.of(-2 * (1 - a!) - 400 * a! * (b! - a! * a!), 200 * (b! - a! * a!)),
+    });
+    const start = Float64Array.of(-1.2, 1);
+    const end = await lbfgs(inFloat64, start);
+    expect(end[0]).toBeCloseTo(1, 8);
+    expect(end[1]).toBeCloseTo(1, 8);
+    expect(start).toEqual(Float64Array.of(-1.2, 1));
+  });
+
   it('ends where it is told to', async () => {
     let count = 0;
     const watch = () => {

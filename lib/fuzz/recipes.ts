@@ -17,6 +17,8 @@ const run = (w: tf.Tensor, l: tf.Tensor) => ({
   outer: { optimizer: il.gradientDescent(0.1) },
 });
 const square = ({ w }: il.NamedTensors) => tf.sum(tf.square(given(w))) as tf.Scalar;
+const line = () => il.tanhNetwork({ sizes: [1, 2, 1] });
+const isOne = ({ value }: il.Jet) => ({ residual: value - 1, slopes: { value: 1 } });
 const decay = (y: Float64Array) => y.map((v) => -v);
 const digits = () => ({ images: new Float32Array(2 * 784), labels: Uint8Array.of(1, 2), count: 2 });
 
@@ -61,6 +63,7 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   ],
   classificationData: () => [{ train: 4, features: 2, seed: 1 }],
   cnn: () => [{ filters: [2, 2], classes: 3 }],
+  collocation: () => [line(), [{ points: [Float64Array.of(1)], equation: isOne, weight: 2 }]],
   costModel: () => [{ parameters: 3, hyperparameters: 2, steps: 4 }, { solverSteps: 3 }],
   decreasingTolerance: () => [{ first: 0.1, factor: 0.5 }],
   dense: () => [{ tolerance: 1e-3, damping: 0.1 }],
@@ -94,6 +97,11 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   implicitGLM: () => [{ family: 'poisson', rate: () => 0.1 }],
   implicitSGD: () => [0.1, { curvature: 'hessian', solver: il.cg(), others: 'frozen' }],
   kkt: () => [{ objective: (x: tf.Tensor) => tf.sum(x), equality: (x: tf.Tensor) => x }],
+  levenbergMarquardt: () => [
+    il.collocation(line(), [{ points: [Float64Array.of(1)], equation: isOne }]),
+    line().init(1),
+    { initial: 1, solver: il.cg(), acceleration: 0.5, tolerance: 1e-6, maxIterations: 2 },
+  ],
   linearize: (w) => [({ w }: il.NamedTensors) => tf.square(given(w)), { w }],
   logarithmic: () => [il.bilevelRidge(data())],
   logisticRegression: () => [
@@ -123,6 +131,7 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   digitsOf: () => [digits(), [0]],
   pooled: () => [digits(), { side: 4 }],
   subset: () => [digits(), 1, 1],
+  tanhNetwork: () => [{ sizes: [2, 3, 1] }],
   unroll: () => [
     il.gradientDescent(0.3),
     il.quadratic(quadratic()),

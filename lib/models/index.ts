@@ -1,4 +1,5 @@
 export { type CnnOptions, cnn } from './cnn';
+export * from './collocation';
 export { type EquilibriumOptions, equilibrium } from './equilibrium';
 export { type Evaluation, evaluate } from './evaluate';
 export type { Activation } from './initial';

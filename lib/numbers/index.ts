@@ -1,3 +1,4 @@
+export { crossProducts, transposed } from './cross-products';
 export { type Eigen, eigen, eigenSymmetric } from './eigen';
 export { cholesky, factorize, lu, type Solve } from './factorize';
 export { requireLabels, sigmoid } from './logistic';

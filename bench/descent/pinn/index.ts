@@ -1,0 +1,111 @@
+import { type Spread, spreadOf } from '../../../lib/experiments';
+import { type Line, markdownTable, type Panel, writeGrid } from '../grid';
+import type { Profile } from '../study';
+import { secondsTo } from './course';
+import { inFloat32, methods } from './methods';
+import { type Pinn, poisson, reactionDiffusion } from './problems';
+import { endOf, outcomesOf, type PinnOutcome, SEEDS } from './study';
+
+/** Processor seconds of a run. */
+const BUDGET = { short: 4, full: 30 };
+
+/**
+ * Differential equations learnt by tanh networks: which method has the least error, by the second?
+ */
+export async function pinn({ name }: Profile): Promise<string> {
+  const budget = BUDGET[name];
+  const results: { problem: Pinn; outcomes: PinnOutcome[] }[] = [];
+  for (const problem of [reactionDiffusion(), poisson()]) {
+    const contenders = problem.name === 'Poisson' ? [...methods, ...inFloat32] : methods;
+    results.push({ problem, outcomes: await outcomesOf(problem, contenders, budget) });
+  }
+  await writeGrid(
+    'pinn.png',
+    results.map(({ problem, outcomes }) => panelOf(problem, outcomes, budget)),
+    'Relative L² error by processor time, of each method at its best setting; median of three seeds.',
+  );
+  return page(results, budget);
+}
+
+function panelOf(problem: Pinn, outcomes: PinnOutcome[], budget: number): Panel {
+  return {
+    title: `${problem.name}, ${problem.network.size} parameters`,
+    xaxis: { title: 'processor time (s)', type: 'log', range: [-1.4, Math.log10(budget) + 0.05] },
+    yaxis: { title: 'relative L² error', type: 'log', exponentformat: 'power', dtick: 1 },
+    lines: outcomes
+      .filter(({ method, value }) => !method.untuned || value === 1)
+      .map(lineOf(budget)),
+  };
+}
+
+/** Medians of the seeds at common times, each seed's error being the one it was last seen with. */
+const lineOf =
+  (budget: number) =>
+  ({ method, courses }: PinnOutcome): Line => {
+    const times = Array.from({ length: 25 }, (_, i) => budget * 0.01 ** (1 - i / 24));
+    const at = (time: number) =>
+      spreadOf(
+        courses.map(({ seconds, test }) => {
+          const seen = seconds.filter((second) => second <= time * 1.001).length;
+          return test[Math.max(0, seen - 1)]!;
+        }),
+      ).middle;
+    return {
+      name: method.name,
+      colour: method.colour,
+      ...(method.dash && { dash: method.dash }),
+      x: times,
+      y: times.map(at).map((error) => (error < 10 ? error : null)),
+    };
+  };
+
+const TARGETS = [1e-2, 1e-3, 1e-4, 1e-5];
+
+function page(results: { problem: Pinn; outcomes: PinnOutcome[] }[], budget: number): string {
+  const sections = results.map(({ problem, outcomes }) => {
+    const rows = outcomes.map((outcome) => ({
+      method: outcome.method.name,
+      setting: `${outcome.method.tuned} = ${outcome.value}${outcome.interior ? '' : ' (edge)'}`,
+      'error after the time': shown(endOf(outcome), 2),
+      steps: String(spreadOf(outcome.courses.map(({ steps }) => steps.at(-1)!)).middle),
+      ...Object.fromEntries(
+        TARGETS.map((target) => [
+          `s to ${power(target)}`,
+          shown(spreadOf(outcome.courses.map((course) => secondsTo(course, target))), 2),
+        ]),
+      ),
+    }));
+    const tuned = outcomes
+      .filter(({ method }) => method.first !== undefined)
+      .map(({ method, tried }) => {
+        const list = tried.map(({ value, validation }) => `${value}: ${number(validation, 2)}`);
+        return `${method.name}, ${method.tuned}: ${list.join(', ')}.`;
+      });
+    return `### ${problem.name}: ${problem.words}
+
+tanh network ${problem.network.sizes.join('-')} of ${problem.network.size} parameters, ${problem.residuals} residuals.
+
+${markdownTable(rows)}
+
+Settings tried with the first seed, and their validation errors. ${tuned.join(' ')}`;
+  });
+  return `![Error by processor time](pinn.png)
+
+${budget} s of one processor for each run, ${SEEDS.length} seeds: median (least … largest). Rates are a factor of √10 apart, extended until the best has two others on each side; chosen with the first seed by the error on 400 random points, reported on a grid. Adam’s rate falls by a cosine over the run; “Adam, then L-BFGS” changes after a fifth of the time and keeps 100 pairs. Fixed δ is the step (I + δJᵀJ) s = Jᵀr of one δ; CG takes at most 100 iterations, to 10⁻³, with the Jacobian stored. Levenberg–Marquardt is \`levenbergMarquardt\` as it is, from three first δ, none of them chosen. Everything is float64 in plain TypeScript, with the same derivatives, except where it says float32 tensors (wasm with OpenBLAS, one thread). Evaluation is not counted.
+
+${sections.join('\n\n')}`;
+}
+
+const shown = ({ low, middle, high }: Spread, digits: number) =>
+  Number.isFinite(middle)
+    ? `${number(middle, digits)} (${number(low, digits)} … ${Number.isFinite(high) ? number(high, digits) : 'never'})`
+    : 'never';
+
+function number(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return 'diverged';
+  const short = Number(value.toPrecision(digits));
+  return short < 1e-3 ? short.toExponential() : String(short);
+}
+
+const power = (value: number) =>
+  `10${[...String(Math.round(Math.log10(value)))].map((c) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]).join('')}`;

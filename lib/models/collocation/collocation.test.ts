@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { InputError, ShapeError } from '../../errors';
+import { multiplyTransposed, random } from '../../numbers';
+import { type Condition, collocation, type Jet, type JetFactors, tanhNetwork } from '.';
+
+const SHAPES = [
+  [1, 5, 1],
+  [1, 4, 3, 1],
+  [2, 6, 5, 1],
+  [3, 4, 8, 2, 1],
+  [2, 1],
+];
+
+const moved = (x: Float64Array, i: number, by: number) => {
+  const to = x.slice();
+  to[i]! += by;
+  return to;
+};
+
+describe.each(SHAPES)('a network of sizes %j …', (...sizes) => {
+  const network = tanhNetwork({ sizes });
+  const stream = random(7);
+  const w = stream.normals(network.size);
+  const x = stream.normals(sizes[0]!);
+
+  it('has the derivatives with respect to its inputs that differences have', () => {
+    const { value, first, second } = network.jet(w, x);
+    const h = 1e-4;
+    for (let k = 0; k < x.length; k++) {
+      const up = network.jet(w, moved(x, k, h));
+      const down = network.jet(w, moved(x, k, -h));
+      expect(first[k]).toBeCloseTo((up.value - down.value) / (2 * h), 5);
+      expect(second[k]).toBeCloseTo((up.value - 2 * value + down.value) / (h * h), 4);
+      expect(second[k]).toBeCloseTo((up.first[k]! - down.first[k]!) / (2 * h), 5);
+    }
+  });
+
+  it('pulls any factors of its jet back to its parameters', () => {
+    const factors = {
+      value: stream.normal(),
+      first: stream.normals(x.length),
+      second: stream.normals(x.length),
+    };
+    const paired = ({ value, first, second }: Jet) =>
+      factors.value * value +
+      factors.first.reduce((sum, f, k) => sum + f * first[k]! + factors.second[k]! * second[k]!, 0);
+    const out = new Float64Array(network.size).fill(2);
+    network.record(w, x).pull(factors, out);
+    const h = 1e-5;
+    for (let i = 0; i < w.length; i++) {
+      const up = paired(network.jet(moved(w, i, h), x));
+      const down = paired(network.jet(moved(w, i, -h), x));
+      expect(out[i]! - 2).toBeCloseTo((up - down) / (2 * h), 5);
+    }
+  });
+});
+
+it('is linear in its input without hidden layers', () => {
+  const { value, first, second } = tanhNetwork({ sizes: [2, 1] }).jet(
+    Float64Array.of(3, -1, 0.5),
+    Float64Array.of(2, 1),
+  );
+  expect(value).toBe(5.5);
+  expect(first).toEqual(Float64Array.of(3, -1));
+  expect(second).toEqual(Float64Array.of(0, 0));
+});
+
+describe('collocation', () => {
+  const network = tanhNetwork({ sizes: [2, 4, 3, 1] });
+  const stream = random(3);
+  const points = (count: number) => Array.from({ length: count }, () => stream.normals(2));
+  // u u_x − u_yy = x₀, nonlinear; and u = 1.
+  const conditions: Condition[] = [
+    {
+      points: points(5),
+      weight: 3,
+      equation: ({ value, first, second }, x) => ({
+        residual: value * first[0]! - second[1]! - x[0]!,
+        slopes: { value: first[0]!, first: [value, 0], second: [0, -1] },
+      }),
+    },
+    { points: points(2), equation: ({ value }) => ({ residual: value - 1, slopes: { value: 1 } }) },
+  ];
+  const problem = collocation(network, conditions);
+  const w = network.init(5);
+
+  it('weighs the mean square of each condition', () => {
+    const sum = conditions.reduce((total, { points: at, equation, weight = 1 }) => {
+      const squares = at.map((x) => equation(network.jet(w, x), x).residual ** 2);
+      return total + (weight / at.length) * squares.reduce((a, b) => a + b);
+    }, 0);
+    const r = problem.residuals(w);
+    expect(r).toHaveLength(7);
+    expect(r.reduce((a, b) => a + b * b, 0)).toBeCloseTo(sum, 12);
+    expect(problem.linearize(w).residuals).toEqual(r);
+  });
+
+  it('has the Jacobian of its residuals, and the gradient Jᵀr', () => {
+    const { residuals, jacobian } = problem.linearize(w);
+    const rows = jacobian as Float64Array[];
+    const h = 1e-6;
+    for (let j = 0; j < w.length; j++) {
+      const up = problem.residuals(moved(w, j, h));
+      const down = problem.residuals(moved(w, j, -h));
+      rows.forEach((row, i) => {
+        expect(row[j]).toBeCloseTo((up[i]! - down[i]!) / (2 * h), 6);
+      });
+    }
+    const { value, gradient } = problem.valueAndGradient(w);
+    expect(value).toBeCloseTo(
+      residuals.reduce((a, b) => a + (b * b) / 2, 0),
+      12,
+    );
+    multiplyTransposed(rows, residuals).forEach((g, j) => {
+      expect(gradient[j]).toBeCloseTo(g, 12);
+    });
+  });
+
+  it('refuses what makes no problem', () => {
+    const equation = conditions[1]!.equation;
+    const wrong: Condition[][] = [
+      [],
+      [{ points: [], equation }],
+      [{ points: points(1), equation, weight: 0 }],
+      [{ points: points(1), equation, weight: Number.NaN }],
+    ];
+    for (const given of wrong) expect(() => collocation(network, given)).toThrow(InputError);
+    const slopes: JetFactors = { first: [1] };
+    const short = collocation(network, [
+      { points: points(1), equation: () => ({ residual: 0, slopes }) },
+    ]);
+    expect(() => short.valueAndGradient(w)).toThrow(ShapeError);
+    expect(() => network.jet(w, Float64Array.of(1))).toThrow(ShapeError);
+    expect(() => network.jet(w.subarray(1), Float64Array.of(1, 2))).toThrow(ShapeError);
+  });
+
+  it.each([[[2]], [[2, 0, 1]], [[2, 3]], [[2.5, 1]], ['2, 1']])('refuses the sizes %j', (sizes) => {
+    expect(() => tanhNetwork({ sizes: sizes as number[] })).toThrow(InputError);
+  });
+});
