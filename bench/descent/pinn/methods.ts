@@ -6,7 +6,7 @@ import { cg, type LinearSolver } from '../../../lib/solvers';
 import { float64 } from '../../../lib/spaces';
 import { type PinnCourse, Watched } from './course';
 import type { Pinn } from './problems';
-import { adamOnTensors, implicitOnTensors } from './tensors';
+import { adamOnTensors } from './tensors';
 
 /** A method with the one number that is tuned. */
 export interface PinnMethod {
@@ -106,7 +106,7 @@ export const methods: readonly PinnMethod[] = [
     name: 'L-BFGS',
     colour: '#c44e52',
     tuned: 'pairs',
-    values: [10, 30, 100],
+    values: [10, 30, 100, 300],
     async run(pinn, seed, memory, budget) {
       const watched = new Watched(pinn, budget);
       await lbfgsFrom(pinn, watched, pinn.network.init(seed), memory);
@@ -130,7 +130,7 @@ export const methods: readonly PinnMethod[] = [
     colour: '#64b5cd',
     dash: 'dot',
     tuned: 'δ',
-    first: 320,
+    first: 10,
     run: implicitAt(inner),
   },
   {
@@ -138,7 +138,7 @@ export const methods: readonly PinnMethod[] = [
     colour: '#4c72b0',
     dash: 'dot',
     tuned: 'δ',
-    first: 320,
+    first: 10,
     run: implicitAt(undefined),
   },
   {
@@ -167,12 +167,12 @@ export const methods: readonly PinnMethod[] = [
 
 /** The same in float32 tensors, for the question what float64 is worth. */
 export const inFloat32: readonly PinnMethod[] = [
-  { name: 'Adam, float32 tensors', colour: '#888888', tuned: 'η', first: 0.01, run: adamOnTensors },
   {
-    name: 'implicitSGD, float32 tensors',
-    colour: '#64b5cd',
-    tuned: 'δ',
-    first: 100,
-    run: implicitOnTensors,
+    name: 'Adam, float32 tensors',
+    colour: '#888888',
+    dash: 'dash',
+    tuned: 'η',
+    first: 0.01,
+    run: adamOnTensors,
   },
 ];

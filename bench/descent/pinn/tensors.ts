@@ -1,9 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { markOutput } from '../../../lib/autodiff';
-import { implicitSGD } from '../../../lib/descent';
 import { NotFiniteError } from '../../../lib/errors';
 import { random } from '../../../lib/numbers';
-import { cg } from '../../../lib/solvers';
 import { type PinnCourse, Watched } from './course';
 import type { Pinn } from './problems';
 
@@ -70,7 +67,7 @@ function poissonLoss(variables: tf.Variable[]) {
     tf.tidy(() => {
       const equation = tf.mul(tf.add(forwards(variables, X).laplacian, f), 1 / Math.sqrt(600));
       const edge = tf.mul(forwards(variables, E).value, Math.sqrt(100 / 120));
-      const r = markOutput(tf.concat([equation, edge], 0));
+      const r = tf.concat([equation, edge], 0);
       return tf.mul(0.5, tf.sum(tf.square(r))) as tf.Scalar;
     });
   return { loss, data: [X, E, f] };
@@ -117,11 +114,4 @@ export const adamOnTensors = (pinn: Pinn, seed: number, rate: number, budget: nu
       },
       dispose: () => adam.dispose(),
     };
-  });
-
-export const implicitOnTensors = (pinn: Pinn, seed: number, delta: number, budget: number) =>
-  trainOnTensors(pinn, seed, budget, () => {
-    const solver = cg({ tolerance: 1e-3, maxIterations: 100, best: 'energy' });
-    const sgd = implicitSGD(delta, { curvature: 'gauss-newton', solver });
-    return { step: (loss) => sgd.minimize(loss, true)!, dispose: () => sgd.dispose() };
   });
