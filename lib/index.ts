@@ -1,4 +1,5 @@
 export {
+  type AuxiliaryNumbers,
   type CompilableLoss,
   type Curvature,
   type CurvatureKind,

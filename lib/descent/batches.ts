@@ -16,6 +16,7 @@ export interface BatchOptions {
   tapes?: Tapes;
 }
 
+/** How many evaluations of losses are held at a time while a step is computed. */
 export type Tapes = 'one' | 'all';
 
 /** A loss with its share of the mean. */

@@ -1,4 +1,4 @@
-export type { BatchOptions, Loss } from './batches';
+export type { BatchOptions, Loss, Tapes } from './batches';
 export type { ClipOptions } from './clip';
 export {
   correlatedRegression,

@@ -91,9 +91,11 @@ const PART = 0.1;
  * @throws InputError for options out of range; ShapeError for a Jacobian of another size;
  * NotFiniteError for residuals or a Jacobian that are not finite where a step begins (a trial that is
  * not finite is a rejected step); UnsupportedError for a direct solve without rows.
- * @see Marquardt 1963; Nielsen, Damping parameter in Marquardt's method, 1999; Transtrum & Sethna,
- * Improvements to the Levenberg–Marquardt algorithm for nonlinear least-squares minimization, 2012
- * (arXiv 1201.5885), for the acceleration.
+ * @see Marquardt, [An algorithm for least-squares estimation of nonlinear
+ *   parameters](https://doi.org/10.1137/0111030), 1963; Nielsen, [Damping parameter in Marquardt's
+ *   method](https://www2.imm.dtu.dk/documents/ftp/tr99/tr05_99.pdf), 1999; Transtrum & Sethna,
+ *   [Improvements to the Levenberg–Marquardt algorithm for nonlinear least-squares
+ *   minimization](https://arxiv.org/abs/1201.5885), 2012, for the acceleration.
  */
 export function levenbergMarquardt(
   problem: LeastSquaresProblem,

@@ -22,7 +22,8 @@ export function implicitSteps(at: Linearized, solver: LinearSolver | undefined):
  * By the smaller of the two Gram matrices: `JᵀJ + I/δ`, or, with fewer residuals than parameters,
  * `Jᵀ (JJᵀ + I/δ)⁻¹ r`. Then one correction with J itself, whose condition number is not squared.
  *
- * @see Björck, Numerical Methods for Least Squares Problems, 1996, §6.6.5.
+ * @see Björck, [Numerical Methods for Least Squares
+ *   Problems](https://doi.org/10.1137/1.9781611971484), 1996, §6.6.5.
  */
 function directly(at: Linearized): DescendAt {
   const { rows, gradient, residuals } = at;

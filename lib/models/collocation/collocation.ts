@@ -38,7 +38,8 @@ export interface Collocation extends LeastSquaresProblem {
  *
  * @throws InputError for conditions without points, or a weight that is not positive; ShapeError for
  * slopes or points of another length
- * @see Raissi, Perdikaris & Karniadakis, Physics-informed neural networks, 2019.
+ * @see Raissi, Perdikaris & Karniadakis, [Physics-informed neural
+ *   networks](https://doi.org/10.1016/j.jcp.2018.10.045), 2019.
  */
 export function collocation(network: TanhNetwork, conditions: readonly Condition[]): Collocation {
   checkMethods(network, 'the network of collocation', ['record', 'jet']);
