@@ -107,6 +107,27 @@ const central = (g: Field, x: Vector, v: Vector, e = step(x, v), by = 2 * e) =>
   add(g(add(x, e, v)), -1, g(add(x, -e, v))).map((value) => value / by);
 const skew = (P: Field, u: Vector, v: Vector) => dot(u, P(v)) - dot(v, P(u));
 
+interface Residuals {
+  value(w: Vector): Vector;
+  jacobian(w: Vector): Matrix;
+}
+
+/** What marquardt-01 makes of a step that is known. */
+function attemptAlong(
+  r: Residuals,
+  w: Vector,
+  delta: number,
+  { value, J, d }: { value: Vector; J: Matrix; d: Vector },
+) {
+  const there = add(w, 1, d);
+  const model = value.map((x, i) => x + dot(J[i]!, d));
+  const ratio =
+    (dot(value, value) - dot(r.value(there), r.value(there))) /
+    (dot(value, value) - dot(model, model));
+  const next = ratio > 0.75 ? 3 * delta : ratio < 0.25 ? delta / 2 : delta;
+  return { w: ratio > 0 ? there : w, delta: next, ratio };
+}
+
 export const tries: readonly Try[] = [
   {
     id: 'hvp-01',
@@ -439,5 +460,41 @@ export const tries: readonly Try[] = [
       return xi;
     },
     verdict: 'property: satisfies its equation',
+  },
+  {
+    id: 'marquardt-01',
+    name: 'in parameters scaled by the root of D',
+    answer: (r: Residuals, w: Vector, delta: number) => {
+      const value = r.value(w);
+      const J = r.jacobian(w);
+      const roots = w.map((_, j) => Math.sqrt(J.reduce((sum, row) => sum + row[j]! ** 2, 0)));
+      const S = J.map((row) => row.map((x, j) => x / roots[j]!));
+      const M = roots.reduce<Matrix>((rows, _, i) => {
+        const row = Array.from(roots, (__, j) => S.reduce((sum, s) => sum + s[i]! * s[j]!, 0));
+        row[i]! += 1 / delta;
+        rows.push(row);
+        return rows;
+      }, []);
+      const g = roots.map((_, j) => S.reduce((sum, row, i) => sum + row[j]! * value[i]!, 0));
+      const d = solveDense(M, g).map((x, j) => -x / roots[j]!);
+      return attemptAlong(r, w, delta, { value, J, d });
+    },
+    verdict: 'right',
+  },
+  {
+    id: 'marquardt-01',
+    name: 'the identity, as a damping of 1/δ',
+    answer: (r: Residuals, w: Vector, delta: number) => {
+      const value = r.value(w);
+      const J = r.jacobian(w);
+      const entry = (i: number, j: number) => J.reduce((sum, row) => sum + row[i]! * row[j]!, 0);
+      const M = Array.from(w, (_, i) =>
+        Array.from(w, (__, j) => entry(i, j) + (i === j ? 1 / delta : 0)),
+      );
+      const g = w.map((_, j) => J.reduce((sum, row, i) => sum + row[j]! * value[i]!, 0));
+      const d = solveDense(M, g).map((x) => -x);
+      return attemptAlong(r, w, delta, { value, J, d });
+    },
+    verdict: 'mistake: the identity as the metric',
   },
 ];
