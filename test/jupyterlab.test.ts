@@ -179,10 +179,11 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       await notebook.runAll();
       const live = notebook.page.locator('.implicit-lab-live');
       await live.getByText('n is 0').waitFor();
+      await notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
       const slider = notebook.page.locator('.widget-slider [role="slider"]');
       await slider.focus();
       await slider.press('ArrowRight');
-      await notebook.page.waitForTimeout(500);
+      await notebook.page.waitForTimeout(1500);
       await notebook.menu('Kernel', 'Interrupt Kernel');
       await live.getByText('The drawing was interrupted.').waitFor();
       await slider.focus();
