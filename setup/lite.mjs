@@ -186,17 +186,23 @@ async function buildSite(site) {
 }
 
 /**
- * Pages differ in the notebook that their address names: any of them is the one that was kept.
+ * Pages differ in the notebook that their address names: any of them is the one that was kept. Lists
+ * of contents are files here, not answers of a server, and are kept as well.
  *
  * @param {string} file
  */
 function openAnyPathOffline(file) {
   const text = readFileSync(file, 'utf8');
   const matching = /await (\w+)\.match\((\w+)\)/;
-  if (!matching.test(text)) throw new SetupError('The service worker is not the one expected.');
+  const dropping = /(\w+)\.pathname\.includes\("\/api\/"\)(?=\})/;
+  if (!matching.test(text) || !dropping.test(text)) {
+    throw new SetupError('The service worker is not the one expected.');
+  }
   writeFileSync(
     file,
-    text.replace(matching, "await $1.match($2,{ignoreSearch:'navigate'===$2.mode})"),
+    text
+      .replace(matching, "await $1.match($2,{ignoreSearch:'navigate'===$2.mode})")
+      .replace(dropping, '$1.pathname.includes("/api/")&&!$1.pathname.endsWith(".json")'),
   );
 }
 

@@ -14,12 +14,18 @@ export interface Output {
 
 /** The parts of JupyterLab's application that are asked here. */
 interface Application {
+  restored: Promise<void>;
   commands: { execute(id: string, options?: object): Promise<unknown> };
   shell: { currentWidget: Panel };
 }
 interface Panel {
-  context: { isReady: boolean; save(): Promise<void> };
-  content: { widgets: Cell[]; activeCellIndex: number; deselectAll(): void };
+  context: { path: string; isReady: boolean; save(): Promise<void> };
+  content: {
+    widgets: Cell[];
+    model: { cells: { length: number } } | null;
+    activeCellIndex: number;
+    deselectAll(): void;
+  };
   sessionContext: {
     ready: Promise<void>;
     kernelDisplayName: string;
@@ -39,6 +45,9 @@ interface Cell {
 }
 declare const jupyterapp: Application;
 
+/** Milliseconds in which a page has to be there. */
+const timeout = 120_000;
+
 /** A browser, with one profile, that notes which hosts its pages ask. */
 export async function startBrowser(profile: string): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
@@ -55,10 +64,19 @@ export class LiteNotebook {
   static async open(context: BrowserContext, site: string, path: string): Promise<LiteNotebook> {
     const page = await context.newPage();
     await page.goto(`${site}lab/index.html?path=${path}`);
+    await page.waitForFunction(() => typeof jupyterapp === 'object', undefined, { timeout });
+    // What was open before is opened again, and is in front for a while.
+    await page.evaluate(() => jupyterapp.restored);
     await page.waitForFunction(
-      () => typeof jupyterapp === 'object' && jupyterapp.shell.currentWidget?.context?.isReady,
-      undefined,
-      { timeout: 120_000 },
+      (path) => {
+        const { context, content } = jupyterapp.shell.currentWidget ?? {};
+        // The cells of a document that is ready are made one after the other.
+        const cells = content?.model?.cells.length ?? 0;
+        const isWhole = cells > 0 && content?.widgets.length === cells;
+        return context?.path === path && context.isReady && isWhole;
+      },
+      path,
+      { timeout },
     );
     await page.evaluate(() => jupyterapp.shell.currentWidget.sessionContext.ready);
     return new LiteNotebook(page);
