@@ -78,7 +78,8 @@ it.each(cases)(
     const optimizer = implicitSGD(0.1, { curvature, solver });
     const held = copies(optimizer, curvature);
     const { products } = await optimizer.lastStep();
-    expect(products).toBe(10);
+    // Where nothing is read, whether so small a tolerance is met is looked at with one product more.
+    expect(products).toBe(readable ? 10 : 11);
     expect(held).toBeGreaterThan(least);
     expect(held).toBeLessThanOrEqual(most);
   },
