@@ -16,9 +16,14 @@ export interface Output {
 interface Application {
   restored: Promise<void>;
   commands: { execute(id: string, options?: object): Promise<unknown> };
-  shell: { currentWidget: Panel };
+  shell: {
+    currentWidget: Panel;
+    widgets(area: 'main'): Iterable<Panel>;
+    activateById(id: string): void;
+  };
 }
 interface Panel {
+  id: string;
   context: { path: string; isReady: boolean; save(): Promise<void> };
   content: {
     widgets: Cell[];
@@ -59,7 +64,10 @@ export async function startBrowser(profile: string): Promise<BrowserContext> {
 
 /** A notebook of the site in a page. Its code cells are numbered from 0. */
 export class LiteNotebook {
-  private constructor(readonly page: Page) {}
+  private constructor(
+    readonly page: Page,
+    private readonly path: string,
+  ) {}
 
   static async open(context: BrowserContext, site: string, path: string): Promise<LiteNotebook> {
     const page = await context.newPage();
@@ -79,7 +87,7 @@ export class LiteNotebook {
       { timeout },
     );
     await page.evaluate(() => jupyterapp.shell.currentWidget.sessionContext.ready);
-    return new LiteNotebook(page);
+    return new LiteNotebook(page, path);
   }
 
   kernelName(): Promise<string> {
@@ -110,7 +118,8 @@ export class LiteNotebook {
   }
 
   /** Runs a cell. With `interruptedAfter`, the reader gives up after so many milliseconds. */
-  run(index: number, interruptedAfter?: number): Promise<Output[]> {
+  async run(index: number, interruptedAfter?: number): Promise<Output[]> {
+    await this.bringToFront();
     return this.page.evaluate(
       async ([index, after]) => {
         const { content, sessionContext } = jupyterapp.shell.currentWidget;
@@ -126,6 +135,20 @@ export class LiteNotebook {
         return code[index]!.model.sharedModel.toJSON().outputs;
       },
       [index, interruptedAfter] as const,
+    );
+  }
+
+  /** A command is for the notebook in front; one that is restored may have come there. */
+  private async bringToFront(): Promise<void> {
+    await this.page.waitForFunction(
+      (path) => {
+        const { shell } = jupyterapp;
+        const mine = [...shell.widgets('main')].find(({ context }) => context?.path === path);
+        if (mine && shell.currentWidget !== mine) shell.activateById(mine.id);
+        return mine !== undefined && shell.currentWidget === mine;
+      },
+      this.path,
+      { timeout },
     );
   }
 

@@ -150,7 +150,10 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         const verdictOn = async (code?: string): Promise<string> => {
           if (code) await notebook.write(answer, code);
           await notebook.run(answer);
-          return textOf(await notebook.run(check));
+          await notebook.run(check);
+          const shown = () => notebook.outputs(check).then(textOf);
+          await expect.poll(shown, { timeout: 30_000 }).toMatch(/euler-01/);
+          return shown();
         };
         expect(await verdictOn()).toMatch(/^○ euler-01: .*to do/i);
         const begin =
