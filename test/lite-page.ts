@@ -96,7 +96,8 @@ export class LiteNotebook {
     );
   }
 
-  sources(): Promise<string[]> {
+  async sources(): Promise<string[]> {
+    await this.bringToFront();
     return this.page.evaluate(() => {
       const { widgets } = jupyterapp.shell.currentWidget.content;
       const code = widgets.filter(({ model }) => model.type === 'code');
@@ -106,7 +107,8 @@ export class LiteNotebook {
     });
   }
 
-  write(index: number, source: string): Promise<void> {
+  async write(index: number, source: string): Promise<void> {
+    await this.bringToFront();
     return this.page.evaluate(
       ([index, source]) => {
         const { widgets } = jupyterapp.shell.currentWidget.content;
@@ -152,7 +154,8 @@ export class LiteNotebook {
     );
   }
 
-  outputs(index: number): Promise<Output[]> {
+  async outputs(index: number): Promise<Output[]> {
+    await this.bringToFront();
     return this.page.evaluate((index) => {
       const { widgets } = jupyterapp.shell.currentWidget.content;
       const code = widgets.filter(({ model }) => model.type === 'code');
@@ -160,7 +163,8 @@ export class LiteNotebook {
     }, index);
   }
 
-  complete(code: string): Promise<string[]> {
+  async complete(code: string): Promise<string[]> {
+    await this.bringToFront();
     return this.page.evaluate(async (code) => {
       const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
       const reply = await kernel.requestComplete({ code, cursor_pos: code.length });
@@ -168,7 +172,8 @@ export class LiteNotebook {
     }, code);
   }
 
-  save(): Promise<void> {
+  async save(): Promise<void> {
+    await this.bringToFront();
     return this.page.evaluate(() => jupyterapp.shell.currentWidget.context.save());
   }
 }

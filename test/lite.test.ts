@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BrowserContext } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { serve } from '../setup/lite/serve.mjs';
 import { LiteNotebook, type Output, startBrowser, textOf } from './lite-page';
 import { needs } from './needs';
@@ -39,15 +39,20 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         await promisify(execFile)(process.execPath, [join(root, 'setup', 'lite.mjs'), site]);
       }
       server = await serve(site, { prefix: '/some/where/' });
-      context = await startBrowser(join(folder, 'profile'));
+    }, patience);
+
+    // A visitor each: JupyterLab opens again what was open before.
+    beforeEach(async () => {
+      context = await startBrowser(mkdtempSync(join(folder, 'profile-')));
       context.on('request', (request) => {
         const { protocol, hostname } = new URL(request.url());
         if (/^(http|ws)/.test(protocol)) hosts.add(hostname);
       });
     }, patience);
 
-    afterAll(async () => {
-      await context?.close();
+    afterEach(() => context.close(), patience);
+
+    afterAll(() => {
       server?.close();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     }, patience);
