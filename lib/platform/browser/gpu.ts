@@ -1,21 +1,6 @@
-/** What stands in a GPU adapter's `info`. */
-interface AdapterInfo {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-  isFallbackAdapter?: boolean;
-}
+import type { Adapter, Gpu } from '../adapter';
 
-/** The little of the WebGPU interface that is needed here. */
-export interface Gpu {
-  requestAdapter(options?: {
-    powerPreference?: 'high-performance';
-  }): Promise<{ info: AdapterInfo; isFallbackAdapter?: boolean } | null>;
-}
-
-/** A GPU that was found, or why none was. */
-export type Adapter = { device: string; software: boolean; gpu: Gpu } | { reason: string };
+export type { Adapter, Gpu } from '../adapter';
 
 /** Looks for a GPU without leaving a trace. */
 export async function findAdapter(): Promise<Adapter> {

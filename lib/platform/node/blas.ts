@@ -1,31 +1,7 @@
 import { createRequire } from 'node:module';
+import type { Blas } from '../blas-library';
 
-/**
- * C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked.
- *
- * `strides` are how far rows lie apart in A and B as they are in memory, where they are parts of longer
- * ones.
- */
-export type Multiply = (
-  transposeA: boolean,
-  transposeB: boolean,
-  rows: number,
-  columns: number,
-  inner: number,
-  a: Float32Array,
-  b: Float32Array,
-  c: Float32Array,
-  add: boolean,
-  strides?: { a: number; b: number },
-) => void;
-
-/** A library of the system that multiplies matrices. */
-export interface Blas {
-  /** Its own words about itself: `OpenBLAS 0.3.21 … Zen MAX_THREADS=64`. */
-  name: string;
-  multiply: Multiply;
-  setThreads(threads: number): void;
-}
+export type { Blas, Multiply } from '../blas-library';
 
 const names = ['libopenblas.so.0', 'libopenblas.so', 'libopenblas.dylib', 'libopenblas.dll'];
 const rowMajor = 101;

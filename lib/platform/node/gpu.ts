@@ -2,25 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Adapter, Gpu } from '../adapter';
 
-/** What stands in a GPU adapter's `info`. */
-interface AdapterInfo {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-  isFallbackAdapter?: boolean;
-}
-
-/** The little of the WebGPU interface that is needed here. */
-export interface Gpu {
-  requestAdapter(options?: {
-    powerPreference?: 'high-performance';
-  }): Promise<{ info: AdapterInfo; isFallbackAdapter?: boolean } | null>;
-}
-
-/** A GPU that was found, or why none was. */
-export type Adapter = { device: string; software: boolean; gpu: Gpu } | { reason: string };
+export type { Adapter, Gpu } from '../adapter';
 
 /**
  * Why there can be no Vulkan driver here, or nothing where there may be one.
