@@ -192,7 +192,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
       "implicitSGD('fast');",
     ]);
     const error = await compile('--noEmit', '--module', 'node20', file).catch((error) => error);
-    expect(error.stdout).toMatch(/'"fast"' is not assignable to parameter of type 'StepSize'/);
+    expect(error.stdout).toMatch(/'"fast"' is not assignable to parameter of type 'AutoRate'/);
   });
 
   test('bring the command line, which makes a notebook that finds the library', async () => {

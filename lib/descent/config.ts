@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { solverFromRecord } from '../solvers';
-import type { StepSize } from './rate';
+import type { AutoRate } from './rate';
 import type { Schedule } from './schedule';
 import type { ImplicitStepOptions } from './step-options';
 
@@ -16,7 +16,7 @@ import type { ImplicitStepOptions } from './step-options';
  *   function, or the solver is made of more than its record holds, such as a preconditioner.
  */
 export function configOf(
-  learningRate: StepSize,
+  learningRate: AutoRate,
   options: ImplicitStepOptions,
   places: readonly number[] | undefined,
 ): tf.serialization.ConfigDict {

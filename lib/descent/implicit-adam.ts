@@ -5,17 +5,13 @@ import { shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type AdamDirection, adamDirection } from './adam-direction';
 import type { Asking } from './asking';
-import {
-  ImplicitOptimizer,
-  type Proposal,
-  type StepGradient,
-  type StepPlan,
-} from './implicit-optimizer';
+import { ImplicitOptimizer } from './implicit-optimizer';
 import { KeptMoments, type Moments, type StartingMoments } from './moments';
-import type { StepSize } from './rate';
+import type { AutoRate } from './rate';
 import type { Moment, SavedState } from './saved-state';
 import { defineSettings } from './settings';
 import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';
+import type { Proposal, StepGradient, StepPlan } from './step-parts';
 import { pick } from './variables';
 
 export interface ImplicitAdamOptions extends ImplicitStepOptions {
@@ -64,7 +60,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  *   what it gained.
  */
 export function implicitAdam(
-  learningRate: StepSize,
+  learningRate: AutoRate,
   options: ImplicitAdamOptions = {},
 ): ImplicitAdam {
   return new ImplicitAdam(learningRate, options);
@@ -75,7 +71,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
   static readonly className = 'ImplicitAdam';
   readonly #moments = new KeptMoments();
 
-  constructor(learningRate: StepSize, options: ImplicitAdamOptions = {}) {
+  constructor(learningRate: AutoRate, options: ImplicitAdamOptions = {}) {
     super(learningRate, options, checkAdamOptions);
   }
 

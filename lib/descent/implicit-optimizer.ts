@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, checkScalar, type RowSpace } from '../autodiff';
-import { DisposedError, InputError, UnsupportedError } from '../errors';
+import { type Curvature, checkScalar } from '../autodiff';
+import { InputError, UnsupportedError } from '../errors';
 import type { LinearSolver } from '../solvers';
-import { type NamedTensors, tensors } from '../spaces';
+import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
   type BatchOptions,
@@ -14,71 +14,28 @@ import {
   type WeightedLosses,
   weighted,
 } from './batches';
-import { type Candidates, type Chosen, candidates, reachedBy } from './candidates';
-import { clip } from './clip';
+import { candidates, reachedBy } from './candidates';
 import { configOf, fromConfig } from './config';
-import type { Direction } from './implicit-step';
-import { checkRate, isAuto, type LearningRate, rateAt, type StepSize } from './rate';
-import {
-  type Pausing,
-  type RecordedLosses,
-  recordLosses,
-  withoutPause,
-  withPauses,
-} from './recorded-losses';
+import { type AutoRate, checkRate, isAuto, type LearningRate, rateAt } from './rate';
+import { type Pausing, recordLosses, withoutPause, withPauses } from './recorded-losses';
 import {
   fromWeights,
   type Moment,
   type NamedWeights,
   type SavedState,
-  toWeights,
   wrongState,
 } from './saved-state';
 import { factorAt } from './schedule';
-import { apart, type Objective, SelfTuning, tuningFrom, type Verdict } from './self-tuning';
+import { apart, SelfTuning, tuningFrom, type Verdict } from './self-tuning';
 import { Guarded, watched } from './settings';
-import { PendingStats, type StepStats } from './stats';
+import { PendingStats, type StepStats, secondsSince } from './stats';
+import { StepCount } from './step-count';
+import { gradientOf, type OwnedStepGradient, steadied } from './step-gradient';
 import { checkTuned, defaultSolver, type ImplicitStepOptions } from './step-options';
-import { checkFinite, checkUnmoved, move, pick } from './variables';
-
-/** What the next step moves, and how far. */
-export interface StepPlan extends Chosen {
-  stepSize: number;
-}
-
-/** What a step is made of. */
-export interface StepRecord extends Omit<RecordedLosses, 'chosen'> {
-  plan: StepPlan;
-  /** When the recording began, in milliseconds. */
-  began: number;
-  /** How often the optimizer had forgotten its steps then. */
-  disposals: number;
-}
-
-/** The gradient that a step is made of. */
-export interface StepGradient {
-  /** Of all that moves, clipped where that is asked for. */
-  gradient: NamedTensors;
-  /** That of the row space, or undefined where there is none, or it does not pay for so many products. */
-  rowSpace(products: number): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
-}
-
-/** A step that is ready to be taken: `x⁺ = x − δ step`. */
-export interface Proposal {
-  step: NamedTensors;
-  /** What `accept` will remember; the step is not taken unless it is finite. */
-  memory?: readonly NamedTensors[];
-  /** What the step lowers, by a model whose gain can be compared with what is gained. */
-  objective: Objective;
-  /** How the linear system was solved. */
-  solved: Pick<Direction, 'products' | 'report' | 'dispose'>;
-  /** Takes note that the step was taken: `sound` is 1, or 0 where a GPU has undone it. */
-  accept?(sound: tf.Scalar): void;
-  /** Takes note that the step turned out, later, to have been undone. */
-  undone?(): void;
-  /** Frees what the step was made of. */
-  free(): void;
-}
+import type { Proposal, StepDraft, StepGradient, StepPlan, StepRecord } from './step-parts';
+import { disposedUnderWay, StepQueue } from './step-queue';
+import { acceptStep, learnFrom } from './step-verdict';
+import { checkFinite, checkUnmoved, move } from './variables';
 
 /**
  * An optimizer whose step solves a linear system with the curvature of the loss: the life that all
@@ -92,24 +49,19 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   readonly #options: O;
-  #learningRate: StepSize;
+  #learningRate: AutoRate;
   /** Finds δ, where it is not given. */
   readonly #tuning: SelfTuning | undefined;
   /** Where the implicit parameters are among the variables; names change when a model is saved. */
   #places: readonly number[] | undefined;
-  /** How many steps have begun, or wait for those before them, and where the last of them ends. */
-  #underWay = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #queue = new StepQueue();
   /** How often the optimizer has forgotten its steps: a step under way notices. */
   #disposals = 0;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
-  /** The count of steps as a tensor, made before `getWeights` is called: a save leaves nothing behind. */
-  #count: tf.Scalar | undefined;
-  /** What else `getWeights` made for its answer. */
-  #counts: tf.Tensor | undefined;
+  readonly #count = new StepCount();
 
   /** @param check throws for options that cannot be */
-  constructor(learningRate: StepSize, options: O, check: (options: O) => void) {
+  constructor(learningRate: AutoRate, options: O, check: (options: O) => void) {
     super();
     checkRate(learningRate);
     const checkAll = (next: O) => {
@@ -184,7 +136,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
-    if (this.#underWay > 0) throw underWay('minimize()');
+    this.#queue.requireIdle('minimize()');
     const record = this.#begin(weighted([checkedLoss(f)]), varList);
     return atOnce(this.#take(withoutPause(record), returnCost));
   }
@@ -218,13 +170,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   /** Takes a step at once, or after those that are under way. */
-  protected async inTurn<T>(take: () => Promise<T>): Promise<T> {
-    const step = this.#underWay++ === 0 ? take() : this.#turn.then(take);
-    const ended = () => {
-      this.#underWay--;
-    };
-    this.#turn = step.then(ended, ended);
-    return step;
+  protected inTurn<T>(take: () => Promise<T>): Promise<T> {
+    return this.#queue.take(take);
   }
 
   /**
@@ -281,8 +228,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     this.#disposals++;
     this.#last?.dispose();
     this.#tuning?.dispose();
-    tensors.free([this.#count, this.#counts]);
-    this.#last = this.#count = this.#counts = undefined;
+    this.#count.dispose();
+    this.#last = undefined;
   }
 
   /**
@@ -290,10 +237,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
    * the next step, or the next call.
    */
   override async getWeights(): Promise<NamedWeights> {
-    if (this.#count === undefined || this.#count.isDisposed) this.#recount();
-    const { weights, made } = toWeights(this.#count!, this.iterations, this.kept());
-    tensors.free(this.#counts);
-    this.#counts = made;
+    const weights = this.#count.weights(this.iterations, this.kept());
     return [...weights, ...(this.#tuning?.saved() ?? [])];
   }
 
@@ -384,7 +328,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   *#take(record: StepRecord, returnCost: boolean): Asking<tf.Scalar | null> {
     const { recorded, plan, before, auxiliary, began, disposals } = record;
     const tuning = this.#tuning;
-    let seen: ReturnType<typeof gradientOf> | undefined;
+    let seen: OwnedStepGradient | undefined;
     let proposal: Proposal | undefined;
     let sound: tf.Scalar | undefined;
     let steady: tf.Scalar | undefined;
@@ -399,7 +343,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       }
       proposal = yield* this.propose(recorded, plan, seen);
       checkUnmoved(plan.variables, before, 'a step');
-      if (this.#disposals !== disposals) throw forgotten();
+      if (this.#disposals !== disposals) throw disposedUnderWay();
       const { step, memory = [], solved, undone, objective } = proposal;
       const { gradient } = seen;
       const { variables, stepSize } = plan;
@@ -410,14 +354,14 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
         const what = { variables, stepSize, loss, gradient, step, objective };
         ({ sound, verdict } = tuning.judge(go, what));
       } else sound = go();
-      this.#accept(proposal, sound, verdict);
+      acceptStep(proposal, sound, verdict);
       const known = { stepSize, products: solved.products, seconds: secondsSince(began) };
       const uncount = () => {
         this.iterations_ = this.iterations - 1;
         this.#recount();
         undone?.();
       };
-      const tuned = verdict && this.#learning(verdict, proposal);
+      const tuned = verdict && learnFrom(verdict, proposal, tuning!);
       const outcome = { loss, sound, steady, solved, known, auxiliary, undone: uncount };
       this.remember(new PendingStats({ ...outcome, awaited: tuned }), plan);
       // On a GPU δ changes when the numbers arrive, which are asked for now.
@@ -437,74 +381,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     }
   }
 
-  /** Takes note that a step was taken, unless it is known that it was not. */
-  #accept({ accept }: Proposal, sound: tf.Scalar, verdict: Verdict | undefined): void {
-    if (verdict === undefined) accept?.(sound);
-    else if (!tensors.readableNow()) accept?.(tensors.tidy(() => tf.mul(sound, verdict.taken)));
-    else if (tensors.readSync([verdict.taken])[0] === 1) accept?.(sound);
-  }
-
-  /** What the stats of a step that was judged are to read, and what follows from it. */
-  #learning(verdict: Verdict, { undone }: Proposal) {
-    const tuning = this.#tuning!;
-    const isLate = !tensors.readableNow();
-    const learn = ([taken, ...numbers]: readonly number[]) => {
-      const ratio = tuning.learn(verdict, numbers);
-      if (isLate && taken !== 1) undone?.();
-      return { taken: taken === 1, ...(ratio !== undefined && { ratio }) };
-    };
-    const facts = [verdict.taken, ...verdict.facts];
-    if (isLate) return { facts, learn };
-    const learnt = learn(tensors.readSync(facts));
-    tensors.free(facts);
-    return { facts: [], learn: () => learnt };
-  }
-
   #recount(): void {
-    tensors.free(this.#count);
-    this.#count = tf.keep(tf.scalar(this.iterations, 'int32'));
+    this.#count.set(this.iterations);
     this.#tuning?.saved();
   }
-}
-
-/** What is known of a step before its loss has been computed. */
-export interface StepDraft extends Candidates {
-  stepSize: number;
-}
-
-const underWay = (what: string) =>
-  new InputError({
-    given: `${what} while a step of the same optimizer is under way`,
-    expected: 'one after the other',
-    remedy: 'Await step() first.',
-  });
-
-const forgotten = () =>
-  new DisposedError({
-    given: 'an optimizer that was disposed while a step was under way',
-    expected: 'an optimizer that lives as long as its steps',
-    remedy: 'Await step() before dispose(). The step was not taken.',
-  });
-
-export const secondsSince = (began: number) => (performance.now() - began) / 1000;
-
-/** The loss, or NaN where it was another one when it was evaluated again: such a step is not taken. */
-function steadied(loss: tf.Scalar, steady: tf.Scalar | undefined): tf.Scalar {
-  const s = tensors.scalars;
-  return steady === undefined ? loss : s.select(steady, loss, s.of(Number.NaN));
-}
-
-/** The gradient, clipped if asked for; the row space only where clipping is by one factor. */
-function gradientOf(recorded: Curvature, moving: readonly string[], options: ImplicitStepOptions) {
-  const whole = pick(recorded.gradient, moving);
-  const clipped = clip(whole, options);
-  const entriesClipped = clipped !== undefined && clipped.factor === undefined;
-  return {
-    gradient: clipped?.gradient ?? whole,
-    rowSpace(products: number) {
-      const rows = entriesClipped ? undefined : recorded.rowSpace(products);
-      return rows && { rows, factor: clipped?.factor };
-    },
-    free: () => tensors.free(clipped),
-  };
 }

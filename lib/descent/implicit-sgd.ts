@@ -17,13 +17,7 @@ import {
   weighted,
 } from './batches';
 import { exactStep } from './exact-step';
-import {
-  ImplicitOptimizer,
-  type Proposal,
-  type StepGradient,
-  type StepPlan,
-  secondsSince,
-} from './implicit-optimizer';
+import { ImplicitOptimizer } from './implicit-optimizer';
 import {
   type Direction,
   directionInRowSpace,
@@ -31,11 +25,12 @@ import {
   rankOneDirection,
 } from './implicit-step';
 import { checkProximal, type ProximalOptions } from './proximal';
-import type { StepSize } from './rate';
+import type { AutoRate } from './rate';
 import { withoutPause, withPauses } from './recorded-losses';
 import { defineSettings } from './settings';
-import type { StepStats } from './stats';
+import { type StepStats, secondsSince } from './stats';
 import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';
+import type { Proposal, StepGradient, StepPlan } from './step-parts';
 import { checkUnmoved, pick } from './variables';
 
 export interface ImplicitSgdOptions extends ImplicitStepOptions {
@@ -84,7 +79,7 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *   Wanner, [Solving Ordinary Differential Equations
  *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.7.
  */
-export function implicitSGD(learningRate: StepSize, options: ImplicitSgdOptions = {}): ImplicitSGD {
+export function implicitSGD(learningRate: AutoRate, options: ImplicitSgdOptions = {}): ImplicitSGD {
   return new ImplicitSGD(learningRate, options);
 }
 
@@ -92,7 +87,7 @@ export function implicitSGD(learningRate: StepSize, options: ImplicitSgdOptions 
 export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
 
-  constructor(learningRate: StepSize, options: ImplicitSgdOptions = {}) {
+  constructor(learningRate: AutoRate, options: ImplicitSgdOptions = {}) {
     super(learningRate, options, checkSgdOptions);
   }
 

@@ -22,7 +22,7 @@ export {
   type ProximalStep,
   proximalStep,
 } from './proximal';
-export type { LearningRate, StepSize } from './rate';
+export type { AutoRate, LearningRate } from './rate';
 export { cosine, drops, inverseTime, type PerStep, type Schedule, warmUp } from './schedule';
 export type { StepStats } from './stats';
 export type { ImplicitStepOptions } from './step-options';

@@ -6,7 +6,7 @@ import type { PerStep } from './schedule';
 export type LearningRate = number | PerStep;
 
 /** A learning rate, or `'auto'` for one that the optimizer finds by itself, as a trust region. */
-export type StepSize = LearningRate | 'auto';
+export type AutoRate = LearningRate | 'auto';
 
 export const isAuto = (rate: unknown): rate is 'auto' => rate === 'auto';
 
@@ -14,14 +14,14 @@ export const isAuto = (rate: unknown): rate is 'auto' => rate === 'auto';
  * @param tuned whether the optimizer finds its own rate, and goes on from a number alone
  * @throws InputError for what cannot be a rate.
  */
-export function checkRate(rate: StepSize, tuned?: boolean): void {
+export function checkRate(rate: AutoRate, tuned?: boolean): void {
   if (tuned === undefined && isAuto(rate)) return;
   if ((typeof rate === 'function' && !tuned) || isRate(rate)) return;
   throw wrongRate(`the learning rate ${spelt(rate)}`);
 }
 
 /** @throws InputError where a function returns something else than a rate. */
-export function rateAt(rate: StepSize, t: number): number {
+export function rateAt(rate: AutoRate, t: number): number {
   const value = typeof rate === 'function' ? rate(t) : rate;
   if (isRate(value)) return value;
   throw wrongRate(`the learning rate ${spelt(value)} at step ${t}`);

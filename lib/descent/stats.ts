@@ -103,3 +103,5 @@ export class PendingStats {
     solved.dispose();
   }
 }
+
+export const secondsSince = (began: number) => (performance.now() - began) / 1000;

@@ -1,0 +1,194 @@
+import * as tf from '@tensorflow/tfjs';
+import { NotFiniteError } from '../errors';
+import { giveWay } from '../event-loop';
+import { normsOf, type Space, spaceOf, type Vector } from '../spaces';
+import { type Arithmetic, arithmeticOf } from './arithmetic';
+import type { LearnedSettings } from './learned-settings';
+import type { Iteration, State } from './method';
+import type { Objective, OuterGradients } from './objective';
+import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
+import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
+
+/** What a mode of differentiation yields. */
+export type UnrolledResult<V> = Omit<UnrolledDerivative<V>, 'stats'>;
+
+/** An iteration under way: its stored states, and what it has cost so far. */
+export class UnrolledRun<V extends Vector> {
+  readonly space: Space<V, unknown>;
+  readonly arithmetic: Arithmetic<V>;
+  readonly states = new Map<number, State<V>>();
+  readonly stats: UnrolledStats;
+  /** The derivatives with respect to learned numbers so far, by k. */
+  readonly #learned = new Map<number, unknown>();
+  readonly #bytesBefore = tf.memory().numBytes;
+  #stepsSincePause = 0;
+
+  constructor(
+    readonly iteration: Iteration,
+    readonly objective: Objective<V>,
+    w: V,
+    readonly λ: V,
+    readonly watch?: () => void,
+  ) {
+    this.space = spaceOf(w);
+    this.arithmetic = arithmeticOf(w);
+    this.states.set(0, iteration.begin(this.copy(w)));
+    this.stats = {
+      gradients: 0,
+      products: 0,
+      peakRecorded: 0,
+      peakStates: 1,
+      peakBytes: w instanceof Float64Array ? undefined : 0,
+    };
+  }
+
+  /** Computes state `to` from the stored state `from`, and stores it too. */
+  async advance(from: number, to: number): Promise<void> {
+    const { space, iteration, arithmetic, objective } = this;
+    let state = this.states.get(from)!;
+    for (let t = from + 1; t <= to; t++) {
+      const before = state;
+      const gradient = (x: V) => objective.field.gradient(x, t);
+      state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      this.states.set(to, state);
+      this.free(before);
+      this.stats.gradients++;
+      this.recordPeaks();
+      await this.pause(state.x);
+    }
+  }
+
+  /** Adds to `records` the steps from the stored state `from` to state `to`. */
+  async record(from: number, to: number, records: RecordedStep<V>[]): Promise<void> {
+    let state = this.states.get(from)!;
+    for (let t = from + 1; t <= to; t++) {
+      records.push(recordStep(this.iteration, t, state, this.objective.field, this.λ));
+      state = records[records.length - 1]!.next;
+      this.stats.gradients++;
+      this.recordPeaks(records.length);
+      await this.pause(state.x);
+    }
+  }
+
+  /** The adjoint of the state before a step, and the derivative with the part of the step. */
+  pull(record: RecordedStep<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
+    const { space } = this;
+    const pulled = space.tidy(() => {
+      const { state, λ, learned } = record.pull(adjoint);
+      this.#learn(learned);
+      return space.keep({
+        adjoint: state,
+        value: this.arithmetic.combine([
+          [1, value],
+          [1, λ],
+        ]),
+      });
+    });
+    this.stats.products++;
+    this.recordPeaks(recorded);
+    return pulled;
+  }
+
+  /** Adds what a step contributes to the derivatives with respect to learned numbers. */
+  #learn(shares: readonly LearnedAdjoint[]): void {
+    const { scalars } = this.space;
+    for (const { k, slope, scalar } of shares) {
+      const before = this.#learned.get(k);
+      const share = scalars.multiply(scalars.of(slope), scalar);
+      const sum = this.space.keep(before === undefined ? share : scalars.add(before, share));
+      this.#learned.set(k, sum);
+      this.space.free([before]);
+    }
+  }
+
+  /** Adds to the derivative what comes through the settings of the method. */
+  async addLearned(result: UnrolledResult<V>, { pull }: LearnedSettings<V>): Promise<void> {
+    const { space, arithmetic } = this;
+    const sums = [...this.#learned.values()];
+    const numbers = sums.length === 0 ? [] : await space.read(sums);
+    const before = result.value;
+    const value = space.tidy(() => {
+      const through = pull(new Map([...this.#learned.keys()].map((k, i) => [k, numbers[i]!])));
+      return (
+        through &&
+        space.keep(
+          arithmetic.combine([
+            [1, before],
+            [1, through],
+          ]),
+        )
+      );
+    });
+    if (value === undefined) return;
+    result.value = value;
+    space.free(before);
+  }
+
+  /** The gradients of the outer loss, kept. */
+  outer(w: V): OuterGradients<V> {
+    return this.space.keep(this.objective.outer(w));
+  }
+
+  copy(x: V): V {
+    return this.space.keep(this.space.clone(x));
+  }
+
+  /** The sum of the vectors of an adjoint: that of w₀, which every vector of the first state is. */
+  sum(adjoint: Adjoint<V>): V {
+    const vectors = Object.values(adjoint).filter((vector): vector is V => vector !== undefined);
+    const terms = vectors.map((vector) => [1, vector] as const);
+    return this.space.tidy(() => this.space.keep(this.arithmetic.combine(terms)));
+  }
+
+  /** Frees what is inside x, but for what is also in a stored state or in `spared`. */
+  free(x: unknown, spared?: unknown): void {
+    this.space.free(x, [...this.states.values(), spared]);
+  }
+
+  forget(t: number): void {
+    const state = this.states.get(t)!;
+    this.states.delete(t);
+    this.free(state);
+  }
+
+  /** Notes how much is in use. */
+  recordPeaks(recorded = 0): void {
+    const { stats } = this;
+    stats.peakRecorded = Math.max(stats.peakRecorded, recorded);
+    stats.peakStates = Math.max(stats.peakStates, this.states.size);
+    if (stats.peakBytes === undefined) return;
+    stats.peakBytes = Math.max(stats.peakBytes, tf.memory().numBytes - this.#bytesBefore);
+  }
+
+  /** Gives way, and waits for a GPU now and then: its queue does not bear thousands of steps. */
+  async pause(x: V): Promise<void> {
+    this.watch?.();
+    await giveWay();
+    if (this.space.readableNow() || ++this.#stepsSincePause % 20 !== 0) return;
+    const square = this.space.tidy(() => this.space.keep(this.space.dot(x, x)));
+    await this.space.read([square]);
+    this.space.free(square);
+  }
+
+  dispose(): void {
+    for (const t of [...this.states.keys()]) this.forget(t);
+    this.space.free([...this.#learned.values()]);
+  }
+}
+
+/** @throws NotFiniteError where what a method remembers has overflowed: from there on it stands still. */
+export async function requireFiniteState<V>(
+  space: Space<V, unknown>,
+  state: State<V>,
+): Promise<void> {
+  const { x: _, ...memory } = state;
+  const vectors = Object.values(memory).filter((vector) => vector !== undefined);
+  const wrong = (await normsOf(space, vectors)).find((norm) => !Number.isFinite(norm));
+  if (wrong === undefined) return;
+  throw new NotFiniteError({
+    given: `an inner method whose memory has the norm ${wrong}`,
+    expected: 'a finite number',
+    remedy:
+      'Squares of the gradient may have overflowed: multiply the inner loss by a small number.',
+  });
+}
