@@ -59,10 +59,5 @@ export {
 export type { Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { naturalSpectrum, type Unrolled, type UnrollOptions, unroll } from './unroll';
-export {
-  type DifferentiateUnrolled,
-  type UnrolledDerivative,
-  type UnrolledOptions,
-  type UnrolledStats,
-  unrolled,
-} from './unrolled';
+export { type DifferentiateUnrolled, unrolled } from './unrolled';
+export type { UnrolledDerivative, UnrolledOptions, UnrolledStats } from './unrolled-options';

@@ -13,7 +13,8 @@ import type { DerivativeProblem, LossProblem } from './objective';
 import { logisticRegression } from './regression';
 import { sobolev } from './sobolev';
 import { unroll } from './unroll';
-import { type UnrolledOptions, unrolled } from './unrolled';
+import { unrolled } from './unrolled';
+import type { UnrolledOptions } from './unrolled-options';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
