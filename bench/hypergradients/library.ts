@@ -1,3 +1,4 @@
 export * from '../../lib';
 export * from '../../lib/hypergradients';
-export { gradientDescent, unrolled } from '../../lib/unrolling';
+export { gradientDescent } from '../../lib/methods';
+export { unrolled } from '../../lib/unrolling';

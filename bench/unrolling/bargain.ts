@@ -1,7 +1,8 @@
 import { useBackend } from '../../lib/backends';
+import { gradientDescent } from '../../lib/methods';
 import { cg, type LinearSolver, neumann } from '../../lib/solvers';
 import { type NamedTensors, tensors } from '../../lib/spaces';
-import { gradientDescent, unrolled } from '../../lib/unrolling';
+import { unrolled } from '../../lib/unrolling';
 import { implicitly, RATE, regression } from './regression';
 import { printTable } from './table';
 

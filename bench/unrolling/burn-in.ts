@@ -1,4 +1,5 @@
-import { burnIn, type Method, type QuadraticProblem, quadratic, unroll } from '../../lib/unrolling';
+import type { Method } from '../../lib/methods';
+import { burnIn, type QuadraticProblem, quadratic, unroll } from '../../lib/unrolling';
 import { methods } from './problems';
 import { printTable } from './table';
 

@@ -1,16 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chebyshev, gradientDescent, type Method, sobolev } from '../../lib/methods';
 import { type FigureOptions, type Layout, PALETTE, type Trace } from '../../lib/notebook';
 import { figureBundle } from '../../lib/notebook/figure';
 import {
   burnIn,
-  chebyshev,
-  gradientDescent,
   logisticRegression,
-  type Method,
   ridgeRegression,
   type SolvedProblem,
-  sobolev,
   unroll,
 } from '../../lib/unrolling';
 import { measuredBurnIn } from './burn-in';

@@ -1,13 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
+import { gradientDescent } from '../../lib/methods';
 import { cg } from '../../lib/solvers';
 import { type NamedTensors, tensors } from '../../lib/spaces';
-import {
-  gradientDescent,
-  type LossProblem,
-  type UnrolledOptions,
-  unrolled,
-} from '../../lib/unrolling';
+import { type LossProblem, type UnrolledOptions, unrolled } from '../../lib/unrolling';
 import { implicitly, RATE, regression } from './regression';
 import { printTable } from './table';
 

@@ -1,14 +1,8 @@
+import { adam, gradientDescent, heavyBall, type Method } from '../../lib/methods';
 import { random } from '../../lib/numbers';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
-import {
-  adam,
-  gradientDescent,
-  heavyBall,
-  type InnerDerivatives,
-  type Method,
-  unroll,
-} from '../../lib/unrolling';
+import { type InnerDerivatives, unroll } from '../../lib/unrolling';
 import { digits } from './problems';
 import { printTable } from './table';
 

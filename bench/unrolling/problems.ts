@@ -1,15 +1,14 @@
 import { digitsOf, mnist, pooled, subset } from '../../lib/datasets';
-import { gaussGegenbauer, random } from '../../lib/numbers';
 import {
   chebyshev,
   gradientDescent,
   heavyBall,
   type Method,
   nesterov,
-  type QuadraticProblem,
-  quadratic,
   sobolev,
-} from '../../lib/unrolling';
+} from '../../lib/methods';
+import { gaussGegenbauer, random } from '../../lib/numbers';
+import { type QuadraticProblem, quadratic } from '../../lib/unrolling';
 
 /** The methods of the tables, with their names. */
 export const methods: [string, Method][] = [

@@ -1,7 +1,6 @@
+import { adam, type Method } from '../../lib/methods';
 import {
-  adam,
   logisticRegression,
-  type Method,
   ridgeRegression,
   type SolvedProblem,
   unroll,

@@ -1,3 +1,4 @@
+import { gradientDescent } from '../../lib/methods';
 import { random } from '../../lib/numbers';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
@@ -5,7 +6,6 @@ import {
   chooseDifferentiation,
   type DerivativeProblem,
   type DifferentiationProblem,
-  gradientDescent,
   logisticRegression,
   objectiveOf,
   quadratic,

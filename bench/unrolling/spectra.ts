@@ -1,4 +1,5 @@
-import { type Method, sobolev, unroll } from '../../lib/unrolling';
+import { type Method, sobolev } from '../../lib/methods';
+import { unroll } from '../../lib/unrolling';
 import { diagonalProblem, methods, spectra } from './problems';
 import { printTable } from './table';
 

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { InputError } from '../errors';
 import { bilevel, hypergradient, implicit } from '../hypergradients';
-import { gradientDescent, type LossProblem, unrolled } from '../unrolling';
+import { gradientDescent } from '../methods';
+import { type LossProblem, unrolled } from '../unrolling';
 import { markAuxiliary, valueAndGradient } from '.';
 
 beforeAll(async () => {

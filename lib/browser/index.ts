@@ -4,7 +4,7 @@ import { keepJournal, rereadJournal } from './journal';
 import { loadMnist } from './mnist';
 
 export * as tensorflow from '@tensorflow/tfjs';
-export * as library from '../index';
+export * as library from '..';
 
 /** What a page tells the library. */
 export interface PageOptions {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { implicit } from '../hypergradients';
+import { gradientDescent } from '../methods';
 import type { Random } from '../numbers';
 import { cg } from '../solvers';
-import { gradientDescent, type LossProblem } from '../unrolling';
+import type { LossProblem } from '../unrolling';
 
 /** What our own functions throw, so that it can be told from what the library throws. */
 export class Thrown extends Error {

@@ -3,16 +3,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { bilevelRidge, logarithmic, regressionData } from '../datasets';
 import { implicitSGD } from '../descent';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
+import { adam, gradientDescent, heavyBall, nesterov } from '../methods';
 import { cg, neumann } from '../solvers';
 import { mapTensors, type NamedTensors, type Vector } from '../spaces';
-import {
-  adam,
-  gradientDescent,
-  heavyBall,
-  type LossProblem,
-  nesterov,
-  unrolled,
-} from '../unrolling';
+import { type LossProblem, unrolled } from '../unrolling';
 import {
   type BilevelRun,
   bilevel,

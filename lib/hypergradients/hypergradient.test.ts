@@ -12,10 +12,11 @@ import {
   regressionData,
 } from '../datasets';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { gradientDescent } from '../methods';
 import { random } from '../numbers';
 import { cg, dense, gmres, minres, neumann } from '../solvers';
 import { float64, type NamedTensors } from '../spaces';
-import { gradientDescent, type LossProblem, unrolled } from '../unrolling';
+import { type LossProblem, unrolled } from '../unrolling';
 import { hypergradient, implicit } from '.';
 import { distance, fromFloat64, numbers, ridgeLosses, tensorsOf } from './testing';
 

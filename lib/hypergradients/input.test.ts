@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
+import { adam, gradientDescent } from '../methods';
 import { cg, dense, gmres, type LinearSolver } from '../solvers';
-import { adam, gradientDescent, type LossProblem, unrolled } from '../unrolling';
+import { type LossProblem, unrolled } from '../unrolling';
 import {
   argmin,
   attach,

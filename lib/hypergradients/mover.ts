@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkScalar } from '../autodiff';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
+import type { Method, State } from '../methods';
+import { arithmeticOf } from '../methods';
 import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
-import type { Method, State } from '../unrolling';
-import { arithmeticOf } from '../unrolling';
 import { type Place, variablesOf } from './place';
 import { type OuterFacts, type StepControl, startControl } from './step-control';
 

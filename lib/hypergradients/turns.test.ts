@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
 import { implicitAdam, implicitSGD } from '../descent';
+import { gradientDescent } from '../methods';
 import { random } from '../numbers';
 import { cg, dense, eigenvalues, nystrom, trace } from '../solvers';
 import type { LinearOperator, NamedTensors } from '../spaces';
-import { gradientDescent, type LossProblem, unrolled } from '../unrolling';
+import { type LossProblem, unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
 
 /** How long one product of the operators here takes, in milliseconds: far above a turn of the loop. */

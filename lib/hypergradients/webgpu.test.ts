@@ -6,9 +6,10 @@ import { gaussNewton, hessian, markAuxiliary } from '../autodiff';
 import { useBackend } from '../backends';
 import { ball, box, simplex } from '../constraints';
 import { implicitSGD } from '../descent';
+import { adam, gradientDescent } from '../methods';
 import { cg, eigenvalues, gmres, solveMany, trace } from '../solvers';
 import type { NamedTensors } from '../spaces';
-import { adam, gradientDescent, type LossProblem, unrolled } from '../unrolling';
+import { type LossProblem, unrolled } from '../unrolling';
 import { argmin, hypergradient, implicit, projectedStationarity, stationarity } from '.';
 
 // Chromium brings a Vulkan driver that computes on the processor.

@@ -1,7 +1,6 @@
 import { InputError } from '../errors';
+import { type Method, requireSpectrum, residualPolynomials, type Spectrum } from '../methods';
 import { checkMethods, checkOptionNames, shown } from '../options';
-import { type Method, requireSpectrum, type Spectrum } from './method';
-import { residualPolynomials } from './residual-polynomial';
 
 /** What the error of the Jacobian starts from. */
 export interface StartingErrors {

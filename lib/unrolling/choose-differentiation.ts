@@ -1,6 +1,6 @@
+import { requirePositive } from '../methods';
 import { checkOptionNames } from '../options';
 import { type Cost, costModel, type ProblemSize, SIZES, time } from './cost-model';
-import { requirePositive } from './method';
 import type { Checkpoint } from './schedule';
 
 /** What is known of a bilevel problem before it is differentiated. */

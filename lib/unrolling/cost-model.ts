@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
+import { requireCount } from '../methods';
 import { checkOptionNames, checkRecord, shown } from '../options';
-import { requireCount } from './method';
 import { type Checkpoint, schedule, scheduleCost } from './schedule';
 
 /** The sizes that the cost of a hypergradient depends on. */

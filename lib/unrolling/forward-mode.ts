@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Arithmetic } from '../methods';
+import { mapState, type State } from '../methods';
 import { mapTensors, type NamedTensors, type Vector } from '../spaces';
-import type { Arithmetic } from './arithmetic';
-import { mapState, type State } from './method';
 import { type Carrier, carryTangents } from './tangents';
 import { requireFiniteState, type UnrolledResult, type UnrolledRun } from './unrolled-run';
 

@@ -1,9 +1,8 @@
+import { dividedDifferences, type Method, requireCount } from '../methods';
 import { multiply, multiplyTransposed } from '../numbers';
 import { checkFloat64, checkList, checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
-import { type Method, requireCount } from './method';
 import { checkColumns, type QuadraticProblem } from './quadratic';
-import { dividedDifferences } from './residual-polynomial';
 import { checkSolved, naturalSpectrum } from './unroll';
 
 /**

@@ -2,20 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bilevelQuadratic } from '../datasets';
 import { InputError } from '../errors';
+import { adam, gradientDescent, heavyBall, type Learned, type Method, nesterov } from '../methods';
 import { random } from '../numbers';
 import type { NamedTensors } from '../spaces';
-import {
-  adam,
-  type DerivativeProblem,
-  gradientDescent,
-  heavyBall,
-  type Learned,
-  type LossProblem,
-  type Method,
-  nesterov,
-  type UnrolledOptions,
-  unrolled,
-} from '.';
+import { type DerivativeProblem, type LossProblem, type UnrolledOptions, unrolled } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

@@ -1,5 +1,5 @@
+import type { Spectrum } from '../methods';
 import type { LinearOperator } from '../spaces';
-import type { Spectrum } from './method';
 
 /**
  * An inner problem `f(w, λ)` by its derivatives, in double precision.

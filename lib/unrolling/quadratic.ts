@@ -1,8 +1,8 @@
 import { InputError } from '../errors';
+import type { Spectrum } from '../methods';
 import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../numbers';
 import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../options';
 import { float64 } from '../spaces';
-import type { Spectrum } from './method';
 import type { SolvedProblem, Start } from './problem';
 
 /** A quadratic `f(x, θ) = ½ xᵀH(θ)x − b(θ)ᵀx`, with the derivatives of H and b. */

@@ -1,8 +1,15 @@
+import {
+  type Arithmetic,
+  arithmeticOf,
+  type Coefficient,
+  type Iteration,
+  mapState,
+  type State,
+  slopesOf,
+  type Term,
+} from '../methods';
 import { type Space, spaceOf, type Vector } from '../spaces';
-import { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
 import type { GradientDerivative, GradientField } from './field';
-import { type Coefficient, slopesOf } from './learned';
-import { type Iteration, mapState, type State } from './method';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
 export interface RecordedStep<V> {

@@ -1,4 +1,5 @@
 import { NotFiniteError, ShapeError } from '../errors';
+import { requirePositive, type Spectrum } from '../methods';
 import {
   diagonal,
   eigen,
@@ -12,7 +13,6 @@ import {
 } from '../numbers';
 import { checkFloat64, checkOptionNames } from '../options';
 import { float64 } from '../spaces';
-import { requirePositive, type Spectrum } from './method';
 import type { SolvedProblem } from './problem';
 import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
 

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
+import { requireCount } from '../methods';
 import { checkRecord, phrase, shown } from '../options';
-import { requireCount } from './method';
 
 /**
  * One action of reverse mode over numbered states; state t is the one after t steps.

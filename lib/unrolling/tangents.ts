@@ -1,5 +1,5 @@
-import type { Arithmetic, Term } from './arithmetic';
-import { type Coefficient, slopesOf } from './learned';
+import type { Arithmetic, Term } from '../methods';
+import { type Coefficient, slopesOf } from '../methods';
 
 /** A vector together with its derivatives in some directions. */
 export interface Carrier<V> {

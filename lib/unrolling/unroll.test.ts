@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { adam } from '../methods/adam';
+import { chebyshev } from '../methods/chebyshev';
+import { gradientDescent } from '../methods/gradient-descent';
+import { heavyBall } from '../methods/heavy-ball';
+import type { Method, Spectrum } from '../methods/method';
+import { nesterov } from '../methods/nesterov';
+import { sobolev } from '../methods/sobolev';
 import { diagonal, eigen, matrix, multiply, random } from '../numbers';
-import { adam } from './adam';
 import { burnIn } from './burn-in';
-import { chebyshev } from './chebyshev';
-import { gradientDescent } from './gradient-descent';
-import { heavyBall } from './heavy-ball';
 import { predictJacobianErrors } from './jacobian-errors';
-import type { Method, Spectrum } from './method';
-import { nesterov } from './nesterov';
 import type { SolvedProblem } from './problem';
 import { type QuadraticProblem, quadratic } from './quadratic';
 import { logisticRegression, ridgeRegression } from './regression';
-import { sobolev } from './sobolev';
 import { distance, unroll } from './unroll';
 
 const methods: Method[] = [

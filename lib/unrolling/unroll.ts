@@ -1,9 +1,15 @@
 import { InputError, ShapeError } from '../errors';
+import {
+  arithmeticOf,
+  type Iteration,
+  type Method,
+  requireCount,
+  type Spectrum,
+  type State,
+} from '../methods';
 import { checkFloat64, checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
 import { float64 } from '../spaces';
-import { arithmeticOf } from './arithmetic';
 import { float64Field, type GradientField } from './field';
-import { type Iteration, type Method, requireCount, type Spectrum, type State } from './method';
 import type { SolvedProblem } from './problem';
 import { type Adjoint, recordStep } from './record-step';
 import { type Carrier, carryTangents } from './tangents';

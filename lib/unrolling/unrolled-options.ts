@@ -1,8 +1,8 @@
 import { InputError } from '../errors';
+import type { MethodOf } from '../methods';
+import { requireCount, type Spectrum } from '../methods';
 import { checkOptionNames, quoted, shown } from '../options';
 import type { NamedTensors, Vector } from '../spaces';
-import type { MethodOf } from './learned-settings';
-import { requireCount, type Spectrum } from './method';
 import { type Checkpoint, schedule } from './schedule';
 
 export interface UnrolledOptions<V extends Vector = NamedTensors> {

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
+import type { Iteration, LearnedSettings, State } from '../methods';
+import { type Arithmetic, arithmeticOf } from '../methods';
 import { normsOf, type Space, spaceOf, type Vector } from '../spaces';
-import { type Arithmetic, arithmeticOf } from './arithmetic';
-import type { LearnedSettings } from './learned-settings';
-import type { Iteration, State } from './method';
 import type { Objective, OuterGradients } from './objective';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';

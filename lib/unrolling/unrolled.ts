@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../errors';
+import { learnSettings } from '../methods';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
-import { learnSettings } from './learned-settings';
 import { objectiveOf, type UnrolledProblem } from './objective';
 import { reverse } from './reverse-mode';
 import { schedule } from './schedule';

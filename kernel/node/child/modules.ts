@@ -2,10 +2,10 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire, isBuiltin, Module } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import * as own from '../..';
 import { display } from '../../child/display';
 import type { Bundle } from '../../child/messages';
 import { namespaceOf } from '../../child/namespace';
-import * as own from '../../index';
 import { NATIVE, RESOLVER, ROOT } from '../paths';
 import type { FreshModules } from './fresh-modules';
 

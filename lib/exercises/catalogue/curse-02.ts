@@ -1,4 +1,4 @@
-import { chebyshev, residualPolynomial } from '../../unrolling';
+import { chebyshev, residualPolynomial } from '../../methods';
 import type { Exercise } from '../exercise';
 
 interface Jacobian {

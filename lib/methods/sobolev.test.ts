@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { diagonal, gaussGegenbauer, gegenbauerCoefficient } from '../numbers';
-import { burnIn } from './burn-in';
+import { burnIn } from '../unrolling/burn-in';
+import { quadratic } from '../unrolling/quadratic';
+import { unroll } from '../unrolling/unroll';
 import { chebyshev } from './chebyshev';
 import { gradientDescent } from './gradient-descent';
 import type { Method } from './method';
-import { quadratic } from './quadratic';
 import { residualPolynomial, residualPolynomials } from './residual-polynomial';
 import { sobolev } from './sobolev';
-import { unroll } from './unroll';
 
 /**
  * The minimiser of `∫ (P² + ηP'²) (1 − m²)^(α − ½) dm` with `P(0) = 1` and degree t, by brute force.

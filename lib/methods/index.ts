@@ -1,0 +1,19 @@
+export { type AdamOptions, adam } from './adam';
+export { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
+export { chebyshev } from './chebyshev';
+export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
+export { heavyBall, type MomentumOptions } from './heavy-ball';
+export { type Coefficient, Learned, slopesOf } from './learned';
+export type { Learnable, MethodOf } from './learned-settings';
+export { type LearnedSettings, learnSettings } from './learned-settings';
+export type { Iteration, Method, Spectrum, State } from './method';
+export { mapState, requireCount, requirePositive, requireSpectrum } from './method';
+export { type NesterovTuning, nesterov } from './nesterov';
+export {
+  dividedDifferences,
+  type PolynomialValue,
+  residualPolynomial,
+  residualPolynomials,
+} from './residual-polynomial';
+export type { Setting } from './setting';
+export { type SobolevOptions, sobolev } from './sobolev';
