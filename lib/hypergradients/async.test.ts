@@ -9,7 +9,7 @@ import { bilevel } from './bilevel';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { hypergradient } from './hypergradient';
 import { implicit } from './implicit';
-import { stepControl } from './step-control';
+import { stepControl } from './movers';
 import { numbers } from './testing';
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, UnrolledOptions } from '../unrolling';
 import type { BilevelCheckpoint } from './checkpoint';
 import type { DifferentiateImplicit, ImplicitOptions } from './implicit';
-import type { InnerOptimizer, OuterOptimizer } from './mover';
+import type { InnerOptimizer, OuterOptimizer } from './movers';
 
 /** The batches of a run; plain data (indices, arrays) are best, since no tensor is freed here. */
 export interface BatchPlan<B> {

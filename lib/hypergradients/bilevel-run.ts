@@ -1,39 +1,25 @@
-import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers } from '../autodiff';
-import { DisposedError, NotFiniteError, UnsupportedError } from '../errors';
+import { DisposedError } from '../errors';
 import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
-import type { LossProblem, UnrolledProblem } from '../unrolling';
-import { objectiveOf } from '../unrolling';
+import type { LossProblem } from '../unrolling';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
-import { type BilevelCheckpoint, loadLike, loadMemory, save, saveMemory } from './checkpoint';
+import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
+import { StepProblems } from './bilevel-steps';
+import { type BilevelCheckpoint, save, saveMemory } from './checkpoint';
 import {
   type DifferentiateImplicit,
   type DifferentiateOptions,
   type ImplicitOptions,
   implicit,
 } from './implicit';
-import { type Memory, type Mover, moverOf, rememberOrThrow } from './mover';
-import { type Place, placeOf } from './place';
-import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
+import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
+import type { BatchedProblem, ValuedProblem } from './problem';
 import { type Turn, Turns } from './turns';
-
-/** All that a run is between two outer steps. */
-interface Snapshot<V> {
-  step: number;
-  innerSteps: number;
-  w: V;
-  λ: V;
-  adjoint: V | undefined;
-  /** Undefined where an optimizer does not give its state; then only the count of its steps is known. */
-  inner: Memory | undefined;
-  outer: Memory | undefined;
-  moves: number;
-}
 
 /** See `bilevel`. */
 export class Run<V extends Vector, B> implements BilevelRun<V> {
-  readonly #problem: BatchedProblem<B>;
+  readonly #problems: StepProblems<V, B>;
   readonly #options: BilevelSettings<B, V>;
   readonly #space: Space<V, unknown>;
   readonly #w: Place<V>;
@@ -58,10 +44,10 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     options: BilevelSettings<B, V>,
   ) {
     const { w, checkpoint, restart, inner, outer } = options;
-    this.#problem = problem as BatchedProblem<B>;
+    this.#problems = new StepProblems(problem as BatchedProblem<B>, options.batches);
     this.#options = options;
     this.#space = spaceOf(w);
-    this.#goBack = checkpoint && loaded(checkpoint, w, λ);
+    this.#goBack = checkpoint && loadSnapshot(checkpoint, w, λ);
     this.#w = placeOf(this.#goBack?.w ?? w);
     this.#λ = placeOf(this.#goBack?.λ ?? λ);
     this.#firstW = restart ? this.#space.keep(this.#space.clone(w)) : undefined;
@@ -87,7 +73,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     const { steps = Number.POSITIVE_INFINITY } = this.#options;
     while (true) {
       const done = await this.#alone(async (turn) => {
-        await this.#settle();
+        await this.#restorePending();
         return this.#step < steps ? await this.#outerStep(turn) : undefined;
       });
       if (done === undefined) return;
@@ -128,7 +114,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   }
 
   async #save(turn: Turn): Promise<BilevelCheckpoint> {
-    await this.#settle();
+    await this.#restorePending();
     const outer = await rememberOrThrow(this.#outer);
     const inner = this.#inner && (await rememberOrThrow(this.#inner));
     try {
@@ -165,14 +151,14 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     tensors.free([this.#firstW, this.#firstMemory, this.#adjoint, this.#goBack]);
   }
 
-  /** Makes the run whole again, and ready for its first step. */
-  async #settle(): Promise<void> {
+  /** Rolls back a step that was cut short, and prepares the first one. */
+  async #restorePending(): Promise<void> {
     if (this.#options.restart && this.#inner) {
       this.#firstMemory ??= await rememberOrThrow(this.#inner);
     }
     const state = this.#goBack;
     if (state === undefined) return;
-    this.#checkRepeatable(state);
+    requireRestorable(state, { now: this.#moves(), hasInner: this.#inner !== undefined });
     this.#w.assign(state.w);
     this.#λ.assign(state.λ);
     if (state.inner !== undefined) await this.#inner?.recall(state.inner);
@@ -185,16 +171,8 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     this.#free(state);
   }
 
-  /** @throws UnsupportedError where an optimizer has moved that cannot go back. */
-  #checkRepeatable({ inner, outer, moves }: Snapshot<V>): void {
-    const told = outer !== undefined && (this.#inner === undefined || inner !== undefined);
-    if (told || moves === this.#moves()) return;
-    throw new UnsupportedError({
-      given:
-        'a step that was cut short, with an optimizer that does not tell its state (getWeights)',
-      expected: 'one that does, for the step to be done again: sgd, momentum, rmsprop, adam',
-      remedy: 'Begin a new run from copies of w and λ, with another optimizer.',
-    });
+  get #point() {
+    return { w: this.#w.value, λ: this.#λ.value, innerSteps: this.#innerSteps };
   }
 
   /** How often the optimizers have moved anything. */
@@ -233,7 +211,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn);
       const { value, stats } = await this.#differentiate(k, tolerance, turn);
       try {
-        const losses = await this.#losses(k);
+        const losses = await this.#problems.losses(k, this.#point);
         const norm = (await normsOf(this.#space, [value]))[0]!;
         this.#goOn(turn);
         await this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
@@ -248,8 +226,8 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
         this.#space.free(value);
       }
     } catch (error) {
-      // What has taken over has settled already; of what is disposed nothing is left to settle.
-      if (!turn.overtaken && !this.#disposed) await this.#settle();
+      // What has taken over has rolled back already; a run that is disposed needs no roll-back.
+      if (!turn.overtaken && !this.#disposed) await this.#restorePending();
       if (this.#disposed) this.#checkAlive();
       throw error;
     }
@@ -266,10 +244,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     const { inner, progress } = this.#options;
     const { steps } = inner!;
     for (let i = 0; i < steps; i++) {
-      const { moved } = await this.#inner!.descend(
-        this.#innerProblem(this.#innerSteps + 1),
-        enough,
-      );
+      const { moved } = await this.#inner!.descend(this.#problems.inner(this.#point), enough);
       this.#goOn(turn);
       if (!moved) return;
       this.#innerSteps++;
@@ -277,29 +252,11 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     }
   }
 
-  /** The inner problem of the t-th inner step, at the λ of now. */
-  #innerProblem(t: number) {
-    const problem = this.#problem;
-    const w = this.#w.value;
-    const λ = this.#λ.value;
-    // A problem without batches gets the number of the step in their place.
-    const { batches } = this.#options;
-    const batch = batches === undefined ? (t as B) : batches.inner(t);
-    const seen =
-      batches === undefined
-        ? (problem as unknown as UnrolledProblem<V>)
-        : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
-    return {
-      loss: () => problem.inner(w as never, λ as never, batch),
-      gradient: (x: V) => objectiveOf(seen, λ).field.gradient(x, t),
-    };
-  }
-
   async #differentiate(k: number, tolerance: number, turn: Turn) {
-    const { how, batches } = this.#options;
+    const { how } = this.#options;
     // One of two overloads, each for problem and vectors of a kind, which bilevel() has paired.
     const args = [
-      this.#problemOf(k) as LossProblem,
+      this.#problems.outer(k, this.#innerSteps, how.name) as LossProblem,
       this.#w.value as NamedTensors,
       this.#λ.value as NamedTensors,
     ] as const;
@@ -323,13 +280,8 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     }
     const options: DifferentiateOptions<NamedTensors> = { watch: turn.goOn };
     if (this.#adjoint !== undefined) options.start = this.#adjoint as NamedTensors;
-    if (batches?.factors !== undefined) {
-      options.factors = (j) =>
-        onBatches(this.#problem, {
-          inner: batches.factors!(k, j),
-          outer: batches.outer(k),
-        });
-    }
+    const factors = this.#problems.factors(k);
+    if (factors !== undefined) options.factors = factors;
     const result = await tightened(how, tolerance).differentiate(...args, options);
     try {
       this.#goOn(turn);
@@ -347,76 +299,11 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
       stats: error === undefined ? known : { ...known, error: error.bound },
     };
   }
-
-  async #losses(k: number): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
-    const [w, λ] = [this.#w.value, this.#λ.value];
-    if (w instanceof Float64Array) {
-      const problem = this.#problem as unknown as ValuedProblem;
-      const { value } = problem.outer(w, λ as Float64Array);
-      return finite(problem.inner(w, λ as Float64Array), value);
-    }
-    const args = [w as NamedTensors, λ as NamedTensors] as const;
-    const { inner, outer } = this.#problem;
-    const last = Math.max(1, this.#innerSteps);
-    const { batches } = this.#options;
-    const losses = tf.tidy(() =>
-      [
-        inner(...args, batches === undefined ? (last as B) : this.#curvatureBatch(k)!),
-        outer(...args, batches?.outer(k) as B),
-      ].map((loss) => tf.keep(loss.clone())),
-    );
-    const [innerLoss, outerLoss] = await tensors.read(losses);
-    tf.dispose(losses);
-    return finite(innerLoss!, outerLoss!);
-  }
-
-  /** The problem on the batches of outer step k. */
-  #problemOf(k: number): unknown {
-    const { batches, how } = this.#options;
-    if (batches === undefined) return this.#problem;
-    const outer = batches.outer(k);
-    if (how.name === 'unrolled') {
-      const from = this.#innerSteps;
-      return {
-        inner: (w, λ, step) => this.#problem.inner(w, λ, batches.inner(from + step)),
-        outer: (w, λ) => this.#problem.outer(w, λ, outer),
-      } satisfies LossProblem;
-    }
-    return onBatches(this.#problem, { inner: this.#curvatureBatch(k)!, outer });
-  }
-
-  #curvatureBatch(k: number): B | undefined {
-    const { batches } = this.#options;
-    return batches?.curvature?.(k) ?? batches?.inner(Math.max(1, this.#innerSteps));
-  }
-}
-
-function loaded<V extends Vector>(checkpoint: BilevelCheckpoint, w: V, λ: V): Snapshot<V> {
-  const { step, innerSteps, adjoint, innerOptimizer, outerOptimizer } = checkpoint;
-  return {
-    step,
-    innerSteps,
-    w: loadLike(checkpoint.w, w, 'the saved w'),
-    λ: loadLike(checkpoint.λ, λ, 'the saved λ'),
-    adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
-    inner: innerOptimizer && loadMemory(innerOptimizer),
-    outer: loadMemory(outerOptimizer),
-    moves: 0,
-  };
 }
 
 /** What a loss has marked, if anything, as numbers; the tensors are freed. */
 const numbersOf = async (marked: NamedTensors | undefined) =>
   marked === undefined ? {} : { auxiliary: await auxiliaryNumbers(marked) };
-
-function finite(innerLoss: number, outerLoss: number) {
-  if (Number.isFinite(innerLoss) && Number.isFinite(outerLoss)) return { innerLoss, outerLoss };
-  throw new NotFiniteError({
-    given: `an inner loss of ${innerLoss} and an outer loss of ${outerLoss}`,
-    expected: 'finite losses',
-    remedy: 'Look for a NaN in the batch, or take shorter steps.',
-  });
-}
 
 /** The same way, with the tolerance of its solver set; a solver of the user's own solves as it does. */
 function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {

@@ -5,7 +5,7 @@ import type { LossProblem } from '../unrolling';
 import type { BatchPlan, BilevelOptions, BilevelRun, BilevelSettings } from './bilevel-options';
 import { Run } from './bilevel-run';
 import { checkCheckpoint } from './checkpoint';
-import { isOptimizer, livesOnGradients } from './mover';
+import { isOptimizer, livesOnGradients } from './movers';
 import { type BatchedProblem, checkPair, checkProblem, type ValuedProblem } from './problem';
 
 /**

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { phrase } from '../options';
 import { mapTensors, type NamedTensors, spaceOf, tensors, type Vector } from '../spaces';
-import type { Memory } from './mover';
+import type { Memory } from './movers';
 
 /** Everything a bilevel run needs to go on, as plain text and numbers: it survives JSON. */
 export interface BilevelCheckpoint {

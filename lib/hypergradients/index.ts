@@ -30,7 +30,13 @@ export {
   implicit,
 } from './implicit';
 export * from './kinds';
-export type { InnerOptimizer, OuterOptimizer } from './mover';
+export {
+  type InnerOptimizer,
+  type OuterOptimizer,
+  type StepControl,
+  type StepControlOptions,
+  stepControl,
+} from './movers';
 export {
   type BatchedProblem,
   type Batches,
@@ -39,4 +45,3 @@ export {
   onBatches,
   type ValuedProblem,
 } from './problem';
-export { type StepControl, type StepControlOptions, stepControl } from './step-control';

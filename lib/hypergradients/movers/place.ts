@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { mapTensors, type NamedTensors, type Vector } from '../spaces';
+import { mapTensors, type NamedTensors, type Vector } from '../../spaces';
 
 /** Where a run keeps a vector that moves: variables, which optimizers know, or an array. */
 export interface Place<V> {

@@ -1,5 +1,5 @@
-import { InputError } from '../errors';
-import { checkOptionNames, checkRecord, shown } from '../options';
+import { InputError } from '../../errors';
+import { checkOptionNames, checkRecord, shown } from '../../options';
 
 /** What is known where the hyperparameters are about to be moved. */
 export interface OuterFacts {

@@ -1,0 +1,50 @@
+import { UnsupportedError } from '../errors';
+import type { Vector } from '../spaces';
+import { type BilevelCheckpoint, loadLike, loadMemory } from './checkpoint';
+import type { Memory } from './movers';
+
+/** All that a run is between two outer steps. */
+export interface Snapshot<V> {
+  step: number;
+  innerSteps: number;
+  w: V;
+  λ: V;
+  adjoint: V | undefined;
+  /** Undefined where an optimizer does not give its state; then only the count of its steps is known. */
+  inner: Memory | undefined;
+  outer: Memory | undefined;
+  moves: number;
+}
+
+/** The snapshot that was saved as a checkpoint. */
+export function loadSnapshot<V extends Vector>(
+  checkpoint: BilevelCheckpoint,
+  w: V,
+  λ: V,
+): Snapshot<V> {
+  const { step, innerSteps, adjoint, innerOptimizer, outerOptimizer } = checkpoint;
+  return {
+    step,
+    innerSteps,
+    w: loadLike(checkpoint.w, w, 'the saved w'),
+    λ: loadLike(checkpoint.λ, λ, 'the saved λ'),
+    adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
+    inner: innerOptimizer && loadMemory(innerOptimizer),
+    outer: loadMemory(outerOptimizer),
+    moves: 0,
+  };
+}
+
+/** @throws UnsupportedError where an optimizer has moved that cannot go back. */
+export function requireRestorable<V>(
+  { inner, outer, moves }: Snapshot<V>,
+  { now, hasInner }: { now: number; hasInner: boolean },
+): void {
+  const isKnown = outer !== undefined && (!hasInner || inner !== undefined);
+  if (isKnown || moves === now) return;
+  throw new UnsupportedError({
+    given: 'a step that was cut short, with an optimizer that does not give its state (getWeights)',
+    expected: 'one that does, for the step to be done again: sgd, momentum, rmsprop, adam',
+    remedy: 'Begin a new run from copies of w and λ, with another optimizer.',
+  });
+}

@@ -1,0 +1,101 @@
+import * as tf from '@tensorflow/tfjs';
+import { NotFiniteError } from '../errors';
+import { type NamedTensors, tensors, type Vector } from '../spaces';
+import { type LossProblem, objectiveOf, type UnrolledProblem } from '../unrolling';
+import type { BatchPlan, OuterStep } from './bilevel-options';
+import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
+
+/** A point of a run: its vectors, and how many inner steps have led to it. */
+interface RunPoint<V> {
+  w: V;
+  λ: V;
+  innerSteps: number;
+}
+
+/** The problems of a run's single steps, each on its batches. */
+export class StepProblems<V extends Vector, B> {
+  readonly #problem: BatchedProblem<B>;
+  readonly #batches: BatchPlan<B> | undefined;
+
+  constructor(problem: BatchedProblem<B>, batches: BatchPlan<B> | undefined) {
+    this.#problem = problem;
+    this.#batches = batches;
+  }
+
+  /** The inner problem of the next inner step. */
+  inner({ w, λ, innerSteps }: RunPoint<V>) {
+    const t = innerSteps + 1;
+    const problem = this.#problem;
+    // A problem without batches gets the number of the step in their place.
+    const batches = this.#batches;
+    const batch = batches === undefined ? (t as B) : batches.inner(t);
+    const seen =
+      batches === undefined
+        ? (problem as unknown as UnrolledProblem<V>)
+        : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
+    return {
+      loss: () => problem.inner(w as never, λ as never, batch),
+      gradient: (x: V) => objectiveOf(seen, λ).field.gradient(x, t),
+    };
+  }
+
+  /** The problem that is differentiated in outer step k. */
+  outer(k: number, innerSteps: number, how: 'implicit' | 'unrolled'): unknown {
+    const batches = this.#batches;
+    if (batches === undefined) return this.#problem;
+    const outer = batches.outer(k);
+    if (how === 'unrolled') {
+      return {
+        inner: (w, λ, step) => this.#problem.inner(w, λ, batches.inner(innerSteps + step)),
+        outer: (w, λ) => this.#problem.outer(w, λ, outer),
+      } satisfies LossProblem;
+    }
+    return onBatches(this.#problem, { inner: this.#curvatureBatch(k, innerSteps)!, outer });
+  }
+
+  /** Outer step k on the batch of the j-th factor of a series; undefined without such batches. */
+  factors(k: number) {
+    const batches = this.#batches;
+    if (batches?.factors === undefined) return undefined;
+    return (j: number) =>
+      onBatches(this.#problem, { inner: batches.factors!(k, j), outer: batches.outer(k) });
+  }
+
+  /** Both losses of outer step k. */
+  async losses(
+    k: number,
+    { w, λ, innerSteps }: RunPoint<V>,
+  ): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
+    if (w instanceof Float64Array) {
+      const problem = this.#problem as unknown as ValuedProblem;
+      const { value } = problem.outer(w, λ as Float64Array);
+      return finite(problem.inner(w, λ as Float64Array), value);
+    }
+    const args = [w as NamedTensors, λ as NamedTensors] as const;
+    const { inner, outer } = this.#problem;
+    const last = Math.max(1, innerSteps);
+    const batches = this.#batches;
+    const losses = tf.tidy(() =>
+      [
+        inner(...args, batches === undefined ? (last as B) : this.#curvatureBatch(k, innerSteps)!),
+        outer(...args, batches?.outer(k) as B),
+      ].map((loss) => tf.keep(loss.clone())),
+    );
+    const [innerLoss, outerLoss] = await tensors.read(losses);
+    tf.dispose(losses);
+    return finite(innerLoss!, outerLoss!);
+  }
+
+  #curvatureBatch(k: number, innerSteps: number): B | undefined {
+    return this.#batches?.curvature?.(k) ?? this.#batches?.inner(Math.max(1, innerSteps));
+  }
+}
+
+function finite(innerLoss: number, outerLoss: number) {
+  if (Number.isFinite(innerLoss) && Number.isFinite(outerLoss)) return { innerLoss, outerLoss };
+  throw new NotFiniteError({
+    given: `an inner loss of ${innerLoss} and an outer loss of ${outerLoss}`,
+    expected: 'finite losses',
+    remedy: 'Look for a NaN in the batch, or take shorter steps.',
+  });
+}

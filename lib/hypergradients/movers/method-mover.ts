@@ -1,0 +1,113 @@
+import { InputError } from '../../errors';
+import { arithmeticOf, type Method, type State } from '../../methods';
+import { normsOf, type Space, spaceOf, type Vector } from '../../spaces';
+import { finiteNorm, requireFinite, requireSame } from './checks';
+import type { InnerProblem, InnerStep, Memory, Mover } from './mover';
+import type { Place } from './place';
+
+/** Moves a vector by the steps of a method. */
+export class MethodMover<V extends Vector> implements Mover<V> {
+  moves = 0;
+  readonly #method: Method;
+  readonly #place: Place<V>;
+  readonly #space: Space<V, unknown>;
+  #state: State<V> | undefined;
+  #steps = 0;
+
+  constructor(method: Method, place: Place<V>) {
+    this.#method = method;
+    this.#place = place;
+    this.#space = spaceOf(place.value);
+    method.on();
+  }
+
+  async descend({ gradient }: InnerProblem<V>, enough: number): Promise<InnerStep> {
+    let seen: V | undefined;
+    const next = this.#next((x) => {
+      seen = this.#space.keep(gradient(x));
+      return seen;
+    });
+    try {
+      const gradientNorm = await finiteNorm(this.#space, seen!, 'the norm of an inner gradient');
+      const moved = gradientNorm > enough;
+      if (moved) await this.#move(next);
+      else this.#space.free(next, this.#state);
+      return { loss: undefined, gradientNorm, moved };
+    } catch (error) {
+      this.#space.free(next, this.#state);
+      throw error;
+    } finally {
+      this.#space.free(seen);
+    }
+  }
+
+  async follow(gradient: V): Promise<void> {
+    const next = this.#next((x) => {
+      if (x === this.#state!.x) return gradient;
+      throw new InputError({
+        given: `the outer optimizer ${this.#method.name}, which looks at other points than λ`,
+        expected: 'gradientDescent, heavyBall, adam, or an optimizer of TensorFlow.js',
+        remedy: 'A hypergradient is known at λ alone.',
+      });
+    });
+    try {
+      await this.#move(next);
+    } catch (error) {
+      this.#space.free(next, this.#state);
+      throw error;
+    }
+  }
+
+  async remember(): Promise<Memory> {
+    const vectors = this.#space.keep(
+      Object.fromEntries(
+        Object.entries(this.#state ?? {}).map(([name, x]) => [name, this.#space.clone(x)]),
+      ),
+    );
+    return { of: this.#method.name, vectors, numbers: { steps: this.#steps } };
+  }
+
+  async recall({ of, vectors, numbers }: Memory): Promise<void> {
+    requireSame(of, this.#method.name);
+    const before = this.#state;
+    const entries = Object.entries(vectors).map(([name, x]) => [name, this.#space.clone(x as V)]);
+    this.#state = entries.length === 0 ? undefined : this.#space.keep(Object.fromEntries(entries));
+    this.#steps = numbers.steps!;
+    this.#space.free(before);
+  }
+
+  dispose(): void {
+    this.#space.free(this.#state);
+    this.#state = undefined;
+  }
+
+  #next(gradient: (x: V) => V): State<V> {
+    const space = this.#space;
+    const iteration = this.#method.on();
+    // What the method keeps of a place must not move with it.
+    this.#state ??= space.keep(iteration.begin(space.clone(this.#place.value)));
+    const state = this.#state;
+    const arithmetic = arithmeticOf(this.#place.value);
+    return space.tidy(() =>
+      space.keep(iteration.step(this.#steps + 1, state, gradient, arithmetic)),
+    );
+  }
+
+  /** What overflows here, as squares of a gradient do first, would stay ∞ and stop all later steps. */
+  async #checkMemory({ x: _, ...memory }: State<V>): Promise<void> {
+    const vectors = Object.values(memory).filter((vector) => vector !== undefined);
+    if (vectors.length === 0) return;
+    const norms = await normsOf(this.#space, vectors);
+    for (const norm of norms)
+      requireFinite(norm, `the memory of ${this.#method.name}, with a norm`);
+  }
+
+  async #move(next: State<V>): Promise<void> {
+    await this.#checkMemory(next);
+    this.moves++;
+    this.#place.assign(next.x);
+    this.#space.free(this.#state, next);
+    this.#state = next;
+    this.#steps++;
+  }
+}

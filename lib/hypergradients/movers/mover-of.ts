@@ -1,0 +1,39 @@
+import type * as tf from '@tensorflow/tfjs';
+import { InputError } from '../../errors';
+import type { Method } from '../../methods';
+import type { NamedTensors, Vector } from '../../spaces';
+import { controlMover } from './control-mover';
+import { MethodMover } from './method-mover';
+import type { Mover, OuterOptimizer } from './mover';
+import { isStepping, OptimizerMover } from './optimizer-mover';
+import type { Place } from './place';
+import type { StepControl } from './step-control';
+
+/** @throws InputError for a `tf.Optimizer` on float64. */
+export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Place<V>): Mover<V> {
+  if (isControl(optimizer)) return controlMover(optimizer, place);
+  if (isMethod(optimizer)) return new MethodMover(optimizer, place);
+  if (place.value instanceof Float64Array) {
+    throw new InputError({
+      given: 'an optimizer of TensorFlow.js for a problem in float64',
+      expected: 'a method such as gradientDescent(0.1) or adam(1e-2)',
+      remedy: 'Optimizers move variables, and a Float64Array is none.',
+    });
+  }
+  const mover = new OptimizerMover(optimizer, place as unknown as Place<NamedTensors>);
+  return mover as unknown as Mover<V>;
+}
+
+const isMethod = (x: OuterOptimizer): x is Method => typeof (x as Method).on === 'function';
+const isControl = (x: OuterOptimizer): x is StepControl =>
+  (x as StepControl).name === 'stepControl';
+
+/** Whether `x` can move anything. */
+export function isOptimizer(x: unknown): boolean {
+  const { minimize, on, name } = (x ?? {}) as Partial<tf.Optimizer & Method>;
+  return typeof minimize === 'function' || typeof on === 'function' || name === 'stepControl';
+}
+
+/** Whether an optimizer can move anything by a gradient alone. */
+export const livesOnGradients = (optimizer: OuterOptimizer): boolean =>
+  isControl(optimizer) || isMethod(optimizer) || !isStepping(optimizer);
