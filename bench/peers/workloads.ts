@@ -5,9 +5,10 @@ import { mnist, subset, toTensors } from '../../lib/datasets';
 import { bilevel, hypergradient, implicit } from '../../lib/hypergradients';
 import { chebyshev, gradientDescent } from '../../lib/methods';
 import { gram, random } from '../../lib/numbers';
+import { quadratic } from '../../lib/problems';
 import { cg, neumann } from '../../lib/solvers';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
-import { quadratic, unroll, unrolled } from '../../lib/unrolling';
+import { unroll, unrolled } from '../../lib/unrolling';
 
 /** One workload: what is timed, and its result as numbers, in the order in which the peers give it. */
 export interface Workload {

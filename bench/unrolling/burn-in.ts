@@ -1,5 +1,6 @@
 import type { Method } from '../../lib/methods';
-import { burnIn, type QuadraticProblem, quadratic, unroll } from '../../lib/unrolling';
+import { type QuadraticProblem, quadratic } from '../../lib/problems';
+import { burnIn, unroll } from '../../lib/unrolling';
 import { methods } from './problems';
 import { printTable } from './table';
 

@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { chebyshev, gradientDescent, type Method, sobolev } from '../../lib/methods';
 import { type FigureOptions, type Layout, PALETTE, type Trace } from '../../lib/notebook';
 import { figureBundle } from '../../lib/notebook/figure';
-import {
-  burnIn,
-  logisticRegression,
-  ridgeRegression,
-  type SolvedProblem,
-  unroll,
-} from '../../lib/unrolling';
+import { logisticRegression, ridgeRegression, type SolvedProblem } from '../../lib/problems';
+import { burnIn, unroll } from '../../lib/unrolling';
 import { measuredBurnIn } from './burn-in';
 import { networkErrors, networkMethods } from './network';
 import { type Curve, type PanelOptions, panels, type Row } from './panels';

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
 import { gradientDescent } from '../../lib/methods';
+import type { LossProblem } from '../../lib/problems';
 import { cg } from '../../lib/solvers';
 import { type NamedTensors, tensors } from '../../lib/spaces';
-import { type LossProblem, type UnrolledOptions, unrolled } from '../../lib/unrolling';
+import { type UnrolledOptions, unrolled } from '../../lib/unrolling';
 import { implicitly, RATE, regression } from './regression';
 import { printTable } from './table';
 

@@ -1,8 +1,9 @@
 import { adam, gradientDescent, heavyBall, type Method } from '../../lib/methods';
 import { random } from '../../lib/numbers';
+import type { InnerDerivatives } from '../../lib/problems';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
-import { type InnerDerivatives, unroll } from '../../lib/unrolling';
+import { unroll } from '../../lib/unrolling';
 import { digits } from './problems';
 import { printTable } from './table';
 

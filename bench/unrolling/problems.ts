@@ -8,7 +8,7 @@ import {
   sobolev,
 } from '../../lib/methods';
 import { gaussGegenbauer, random } from '../../lib/numbers';
-import { type QuadraticProblem, quadratic } from '../../lib/unrolling';
+import { type QuadraticProblem, quadratic } from '../../lib/problems';
 
 /** The methods of the tables, with their names. */
 export const methods: [string, Method][] = [

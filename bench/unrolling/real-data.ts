@@ -1,10 +1,6 @@
 import { adam, type Method } from '../../lib/methods';
-import {
-  logisticRegression,
-  ridgeRegression,
-  type SolvedProblem,
-  unroll,
-} from '../../lib/unrolling';
+import { logisticRegression, ridgeRegression, type SolvedProblem } from '../../lib/problems';
+import { unroll } from '../../lib/unrolling';
 import { digits, farStart, methods } from './problems';
 import { printTable } from './table';
 

@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { hessian, linearize, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { random } from '../../lib/numbers';
+import type { LossProblem } from '../../lib/problems';
 import type { LinearSolver } from '../../lib/solvers';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
-import type { LossProblem } from '../../lib/unrolling';
 
 /** The step of gradient descent on the inner problem. */
 export const RATE = 0.5;

@@ -1,14 +1,16 @@
 import { gradientDescent } from '../../lib/methods';
 import { random } from '../../lib/numbers';
+import {
+  type DerivativeProblem,
+  logisticRegression,
+  objectiveOf,
+  quadratic,
+} from '../../lib/problems';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
 import {
   chooseDifferentiation,
-  type DerivativeProblem,
   type DifferentiationProblem,
-  logisticRegression,
-  objectiveOf,
-  quadratic,
   solverSteps,
   unrolled,
 } from '../../lib/unrolling';

@@ -3,7 +3,8 @@ import { beforeAll, expect, it } from 'vitest';
 import { InputError } from '../errors';
 import { bilevel, hypergradient, implicit } from '../hypergradients';
 import { gradientDescent } from '../methods';
-import { type LossProblem, unrolled } from '../unrolling';
+import type { LossProblem } from '../problems';
+import { unrolled } from '../unrolling';
 import { markAuxiliary, valueAndGradient } from '.';
 
 beforeAll(async () => {

@@ -1,5 +1,12 @@
 export { ionosphere, type LabelledRows } from './ionosphere';
 export {
+  classificationData,
+  type LinearData,
+  type LinearDataOptions,
+  regressionData,
+  type Samples,
+} from './linear-data';
+export {
   batches,
   CLASSES,
   type Digits,
@@ -11,4 +18,3 @@ export {
   toTensors,
 } from './mnist';
 export { digitsOf, pooled } from './pooled';
-export * from './synthetic';

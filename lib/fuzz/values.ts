@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { implicit } from '../hypergradients';
 import { gradientDescent } from '../methods';
 import type { Random } from '../numbers';
+import type { LossProblem } from '../problems';
 import { cg } from '../solvers';
-import type { LossProblem } from '../unrolling';
 
 /** What our own functions throw, so that it can be told from what the library throws. */
 export class Thrown extends Error {

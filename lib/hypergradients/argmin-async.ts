@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { checkFunction } from '../options';
+import { split } from '../problems';
 import { checkSolver, gmres } from '../solvers';
 import { mapTensors, tensors } from '../spaces';
-import { split } from '../unrolling';
 import {
   type ArgminOptions,
   checkArguments,

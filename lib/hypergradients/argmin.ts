@@ -9,9 +9,9 @@ import {
 } from '../autodiff';
 import { InputError, ShapeError, UnsupportedError } from '../errors';
 import { checkFunction, checkOptionNames, phrase } from '../options';
+import { join, split } from '../problems';
 import { gmres, type LinearSolver, type Solution } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
-import { join, split } from '../unrolling';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
 
 /** A solution: a tensor, or named ones. */

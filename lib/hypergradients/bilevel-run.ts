@@ -1,8 +1,8 @@
 import { auxiliaryNumbers } from '../autodiff';
 import { DisposedError } from '../errors';
+import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
 import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
-import type { LossProblem } from '../unrolling';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
 import { StepProblems } from './bilevel-steps';
@@ -14,7 +14,6 @@ import {
   implicit,
 } from './implicit';
 import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
-import type { BatchedProblem, ValuedProblem } from './problem';
 import { type Turn, Turns } from './turns';
 
 /** See `bilevel`. */

@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
+import {
+  type BatchedProblem,
+  type LossProblem,
+  objectiveOf,
+  onBatches,
+  type UnrolledProblem,
+  type ValuedProblem,
+} from '../problems';
 import { type NamedTensors, tensors, type Vector } from '../spaces';
-import { type LossProblem, objectiveOf, type UnrolledProblem } from '../unrolling';
 import type { BatchPlan, OuterStep } from './bilevel-options';
-import { type BatchedProblem, onBatches, type ValuedProblem } from './problem';
 
 /** A point of a run: its vectors, and how many inner steps have led to it. */
 interface RunPoint<V> {

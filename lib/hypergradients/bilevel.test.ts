@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bilevelRidge, logarithmic, regressionData } from '../datasets';
+import { regressionData } from '../datasets';
 import { implicitSGD } from '../descent';
 import { InputError, NotFiniteError, UnsupportedError } from '../errors';
 import { adam, gradientDescent, heavyBall, nesterov } from '../methods';
+import { bilevelRidge, type LossProblem, logarithmic } from '../problems';
 import { cg, neumann } from '../solvers';
 import { mapTensors, type NamedTensors, type Vector } from '../spaces';
-import { type LossProblem, unrolled } from '../unrolling';
+import { unrolled } from '../unrolling';
 import {
   type BilevelRun,
   bilevel,

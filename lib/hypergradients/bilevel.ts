@@ -1,12 +1,12 @@
 import { InputError } from '../errors';
 import { checkFunction, checkMethods, checkOptionNames, checkRecord, shown } from '../options';
+import type { LossProblem } from '../problems';
+import { type BatchedProblem, checkPair, checkProblem, type ValuedProblem } from '../problems';
 import type { Vector } from '../spaces';
-import type { LossProblem } from '../unrolling';
 import type { BatchPlan, BilevelOptions, BilevelRun, BilevelSettings } from './bilevel-options';
 import { Run } from './bilevel-run';
 import { checkCheckpoint } from './checkpoint';
 import { isOptimizer, livesOnGradients } from './movers';
-import { type BatchedProblem, checkPair, checkProblem, type ValuedProblem } from './problem';
 
 /**
  * Optimizes hyperparameters by their hypergradient: inner steps on w, one outer step on λ, and on.

@@ -1,5 +1,5 @@
+import type { GradientDerivative, Objective } from '../problems';
 import { type LinearOperator, observed, type Space } from '../spaces';
-import type { GradientDerivative, Objective } from '../unrolling';
 
 /** How many products were made, and what is called before each. */
 export interface Count {

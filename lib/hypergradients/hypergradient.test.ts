@@ -2,21 +2,21 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { markOutput } from '../autodiff';
 import { sigmoidCrossEntropy } from '../backends';
+import { classificationData, regressionData } from '../datasets';
+import { InputError, NotFiniteError, ShapeError } from '../errors';
+import { gradientDescent } from '../methods';
+import { random } from '../numbers';
 import {
   bilevelLogistic,
   bilevelQuadratic,
   bilevelRidge,
-  classificationData,
   type KnownBilevel,
+  type LossProblem,
   logarithmic,
-  regressionData,
-} from '../datasets';
-import { InputError, NotFiniteError, ShapeError } from '../errors';
-import { gradientDescent } from '../methods';
-import { random } from '../numbers';
+} from '../problems';
 import { cg, dense, gmres, minres, neumann } from '../solvers';
 import { float64, type NamedTensors } from '../spaces';
-import { type LossProblem, unrolled } from '../unrolling';
+import { unrolled } from '../unrolling';
 import { hypergradient, implicit } from '.';
 import { distance, fromFloat64, numbers, ridgeLosses, tensorsOf } from './testing';
 

@@ -1,14 +1,10 @@
 import { InputError } from '../errors';
 import { checkFunction, checkOptionNames } from '../options';
+import type { DerivativeProblem, LossProblem } from '../problems';
+import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from '../problems';
 import type { NamedTensors } from '../spaces';
-import type {
-  DerivativeProblem,
-  DifferentiateUnrolled,
-  LossProblem,
-  UnrolledDerivative,
-} from '../unrolling';
+import type { DifferentiateUnrolled, UnrolledDerivative } from '../unrolling';
 import type { DifferentiateImplicit, DifferentiateOptions, ImplicitDerivative } from './implicit';
-import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from './problem';
 
 /** How to differentiate, as a value: `implicit(…)` or `unrolled(…)`. */
 export type Differentiation = DifferentiateImplicit | DifferentiateUnrolled;

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError, ShapeError } from '../errors';
 import { random } from '../numbers';
 import { checkOptionNames, phrase, shown } from '../options';
+import type { GradientDerivative, UnrolledProblem } from '../problems';
+import { curvatureOf, type InnerCurvature, objectiveOf } from '../problems';
 import { cg, type LinearSolver, type SolverStatus } from '../solvers';
 import {
   type LinearOperator,
@@ -12,12 +14,9 @@ import {
   spaceOf,
   type Vector,
 } from '../spaces';
-import type { GradientDerivative, UnrolledProblem } from '../unrolling';
-import { objectiveOf } from '../unrolling';
 import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
 import { type Count, counted, counting } from './evaluation';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
-import { curvatureOf, type InnerCurvature } from './problem';
 import { sampledSeries } from './sampled-series';
 
 /** How the implicit derivative is computed. */

@@ -37,11 +37,3 @@ export {
   type StepControlOptions,
   stepControl,
 } from './movers';
-export {
-  type BatchedProblem,
-  type Batches,
-  type GaussNewtonProblem,
-  type InnerCurvature,
-  onBatches,
-  type ValuedProblem,
-} from './problem';

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
 import { adam, gradientDescent } from '../methods';
+import type { LossProblem } from '../problems';
 import { cg, dense, gmres, type LinearSolver } from '../solvers';
-import { type LossProblem, unrolled } from '../unrolling';
+import { unrolled } from '../unrolling';
 import {
   argmin,
   attach,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LinearData } from '../datasets';
+import type { LossProblem } from '../problems';
 import type { NamedTensors } from '../spaces';
-import type { LossProblem } from '../unrolling';
 
 /** `‖a − b‖ / max(1, ‖b‖)`. */
 export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {

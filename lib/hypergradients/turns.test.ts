@@ -4,9 +4,10 @@ import { useBackend } from '../backends';
 import { implicitAdam, implicitSGD } from '../descent';
 import { gradientDescent } from '../methods';
 import { random } from '../numbers';
+import type { LossProblem } from '../problems';
 import { cg, dense, eigenvalues, nystrom, trace } from '../solvers';
 import type { LinearOperator, NamedTensors } from '../spaces';
-import { type LossProblem, unrolled } from '../unrolling';
+import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
 
 /** How long one product of the operators here takes, in milliseconds: far above a turn of the loop. */

@@ -7,9 +7,10 @@ import { useBackend } from '../backends';
 import { ball, box, simplex } from '../constraints';
 import { implicitSGD } from '../descent';
 import { adam, gradientDescent } from '../methods';
+import type { LossProblem } from '../problems';
 import { cg, eigenvalues, gmres, solveMany, trace } from '../solvers';
 import type { NamedTensors } from '../spaces';
-import { type LossProblem, unrolled } from '../unrolling';
+import { unrolled } from '../unrolling';
 import { argmin, hypergradient, implicit, projectedStationarity, stationarity } from '.';
 
 // Chromium brings a Vulkan driver that computes on the processor.

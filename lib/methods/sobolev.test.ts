@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { diagonal, gaussGegenbauer, gegenbauerCoefficient } from '../numbers';
+import { quadratic } from '../problems/solved/quadratic';
 import { burnIn } from '../unrolling/burn-in';
-import { quadratic } from '../unrolling/quadratic';
 import { unroll } from '../unrolling/unroll';
 import { chebyshev } from './chebyshev';
 import { gradientDescent } from './gradient-descent';

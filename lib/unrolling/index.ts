@@ -11,30 +11,7 @@ export {
   type ProblemSize,
   solverSteps,
 } from './cost-model';
-export { type GradientDerivative, join, split } from './field';
 export { predictJacobianErrors } from './jacobian-errors';
-export {
-  type DerivativeProblem,
-  type LossProblem,
-  type Objective,
-  type OuterDerivatives,
-  objectiveOf,
-  type UnrolledProblem,
-} from './objective';
-export type {
-  InnerDerivatives,
-  MixedDerivative,
-  Solution,
-  SolvedProblem,
-  Start,
-} from './problem';
-export {
-  type QuadraticFamily,
-  type QuadraticOptions,
-  type QuadraticProblem,
-  quadratic,
-} from './quadratic';
-export { logisticRegression, type RegressionOptions, ridgeRegression } from './regression';
 export {
   type Action,
   type Checkpoint,

@@ -1,8 +1,8 @@
 import { dividedDifferences, type Method, requireCount } from '../methods';
 import { multiply, multiplyTransposed } from '../numbers';
 import { checkFloat64, checkList, checkMethods, checkRecord } from '../options';
+import { checkColumns, type QuadraticProblem } from '../problems';
 import { float64 } from '../spaces';
-import { checkColumns, type QuadraticProblem } from './quadratic';
 import { checkSolved, naturalSpectrum } from './unroll';
 
 /**

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bilevelQuadratic } from '../datasets';
 import { InputError } from '../errors';
 import { adam, gradientDescent, heavyBall, type Learned, type Method, nesterov } from '../methods';
 import { random } from '../numbers';
+import { bilevelQuadratic, type DerivativeProblem, type LossProblem } from '../problems';
 import type { NamedTensors } from '../spaces';
-import { type DerivativeProblem, type LossProblem, type UnrolledOptions, unrolled } from '.';
+import { type UnrolledOptions, unrolled } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

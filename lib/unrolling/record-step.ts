@@ -8,8 +8,8 @@ import {
   slopesOf,
   type Term,
 } from '../methods';
+import type { GradientDerivative, GradientField } from '../problems';
 import { type Space, spaceOf, type Vector } from '../spaces';
-import type { GradientDerivative, GradientField } from './field';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
 export interface RecordedStep<V> {

@@ -7,11 +7,11 @@ import type { Method, Spectrum } from '../methods/method';
 import { nesterov } from '../methods/nesterov';
 import { sobolev } from '../methods/sobolev';
 import { diagonal, eigen, matrix, multiply, random } from '../numbers';
+import type { SolvedProblem } from '../problems/derivatives';
+import { type QuadraticProblem, quadratic } from '../problems/solved/quadratic';
+import { logisticRegression, ridgeRegression } from '../problems/solved/regression';
 import { burnIn } from './burn-in';
 import { predictJacobianErrors } from './jacobian-errors';
-import type { SolvedProblem } from './problem';
-import { type QuadraticProblem, quadratic } from './quadratic';
-import { logisticRegression, ridgeRegression } from './regression';
 import { distance, unroll } from './unroll';
 
 const methods: Method[] = [

@@ -8,9 +8,9 @@ import {
   type State,
 } from '../methods';
 import { checkFloat64, checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
+import type { SolvedProblem } from '../problems';
+import { float64Field, type GradientField } from '../problems';
 import { float64 } from '../spaces';
-import { float64Field, type GradientField } from './field';
-import type { SolvedProblem } from './problem';
 import { type Adjoint, recordStep } from './record-step';
 import { type Carrier, carryTangents } from './tangents';
 

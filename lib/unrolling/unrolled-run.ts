@@ -3,8 +3,8 @@ import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import type { Iteration, LearnedSettings, State } from '../methods';
 import { type Arithmetic, arithmeticOf } from '../methods';
+import type { Objective, OuterGradients } from '../problems';
 import { normsOf, type Space, spaceOf, type Vector } from '../spaces';
-import type { Objective, OuterGradients } from './objective';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
 

@@ -1,8 +1,8 @@
 import { NotFiniteError } from '../errors';
 import { learnSettings } from '../methods';
+import { objectiveOf, type UnrolledProblem } from '../problems';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
-import { objectiveOf, type UnrolledProblem } from './objective';
 import { reverse } from './reverse-mode';
 import { schedule } from './schedule';
 import {

@@ -6,9 +6,9 @@ import {
   hypergradient,
   implicit,
   type Kind,
-  onBatches,
 } from '../../hypergradients';
 import { random } from '../../numbers';
+import { onBatches } from '../../problems';
 import { cg } from '../../solvers';
 import type { NamedTensors } from '../../spaces';
 import type { Exercise } from '../exercise';

@@ -6,8 +6,8 @@ import {
   hypergradient,
   implicit,
   type Kind,
-  onBatches,
 } from '../../hypergradients';
+import { onBatches } from '../../problems';
 import { cg } from '../../solvers';
 import type { NamedTensors } from '../../spaces';
 import type { Training } from '../catalogue/training';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
 import { checkFunction, checkMethods, phrase } from '../../options';
+import type { BatchedProblem } from '../../problems';
 import type { NamedTensors } from '../../spaces';
-import type { BatchedProblem } from '../problem';
 
 /** Examples to learn from or to validate with: inputs and targets, by rows. */
 export interface Examples {

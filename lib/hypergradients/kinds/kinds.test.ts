@@ -4,12 +4,12 @@ import { softmaxCrossEntropies } from '../../backends';
 import { InputError } from '../../errors';
 import { gradientDescent } from '../../methods';
 import { random } from '../../numbers';
+import { onBatches } from '../../problems/problem';
 import { cg } from '../../solvers';
 import type { NamedTensors } from '../../spaces';
 import { unrolled } from '../../unrolling';
 import { hypergradient } from '../hypergradient';
 import { implicit } from '../implicit';
-import { onBatches } from '../problem';
 import { numbers } from '../testing';
 import {
   augmentation,

@@ -3,8 +3,8 @@ import { valueAndGradient } from '../autodiff';
 import { InputError } from '../errors';
 import { checkRecord } from '../options';
 import { type NamedTensors, spaceOf, type Vector } from '../spaces';
+import type { InnerDerivatives } from './derivatives';
 import { float64Field, type GradientField, join, split, tensorField } from './field';
-import type { InnerDerivatives } from './problem';
 
 /** A bilevel problem as two losses of named tensors: weights w, hyperparameters λ. */
 export interface LossProblem {

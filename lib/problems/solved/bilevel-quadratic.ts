@@ -2,8 +2,8 @@ import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, random } from '../../numbers';
 import { checkFloat64, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
-import { solvePositive } from './cholesky';
-import { type KnownBilevel, requireLength, withHypergradient } from './problem';
+import { type KnownBilevel, requireLength, withHypergradient } from './known-bilevel';
+import { solvePositive } from './solve-positive';
 
 /** What a bilevel quadratic is made with. */
 export interface BilevelQuadraticOptions {

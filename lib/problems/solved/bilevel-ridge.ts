@@ -1,12 +1,12 @@
+import type { LinearData, Samples } from '../../datasets';
 import { multiply, multiplyTransposed } from '../../numbers';
 import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
-import { solvePositive } from './cholesky';
-import type { LinearData, Samples } from './data';
 import { featuresOf } from './features';
+import { type KnownBilevel, requireLength } from './known-bilevel';
 import { type MeanLoss, penalized } from './penalized';
 import type { Penalty } from './penalty';
-import { type KnownBilevel, requireLength } from './problem';
+import { solvePositive } from './solve-positive';
 
 /**
  * Ridge regression whose penalties are chosen by the error on validation data.

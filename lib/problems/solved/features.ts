@@ -1,6 +1,6 @@
+import type { Samples } from '../../datasets';
 import { InputError, ShapeError } from '../../errors';
 import { checkFloat64, checkRecord } from '../../options';
-import type { Samples } from './data';
 
 /**
  * The number of features of two sets that belong together.

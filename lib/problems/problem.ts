@@ -3,7 +3,7 @@ import { checkTensors, recordGradient } from '../autodiff';
 import { InputError, ShapeError } from '../errors';
 import { checkMethods, checkRecord } from '../options';
 import { type LinearOperator, mapTensors, type NamedTensors, type Vector } from '../spaces';
-import type { DerivativeProblem, LossProblem, UnrolledProblem } from '../unrolling';
+import type { DerivativeProblem, LossProblem, UnrolledProblem } from './form';
 
 /**
  * A bilevel problem as two losses that see batches: `w*(λ) = argmin inner(w, λ)`, `outer(w*(λ), λ)`

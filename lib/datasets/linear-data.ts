@@ -1,7 +1,7 @@
-import { InputError } from '../../errors';
-import { type Random, random } from '../../numbers';
-import { checkOptionNames, shown } from '../../options';
-import { float64 } from '../../spaces';
+import { InputError } from '../errors';
+import { type Random, random } from '../numbers';
+import { checkOptionNames, shown } from '../options';
+import { float64 } from '../spaces';
 
 /** Samples by rows, with a number for each: a target, or a label 0 or 1. */
 export interface Samples {

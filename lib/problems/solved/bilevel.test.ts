@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { classificationData, type LinearData, regressionData } from '../../datasets/linear-data';
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
 import { random } from '../../numbers';
 import { float64 } from '../../spaces';
-import { classificationData, type LinearData, regressionData } from './data';
+import { bilevelLogistic } from './bilevel-logistic';
+import { bilevelQuadratic } from './bilevel-quadratic';
+import { bilevelRidge } from './bilevel-ridge';
+import type { KnownBilevel } from './known-bilevel';
 import { logarithmic } from './logarithmic';
-import { bilevelLogistic } from './logistic';
-import type { KnownBilevel } from './problem';
-import { bilevelQuadratic } from './quadratic';
-import { bilevelRidge } from './ridge';
 
 const numbers = regressionData({ train: 12, validation: 9, features: 4, condition: 10, seed: 1 });
 const labels = classificationData({ train: 30, validation: 20, features: 3, seed: 2 });

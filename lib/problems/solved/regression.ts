@@ -1,5 +1,5 @@
-import { NotFiniteError, ShapeError } from '../errors';
-import { requirePositive, type Spectrum } from '../methods';
+import { NotFiniteError, ShapeError } from '../../errors';
+import { requirePositive, type Spectrum } from '../../methods';
 import {
   diagonal,
   eigen,
@@ -10,10 +10,10 @@ import {
   multiplyTransposed,
   requireLabels,
   sigmoid,
-} from '../numbers';
-import { checkFloat64, checkOptionNames } from '../options';
-import { float64 } from '../spaces';
-import type { SolvedProblem } from './problem';
+} from '../../numbers';
+import { checkFloat64, checkOptionNames } from '../../options';
+import { float64 } from '../../spaces';
+import type { SolvedProblem } from '../derivatives';
 import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
 
 /** n samples, by rows, their targets, and a weight for the regulariser. */

@@ -1,6 +1,6 @@
 import { checkMethods } from '../../options';
+import type { KnownBilevel } from './known-bilevel';
 import { times } from './penalty';
-import type { KnownBilevel } from './problem';
 
 /**
  * The same problem with `θ = log λ` for its hyperparameters, which keeps λ positive.

@@ -28,7 +28,7 @@ export interface SolvedProblem extends InnerDerivatives {
   /** θ, where the solution is differentiated. */
   readonly theta: Float64Array;
   readonly start: Start;
-  readonly solution: Solution;
+  readonly solution: InnerSolution;
   /** Bounds of the eigenvalues of the Hessian, wherever an iteration goes. */
   readonly spectrum: Spectrum;
 }
@@ -40,7 +40,7 @@ export interface Start {
 }
 
 /** x* and its Jacobian, by columns. */
-export interface Solution {
+export interface InnerSolution {
   x: Float64Array;
   jacobian: Float64Array[];
 }

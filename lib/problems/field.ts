@@ -7,7 +7,7 @@ import {
   valueAndGradient,
 } from '../autodiff';
 import { float64, type NamedTensors } from '../spaces';
-import type { InnerDerivatives } from './problem';
+import type { InnerDerivatives } from './derivatives';
 
 /** The gradient of an inner loss at fixed hyperparameters, for every step and every w. */
 export interface GradientField<V> {

@@ -1,9 +1,9 @@
-import { InputError } from '../errors';
-import type { Spectrum } from '../methods';
-import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../numbers';
-import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../options';
-import { float64 } from '../spaces';
-import type { SolvedProblem, Start } from './problem';
+import { InputError } from '../../errors';
+import type { Spectrum } from '../../methods';
+import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../../numbers';
+import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../../options';
+import { float64 } from '../../spaces';
+import type { SolvedProblem, Start } from '../derivatives';
 
 /** A quadratic `f(x, θ) = ½ xᵀH(θ)x − b(θ)ᵀx`, with the derivatives of H and b. */
 export interface QuadraticFamily {

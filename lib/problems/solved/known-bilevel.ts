@@ -1,8 +1,8 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
 import { checkFloat64 } from '../../options';
 import { float64 } from '../../spaces';
-import type { InnerDerivatives } from '../../unrolling';
-import { solvePositive } from './cholesky';
+import type { InnerDerivatives } from '../derivatives';
+import { solvePositive } from './solve-positive';
 
 /** An outer loss `g(w, λ)` with its two partial derivatives. */
 export interface OuterLoss {

@@ -1,7 +1,7 @@
 import { float64 } from '../../spaces';
+import { type KnownBilevel, withHypergradient } from './known-bilevel';
 import type { Penalty } from './penalty';
 import { squaredPenalty, times } from './penalty';
-import { type KnownBilevel, withHypergradient } from './problem';
 
 /** The mean loss of some samples, with its derivatives in w. */
 export interface MeanLoss {

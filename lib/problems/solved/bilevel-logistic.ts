@@ -1,13 +1,13 @@
+import type { LinearData, Samples } from '../../datasets';
 import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, requireLabels, sigmoid } from '../../numbers';
 import { checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
-import { solvePositive } from './cholesky';
-import type { LinearData, Samples } from './data';
 import { featuresOf } from './features';
+import { type KnownBilevel, requireLength } from './known-bilevel';
 import { type MeanLoss, penalized } from './penalized';
 import { type Penalty, times } from './penalty';
-import { type KnownBilevel, requireLength } from './problem';
+import { solvePositive } from './solve-positive';
 
 const MAX_NEWTON_STEPS = 100;
 

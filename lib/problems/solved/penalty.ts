@@ -1,8 +1,8 @@
 import { InputError } from '../../errors';
 import { phrase } from '../../options';
 import { float64 } from '../../spaces';
-import type { MixedDerivative } from '../../unrolling';
-import { requirePenalties } from './problem';
+import type { MixedDerivative } from '../derivatives';
+import { requirePenalties } from './known-bilevel';
 
 /** Whether one λ serves all weights, or each has its own. */
 export type Penalty = 'shared' | 'per-weight';
