@@ -1,11 +1,6 @@
 import { gradientDescent } from '../../lib/methods';
 import { random } from '../../lib/numbers';
-import {
-  type DerivativeProblem,
-  logisticRegression,
-  objectiveOf,
-  quadratic,
-} from '../../lib/problems';
+import { type DerivativeProblem, formOf, logisticRegression, quadratic } from '../../lib/problems';
 import { cg } from '../../lib/solvers';
 import { float64 } from '../../lib/spaces';
 import {
@@ -83,7 +78,7 @@ async function implicit({ problem, start, λ, step, truth, budget, stopped, know
   let w = start;
   const steps = stopped ?? budget - k - 1;
   for (let t = 1; t <= steps; t++) w = float64.axpy(-step, problem.innerGradient(w, λ, t), w);
-  const { dw, dλ } = objectiveOf(problem, λ).outer(w);
+  const { dw, dλ } = formOf(problem, λ).outer(w);
   const { value } = await cg({ tolerance: 1e-12, maxIterations: k }).solve(
     problem.innerHessian(w, λ, steps),
     dw,

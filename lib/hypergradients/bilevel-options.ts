@@ -2,7 +2,8 @@ import type { SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, UnrolledOptions } from '../unrolling';
 import type { BilevelCheckpoint } from './checkpoint';
-import type { DifferentiateImplicit, ImplicitOptions } from './implicit';
+import type { DifferentiateImplicit } from './implicit';
+import type { ImplicitOptions } from './implicit-options';
 import type { InnerOptimizer, OuterOptimizer } from './movers';
 
 /** The batches of a run; plain data (indices, arrays) are best, since no tensor is freed here. */

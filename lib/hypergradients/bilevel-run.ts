@@ -7,12 +7,8 @@ import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
 import { StepProblems } from './bilevel-steps';
 import { type BilevelCheckpoint, save, saveMemory } from './checkpoint';
-import {
-  type DifferentiateImplicit,
-  type DifferentiateOptions,
-  type ImplicitOptions,
-  implicit,
-} from './implicit';
+import { type DifferentiateImplicit, implicit } from './implicit';
+import type { DifferentiateOptions, ImplicitOptions } from './implicit-options';
 import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
 import { type Turn, Turns } from './turns';
 

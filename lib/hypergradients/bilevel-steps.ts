@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
 import {
   type BatchedProblem,
+  formOf,
   type LossProblem,
-  objectiveOf,
   onBatches,
   type UnrolledProblem,
   type ValuedProblem,
@@ -41,7 +41,7 @@ export class StepProblems<V extends Vector, B> {
         : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
     return {
       loss: () => problem.inner(w as never, λ as never, batch),
-      gradient: (x: V) => objectiveOf(seen, λ).field.gradient(x, t),
+      gradient: (x: V) => formOf(seen, λ).gradient(x, t),
     };
   }
 

@@ -131,7 +131,7 @@ const atSolution: Outlook = {
 
 /** Slopes of h, r and B between w and a point near the inner solution. */
 async function lookAhead<V extends Vector>(
-  { space, objective, count, w, v, outer, derivative, pulled }: Evaluation<V>,
+  { space, form, count, w, v, outer, derivative, pulled }: Evaluation<V>,
   scope: Scope<V>,
   H: (x: V) => V,
   r: V,
@@ -148,8 +148,8 @@ async function lookAhead<V extends Vector>(
     space.axpy(space.scalars.of(-distance / directionLength), direction, w),
   );
   try {
-    const outerThere = scope.add(objective.outer(there));
-    const derivativeThere = counting(objective.field.linearize(there, 1), count);
+    const outerThere = scope.add(form.outer(there));
+    const derivativeThere = counting(form.linearize(there, 1), count);
     try {
       const pulledThere = scope.add(derivativeThere.vjp(v));
       const changes = scope.hold(() => {

@@ -1,4 +1,4 @@
-import type { GradientDerivative, Objective } from '../problems';
+import type { Form, GradientDerivative } from '../problems';
 import { type LinearOperator, observed, type Space } from '../spaces';
 
 /** How many products were made, and what is called before each. */
@@ -52,7 +52,7 @@ export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
 /** All at one point, for the estimate of the error. */
 export interface Evaluation<V> {
   space: Space<V, unknown>;
-  objective: Objective<V>;
+  form: Form<V>;
   count: Count;
   w: V;
   λ: V;

@@ -4,7 +4,8 @@ import type { DerivativeProblem, LossProblem } from '../problems';
 import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from '../problems';
 import type { NamedTensors } from '../spaces';
 import type { DifferentiateUnrolled, UnrolledDerivative } from '../unrolling';
-import type { DifferentiateImplicit, DifferentiateOptions, ImplicitDerivative } from './implicit';
+import type { DifferentiateImplicit } from './implicit';
+import type { DifferentiateOptions, ImplicitDerivative } from './implicit-options';
 
 /** How to differentiate, as a value: `implicit(…)` or `unrolled(…)`. */
 export type Differentiation = DifferentiateImplicit | DifferentiateUnrolled;

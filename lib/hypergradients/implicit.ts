@@ -1,89 +1,27 @@
-import * as tf from '@tensorflow/tfjs';
-import { InputError, NotFiniteError, ShapeError } from '../errors';
-import { random } from '../numbers';
-import { checkOptionNames, phrase, shown } from '../options';
-import type { GradientDerivative, UnrolledProblem } from '../problems';
-import { curvatureOf, type InnerCurvature, objectiveOf } from '../problems';
-import { cg, type LinearSolver, type SolverStatus } from '../solvers';
+import { NotFiniteError, ShapeError } from '../errors';
+import { checkOptionNames } from '../options';
+import { formOf, type GradientDerivative, type UnrolledProblem } from '../problems';
+import { cg } from '../solvers';
 import {
   type LinearOperator,
-  mapTensors,
   type NamedTensors,
   normsOf,
   type Space,
   spaceOf,
   type Vector,
 } from '../spaces';
-import { type ErrorEstimate, type EstimateOptions, errorEstimate } from './error-estimate';
+import { errorEstimate } from './error-estimate';
 import { type Count, counted, counting } from './evaluation';
-import { checkOnFailure, notSolved, type OnFailure } from './failure';
+import { checkOnFailure, notSolved } from './failure';
+import {
+  checkImplicitOptions,
+  type DifferentiateOptions,
+  type ImplicitDerivative,
+  type ImplicitOptions,
+  type ImplicitStats,
+} from './implicit-options';
 import { sampledSeries } from './sampled-series';
-
-/** How the implicit derivative is computed. */
-export interface ImplicitOptions {
-  /**
-   * Solves `A v = ∂g/∂w`. Default `cg({ best: 'energy' })`: cut off early, the iterate of least residual
-   * may still be 0.
-   */
-  solver?: LinearSolver;
-  /**
-   * A: `'hessian'` (default), or `'gauss-newton'`, which is never indefinite; of a loss of tensors
-   * it needs the network's output marked by `markOutput`.
-   */
-  curvature?: InnerCurvature;
-  /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
-  estimate?: EstimateOptions | false;
-  /**
-   * What happens where the linear solve does not converge: `'return'` (default), the derivative with
-   * the best v met and the status in `stats`, or `'throw'`, a SolveError with the status. A series
-   * of a fixed number of terms seldom converges.
-   */
-  onFailure?: OnFailure;
-}
-
-/** What an earlier derivative may lend to the next one. */
-export interface DifferentiateOptions<V> {
-  /** An earlier `adjoint`, where the solve is to start. Default zero. */
-  start?: V;
-  /**
-   * The problem on a batch of its own for each product of `neumann({ terms, scale })`, j = 1, 2, …
-   * The mean of the result is then that of the terms with the mean of the Hessians.
-   */
-  factors?: (j: number) => UnrolledProblem<V & Vector>;
-  /** Is called before every product, as a sign of life; what it throws ends the derivative. */
-  watch?: () => void;
-}
-
-/** An implicit derivative and what is known of it; vectors belong to the caller. */
-export interface ImplicitDerivative<V> {
-  /** `dg/dλ = ∂g/∂λ − Bᵀ v`. */
-  value: V;
-  /** v (q in the course), the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
-  adjoint: V;
-  /** What the outer loss has marked by `markAuxiliary`, if anything; the caller's. */
-  auxiliary?: NamedTensors;
-  stats: ImplicitStats;
-}
-
-export interface ImplicitStats {
-  /** How the linear solve ended. Whatever it is, the value is valid for the best v met. */
-  status: SolverStatus;
-  /** `‖∂g/∂w − A v‖₂`. */
-  residual: number;
-  iterations: number;
-  /** `‖∇_w f(w, λ)‖₂`: how far w is from an inner solution. */
-  innerGradientNorm: number;
-  /** Products with A and derivatives of inner gradients, those of the estimate among them. */
-  products: number;
-  seconds: number;
-  /**
-   * The hyperparameters whose derivative is exactly 0, by name (`'3'` is the fourth of an array):
-   * nothing depends on them here, or they were given under the wrong name.
-   */
-  zero: string[];
-  /** Unless it was not asked for. */
-  error?: ErrorEstimate;
-}
+import { probe, zeroParts } from './zero-parts';
 
 export interface DifferentiateImplicit {
   readonly name: 'implicit';
@@ -135,7 +73,7 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
     onFailure = 'return',
   } = options;
   const settings = { solver, curvature, estimate, onFailure };
-  checkOptions(settings);
+  checkImplicitOptions(settings);
   return Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
     value: <V extends Vector>(
       problem: UnrolledProblem<V>,
@@ -158,29 +96,30 @@ async function differentiate<V extends Vector>(
   checkSpaces(space, λ);
   space.check(w, w, 'the weights');
   space.check(λ, λ, 'the hyperparameters');
-  const objective = objectiveOf(problem, λ);
+  const form = formOf(problem, λ);
   const held: unknown[] = [];
   const result: Partial<ImplicitDerivative<V>> = {};
   const count: Count = { products: 0, ...(watch && { watch }) };
   const operators: { dispose(): void }[] = [];
   try {
-    const outer = space.keep(objective.outer(w));
+    const outer = space.keep(form.outer(w));
     held.push(outer);
     space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
     space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
 
-    const derivative = counting(objective.field.linearize(w, 1), count);
+    const derivative = counting(form.linearize(w, 1), count);
     operators.push(derivative);
     const A =
       (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
-      counted(curvatureOf(problem, w, λ, curvature), count);
+      counted(form.curvature(w, curvature), count);
     operators.push(A);
     const { value: v, ...solve } = await (factors === undefined
       ? solver.solve(A, outer.dw, start ? { start } : {})
       : sampledSeries(
           space,
           solver,
-          (j) => counted(curvatureOf(factors(j) as UnrolledProblem<V>, w, λ, curvature), count),
+          (j) =>
+            counted(formOf(factors(j) as UnrolledProblem<V>, λ).curvature(w, curvature), count),
           { A, b: outer.dw, start },
         ));
     result.adjoint = v;
@@ -210,7 +149,7 @@ async function differentiate<V extends Vector>(
     };
     if (estimate !== false && 'w' in pulled) {
       stats.error = await errorEstimate(
-        { space, objective, count, w, λ, v, outer, derivative, pulled },
+        { space, form, count, w, λ, v, outer, derivative, pulled },
         estimate,
       );
     }
@@ -242,56 +181,6 @@ function hessianOf<V extends Vector>(
   return { apply, transpose: apply, dispose() {} };
 }
 
-/**
- * The names of the parts of a derivative on which nothing depends. That a part is 0 does not show
- * it, since the adjoint may be 0, or orthogonal to it: `Bᵀu` of a random u shows it.
- */
-async function zeroParts<V extends Vector>(
-  space: Space<V, unknown>,
-  value: V,
-  direct: V,
-  pulled: () => V,
-): Promise<string[]> {
-  const candidates = await zerosOf(space, [value, direct]);
-  if (candidates.length === 0) return [];
-  const pull = space.keep(space.tidy(pulled));
-  try {
-    const zeros = new Set(await zerosOf(space, [pull]));
-    return candidates.filter((name) => zeros.has(name));
-  } finally {
-    space.free(pull);
-  }
-}
-
-/** The names of the parts that are exactly 0 in all of some vectors. */
-async function zerosOf<V extends Vector>(space: Space<V, unknown>, xs: V[]): Promise<string[]> {
-  const [first] = xs as [V];
-  if (first instanceof Float64Array) {
-    return [...first.keys()]
-      .filter((i) => xs.every((x) => (x as Float64Array)[i] === 0))
-      .map(String);
-  }
-  const names = Object.keys(first);
-  const norms = await Promise.all(
-    xs.map((x) =>
-      normsOf(
-        space,
-        names.map((name) => ({ [name]: (x as NamedTensors)[name]! }) as V),
-      ),
-    ),
-  );
-  return names.filter((_, i) => norms.every((each) => each[i] === 0));
-}
-
-/** A random vector of the shape of another, the same each time. */
-function probe<V extends Vector>(like: V): V {
-  const draw = random(1);
-  if (like instanceof Float64Array) return draw.normals(like.length) as V;
-  return mapTensors(like as NamedTensors, ({ size, shape }) =>
-    tf.tensor(Float32Array.from(draw.normals(size)), shape),
-  ) as V;
-}
-
 function checkSpaces<V extends Vector>(space: Space<V, unknown>, λ: V): void {
   if (spaceOf(λ) === space) return;
   throw new ShapeError({
@@ -308,38 +197,4 @@ function requireFinite(norm: number, what: string): void {
     expected: 'a finite number',
     remedy: 'Look for a NaN in the batch, or an inner optimization that diverged.',
   });
-}
-
-function checkOptions({ solver, curvature, estimate }: Required<ImplicitOptions>): void {
-  if (typeof solver?.solve !== 'function') {
-    throw new InputError({
-      given: 'a solver without solve()',
-      expected: 'a linear solver such as cg() or neumann({ terms: 20 })',
-      remedy: 'Import one from solvers.',
-    });
-  }
-  if (curvature !== 'hessian' && curvature !== 'gauss-newton') {
-    throw new InputError({
-      given: `${phrase(curvature)} as the curvature`,
-      expected: "'hessian' or 'gauss-newton'",
-      remedy: 'Write it exactly so.',
-    });
-  }
-  if (estimate === false) return;
-  checkOptionNames('implicit({ estimate })', estimate, ['mu', 'products']);
-  const { mu, products } = estimate;
-  if (mu !== undefined && !(typeof mu === 'number' && mu > 0 && mu < Number.POSITIVE_INFINITY)) {
-    throw new InputError({
-      given: `estimate: { mu: ${shown(mu)} }`,
-      expected: "a positive lower bound of the Hessian's eigenvalues",
-      remedy: 'Leave it out where it is not known.',
-    });
-  }
-  if (products !== undefined && !(Number.isSafeInteger(products) && products >= 1)) {
-    throw new InputError({
-      given: `estimate: { products: ${shown(products)} }`,
-      expected: 'a whole number of at least 1',
-      remedy: 'It counts Lanczos steps.',
-    });
-  }
 }

@@ -21,14 +21,13 @@ export { type ConstrainedProblem, kkt, projectedStationarity } from './constrain
 export type { ErrorConstants, ErrorEstimate, EstimateOptions } from './error-estimate';
 export type { OnFailure } from './failure';
 export { type Differentiation, type Hypergradient, hypergradient } from './hypergradient';
-export {
-  type DifferentiateImplicit,
-  type DifferentiateOptions,
-  type ImplicitDerivative,
-  type ImplicitOptions,
-  type ImplicitStats,
-  implicit,
-} from './implicit';
+export { type DifferentiateImplicit, implicit } from './implicit';
+export type {
+  DifferentiateOptions,
+  ImplicitDerivative,
+  ImplicitOptions,
+  ImplicitStats,
+} from './implicit-options';
 export * from './kinds';
 export {
   type InnerOptimizer,

@@ -1,3 +1,4 @@
+export { checkPair, checkProblem } from './checks';
 export type {
   InnerDerivatives,
   InnerSolution,
@@ -5,25 +6,25 @@ export type {
   SolvedProblem,
   Start,
 } from './derivatives';
-export { float64Field, type GradientDerivative, type GradientField, join, split } from './field';
-export {
-  type DerivativeProblem,
-  type LossProblem,
-  type Objective,
-  type OuterDerivatives,
-  type OuterGradients,
-  objectiveOf,
-  type UnrolledProblem,
-} from './form';
+export { float64InnerForm } from './float64-form';
+export { formOf } from './form';
+export type {
+  Form,
+  GradientDerivative,
+  InnerCurvature,
+  InnerForm,
+  OuterGradients,
+} from './form-types';
+export { join, split } from './pair';
 export {
   type BatchedProblem,
   type Batches,
-  checkPair,
-  checkProblem,
-  curvatureOf,
+  type DerivativeProblem,
   type GaussNewtonProblem,
-  type InnerCurvature,
+  type LossProblem,
+  type OuterDerivatives,
   onBatches,
+  type UnrolledProblem,
   type ValuedProblem,
 } from './problem';
 export { bilevelLogistic } from './solved/bilevel-logistic';

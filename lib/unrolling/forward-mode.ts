@@ -108,7 +108,7 @@ async function gradientInTurns<V extends Vector>(
   { value, tangents }: Carrier<V>,
 ): Promise<Carrier<V>> {
   const { space, λ } = run;
-  const derivative = run.objective.field.linearize(value, t);
+  const derivative = run.form.linearize(value, t);
   const products: V[] = [];
   try {
     run.recordPeaks(1);

@@ -8,7 +8,7 @@ import {
   slopesOf,
   type Term,
 } from '../methods';
-import type { GradientDerivative, GradientField } from '../problems';
+import type { GradientDerivative, InnerForm } from '../problems';
 import { type Space, spaceOf, type Vector } from '../spaces';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
@@ -44,7 +44,7 @@ export function recordStep<V extends Vector>(
   iteration: Iteration,
   t: number,
   state: State<V>,
-  field: GradientField<V>,
+  form: InnerForm<V>,
   λ: V,
 ): RecordedStep<V> {
   const space = spaceOf(state.x);
@@ -52,7 +52,7 @@ export function recordStep<V extends Vector>(
   try {
     const inputs = mapState(state, (vector) => tape.input(vector));
     const parameters = tape.input(λ);
-    const gradient = (x: Node<V>) => tape.gradient(field.linearize(x.value, t), x, parameters);
+    const gradient = (x: Node<V>) => tape.gradient(form.linearize(x.value, t), x, parameters);
     const { outputs, next, saved } = space.tidy(() => {
       const outputs = iteration.step(t, inputs, gradient, tape.arithmetic);
       return space.keep({

@@ -9,7 +9,7 @@ import {
 } from '../methods';
 import { checkFloat64, checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
 import type { SolvedProblem } from '../problems';
-import { float64Field, type GradientField } from '../problems';
+import { float64InnerForm, type InnerForm } from '../problems';
 import { float64 } from '../spaces';
 import { type Adjoint, recordStep } from './record-step';
 import { type Carrier, carryTangents } from './tangents';
@@ -64,7 +64,7 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
   checkColumns(problem);
   const setting: Setting = {
     iteration: method.on(naturalSpectrum(problem)),
-    field: float64Field(problem, problem.theta),
+    form: float64InnerForm(problem, problem.theta),
     problem,
     steps,
     from,
@@ -106,7 +106,7 @@ export function naturalSpectrum(problem: SolvedProblem): Spectrum {
 
 interface Setting {
   iteration: Iteration;
-  field: GradientField<Float64Array>;
+  form: InnerForm<Float64Array>;
   problem: SolvedProblem;
   steps: number;
   from: number;
@@ -114,7 +114,7 @@ interface Setting {
 
 type Trajectory = Pick<Unrolled, 'iterates' | 'jacobians'>;
 
-function forwards({ iteration, field, problem, steps, from }: Setting): Trajectory {
+function forwards({ iteration, form, problem, steps, from }: Setting): Trajectory {
   const { start, theta } = problem;
   const arithmetic = carryTangents(arithmeticOf(start.x));
   const units = unitVectors(theta);
@@ -127,7 +127,7 @@ function forwards({ iteration, field, problem, steps, from }: Setting): Trajecto
   const trajectory = [state.x];
   for (let t = 1; t <= steps; t++) {
     const gradient = ({ value: x, tangents }: Carrier<Float64Array>) => {
-      const derivative = field.linearize(x, t);
+      const derivative = form.linearize(x, t);
       const moved = t > from ? tangents.map((dx, j) => derivative.jvp(dx, units[j]!)) : zeros();
       derivative.dispose();
       return { value: derivative.value, tangents: moved };
@@ -141,7 +141,7 @@ function forwards({ iteration, field, problem, steps, from }: Setting): Trajecto
   };
 }
 
-function backwards({ iteration, field, problem, steps, from }: Setting): Trajectory {
+function backwards({ iteration, form, problem, steps, from }: Setting): Trajectory {
   const { start, theta } = problem;
   const units = unitVectors(start.x);
   let state: State<Float64Array> = iteration.begin(start.x);
@@ -152,11 +152,11 @@ function backwards({ iteration, field, problem, steps, from }: Setting): Traject
   const jacobians = [from === 0 ? start.jacobian : start.jacobian.map(float64.zeros)];
   for (let t = 1; t <= steps; t++) {
     if (t > from) {
-      const step = recordStep(iteration, t, state, field, theta);
+      const step = recordStep(iteration, t, state, form, theta);
       tape.push(step);
       state = step.next;
     } else {
-      state = iteration.step(t, state, (x) => field.gradient(x, t), arithmetic);
+      state = iteration.step(t, state, (x) => form.gradient(x, t), arithmetic);
     }
     iterates.push(state.x);
     const rows = units.map((unit) => {

@@ -3,7 +3,7 @@ import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import type { Iteration, LearnedSettings, State } from '../methods';
 import { type Arithmetic, arithmeticOf } from '../methods';
-import type { Objective, OuterGradients } from '../problems';
+import type { Form, OuterGradients } from '../problems';
 import { normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
@@ -24,7 +24,7 @@ export class UnrolledRun<V extends Vector> {
 
   constructor(
     readonly iteration: Iteration,
-    readonly objective: Objective<V>,
+    readonly form: Form<V>,
     w: V,
     readonly λ: V,
     readonly watch?: () => void,
@@ -43,11 +43,11 @@ export class UnrolledRun<V extends Vector> {
 
   /** Computes state `to` from the stored state `from`, and stores it too. */
   async advance(from: number, to: number): Promise<void> {
-    const { space, iteration, arithmetic, objective } = this;
+    const { space, iteration, arithmetic, form } = this;
     let state = this.states.get(from)!;
     for (let t = from + 1; t <= to; t++) {
       const before = state;
-      const gradient = (x: V) => objective.field.gradient(x, t);
+      const gradient = (x: V) => form.gradient(x, t);
       state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
       this.states.set(to, state);
       this.free(before);
@@ -61,7 +61,7 @@ export class UnrolledRun<V extends Vector> {
   async record(from: number, to: number, records: RecordedStep<V>[]): Promise<void> {
     let state = this.states.get(from)!;
     for (let t = from + 1; t <= to; t++) {
-      records.push(recordStep(this.iteration, t, state, this.objective.field, this.λ));
+      records.push(recordStep(this.iteration, t, state, this.form, this.λ));
       state = records[records.length - 1]!.next;
       this.stats.gradients++;
       this.recordPeaks(records.length);
@@ -125,7 +125,7 @@ export class UnrolledRun<V extends Vector> {
 
   /** The gradients of the outer loss, kept. */
   outer(w: V): OuterGradients<V> {
-    return this.space.keep(this.objective.outer(w));
+    return this.space.keep(this.form.outer(w));
   }
 
   copy(x: V): V {

@@ -9,7 +9,7 @@ import type { Method } from '../methods/method';
 import { sobolev } from '../methods/sobolev';
 import { random } from '../numbers';
 import { bilevelQuadratic } from '../problems';
-import type { DerivativeProblem, LossProblem } from '../problems/form';
+import type { DerivativeProblem, LossProblem } from '../problems/problem';
 import { logisticRegression } from '../problems/solved/regression';
 import { float64, mapTensors, type NamedTensors } from '../spaces';
 import { unroll } from './unroll';

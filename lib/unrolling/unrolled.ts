@@ -1,6 +1,6 @@
 import { NotFiniteError } from '../errors';
 import { learnSettings } from '../methods';
-import { objectiveOf, type UnrolledProblem } from '../problems';
+import { formOf, type UnrolledProblem } from '../problems';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
 import { reverse } from './reverse-mode';
@@ -78,12 +78,12 @@ async function differentiate<V extends Vector>(
 ): Promise<UnrolledDerivative<V>> {
   spaceOf(w).check(w, w, 'the weights');
   spaceOf(λ).check(λ, λ, 'the hyperparameters');
-  const objective = objectiveOf(problem, λ);
+  const form = formOf(problem, λ);
   const learned = await learnSettings(method, λ);
   let run: UnrolledRun<V> | undefined;
   try {
     const iteration = learned.method.on(spectrum, learned.resolve);
-    run = new UnrolledRun(iteration, objective, w, λ, watch);
+    run = new UnrolledRun(iteration, form, w, λ, watch);
     const from = steps - truncate;
     if (from > 0) {
       await run.advance(0, from);

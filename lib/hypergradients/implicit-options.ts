@@ -1,0 +1,112 @@
+import { InputError } from '../errors';
+import { checkOptionNames, phrase, shown } from '../options';
+import type { InnerCurvature, UnrolledProblem } from '../problems';
+import type { LinearSolver, SolverStatus } from '../solvers';
+import type { NamedTensors, Vector } from '../spaces';
+import type { ErrorEstimate, EstimateOptions } from './error-estimate';
+import type { OnFailure } from './failure';
+
+/** How the implicit derivative is computed. */
+export interface ImplicitOptions {
+  /**
+   * Solves `A v = ∂g/∂w`. Default `cg({ best: 'energy' })`: cut off early, the iterate of least residual
+   * may still be 0.
+   */
+  solver?: LinearSolver;
+  /**
+   * A: `'hessian'` (default), or `'gauss-newton'`, which is never indefinite; of a loss of tensors
+   * it needs the network's output marked by `markOutput`.
+   */
+  curvature?: InnerCurvature;
+  /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
+  estimate?: EstimateOptions | false;
+  /**
+   * What happens where the linear solve does not converge: `'return'` (default), the derivative with
+   * the best v met and the status in `stats`, or `'throw'`, a SolveError with the status. A series
+   * of a fixed number of terms seldom converges.
+   */
+  onFailure?: OnFailure;
+}
+
+/** What an earlier derivative may lend to the next one. */
+export interface DifferentiateOptions<V> {
+  /** An earlier `adjoint`, where the solve is to start. Default zero. */
+  start?: V;
+  /**
+   * The problem on a batch of its own for each product of `neumann({ terms, scale })`, j = 1, 2, …
+   * The mean of the result is then that of the terms with the mean of the Hessians.
+   */
+  factors?: (j: number) => UnrolledProblem<V & Vector>;
+  /** Is called before every product, as a sign of life; what it throws ends the derivative. */
+  watch?: () => void;
+}
+
+/** An implicit derivative and what is known of it; vectors belong to the caller. */
+export interface ImplicitDerivative<V> {
+  /** `dg/dλ = ∂g/∂λ − Bᵀ v`. */
+  value: V;
+  /** v (q in the course), the solution of `A v = ∂g/∂w`; the `start` of the next solve. */
+  adjoint: V;
+  /** What the outer loss has marked by `markAuxiliary`, if anything; the caller's. */
+  auxiliary?: NamedTensors;
+  stats: ImplicitStats;
+}
+
+export interface ImplicitStats {
+  /** How the linear solve ended. Whatever it is, the value is valid for the best v met. */
+  status: SolverStatus;
+  /** `‖∂g/∂w − A v‖₂`. */
+  residual: number;
+  iterations: number;
+  /** `‖∇_w f(w, λ)‖₂`: how far w is from an inner solution. */
+  innerGradientNorm: number;
+  /** Products with A and derivatives of inner gradients, those of the estimate among them. */
+  products: number;
+  seconds: number;
+  /**
+   * The hyperparameters whose derivative is exactly 0, by name (`'3'` is the fourth of an array):
+   * nothing depends on them here, or they were given under the wrong name.
+   */
+  zero: string[];
+  /** Unless it was not asked for. */
+  error?: ErrorEstimate;
+}
+
+/** @throws InputError for options of `implicit` that are not what they should be. */
+export function checkImplicitOptions({
+  solver,
+  curvature,
+  estimate,
+}: Required<ImplicitOptions>): void {
+  if (typeof solver?.solve !== 'function') {
+    throw new InputError({
+      given: 'a solver without solve()',
+      expected: 'a linear solver such as cg() or neumann({ terms: 20 })',
+      remedy: 'Import one from solvers.',
+    });
+  }
+  if (curvature !== 'hessian' && curvature !== 'gauss-newton') {
+    throw new InputError({
+      given: `${phrase(curvature)} as the curvature`,
+      expected: "'hessian' or 'gauss-newton'",
+      remedy: 'Write it exactly so.',
+    });
+  }
+  if (estimate === false) return;
+  checkOptionNames('implicit({ estimate })', estimate, ['mu', 'products']);
+  const { mu, products } = estimate;
+  if (mu !== undefined && !(typeof mu === 'number' && mu > 0 && mu < Number.POSITIVE_INFINITY)) {
+    throw new InputError({
+      given: `estimate: { mu: ${shown(mu)} }`,
+      expected: "a positive lower bound of the Hessian's eigenvalues",
+      remedy: 'Leave it out where it is not known.',
+    });
+  }
+  if (products !== undefined && !(Number.isSafeInteger(products) && products >= 1)) {
+    throw new InputError({
+      given: `estimate: { products: ${shown(products)} }`,
+      expected: 'a whole number of at least 1',
+      remedy: 'It counts Lanczos steps.',
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import type { LinearOperator, NamedTensors } from '../spaces';
+
+/** The gradient of an inner objective f at fixed hyperparameters, for every step and every w. */
+export interface InnerForm<V> {
+  /** `∇_w f(w, λ)`. */
+  gradient(w: V, step: number): V;
+  /** The same with its derivative. */
+  linearize(w: V, step: number): GradientDerivative<V>;
+}
+
+/** What implicit and unrolled derivatives ask of a bilevel problem at λ. */
+export interface Form<V> extends InnerForm<V> {
+  /** The gradients of the outer loss at w, which belong to the caller. */
+  outer(w: V): OuterGradients<V>;
+  /**
+   * The curvature of the inner loss with respect to w, at its first step; the caller disposes it.
+   *
+   * @throws InputError for Gauss–Newton of a float64 problem that does not give it, or of a loss
+   *   that marks no output.
+   */
+  curvature(w: V, kind: InnerCurvature): LinearOperator<V>;
+}
+
+/** A gradient and its derivative with respect to w and λ. */
+export interface GradientDerivative<V> {
+  /** Owned by this derivative. */
+  readonly value: V;
+  /** `H dw + B dλ`. */
+  jvp(dw: V, dλ: V): V;
+  /** `H u` and `Bᵀ u`. */
+  vjp(u: V): { w: V; λ: V };
+  /** `H v` alone, where that is less work. */
+  hessian?(v: V): V;
+  /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
+  mixed?(u: V): V;
+  dispose(): void;
+}
+
+/** The partial gradients of the outer loss, and what it has marked by `markAuxiliary`. */
+export interface OuterGradients<V> {
+  dw: V;
+  dλ: V;
+  auxiliary?: NamedTensors;
+}
+
+/** The matrix of the linear system: the inner Hessian, or what replaces it. */
+export type InnerCurvature = 'hessian' | 'gauss-newton';

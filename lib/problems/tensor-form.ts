@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs';
+import {
+  gradientOf,
+  linearize,
+  recordGradient,
+  recordGradientOf,
+  rememberedOf,
+  valueAndGradient,
+} from '../autodiff';
+import { mapTensors, type NamedTensors } from '../spaces';
+import { requireFunctions } from './checks';
+import type { Form, InnerCurvature, InnerForm } from './form-types';
+import { join, split } from './pair';
+import type { LossProblem } from './problem';
+
+/** The form of a problem given by two losses, at λ. */
+export function tensorForm(problem: LossProblem, λ: NamedTensors): Form<NamedTensors> {
+  requireFunctions(problem, ['inner', 'outer']);
+  return {
+    ...tensorInnerForm((w, λ, step) => problem.inner(w, λ, step), λ, problem.inner),
+    curvature: (w, kind) => curvatureAt(problem, w, λ, kind),
+    outer: (w) =>
+      tf.tidy(() => {
+        const loss = (both: NamedTensors) => {
+          const parts = split(both);
+          return problem.outer(parts.w, parts.λ);
+        };
+        const { gradient, auxiliary } = valueAndGradient(loss, join(w, λ));
+        const { w: dw, λ: dλ } = split(gradient);
+        return auxiliary === undefined ? { dw, dλ } : { dw, dλ, auxiliary };
+      }),
+  };
+}
+
+/** An inner loss on named tensors; methods with minibatches find them by the number of the step. */
+type InnerLoss = (w: NamedTensors, λ: NamedTensors, step: number) => tf.Scalar;
+
+/**
+ * The form of an inner loss on named tensors, at λ.
+ *
+ * @param declared the loss as it was given, which `compiled` may have made
+ */
+function tensorInnerForm(
+  inner: InnerLoss,
+  λ: NamedTensors,
+  declared: unknown,
+): InnerForm<NamedTensors> {
+  const remembered = rememberedOf(declared);
+  const gradientAt = (w: NamedTensors, λ: NamedTensors, step: number) =>
+    valueAndGradient((x) => inner(x, λ, step), w).gradient;
+  return {
+    gradient: (w, step) =>
+      gradientOf((w, λ) => inner(w, λ, step), w, λ, remembered) ??
+      tf.tidy(() => gradientAt(w, λ, step)),
+    linearize(w, step) {
+      const traced = recordGradientOf((w, λ) => inner(w, λ, step), w, λ, remembered);
+      if (traced !== undefined) return { ...traced, value: traced.gradient };
+      const recorded = linearize(
+        (both) => {
+          const parts = split(both);
+          return gradientAt(parts.w, parts.λ, step);
+        },
+        join(w, λ),
+      );
+      return {
+        value: recorded.value,
+        jvp: (dw, dλ) => recorded.jvp(join(dw, dλ)),
+        vjp: (u) => split(recorded.vjp(u)),
+        dispose: () => recorded.dispose(),
+      };
+    },
+  };
+}
+
+function curvatureAt(problem: LossProblem, w: NamedTensors, λ: NamedTensors, kind: InnerCurvature) {
+  // Copies, so that a loss which also closes over the tensors of w sees those as constants.
+  const copies = mapTensors(w, (value) => value.clone());
+  try {
+    return recordGradient(() => problem.inner(copies, λ, 1), copies, { curvature: kind });
+  } finally {
+    for (const copy of Object.values(copies)) copy.dispose();
+  }
+}
