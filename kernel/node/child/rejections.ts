@@ -1,8 +1,5 @@
-import type { Cell } from '../../child/context';
-import { failureOf } from '../../child/failure';
-import { KeyboardInterrupt } from '../../child/interruption';
+import { reportStray, STRAY } from '../../child/stray';
 import { originOf } from './follow';
-import { send } from './wire';
 
 /**
  * Shows errors that no cell caught under the cell that caused them, and lives on.
@@ -17,20 +14,10 @@ export function reportStrayErrors(): void {
     setImmediate(() => {
       rejected = undefined;
     });
-    report(reason, originOf(reason, promise), 'This promise was rejected and nothing awaited it:');
+    reportStray(reason, originOf(reason, promise), STRAY.rejection);
   });
   process.setUncaughtExceptionCaptureCallback((error) => {
     if (rejected && rejected.reason === error) return;
-    report(error, originOf(error), 'This error was thrown in a callback, and nothing caught it:');
+    reportStray(error, originOf(error), STRAY.callback);
   });
-}
-
-function report(thrown: unknown, cell: Cell, heading: string): void {
-  if (cell.interrupted || KeyboardInterrupt.is(thrown)) return;
-  if (cell.sink) {
-    const { name, message } = failureOf(thrown);
-    cell.sink.print('stderr', `${heading}\n${name}: ${message}\n`);
-    return;
-  }
-  send({ type: 'failure', cell: cell.id, failure: failureOf(thrown), heading });
 }
