@@ -10,6 +10,9 @@ import {
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { stamped, versionsOf } from './lite/files.mjs';
+import { finishSite } from './lite/finish.mjs';
+import { measure } from './lite/measure.mjs';
 import { serve } from './lite/serve.mjs';
 import { packTypes } from './lite/types.mjs';
 import { buildKernel } from './lite/workers.mjs';
@@ -20,11 +23,12 @@ import { makeVenv, pythonEnvironment, venvIsReady } from './python-packages.mjs'
 import { run } from './run.mjs';
 import { SetupError, step, told } from './step.mjs';
 
-const usage = `Usage: npm run lite [-- [DIRECTORY] [--serve] [--port PORT] [--isolated] [--install]]
+const usage = `Usage: npm run lite [-- [DIRECTORY] [--quick] [--serve] [--port PORT] [--isolated] [--install]]
 
   writes the course as a site that needs no server of its own: JupyterLite, with the kernel in the page
 
   DIRECTORY    where to, instead of lite/
+  --quick      without opening a lesson in Chromium to measure what it costs a reader
   --serve      shows what was written before, as any server of files would
   --install    only installs JupyterLite, in .lite
   --isolated   with the headers that let wasm use threads
@@ -69,6 +73,8 @@ await told(async () => {
     await buildSite(site);
     return site;
   });
+  await step('Service worker', () => finishSite(site));
+  if (!values.quick) await step('First cell of lesson 01', (progress) => measure(site, progress));
   console.log('Show it: npm run lite -- --serve');
 });
 
@@ -78,6 +84,7 @@ function options() {
       allowPositionals: true,
       options: {
         install: { type: 'boolean' },
+        quick: { type: 'boolean' },
         serve: { type: 'boolean' },
         isolated: { type: 'boolean' },
         port: { type: 'string' },
@@ -152,7 +159,7 @@ function withoutPictures(file) {
       if (data && 'application/vnd.plotly.v1+json' in data) delete data['image/png'];
     }
   }
-  return JSON.stringify(notebook);
+  return stamped(notebook);
 }
 
 /** @param {string} site */
@@ -182,28 +189,47 @@ async function buildSite(site) {
   );
   if (!ok) throw new SetupError(`JupyterLite could not be built. ${reason ?? ''}\n${output}`);
   cpSync(inRoot('setup', 'lite', 'index.html'), join(site, 'index.html'));
-  openAnyPathOffline(join(site, 'service-worker.js'));
+  writeFileSync(join(site, 'versions.json'), JSON.stringify(versionsOf(join(work, 'contents'))));
+  edit(join(site, 'lab', 'index.html'), [
+    // Its own script, once the service worker is there: not at once.
+    ['rel="preload" href="../build', 'rel="next" href="../build'],
+    ['<script id="jupyter-config-data"', '<script src="../begin.js"></script>$&'],
+    ['await import(', 'await globalThis.courseBegins;$&'],
+  ]);
+  lighten(join(site, 'jupyter-lite.json'));
 }
 
 /**
- * Pages differ in the notebook that their address names: any of them is the one that was kept. Lists
- * of contents are files here, not answers of a server, and are kept as well.
+ * @param {string} file
+ * @param {[from: string, to: string][]} replacements
+ */
+function edit(file, replacements) {
+  let text = readFileSync(file, 'utf8');
+  for (const [from, to] of replacements) {
+    if (!text.includes(from)) throw new SetupError(`${file} is not the one expected: no ${from}`);
+    text = text.replace(from, to);
+  }
+  writeFileSync(file, text);
+}
+
+/**
+ * JupyterLab would load plotly's extension, which is as large as itself, before it shows anything; ours
+ * loads it with the first figure.
  *
  * @param {string} file
  */
-function openAnyPathOffline(file) {
-  const text = readFileSync(file, 'utf8');
-  const matching = /await (\w+)\.match\((\w+)\)/;
-  const dropping = /(\w+)\.pathname\.includes\("\/api\/"\)(?=\})/;
-  if (!matching.test(text) || !dropping.test(text)) {
-    throw new SetupError('The service worker is not the one expected.');
-  }
-  writeFileSync(
-    file,
-    text
-      .replace(matching, "await $1.match($2,{ignoreSearch:'navigate'===$2.mode})")
-      .replace(dropping, '$1.pathname.includes("/api/")&&!$1.pathname.endsWith(".json")'),
-  );
+function lighten(file) {
+  const settings = JSON.parse(readFileSync(file, 'utf8'));
+  const data = settings['jupyter-config-data'];
+  /** @type {{ name: string, load: string }[]} */
+  const extensions = data.federated_extensions;
+  const plotly = extensions.find(({ name }) => name === 'jupyterlab-plotly');
+  if (!plotly) throw new SetupError('The extension of plotly is missing.');
+  data.federated_extensions = extensions.filter((extension) => extension !== plotly);
+  // The other one has a third of a megabyte.
+  data.faviconUrl = './icon-120x120.png';
+  data.plotlyExtension = `${plotly.name}/${plotly.load}`;
+  writeFileSync(file, JSON.stringify(settings));
 }
 
 /** The extensions that draw figures and sliders, as in .venv. */

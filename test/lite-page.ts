@@ -35,7 +35,11 @@ interface Panel {
     ready: Promise<void>;
     kernelDisplayName: string;
     session: {
-      kernel: { interrupt(): Promise<void>; requestComplete(at: object): Promise<Reply> };
+      kernel: {
+        interrupt(): Promise<void>;
+        requestComplete(at: object): Promise<Reply>;
+        requestExecute(content: object, ...rest: unknown[]): { done: Promise<unknown> };
+      };
     };
   };
 }
@@ -72,6 +76,19 @@ export class LiteNotebook {
   static async open(context: BrowserContext, site: string, path: string): Promise<LiteNotebook> {
     const page = await context.newPage();
     await page.goto(`${site}lab/index.html?path=${path}`);
+    const notebook = new LiteNotebook(page, path);
+    await notebook.isOpen();
+    return notebook;
+  }
+
+  /** Another notebook in the same page. */
+  as(path: string): LiteNotebook {
+    return new LiteNotebook(this.page, path);
+  }
+
+  /** Waits until this notebook is in front, whole, with a kernel. */
+  async isOpen(): Promise<void> {
+    const { page, path } = this;
     await page.waitForFunction(() => typeof jupyterapp === 'object', undefined, { timeout });
     // What was open before is opened again, and is in front for a while.
     await page.evaluate(() => jupyterapp.restored);
@@ -87,7 +104,6 @@ export class LiteNotebook {
       { timeout },
     );
     await page.evaluate(() => jupyterapp.shell.currentWidget.sessionContext.ready);
-    return new LiteNotebook(page, path);
   }
 
   kernelName(): Promise<string> {
@@ -140,6 +156,40 @@ export class LiteNotebook {
     );
   }
 
+  /**
+   * Runs all cells by JupyterLab's command. As where the stored outputs were made, questions are not put
+   * to the reader: predictions are shown at once.
+   *
+   * @param limit seconds in which all have to be done; after these, the rest is interrupted.
+   */
+  async runAll(limit: number): Promise<{ seconds: number; outputs: Output[] }[]> {
+    await this.bringToFront();
+    return this.page.evaluate(async (limit) => {
+      const { content, sessionContext } = jupyterapp.shell.currentWidget;
+      const { kernel } = sessionContext.session;
+      const ends: number[] = [];
+      const request = kernel.requestExecute.bind(kernel);
+      kernel.requestExecute = (asked, ...rest) => {
+        const future = request({ ...asked, allow_stdin: false }, ...rest);
+        const note = () => void ends.push(performance.now());
+        future.done.then(note, note);
+        return future;
+      };
+      let before = performance.now();
+      const timer = setTimeout(() => void kernel.interrupt(), limit * 1000);
+      await jupyterapp.commands.execute('notebook:run-all-cells');
+      clearTimeout(timer);
+      kernel.requestExecute = request;
+      const code = content.widgets.filter(({ model }) => model.type === 'code');
+      return code.map(({ model }, i) => {
+        const end = ends[i] ?? before;
+        const seconds = (end - before) / 1000;
+        before = end;
+        return { seconds, outputs: model.sharedModel.toJSON().outputs };
+      });
+    }, limit);
+  }
+
   /** A command is for the notebook in front; one that is restored may have come there. */
   private async bringToFront(): Promise<void> {
     await this.page.waitForFunction(
@@ -161,6 +211,14 @@ export class LiteNotebook {
       const code = widgets.filter(({ model }) => model.type === 'code');
       return code[index]!.model.sharedModel.toJSON().outputs;
     }, index);
+  }
+
+  /** Writes the notebook, as *File → Download* gives it, to a file. */
+  async download(file: string): Promise<void> {
+    await this.bringToFront();
+    const download = this.page.waitForEvent('download');
+    await this.page.evaluate(() => jupyterapp.commands.execute('docmanager:download'));
+    await (await download).saveAs(file);
   }
 
   async complete(code: string): Promise<string[]> {

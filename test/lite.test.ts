@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { stamped, versionsOf } from '../setup/lite/files.mjs';
+import { finishSite } from '../setup/lite/finish.mjs';
 import { serve } from '../setup/lite/serve.mjs';
 import { LiteNotebook, type Output, startBrowser, textOf } from './lite-page';
+import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 
 /**
@@ -29,16 +32,14 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
     const hosts = new Set<string>();
     let server: Awaited<ReturnType<typeof serve>>;
     let context: BrowserContext;
+    let siteFolder: string;
 
     const open = (path: string): Promise<LiteNotebook> =>
       LiteNotebook.open(context, server.url, path);
 
     beforeAll(async () => {
-      const site = process.env.LITE_SITE ?? join(folder, 'site');
-      if (!process.env.LITE_SITE) {
-        await promisify(execFile)(process.execPath, [join(root, 'setup', 'lite.mjs'), site]);
-      }
-      server = await serve(site, { prefix: '/some/where/' });
+      siteFolder = await findSite(folder);
+      server = await serve(siteFolder, { prefix });
     }, patience);
 
     // A visitor each: JupyterLab opens again what was open before.
@@ -173,6 +174,13 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
             `${begin}const M = A.map((row, i) => row.map((a, j) => h * a + (i === j ? 1 : 0)));\nreturn solve(M, y);\n}`,
           ),
         ).toMatch(/^✓ euler-01/);
+        // What a learner hands in.
+        const submissions = mkdtempSync(join(folder, 'class-'));
+        await notebook.download(join(submissions, 'ada', '01-stiffness.ipynb'));
+        const { results, problems } = await checked(submissions, 'euler-01');
+        expect(problems).toEqual([]);
+        expect(results).toMatchObject([{ submission: 'ada', exercise: 'euler-01', passed: true }]);
+
         const map = "import { progressMap } from 'implicit-lab';\nawait progressMap()";
         await notebook.save();
         await notebook.page.close();
@@ -187,23 +195,53 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
     );
 
     test(
+      "an update of the site leaves a learner's notebook, and offers its own",
+      async () => {
+        const path = 'exercises/01-stiffness.ipynb';
+        const first = await open(path);
+        await first.write(0, "'what I have written'");
+        await first.save();
+        await isKept(first);
+        await first.page.close();
+
+        const { port } = new URL(server.url);
+        server.close();
+        const changed = await changedSite(siteFolder, join(folder, 'changed'), path);
+        server = await serve(changed, { prefix, port: Number(port) });
+        const before = await open(path);
+        const reload = before.page.getByRole('button', { name: 'Reload' });
+        await reload.waitFor({ timeout: 60_000 });
+        await before.save();
+        await Promise.all([before.page.waitForEvent('load'), reload.click()]);
+        await before.isOpen();
+        expect((await before.sources())[0]).toBe("'what I have written'");
+        await before.page.getByRole('button', { name: 'Open the new one' }).click();
+        const offered = before.as('exercises/01-stiffness-new.ipynb');
+        await offered.isOpen();
+        expect((await offered.sources())[0]).toBe("'from the new build'");
+        expect((await before.sources())[0]).toBe("'what I have written'");
+        await before.page.close();
+      },
+      patience,
+    );
+
+    test(
       'what was opened once opens without a network',
       async () => {
         const first = await open('notebooks/02-implicit-gradient-descent.ipynb');
         await first.run(0);
-        await first.page.waitForFunction(
-          () => document.documentElement.dataset.offline === 'ready',
-          undefined,
-          { timeout: 120_000 },
-        );
+        await isKept(first);
         await first.page.close();
+        // Service workers and workers do not hear of a context that is offline.
         await context.setOffline(true);
+        const { port } = new URL(server.url);
+        server.close();
         try {
           const again = await open('notebooks/02-implicit-gradient-descent.ipynb');
           expect(await again.run(0)).toEqual([]);
           await again.page.close();
         } finally {
-          await context.setOffline(false);
+          server = await serve(siteFolder, { prefix, port: Number(port) });
         }
       },
       patience,
@@ -214,6 +252,32 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
     });
   },
 );
+
+/** All that this page needs is kept for a visit without a network. */
+const isKept = ({ page }: LiteNotebook) =>
+  page.waitForFunction(() => document.documentElement.dataset.offline === 'ready', undefined, {
+    timeout: 120_000,
+  });
+
+/** The verdicts of `npx implicit-lab check --dir`. */
+async function checked(submissions: string, exercise: string) {
+  const command = ['implicit-lab', 'check', '--all', '--dir', submissions, '--json', exercise];
+  const { stdout } = await promisify(execFile)('npx', command, { cwd: root });
+  return JSON.parse(stdout) as { results: object[]; problems: object[] };
+}
+
+/** A later build: one notebook begins otherwise. */
+async function changedSite(site: string, to: string, path: string): Promise<string> {
+  cpSync(site, to, { recursive: true });
+  const file = join(to, 'files', path);
+  const notebook = JSON.parse(readFileSync(file, 'utf8'));
+  const cells: { cell_type: string; source: string }[] = notebook.cells;
+  cells.find(({ cell_type }) => cell_type === 'code')!.source = "'from the new build'";
+  writeFileSync(file, stamped(notebook));
+  writeFileSync(join(to, 'versions.json'), JSON.stringify(versionsOf(join(to, 'files'))));
+  await finishSite(to);
+  return to;
+}
 
 function storedOutputs(file: string): Output[][] {
   const { cells }: { cells: { cell_type: string; outputs: Output[] }[] } = JSON.parse(

@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { Transform } from 'node:stream';
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -20,11 +21,13 @@ const TYPES = {
  * A plain server of files, below `prefix` of its address.
  *
  * @param {string} folder
- * @param {{ port?: number, prefix?: string, isolated?: boolean }} options `isolated` sends the
- *   headers that let a page share memory with its workers
- * @returns {Promise<{ url: string, close(): void }>}
+ * @param {{ port?: number, prefix?: string, isolated?: boolean, bitsPerSecond?: number }} options
+ *   `isolated` sends the headers that let a page share memory with its workers; `bitsPerSecond` is what
+ *   all answers together may take
+ * @returns {Promise<{ url: string, bytes(): number, close(): void }>} `bytes` were sent so far
  */
-export function serve(folder, { port = 0, prefix = '/', isolated = false } = {}) {
+export function serve(folder, { port = 0, prefix = '/', isolated = false, bitsPerSecond } = {}) {
+  const line = new Line(bitsPerSecond);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const file = fileFor(folder, prefix, decodeURIComponent(pathname));
@@ -39,7 +42,7 @@ export function serve(folder, { port = 0, prefix = '/', isolated = false } = {})
     }
     response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
     response.setHeader('Content-Length', statSync(file).size);
-    createReadStream(file).pipe(response);
+    createReadStream(file).pipe(line.passage()).pipe(response);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -48,6 +51,7 @@ export function serve(folder, { port = 0, prefix = '/', isolated = false } = {})
       const found = typeof address === 'object' && address ? address.port : port;
       resolve({
         url: `http://127.0.0.1:${found}${prefix}`,
+        bytes: () => line.bytes,
         close() {
           server.close();
           server.closeAllConnections();
@@ -55,6 +59,32 @@ export function serve(folder, { port = 0, prefix = '/', isolated = false } = {})
       });
     });
   });
+}
+
+/** What all answers go through, one piece after the other. */
+class Line {
+  bytes = 0;
+  /** When what was sent so far has arrived. */
+  #free = 0;
+  #bitsPerSecond;
+
+  /** @param {number | undefined} bitsPerSecond */
+  constructor(bitsPerSecond) {
+    this.#bitsPerSecond = bitsPerSecond;
+  }
+
+  passage() {
+    const line = this;
+    return new Transform({
+      transform(piece, _encoding, done) {
+        line.bytes += piece.length;
+        if (!line.#bitsPerSecond) return void done(null, piece);
+        const now = Date.now();
+        line.#free = Math.max(now, line.#free) + (8000 * piece.length) / line.#bitsPerSecond;
+        setTimeout(done, line.#free - now, null, piece);
+      },
+    });
+  }
 }
 
 /**

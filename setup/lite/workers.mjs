@@ -45,6 +45,22 @@ export async function buildKernel(folder) {
 }
 
 /**
+ * Writes what a page starts with, before JupyterLab: `begin.js`, and the service worker, which is made for
+ * the files of one build.
+ *
+ * @param {string} site
+ * @param {{ id: string, files: Record<string, [string, number]> }} made
+ * @param {string} version JupyterLite's
+ */
+export async function buildOffline(site, made, version) {
+  const define = { LITE_VERSION: JSON.stringify(version) };
+  await bundle('site/begin', join(site, 'begin.js'), { define });
+  await bundle('site/service-worker', join(site, 'service-worker.js'), {
+    banner: { js: `const BUILD=${JSON.stringify(made)};` },
+  });
+}
+
+/**
  * @param {string} entry in `kernel/browser`
  * @param {string} outfile
  * @param {import('esbuild').BuildOptions} options

@@ -7,6 +7,7 @@ import {
   PROTOCOL_VERSION,
   type RequestChannel,
 } from '../../protocol';
+import { firstCell } from './first-cell';
 
 /** A message as JupyterLite has it. */
 export interface LiteMessage {
@@ -43,6 +44,7 @@ export class PageChannels implements Channels {
 
   reply(channel: RequestChannel, request: Message, type: string, content: Json): void {
     // JupyterLite would itself cancel all cells that wait, unless it takes the error for an interrupt.
+    if (type === 'execute_reply') firstCell.hasRun();
     const metadata = type === 'execute_reply' ? { cause: 'interrupt' } : {};
     this.post(channel, type, request.header, content, { metadata });
   }

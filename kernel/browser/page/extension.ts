@@ -1,6 +1,15 @@
+import { figures, type RendererRegistry } from './figures';
 import { PageKernel } from './kernel';
-import { type KernelClient, type KernelSpecs, partOf, type ShareScope } from './lite';
+import {
+  type Application,
+  type KernelClient,
+  type KernelSpecs,
+  type NotebookTracker,
+  partOf,
+  type ShareScope,
+} from './lite';
 import { keepForOffline } from './offline';
+import { NewVersions, offerNewBuild } from './updates';
 
 /**
  * The extension of JupyterLite that brings the kernel, and its container of module federation: a
@@ -24,19 +33,33 @@ const SPEC = {
 let shared: ShareScope = {};
 
 async function extension(): Promise<() => object> {
-  const [{ IKernelSpecs, IKernelClient }, { PageConfig }, { Signal }] = await Promise.all([
+  const plugins = await Promise.all([kernel(), drawing(), news()]);
+  return () => ({ __esModule: true, default: plugins });
+}
+
+type Here = (option: string) => string;
+
+/** The URLs that the page is configured with, with a slash at their ends. */
+async function configured(): Promise<{ here: Here; option: Here }> {
+  const { PageConfig } = await partOf(shared, '@jupyterlab/coreutils');
+  const option = (name: string): string => PageConfig.getOption(name);
+  const here = (name: string): string =>
+    new URL(option(name), location.href).href.replace(/\/?$/, '/');
+  return { here, option };
+}
+
+async function kernel(): Promise<object> {
+  const [{ IKernelSpecs, IKernelClient }, { Signal }, { here }] = await Promise.all([
     partOf(shared, '@jupyterlite/services'),
-    partOf(shared, '@jupyterlab/coreutils'),
     partOf(shared, '@lumino/signaling'),
+    configured(),
   ]);
-  const plugin = {
+  return {
     id: `${NAME}:kernel`,
     description: 'The kernel "TypeScript"',
     autoStart: true,
     requires: [IKernelSpecs, IKernelClient],
     activate(_app: unknown, specs: KernelSpecs, client: KernelClient) {
-      const here = (option: string): string =>
-        new URL(PageConfig.getOption(option), location.href).href.replace(/\/?$/, '/');
       const scripts = `${here('fullLabextensionsUrl')}${NAME}/static/`;
       const places = { scripts, library: `${scripts}library/`, site: here('baseUrl') };
       const versions = { version: KERNEL_VERSION, typescript: TYPESCRIPT_VERSION };
@@ -50,7 +73,47 @@ async function extension(): Promise<() => object> {
       keepForOffline(scripts).catch((error) => console.warn('Not kept for offline:', error));
     },
   };
-  return () => ({ __esModule: true, default: [plugin] });
+}
+
+/** Figures, by plotly's extension, which the build has taken from those that JupyterLab loads itself. */
+async function drawing(): Promise<object> {
+  const [widgets, { IRenderMimeRegistry }, { here, option }] = await Promise.all([
+    partOf(shared, '@lumino/widgets'),
+    partOf(shared, '@jupyterlab/rendermime'),
+    configured(),
+  ]);
+  return {
+    id: `${NAME}:figures`,
+    description: 'Draws figures by plotly',
+    autoStart: true,
+    requires: [IRenderMimeRegistry],
+    activate(_app: unknown, registry: RendererRegistry) {
+      const url = here('fullLabextensionsUrl') + option('plotlyExtension');
+      registry.addFactory(figures(widgets, url, shared), 0);
+    },
+  };
+}
+
+/** New builds of the site, and new versions of notebooks. */
+async function news(): Promise<object> {
+  const [parts, { INotebookTracker }, { here }] = await Promise.all([
+    partOf(shared, '@jupyterlab/apputils'),
+    partOf(shared, '@jupyterlab/notebook'),
+    configured(),
+  ]);
+  return {
+    id: `${NAME}:news`,
+    description: 'Tells of new versions of the course',
+    autoStart: true,
+    requires: [INotebookTracker],
+    activate(app: Application, tracker: NotebookTracker) {
+      const versions = new NewVersions(app, here('baseUrl'), parts);
+      const offer = (panel: Parameters<NewVersions['offer']>[0]) => void versions.offer(panel);
+      tracker.forEach(offer);
+      tracker.widgetAdded.connect((_sender, panel) => offer(panel));
+      offerNewBuild(parts).catch((error) => console.warn('No news of the course:', error));
+    },
+  };
 }
 
 /** JupyterLite itself drops the cells that wait, and leaves the one alone that runs. */

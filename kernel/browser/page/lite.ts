@@ -35,8 +35,46 @@ export interface KernelClient {
   getModel(id: string): Promise<unknown>;
 }
 
+/** JupyterLab, as far as it is asked here. */
+export interface Application {
+  commands: { execute(id: string, options: object): Promise<unknown> };
+  serviceManager: {
+    contents: {
+      get(path: string, options: object): Promise<object>;
+      save(path: string, file: object): Promise<object>;
+    };
+  };
+}
+
+/** A notebook that is open. */
+export interface NotebookPanel {
+  context: { path: string; ready: Promise<void> };
+  content: { model: { getMetadata(key: string): unknown } | null };
+}
+
+export interface NotebookTracker {
+  widgetAdded: { connect(hear: (sender: unknown, panel: NotebookPanel) => void): void };
+  forEach(each: (panel: NotebookPanel) => void): void;
+}
+
+/** A widget with others in it. */
+interface Panel {
+  readonly node: HTMLElement;
+  readonly isDisposed: boolean;
+  addWidget(widget: object): void;
+}
+
+interface Notice {
+  autoClose: false;
+  actions: { label: string; callback(): void }[];
+}
+
 /** The modules of the page, by the names of their packages. */
 export interface PageParts {
+  '@jupyterlab/apputils': { Notification: { info(text: string, options: Notice): void } };
+  '@jupyterlab/notebook': { INotebookTracker: object };
+  '@jupyterlab/rendermime': { IRenderMimeRegistry: object };
+  '@lumino/widgets': { Panel: new () => Panel };
   '@jupyterlite/services': { IKernelSpecs: object; IKernelClient: object };
   '@jupyterlab/coreutils': { PageConfig: { getOption(name: string): string } };
   '@lumino/signaling': { Signal: new (sender: object) => Signal };

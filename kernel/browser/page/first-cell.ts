@@ -1,0 +1,14 @@
+/** A reader who runs nothing for so long reads. */
+const READING_MS = 30_000;
+
+let end: () => void = () => {};
+
+/** Until it is over, the first cell has the line for itself: what else there is to load waits. */
+export const firstCell = {
+  over: new Promise<void>((resolve) => {
+    end = resolve;
+    setTimeout(resolve, READING_MS);
+  }),
+  /** Some cell has run. */
+  hasRun: (): void => end(),
+};
