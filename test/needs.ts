@@ -79,6 +79,12 @@ const reasons = {
       ? ''
       : 'nbgrader is not installed (npm run nbgrader -- --install)',
 
+  // With FULL it is downloaded.
+  hub: () =>
+    existsSync(join(__dirname, '..', '.hub', 'venv', '.ready')) || process.env.FULL
+      ? ''
+      : 'JupyterHub is not installed (npm run hub -- --install)',
+
   lite: () =>
     existsSync(join(__dirname, '..', '.lite', 'venv', '.ready'))
       ? ''

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NO_FACTOR, RIGHT, TestClass } from '../../lib/exercises/cli/class-testing';
+import { sandboxProblem } from '../../lib/exercises/submission';
+import { usageOf } from '../../lib/exercises/submission/watch';
+
+const COMMAND = join(__dirname, '..', '..', 'lib', 'bin', 'implicit-lab.cjs');
+/** Clock ticks a second in `/proc`, on every Linux there is. */
+const TICKS = 100;
+
+/**
+ * How many submissions does a core check in a second, and how much memory does that take?
+ *
+ *     npm run bench -- class check [SUBMISSIONS [JOBS]]
+ *
+ * Half of the submissions are right, half are wrong, one exercise each. Processor time is that of
+ * all processes together, so that other work on the machine matters little; it leaves out those that
+ * had to be killed, which on a busy machine are some.
+ */
+export async function measureChecking([count = '40', jobs = '2']: string[]): Promise<void> {
+  const problem = sandboxProblem();
+  if (problem) console.log(`Without a sandbox: ${problem}\n`);
+  const students = new TestClass();
+  try {
+    for (let i = 0; i < Number(count); i++) {
+      students.submit(`student ${i}`, students.notebook(i % 2 === 0 ? RIGHT : NO_FACTOR));
+    }
+    const kinds = problem ? ['plain'] : ['plain', 'sandbox'];
+    console.log(
+      '| | submissions | right | seconds | processor s | a second and core | main process | all processes |',
+    );
+    console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+    for (const kind of kinds) {
+      const more = kind === 'sandbox' ? ['--sandbox'] : [];
+      const args = [
+        'check',
+        '--all',
+        '--dir',
+        students.folder,
+        '--jobs',
+        jobs,
+        '--seconds',
+        '120',
+        ...more,
+      ];
+      const { seconds, processor, output, peak } = await measured(args);
+      const right = /(\d+) of \d+ right/.exec(output)?.[1] ?? 'none';
+      const rate = (Number(count) / processor).toFixed(2);
+      console.log(
+        `| ${kind} | ${count} | ${right} | ${seconds.toFixed(1)} | ${processor.toFixed(1)} | ${rate} | ${mb(peak.own)} | ${mb(peak.all)} |`,
+      );
+    }
+  } finally {
+    students.close();
+  }
+}
+
+const mb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
+
+/** Processor seconds of the processes that this one has waited for. */
+function processorOfChildren(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / TICKS;
+}
+
+async function measured(args: string[]) {
+  const began = performance.now();
+  const before = processorOfChildren();
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const peak = { own: 0, all: 0 };
+  const watch = setInterval(() => {
+    peak.all = Math.max(peak.all, usageOf(child.pid!).bytes);
+    peak.own = Math.max(peak.own, residentBytes(child.pid!));
+  }, 200);
+  await new Promise((resolve) => child.on('close', resolve));
+  clearInterval(watch);
+  const seconds = (performance.now() - began) / 1000;
+  return { seconds, processor: processorOfChildren() - before, output, peak };
+}
+
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+  } catch {
+    return 0;
+  }
+}
