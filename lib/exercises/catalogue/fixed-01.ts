@@ -97,7 +97,7 @@ export const exercise: Exercise<Descend> = {
   title: 'Gradient descent on the linear system, with a warm start',
   difficulty: 2,
   minutes: 20,
-  needs: ['09', 'neumann-01'],
+  needs: ['09'],
   reference: (system, plan) => descend(system, plan),
   probes: [
     { name: 'cold', args: () => probe(50, 4, 0.4, {}) },

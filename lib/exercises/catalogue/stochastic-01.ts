@@ -100,7 +100,7 @@ export const exercise: Exercise<Stochastic> = {
   title: 'A batch of its own for every step, and a mean',
   difficulty: 2,
   minutes: 25,
-  needs: ['11', 'neumann-01'],
+  needs: ['11', 'fixed-01'],
   reference: (given, alpha, steps) => estimate(given, alpha, steps),
   probes: [
     { name: 'five steps', args: () => [batches(1000, 5, 3), 0.4, 5] },

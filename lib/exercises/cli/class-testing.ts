@@ -10,14 +10,14 @@ export const LESSON = '09-inverse-hessian-products';
 
 /** A right answer to `neumann-01`, from the third line of its function on. */
 export const RIGHT = `
-  let x = new Float64Array(b.length);
-  for (let k = 0; k < terms; k++) {
-    const Ax = A.transpose(x);
-    x = x.map((value, i) => value + alpha * (b[i] - Ax[i]));
+  let x = b;
+  for (let k = terms - 1; k >= 1; k--) {
+    const Ax = A.apply(x);
+    x = x.map((value, i) => b[i] + (1 - 1 / (2 * k)) * (value - alpha * Ax[i]));
   }
-  return x;`;
+  return x.map((value) => Math.sqrt(alpha) * value);`;
 /** One with a mistake that has a name. */
-export const NO_FACTOR = RIGHT.replace('return x', 'return x.map((value) => value / alpha)');
+export const NO_FACTOR = RIGHT.replace('Math.sqrt(alpha) * ', '');
 
 /** A class for tests: a folder of notebooks with an exercise, and the command to check it. */
 export class TestClass {

@@ -22,13 +22,13 @@ const COMMAND = join(ROOT, 'lib', 'bin', 'implicit-lab.cjs');
 const LESSON = '09-inverse-hessian-products';
 
 const RIGHT = `
-  let x = new Float64Array(b.length);
-  for (let k = 0; k < terms; k++) {
-    const Ax = A.transpose(x);
-    x = x.map((value, i) => value + alpha * (b[i] - Ax[i]));
+  let x = b;
+  for (let k = terms - 1; k >= 1; k--) {
+    const Ax = A.apply(x);
+    x = x.map((value, i) => b[i] + (1 - 1 / (2 * k)) * (value - alpha * Ax[i]));
   }
-  return x;`;
-const NO_FACTOR = RIGHT.replace('return x', 'return x.map((value) => value / alpha)');
+  return x.map((value) => Math.sqrt(alpha) * value);`;
+const NO_FACTOR = RIGHT.replace('Math.sqrt(alpha) * ', '');
 
 let course: string;
 let environment: NodeJS.ProcessEnv;
@@ -75,7 +75,7 @@ function written(code: string, ...cells: string[]): string {
     const text = textOf(cell).replace('return todo();', () => code);
     cell.source = linesOf(text);
   }
-  const at = notebook.cells.findIndex((cell) => textOf(cell).includes('function neumannSum'));
+  const at = notebook.cells.findIndex((cell) => textOf(cell).includes('function inverseRoot'));
   const more = cells.map((text) => ({
     cell_type: 'code' as const,
     metadata: {},
@@ -102,7 +102,7 @@ describe('check', () => {
     const mistake = written(NO_FACTOR);
     writeFileSync(file(), mistake);
     const wrong = run('check');
-    expect(wrong.stdout).toContain('✗ neumann-01: the factor α in front\n');
+    expect(wrong.stdout).toContain('✗ neumann-01: the factor √α in front\n');
     expect(wrong.stdout).toContain('on the four terms probe, entry [');
     expect(wrong.stdout).toContain('0 of 1 right, 1 not yet, 0 still to do.');
     expect(wrong.status).toBe(1);
@@ -127,7 +127,7 @@ describe('check', () => {
   it('takes cells as a notebook does: declared twice, failing, with magic, of another name', () => {
     const cells = [
       'const x = 1; let y = 2;',
-      'const x = 3;\nfunction neumannSum() { return 0; }',
+      'const x = 3;\nfunction inverseRoot() { return 0; }',
       '%time\nthrow new Error("an experiment that failed");',
       'let 1x = ;',
       'import { cg, neumann } from "implicit-lab"; import { cg } from "implicit-lab"; cg({});',
@@ -190,13 +190,15 @@ describe('reset', () => {
       source: ['## other-01 · Another\n'],
     });
     notebook.cells.push({ cell_type: 'markdown', metadata: {}, source: ['## other-02 · Last\n'] });
-    notebook.cells = notebook.cells.filter((cell) => !textOf(cell).includes('function neumannSum'));
+    notebook.cells = notebook.cells.filter(
+      (cell) => !textOf(cell).includes('function inverseRoot'),
+    );
     writeFileSync(file(), JSON.stringify(notebook));
     run('reset', 'neumann-01');
     const texts = fresh().cells.map(textOf);
     const position = (text: string) => texts.findIndex((one) => one.includes(text));
     expect(position('other-01')).toBeLessThan(position('## neumann-01'));
-    expect(position('function neumannSum')).toBeLessThan(position('other-02'));
+    expect(position('function inverseRoot')).toBeLessThan(position('other-02'));
     expect(texts.filter((text) => text.startsWith('## neumann-01'))).toHaveLength(1);
   });
 });
@@ -237,7 +239,7 @@ it('watch checks again when a notebook is saved, also by putting a new file in i
     await until('neumann-01 …');
     replace(wrong!);
     await until('saved again');
-    await until('✗ neumann-01: the factor α in front');
+    await until('✗ neumann-01: the factor √α in front');
     writeFileSync(file(), '{');
     await until('it is no notebook');
     writeFileSync(file(), right!);

@@ -212,7 +212,7 @@ afterAll(() => {
 /** The function of the exercise is made asynchronous, so that attacks may import. */
 const asynchronous = (text: string) =>
   text
-    .replace(/function neumannSum/g, 'async function neumannSum')
+    .replace(/function inverseRoot/g, 'async function inverseRoot')
     .replace(/\): Float64Array \{/, ') {');
 
 describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () => {

@@ -154,13 +154,6 @@ const descend =
   };
 const isSmall = (r: Vector, b: Vector, tolerance: number) => size(r) <= tolerance * size(b);
 
-type Sum = (A: CountedOperator, b: Vector, alpha: number, terms: number) => ArrayLike<number>;
-const horner: Sum = (A, b, alpha, terms) => {
-  let x: Vector = b.map((value) => alpha * value);
-  for (let k = 1; k < terms; k++) x = add(add(x, -alpha, A.transpose(x)), alpha, b);
-  return x;
-};
-
 export const tries: readonly Try[] = [
   {
     id: 'cg-01',
@@ -438,47 +431,6 @@ export const tries: readonly Try[] = [
       return { leastNorm: solved(Z.length * damping), damped: solved(0) };
     },
     verdict: 'property: the damped tends to the least-norm one',
-  },
-  { id: 'neumann-01', name: "by Horner's rule", answer: horner, verdict: 'right' },
-  {
-    id: 'neumann-01',
-    name: 'by doubling: (1 + B)(1 + B²)…, for the next power of two',
-    answer: ((A, b, alpha, terms) => {
-      let x: Vector = b.map((v) => alpha * v);
-      let n = 1;
-      while (n < terms) {
-        let y = x;
-        for (let k = 0; k < n; k++) y = add(y, -alpha, A.transpose(y));
-        x = add(x, 1, y);
-        n *= 2;
-      }
-      return x;
-    }) satisfies Sum,
-    verdict: 'differs',
-  },
-  {
-    id: 'neumann-01',
-    name: 'the solution itself',
-    answer: ((A, b) =>
-      gmres({ tolerance: 1e-12 }).solveSync(
-        { apply: (v: Vector) => A.transpose(v), dispose() {} },
-        b,
-      ).value) satisfies Sum,
-    verdict: 'differs',
-  },
-  {
-    id: 'neumann-01',
-    name: 'b + the sum',
-    answer: ((A, b, alpha, terms) =>
-      add(b, 1, Float64Array.from(horner(A, b, alpha, terms)))) satisfies Sum,
-    verdict: 'differs',
-  },
-  {
-    id: 'neumann-01',
-    name: 'one term too many of the wrong matrix',
-    answer: ((A, b, alpha, terms) =>
-      horner({ ...A, transpose: (v) => A.apply(v) }, b, alpha, terms + 1)) satisfies Sum,
-    verdict: 'differs',
   },
   {
     id: 'fixed-01',

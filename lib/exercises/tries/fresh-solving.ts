@@ -208,20 +208,6 @@ const grams =
     return { leastNorm: pull(at(tiny)), damped: pull(at(shift(n, damping))) };
   };
 
-type Sum = (A: CountedOperator, b: Vector, alpha: number, terms: number) => ArrayLike<number>;
-/** A Neumann sum with its matrix, its number of terms and its scale open. */
-const neumann =
-  (
-    step: (A: CountedOperator, v: Vector, alpha: number) => Vector,
-    count: (terms: number) => number,
-    scale = (alpha: number) => alpha,
-  ): Sum =>
-  (A, b, alpha, terms) => {
-    const list = [b];
-    for (let k = 1; k < count(terms); k++) list.push(step(A, list[k - 1]!, alpha));
-    return b.map((_, i) => list.reduce((sum, v) => sum + scale(alpha) * v[i]!, 0));
-  };
-
 /** fixed-01 with the goal, the count and the bound open. */
 const descend =
   ({
@@ -498,61 +484,6 @@ export const tries: readonly Try[] = [
     name: 'a thousandth for the least norm',
     answer: grams((n, tau) => n * tau, 1, 1e-3),
     verdict: 'property: the damped tends to the least-norm one',
-  },
-  {
-    id: 'neumann-01',
-    name: 'a list of terms',
-    answer: neumann(
-      (A, v, alpha) => add(v, -alpha, A.transpose(v)),
-      (K) => K,
-    ),
-    verdict: 'right',
-  },
-  {
-    id: 'neumann-01',
-    name: 'with A',
-    answer: neumann(
-      (A, v, alpha) => add(v, -alpha, A.apply(v)),
-      (K) => K,
-    ),
-    verdict: 'mistake: A instead of its transpose',
-  },
-  {
-    id: 'neumann-01',
-    name: 'K + 1 terms',
-    answer: neumann(
-      (A, v, alpha) => add(v, -alpha, A.transpose(v)),
-      (K) => K + 1,
-    ),
-    verdict: 'mistake: one term too many',
-  },
-  {
-    id: 'neumann-01',
-    name: 'I + αAᵀ',
-    answer: neumann(
-      (A, v, alpha) => add(v, alpha, A.transpose(v)),
-      (K) => K,
-    ),
-    verdict: 'mistake: the sign inside the powers',
-  },
-  {
-    id: 'neumann-01',
-    name: 'α squared',
-    answer: neumann(
-      (A, v, alpha) => add(v, -alpha, A.transpose(v)),
-      (K) => K,
-      (alpha) => alpha * alpha,
-    ),
-    verdict: 'mistake: α twice',
-  },
-  {
-    id: 'neumann-01',
-    name: 'I − Aᵀ',
-    answer: neumann(
-      (A, v) => add(v, -1, A.transpose(v)),
-      (K) => K,
-    ),
-    verdict: 'mistake: α is missing inside the powers',
   },
   { id: 'fixed-01', name: 'on a plain array', answer: descend(), verdict: 'right' },
   {

@@ -1,18 +1,10 @@
-import * as tf from '@tensorflow/tfjs';
 import { multiply, solveDense, transposed } from '../linear';
 import { add, dot, type Matrix, size, type Try, type Vector } from './try';
 
-type T1 = tf.Tensor1D;
-type Loss = (w: T1, l: T1) => tf.Scalar;
 type Field = (x: Vector) => Vector;
 interface System {
   f: Field;
   jacobian(y: Vector): Matrix;
-}
-interface Convex {
-  value(y: Vector): number;
-  gradient(y: Vector): Vector;
-  hessian(y: Vector): Matrix;
 }
 interface Example {
   y: number;
@@ -54,29 +46,6 @@ const differenced = (f: Field, y: Vector): Matrix =>
       return Array.from(plus, (value, i) => (value - minus[i]!) / 2e-6);
     }),
   );
-
-/** The implicit step in a metric, by damped Newton on Φ. */
-const proximal =
-  (weight: (d: number) => number, curvature = (delta: number) => delta, iterations = 300) =>
-  (f: Convex, w: Vector, delta: number, D: Vector) => {
-    const phi = (y: Vector) =>
-      f.value(y) +
-      y.reduce((sum, v, i) => sum + (weight(D[i]!) * (v - w[i]!) ** 2) / (2 * delta), 0);
-    let y = w;
-    for (let k = 0; k < iterations; k++) {
-      const g = f.gradient(y).map((v, i) => delta * v + weight(D[i]!) * (y[i]! - w[i]!));
-      if (size(g) < 1e-13) break;
-      const M = f
-        .hessian(y)
-        .map((row, i) => row.map((v, j) => curvature(delta) * v + (i === j ? weight(D[i]!) : 0)));
-      const d = solveDense(M, g);
-      let t = 1;
-      while (t > 1e-12 && phi(add(y, -t, d)) > phi(y) - (1e-4 * t * dot(g, d)) / delta) t /= 2;
-      if (t <= 1e-12) break;
-      y = add(y, -t, d);
-    }
-    return y;
-  };
 
 /** ξ of glm-02 by bisection. */
 const root =
@@ -129,63 +98,6 @@ function attemptAlong(
 }
 
 export const tries: readonly Try[] = [
-  {
-    id: 'hvp-01',
-    name: 'the transpose of the transpose',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() => {
-        const pulled = (v: tf.Tensor) =>
-          tf.grad((k) => tf.sum(tf.mul(tf.grad((x) => f(x as T1, k as T1))(w), v)))(l);
-        return tf.grad((v) => tf.sum(tf.mul(pulled(v), u)))(tf.zerosLike(w));
-      }),
-    verdict: 'right',
-  },
-  {
-    id: 'hvp-01',
-    name: 'one whole step along u',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() => {
-        const at = (k: tf.Tensor) => tf.grad((x) => f(x as T1, k as T1))(w);
-        return tf.sub(at(tf.add(l, u)), at(l));
-      }),
-    verdict: 'mistake: a difference with the step 1',
-  },
-  {
-    id: 'hvp-01',
-    name: 'without u',
-    answer: (f: Loss, w: T1, l: T1) =>
-      tf.tidy(() => tf.grad((x) => tf.sum(tf.grad((k) => f(x as T1, k as T1))(l)))(w)),
-    verdict: 'mistake: u is missing',
-  },
-  {
-    id: 'hvp-01',
-    name: 'the numbers instead of a tensor',
-    answer: (f: Loss, w: T1, l: T1, u: T1) => {
-      const by = (k: tf.Tensor, x: tf.Tensor) => f(x as T1, k as T1);
-      const product = tf.tidy(() =>
-        tf.grad((x) => tf.sum(tf.mul(tf.grad((k) => by(k, x))(l), u)))(w),
-      );
-      const numbers = Array.from(product.dataSync());
-      product.dispose();
-      return numbers;
-    },
-    verdict: 'right',
-  },
-  {
-    id: 'hvp-01',
-    name: 'the derivatives with respect to w, one entry at a time',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() =>
-        tf.stack(
-          Array.from({ length: w.size }, (_, i) => {
-            const entry = (k: tf.Tensor) =>
-              tf.sum(tf.slice(tf.grad((x) => f(x as T1, k as T1))(w), i, 1));
-            return tf.sum(tf.mul(tf.grad(entry)(l), u));
-          }),
-        ),
-      ),
-    verdict: 'mistake: the matrix, row by row',
-  },
   {
     id: 'hvp-02',
     name: 'a step from the largest entries',
@@ -370,29 +282,6 @@ export const tries: readonly Try[] = [
       return w.map((value, i) => value - rates[i]! * s[i]!);
     },
     verdict: 'mistake: the rates come in twice',
-  },
-  { id: 'step-02', name: 'damped by Φ', answer: proximal((d) => d), verdict: 'right' },
-  {
-    id: 'step-02',
-    name: 'the curvature without δ, many iterations',
-    answer: proximal(
-      (d) => d,
-      () => 1,
-      1000,
-    ),
-    verdict: 'right',
-  },
-  {
-    id: 'step-02',
-    name: 'the inverse of the metric',
-    answer: proximal((d) => 1 / d),
-    verdict: 'mistake: D instead of its inverse',
-  },
-  {
-    id: 'step-02',
-    name: 'without the metric',
-    answer: proximal(() => 1),
-    verdict: 'mistake: the metric is ignored',
   },
   {
     id: 'glm-01',

@@ -13,16 +13,8 @@ import type { NamedTensors } from '../../spaces';
 import type { Training } from '../catalogue/training';
 import type { CountedOperator } from '../counted';
 import { solveDense } from '../linear';
-import { add, dot, size, type Try, type Vector } from './try';
+import { add, dot, type Try, type Vector } from './try';
 
-interface Penalised {
-  w: Vector;
-  anchor: Vector;
-  adjoint: Vector;
-  lambda: Vector;
-  group: Int32Array;
-  outerLambda: Vector;
-}
 interface Batches {
   outer(batch: number): { w: Vector; lambda: Vector };
   hessian(batch: number): CountedOperator;
@@ -102,20 +94,6 @@ const adam =
     const Hs = curvature.apply(s);
     return { w: add(w, 1, s), m: add(average, 1 - beta1, Hs), v: squares };
   };
-
-/** mixed-01 with the share of a weight open. */
-const shares =
-  (share: (beta: number, w: number, c: number, q: number) => number) =>
-  ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) =>
-    w.reduce(
-      (sum, x, j) => {
-        const k = group[j]!;
-        if (k === -1) return sum;
-        sum[k]! -= share(Math.exp(lambda[k]!), x, anchor[j]!, adjoint[j]!);
-        return sum;
-      },
-      [...outerLambda],
-    );
 
 /** What kinds-01 hands over, for a kind. */
 const byKind =
@@ -211,21 +189,6 @@ const columnwise =
     });
     return { dlambda: runs.slice(0, m), deta: runs[m] };
   };
-
-/** curse-01 with the polynomial and its slope open. */
-const errors =
-  (
-    slope: (s: number, eta: number, t: number) => number,
-    norm = size as (x: Vector) => number,
-    first = 0,
-  ) =>
-  (s: Vector, ds: Vector, d: Vector, r: Vector, eta: number, T: number) =>
-    Array.from({ length: T + 1 - first }, (_, k) => {
-      const t = k + first;
-      return norm(s.map((x, i) => (1 - eta * x) ** t * d[i]! + slope(x, eta, t) * ds[i]! * r[i]!));
-    });
-const slopeOfPower = (s: number, eta: number, t: number) =>
-  t === 0 ? 0 : -t * eta * (1 - eta * s) ** (t - 1);
 
 /** curse-02 by pairs of value and slope, with single rules open. */
 const chebyshev =
@@ -345,36 +308,6 @@ export const tries: readonly Try[] = [
     name: 'the decay explicit',
     answer: adam({ plainDecay: true }),
     verdict: 'mistake: the decay at the start',
-  },
-  {
-    id: 'mixed-01',
-    name: 'gathered in a list',
-    answer: shares((beta, w, c, q) => beta * (w - c) * q),
-    verdict: 'right',
-  },
-  {
-    id: 'mixed-01',
-    name: 'pulled to 0',
-    answer: shares((beta, w, _, q) => beta * w * q),
-    verdict: 'mistake: the anchor is forgotten',
-  },
-  {
-    id: 'mixed-01',
-    name: 'the anchor’s distance the other way',
-    answer: shares((beta, w, c, q) => beta * (c - w) * q),
-    verdict: 'mistake: the sign',
-  },
-  {
-    id: 'mixed-01',
-    name: 'the square of the distance',
-    answer: shares((beta, w, c, q) => beta * (w - c) ** 2 * q),
-    verdict: 'differs',
-  },
-  {
-    id: 'mixed-01',
-    name: 'the distance of w from the adjoint',
-    answer: shares((beta, w, c, q) => beta * w * q - beta * c),
-    verdict: 'differs',
   },
   {
     id: 'kinds-01',
@@ -553,31 +486,6 @@ export const tries: readonly Try[] = [
     name: 'one step fewer',
     answer: (problem: Training, K: number) => reversed(problem, down(problem.steps, K - 1)).dlambda,
     verdict: 'mistake: one step too few',
-  },
-  { id: 'curse-01', name: 'a list of lengths', answer: errors(slopeOfPower), verdict: 'right' },
-  {
-    id: 'curse-01',
-    name: 'η missing in the slope',
-    answer: errors((s, eta, t) => (t === 0 ? 0 : -t * (1 - eta * s) ** (t - 1))),
-    verdict: 'mistake: the inner derivative is missing',
-  },
-  {
-    id: 'curse-01',
-    name: 'the power of t in the slope',
-    answer: errors((s, eta, t) => -eta * t * (1 - eta * s) ** t),
-    verdict: 'mistake: the exponent of the derivative',
-  },
-  {
-    id: 'curse-01',
-    name: 'from t = 1 on',
-    answer: errors(slopeOfPower, size, 1),
-    verdict: 'shape',
-  },
-  {
-    id: 'curse-01',
-    name: 'the mean square root',
-    answer: errors(slopeOfPower, (x) => size(x) / Math.sqrt(x.length)),
-    verdict: 'property: begins with the first error',
   },
   { id: 'curse-02', name: 'pairs of value and slope', answer: chebyshev(), verdict: 'right' },
   {

@@ -36,14 +36,6 @@ interface Rates {
   delta: number;
   lambda: number;
 }
-interface Penalised {
-  w: Vector;
-  anchor: Vector;
-  adjoint: Vector;
-  lambda: Vector;
-  group: Int32Array;
-  outerLambda: Vector;
-}
 interface Start {
   w: Vector;
   gradient: Vector;
@@ -51,11 +43,6 @@ interface Start {
   implicit: number[];
   explicit: number[];
   delta: number;
-}
-interface Convex {
-  value(y: Vector): number;
-  gradient(y: Vector): Vector;
-  hessian(y: Vector): Matrix;
 }
 interface Linearised {
   jacobian: { apply(v: Vector): Vector; transpose(u: Vector): Vector };
@@ -276,16 +263,6 @@ const inverse = (M: Matrix): Matrix =>
   );
 const shifted = (A: Matrix, h: number) => each(A, (a, i, j) => h * a + (i === j ? 1 : 0));
 
-const anchored =
-  (share: (k: number, j: number, given: Penalised) => number) => (given: Penalised) => {
-    const result = Array.from(given.outerLambda);
-    given.group.forEach((k, j) => {
-      const at = k < 0 ? result.length + k : k;
-      result[at]! -= share(k, j, given);
-    });
-    return result;
-  };
-
 /** block-01 by a fixed number of sweeps, or in other ways. */
 const block = (solve: (given: Start, H: (v: Vector) => Vector) => Vector) => (given: Start) =>
   add(
@@ -295,24 +272,6 @@ const block = (solve: (given: Start, H: (v: Vector) => Vector) => Vector) => (gi
   );
 const only = (n: number, places: number[], v: Vector) =>
   Float64Array.from({ length: n }, (_, i) => (places.includes(i) ? v[i]! : 0));
-
-const exact =
-  (metric: (d: number) => number, count: number) =>
-  (f: Convex, w: Vector, delta: number, D: Vector) => {
-    let y = w;
-    for (let k = 0; k < count; k++) {
-      const g = f.gradient(y);
-      const r = y.map((x, i) => metric(D[i]!) * (x - w[i]!) + delta * g[i]!);
-      const M = each(f.hessian(y), (h, i, j) => delta * h + (i === j ? metric(D[i]!) : 0));
-      const d = solveDense(M, r);
-      const phi = (x: Vector) =>
-        delta * f.value(x) + total(Array.from(x, (v, i) => (metric(D[i]!) * (v - w[i]!) ** 2) / 2));
-      let t = 1;
-      while (t > 1e-12 && phi(add(y, -t, d)) > phi(y)) t /= 3;
-      y = add(y, -t, d);
-    }
-    return y;
-  };
 
 const gauss =
   (between: (p: number[], u: number[], n: number, label: number) => number[]) =>
@@ -615,57 +574,6 @@ export const tries: Try[] = [
     name: 'divided by 1 plus the diagonal',
     answer: (A: Matrix, y: Vector, h: number) => y.map((x, i) => x / (1 + h * A[i]![i]!)),
     verdict: 'property: solves y⁺ = y − h A y⁺',
-  },
-  {
-    id: 'step-02',
-    name: 'by Newton’s method, each step cut to a third',
-    answer: exact((d) => d, 200),
-    verdict: 'right',
-  },
-  {
-    id: 'step-02',
-    name: 'the root of the metric',
-    answer: exact(Math.sqrt, 200),
-    verdict: 'property: solves D (w⁺ − w) = −δ∇f(w⁺)',
-  },
-  {
-    id: 'step-02',
-    name: 'two Newton steps',
-    answer: exact((d) => d, 2),
-    verdict: 'property: solves D (w⁺ − w) = −δ∇f(w⁺)',
-  },
-  {
-    id: 'mixed-01',
-    name: 'as a sum over weights',
-    answer: anchored((k, j, { w, anchor, adjoint, lambda }) =>
-      k < 0 ? 0 : Math.exp(lambda[k]!) * (w[j]! - anchor[j]!) * adjoint[j]!,
-    ),
-    verdict: 'right',
-  },
-  {
-    id: 'mixed-01',
-    name: 'group −1 as the last penalty',
-    answer: anchored(
-      (k, j, { w, anchor, adjoint, lambda }) =>
-        Math.exp(lambda.at(k)!) * (w[j]! - anchor[j]!) * adjoint[j]!,
-    ),
-    verdict: 'differs',
-  },
-  {
-    id: 'mixed-01',
-    name: 'squared distances',
-    answer: anchored((k, j, { w, anchor, adjoint, lambda }) =>
-      k < 0 ? 0 : Math.exp(lambda[k]!) * (w[j]! - anchor[j]!) ** 2 * adjoint[j]!,
-    ),
-    verdict: 'differs',
-  },
-  {
-    id: 'mixed-01',
-    name: 'the adjoint of the anchor left out',
-    answer: anchored((k, j, { w, anchor, adjoint, lambda }) =>
-      k < 0 ? 0 : Math.exp(lambda[k]!) * (w[j]! * adjoint[j]! - anchor[j]!),
-    ),
-    verdict: 'differs',
   },
   {
     id: 'block-01',

@@ -1,19 +1,11 @@
-import * as tf from '@tensorflow/tfjs';
 import { cg } from '../../solvers';
 import { multiply, solveDense } from '../linear';
 import { add, dot, type Matrix, size, type Try, type Vector } from './try';
 
-type T1 = tf.Tensor1D;
-type Loss = (w: T1, l: T1) => tf.Scalar;
 type Field = (x: Vector) => Vector;
 interface System {
   f: Field;
   jacobian(y: Vector): Matrix;
-}
-interface Convex {
-  value(y: Vector): number;
-  gradient(y: Vector): Vector;
-  hessian(y: Vector): Matrix;
 }
 interface Example {
   y: number;
@@ -62,77 +54,7 @@ const central = (g: Field, x: Vector, v: Vector, e: number) => {
 };
 const third = Number.EPSILON ** (1 / 3);
 
-/** The exact step in a metric by damped Newton, with the test for the damping given. */
-const newton = (
-  f: Convex,
-  w: Vector,
-  delta: number,
-  D: Vector,
-  better: (now: Vector, next: Vector) => boolean,
-  iterations = 200,
-) => {
-  const r = (y: Vector) => y.map((value, i) => D[i]! * (value - w[i]!) + delta * f.gradient(y)[i]!);
-  let y = w;
-  for (let k = 0; k < iterations; k++) {
-    const M = f.hessian(y).map((row, i) => row.map((x, j) => (i === j ? D[i]! : 0) + delta * x));
-    const d = solveDense(M, r(y));
-    let t = 1;
-    while (t > 1e-8 && !better(r(y), r(add(y, -t, d)))) t /= 2;
-    if (t <= 1e-8) break;
-    y = add(y, -t, d);
-  }
-  return y;
-};
-
 export const tries: readonly Try[] = [
-  // hvp-01
-  {
-    id: 'hvp-01',
-    name: 'by tf.grads of the inner product, taking the first of both',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(
-        () =>
-          tf.grads((a, b) => tf.sum(tf.mul(tf.grad((c) => f(a as T1, c as T1))(b), u)))([w, l])[0],
-      ),
-    verdict: 'right',
-  },
-  {
-    id: 'hvp-01',
-    name: 'by tf.grads of the inner product, taking the second of both',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(
-        () =>
-          tf.grads((a, b) => tf.sum(tf.mul(tf.grad((c) => f(a as T1, c as T1))(b), u)))([w, l])[1],
-      ),
-    verdict: 'mistake: the Hessian with respect to λ',
-  },
-  {
-    id: 'hvp-01',
-    name: 'a one-sided difference with the step 0.001 in float32',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() => {
-        const g = (at: T1) => tf.grad((x) => f(x as T1, at))(w);
-        return tf.div(tf.sub(g(tf.add(l, tf.mul(1e-3, u))), g(l)), 1e-3);
-      }),
-    verdict: 'property: takes no differences',
-  },
-  {
-    id: 'hvp-01',
-    name: 'a central difference of Bᵀ-free gradients with the step 0.02',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() => {
-        const g = (at: T1) => tf.grad((x) => f(x as T1, at))(w);
-        return tf.div(tf.sub(g(tf.add(l, tf.mul(0.02, u))), g(tf.sub(l, tf.mul(0.02, u)))), 0.04);
-      }),
-    verdict: 'property: takes no differences',
-  },
-  {
-    id: 'hvp-01',
-    name: 'the negative',
-    answer: (f: Loss, w: T1, l: T1, u: T1) =>
-      tf.tidy(() => tf.neg(tf.grad((x) => tf.dot(tf.grad((c) => f(x as T1, c as T1))(l), u))(w))),
-    verdict: 'differs',
-  },
   // hvp-02
   {
     id: 'hvp-02',
@@ -315,37 +237,6 @@ export const tries: readonly Try[] = [
     answer: (H: Matrix, g: Vector, w: Vector, rates: Vector) =>
       w.map((x, i) => x - (rates[i]! * g[i]!) / (1 + rates[i]! * H[i]![i]!)),
     verdict: 'property: solves w⁺ = w − R (g + H (w⁺ − w))',
-  },
-  // step-02
-  {
-    id: 'step-02',
-    name: 'accepted where the largest entry of the residual falls',
-    answer: (f: Convex, w: Vector, delta: number, D: Vector) => {
-      const largest = (r: Vector) => Math.max(...r.map(Math.abs));
-      return newton(f, w, delta, D, (now, next) => largest(next) < largest(now));
-    },
-    verdict: 'right',
-  },
-  {
-    id: 'step-02',
-    name: 'Newton without damping',
-    answer: (f: Convex, w: Vector, delta: number, D: Vector) =>
-      newton(f, w, delta, D, () => true, 40),
-    verdict: 'property: solves D (w⁺ − w) = −δ∇f(w⁺)',
-  },
-  {
-    id: 'step-02',
-    name: 'five damped iterations',
-    answer: (f: Convex, w: Vector, delta: number, D: Vector) =>
-      newton(f, w, delta, D, (now, next) => size(next) < size(now), 5),
-    verdict: 'property: solves D (w⁺ − w) = −δ∇f(w⁺)',
-  },
-  {
-    id: 'step-02',
-    name: 'the distance with the root of D',
-    answer: (f: Convex, w: Vector, delta: number, D: Vector) =>
-      newton(f, w, delta, D.map(Math.sqrt), (now, next) => size(next) < size(now)),
-    verdict: 'property: solves D (w⁺ − w) = −δ∇f(w⁺)',
   },
   // glm-01, glm-02
   {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exerciseIds, loadExercise } from '../catalogue';
 import { judge } from '../judge';
+import { tries as afterTheLesson } from './after-the-lesson';
 import { tries as curvature } from './curvature';
 import { tries as freshSolving } from './fresh-solving';
 import { tries as freshSteps } from './fresh-steps';
@@ -23,6 +24,7 @@ const all = [
   ...freshSolving,
   ...freshUnrolling,
   ...secondLook,
+  ...afterTheLesson,
 ];
 
 beforeAll(async () => {

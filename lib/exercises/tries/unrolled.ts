@@ -12,14 +12,6 @@ interface Sequence {
   inputs: number[][];
   target: number[];
 }
-interface Penalised {
-  w: Vector;
-  anchor: Vector;
-  adjoint: Vector;
-  lambda: Vector;
-  group: Int32Array;
-  outerLambda: Vector;
-}
 interface Batches {
   outer(batch: number): { w: Vector; lambda: Vector };
   hessian(batch: number): CountedOperator;
@@ -139,22 +131,6 @@ const back = (problem: Training, list: Vector[], from: number, to: number) => {
   }
   return { dlambda, dstart: q, deta };
 };
-
-type Errors = (s: Vector, ds: Vector, d: Vector, r: Vector, eta: number, T: number) => number[];
-const errors =
-  (
-    one: (s: number, t: number, eta: number) => [P: number, slope: number],
-    norm = (x: Vector) => Math.hypot(...x),
-  ): Errors =>
-  (s, ds, d, r, eta, T) =>
-    Array.from({ length: T + 1 }, (_, t) =>
-      norm(
-        s.map((value, i) => {
-          const [P, slope] = one(value, t, eta);
-          return P * d[i]! + slope * ds[i]! * r[i]!;
-        }),
-      ),
-    );
 
 const chebyshev =
   (Q: (P: number, dP: number, s: number) => number) =>
@@ -332,44 +308,6 @@ export const tries: readonly Try[] = [
     verdict: 'shape',
   },
   {
-    id: 'mixed-01',
-    name: 'by filter and reduce',
-    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) =>
-      Array.from(lambda, (l, k) =>
-        Array.from(w).reduce(
-          (sum, x, j) =>
-            group[j] === k ? sum - Math.exp(l) * (x - anchor[j]!) * adjoint[j]! : sum,
-          outerLambda[k]!,
-        ),
-      ),
-    verdict: 'right',
-  },
-  {
-    id: 'mixed-01',
-    name: 'a group of −1 counted to the last penalty',
-    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) => {
-      const g = outerLambda.slice();
-      group.forEach((k, j) => {
-        const at = k < 0 ? g.length - 1 : k;
-        g[at]! -= Math.exp(lambda[at]!) * (w[j]! - anchor[j]!) * adjoint[j]!;
-      });
-      return g;
-    },
-    verdict: 'differs',
-  },
-  {
-    id: 'mixed-01',
-    name: 'twice the implicit part',
-    answer: ({ w, anchor, adjoint, lambda, group, outerLambda }: Penalised) => {
-      const g = outerLambda.slice();
-      group.forEach((k, j) => {
-        if (k >= 0) g[k]! -= 2 * Math.exp(lambda[k]!) * (w[j]! - anchor[j]!) * adjoint[j]!;
-      });
-      return g;
-    },
-    verdict: 'differs',
-  },
-  {
     id: 'stochastic-01',
     name: 'the lengths made beforehand',
     answer: (given: Batches, alpha: number, steps: number) => {
@@ -497,40 +435,6 @@ export const tries: readonly Try[] = [
         (x) => (x * problem.steps) / K,
       ),
     verdict: 'differs',
-  },
-  {
-    id: 'curse-01',
-    name: 'with plain recursions',
-    answer: errors((s, t, eta) => {
-      let [P, slope] = [1, 0];
-      for (let k = 0; k < t; k++) [P, slope] = [(1 - eta * s) * P, (1 - eta * s) * slope - eta * P];
-      return [P, slope];
-    }),
-    verdict: 'right',
-  },
-  {
-    id: 'curse-01',
-    name: 'by a difference of the polynomial',
-    answer: errors((s, t, eta) => [
-      (1 - eta * s) ** t,
-      ((1 - eta * (s + 1e-6)) ** t - (1 - eta * (s - 1e-6)) ** t) / 2e-6,
-    ]),
-    verdict: 'right',
-  },
-  {
-    id: 'curse-01',
-    name: 'the gradient flow',
-    answer: errors((s, t, eta) => [Math.exp(-eta * s * t), -eta * t * Math.exp(-eta * s * t)]),
-    verdict: 'differs',
-  },
-  {
-    id: 'curse-01',
-    name: 'the largest entry',
-    answer: errors(
-      (s, t, eta) => [(1 - eta * s) ** t, t === 0 ? 0 : -eta * t * (1 - eta * s) ** (t - 1)],
-      (x) => Math.max(...x.map(Math.abs)),
-    ),
-    verdict: 'property: begins with the first error',
   },
   {
     id: 'curse-02',
