@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,11 +22,12 @@ const usage = `Usage: npm run hub [-- [--dir DIR] [COMMAND]]
 
   starts JupyterHub for a class: a server for each student, with a copy of the course
 
-  --dir DIR       what belongs to this class, instead of hub/: settings.jsonc (written at the first
-                  start), students/ and state/
-  --add NAME …    makes accounts, or new passwords, and prints them
-  --remove NAME … takes accounts away; the folders of the students stay
-  --install       only installs JupyterHub, in .hub
+  --dir DIR         what belongs to this class, instead of hub/: settings.jsonc (written at the first
+                    start), students/ and state/
+  --add NAME …      makes accounts, or new passwords, and prints them
+  --remove NAME …   takes accounts away; the folders of the students stay
+  --collect FOLDER  copies the exercise notebooks of all students there, to be checked
+  --install         only installs JupyterHub, in .hub
 `;
 
 const secondsToReady = 120;
@@ -44,6 +53,7 @@ await told(async () => {
   chmodSync(folder, 0o700);
   if (values.add) return accounts(state, 'add', names);
   if (values.remove) return accounts(state, 'remove', names);
+  if (values.collect !== undefined) return collect(folder, resolve(values.collect));
   checkIsolation(settings);
   await serve(settings, folder, state);
 });
@@ -57,6 +67,7 @@ function options() {
         install: { type: 'boolean' },
         add: { type: 'boolean' },
         remove: { type: 'boolean' },
+        collect: { type: 'string' },
       },
     });
     const acts = values.add || values.remove;
@@ -87,6 +98,22 @@ function accounts(state, action, names) {
   );
   if (status !== 0) throw new SetupError(`The accounts could not be changed: ${stderr}`);
   process.stdout.write(stdout);
+}
+
+/**
+ * @param {string} folder
+ * @param {string} target
+ */
+function collect(folder, target) {
+  const names = readdirSync(inRoot('exercises')).filter((name) => name.endsWith('.ipynb'));
+  const program = inRoot('setup', 'hub', 'collect.py');
+  const { status, stdout, stderr } = spawnSync(
+    hubPython,
+    [program, join(folder, 'students'), target, ...names],
+    { encoding: 'utf8', env: pythonEnvironment() },
+  );
+  process.stdout.write(stdout);
+  if (status !== 0) throw new SetupError(`The notebooks could not be collected: ${stderr}`);
 }
 
 /** @param {import('./hub/settings.mjs').Settings} settings */

@@ -15,6 +15,7 @@ from jupyterhub.utils import random_port
 from traitlets import Any, Dict
 
 import limits
+import server
 import view
 from relay import passing_to
 
@@ -52,64 +53,36 @@ class CourseSpawner(SimpleLocalProcessSpawner):
         return folder
 
     def _environment(self, home, own, hub):
-        root = self.settings["root"]
-        given = self.get_env()
         kept = {
             name: value
-            for name, value in given.items()
+            for name, value in self.get_env().items()
             if name in KEPT or name.startswith(("JUPYTERHUB_", "MEM_", "CPU_"))
         }
-        programs = [
-            os.path.join(sys.prefix, "bin"),
-            os.path.join(root, "node_modules", ".bin"),
-            os.path.dirname(self.settings["node"]),
-            *("/usr/local/bin", "/usr/bin", "/bin"),
-        ]
         return {
             "LANG": "C.UTF-8",
             **kept,
-            "PATH": os.pathsep.join(programs),
+            **server.variables(self.settings["root"], home, self.settings["node"]),
             "HOME": home,
             "USER": "student",
             "SHELL": "/bin/bash",
             "JUPYTERHUB_SERVICE_URL": own + self.server.base_url,
             "JUPYTERHUB_API_URL": hub,
             "JUPYTERHUB_ACTIVITY_URL": f"{hub}/users/{self.user.escaped_name}/activity",
-            "JUPYTER_CONFIG_DIR": f"{home}/.jupyter",
-            "JUPYTER_DATA_DIR": f"{home}/.local/share/jupyter",
-            "JUPYTER_RUNTIME_DIR": f"{home}/.local/run",
-            "IPYTHONDIR": f"{home}/.ipython",
-            "JUPYTER_CONFIG_PATH": os.path.join(root, "setup", "jupyter"),
-            "JUPYTER_PREFER_ENV_PATH": "1",
-            "IMPLICIT_LAB_COURSE": home,
         }
-
-    def _arguments(self, home):
-        kernel_idle = self.settings["kernelIdleMinutes"] * 60
-        look = max(1, min(60, kernel_idle / 4))
-        return [
-            f"--ServerApp.root_dir={home}",
-            "--ServerApp.allow_root=True",
-            f"--FileContentsManager.preferred_dir={home}/notebooks",
-            "--MultiKernelManager.default_kernel_name=implicit-kernel",
-            "--LabApp.extension_manager=readonly",
-            f"--MappingKernelManager.cull_idle_timeout={round(kernel_idle)}",
-            f"--MappingKernelManager.cull_interval={round(look)}",
-            "--MappingKernelManager.cull_connected=True",
-            f"--TerminalManager.cull_inactive_timeout={round(kernel_idle)}",
-            f"--TerminalManager.cull_interval={round(look)}",
-        ]
 
     def _launch(self, before, home, descriptor, env):
         isolated = descriptor is not None
         plan = {
             "course": self.settings["root"],
             "home": env["HOME"],
-            "folders": ["notebooks", "exercises"]
-            + (["solutions"] if self.settings["solutions"] else []),
+            "folders": server.folders(self.settings["solutions"]),
             "processes": self.settings["processes"] if isolated else None,
             "descriptor": descriptor,
-            "command": [*self.cmd, *self.get_args(), *self._arguments(env["HOME"])],
+            "command": [
+                *self.cmd,
+                *self.get_args(),
+                *server.arguments(env["HOME"], self.settings["kernelIdleMinutes"]),
+            ],
         }
         command = [*before, sys.executable, str(HERE / "inside.py"), json.dumps(plan)]
         log = os.path.join(self.settings["state"], "logs", f"{self.user.escaped_name}.log")
@@ -139,24 +112,24 @@ class SandboxSpawner(CourseSpawner):
         folder = self._folder()
         # Short, since the name of a socket is. Nobody but the hub's user gets in.
         self.place = tempfile.mkdtemp(prefix="hub-")
-        server, hub = (os.path.join(self.place, name) for name in ("server", "hub"))
+        inlet, outlet = (os.path.join(self.place, name) for name in ("server", "hub"))
         names = os.path.join(self.place, "passwd")
         Path(names).write_text(f"student:x:1000:1000::{view.HOME}:/bin/bash\n")
         # Opened here and handed over, so that no student chooses where it leads.
         with socket.socket(socket.AF_UNIX) as incoming:
-            incoming.bind(server)
+            incoming.bind(inlet)
             incoming.listen(128)
             own = await asyncio.start_server(
-                passing_to(lambda: asyncio.open_unix_connection(server)), "127.0.0.1", 0
+                passing_to(lambda: asyncio.open_unix_connection(inlet)), "127.0.0.1", 0
             )
             api = self.hub.api_url
             outgoing = await asyncio.start_unix_server(
                 passing_to(lambda: asyncio.open_connection("127.0.0.1", self.settings["hubPort"])),
-                hub,
+                outlet,
             )
             self.ways = (own, outgoing)
             env = self._environment(view.HOME, f"http://127.0.0.1:{PORT}", api)
-            before = [*view.view_of(self.settings, folder, hub, names), "--"]
+            before = [*view.view_of(self.settings, folder, outlet, names), "--"]
             self._launch(before, folder, incoming.fileno(), env)
         self.watch = asyncio.ensure_future(self._watch())
         return ("127.0.0.1", own.sockets[0].getsockname()[1])
