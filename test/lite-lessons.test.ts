@@ -1,11 +1,10 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../setup/lite/serve.mjs';
-import { compare, sum } from './lite-compare';
-import { LiteNotebook, type Output, startBrowser } from './lite-page';
-import { findSite, memoryOf, prefix } from './lite-site';
+import { runLesson } from './lite-lesson';
+import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 
 /**
@@ -37,31 +36,10 @@ describe.skipIf(!isReady)('all lessons in a page', () => {
 
   test.for(lessons)('lesson %s says what is stored', { timeout: patience }, async (name) => {
     const profile = mkdtempSync(join(folder, 'profile-'));
-    const context = await startBrowser(profile);
-    try {
-      const notebook = await LiteNotebook.open(context, server.url, `notebooks/${name}`);
-      const stored = storedOutputs(join(root, 'notebooks', name));
-      const cells = await notebook.runAll(LIMIT_SECONDS);
-      const failed = cells.flatMap(({ outputs }, i) =>
-        outputs
-          .filter(({ output_type }) => output_type === 'error')
-          .map(({ ename, evalue }) => `cell ${i}: ${ename}: ${evalue}`),
-      );
-      const found = sum(cells.map(({ outputs }, i) => compare(outputs, stored[i] ?? [])));
-      const seconds = cells.map((cell) => cell.seconds);
-      report({
-        name,
-        seconds: Math.round(seconds.reduce((total, each) => total + each, 0)),
-        slowest: `cell ${seconds.indexOf(Math.max(...seconds))}: ${Math.round(Math.max(...seconds))} s`,
-        failed,
-        megabytes: memoryOf(profile),
-        ...found,
-      });
-      expect(failed).toEqual([]);
-      expect(found.words).toEqual([]);
-    } finally {
-      await context.close();
-    }
+    const found = await runLesson(server.url, name, profile, LIMIT_SECONDS);
+    report(found);
+    expect(found.failed).toEqual([]);
+    expect(found.words).toEqual([]);
   });
 });
 
@@ -69,11 +47,4 @@ function report(line: object): void {
   const text = JSON.stringify(line);
   console.log(text);
   if (process.env.LITE_REPORT) appendFileSync(process.env.LITE_REPORT, `${text}\n`);
-}
-
-function storedOutputs(file: string): Output[][] {
-  const { cells }: { cells: { cell_type: string; outputs: Output[] }[] } = JSON.parse(
-    readFileSync(file, 'utf8'),
-  );
-  return cells.filter(({ cell_type }) => cell_type === 'code').map(({ outputs }) => outputs);
 }

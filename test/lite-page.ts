@@ -38,6 +38,7 @@ interface Panel {
       kernel: {
         interrupt(): Promise<void>;
         requestComplete(at: object): Promise<Reply>;
+        restart(): Promise<void>;
         requestExecute(content: object, ...rest: unknown[]): { done: Promise<unknown> };
       };
     };
@@ -57,11 +58,26 @@ declare const jupyterapp: Application;
 /** Milliseconds in which a page has to be there. */
 const timeout = 120_000;
 
+/** What lets Chromium offer WebGPU by the software adapter of `VK_DRIVER_FILES`. */
+export const SOFTWARE_GPU = [
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan,WebGPU',
+  '--use-webgpu-adapter=swiftshader',
+];
+
 /** A browser, with one profile, that notes which hosts its pages ask. */
-export async function startBrowser(profile: string): Promise<BrowserContext> {
+export async function startBrowser(
+  profile: string,
+  args: readonly string[] = [],
+): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath()!,
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      ...args,
+    ],
     viewport: { width: 1200, height: 1000 },
   });
 }
@@ -84,6 +100,17 @@ export class LiteNotebook {
   /** Another notebook in the same page. */
   as(path: string): LiteNotebook {
     return new LiteNotebook(this.page, path);
+  }
+
+  /** Opens it in this page, or brings it to the front. */
+  async show(): Promise<void> {
+    const { page, path } = this;
+    await page.waitForFunction(() => typeof jupyterapp === 'object', undefined, { timeout });
+    await page.evaluate(async (path) => {
+      await jupyterapp.restored;
+      await jupyterapp.commands.execute('docmanager:open', { path });
+    }, path);
+    await this.isOpen();
   }
 
   /** Waits until this notebook is in front, whole, with a kernel. */
@@ -211,6 +238,26 @@ export class LiteNotebook {
       const code = widgets.filter(({ model }) => model.type === 'code');
       return code[index]!.model.sharedModel.toJSON().outputs;
     }, index);
+  }
+
+  async restart(): Promise<void> {
+    await this.bringToFront();
+    await this.page.evaluate(() =>
+      jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(),
+    );
+  }
+
+  async interrupt(): Promise<void> {
+    await this.bringToFront();
+    await this.page.evaluate(() =>
+      jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt(),
+    );
+  }
+
+  /** Replaces a cell and runs it. */
+  async say(index: number, source: string, interruptedAfter?: number): Promise<string> {
+    await this.write(index, source);
+    return textOf(await this.run(index, interruptedAfter));
   }
 
   /** Writes the notebook, as *File → Download* gives it, to a file. */

@@ -28,7 +28,15 @@ export function listenBy(memory: SharedArrayBuffer | undefined, page: Asking | u
 /** To be called where a cell begins or goes on: the page is asked only when it stays busy. */
 export function becomeBusy(): void {
   asked = performance.now();
+  leave();
 }
+
+/** A cell that has caught an interrupt and goes on for so long gets it from every beat. */
+const AGAIN_MS = 300;
+
+/** When the interrupt was thrown that is not over. */
+let thrown: number | undefined;
+let isInsisting = false;
 
 let told = false;
 
@@ -39,24 +47,43 @@ export function tellInterrupt(): void {
 
 /** The interrupt is over. */
 export function forgetInterrupt(): void {
+  leave();
+  clear();
+}
+
+function leave(): void {
+  thrown = undefined;
+  isInsisting = false;
+}
+
+function clear(): void {
   told = false;
   if (signals) Atomics.store(signals, 0, 0);
 }
 
-/** Whether an interrupt was asked for; says so once. */
+/** Whether an interrupt is to be thrown: once, and again in a cell that has caught it. */
 export function takeInterrupt(): boolean {
-  if (told) {
-    forgetInterrupt();
-    return true;
+  const now = performance.now();
+  if (thrown !== undefined) {
+    isInsisting ||= now - thrown > AGAIN_MS;
+    return isInsisting;
   }
+  if (!isAsked()) return false;
+  clear();
+  thrown = now;
+  return true;
+}
+
+function isAsked(): boolean {
+  if (told) return true;
   if (signals) return Atomics.exchange(signals, 0, 0) === 1;
   return asking !== undefined && performance.now() - asked > ASK_EVERY_MS && ask(asking);
 }
 
-/** At the head of each loop of a cell. */
+/** At the head of each loop of a cell, and of functions that may run without end. */
 export function beat(): void {
   beats += 1;
-  if (beats % between === 0 && takeInterrupt()) throw new KeyboardInterrupt();
+  if ((isInsisting || beats % between === 0) && takeInterrupt()) throw new KeyboardInterrupt();
 }
 
 /** Asks the page without returning to the event loop, by way of the service worker. */

@@ -10,7 +10,8 @@ const MAIN = '__main__';
 /**
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
  *
- * - at the head of each loop stands a beat, `__beat()`, from which an interrupt is thrown;
+ * - at the head of each loop, of each function that comes back to itself, and of each that is handed to another
+ *   one, there is a beat, `__beat()`, from which an interrupt is thrown;
  * - async functions become generators (ES2016), so that each of them goes on by
  *   `Promise.prototype.then`, where the cell is followed.
  */
@@ -40,14 +41,91 @@ export function withBeats({ code, mappings }: Code): Code {
 
 const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
   const { factory } = context;
-  const withBeat = (body: ts.Statement): ts.Statement => {
-    const beat = factory.createExpressionStatement(
-      factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
+  let recursive = new Set<string>();
+  const beat = () =>
+    factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []);
+  const withBeat = (body: ts.Statement): ts.Statement =>
+    factory.createBlock([
+      factory.createExpressionStatement(beat()),
+      ...(ts.isBlock(body) ? body.statements : [body]),
+    ]);
+  /** Directives have to stay first. */
+  const functionWithBeat = (body: ts.Block): ts.Block => {
+    const directives = body.statements.findIndex(
+      (statement) =>
+        !ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression),
     );
-    return factory.createBlock([beat, ...(ts.isBlock(body) ? body.statements : [body])]);
+    const at = directives === -1 ? body.statements.length : directives;
+    const { statements } = body;
+    return factory.createBlock([
+      ...statements.slice(0, at),
+      factory.createExpressionStatement(beat()),
+      ...statements.slice(at),
+    ]);
+  };
+  const withBeatInside = (node: WithBody): ts.Node => {
+    const { body } = node;
+    if (!body) return node;
+    if (ts.isArrowFunction(node)) {
+      const { modifiers, typeParameters, parameters, type, equalsGreaterThanToken } = node;
+      const beating = ts.isBlock(body)
+        ? functionWithBeat(body)
+        : factory.createParenthesizedExpression(factory.createComma(beat(), body as ts.Expression));
+      return factory.updateArrowFunction(
+        node,
+        modifiers,
+        typeParameters,
+        parameters,
+        type,
+        equalsGreaterThanToken,
+        beating,
+      );
+    }
+    const beating = functionWithBeat(body as ts.Block);
+    const { asteriskToken, typeParameters, parameters, type } = node;
+    if (ts.isFunctionDeclaration(node)) {
+      return factory.updateFunctionDeclaration(
+        node,
+        node.modifiers,
+        asteriskToken,
+        node.name,
+        typeParameters,
+        parameters,
+        type,
+        beating,
+      );
+    }
+    if (ts.isFunctionExpression(node)) {
+      return factory.updateFunctionExpression(
+        node,
+        node.modifiers,
+        asteriskToken,
+        node.name,
+        typeParameters,
+        parameters,
+        type,
+        beating,
+      );
+    }
+    return factory.updateMethodDeclaration(
+      node,
+      node.modifiers,
+      asteriskToken,
+      node.name,
+      node.questionToken,
+      typeParameters,
+      parameters,
+      type,
+      beating,
+    );
   };
   const visit = (node: ts.Node): ts.Node => {
     const visited = ts.visitEachChild(node, visit, context);
+    // Only the nodes of the source know their parents.
+    if (isFunction(node) && isFunction(visited)) {
+      const again = recursive.has(nameOf(node) ?? '') || isCallback(node);
+      return again ? withBeatInside(visited) : visited;
+    }
     if (ts.isWhileStatement(visited)) {
       return factory.updateWhileStatement(visited, visited.expression, withBeat(visited.statement));
     }
@@ -80,5 +158,71 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     }
     return visited;
   };
-  return (file) => ts.visitEachChild(file, visit, context);
+  return (file) => {
+    recursive = recursiveNames(file);
+    return ts.visitEachChild(file, visit, context);
+  };
 };
+
+/** What a function is called by: its own name, or that of what it is assigned to. */
+function nameOf(node: ts.Node): string | undefined {
+  const { parent } = node;
+  const named = (ts.isFunctionLike(node) && node.name) || undefined;
+  const owner =
+    named ??
+    (parent && (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent))
+      ? parent.name
+      : parent && ts.isBinaryExpression(parent) && parent.right === node
+        ? parent.left
+        : undefined);
+  if (!owner) return undefined;
+  if (ts.isPropertyAccessExpression(owner)) return owner.name.text;
+  return ts.isIdentifier(owner) || ts.isPrivateIdentifier(owner) ? owner.text : undefined;
+}
+
+/** The names of functions that may be called again while they run: they are on a circle of mentions. */
+function recursiveNames(file: ts.SourceFile): Set<string> {
+  const mentions = new Map<string, Set<string>>();
+  const collect = (node: ts.Node, within: readonly string[]): void => {
+    const name = isFunction(node) ? nameOf(node) : undefined;
+    const inside = name === undefined ? within : [...within, name];
+    if (name !== undefined && !mentions.has(name)) mentions.set(name, new Set());
+    if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) {
+      for (const each of within) mentions.get(each)!.add(node.text);
+    }
+    ts.forEachChild(node, (child) => {
+      const isOwnName = isFunction(node) && child === node.name;
+      if (!isOwnName) collect(child, inside);
+    });
+  };
+  collect(file, []);
+  const reaches = (from: string, to: string, seen: Set<string>): boolean => {
+    for (const next of mentions.get(from) ?? []) {
+      if (next === to) return true;
+      if (!mentions.has(next) || seen.has(next)) continue;
+      seen.add(next);
+      if (reaches(next, to, seen)) return true;
+    }
+    return false;
+  };
+  return new Set([...mentions.keys()].filter((name) => reaches(name, name, new Set())));
+}
+
+type WithBody =
+  | ts.FunctionDeclaration
+  | ts.FunctionExpression
+  | ts.ArrowFunction
+  | ts.MethodDeclaration;
+
+const isFunction = (node: ts.Node): node is WithBody =>
+  ts.isFunctionDeclaration(node) ||
+  ts.isFunctionExpression(node) ||
+  ts.isArrowFunction(node) ||
+  ts.isMethodDeclaration(node);
+
+/** Whether it is handed to another function, which may call it without end. */
+function isCallback(node: ts.Node): boolean {
+  const { parent } = node;
+  if (!ts.isCallExpression(parent) && !ts.isNewExpression(parent)) return false;
+  return parent.arguments?.some((argument) => argument === node) === true;
+}

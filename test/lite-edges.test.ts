@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BrowserContext } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { serve } from '../setup/lite/serve.mjs';
+import { LiteNotebook, SOFTWARE_GPU, startBrowser, textOf } from './lite-page';
+import { findSite, prefix } from './lite-site';
+import { needs } from './needs';
+
+/**
+ * What is rarer in a page: sliders, a restart, questions, a page that shares memory, what no interrupt
+ * reaches, no memory left, a GPU that is lost. With `FULL=1`.
+ */
+
+const isReady = process.env.FULL === '1' && needs('browser').available && needs('lite').available;
+const patience = 600_000;
+
+describe.skipIf(!isReady)('a page of the course, at its edges', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'implicit-lite-'));
+  let site: string;
+  let server: Awaited<ReturnType<typeof serve>> | undefined;
+  let context: BrowserContext | undefined;
+
+  beforeAll(async () => {
+    site = await findSite(folder);
+  }, patience);
+  afterEach(async () => {
+    await context?.close();
+    server?.close();
+  }, patience);
+  afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+
+  async function open(options: { isolated?: boolean; args?: string[] } = {}) {
+    server = await serve(site, { prefix, isolated: options.isolated === true });
+    context = await startBrowser(mkdtempSync(join(folder, 'profile-')), options.args);
+    return LiteNotebook.open(context, server.url, 'exercises/03-implicit-sgd.ipynb');
+  }
+
+  test(
+    'a slider that is moved draws again; one whose drawing does not end is interrupted and goes on',
+    async () => {
+      const notebook = await open();
+      const { page } = notebook;
+      await notebook.say(
+        0,
+        "import { interact, slider } from 'implicit-lab';\nlet count = 0;\nawait interact({ n: slider({ min: 0, max: 9, step: 1, value: 0, label: 'n' }) }, ({ n }) => {\n  if (n === 2) for (;;) count++;\n  console.log('n is ' + n);\n});",
+      );
+      const slider = page.locator('.widget-slider [role="slider"]').first();
+      await slider.focus();
+      const start = Date.now();
+      await slider.press('ArrowRight');
+      await page.getByText('n is 1').waitFor();
+      console.log(`slider: ${Date.now() - start} ms`);
+      await slider.press('ArrowRight');
+      await page.waitForTimeout(1500);
+      await notebook.interrupt();
+      await page
+        .getByText(/KeyboardInterrupt/)
+        .first()
+        .waitFor({ timeout: 30_000 });
+      await slider.focus();
+      await slider.press('ArrowRight');
+      await page.getByText('n is 3').waitFor();
+      expect(await notebook.say(0, 'count > 0')).toBe('true');
+    },
+    patience,
+  );
+
+  test(
+    'a restart forgets, a question is answered',
+    async () => {
+      const notebook = await open();
+      await notebook.say(0, 'const kept = 1;');
+      await notebook.restart();
+      expect(await notebook.say(0, 'kept')).toContain("Cannot find name 'kept'");
+      await notebook.write(0, "const name = await input('Who?');\nname.length");
+      const run = notebook.run(0);
+      const line = notebook.page.locator('.jp-Stdin-input');
+      await line.fill('Gauss');
+      await line.press('Enter');
+      expect(textOf(await run)).toMatch(/5$/);
+    },
+    patience,
+  );
+
+  test(
+    'notebooks that are opened again from the workspace run each in its own kernel, and are checked',
+    async () => {
+      const first = await open();
+      const { page } = first;
+      const notebooks = [first];
+      for (const name of ['01-stiffness', '02-implicit-gradient-descent']) {
+        const notebook = first.as(`exercises/${name}.ipynb`);
+        await notebook.show();
+        notebooks.push(notebook);
+      }
+      // The workspace is kept a while after it has changed.
+      await page.waitForTimeout(3000);
+      await page.reload();
+      const [third, exercise, second] = notebooks;
+      for (const notebook of [exercise!, second!, third!]) await notebook.show();
+      await third!.say(0, 'const mine = 3;');
+      await second!.say(0, 'const mine = 2;');
+      const sources = await exercise!.sources();
+      const at = (start: string) => sources.findIndex((source) => source.startsWith(start));
+      for (const start of ['import {', 'function backwardEulerStep', "await check('euler-01'"]) {
+        await exercise!.run(at(start));
+      }
+      const verdict = () => exercise!.outputs(at("await check('euler-01'")).then(textOf);
+      expect(await verdict()).toMatch(/^○ euler-01/);
+      expect(await third!.say(0, 'mine')).toBe('3');
+      expect(await second!.say(0, 'mine')).toBe('2');
+    },
+    patience,
+  );
+
+  test(
+    'an isolated page shares memory: wasm has threads, interrupts are heard',
+    async () => {
+      const notebook = await open({ isolated: true });
+      expect(await notebook.page.evaluate(() => crossOriginIsolated)).toBe(true);
+      const chosen = await notebook.say(
+        0,
+        "import { useBackend } from 'implicit-lab';\nimport * as tf from '@tensorflow/tfjs';\nawait useBackend('wasm', { threads: 2 })",
+      );
+      expect(chosen).toMatch(/2 threads/);
+      expect(
+        await notebook.say(0, 'tf.matMul(tf.ones([90, 90]), tf.ones([90, 90])).sum()'),
+      ).toMatch(/729000/);
+      const stopped = await notebook.say(0, 'let count = 0;\nfor (;;) count++;', 1500);
+      expect(stopped).toBe('KeyboardInterrupt: the cell was interrupted');
+      expect(await notebook.say(0, 'count > 0')).toBe('true');
+    },
+    patience,
+  );
+
+  test(
+    'one long call is ended with its worker, and that is said',
+    async () => {
+      const notebook = await open();
+      const sorting =
+        'const long = Float64Array.from({ length: 2e7 }, () => Math.random());\nfor (let i = 0; i < 1; i++) for (const size of [1]) { size; }\nlong.map(Math.sin).sort(); long.map(Math.cos).sort(); long.map(Math.tan).sort(); long.map(Math.sin).sort()';
+      await notebook.say(0, 'const before = 1;');
+      const ended = await notebook.say(0, sorting, 6000);
+      expect(ended).toMatch(/^KeyboardInterrupt: .*variables are lost/);
+      expect(await notebook.say(0, '1 + 1')).toBe('2');
+    },
+    patience,
+  );
+
+  test(
+    'a cell that takes all memory ends with an error, and the page stays',
+    async () => {
+      const notebook = await open();
+      const taken = await notebook.say(
+        0,
+        'const all: number[][] = [];\nfor (;;) all.push(Array.from({ length: 1e6 }, (_, i) => i + 0.5));',
+      );
+      console.log(taken);
+      expect(taken).toMatch(/memory/i);
+      expect(await notebook.say(0, '1 + 1')).toBe('2');
+      const buffers = await notebook.say(
+        0,
+        'const buffers: Float64Array[] = [];\nfor (;;) buffers.push(new Float64Array(2 ** 28));',
+      );
+      expect(buffers).toMatch(/RangeError.*allocation|memory/i);
+      expect(await notebook.say(0, '1 + 1')).toBe('2');
+    },
+    patience,
+  );
+
+  test(
+    'webgpu works in the worker, does not read back at once, and a device that is lost is an error',
+    async () => {
+      const notebook = await open({ args: SOFTWARE_GPU });
+      const chosen = await notebook.say(
+        0,
+        "import { useBackend } from 'implicit-lab';\nimport * as tf from '@tensorflow/tfjs';\nawait useBackend('webgpu')",
+      );
+      expect(chosen).toMatch(/^webgpu on /);
+      expect(
+        await notebook.say(0, 'await tf.matMul(tf.ones([9, 9]), tf.ones([9, 9])).sum().data()'),
+      ).toMatch(/729/);
+      expect(await notebook.say(0, 'tf.ones([2]).add(1).dataSync()')).toMatch(/Error/);
+      const lost = await notebook.say(
+        0,
+        '(tf.backend() as unknown as { device: { destroy(): void } }).device.destroy();\nawait tf.ones([3]).add(1).data()',
+      );
+      console.log(lost);
+      expect(lost).toMatch(/Error/);
+      expect(await notebook.say(0, '1 + 1')).toBe('2');
+    },
+    patience,
+  );
+});

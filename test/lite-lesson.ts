@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Comparison, compare, sum } from './lite-compare';
+import { LiteNotebook, type Output, startBrowser } from './lite-page';
+import { memoryOf } from './lite-site';
+
+const root = join(__dirname, '..');
+
+/** What became of a lesson in a page. */
+export interface LessonReport extends Comparison {
+  name: string;
+  seconds: number;
+  slowest: string;
+  /** Cells with an error. */
+  failed: string[];
+  /** What the tab holds at its end. */
+  megabytes: number;
+}
+
+/** Runs a lesson by *Run all* in a browser of its own, and compares it with its stored outputs. */
+export async function runLesson(
+  site: string,
+  name: string,
+  profile: string,
+  limitSeconds: number,
+): Promise<LessonReport> {
+  const context = await startBrowser(profile);
+  try {
+    const notebook = await LiteNotebook.open(context, site, `notebooks/${name}`);
+    const stored = storedOutputs(join(root, 'notebooks', name));
+    const cells = await notebook.runAll(limitSeconds);
+    const failed = cells.flatMap(({ outputs }, i) =>
+      outputs
+        .filter(({ output_type }) => output_type === 'error')
+        .map(({ ename, evalue }) => `cell ${i}: ${ename}: ${evalue}`),
+    );
+    const seconds = cells.map((cell) => cell.seconds);
+    const slowest = Math.max(...seconds);
+    return {
+      name,
+      seconds: Math.round(seconds.reduce((total, each) => total + each, 0)),
+      slowest: `cell ${seconds.indexOf(slowest)}: ${Math.round(slowest)} s`,
+      failed,
+      megabytes: memoryOf(profile),
+      ...sum(cells.map(({ outputs }, i) => compare(outputs, stored[i] ?? []))),
+    };
+  } finally {
+    await context.close();
+  }
+}
+
+function storedOutputs(file: string): Output[][] {
+  const { cells }: { cells: { cell_type: string; outputs: Output[] }[] } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  return cells.filter(({ cell_type }) => cell_type === 'code').map(({ outputs }) => outputs);
+}
