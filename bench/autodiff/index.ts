@@ -3,6 +3,7 @@ import { gaussNewton, hessian, linearize, valueAndGradient } from '../../lib/aut
 import { type BackendName, softmaxCrossEntropy, useBackend } from '../../lib/backends';
 import { cnn, type Model, mlp, rnn } from '../../lib/models';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
+import { record } from '../measurements';
 
 const cases: { name: string; model: Model; batch: number }[] = [
   { name: 'MLP 784-200-10', model: mlp({ sizes: [784, 200, 10], activation: 'relu' }), batch: 128 },
@@ -36,7 +37,11 @@ export async function run(args: string[]): Promise<void> {
     const times = measure(short, rounds);
     console.log(`\n${name}, batch ${batch}`);
     console.table(await withKernels(summary(times), short));
-    console.table(summary(measure(long, longRounds)));
+    const longTimes = measure(long, longRounds);
+    console.table(summary(longTimes));
+    for (const [what, each] of Object.entries({ ...times, ...longTimes })) {
+      record(`${name}, ${batch}: ${what}`, each);
+    }
   }
 }
 

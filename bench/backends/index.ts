@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import os from 'node:os';
 import { join } from 'node:path';
+import { record } from '../measurements';
 import type { Variant } from './measure';
 
 type Times = Record<string, number>;
@@ -33,6 +34,7 @@ export async function run(args: string[]): Promise<void> {
       const times = await measure(variant);
       const before = best.get(variant) ?? {};
       for (const [name, t] of Object.entries(times)) {
+        record(`${variant}: ${name.trim()}`, [t]);
         times[name] = Math.min(t, before[name] ?? Number.POSITIVE_INFINITY);
       }
       best.set(variant, times);

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
+import { record } from '../measurements';
 import { installed, type Peer, startPeer } from './peer';
 import { report } from './report';
 import type { Row } from './rows';
@@ -30,6 +31,7 @@ export async function run(args: string[]): Promise<void> {
       if (only.length > 0 && !only.some((part) => workload.name.includes(part))) continue;
       const row = await measured(workload, peer, rounds);
       rows.push(row);
+      record(row.name, row.ours.milliseconds);
       console.log(`${row.name}: ${median(row.ours.milliseconds).toFixed(2)} ms`);
     }
     version =
