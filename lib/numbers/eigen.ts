@@ -1,4 +1,4 @@
-import { InputError } from '../errors';
+import { diagonalize } from './ql';
 import type { Matrix } from './rows';
 import type { SquareMatrix } from './square-matrix';
 
@@ -28,7 +28,7 @@ export function eigen(A: Matrix): Eigen {
   const n = A.length;
   const vectors = A.map((row) => row.slice());
   const { diagonal, below } = tridiagonal(vectors);
-  diagonalize(diagonal, below, vectors);
+  diagonalize(diagonal, below.slice(1), (i, c, s) => turn(vectors[i]!, vectors[i + 1]!, c, s));
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => diagonal[a]! - diagonal[b]!);
   return {
     values: Float64Array.from(order, (i) => diagonal[i]!),
@@ -94,76 +94,6 @@ function reflectRows(A: Float64Array[], first: number, u: Float64Array): void {
     const row = A[first + i]!;
     for (let j = 0; j < sums.length; j++) row[j]! -= 2 * weight * sums[j]!;
   });
-}
-
-/** Makes T diagonal by QL iterations from the top; the rows of V follow. */
-function diagonalize(diagonal: Float64Array, below: Float64Array, V: Float64Array[]): void {
-  const n = diagonal.length;
-  // e[i] is T[i + 1][i].
-  const e = Float64Array.from({ length: n }, (_, i) => below[i + 1] ?? 0);
-  const size = largestOf(diagonal) + largestOf(e);
-  const least = Number.EPSILON ** 2 * size;
-  for (let first = 0; first < n; first++) {
-    for (let sweep = 0; ; sweep++) {
-      let last = first;
-      const couples = (i: number) =>
-        i < n - 1 && !isNegligible(e[i]!, diagonal[i]!, diagonal[i + 1]!, least);
-      while (couples(last)) last++;
-      if (last === first) break;
-      if (sweep === 60) throw notConverged(n, sweep);
-      step(diagonal, e, V, first, last);
-    }
-  }
-}
-
-const largestOf = (x: Float64Array) =>
-  x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-
-const notConverged = (n: number, sweeps: number) =>
-  new InputError({
-    given: `a symmetric matrix of size ${n}, one of whose eigenvalues QL has not found in ${sweeps} steps`,
-    expected: 'convergence in two or three',
-    remedy: 'Scale the matrix: its entries may be near the limits of float64.',
-  });
-
-/** One of NaN counts too: it goes through to the eigenvalues instead of being iterated on. */
-const isNegligible = (x: number, a: number, b: number, least: number) =>
-  !(Math.abs(x) > Math.max(0.5 * Number.EPSILON * (Math.abs(a) + Math.abs(b)), least));
-
-/** One QL step with an implicit shift on the block from `first` to `last`. */
-function step(
-  d: Float64Array,
-  e: Float64Array,
-  V: Float64Array[],
-  first: number,
-  last: number,
-): void {
-  const half = (d[first + 1]! - d[first]!) / (2 * e[first]!);
-  const root = Math.hypot(half, 1);
-  let g = d[last]! - d[first]! + e[first]! / (half + (half < 0 ? -root : root));
-  let [s, c, p] = [1, 1, 0];
-  for (let i = last - 1; i >= first; i--) {
-    const f = s * e[i]!;
-    const b = c * e[i]!;
-    const r = Math.hypot(f, g);
-    e[i + 1] = r;
-    if (r === 0) {
-      d[i + 1]! -= p;
-      e[last] = 0;
-      return;
-    }
-    s = f / r;
-    c = g / r;
-    g = d[i + 1]! - p;
-    const t = (d[i]! - g) * s + 2 * c * b;
-    p = s * t;
-    d[i + 1] = g + p;
-    g = c * t - b;
-    turn(V[i]!, V[i + 1]!, c, s);
-  }
-  d[first]! -= p;
-  e[first] = g;
-  e[last] = 0;
 }
 
 function turn(a: Float64Array, b: Float64Array, c: number, s: number): void {

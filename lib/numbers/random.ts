@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { shown } from '../options';
+import { checkCount } from '../options';
 
 /** A stream of pseudo-random numbers: the same seed gives the same numbers on every machine. */
 export interface Random {
@@ -31,7 +31,11 @@ const TWO_32 = 2 ** 32;
  *   [A convenient method for generating normal variables](https://doi.org/10.1137/1006063), 1964.
  */
 export function random(seed: number): Random {
-  requireWhole(seed, 'a seed', Number.MAX_SAFE_INTEGER);
+  checkCount(seed, 'a seed of', {
+    least: 0,
+    most: Number.MAX_SAFE_INTEGER,
+    remedy: 'Pass a whole number.',
+  });
   const next = xoshiro128(seedState(seed));
   let spare: number | undefined;
 
@@ -61,7 +65,11 @@ export function random(seed: number): Random {
   };
 
   const integer = (below: number) => {
-    requireWhole(below, 'an upper limit', TWO_32);
+    checkCount(below, 'an upper limit of', {
+      least: 0,
+      most: TWO_32,
+      remedy: 'Pass a whole number.',
+    });
     if (below === 0) {
       throw new InputError({
         given: 'an upper limit of 0',
@@ -83,11 +91,11 @@ export function random(seed: number): Random {
     normal,
     integer,
     normals(count) {
-      requireWhole(count, 'a count', TWO_32);
+      checkCount(count, 'a count of', { least: 0, most: TWO_32, remedy: 'Pass a whole number.' });
       return Float64Array.from({ length: count }, normal);
     },
     permutation(count) {
-      requireWhole(count, 'a count', TWO_32);
+      checkCount(count, 'a count of', { least: 0, most: TWO_32, remedy: 'Pass a whole number.' });
       const order = Uint32Array.from({ length: count }, (_, i) => i);
       for (let i = count - 1; i > 0; i--) {
         const j = integer(i + 1);
@@ -134,13 +142,4 @@ function mix(word: number): number {
 
 function rotateLeft(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits));
-}
-
-function requireWhole(value: number, name: string, max: number) {
-  if (Number.isInteger(value) && value >= 0 && value <= max) return;
-  throw new InputError({
-    given: `${name} of ${shown(value)}`,
-    expected: `${name} that is a whole number from 0 to ${max}`,
-    remedy: 'Pass a whole number.',
-  });
 }
