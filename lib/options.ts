@@ -70,6 +70,65 @@ export const shown = (value: unknown): string =>
 export const quoted = (value: unknown): string =>
   typeof value === 'string' ? `'${value.slice(0, 40)}'` : shown(value);
 
+/** Which whole numbers are counts of something. */
+export interface CountRule {
+  /** Default 1. */
+  least?: number;
+  /** Default none. */
+  most?: number;
+  /** Default `'Pass how many there are.'` */
+  remedy?: string;
+}
+
+/**
+ * Checks a count.
+ *
+ * @param before the words before the number in the message: `'a number of steps of'`, `'steps:'`
+ * @throws InputError unless the value is a whole number in the range of the rule.
+ */
+export function checkCount(
+  value: unknown,
+  before: string,
+  { least = 1, most, remedy = 'Pass how many there are.' }: CountRule = {},
+): asserts value is number {
+  const isWhole = typeof value === 'number' && Number.isSafeInteger(value);
+  if (isWhole && value >= least && (most === undefined || value <= most)) return;
+  const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new InputError({
+    given: `${before} ${shown(value)}`,
+    expected: `a whole number ${range}`,
+    remedy,
+  });
+}
+
+/** @throws InputError unless the value is a positive, finite number. */
+export function checkPositive(
+  value: unknown,
+  before: string,
+  remedy = 'Check how it was computed.',
+): asserts value is number {
+  if (typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY) return;
+  throw new InputError({
+    given: `${before} ${shown(value)}`,
+    expected: 'a positive, finite number',
+    remedy,
+  });
+}
+
+/** @throws InputError unless `0 ≤ value < 1`. */
+export function checkFraction(
+  value: unknown,
+  before: string,
+  remedy: string,
+): asserts value is number {
+  if (typeof value === 'number' && value >= 0 && value < 1) return;
+  throw new InputError({
+    given: `${before} ${shown(value)}`,
+    expected: 'a number of at least 0 and below 1',
+    remedy,
+  });
+}
+
 /** @throws InputError unless the value is a list. */
 export function checkList(value: unknown, what: string): void {
   if (Array.isArray(value)) return;

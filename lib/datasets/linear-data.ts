@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { type Random, random } from '../numbers';
-import { checkOptionNames, shown } from '../options';
+import { checkCount, checkOptionNames, shown } from '../options';
 import { float64 } from '../spaces';
 
 /** Samples by rows, with a number for each: a target, or a label 0 or 1. */
@@ -71,7 +71,8 @@ function linearData(
 ): LinearData {
   const { train, validation = train, features, relevant = features, condition = 1 } = options;
   const counts = { train, validation, features, relevant };
-  for (const [name, count] of Object.entries(counts)) requireCount(name, count);
+  for (const [name, count] of Object.entries(counts))
+    checkCount(count, `${name}:`, { most: 2 ** 32 - 1 });
   if (!(typeof condition === 'number' && condition > 0 && condition < Number.POSITIVE_INFINITY)) {
     throw new InputError({
       given: `condition: ${shown(condition)}`,
@@ -92,13 +93,4 @@ function linearData(
     return { X, y: Float64Array.from(X, (x) => target(float64.dot(x, weights), stream)) };
   };
   return { train: samples(train), validation: samples(validation), weights };
-}
-
-function requireCount(name: string, count: number) {
-  if (Number.isInteger(count) && count >= 1 && count < 2 ** 32) return;
-  throw new InputError({
-    given: `${name}: ${shown(count)}`,
-    expected: 'a whole number of at least 1',
-    remedy: 'Pass how many there are.',
-  });
 }

@@ -3,7 +3,7 @@ import { mnistFolder } from '#platform/data';
 import { joined, readBytes } from '#platform/files';
 import { DataError, InputError, ShapeError } from '../errors';
 import { random } from '../numbers';
-import { checkOptionNames, checkRecord, phrase, shown } from '../options';
+import { checkCount, checkOptionNames, checkRecord, phrase, shown } from '../options';
 
 /** Rows times columns of one digit. */
 export const PIXELS = 784;
@@ -67,13 +67,10 @@ export function mnist(options: { directory?: string } = {}): Mnist {
  */
 export function subset(digits: Digits, count: number, seed: number): Digits {
   checkDigits(digits);
-  if (!Number.isInteger(count) || count < 1 || count > digits.count) {
-    throw new InputError({
-      given: `a subset of ${shown(count)} digits`,
-      expected: `a whole number from 1 to ${digits.count}, as many as there are`,
-      remedy: 'Ask for fewer digits.',
-    });
-  }
+  checkCount(count, 'a number of digits of', {
+    most: digits.count,
+    remedy: 'Ask for as many digits as there are, or fewer.',
+  });
   return pick(digits, random(seed).permutation(digits.count).subarray(0, count));
 }
 
@@ -92,13 +89,9 @@ export function batches(
   checkDigits(digits);
   checkOptionNames('batches', options, ['size', 'seed']);
   const { size, seed } = options;
-  if (!Number.isInteger(size) || size < 1) {
-    throw new InputError({
-      given: `batches of ${shown(size)} digits`,
-      expected: 'a whole number of at least 1',
-      remedy: 'Pass the number of digits a batch, 200 for example.',
-    });
-  }
+  checkCount(size, 'a batch size of', {
+    remedy: 'Pass the number of digits per batch, 200 for example.',
+  });
   return inOrder(digits, size, random(seed).permutation(digits.count));
 }
 

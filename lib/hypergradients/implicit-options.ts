@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, phrase, shown } from '../options';
+import { checkCount, checkOptionNames, checkPositive, phrase } from '../options';
 import type { InnerCurvature, UnrolledProblem } from '../problems';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
@@ -95,18 +95,10 @@ export function checkImplicitOptions({
   if (estimate === false) return;
   checkOptionNames('implicit({ estimate })', estimate, ['mu', 'products']);
   const { mu, products } = estimate;
-  if (mu !== undefined && !(typeof mu === 'number' && mu > 0 && mu < Number.POSITIVE_INFINITY)) {
-    throw new InputError({
-      given: `estimate: { mu: ${shown(mu)} }`,
-      expected: "a positive lower bound of the Hessian's eigenvalues",
-      remedy: 'Leave it out where it is not known.',
-    });
+  if (mu !== undefined) {
+    checkPositive(mu, 'an estimate with mu:', 'Leave out a lower bound that is not known.');
   }
-  if (products !== undefined && !(Number.isSafeInteger(products) && products >= 1)) {
-    throw new InputError({
-      given: `estimate: { products: ${shown(products)} }`,
-      expected: 'a whole number of at least 1',
-      remedy: 'It counts Lanczos steps.',
-    });
+  if (products !== undefined) {
+    checkCount(products, 'an estimate with products:', { remedy: 'It counts Lanczos steps.' });
   }
 }

@@ -1,7 +1,7 @@
-import { checkOptionNames } from '../options';
+import { checkOptionNames, checkPositive } from '../options';
 import type { Term } from './arithmetic';
 import { type Coefficient, minus, over, times } from './learned';
-import { asMethod, type Iteration, requireFraction, requirePositive } from './method';
+import { asMethod, checkMemory, type Iteration } from './method';
 import { checkSetting, coefficients, products, type Setting } from './setting';
 
 export interface AdamOptions {
@@ -30,15 +30,15 @@ export interface AdamOptions {
 export function adam(rate: Setting, options: AdamOptions = {}) {
   checkOptionNames('adam', options, ['rate', 'beta1', 'beta2', 'epsilon']);
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-  checkSetting(rate, 'a rate', requirePositive);
-  checkSetting(beta1, 'beta1', requireFraction);
-  checkSetting(beta2, 'beta2', requireFraction);
-  checkSetting(epsilon, 'epsilon', requirePositive);
+  checkSetting(rate, 'a rate', checkPositive);
+  checkSetting(beta1, 'beta1', checkMemory);
+  checkSetting(beta2, 'beta2', checkMemory);
+  checkSetting(epsilon, 'epsilon', checkPositive);
   return asMethod({ name: 'adam', rate, beta1, beta2, epsilon }, (_, resolve): Iteration => {
-    const r = coefficients(rate, 'a rate', requirePositive, resolve);
-    const b1 = coefficients(beta1, 'beta1', requireFraction, resolve);
-    const b2 = coefficients(beta2, 'beta2', requireFraction, resolve);
-    const eps = coefficients(epsilon, 'epsilon', requirePositive, resolve);
+    const r = coefficients(rate, 'a rate', checkPositive, resolve);
+    const b1 = coefficients(beta1, 'beta1', checkMemory, resolve);
+    const b2 = coefficients(beta2, 'beta2', checkMemory, resolve);
+    const eps = coefficients(epsilon, 'epsilon', checkPositive, resolve);
     const [power1, power2] = [products(b1), products(b2)];
     return {
       begin: (x) => ({ x }),

@@ -1,7 +1,7 @@
 import { InputError } from '../errors';
-import { checkOptionNames, phrase } from '../options';
+import { checkOptionNames, checkPositive, phrase } from '../options';
 import { times } from './learned';
-import { asMethod, type Iteration, type Method, requirePositive, requireSpectrum } from './method';
+import { asMethod, type Iteration, type Method, requireSpectrum } from './method';
 import { checkSetting, coefficients, isSetting, type Setting } from './setting';
 
 /** The length of a gradient step: a setting, or a rule for the eigenvalue bounds μ and L. */
@@ -28,7 +28,7 @@ export interface GradientDescentOptions {
 export function gradientDescent(options: GradientDescentOptions | Setting = {}) {
   if (!isSetting(options)) checkOptionNames('gradientDescent', options, ['step']);
   const { step = '1/L' } = isSetting(options) ? { step: options } : options;
-  if (isSetting(step)) checkSetting(step, 'a step', requirePositive);
+  if (isSetting(step)) checkSetting(step, 'a step', checkPositive);
   else requireRule(step);
 
   const record: { name: string; step: StepSize } = { name: 'gradientDescent', step };
@@ -36,7 +36,7 @@ export function gradientDescent(options: GradientDescentOptions | Setting = {}) 
     const h = coefficients(
       isSetting(step) ? step : rules[step](requireSpectrum(spectrum, record.name)),
       'a step',
-      requirePositive,
+      checkPositive,
       resolve,
     );
     return {

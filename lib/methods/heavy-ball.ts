@@ -1,13 +1,6 @@
-import { checkOptionNames } from '../options';
+import { checkOptionNames, checkPositive } from '../options';
 import { type Coefficient, plus, times } from './learned';
-import {
-  asMethod,
-  type Iteration,
-  requireFraction,
-  requirePositive,
-  requireSpectrum,
-  type Spectrum,
-} from './method';
+import { asMethod, checkMemory, type Iteration, requireSpectrum, type Spectrum } from './method';
 import { checkSetting, coefficients, type Resolve, type Setting } from './setting';
 
 /** A step length and a momentum. */
@@ -60,13 +53,13 @@ export function heavyBall(options?: MomentumOptions) {
 export function checkMomentum(owner: string, options: MomentumOptions): void {
   checkOptionNames(owner, options, ['step', 'momentum']);
   const { step, momentum } = options;
-  checkSetting(step, 'a step', requirePositive);
-  checkSetting(momentum, 'a momentum', requireFraction);
+  checkSetting(step, 'a step', checkPositive);
+  checkSetting(momentum, 'a momentum', checkMemory);
 }
 
 export const momentumOf = ({ step, momentum }: MomentumOptions, resolve?: Resolve): Momentum => ({
-  step: coefficients(step, 'a step', requirePositive, resolve),
-  momentum: coefficients(momentum, 'a momentum', requireFraction, resolve),
+  step: coefficients(step, 'a step', checkPositive, resolve),
+  momentum: coefficients(momentum, 'a momentum', checkMemory, resolve),
 });
 
 function tuned({ mu, L }: Spectrum): { step: number; momentum: number } {

@@ -7,7 +7,7 @@ export { type Coefficient, Learned, slopesOf } from './learned';
 export type { Learnable, MethodOf } from './learned-settings';
 export { type LearnedSettings, learnSettings } from './learned-settings';
 export type { Iteration, Method, Spectrum, State } from './method';
-export { mapState, requireCount, requirePositive, requireSpectrum } from './method';
+export { mapState, requireSpectrum } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
 export {
   dividedDifferences,

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkFraction, checkOptionNames, shown } from '../options';
 import type { Arithmetic } from './arithmetic';
 import { type Resolve, tensorsAmong } from './setting';
 
@@ -92,36 +92,6 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
   });
 }
 
-/** @throws InputError unless `value` is a positive, finite number. */
-export function requirePositive(value: number, what: string): void {
-  if (typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY) return;
-  throw new InputError({
-    given: `${what} of ${shown(value)}`,
-    expected: 'a positive, finite number',
-    remedy: 'Check how it was computed.',
-  });
-}
-
-/** @throws InputError unless `0 ≤ value < 1`. */
-export function requireFraction(value: number, what: string): void {
-  if (typeof value === 'number' && value >= 0 && value < 1) return;
-  throw new InputError({
-    given: `${what} of ${shown(value)}`,
-    expected: 'a number of at least 0 and below 1',
-    remedy: 'The memory of a method must fade for it to converge.',
-  });
-}
-
-/** @throws InputError unless `value` is a whole number of at least `least`. */
-export function requireCount(value: number, what: string, least = 1): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw new InputError({
-    given: `${what} of ${shown(value)}`,
-    expected: `a whole number of at least ${least}`,
-    remedy: 'Count in steps.',
-  });
-}
-
 /**
  * The sequence `c₁ = first, cₙ = next(cₙ₋₁, n)`, each term computed once.
  *
@@ -134,3 +104,7 @@ export function sequence<C>(first: C, next: (previous: C, n: number) => C): (n: 
     return terms[n - 1]!;
   };
 }
+
+/** @throws InputError for a momentum, or a similar memory, that is not in [0, 1). */
+export const checkMemory = (value: number, before: string): void =>
+  checkFraction(value, before, 'The memory of a method must fade for it to converge.');

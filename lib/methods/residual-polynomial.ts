@@ -1,8 +1,8 @@
 import { InputError } from '../errors';
-import { checkFloat64, checkMethods } from '../options';
+import { checkCount, checkFloat64, checkMethods } from '../options';
 import type { Arithmetic, Term } from './arithmetic';
 import { numberOf } from './learned';
-import { type Method, requireCount, type Spectrum, type State } from './method';
+import type { Method, Spectrum, State } from './method';
 
 /** A residual polynomial and its derivative at some λ. */
 export interface PolynomialValue {
@@ -23,7 +23,7 @@ export interface PolynomialValue {
  *   whole, or a spectrum that the method cannot use.
  */
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
-  requireCount(t, 'a number of steps', 0);
+  checkCount(t, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkMethods(method, 'the method', ['on']);
   // What the method asks of the spectrum is checked now, not when the polynomial is evaluated.
   method.on(spectrum);

@@ -29,7 +29,7 @@ export const tensorsAmong = (settings: readonly unknown[]): tf.Tensor[] =>
 export function checkSetting(
   setting: unknown,
   what: string,
-  check: (value: number, what: string) => void,
+  check: (value: number, before: string) => void,
 ): asserts setting is Setting {
   if (setting instanceof tf.Tensor) {
     if (setting.dtype === 'float32' && setting.rank <= 1 && setting.size > 0) return;
@@ -41,7 +41,7 @@ export function checkSetting(
   }
   const list = Array.isArray(setting) ? setting : [setting];
   if (list.length > 0 && list.every((one) => typeof one === 'number' || one instanceof Learned)) {
-    for (const one of list as Coefficient[]) check(numberOf(one), what);
+    for (const one of list as Coefficient[]) check(numberOf(one), `${what} of`);
     return;
   }
   throw new InputError({
@@ -59,12 +59,12 @@ export function checkSetting(
 export function coefficients(
   setting: Setting,
   what: string,
-  check: (value: number, what: string) => void,
+  check: (value: number, before: string) => void,
   resolve: Resolve = unresolved,
 ): (t: number) => Coefficient {
   if (!(setting instanceof tf.Tensor)) return at(setting, what);
   const numbers = resolve(setting);
-  for (const { value } of numbers) check(value, `a learned ${what.replace(/^an? /, '')}`);
+  for (const { value } of numbers) check(value, `a learned ${what.replace(/^an? /, '')} of`);
   return at(setting.rank === 0 ? numbers[0]! : numbers, what);
 }
 

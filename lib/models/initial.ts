@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import type { Random } from '../numbers';
-import { phrase } from '../options';
+import { checkCount, phrase } from '../options';
 
 /** What bends between two layers. */
 export type Activation = 'sigmoid' | 'tanh' | 'relu';
@@ -24,14 +24,7 @@ export function checkActivation(name: unknown): void {
 
 /** @throws InputError unless all sizes are positive whole numbers. */
 export function checkSizes(sizes: Record<string, number>): void {
-  for (const [name, size] of Object.entries(sizes)) {
-    if (Number.isSafeInteger(size) && size >= 1) continue;
-    throw new InputError({
-      given: `${name}: ${typeof size === 'number' ? size : phrase(size)}`,
-      expected: 'a whole number of at least 1',
-      remedy: 'Pass how many there are.',
-    });
-  }
+  for (const [name, size] of Object.entries(sizes)) checkCount(size, `${name}:`);
 }
 
 /**

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
-import { InputError, ShapeError } from '../errors';
+import { ShapeError } from '../errors';
 import { random } from '../numbers';
-import { checkNumericTensor, shown } from '../options';
+import { checkCount, checkNumericTensor } from '../options';
 
 const SIDE = 28;
 const ALL = SIDE * SIDE;
@@ -55,13 +55,7 @@ export function warp(x: tf.Tensor, strengths: tf.Tensor, noise: tf.Tensor2D): tf
  * @throws InputError for a count that is not a whole number of at least 0, and for a seed that is not one.
  */
 export function warpNoise(count: number, seed: number): tf.Tensor2D {
-  if (!Number.isInteger(count) || count < 0) {
-    throw new InputError({
-      given: `warpNoise for ${shown(count)} pictures`,
-      expected: 'a whole number of at least 0',
-      remedy: 'Pass x.shape[0].',
-    });
-  }
+  checkCount(count, 'warpNoise with a count of', { least: 0, remedy: 'Pass x.shape[0].' });
   return tf.tensor2d([...random(seed).normals(count * WARPS.length)], [count, WARPS.length]);
 }
 

@@ -1,6 +1,8 @@
 import { variable } from '#platform/environment';
-import { InputError } from '../errors';
-import { shown } from '../options';
+import { checkCount } from '../options';
+
+/** What a seed is. */
+const SEED_RULE = { least: 0, remedy: 'Pass 1, 2 or 3, for example.' };
 
 /** Apart from each other further than a lesson's own seeds are. */
 const SHIFT = 1000;
@@ -15,17 +17,8 @@ const SHIFT = 1000;
  * @throws InputError if the seed is not such a number, or the variable holds something else
  */
 export function runSeed(seed: number): number {
-  requireCount(seed, 'a seed');
+  checkCount(seed, 'a seed of', SEED_RULE);
   const run = Number(variable('IMPLICIT_LAB_SEED') ?? 0);
-  requireCount(run, 'the variable IMPLICIT_LAB_SEED');
+  checkCount(run, 'the variable IMPLICIT_LAB_SEED of', SEED_RULE);
   return seed + SHIFT * run;
-}
-
-function requireCount(value: number, name: string): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new InputError({
-    given: `${name} of ${shown(value)}`,
-    expected: 'a whole number from 0',
-    remedy: 'Pass 1, 2 or 3, for example.',
-  });
 }

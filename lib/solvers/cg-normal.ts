@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../options';
-import { checkCount } from './checks';
+import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import {
   divideOrZero,
@@ -41,7 +41,7 @@ export interface CgNormalOptions extends TraceOption {
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
   checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
-  checkCount('cgNormal', 'maxIterations', maxIterations);
+  checkCountOption('cgNormal', 'maxIterations', maxIterations);
   const record = {
     name: 'cgNormal',
     tolerance,

@@ -1,7 +1,7 @@
 import { InputError } from '../errors';
 import { checkOptionNames, quoted } from '../options';
 import type { LinearOperator, Vector } from '../spaces';
-import { checkCount, checkPreconditioner } from './checks';
+import { checkCountOption, checkPreconditioner } from './checks';
 import { iterativeSolver } from './iterative';
 import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
 import type { LinearSolver } from './solver';
@@ -52,7 +52,7 @@ export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
     'trace',
   ]);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0, best, preconditioner } = options;
-  checkCount('cg', 'maxIterations', maxIterations);
+  checkCountOption('cg', 'maxIterations', maxIterations);
   checkBest(best);
   checkPreconditioner('cg', preconditioner);
   const record = { name: 'cg', tolerance, maxIterations, damping, ...traced('cg', options) };

@@ -1,5 +1,5 @@
 import { DisposedError, InputError } from '../errors';
-import { checkOptionNames, phrase, shown } from '../options';
+import { checkCount, checkOptionNames, phrase, shown } from '../options';
 import { type LinearOperator, observed, type Space, spaceOf, type Vector } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
@@ -12,12 +12,9 @@ export function checkTolerance(name: string, tolerance: number) {
   });
 }
 
-/** @throws InputError unless the option is a positive whole number. */
-export function checkCount(name: string, option: string, value: number) {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new InputError({
-    given: `${name}({ ${option}: ${shown(value)} })`,
-    expected: 'a positive whole number',
+/** @throws InputError unless the option is a whole number of at least 1. */
+export function checkCountOption(name: string, option: string, value: unknown) {
+  checkCount(value, `${name} with ${option}:`, {
     remedy: 'Each one is paid for with a product with A, or with a vector that is held.',
   });
 }

@@ -2,7 +2,7 @@ import { InputError } from '../errors';
 import { factorize, type SquareMatrix, squareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
-import { checkCount, checkedProducts } from './checks';
+import { checkCountOption, checkedProducts } from './checks';
 import { directSolver, type Reading } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import type { LinearSolver } from './solver';
@@ -36,7 +36,7 @@ export interface DenseOptions {
 export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
   checkOptionNames('dense', options, ['tolerance', 'damping', 'limit']);
   const { tolerance = 1e-6, damping = 0, limit = 2000 } = options;
-  checkCount('dense', 'limit', limit);
+  checkCountOption('dense', 'limit', limit);
   const record = { name: 'dense', tolerance, damping, limit };
 
   return directSolver(record, function* <V extends Vector>(A: LinearOperator<V>, b: V) {

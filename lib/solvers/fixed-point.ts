@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../options';
-import { checkCount } from './checks';
+import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { richardson } from './richardson';
 import type { LinearSolver } from './solver';
@@ -32,7 +32,7 @@ export interface FixedPointOptions extends TraceOption {
 export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
   checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100 } = options;
-  checkCount('fixedPoint', 'maxIterations', maxIterations);
+  checkCountOption('fixedPoint', 'maxIterations', maxIterations);
   const record = { name: 'fixedPoint', tolerance, maxIterations, ...traced('fixedPoint', options) };
   const method = richardson(({ space }) => space.scalars.of(1), { sums: true });
   return iterativeSolver(record, method, maxIterations);

@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../options';
-import { checkCount } from './checks';
+import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
 import type { LinearSolver } from './solver';
@@ -36,8 +36,8 @@ export interface GmresOptions extends TraceOption {
 export function gmres(options: GmresOptions = {}): GmresOptions & LinearSolver {
   checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, restart = 30, damping = 0 } = options;
-  checkCount('gmres', 'maxIterations', maxIterations);
-  checkCount('gmres', 'restart', restart);
+  checkCountOption('gmres', 'maxIterations', maxIterations);
+  checkCountOption('gmres', 'restart', restart);
   const record = {
     name: 'gmres',
     tolerance,

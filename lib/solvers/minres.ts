@@ -1,5 +1,5 @@
 import { checkOptionNames } from '../options';
-import { checkCount } from './checks';
+import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
 import type { LinearSolver } from './solver';
@@ -34,7 +34,7 @@ export interface MinresOptions extends TraceOption {
 export function minres(options: MinresOptions = {}): MinresOptions & LinearSolver {
   checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
-  checkCount('minres', 'maxIterations', maxIterations);
+  checkCountOption('minres', 'maxIterations', maxIterations);
   const record = {
     name: 'minres',
     tolerance,

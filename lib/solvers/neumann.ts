@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { checkOptionNames, shown } from '../options';
-import { checkCount } from './checks';
+import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { largestEigenvalue } from './largest-eigenvalue';
 import { divideOrZero, type LinearSystem } from './method';
@@ -44,7 +44,7 @@ const LANCZOS_PRODUCTS = 8;
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
   checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping', 'trace']);
   const { terms = 20, scale = 'auto', tolerance = 0, damping = 0 } = options;
-  checkCount('neumann', 'terms', terms);
+  checkCountOption('neumann', 'terms', terms);
   if (
     scale !== 'auto' &&
     !(typeof scale === 'number' && scale > 0 && scale < Number.POSITIVE_INFINITY)

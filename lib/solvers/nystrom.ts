@@ -3,7 +3,7 @@ import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
-import { checkCount, checkDamping, checkOperator } from './checks';
+import { checkCountOption, checkDamping, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
 import { divideOrZero, negate, ROUNDING } from './method';
 
@@ -43,7 +43,7 @@ export async function nystrom<V extends Vector>(
   spaceOf(like);
   checkOptionNames('nystrom', options, ['rank', 'seed', 'damping']);
   const { seed = 0, damping = 0 } = options;
-  checkCount('nystrom', 'rank', options.rank ?? 20);
+  checkCountOption('nystrom', 'rank', options.rank ?? 20);
   checkDamping('nystrom', damping);
   const rank = Math.min(options.rank ?? 20, sizeOf(like));
   const space = spaceOf(like);

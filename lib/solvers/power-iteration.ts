@@ -1,6 +1,6 @@
 import { checkOptionNames } from '../options';
 import { type LinearOperator, observed, spaceOf, type Vector } from '../spaces';
-import { checkCount, checkOperator } from './checks';
+import { checkCountOption, checkOperator } from './checks';
 
 /**
  * The eigenvalue of largest modulus of a symmetric A, by power iteration: `v ← A v / ‖A v‖`, and at
@@ -23,7 +23,7 @@ export async function powerIteration<V extends Vector>(
   checkOperator('powerIteration', A);
   checkOptionNames('powerIteration', options, ['iterations']);
   const { iterations = 30 } = options;
-  checkCount('powerIteration', 'iterations', iterations);
+  checkCountOption('powerIteration', 'iterations', iterations);
   const space = spaceOf(start);
   const checked = observed(A, (product, v) => {
     const Av = product();

@@ -1,5 +1,4 @@
-import { requirePositive } from '../methods';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, checkPositive } from '../options';
 import { type Cost, costModel, type ProblemSize, SIZES, time } from './cost-model';
 import type { Checkpoint } from './schedule';
 
@@ -51,7 +50,7 @@ export interface Advice {
 export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   checkOptionNames('chooseDifferentiation', problem, NAMES);
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
-  if (memoryBytes !== Number.POSITIVE_INFINITY) requirePositive(memoryBytes, 'a memory');
+  if (memoryBytes !== Number.POSITIVE_INFINITY) checkPositive(memoryBytes, 'a memory of');
   // Checks the sizes, which the next line computes with.
   costModel(problem);
   const costs = costModel(problem, { snapshots: snapshotsThatFit(problem, memoryBytes) }).sort(

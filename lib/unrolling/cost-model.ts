@@ -1,6 +1,5 @@
 import { InputError } from '../errors';
-import { requireCount } from '../methods';
-import { checkOptionNames, checkRecord, shown } from '../options';
+import { checkCount, checkOptionNames, checkRecord, shown } from '../options';
 import { type Checkpoint, schedule, scheduleCost } from './schedule';
 
 /** The sizes that the cost of a hypergradient depends on. */
@@ -69,17 +68,18 @@ export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost
   checkRecord(problem, 'the sizes', '{ parameters, hyperparameters, steps }');
   checkOptionNames('costModel', options, ['solverSteps', 'truncate', 'snapshots']);
   const { parameters, hyperparameters: h, steps: T } = problem;
-  requireCount(parameters, 'a number of parameters');
-  requireCount(h, 'a number of hyperparameters');
-  requireCount(T, 'a number of steps');
+  checkCount(parameters, 'a number of parameters of', { remedy: 'Count in steps.' });
+  checkCount(h, 'a number of hyperparameters of', { remedy: 'Count in steps.' });
+  checkCount(T, 'a number of steps of', { remedy: 'Count in steps.' });
   const vector = problem.vectorBytes ?? 4 * parameters;
   const record = problem.recordBytes ?? 4 * vector;
   const state = 2 * vector;
   requireSize(vector, 'vectorBytes');
   requireSize(record, 'recordBytes');
   const k = options.solverSteps ?? solverSteps(problem);
-  requireCount(k, 'a number of solver steps', 0);
-  if (options.truncate !== undefined) requireCount(options.truncate, 'a truncation');
+  checkCount(k, 'a number of solver steps of', { least: 0, remedy: 'Count in steps.' });
+  if (options.truncate !== undefined)
+    checkCount(options.truncate, 'a truncation of', { remedy: 'Count in steps.' });
   const K = Math.min(T, options.truncate ?? Math.ceil(T / 10));
   const checkpointed = (checkpoint: Checkpoint) => {
     const { advanced, states, recorded } = scheduleCost(schedule(0, T, checkpoint));

@@ -1,6 +1,6 @@
-import { dividedDifferences, type Method, requireCount } from '../methods';
+import { dividedDifferences, type Method } from '../methods';
 import { multiply, multiplyTransposed } from '../numbers';
-import { checkFloat64, checkList, checkMethods, checkRecord } from '../options';
+import { checkCount, checkFloat64, checkList, checkMethods, checkRecord } from '../options';
 import { checkColumns, type QuadraticProblem } from '../problems';
 import { float64 } from '../spaces';
 import { checkSolved, naturalSpectrum } from './unroll';
@@ -21,7 +21,7 @@ export function predictJacobianErrors(
   problem: QuadraticProblem,
   steps: number,
 ): Float64Array[][] {
-  requireCount(steps, 'a number of steps', 0);
+  checkCount(steps, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkMethods(method, 'the method', ['on']);
   checkSolved(problem);
   checkRecord(problem.eigen, 'eigen of the problem', 'the eigenvalues and vectors of quadratic()');

@@ -1,6 +1,5 @@
 import { InputError } from '../errors';
-import { requireCount } from '../methods';
-import { checkRecord, phrase, shown } from '../options';
+import { checkCount, checkRecord, phrase, shown } from '../options';
 
 /**
  * One action of reverse mode over numbered states; state t is the one after t steps.
@@ -26,8 +25,8 @@ export type Checkpoint = 'sqrt' | { snapshots: number };
 
 /** The actions that walk back from state `to` to the stored state `from`. */
 export function schedule(from: number, to: number, checkpoint?: Checkpoint): Action[] {
-  requireCount(from, 'a first state', 0);
-  requireCount(to, 'a last state', 0);
+  checkCount(from, 'a first state of', { least: 0, remedy: 'Count in steps.' });
+  checkCount(to, 'a last state of', { least: 0, remedy: 'Count in steps.' });
   if (to < from) {
     throw new InputError({
       given: `a schedule from state ${shown(from)} back from ${shown(to)}`,
@@ -129,7 +128,7 @@ export function scheduleCost(actions: readonly Action[]): ScheduleCost {
 
 function requireSnapshots(checkpoint: Exclude<Checkpoint, 'sqrt'>): void {
   if (typeof checkpoint === 'object' && checkpoint !== null && 'snapshots' in checkpoint) {
-    requireCount(checkpoint.snapshots, 'a number of snapshots');
+    checkCount(checkpoint.snapshots, 'a number of snapshots of', { remedy: 'Count in steps.' });
     return;
   }
   throw new InputError({

@@ -1,13 +1,13 @@
 import { InputError, ShapeError } from '../errors';
+import { arithmeticOf, type Iteration, type Method, type Spectrum, type State } from '../methods';
 import {
-  arithmeticOf,
-  type Iteration,
-  type Method,
-  requireCount,
-  type Spectrum,
-  type State,
-} from '../methods';
-import { checkFloat64, checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
+  checkCount,
+  checkFloat64,
+  checkMethods,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+} from '../options';
 import type { SolvedProblem } from '../problems';
 import { float64InnerForm, type InnerForm } from '../problems';
 import { float64 } from '../spaces';
@@ -59,8 +59,8 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
   }
   checkMethods(method, 'the method', ['on']);
   checkSolved(problem);
-  requireCount(steps, 'a number of steps', 0);
-  requireCount(from, 'a first step to differentiate', 0);
+  checkCount(steps, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
+  checkCount(from, 'a first step to differentiate of', { least: 0, remedy: 'Count in steps.' });
   checkColumns(problem);
   const setting: Setting = {
     iteration: method.on(naturalSpectrum(problem)),

@@ -1,7 +1,6 @@
 import { InputError } from '../errors';
-import type { MethodOf } from '../methods';
-import { requireCount, type Spectrum } from '../methods';
-import { checkOptionNames, quoted, shown } from '../options';
+import type { MethodOf, Spectrum } from '../methods';
+import { checkCount, checkOptionNames, quoted, shown } from '../options';
 import type { NamedTensors, Vector } from '../spaces';
 import { type Checkpoint, schedule } from './schedule';
 
@@ -72,7 +71,7 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
         'A tf.Optimizer assigns variables and cannot be differentiated through; adam(rate) can.',
     });
   }
-  requireCount(steps, 'a number of steps');
+  checkCount(steps, 'a number of steps of', { remedy: 'Count in steps.' });
   if (mode !== undefined && mode !== 'reverse' && mode !== 'forward') {
     throw new InputError({
       given: `the mode ${quoted(mode)}`,
@@ -81,7 +80,7 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
     });
   }
   if (truncate !== undefined) {
-    requireCount(truncate, 'a truncation');
+    checkCount(truncate, 'a truncation of', { remedy: 'Count in steps.' });
     if (truncate > steps) {
       throw new InputError({
         given: `truncate: ${shown(truncate)} of ${shown(steps)} steps`,

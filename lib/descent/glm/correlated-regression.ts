@@ -1,6 +1,5 @@
-import { InputError } from '../../errors';
 import { type Random, random } from '../../numbers';
-import { phrase } from '../../options';
+import { checkCount } from '../../options';
 import type { GlmSample } from './glm';
 
 /** A linear regression of which everything is known, seen through a stream of samples. */
@@ -25,7 +24,7 @@ export interface RegressionStream {
  *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014.
  */
 export function correlatedRegression(dimension = 100): RegressionStream {
-  checkWhole(dimension, 2, 'the dimension of correlatedRegression');
+  checkCount(dimension, 'the dimension of correlatedRegression:', { least: 2, ...SAMPLES });
   const line = (from: number, to: number) =>
     Float64Array.from({ length: dimension }, (_, i) => from + ((to - from) * i) / (dimension - 1));
   const diagonal = line(0.2, 1);
@@ -47,7 +46,7 @@ export function correlatedRegression(dimension = 100): RegressionStream {
       return (squares + along ** 2) / 2;
     },
     samples(count, seed) {
-      checkWhole(count, 0, 'the count of samples');
+      checkCount(count, 'the count of samples:', { least: 0, ...SAMPLES });
       return draws(count, random(seed));
     },
   };
@@ -61,17 +60,11 @@ export function correlatedRegression(dimension = 100): RegressionStream {
   }
 }
 
-/** At most about what fits in memory. */
-const MOST = 1e7;
-
-function checkWhole(value: number, least: number, call: string): void {
-  if (Number.isInteger(value) && value >= least && value <= MOST) return;
-  throw new InputError({
-    given: `${phrase(value)} for ${call}`,
-    expected: `a whole number from ${least} to ${MOST}`,
-    remedy: 'correlatedRegression(20).samples(1000, 1) is a thousand samples of twenty features.',
-  });
-}
+const SAMPLES = {
+  /** About what fits in memory. */
+  most: 1e7,
+  remedy: 'correlatedRegression(20).samples(1000, 1) is a thousand samples of twenty features.',
+};
 
 /**
  * Of `diag(d) + uuᵀ` with rising d: the root of `1 + Σ uᵢ²/(dᵢ − λ)` between d₁ and d₂.

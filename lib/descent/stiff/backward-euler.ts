@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { shown } from '../../options';
+import { checkCount, shown } from '../../options';
 import { checkSolver, dense, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
 import { checkJacobian, type Jacobian } from './jacobian';
@@ -172,13 +172,7 @@ function newtonOptions({
       remedy: 'It is relative to the size of each component; leave it out for 1e-10.',
     });
   }
-  if (!(Number.isInteger(maxNewtonIterations) && maxNewtonIterations >= 1)) {
-    throw new InputError({
-      given: `maxNewtonIterations: ${shown(maxNewtonIterations)}`,
-      expected: 'a positive whole number',
-      remedy: 'Leave it out for 20 or 50.',
-    });
-  }
+  checkCount(maxNewtonIterations, 'maxNewtonIterations:', { remedy: 'Leave it out for 20 or 50.' });
   return {
     ...(jacobian && { jacobian }),
     ...(adaptive && { floor: adaptive.absolute }),

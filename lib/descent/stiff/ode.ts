@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { checkList, checkOptionNames, checkRecord, shown } from '../../options';
+import { checkCount, checkList, checkOptionNames, checkRecord, shown } from '../../options';
 
 /** The right-hand side of `y' = f(y, t)`; it returns a new array of the length of y. */
 export type RightHandSide = (y: Float64Array, t: number) => Float64Array;
@@ -85,13 +85,7 @@ export function checkStart(
       remedy: 'Stops outside the span are passed over; there may be none.',
     });
   }
-  if (!(Number.isInteger(maxSteps) && maxSteps >= 1)) {
-    throw new InputError({
-      given: `${name} with maxSteps: ${shown(maxSteps)}`,
-      expected: 'a positive whole number',
-      remedy: `Leave it out for ${MAX_STEPS}.`,
-    });
-  }
+  checkCount(maxSteps, `${name} with maxSteps:`, { remedy: `Leave it out for ${MAX_STEPS}.` });
   const slope = f(y0.slice(), from);
   if (slope?.length !== y0.length) {
     throw new ShapeError({

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { phrase, shown } from '../../options';
+import { phrase } from '../../options';
 
 /** @throws InputError unless the value is a list of lists of finite numbers. */
 export function checkRows(value: unknown, what: string): void {
@@ -20,15 +20,5 @@ export function checkShape(value: unknown): void {
     given: `${phrase(value)} as a shape`,
     expected: 'a list of whole numbers of at least 1',
     remedy: 'Pass the shape of one input: [784].',
-  });
-}
-
-/** @throws InputError unless the value is a positive whole number. */
-export function requireWhole(value: number, what: string): void {
-  if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new InputError({
-    given: `${what} of ${shown(value)}`,
-    expected: 'a whole number of at least 1',
-    remedy: 'Pass how many there are.',
   });
 }

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { exampleLosses } from '../../backends';
-import { checkOptionNames } from '../../options';
+import { checkCount, checkOptionNames } from '../../options';
 import { kindOf } from './kind';
-import { requireWhole } from './require';
 
 export interface SampleWeightsOptions {
   /** The number of examples in the whole set. */
@@ -22,7 +21,7 @@ export interface SampleWeightsOptions {
 export function sampleWeights(options: SampleWeightsOptions) {
   checkOptionNames('sampleWeights', options, ['count']);
   const { count } = options;
-  requireWhole(count, 'sampleWeights({ count })');
+  checkCount(count, 'sampleWeights with a count of');
   return kindOf(
     { name: 'sampleWeights', count },
     {

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Digits, type Mnist, mnist, PIXELS } from '../../datasets';
-import { InputError } from '../../errors';
 import { random } from '../../numbers';
-import { checkNumericTensor, checkOptionNames, checkRecord } from '../../options';
+import { checkCount, checkNumericTensor, checkOptionNames, checkRecord } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { cnnFeatures } from '../cnn';
 import { weights } from './weights';
@@ -71,13 +70,9 @@ export function* exampleBatches(
   const { size, seed } = options;
   checkNumericTensor(x, 'x of the examples');
   checkNumericTensor(y, 'y of the examples');
-  if (!Number.isInteger(size) || size < 1) {
-    throw new InputError({
-      given: `batches of ${size} examples`,
-      expected: 'a whole number of at least 1',
-      remedy: 'Pass the number of examples a batch, 256 for example.',
-    });
-  }
+  checkCount(size, 'a batch size of', {
+    remedy: 'Pass the number of examples per batch, 256 for example.',
+  });
   const order = Int32Array.from(random(seed).permutation(x.shape[0]));
   for (let start = 0; start < order.length; start += size) {
     yield tf.tidy(() => {
@@ -101,13 +96,10 @@ function frozenFilters(): NamedTensors {
 function upperDigits({ images, labels }: Digits, count: number | undefined, set: string): Digits {
   const upper = [...labels.keys()].filter((i) => labels[i]! >= FIRST);
   const wanted = count ?? upper.length;
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > upper.length) {
-    throw new InputError({
-      given: `${count} ${set} digits`,
-      expected: `a whole number from 1 to ${upper.length}, as many as there are from 5 to 9`,
-      remedy: 'Ask for fewer, or leave the number out for all.',
-    });
-  }
+  checkCount(wanted, `a number of ${set} digits of`, {
+    most: upper.length,
+    remedy: 'Ask for fewer of the digits from 5 to 9, or leave the number out for all.',
+  });
   const chosen = upper.slice(0, wanted);
   const copies = new Float32Array(wanted * PIXELS);
   chosen.forEach((from, to) => {

@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, random } from '../../numbers';
-import { checkFloat64, checkOptionNames, shown } from '../../options';
+import { checkCount, checkFloat64, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
 import { type KnownBilevel, requireLength, withHypergradient } from './known-bilevel';
 import { solvePositive } from './solve-positive';
@@ -101,13 +101,7 @@ function requireSpectrum(eigenvalues: Float64Array, hyperparameters: number) {
       remedy: 'The inner problem has one solution only where its Hessian is positive definite.',
     });
   }
-  if (!Number.isInteger(hyperparameters) || hyperparameters < 1) {
-    throw new InputError({
-      given: `hyperparameters: ${shown(hyperparameters)}`,
-      expected: 'a whole number of at least 1',
-      remedy: 'Pass how many there are.',
-    });
-  }
+  checkCount(hyperparameters, 'hyperparameters:');
 }
 
 function unit(x: Float64Array): Float64Array {

@@ -1,5 +1,5 @@
 import { NotFiniteError, ShapeError } from '../../errors';
-import { requirePositive, type Spectrum } from '../../methods';
+import type { Spectrum } from '../../methods';
 import {
   diagonal,
   eigen,
@@ -11,7 +11,7 @@ import {
   requireLabels,
   sigmoid,
 } from '../../numbers';
-import { checkFloat64, checkOptionNames } from '../../options';
+import { checkFloat64, checkOptionNames, checkPositive } from '../../options';
 import { float64 } from '../../spaces';
 import type { SolvedProblem } from '../derivatives';
 import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
@@ -155,7 +155,7 @@ function checkData(owner: string, options: RegressionOptions): void {
   checkFloat64(y, `y of ${owner}`);
   if (start !== undefined) checkFloat64(start, `the start of ${owner}`);
   for (const row of [...X, y]) requireFinite(row, owner);
-  requirePositive(lambda, 'a lambda');
+  checkPositive(lambda, 'a lambda of');
   const p = X[0]?.length ?? 0;
   if (p > 0 && X.length === y.length && X.every((row) => row.length === p)) return;
   throw new ShapeError({

@@ -2,7 +2,7 @@ import { InputError } from '../../errors';
 import { tridiagonalEigen } from '../../numbers';
 import { checkOptionNames, checkRecord, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
-import { checkCount, checkTolerance } from '../checks';
+import { checkCountOption, checkTolerance } from '../checks';
 import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
 import { type Operand, operandOf, type SpectrumOptions } from './operand';
 
@@ -71,7 +71,7 @@ export async function eigenvalues<V extends Vector>(
   checkWithin(count, size);
   const { maxProducts = 200 + 20 * count } = options;
   const { tolerance = space.epsilon > 1e-10 ? 1e-4 : 1e-8 } = options;
-  checkCount('eigenvalues', 'maxProducts', maxProducts);
+  checkCountOption('eigenvalues', 'maxProducts', maxProducts);
   checkTolerance('eigenvalues', tolerance);
 
   const found: Pair<V>[] = [];
@@ -227,7 +227,11 @@ function wanted(options: { largest?: number; smallest?: number } = {}) {
       remedy: 'Ask for the largest and for the smallest one after the other.',
     });
   }
-  checkCount('eigenvalues', largest === undefined ? 'smallest' : 'largest', (largest ?? smallest)!);
+  checkCountOption(
+    'eigenvalues',
+    largest === undefined ? 'smallest' : 'largest',
+    (largest ?? smallest)!,
+  );
   return { count: (largest ?? smallest)!, sign: largest === undefined ? -1 : 1 } as const;
 }
 

@@ -2,7 +2,7 @@ import { InputError } from '../../errors';
 import { tridiagonalEigen } from '../../numbers';
 import { checkOptionNames, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
-import { checkCount } from '../checks';
+import { checkCountOption } from '../checks';
 import { emptyKrylov, type LanczosSetting, lanczos } from './lanczos';
 import { operandOf, type SpectrumOptions } from './operand';
 
@@ -63,9 +63,9 @@ export async function spectralDensity<V extends Vector>(
     'seed',
   ]);
   const { probes = 10, steps = 60, points = 400, width } = options;
-  checkCount('spectralDensity', 'probes', probes);
-  checkCount('spectralDensity', 'steps', steps);
-  checkCount('spectralDensity', 'points', points);
+  checkCountOption('spectralDensity', 'probes', probes);
+  checkCountOption('spectralDensity', 'steps', steps);
+  checkCountOption('spectralDensity', 'points', points);
   checkWidth(width);
   const operand = operandOf('spectralDensity', A, options);
   if (A.space !== undefined) throw ownInnerProduct();

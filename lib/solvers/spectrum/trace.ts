@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../../errors';
 import { checkOptionNames } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
-import { checkCount, checkOperator } from '../checks';
+import { checkCountOption, checkOperator } from '../checks';
 import { unitVector } from '../flat';
 import { operandOf, type SpectrumOptions } from './operand';
 
@@ -39,7 +39,7 @@ export async function trace<V extends Vector>(
   checkOperator('trace', A);
   checkOptionNames('trace', options, ['probes', 'like', 'seed']);
   const { probes = 30 } = options;
-  checkCount('trace', 'probes', probes);
+  checkCountOption('trace', 'probes', probes);
   // The sum over coordinates, whatever inner product A is symmetric in.
   const { space, ...plain } = A as LinearOperator<V> & { gradient?: V };
   const operand = operandOf('trace', space === undefined ? A : (plain as LinearOperator<V>), {
