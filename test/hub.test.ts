@@ -125,6 +125,7 @@ describe.skipIf(!isPossible)('a class', () => {
   let eve: Student;
   let kernelOfBob: Kernel;
   let kernelOfEve: Kernel;
+  let portsBefore: number[];
   const inClass = (...names: string[]) => join(hub.folder, 'students', ...names);
 
   /** What attempts of a student come to: a value, or the code of an error. */
@@ -147,6 +148,7 @@ describe.skipIf(!isPossible)('a class', () => {
   beforeAll(async () => {
     hub.set({ port: 0, memoryMB: 1200 });
     await hub.add('bob', 'eve');
+    portsBefore = listening();
     await hub.start();
     bob = hub.student('bob');
     eve = hub.student('eve');
@@ -242,7 +244,7 @@ describe.skipIf(!isPossible)('a class', () => {
       expect([status, killed]).toEqual(['true', 'ESRCH']);
 
       // Through ports: kernels, servers and the proxy listen elsewhere.
-      const ports = listening();
+      const ports = listening().filter((port) => !portsBefore.includes(port));
       const own = Number(new URL(hub.origin).port);
       expect(ports).toContain(own);
       const reached = await attempts(
@@ -294,8 +296,6 @@ describe.skipIf(!isPossible)('a class', () => {
         ),
       );
       expect(byToken.filter((status) => !['403', '404'].includes(status))).toEqual([]);
-      const port = listening().find((one) => one === own)!;
-      expect(port).toBe(own);
     },
     5 * MINUTES,
   );
@@ -312,24 +312,24 @@ describe.skipIf(!isPossible)('a class', () => {
         text: error.message,
       }));
       expect(outcome.status).not.toBe('ok');
+      // Linux counts no processes of root's; there the hub does, and ends the server.
       const [forks] = await attempts(
         await eve.kernelOf(LESSON),
         `(async () => {
         const { spawn } = await import('node:child_process');
         const children: { kill(): void }[] = [];
-        let refused = 0;
         for (let i = 0; i < 700; i++) {
-          try {
-            const child = spawn('/bin/sleep', ['100'], { stdio: 'ignore' }).on('error', () => {});
-            if (child.pid === undefined) refused += 1; else children.push(child);
-          } catch { refused += 1; }
+          const child = spawn('/bin/sleep', ['100'], { stdio: 'ignore' }).on('error', () => {});
+          if (child.pid === undefined) return 'refused';
+          children.push(child);
         }
-        for (const child of children) child.kill();
-        return refused > 0;
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+        return 'all started';
       })()`,
-      );
-      expect(forks).toBe('true');
+      ).catch(() => ['ended']);
+      expect(forks).toBe(process.getuid?.() === 0 ? 'ended' : 'refused');
       expect((await kernelOfBob.run('kept')).text).toBe('42');
+      await eve.startServer();
       expect((await eve.api('GET', 'api/status')).status).toBe(200);
     },
     10 * MINUTES,

@@ -12,13 +12,13 @@ const TICKS = 100;
 /**
  * How many submissions does a core check in a second, and how much memory does that take?
  *
- *     npm run bench -- class check [SUBMISSIONS [JOBS]]
+ *     npm run bench -- class check [SUBMISSIONS [JOBS [plain|sandbox]]]
  *
  * Half of the submissions are right, half are wrong, one exercise each. Processor time is that of
  * all processes together, so that other work on the machine matters little; it leaves out those that
  * had to be killed, which on a busy machine are some.
  */
-export async function measureChecking([count = '40', jobs = '2']: string[]): Promise<void> {
+export async function measureChecking([count = '40', jobs = '2', only]: string[]): Promise<void> {
   const problem = sandboxProblem();
   if (problem) console.log(`Without a sandbox: ${problem}\n`);
   const students = new TestClass();
@@ -26,7 +26,10 @@ export async function measureChecking([count = '40', jobs = '2']: string[]): Pro
     for (let i = 0; i < Number(count); i++) {
       students.submit(`student ${i}`, students.notebook(i % 2 === 0 ? RIGHT : NO_FACTOR));
     }
-    const kinds = problem ? ['plain'] : ['plain', 'sandbox'];
+    const kinds = (problem ? ['plain'] : ['plain', 'sandbox']).filter(
+      (kind) => only === undefined || kind === only,
+    );
+    const curves: string[] = [];
     console.log(
       '| | submissions | right | seconds | processor s | a second and core | main process | all processes |',
     );
@@ -44,13 +47,16 @@ export async function measureChecking([count = '40', jobs = '2']: string[]): Pro
         '120',
         ...more,
       ];
-      const { seconds, processor, output, peak } = await measured(args);
+      const { seconds, processor, output, peak, curve } = await measured(args, Number(count));
+      curves.push(`${kind}: ${curve.map(mb).join(', ')}`);
       const right = /(\d+) of \d+ right/.exec(output)?.[1] ?? 'none';
       const rate = (Number(count) / processor).toFixed(2);
       console.log(
         `| ${kind} | ${count} | ${right} | ${seconds.toFixed(1)} | ${processor.toFixed(1)} | ${rate} | ${mb(peak.own)} | ${mb(peak.all)} |`,
       );
     }
+    console.log('\nThe main process after each tenth of the submissions:');
+    for (const curve of curves) console.log(`  ${curve}`);
   } finally {
     students.close();
   }
@@ -66,7 +72,7 @@ function processorOfChildren(): number {
   return (Number(fields[13]) + Number(fields[14])) / TICKS;
 }
 
-async function measured(args: string[]) {
+async function measured(args: string[], count: number) {
   const began = performance.now();
   const before = processorOfChildren();
   const child = spawn(process.execPath, [COMMAND, ...args], {
@@ -77,14 +83,19 @@ async function measured(args: string[]) {
     output += text;
   });
   const peak = { own: 0, all: 0 };
+  /** The largest size in each tenth of the submissions, as far as they have been told of. */
+  const curve: number[] = [];
   const watch = setInterval(() => {
     peak.all = Math.max(peak.all, usageOf(child.pid!).bytes);
-    peak.own = Math.max(peak.own, residentBytes(child.pid!));
+    const own = residentBytes(child.pid!);
+    peak.own = Math.max(peak.own, own);
+    const tenth = Math.min(9, Math.floor((10 * output.split('\n').length) / count));
+    curve[tenth] = Math.max(curve[tenth] ?? 0, own);
   }, 200);
   await new Promise((resolve) => child.on('close', resolve));
   clearInterval(watch);
   const seconds = (performance.now() - began) / 1000;
-  return { seconds, processor: processorOfChildren() - before, output, peak };
+  return { seconds, processor: processorOfChildren() - before, output, peak, curve };
 }
 
 function residentBytes(pid: number): number {

@@ -59,17 +59,24 @@ def limit_process(settings):
     os.nice(5)
 
 
-def end_the_largest(pid, megabytes):
-    """Ends the largest program below `pid` where all together take more than `megabytes`."""
+def end_excess(pid, settings):
+    """Ends what is too much of the programs below `pid`, and says what it was; None where all is well.
+
+    The largest goes where all together take too much memory, all where they are too many: the kernel
+    of Linux does not count those of a hub that runs as root.
+    """
     sizes = sizes_below(pid)
-    if sum(sizes.values()) <= megabytes * MB:
+    if len(sizes) > settings["processes"]:
+        psutil.Process(pid).kill()
+        return f"{len(sizes)} processes: the server was ended"
+    if sum(sizes.values()) <= settings["memoryMB"] * MB:
         return None
     largest = max(sizes, key=lambda process: sizes[process])
     try:
         largest.kill()
     except psutil.Error:
         return None
-    return sizes[largest] // MB
+    return f"too much memory: a program of {sizes[largest] // MB} MB was ended"
 
 
 def sizes_below(pid):

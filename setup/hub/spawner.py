@@ -138,12 +138,12 @@ class SandboxSpawner(CourseSpawner):
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            pid, most = self.pid, self.settings["memoryMB"]
+            pid = self.pid
             if not pid:
                 continue
-            ended = await loop.run_in_executor(None, limits.end_the_largest, pid, most)
+            ended = await loop.run_in_executor(None, limits.end_excess, pid, self.settings)
             if ended is not None:
-                self.log.warning("%s took too much memory: ended %i MB", self.user.name, ended)
+                self.log.warning("%s: %s", self.user.name, ended)
 
     async def poll(self):
         status = await super().poll()
