@@ -29,6 +29,7 @@ export async function runLesson(
     const notebook = await LiteNotebook.open(context, site, `notebooks/${name}`);
     const stored = storedOutputs(join(root, 'notebooks', name));
     const cells = await notebook.runAll(limitSeconds);
+    await notebook.look(name.replace('.ipynb', ''));
     const failed = cells.flatMap(({ outputs }, i) =>
       outputs
         .filter(({ output_type }) => output_type === 'error')

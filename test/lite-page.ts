@@ -247,6 +247,12 @@ export class LiteNotebook {
     );
   }
 
+  /** A picture of the page, into the folder that `LITE_PICTURES` names. */
+  async look(name: string): Promise<void> {
+    const folder = process.env.LITE_PICTURES;
+    if (folder) await this.page.screenshot({ path: `${folder}/${name}.png` });
+  }
+
   async interrupt(): Promise<void> {
     await this.bringToFront();
     await this.page.evaluate(() =>

@@ -159,6 +159,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
             `${begin}const M = A.map((row, i) => row.map((a, j) => h * a + (i === j ? 1 : 0)));\nreturn solve(M, y);\n}`,
           ),
         ).toMatch(/^✓ euler-01/);
+        await notebook.look('exercise');
         // What a learner hands in.
         const submissions = mkdtempSync(join(folder, 'class-'));
         await notebook.download(join(submissions, 'ada', '01-stiffness.ipynb'));
@@ -173,7 +174,9 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         const again = await open(path);
         expect((await again.sources())[answer]).toContain('return solve(M, y);');
         await again.write(0, map);
-        expect(textOf(await again.run(0))).toMatch(/What is stiffness\?.*\n +✓ euler-01/);
+        const shown = textOf(await again.run(0));
+        await again.look('map');
+        expect(shown).toMatch(/What is stiffness\?.*\n +✓ euler-01/);
         await again.page.close();
       },
       patience,

@@ -1,5 +1,5 @@
 /** A reader who runs nothing for so long reads. */
-const READING_MS = 30_000;
+const READING_MS = 60_000;
 
 let end: () => void = () => {};
 
