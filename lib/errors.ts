@@ -42,7 +42,7 @@ export class NotFiniteError extends ImplicitLabError {
   override name = 'NotFiniteError';
 }
 
-/** A linear system whose solve was asked to succeed and did not; `status` says how it ended. */
+/** A linear system whose solve was asked to succeed and did not; `status` is how it ended. */
 export class SolveError extends ImplicitLabError {
   override name = 'SolveError';
   /** As `SolverStatus`: `'max-iterations'`, `'negative-curvature'` or `'diverged'`. */

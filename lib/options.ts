@@ -5,7 +5,7 @@ import { DisposedError, InputError } from './errors';
  *
  * A `name` is allowed everywhere, so that the record of what was made can be used again.
  *
- * @throws InputError for what is no record, or an option that is none of `known`.
+ * @throws InputError for anything but a record, and for an option that is not among `known`.
  */
 export function checkOptionNames(owner: string, options: object, known: readonly string[]): void {
   checkRecord(options, `the options of ${owner}`, `{ ${known.join(', ')} }`);
@@ -18,7 +18,7 @@ export function checkOptionNames(owner: string, options: object, known: readonly
   });
 }
 
-/** @throws InputError unless the value is an object that is no array and no function. */
+/** @throws InputError unless the value is an object, but not an array or a function. */
 export function checkRecord(value: unknown, what: string, expected = 'a record'): void {
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) return;
   throw new InputError({

@@ -47,7 +47,7 @@ const start: Record<BackendName, Start> = {
   wasm: ({ threads, blas }) => useWasm(threads, blas),
   cpu: async () => {
     await tf.setBackend('cpu');
-    // It would advertise tfjs-node at its first tensor; the report says more.
+    // It would advertise tfjs-node at its first tensor; the report has more.
     (tf.backend() as { firstUse?: boolean }).firstUse = false;
     return { device: processorName(), threads: 1 };
   },
@@ -96,7 +96,7 @@ async function startOrRestore(name: BackendName, ...given: Parameters<Start>): P
 }
 
 /**
- * Chooses what TensorFlow.js computes on, and says what it chose.
+ * Chooses what TensorFlow.js computes on, and returns a report of the choice.
  *
  * A name is obeyed. `'auto'`, the default, takes the name in the environment variable
  * `IMPLICIT_BACKEND`; without one, webgpu where there is a real GPU, else tensorflow where

@@ -6,7 +6,7 @@ import { loadMnist } from './mnist';
 export * as tensorflow from '@tensorflow/tfjs';
 export * as library from '..';
 
-/** What a page tells the library. */
+/** What the library needs to know of a page. */
 export interface PageOptions {
   /** The URL of the folder that `npm run build:browser` has made, with a slash at its end. */
   assets: string;

@@ -20,7 +20,7 @@ let writing: Promise<unknown> = Promise.resolve();
  *
  * A worker has no localStorage. An entry is a record of its own in the database, so that tabs which
  * run side by side do not lose each other's. Where the browser keeps nothing, the journal lasts as long
- * as the page, and each entry says so.
+ * as the page, and each entry is marked so.
  */
 export async function keepJournal(): Promise<void> {
   keepBy({

@@ -10,9 +10,9 @@ export interface Constraint {
    * The nearest point of the set, `P(x) = argmin_{y ∈ C} ‖y − x‖₂`.
    *
    * On tensors it can be differentiated, in x and in bounds that are tensors, wherever P has a
-   * derivative; elsewhere, where x lies on a bound, it takes that of one side.
+   * derivative; elsewhere, where x is on a bound, it takes that of one side.
    *
-   * @throws InputError or NotFiniteError for what is no vector, or has numbers that are not finite.
+   * @throws InputError or NotFiniteError for anything but a vector of finite numbers.
    */
   project(x: Float64Array): Float64Array;
   project<T extends tf.Tensor>(x: T): T;

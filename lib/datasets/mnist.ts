@@ -135,7 +135,7 @@ export function oneHot(labels: Uint8Array): Float32Array {
   return rows;
 }
 
-/** @throws InputError or ShapeError for what are no digits. */
+/** @throws InputError or ShapeError for anything but digits. */
 export function checkDigits(digits: Digits): void {
   checkRecord(digits, 'digits', '{ images, labels, count }');
   const { images, labels, count } = digits;

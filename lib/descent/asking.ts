@@ -11,7 +11,7 @@ export interface SolveRequest {
 /** Work that asks for solutions of linear systems, and does not mind whether they are waited for. */
 export type Asking<T> = Generator<SolveRequest, T, DeferredSolution<NamedTensors>>;
 
-/** The residual of a step is told, not built upon: it is not worth a product of its own. */
+/** The residual of a step is only reported: it is not worth a product of its own. */
 const UNVERIFIED = { verify: false };
 
 /** Does the work at once. */

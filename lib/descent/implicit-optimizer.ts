@@ -38,7 +38,7 @@ import { acceptStep, learnFrom } from './step-verdict';
 import { checkFinite, checkUnmoved, move } from './variables';
 
 /**
- * An optimizer whose step solves a linear system with the curvature of the loss: the life that all
+ * An optimizer whose step solves a linear system with the curvature of the loss: the course of a step, which all
  * of them share. `propose` defines what a step is.
  */
 export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {

@@ -230,7 +230,7 @@ function fell(
   const isNewton = s.less(times(1 + leastRatio.CURVED, weighed), slope);
   const least = s.select(isNewton, s.of(leastRatio.newton), s.of(leastRatio.plain));
   const asked = s.multiply(least, half);
-  // Rounding of a loss that no longer changes is no rise.
+  // Rounding of a loss that no longer changes is not a rise.
   const size = tf.abs(before) as tf.Scalar;
   const blur = times((4 * tensors.epsilon * scale) / stepSize, size);
   const sound = s.less(tf.abs(after) as tf.Scalar, s.of(3e38));

@@ -68,7 +68,7 @@ export function checkStepOptions(options: ImplicitStepOptions, known: readonly s
 /**
  * Checks what a rate that is found, or one that is given, rules out.
  *
- * @throws InputError for an `initial` that is no rate or of no use, and for a schedule or exact steps
+ * @throws InputError for an `initial` that is not a rate or is not used, and for a schedule or exact steps
  *   with a rate that is found.
  */
 export function checkTuned(

@@ -84,7 +84,7 @@ export const leastRatio = { CURVED, plain: 0, newton: POOR };
  *   gradient descent, or no longer depends on δ.
  * - **The slope that is left**, `sᵀg⁺ / sᵀg` with the gradient g⁺ of the next batch, at no cost. The
  *   ratio is biased: s was made of the noise of the very batch that it is judged by. The next batch
- *   had no part in s, so its slope is an unbiased one of the loss itself; negative, it says that
+ *   had no part in s, so its slope is an unbiased one of the loss itself; where it is negative,
  *   the step went beyond the minimum along itself. Where it averages less than −0.2, δ falls.
  *
  * @see Moré, [The Levenberg–Marquardt algorithm: implementation and

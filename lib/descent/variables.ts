@@ -126,7 +126,7 @@ export function checkUnmoved(
   if (name === undefined) return;
   throw new InputError({
     given: `'${name}', which was assigned to while ${what} was under way`,
-    expected: 'variables that nobody else moves until the step has been taken',
+    expected: 'variables that no other code moves until the step has been taken',
     remedy: 'Await step() before the next step, of whatever optimizer. This one was not taken.',
   });
 }

@@ -46,7 +46,7 @@ export interface Chosen {
 }
 
 /**
- * The rate of a grid with the least median score (a validation loss, say).
+ * The rate of a grid with the least median score (for example a validation loss).
  *
  * @param scores for each rate, the scores of all seeds; NaN for a run that diverged
  * @throws InputError if there are not as many lists of scores as rates

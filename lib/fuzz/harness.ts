@@ -27,7 +27,7 @@ function partsOf(x: object): unknown[] {
 
 const isOurs = (error: unknown) => error instanceof il.ImplicitLabError || error instanceof Thrown;
 
-/** What a call may be faulted for: an error that is none of ours, tensors left, no end. */
+/** What a call may be faulted for: an error of another library, tensors left, no end. */
 export async function faultOf(
   call: () => unknown,
   values: Values,

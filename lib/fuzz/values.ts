@@ -5,7 +5,7 @@ import type { Random } from '../numbers';
 import type { LossProblem } from '../problems';
 import { cg } from '../solvers';
 
-/** What our own functions throw, so that it can be told from what the library throws. */
+/** What our own functions throw, so that it differs from what the library throws. */
 export class Thrown extends Error {
   override name = 'Thrown';
 }

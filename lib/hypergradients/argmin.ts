@@ -163,7 +163,7 @@ export function checkSolution(x: unknown): void {
     throw new InputError({
       given: 'a promise as a solution',
       expected: 'a tensor, or named ones',
-      remedy: 'Await it outside of the gradient, and attach(solution, optimality) inside.',
+      remedy: 'Await it outside the gradient, and attach(solution, optimality) inside.',
     });
   }
   checkTensors(x instanceof tf.Tensor ? { solution: x } : x, 'a solution');
@@ -359,7 +359,7 @@ function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[], varies: readonly b
     const i = places[k]!;
     console.warn(
       `The implicit derivative with respect to argument ${i + 1} is exactly 0. A solution does not ` +
-        'depend on where its solver started; if this is no starting point, the optimality ' +
+        'depend on where its solver started; if this is not a starting point, the optimality ' +
         'condition does not use it. To differentiate the steps themselves, use unrolled().',
     );
   });

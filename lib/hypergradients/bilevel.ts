@@ -110,7 +110,11 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
   }
   if (checkpoint !== undefined) checkCheckpoint(checkpoint);
   if (!isOptimizer(outer.optimizer)) {
-    throw wrong('no outer optimizer', 'outer: { optimizer }', 'Pass tf.train.adam(0.01), say.');
+    throw wrong(
+      'no outer optimizer',
+      'outer: { optimizer }',
+      'Pass tf.train.adam(0.01), for example.',
+    );
   }
   if (!livesOnGradients(outer.optimizer)) {
     throw wrong(
@@ -129,7 +133,7 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
   if (how.name === 'unrolled') {
     if (inner === undefined && tolerance === undefined) return;
     throw wrong(
-      `${inner === undefined ? 'a tolerance' : 'an inner optimizer'} beside unrolled()`,
+      `${inner === undefined ? 'a tolerance' : 'an inner optimizer'} together with unrolled()`,
       'the method and the steps of unrolled() alone',
       'Leave it out: what is differentiated is what unrolled() does.',
     );

@@ -1,7 +1,7 @@
 import { NotFiniteError } from '../errors';
 import { cg } from '../solvers';
 import { normsOf, type Space, type Vector } from '../spaces';
-import { counting, type Evaluation } from './evaluation';
+import { countDerivative, type Evaluation } from './evaluation';
 import { smallestRitzValue } from './lanczos';
 
 /** How the error is estimated. */
@@ -149,7 +149,7 @@ async function lookAhead<V extends Vector>(
   );
   try {
     const outerThere = scope.add(form.outer(there));
-    const derivativeThere = counting(form.linearize(there, 1), count);
+    const derivativeThere = countDerivative(form.linearize(there, 1), count);
     try {
       const pulledThere = scope.add(derivativeThere.vjp(v));
       const changes = scope.hold(() => {

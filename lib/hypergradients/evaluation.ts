@@ -13,7 +13,7 @@ function note(count: Count): void {
 }
 
 /** An operator whose products are counted. */
-export function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
+export function countProducts<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
   return observed(A, (multiply) => {
     note(count);
     return multiply();
@@ -21,7 +21,7 @@ export function counted<V>(A: LinearOperator<V>, count: Count): LinearOperator<V
 }
 
 /** The derivative of a gradient whose products are counted. */
-export function counting<V>(derivative: GradientDerivative<V>, count: Count) {
+export function countDerivative<V>(derivative: GradientDerivative<V>, count: Count) {
   const counted: GradientDerivative<V> = {
     value: derivative.value,
     jvp(dw, dλ) {

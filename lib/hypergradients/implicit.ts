@@ -11,7 +11,7 @@ import {
   type Vector,
 } from '../spaces';
 import { errorEstimate } from './error-estimate';
-import { type Count, counted, counting } from './evaluation';
+import { type Count, countDerivative, countProducts } from './evaluation';
 import { checkOnFailure, notSolved } from './failure';
 import {
   checkImplicitOptions,
@@ -107,11 +107,11 @@ async function differentiate<V extends Vector>(
     space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
     space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
 
-    const derivative = counting(form.linearize(w, 1), count);
+    const derivative = countDerivative(form.linearize(w, 1), count);
     operators.push(derivative);
     const A =
       (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
-      counted(form.curvature(w, curvature), count);
+      countProducts(form.curvature(w, curvature), count);
     operators.push(A);
     const { value: v, ...solve } = await (factors === undefined
       ? solver.solve(A, outer.dw, start ? { start } : {})
@@ -119,7 +119,10 @@ async function differentiate<V extends Vector>(
           space,
           solver,
           (j) =>
-            counted(formOf(factors(j) as UnrolledProblem<V>, λ).curvature(w, curvature), count),
+            countProducts(
+              formOf(factors(j) as UnrolledProblem<V>, λ).curvature(w, curvature),
+              count,
+            ),
           { A, b: outer.dw, start },
         ));
     result.adjoint = v;

@@ -47,7 +47,7 @@ const fixed = <V>(method: Method): LearnedSettings<V> => ({
   dispose() {},
 });
 
-/** Here sₖ is λₖ itself: whatever else a setting depends on, its slopes say. */
+/** Here sₖ is λₖ itself: what else a setting depends on is in its slopes. */
 function learnNumbers(
   make: (λ: readonly Learned[]) => Method,
   λ: Float64Array,

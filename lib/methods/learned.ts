@@ -36,7 +36,7 @@ export class Learned {
     return scaled(this, value, value);
   }
 
-  /** `1/(1 + e⁻ˣ)`, which lies between 0 and 1: a momentum, a β. */
+  /** `1/(1 + e⁻ˣ)`, which is between 0 and 1: a momentum, a β. */
   sigmoid(): Learned {
     const value = 1 / (1 + Math.exp(-this.value));
     return scaled(this, value, value * (1 - value));
@@ -82,7 +82,7 @@ const scaled = (a: Learned, value: number, da: number) => join(a, 0, value, da, 
 function check(b: unknown): void {
   if (typeof b === 'number' || b instanceof Learned) return;
   throw new InputError({
-    given: `${shown(b)} beside a learned number`,
+    given: `${shown(b)} with a learned number`,
     expected: 'a number, or another learned one',
     remedy: 'Tensors are learned with named tensors for λ, numbers with a Float64Array.',
   });

@@ -4,7 +4,7 @@ import { checkFraction, checkOptionNames, shown } from '../options';
 import type { Arithmetic } from './arithmetic';
 import { type Resolve, tensorsAmong } from './setting';
 
-/** What a method may be told about the problem it is to run on. */
+/** What is known of the problem that a method runs on. */
 export interface Spectrum {
   /** μ > 0: no eigenvalue of the Hessian is smaller. */
   mu: number;
@@ -14,7 +14,7 @@ export interface Spectrum {
   naturalEta?: number;
 }
 
-/** Where an iteration stands: the iterate and what else the method remembers. */
+/** The state of an iteration: the iterate and what else the method remembers. */
 export interface State<V> {
   x: V;
   [name: string]: V;
@@ -46,7 +46,7 @@ export interface Method {
    * μ and L may depend on the hyperparameters.
    *
    * @param resolve gives the numbers of settings that are tensors
-   * @throws InputError if the method needs what the spectrum does not say, or has learned settings
+   * @throws InputError if the method needs what the spectrum lacks, or has learned settings
    *   without `resolve`.
    */
   on(spectrum?: Spectrum, resolve?: Resolve): Iteration;

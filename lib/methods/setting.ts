@@ -24,7 +24,7 @@ export const tensorsAmong = (settings: readonly unknown[]): tf.Tensor[] =>
 /**
  * Checks what can be checked before the numbers of a tensor are known.
  *
- * @throws InputError for what is no setting, or a number that `check` refuses.
+ * @throws InputError for anything but a setting, and for a number that `check` refuses.
  */
 export function checkSetting(
   setting: unknown,

@@ -17,7 +17,7 @@ export interface SobolevOptions {
  * The Sobolev iteration: on quadratics, the smallest iterate and Jacobian error together, on average.
  *
  * Its residual polynomial minimises `∫ (P² + η P'²) (1 − m²)^(α − ½) dm` over all P of degree t with
- * `P(0) = 1`, where m maps [μ, L] to [−1, 1]. One gradient a step. The minimum falls with every
+ * `P(0) = 1`, where m maps [μ, L] to [−1, 1]. One gradient per step. The minimum falls with every
  * step, since a P of degree t − 1 competes at t; the worst eigenvalue, and a given problem, may
  * still rise for a while, though far less than with Chebyshev's method. A large η slows the
  * iterate down.
@@ -32,7 +32,7 @@ export interface SobolevOptions {
  * When not to use it: eigenvalues outside [μ, L] make it diverge.
  *
  * @throws InputError for α < ½ or η that is not positive; on use, without a spectrum, with μ = L,
- *   or with `'natural'` where nobody computed it.
+ *   or with `'natural'` where the spectrum has no `naturalEta`.
  * @see Scieur, Bertrand, Gidel and Pedregosa, [The Curse of
  *   Unrolling](https://arxiv.org/abs/2209.13271), 2022; Marcellán and Xu, [On Sobolev orthogonal
  *   polynomials](https://arxiv.org/abs/1403.6249), 2015 (coherent pairs).

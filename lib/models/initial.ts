@@ -28,7 +28,7 @@ export function checkSizes(sizes: Record<string, number>): void {
 }
 
 /**
- * Seeded weights of a shape whose last two sizes are the channels in and out; what stands before
+ * Seeded weights of a shape whose last two sizes are the channels in and out; what precedes
  * them, the extent of a filter, multiplies both fans.
  */
 export function weights(shape: number[], before: Activation | 'output', stream: Random): tf.Tensor {

@@ -19,7 +19,7 @@ export interface MlpOptions {
  * Parameters `W1` of shape [n₀, n₁], `b1` of shape [n₁], `W2`, `b2`, … The sizes [784, 10] make it
  * multinomial logistic regression.
  *
- * @throws InputError for fewer than two sizes, or one that is no positive integer
+ * @throws InputError for fewer than two sizes, or one that is not a positive integer
  */
 export function mlp(options: MlpOptions): Model {
   checkOptionNames('mlp', options, ['sizes', 'activation']);

@@ -49,7 +49,7 @@ export function cleanLayout(layout: Layout): Layout {
   return plain(layout, 'layout', {}) as Layout;
 }
 
-/** The axis that a trace lies on, if the layout says anything about it. */
+/** The axis of a trace, if the layout has one. */
 export function axisOf(layout: Layout, trace: Trace, direction: 'x' | 'y'): Axis | undefined {
   return layout[axisName(trace, direction)] as Axis | undefined;
 }
@@ -97,7 +97,7 @@ function requirePoints(trace: Trace, name: string, type: Trace['type']) {
 }
 
 function requireGrid({ x, y, z }: Trace, name: string) {
-  // Something else than rows, a tensor say, is refused by its kind later on.
+  // Anything but rows, such as a tensor, is refused by its kind later on.
   if (z !== undefined && !Array.isArray(z)) return;
   const rows = (z ?? []).map((row) => row?.length as number | undefined);
   const columns = rows[0];
@@ -107,7 +107,7 @@ function requireGrid({ x, y, z }: Trace, name: string) {
     throw new ShapeError({
       given: `${name} with ${rows[ragged] ?? 'no'} numbers in row ${ragged} of z and ${columns} in row 0`,
       expected: 'rows of one length',
-      remedy: 'Fill what is missing with NaN, and say in { gaps } what it means.',
+      remedy: 'Fill what is missing with NaN, and explain it in { gaps }.',
     });
   }
   requireTicks(name, 'x', x?.length, columns, 'columns');

@@ -6,7 +6,7 @@ import type { Layout, Sized, Trace } from './trace';
 const LINE_HEIGHT = 16;
 const GAP = 7;
 
-/** The parts of plotly.js's laid-out axis that say where a value lies. */
+/** The parts of plotly.js's laid-out axis that give the place of a value. */
 interface LaidOutAxis {
   /** From the left or top edge of the figure to the axis. */
   type: string;

@@ -9,7 +9,7 @@ import type { Axis, Layout, Sized, Trace } from './trace';
 
 const MAX_JSON_BYTES = 1_000_000;
 
-/** What a figure needs beside its traces and layout. */
+/** What a figure needs in addition to its traces and layout. */
 export interface FigureOptions {
   /**
    * The figure in words: what is drawn, what it shows, with the numbers that matter. They are its
@@ -30,7 +30,7 @@ export interface FigureOptions {
  * Shows a figure: interactive in JupyterLab, a picture on GitHub, with its words as the caption.
  *
  * Traces and layout are those of plotly.js's flat kinds. Every axis with tick labels needs a title
- * with its unit. The size is 720 × 440 pixels unless the layout says otherwise.
+ * with its unit. The size is 720 × 440 pixels unless the layout has another.
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export interface FigureOptions {
  * @throws InputError if words or an axis title are missing, an attribute or its value is unknown, or
  *   the data is too large to keep
  * @throws ShapeError if a trace has not as many x as y
- * @throws NotFiniteError if a value cannot be drawn and `gaps` does not say why
+ * @throws NotFiniteError if a value cannot be drawn and `gaps` does not explain why
  */
 export async function figure(
   traces: readonly Trace[],
@@ -153,7 +153,7 @@ function cleaned(traces: readonly Trace[], layout: Layout, reason: string | unde
     throw new NotFiniteError({
       given: `values that cannot be drawn: ${listed(gaps)}`,
       expected: 'finite numbers, and positive ones on a log axis',
-      remedy: "Leave them out, or say in { gaps: 'diverged' } what they mean.",
+      remedy: "Leave them out, or explain them: { gaps: 'diverged' }.",
     });
   }
   return { data, gaps };

@@ -31,7 +31,7 @@ export function completed(
   return { ...complete, margin: { t, ...(layout.margin as object) } };
 }
 
-/** The height of what stands above the axes: title, subtitle, legend. */
+/** The height of what is above the axes: title, subtitle, legend. */
 function headHeight(layout: Sized, data: readonly Trace[]): number {
   const title = layout.title as { text?: string; subtitle?: object } | undefined;
   const head = !title?.text ? NO_HEAD : title.subtitle ? TITLE_AND_SUBTITLE : TITLE;

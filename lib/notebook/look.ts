@@ -1,4 +1,4 @@
-/** The colours of Okabe and Ito that stand out from white, told apart by colour-blind readers. */
+/** The colours of Okabe and Ito that contrast with white and that colour-blind readers can distinguish. */
 export const PALETTE = [
   '#0072B2',
   '#D55E00',

@@ -13,7 +13,7 @@ import {
 /** How far a long computation has come. */
 export interface Progress {
   /**
-   * Says that `done` of the total is done; a note, `'loss 0.31'`, stands behind.
+   * Shows that `done` of the total is done, followed by a note such as `'loss 0.31'`.
    *
    * @throws InputError if `done` is negative or not finite
    */
@@ -32,7 +32,7 @@ const CELL_END = Symbol.for('implicit-kernel.cell-end');
  * Shows progress in one place: a bar, the rate, the time left; at the end, one short line.
  *
  * The bar is drawn again at most every 100 ms. Where an error or an interrupt ends the cell, the
- * line says how far it came. Outside a notebook it is written to a terminal's standard error, and
+ * line shows how far it came. Outside a notebook it is written to a terminal's standard error, and
  * nowhere else.
  *
  * @param total how much there is to do, in any unit

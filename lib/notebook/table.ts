@@ -17,7 +17,7 @@ export interface Column {
   format?: (value: Cell) => string;
 }
 
-/** What a table may have beside its rows. */
+/** What a table may have in addition to its rows. */
 export interface TableOptions {
   /** A sentence above the table. */
   caption?: string;

@@ -1,4 +1,4 @@
-/** Text as it stands between tags. */
+/** Text as it is between tags. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

@@ -4,7 +4,7 @@ const SUPERSCRIPTS: Record<string, string> = { '-': '⁻' };
   SUPERSCRIPTS[digit] = sign;
 });
 
-/** A number that is exact with so few digits was chosen, not measured: zeros behind it say nothing. */
+/** A number that is exact with so few digits was chosen, not measured: zeros behind it mean nothing. */
 const DIGITS_OF_A_CHOICE = 2;
 
 /**

@@ -1,4 +1,4 @@
-/** What stands in a GPU adapter's `info`. */
+/** The contents of a GPU adapter's `info`. */
 interface AdapterInfo {
   vendor: string;
   architecture: string;

@@ -34,7 +34,7 @@ const WORTH = 0.5;
  * cost more than s vector operations for s right-hand sides.
  *
  * @returns a solution for each, in their order; values belong to the caller
- * @throws InputError for no array of vectors, or a solver that is none; what the solver throws
+ * @throws InputError for anything but an array of vectors and a solver; what the solver throws
  */
 export async function solveMany<V extends Vector>(
   A: LinearOperator<V>,

@@ -69,7 +69,7 @@ function whyNotImplicit(problem: DifferentiationProblem): string | undefined {
     return 'The hyperparameters act through the iteration: the solution does not depend on them, so the implicit derivative is 0 and only unrolling sees them.';
   }
   if (!problem.stronglyConvex) {
-    return 'The inner Hessian is not positive definite: the solution is no function of the hyperparameters, and the linear system is singular or indefinite. Unrolling differentiates the iterate that was found.';
+    return 'The inner Hessian is not positive definite: the solution is not a function of the hyperparameters, and the linear system is singular or indefinite. Unrolling differentiates the iterate that was found.';
   }
   if (problem.stochastic) {
     return 'Every step sees a minibatch of its own: a product of steps with fresh batches is unbiased, as the inverse of the Hessian of one batch is not. (With products from the whole data, solve instead.)';

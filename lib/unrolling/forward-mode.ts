@@ -55,7 +55,7 @@ export async function forward<V extends Vector>(
   }
 }
 
-/** What tells a step that a gradient it asks for is still to be computed. */
+/** Thrown where a step asks for a gradient that is still to be computed. */
 const NOT_YET = Symbol('not yet');
 
 /**

@@ -203,7 +203,7 @@ const norm = (columns: readonly Float64Array[]) =>
 export const distance = (a: readonly Float64Array[], b: readonly Float64Array[]) =>
   norm(a.map((column, j) => float64.subtract(column, b[j]!)));
 
-/** @throws InputError for what is no problem with a known solution. */
+/** @throws InputError for anything but a problem with a known solution. */
 export function checkSolved(problem: SolvedProblem): void {
   checkMethods(problem, 'the problem', ['innerGradient', 'innerHessian', 'innerMixed']);
   checkFloat64(problem.theta, 'theta of the problem');

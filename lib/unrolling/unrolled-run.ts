@@ -175,7 +175,7 @@ export class UnrolledRun<V extends Vector> {
   }
 }
 
-/** @throws NotFiniteError where what a method remembers has overflowed: from there on it stands still. */
+/** @throws NotFiniteError where what a method remembers has overflowed: from there on nothing moves. */
 export async function requireFiniteState<V>(
   space: Space<V, unknown>,
   state: State<V>,

@@ -58,7 +58,7 @@ class Steps {
  * Sums of products named by letters, as one product of matrices.
  *
  * The stock kernel hands out its operand as the result where nothing is to be done, so that the
- * tape takes the two for one, and gets a letter that stands in one operand alone wrong; wasm has none.
+ * tape takes the two for one, and gets a letter that is in one operand alone wrong; wasm has none.
  */
 function einsum(backendName: string) {
   return ({ inputs, attrs: { equation }, backend }: Call<string, { equation: string }>): Info => {

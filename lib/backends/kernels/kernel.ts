@@ -9,7 +9,7 @@ export interface Call<I extends string, A> {
 
 type Compute = (call: Call<string, never>) => tf.TensorInfo | tf.TensorInfo[];
 
-/** The kernel's own function, as it stands. */
+/** The kernel's own function, unchanged. */
 export function kernelFunction(kernelName: string, backendName: string): Compute {
   return tf.getKernel(kernelName, backendName).kernelFunc as unknown as Compute;
 }

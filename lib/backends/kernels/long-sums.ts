@@ -44,7 +44,7 @@ function inFloat64<I extends string, A>(
   });
 }
 
-/** Adds each row of `from` to a row of the result; undefined where a place is outside of it. */
+/** Adds each row of `from` to a row of the result; undefined where a place is outside it. */
 function gathered(
   from: ArrayLike<number>,
   width: number,
@@ -162,7 +162,7 @@ const sparseSegment =
 
 /**
  * Sums with many terms in float64: running sums, counts with weights, scattered updates, sums of
- * segments. The stock kernels add in float32, where a sum of 10⁷ terms of one size stands still.
+ * segments. The stock kernels add in float32, where a sum of 10⁷ terms of one size stops growing.
  */
 export function repairLongSums(
   backendName: string,

@@ -22,7 +22,7 @@ function placeOf(axis: number, rank: number): number {
  * Running sums and products along an axis counted from the end, and of a scalar.
  *
  * The stock kernels take an axis as it is: −1 gives a tensor without a shape on cpu, writes beyond
- * its memory on wasm, and does not compile on webgpu; of a scalar they give 0, or what lies in memory.
+ * its memory on wasm, and does not compile on webgpu; of a scalar they give 0, or what is in memory.
  */
 export function repairScans(backendName: string): void {
   for (const kernelName of ['Cumsum', 'Cumprod']) {

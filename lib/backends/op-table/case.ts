@@ -14,7 +14,7 @@ export type Draw = (random: Random) => Input;
 
 /** One way to call one op. */
 export interface Case {
-  /** The public name, `losses.logLoss` or `layers.dense` where it stands in a namespace. */
+  /** The public name, `losses.logLoss` or `layers.dense` where it is in a namespace. */
   op: string;
   /** What is special about this call, if anything. */
   variant: string;

@@ -86,7 +86,7 @@ export interface Outcome {
 /**
  * Compares the current backend with the answers of cpu.
  *
- * @param refusal what an error says that may be thrown instead of an answer
+ * @param refusal the message of an error that may be thrown instead of an answer
  */
 export async function compareWithCpu(
   answers: [TypedCall, Answer][],

@@ -1,10 +1,10 @@
 import { useBackend } from '..';
 import { type Case, type Evaluation, evaluate, opTable } from '.';
 
-/** How a backend's answer to a case stands beside the cpu's. */
+/** A backend's answer to a case, compared with the cpu's. */
 export interface Comparison {
   name: string;
-  /** The largest difference of value, gradient and product, beside their largest entries. */
+  /** The largest difference of value, gradient and product, relative to their largest entries. */
   error: number;
   /** What the backend said where it refused. */
   refusal?: string;
@@ -20,7 +20,7 @@ function distance(a: number[], b: number[]): number {
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 const parts = ({ value, gradient, product }: Evaluation) => [value, gradient, product];
 
-/** What cpu, which is held against finite differences elsewhere, says to every case. */
+/** The answers of cpu, which is compared with finite differences elsewhere, to every case. */
 export async function cpuAnswers(): Promise<Map<Case, Evaluation>> {
   await useBackend('cpu');
   const answers = new Map<Case, Evaluation>();
@@ -28,7 +28,7 @@ export async function cpuAnswers(): Promise<Map<Case, Evaluation>> {
   return answers;
 }
 
-/** The current backend's answers beside those of cpu. */
+/** The current backend's answers compared with those of cpu. */
 export async function compare(answers: Map<Case, Evaluation>): Promise<Comparison[]> {
   const comparisons: Comparison[] = [];
   for (const [c, expected] of answers) {

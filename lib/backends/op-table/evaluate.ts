@@ -36,7 +36,7 @@ export function inputsOf(c: Case): { inputs: Input[]; directions: Input[] } {
 
 const toTensor = ({ shape, values }: Input) => tf.tensor(values, shape, 'float32');
 
-/** What stands after the op: φ = Σ wᵢ yᵢ + ½ Σ yᵢ², so that linear ops have a Hessian too. */
+/** The function of the op's results: φ = Σ wᵢ yᵢ + ½ Σ yᵢ², so that linear ops have a Hessian too. */
 const weight = (i: number) => Math.sin(1.7 * i + 0.6);
 
 function phi(y: tf.Tensor): tf.Tensor {

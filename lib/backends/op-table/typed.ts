@@ -67,7 +67,7 @@ const alike = (a: number, b: number, scale: number, tolerance: number) =>
 /**
  * What is different about an answer, in words; nothing where it is the expected one.
  *
- * Types and shapes must be equal, integers exact, and float32 right but for `tolerance` beside the
+ * Types and shapes must be equal, integers exact, and float32 right up to `tolerance` relative to the
  * largest finite entry.
  */
 export function difference(expected: Answer, found: Answer, tolerance: number): string | undefined {

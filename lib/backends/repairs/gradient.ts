@@ -37,7 +37,7 @@ export function sumTo(dy: tf.Tensor, shape: number[]): tf.Tensor {
   return tf.reshape(axes.length ? tf.sum(dy, axes) : dy, shape);
 }
 
-/** 0, 1, 2, … in a shape: handed through an op that moves elements, it says where each went. */
+/** 0, 1, 2, … in a shape: an op that moves elements shows by it where each went. */
 export const positions = (shape: number[]): tf.Tensor =>
   tf.reshape(tf.range(0, tf.util.sizeFromShape(shape), 1, 'int32'), shape);
 

@@ -33,7 +33,7 @@ function take(x: tf.Tensor, axis: number, start: number, { stride, outputs }: Wi
  *
  * @param x shape [batch, …space, channels]
  * @param axes one window for each axis of space
- * @param outside what lies outside the input
+ * @param outside the value outside the input
  * @returns as many tensors of the output's shape as the window has places, last axis fastest
  */
 export function windows(x: tf.Tensor, axes: Window[], outside: number): tf.Tensor[] {
@@ -52,7 +52,7 @@ export function windows(x: tf.Tensor, axes: Window[], outside: number): tf.Tenso
 }
 
 /**
- * Where each maximum of a moving window lies: flat positions in x, the first where several tie.
+ * The position of each maximum of a moving window: flat positions in x, the first where several tie.
  *
  * @param y the maxima
  * @param candidates what was compared, from `windows`

@@ -23,10 +23,10 @@ const products = names('BatchMatMul _FusedMatMul Einsum');
 const dependOnData = names(`SparseFillEmptyRows SparseReshape SparseSegmentMean SparseSegmentSum
   Unique`);
 
-/** Kernels that look at a tensor's shape and share or fill its memory, whatever lies in it. */
+/** Kernels that look at a tensor's shape and share or fill its memory, whatever its entries are. */
 const anything = names('Identity Reshape ExpandDims Cast Fill ZerosLike OnesLike Concat Pack');
 
-/** Inputs that say where, which are of integers. */
+/** Inputs of positions, which are integers. */
 const places = names('indices');
 
 /** Without weights each place counts one. */
@@ -64,7 +64,7 @@ function refuseTypes(kernelName: string, inputs: Plain['inputs']): void {
 }
 
 /**
- * What a kernel makes of tensors without entries, which need not be read: cpu says it.
+ * What a kernel makes of tensors without entries, which need not be read: computed by cpu.
  *
  * Where others have entries, the result is asked for its shape only: it must be empty.
  */

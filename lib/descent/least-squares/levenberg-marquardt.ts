@@ -180,7 +180,7 @@ function tryStep(
   return {
     w: next,
     products,
-    // A NaN is no gain: it is not above 0.
+    // A NaN is not a gain: it is not above 0.
     ratio: promised > 0 ? (at.value - value) / promised : -1,
     isRounding: next.every((entry, i) => entry === w[i]),
   };

@@ -17,7 +17,7 @@ export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Plac
     throw new InputError({
       given: 'an optimizer of TensorFlow.js for a problem in float64',
       expected: 'a method such as gradientDescent(0.1) or adam(1e-2)',
-      remedy: 'Optimizers move variables, and a Float64Array is none.',
+      remedy: 'Optimizers move variables, not Float64Arrays.',
     });
   }
   const mover = new OptimizerMover(optimizer, place as unknown as Place<NamedTensors>);

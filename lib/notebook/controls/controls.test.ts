@@ -390,7 +390,9 @@ describe('interact', () => {
 
   it('refuses what is no control', async () => {
     await expect(interact({}, () => {})).rejects.toThrow(InputError);
-    await expect(interact({ h: 3 as never }, () => {})).rejects.toThrow(/h, which is no control/);
+    await expect(interact({ h: 3 as never }, () => {})).rejects.toThrow(
+      /h, which is not a control/,
+    );
   });
 });
 

@@ -20,7 +20,7 @@ export type Settings<C extends Controls> = {
  * Draws with what controls are set to, and draws again, in place, whenever a reader moves one.
  *
  * `draw` shows what it likes by `figure` and `table`, or prints. While a slider is dragged the latest
- * value is drawn and those between are left out. What `draw` throws stands below the controls, which
+ * value is drawn and those between are left out. What `draw` throws is shown below the controls, which
  * stay alive; only the first drawing's error is the cell's. Fix the ranges of a figure's axes, so that
  * the curves move and not the axes.
  *
@@ -103,7 +103,7 @@ function requireControls(controls: Controls) {
   const wrong = Object.entries(controls).find(([, control]) => !(control instanceof Control));
   if (!wrong && Object.keys(controls).length > 0) return;
   throw new InputError({
-    given: wrong ? `${wrong[0]}, which is no control` : 'no controls',
+    given: wrong ? `${wrong[0]}, which is not a control` : 'no controls',
     expected: 'sliders, dropdowns and buttons by name',
     remedy: "Pass { h: slider({ min: 0, max: 1, label: 'step size h' }) }, for example.",
   });

@@ -21,7 +21,7 @@ interface Plotly {
 /**
  * Shows the outputs of a drawing in the browser, and shows them again in place when they change.
  *
- * This function is sent to the browser as text: it must not use anything from outside of itself.
+ * This function is sent to the browser as text: it must not use anything from outside.
  * plotly.js comes from the kernel, once a page: no other host is asked, and no notebook holds it.
  */
 export function renderLive({ model, el }: { model: ViewModel; el: HTMLElement }): () => void {

@@ -8,7 +8,7 @@ const STYLES = {
   Button: 'ButtonStyle',
 };
 
-/** Opens one of ipywidgets' own controls, `labelWidth` wide where its label stands. */
+/** Opens one of ipywidgets' own controls, its label `labelWidth` wide. */
 export function openControl(kind: keyof typeof STYLES, state: State, labelWidth: string): Model {
   const style = openModel({
     ...named('@jupyter-widgets/controls', `${STYLES[kind]}Model`),

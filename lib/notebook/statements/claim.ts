@@ -36,7 +36,7 @@ export class ClaimError extends ImplicitLabError {
 }
 
 /**
- * States a conclusion that is tested where it stands.
+ * States a conclusion that is tested in place.
  *
  * Shows the sentence with ✓ and the numbers that decide it. Where it is false it shows ✗ and throws,
  * so that no notebook is built whose conclusions do not follow from what it shows.

@@ -102,7 +102,7 @@ export function isBackendReport(value: Fields): value is Fields & BackendReport 
 }
 
 export function backendText({ name, device, threads, blas, why, passedOver = [] }: BackendReport) {
-  // Its version; how it was compiled says little to a reader.
+  // Its version; how it was compiled is of little use to a reader.
   const products = blas?.split(' ').slice(0, 2).join(' ');
   const unsaid = passedOver.filter(({ reason }) => !why.includes(reason));
   const workers = threads === 0 ? '' : threads === 1 ? ', 1 thread' : `, ${threads} threads`;

@@ -13,7 +13,7 @@ export async function fetchUnpacked(
       },
     }),
   );
-  // A host that says `Content-Encoding: gzip` has the browser unpack the file.
+  // With `Content-Encoding: gzip` the browser has unpacked the file.
   const isPacked = !response.headers.get('Content-Encoding');
   const unpacked = isPacked ? counted.pipeThrough(new DecompressionStream('gzip')) : counted;
   return new Uint8Array(await new Response(unpacked).arrayBuffer());

@@ -1,4 +1,4 @@
-/** A page is not told more about the processor than this. */
+/** A page can find out no more about the processor. */
 export const processorName = (): string =>
   `a processor with ${navigator.hardwareConcurrency} threads, through a browser`;
 

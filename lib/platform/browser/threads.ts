@@ -18,8 +18,8 @@ export const wasmFolder = (): string | undefined =>
   host.assets === undefined ? undefined : new URL('wasm/', host.assets).href;
 
 /**
- * Runs `load`, which starts the threaded wasm build: it takes half of the cores that it is told of,
- * so it is told of twice as many as it shall take.
+ * Runs `load`, which starts the threaded wasm build: it takes half of the cores that
+ * the browser reports, so twice as many as it shall take are reported.
  */
 export async function withThreads<T>(threads: number, load: () => Promise<T>): Promise<T> {
   Object.defineProperty(navigator, 'hardwareConcurrency', {
@@ -29,7 +29,7 @@ export async function withThreads<T>(threads: number, load: () => Promise<T>): P
   try {
     return await load();
   } finally {
-    // What the browser itself says is a getter of the prototype.
+    // The browser's own value is a getter of the prototype.
     delete (navigator as { hardwareConcurrency?: number }).hardwareConcurrency;
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const EXERCISES = join(__dirname, '..', '..', 'exercises');
 
-/** The course that this library lies in, unless the variable IMPLICIT_LAB_COURSE names another. */
+/** The course that contains this library, unless the variable IMPLICIT_LAB_COURSE names another. */
 export const courseFolder = (): string =>
   process.env.IMPLICIT_LAB_COURSE || join(__dirname, '..', '..', '..');
 

@@ -57,7 +57,7 @@ export async function withThreads<T>(threads: number, load: () => Promise<T>): P
       if (!this.pooled) super.ref();
     }
 
-    // Emscripten's handler of errors throws where nobody can catch it.
+    // Emscripten's handler of errors throws where no code can catch it.
     override on(event: string, listener: (...args: never[]) => void): this {
       return this.pooled && event === 'error' ? this : super.on(event, listener as () => void);
     }

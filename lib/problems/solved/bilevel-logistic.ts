@@ -37,7 +37,7 @@ export function bilevelLogistic(
   return penalized({ fit, error, weights, penalty }, ({ inner, innerGradient, innerHessian }) => {
     const newtonStep = (w: Float64Array, λ: Float64Array) => {
       const direction = solvePositive(innerHessian(w, λ), innerGradient(w, λ));
-      // Near the solution the value cannot tell a better w from rounding; the slope still can.
+      // Near the solution the value of a better w differs by rounding only; the slope still decides.
       const value = inner(w, λ) * (1 + 8 * Number.EPSILON);
       let length = 1;
       let next = float64.subtract(w, direction);

@@ -169,7 +169,7 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
   };
 }
 
-/** @throws InputError for what is no list of Float64Arrays. */
+/** @throws InputError for anything but a list of Float64Arrays. */
 export function checkColumns(list: unknown, what: string): void {
   if (Array.isArray(list) && list.every((column) => column instanceof Float64Array)) return;
   throw new InputError({

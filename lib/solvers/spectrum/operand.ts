@@ -39,7 +39,7 @@ export function operandOf<V extends Vector>(
   const shape = like ?? (A as { gradient?: V }).gradient;
   if (shape === undefined) {
     throw new InputError({
-      given: `${name} of an operator that does not tell what vectors it acts on`,
+      given: `${name} of an operator that has no space, so its vectors are unknown`,
       expected: 'one that has a gradient, as a curvature has, or the option like',
       remedy: `Give any vector of the right shape: ${name}(A, { like: new Float64Array(n) }).`,
     });

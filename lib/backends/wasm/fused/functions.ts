@@ -3,7 +3,7 @@ import { floatConstant, get, set, spread } from '../kernels/assembly';
 /**
  * Functions of four numbers of float32 at once, as WebAssembly code.
  *
- * Each is handed the local that its argument lies in and a way to have more locals, and leaves the
+ * Each is handed the local that holds its argument and a way to have more locals, and leaves the
  * result on the stack. They are right to some units in the last place, and pass a NaN on.
  */
 export type Fours = (x: number, local: () => number) => number[];

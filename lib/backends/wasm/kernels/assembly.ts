@@ -83,7 +83,7 @@ export const fourIntegers = (values: readonly [number, number, number, number]) 
 export const spreadInteger = [0xfd, 0x11];
 export const addIntegers = [0xfd, 0xae, 0x01];
 export const subtractIntegers = [0xfd, 0xb1, 0x01];
-/** By so many bits as the number on top of the stack says. */
+/** By the number of bits on top of the stack. */
 export const shiftIntegersRight = [0xfd, 0xad, 0x01];
 
 const [block, loop, end] = [[0x02, 0x40], [0x03, 0x40], [0x0b]];

@@ -4,7 +4,7 @@ import { floats, type Heap, zeros } from './heap';
 import { eachBlock, isTable, sideBySide, tableSize } from './tables';
 import { type Convolution, convolutionSpace } from './window';
 
-/** An image may be given as its table; what cannot be read off that stands here. */
+/** An image may be given as its table; what cannot be read off it is here. */
 export interface Forward extends Convolution {
   inputShape?: number[];
 }

@@ -82,7 +82,7 @@ interface Bilinear<I extends string, A> {
   otherwise(call: Call<I, A>): tf.TensorInfo;
 }
 
-/** Puts the kernel in its place, and beside it one for a sum of several. */
+/** Replaces the kernel, and adds one for a sum of several. */
 function register<I extends string, A extends Convolution>(
   kernelName: string,
   { inputs: names, byBlas, otherwise }: Bilinear<I, A>,

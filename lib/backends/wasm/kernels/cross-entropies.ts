@@ -9,7 +9,7 @@ type CrossEntropies = Call<'labels' | 'logits', object>;
  * and logits −Σ y log softmax(z).
  *
  * Made of stock kernels it takes nine, and as many copies for the tape: more than the matrix
- * products of a last layer. Its gradient stands in `repairs/losses.ts`.
+ * products of a last layer. Its gradient is in `repairs/losses.ts`.
  */
 export function addCrossEntropies(): void {
   replaceKernel('SoftmaxCrossEntropies', 'wasm', ({ inputs, backend }: CrossEntropies) => {

@@ -4,7 +4,7 @@ import { floats, type Heap } from './heap';
 import { overImages, type Space } from './window';
 
 /**
- * Where the maximum of x + addend lies in each window: flat positions in x, the first of several.
+ * The position of the maximum of x + addend in each window: flat positions in x, the first of several.
  *
  * @param addend numbers for each place of the window and each channel
  */

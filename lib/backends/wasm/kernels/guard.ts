@@ -11,7 +11,7 @@ type Result = tf.TensorInfo | tf.TensorInfo[];
 
 const names = (text: string) => text.trim().split(/\s+/);
 
-/** Kernels that look at a tensor's shape and share or fill its memory, whatever lies in it. */
+/** Kernels that look at a tensor's shape and share or fill its memory, whatever its entries are. */
 const anything = new Set(names('Identity Reshape ExpandDims Cast Fill ZerosLike OnesLike'));
 
 /** Kernels that the build computes rightly for integers, too. */
@@ -66,7 +66,7 @@ function liesIn(heap: Heap, indices: tf.TensorInfo, shape: number[]): boolean {
   return true;
 }
 
-/** Kernels that are right for some tensors only. What is wrong with others, cpu says. */
+/** Kernels that are right for some tensors only. For others cpu throws its error. */
 const conditions: Record<string, (call: Plain) => boolean> = {
   // The stock kernel adds all numbers of a window in float32, one by one.
   AvgPool: ({ attrs }) => {

@@ -28,7 +28,7 @@ function transposed(x: tf.TensorInfo, backend: tf.KernelBackend): tf.TensorInfo 
   return transpose({ inputs: { x }, attrs: { perm } as never, backend }) as tf.TensorInfo;
 }
 
-/** The shape [rows, columns] that a tensor's memory was first multiplied with, as a right operand. */
+/** The shape [rows, columns] with which a tensor's memory was first a right operand. */
 const firstShapes = new WeakMap<tf.DataId, string>();
 
 /**

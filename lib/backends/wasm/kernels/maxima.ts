@@ -62,7 +62,7 @@ function maximaUntil(
     until,
     [...get(WINDOW), ...constant(4), ...add, ...set(PIXEL)],
     pixel,
-    // As on cpu a NaN is no maximum, not even the first.
+    // As on cpu a NaN is not a maximum, not even the first.
     [...floatConstant(Number.NEGATIVE_INFINITY), ...spread],
     [...get(AT), ...load, ...greaterOfFours, ...set(LARGEST)],
     [...get(AT), ...spreadInteger, ...set(FOUND)],
@@ -142,7 +142,7 @@ function windowsOf({ channels, depth, height, width }: Space): number[] {
   return list;
 }
 
-/** Where the maximum of x lies in each window: flat positions in x, the first of several. */
+/** The position of the maximum of x in each window: flat positions in x, the first of several. */
 export function maxima(heap: Heap, x: tf.TensorInfo, space: Space): tf.TensorInfo {
   const { batch, channels, depth, height, width } = space;
   const name = `windows ${JSON.stringify([channels, depth, height, width])}`;

@@ -6,7 +6,7 @@ import { maxima } from './maxima';
 import { addAt, take } from './places';
 import { type Pool, poolSpace } from './window';
 
-/** The derivative of a maximum goes to where it lies. */
+/** The derivative of a maximum goes to its position. */
 function maxPoolGrad({ inputs: { dy, input }, attrs, backend }: Call<'dy' | 'input', Pool>) {
   const heap = backend as Heap;
   const places = maxima(heap, input, poolSpace(input.shape, attrs));
@@ -16,7 +16,7 @@ function maxPoolGrad({ inputs: { dy, input }, attrs, backend }: Call<'dy' | 'inp
   return dx;
 }
 
-/** The maxima over images or volumes; what is not a number is none of them. */
+/** The maxima over images or volumes; NaN is not one. */
 function maxPool({ inputs: { x }, attrs, backend }: Call<'x', Pool>): tf.TensorInfo {
   const heap = backend as Heap;
   const places = maxima(heap, x, poolSpace(x.shape, attrs));

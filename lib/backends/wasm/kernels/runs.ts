@@ -91,7 +91,7 @@ const oneByOne = (sum: number[] | undefined) => [
   ...moveUntil(LAST_SOURCE, 4, moved(SOURCE, TARGET, loadFloat, sum), storeFloat),
 ];
 
-/** Moves the runs of all images; the fields of a run say where its numbers come from and go to. */
+/** Moves the runs of all images; the fields of a run are where its numbers come from and go to. */
 function moving(sourceField: number, targetField: number, adds: boolean): Code {
   const body = forEach(
     DONE,

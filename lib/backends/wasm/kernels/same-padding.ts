@@ -4,7 +4,7 @@ import type { Convolution } from './window';
 
 type Square = [number, number, number, number];
 
-/** The padding that 'same' stands for, in numbers. */
+/** The padding that 'same' means, in numbers. */
 function inNumbers(x: number[], filter: number[], attrs: Convolution): Convolution {
   const { padInfo } = tf.backend_util.computeConv2DInfo(
     x as Square,

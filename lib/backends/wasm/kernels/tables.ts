@@ -5,7 +5,7 @@ import type { Space } from './window';
 
 /**
  * What the window sees of one image as a table of [outputs, places · channels]: a line of the window
- * is a run of neighbours in the input too, less what lies in the padding.
+ * is a run of neighbours in the input too, less what is in the padding.
  */
 export function seenBy({ channels, depth, height, width }: Space): Arrangement {
   const run = width.size * channels;
@@ -74,7 +74,7 @@ const NEAR = 2 ** 19;
  * Goes through a batch, as many images at a time as have a table that stays in the nearer caches.
  *
  * Moving a table of the whole batch to memory and back takes as long as multiplying it; where there
- * is nothing to lay out, the whole batch is one block. A table starts as zeros, and what lies in the
+ * is nothing to lay out, the whole batch is one block. A table starts as zeros, and what is in the
  * padding stays so as long as it is only gathered into.
  */
 export function eachBlock(

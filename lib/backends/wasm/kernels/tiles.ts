@@ -8,7 +8,7 @@ type Numbers = ReturnType<Heap['typedArrayFromHeap']>;
  * Repeats a tensor along its axes, block by block.
  *
  * The stock kernel works out the origin of each element by itself, which takes about 100 ns an
- * element; broadcasting what a diagonal or a bias is multiplied with is made of this.
+ * element; the broadcast factor of a diagonal or a bias is made of this.
  */
 export function repairTiles(): void {
   const stock = kernelFunction('Tile', 'wasm');

@@ -38,7 +38,7 @@ export function plotlyPage(): Page {
 }
 
 function open(): Page {
-  // Not imported above: whoever draws nothing should not wait for it.
+  // Not imported above: a program that draws nothing should not wait for it.
   const load = createRequire(__filename);
   const { JSDOM } = load('jsdom') as typeof import('jsdom');
   const { window } = new JSDOM('<!doctype html><body></body>', {

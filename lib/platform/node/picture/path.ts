@@ -10,7 +10,7 @@ export function pathLength(d: string): number {
   return points.reduce((sum, p, i) => (i === 0 ? 0 : sum + distance(points[i - 1]!, p)), 0);
 }
 
-/** The point that lies `length` pixels along a path of straight lines. */
+/** The point `length` pixels along a path of straight lines. */
 export function pointAlong(d: string, length: number): Point {
   const points = vertices(d);
   let left = Math.max(0, length);
