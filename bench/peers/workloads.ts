@@ -259,7 +259,7 @@ function logisticProblem(tensor: (name: string) => tf.Tensor) {
       const penalty = tf.mul(0.5, tf.sum(tf.mul(tf.exp(λ!), tf.mul(w!, w!))));
       return tf.add(loss(w!, X, y), penalty) as tf.Scalar;
     }),
-    outer: ({ w }: NamedTensors, _: NamedTensors) => loss(w!, Xv, yv) as tf.Scalar,
+    outer: compiled(({ w }: NamedTensors, _: NamedTensors) => loss(w!, Xv, yv) as tf.Scalar),
   };
 }
 
@@ -273,7 +273,7 @@ function mlpProblem({ X, Y, Xv, Yv }: Record<'X' | 'Y' | 'Xv' | 'Yv', tf.Tensor>
       const penalty = tf.mul(0.5, tf.addN(penalties));
       return tf.add(softmaxCrossEntropy(Y, mlp(w, X, tf.tanh)), penalty) as tf.Scalar;
     }),
-    outer: (w) => softmaxCrossEntropy(Yv, mlp(w, Xv, tf.tanh)),
+    outer: compiled((w) => softmaxCrossEntropy(Yv, mlp(w, Xv, tf.tanh))),
   };
 }
 

@@ -91,7 +91,11 @@ const describe = (x: unknown) => {
  */
 export function checkFinite(loss: tf.Scalar): void {
   if (!tensors.readableNow()) return;
-  const [value] = tensors.readSync([loss]) as [number];
+  requireFiniteLoss(tensors.readSync([loss])[0]!);
+}
+
+/** @throws NotFiniteError for NaN and ±∞. */
+export function requireFiniteLoss(value: number): void {
   if (Number.isFinite(value)) return;
   throw new NotFiniteError({
     given: `a loss of ${value}`,

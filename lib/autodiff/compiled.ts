@@ -11,13 +11,14 @@ const remembered = new WeakMap<object, Remembered>();
 
 /**
  * The same loss, declared to be a function of its named tensors alone: once traced it is not called
- * any more where its gradient and products are wanted, as `inner` of a problem.
+ * any more where its gradient and products are wanted, as `inner` or `outer` of a problem.
  *
- * It is called as ever for its first two evaluations with tensors of some names and shapes; from then
- * on a program runs. What it captures is held as it was then: data, not what changes. Random numbers
- * that it draws stay what they were. `free()` forgets the programs and lets go of what was captured.
- * Where programs cannot run (without OpenBLAS, inside a gradient, operations that have no loop), it is
- * called each time, with the same result.
+ * It is called for its first evaluation with tensors of some names and shapes, and traced; from then
+ * on a program runs. Where `inner` is declared so, solves and inner loops make no tensors. What it
+ * captures is held as it was then: data, not what changes. Random numbers that it draws stay what they
+ * were. `free()` forgets the programs and lets go of what was captured. Where programs cannot run (on
+ * other backends than wasm, inside a gradient, for operations that have no loop), it is called each
+ * time, with the same result.
  *
  * @throws InputError for what is no function of two records; while running, UnsupportedError where it reads numbers
  *   of tensors, or uses a `tf.Variable` that is not handed to it.

@@ -3,7 +3,7 @@ import { mapTensors, type NamedTensors } from '../spaces';
 import { collectAuxiliary } from './auxiliary';
 import { checkAlive, checkFinite, checkPoint } from './check';
 import { listed, named } from './named';
-import { evaluateTraced, type Remembered } from './traced';
+import { type Evaluation, evaluateTraced, type Remembered } from './traced';
 
 /** The gradient of a loss in w, with its derivative with respect to w and to other tensors λ. */
 export interface RecordedGradient {
@@ -17,6 +17,8 @@ export interface RecordedGradient {
   hessian(v: NamedTensors): NamedTensors;
   /** `Bᵀ u` alone: what only w decides is left out. */
   mixed(u: NamedTensors): NamedTensors;
+  /** A product on numbers in the backend's memory, by their addresses, where a program is known. */
+  readonly productAt?: Evaluation['productAt'];
   dispose(): void;
 }
 
@@ -25,7 +27,7 @@ export interface RecordedGradient {
  * evaluation; by a program where one is known for the structure of f.
  *
  * @param remembered of a loss that was declared pure by `compiled`
- * @returns undefined where programs cannot run: inside a gradient, or without BLAS
+ * @returns undefined where programs cannot run: inside a gradient, or on another backend than wasm
  * @throws as `valueAndGradient` does.
  */
 export function recordGradientOf(
@@ -49,6 +51,7 @@ export function recordGradientOf(
     },
     hessian: (v) => ofW(evaluation.product('pull to the varied', listed(w, v))),
     mixed: (u) => ofλ(evaluation.product('pull to the rest', listed(w, u))),
+    ...(evaluation.productAt && { productAt: evaluation.productAt }),
     dispose() {
       for (const tensor of gradient) tensor.dispose();
       evaluation.dispose();
@@ -72,6 +75,9 @@ export function gradientOf(
   }
 }
 
+/** The names of two records as a word. */
+export const namesOf = (w: NamedTensors, λ: NamedTensors) => `${Object.keys(w)} ${Object.keys(λ)}`;
+
 function evaluated(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
   w: NamedTensors,
@@ -92,11 +98,12 @@ function evaluated(
       () => {
         const { result, auxiliary } = collectAuxiliary(() => loss(copies.w, copies.λ));
         for (const marked of Object.values(auxiliary)) marked.dispose();
+        if (remembered && Object.keys(auxiliary).length > 0) remembered.marks = true;
         return result;
       },
       { all, varied: Object.keys(w).length },
       purpose,
-      remembered && { remembered, names: `${Object.keys(w)} ${Object.keys(λ)}` },
+      remembered && { remembered, names: namesOf(w, λ) },
     );
     if (evaluation === undefined) return undefined;
     try {

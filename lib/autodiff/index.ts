@@ -12,6 +12,15 @@ export { type CompilableLoss, compiled, rememberedOf } from './compiled';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
 export { type ExplainedStep, type Explanation, explain } from './explain';
+export {
+  Flat,
+  type FlatDerivative,
+  FlatLoss,
+  type FlatSpace,
+  flatLossOf,
+  flatSpaceOn,
+  Layout,
+} from './flat';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
 export { valueAndGradient } from './gradient';
@@ -27,4 +36,4 @@ export {
 export { Replay } from './replay';
 export type { RowSpace } from './row-space';
 export { engine, isolated } from './tape';
-export { freePrograms, type TracedCounts, tracedCounts } from './traced';
+export { freePrograms, type ProductKind, type TracedCounts, tracedCounts } from './traced';

@@ -32,6 +32,15 @@ export function float64InnerForm(
           const Bλ = B.jvp(dλ);
           return float64.axpy(1, Hw, Bλ);
         },
+        ...(H.applyAll && {
+          jvpAll: (dws: readonly Float64Array[], dλs: readonly Float64Array[]) =>
+            H.applyAll!(dws).map((Hw, j) => {
+              // A product with H is the caller's: no third vector is needed.
+              const Bλ = B.jvp(dλs[j]!);
+              for (let i = 0; i < Hw.length; i++) Hw[i]! += Bλ[i]!;
+              return Hw;
+            }),
+        }),
         vjp: (u) => ({ w: H.apply(u), λ: B.vjp(u) }),
         dispose: () => H.dispose(),
       };

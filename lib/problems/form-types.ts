@@ -27,6 +27,8 @@ export interface GradientDerivative<V> {
   readonly value: V;
   /** `H dw + B dλ`. */
   jvp(dw: V, dλ: V): V;
+  /** The same for several pairs, where that costs less than one after the other. */
+  jvpAll?(dws: readonly V[], dλs: readonly V[]): V[];
   /** `H u` and `Bᵀ u`. */
   vjp(u: V): { w: V; λ: V };
   /** `H v` alone, where that is less work. */

@@ -128,7 +128,10 @@ function forwards({ iteration, form, problem, steps, from }: Setting): Trajector
   for (let t = 1; t <= steps; t++) {
     const gradient = ({ value: x, tangents }: Carrier<Float64Array>) => {
       const derivative = form.linearize(x, t);
-      const moved = t > from ? tangents.map((dx, j) => derivative.jvp(dx, units[j]!)) : zeros();
+      const products = () =>
+        derivative.jvpAll?.(tangents, units) ??
+        tangents.map((dx, j) => derivative.jvp(dx, units[j]!));
+      const moved = t > from ? products() : zeros();
       derivative.dispose();
       return { value: derivative.value, tangents: moved };
     };

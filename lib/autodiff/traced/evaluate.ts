@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { variable } from '#platform/environment';
-import { systemMultiply } from '../../backends/wasm/blas';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { DisposedError } from '../../errors';
 import { checkScalar } from '../check';
@@ -49,11 +48,11 @@ function heapNow(): Heap | undefined {
 }
 
 /**
- * Where programs can run: wasm with BLAS, unless `IMPLICIT_COMPILE` is 0, and no tape is running. What
+ * Where programs can run: wasm, unless `IMPLICIT_COMPILE` is 0, and no tape is running. What
  * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
  */
 function heapForPrograms(): Heap | undefined {
-  if (variable('IMPLICIT_COMPILE') === '0' || systemMultiply() === undefined) return undefined;
+  if (variable('IMPLICIT_COMPILE') === '0') return undefined;
   const { gradientDepth, kernelDepth, profiling } = engine().state;
   return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
 }
@@ -65,12 +64,30 @@ export interface Evaluation {
   gradient(): tf.Tensor[];
   /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
   product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
+  /** The product on numbers in the backend's memory, by their addresses, where a program is known. */
+  productAt?(kind: ProductKind, vectors: readonly number[], out: readonly number[]): void;
   /** Where no program is known: the recording, and the gradient on it if products were the purpose. */
   readonly recorded?: { tape: Tape; value: tf.Scalar; gradient: readonly tf.Tensor[] };
   /** @throws DisposedError after `dispose`. */
   checkAlive(what: string): void;
   dispose(): void;
 }
+
+/**
+ * The programs of a pure loss on tensors of these names and shapes, where they are known and can run
+ * now, and what the loss captures.
+ */
+export function knownPrograms(
+  remembered: Remembered,
+  { all, varied }: Leaves,
+  names: string,
+): { heap: Heap; recipe: Recipe; outside: readonly tf.Tensor[] } | undefined {
+  const heap = heapForPrograms();
+  return heap && remembered.find(heap, keyOf({ all, varied }, names));
+}
+
+const keyOf = ({ all, varied }: Leaves, names: string) =>
+  `${varied} ${names} ${all.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
 
 /** What a loss is differentiated with respect to. */
 export interface Leaves {
@@ -98,15 +115,15 @@ export function evaluateTraced(
 ): Evaluation | undefined {
   const heap = heapForPrograms();
   if (heap === undefined) return undefined;
-  const shapes = pure && leaves.all.map(({ shape, dtype }) => `${dtype}[${shape}]`);
-  const key = pure && `${leaves.varied} ${pure.names} ${shapes}`;
+  const key = pure && keyOf(leaves, pure.names);
   const before = pure?.remembered.find(heap, key!);
   if (before !== undefined) {
     counts.hits++;
     const { recipe, outside } = before;
     const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
-    const [value] = recipe.program('value').run(given);
-    return byRecipe(recipe, tf.keep(value as tf.Scalar), leaves, given);
+    const [value, ...gradient] = recipe.program('value and gradient').run(given);
+    for (const each of [value!, ...gradient]) tf.keep(each);
+    return byRecipe(recipe, { value: value as tf.Scalar, gradient }, leaves, given);
   }
   const known: Known = recipes.get(heap) ?? new Map();
   recipes.set(heap, known);
@@ -122,7 +139,7 @@ export function evaluateTraced(
       const word = `${leaves.varied} ${structure.word}`;
       const recipe = recall(known, word);
       if (recipe instanceof Recipe) {
-        const outside = structure.outside.map(({ id }) => trace.retained.get(id)!);
+        const outside = retained(trace, structure.outside);
         pure?.remembered.keep(heap, key!, recipe, outside);
         // Not the tape's: that can go, with all that it saved.
         const given = [...leaves.all, ...outside].map((x) => isolated(() => tf.keep(x.clone())));
@@ -132,15 +149,15 @@ export function evaluateTraced(
       // Numbers that the loss reads come back as tensors from outside; those of a gradient do not.
       trace.read = false;
       const gradient = gradientOf(tape, computed, leaves);
-      // What comes once only is not worth the tracing.
-      if (recipe === undefined) remember(known, word, 'seen');
-      if (recipe === 'seen') {
+      // What comes once only is not worth the tracing, unless more of it was announced.
+      if (recipe === undefined && pure === undefined) remember(known, word, 'seen');
+      else if (recipe !== 'refused') {
         const { outside } = structure;
-        remember(
-          known,
-          word,
-          traced(heap, trace, tape, { leaves, outside, gradient, value: computed }),
-        );
+        const found = traced(heap, trace, tape, { leaves, outside, gradient, value: computed });
+        remember(known, word, found);
+        if (found instanceof Recipe) {
+          pure?.remembered.keep(heap, key!, found, retained(trace, outside));
+        }
       }
       for (const g of gradient) tape.own(g);
       return { value, gradient };
@@ -150,7 +167,7 @@ export function evaluateTraced(
     counts.hits++;
     const value = isolated(() => tf.keep(result.value.clone()));
     tape.dispose();
-    return byRecipe(result.recipe, value, leaves, result.given);
+    return byRecipe(result.recipe, { value }, leaves, result.given);
   }
   const { value, computed, gradient = unrecorded(tape, computed!, leaves) } = result;
   return onTape(tape, value, leaves, gradient);
@@ -167,6 +184,10 @@ function unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): tf.Tensor[
     throw error;
   }
 }
+
+/** The copies of what came from outside. */
+const retained = (trace: Trace, outside: readonly tf.Tensor[]) =>
+  outside.map(({ id }) => trace.retained.get(id)!);
 
 /** Runs f traced, and frees what the trace has retained. */
 function tracing<T>(trace: Trace, f: () => T): T {
@@ -281,13 +302,20 @@ function onTape(
 
 function byRecipe(
   recipe: Recipe,
-  value: tf.Scalar,
+  { value, gradient: known = [] }: { value: tf.Scalar; gradient?: readonly tf.Tensor[] },
   { all }: Leaves,
   given: readonly tf.Tensor[],
 ): Evaluation {
   recipe.retain();
   const halves = new Map<ProductKind, Kept>();
   const noTangents = all.map(() => undefined);
+  const halfOf = (kind: ProductKind) => {
+    const half = halves.get(kind) ?? recipe.program(kind).begin(given);
+    halves.set(kind, half);
+    return half;
+  };
+  const addressOf = (x: tf.Tensor) => heapNow()!.typedArrayFromHeap(x).byteOffset;
+  let addresses: readonly number[] | undefined;
   let alive = true;
   const checkAlive = (what: string) => {
     if (alive) return;
@@ -301,22 +329,27 @@ function byRecipe(
     value,
     gradient() {
       checkAlive('evaluation');
+      if (known.length > 0) return known.map((g) => g.clone());
       return recipe.program('gradient').run(given);
     },
     product(kind, vectors) {
       checkAlive('evaluation');
-      const program = recipe.program(kind);
-      const half = halves.get(kind) ?? program.begin(given);
-      halves.set(kind, half);
       const vectorsInPlace = kind === 'push' ? vectors : [...noTangents, ...vectors];
-      return program.finish([...given, ...vectorsInPlace], half);
+      return recipe.program(kind).finish([...given, ...vectorsInPlace], halfOf(kind));
+    },
+    productAt(kind, vectors, out) {
+      checkAlive('evaluation');
+      const half = halfOf(kind);
+      addresses ??= given.map(addressOf);
+      const vectorsInPlace = kind === 'push' ? vectors : [...all.map(() => 0), ...vectors];
+      recipe.program(kind).finishAt([...addresses, ...vectorsInPlace], addressOf(half.tensor), out);
     },
     checkAlive,
     dispose() {
       if (!alive) return;
       alive = false;
       for (const { tensor } of halves.values()) tensor.dispose();
-      tf.dispose([value, ...given]);
+      tf.dispose([value, ...known, ...given]);
       recipe.release();
     },
   };

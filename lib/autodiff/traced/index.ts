@@ -2,9 +2,10 @@ export {
   type Evaluation,
   evaluateTraced,
   freePrograms,
+  knownPrograms,
   type Leaves,
   type TracedCounts,
   tracedCounts,
 } from './evaluate';
-export type { ProductKind } from './recipe';
+export { type ProductKind, Recipe } from './recipe';
 export { Remembered } from './remembered';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { systemMultiply } from '../../backends/wasm/blas';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
 import type { Ran, Trace } from './trace';
 
@@ -430,6 +431,7 @@ function product(
   const [m, k] = transposeA ? [ca, ra] : [ra, ca];
   const n = transposeB ? rb : cb;
   if (m * n * k === 0) throw new NotLowered('an empty product');
+  checkWithoutLibrary(m * n * k, k);
   const [a, b] = [viewOf(left), viewOf(right)];
   const whole: View = { value: productOf({ a, b, transposeA, transposeB, m, n, k }), shape };
   const added = named.get(kernel === 'MatMulAdd' ? 'addend' : 'bias');
@@ -441,6 +443,19 @@ function product(
     activation === 'relu' ? f('maximum', sum, { kind: 'number', value: 0 }) : sum,
     shape,
   );
+}
+
+/** Our own product adds up to so many terms in float32. */
+export const MOST_TERMS = 4096;
+/** From so many multiplications on, threads of the backend are faster than one. */
+const MOST_ALONE = 2 ** 24;
+
+/** @throws NotLowered for what the backend multiplies better than we do, where there is no library. */
+function checkWithoutLibrary(multiplications: number, terms: number): void {
+  if (systemMultiply() !== undefined) return;
+  if (terms > MOST_TERMS) throw new NotLowered('a product with long sums');
+  const hasThreads = tf.env().getBool('WASM_HAS_MULTITHREAD_SUPPORT');
+  if (hasThreads && multiplications > MOST_ALONE) throw new NotLowered('a product for threads');
 }
 
 type Product = Omit<Extract<Operation, { kind: 'product' }>, 'kind'>;

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { loopOn } from '../../backends/wasm/fused/loops';
+import { productOn, transposeOn, workOf } from '../../backends/wasm/fused/products';
 import { memoryOf } from '../../backends/wasm/kernels/assembly';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
-import type { Value, View } from './lower';
+import { MOST_TERMS, type Value, type View } from './lower';
 import { inputsOf, type Plan, planned, type Step } from './plan';
 import { copyStep } from './steps';
 
@@ -16,6 +17,19 @@ interface Place {
 }
 
 type Run = (addresses: Int32Array) => void;
+
+interface Halves {
+  /** Whether tangents are handed over apart, as often as wanted. */
+  inHalves: boolean;
+  /** How many of the outputs, from the first on, the first half hands out. */
+  first?: number;
+}
+
+/** Places by where they are: the number of the address, and the number or offset there. */
+type Moving = Record<
+  'given' | 'kept' | 'output' | 'scratch',
+  readonly { index: number; at: number }[]
+>;
 
 /** What a program keeps between its first half and its products. */
 export interface Kept {
@@ -34,35 +48,60 @@ export class Program {
   readonly #heap: Heap;
   readonly #plan: Plan;
   readonly #inHalves: boolean;
+  readonly #first: number;
   readonly #shapes: readonly (readonly number[])[];
   readonly #indices = new Map<Value, number>();
   readonly #places: Place[] = [];
   readonly #early: Run[];
   readonly #late: Run[];
   readonly #scratch: number;
+  /** The place where a product works. */
+  readonly #work: number;
+  /** The addresses of all places in the last run, and which of them are set anew in each. */
+  readonly #addresses: Int32Array;
+  readonly #moving: Moving;
+  #scratchBefore = 0;
   /** Bytes kept from the first half for the second. */
   readonly keptBytes: number;
   readonly #constants: number[] = [];
 
-  /** @param inHalves whether tangents are handed over apart, as often as wanted */
-  constructor(heap: Heap, outputs: readonly View[], inHalves: boolean) {
+  constructor(heap: Heap, outputs: readonly View[], { inHalves, first = 0 }: Halves) {
     this.#heap = heap;
     this.#inHalves = inHalves;
+    this.#first = first;
     this.#shapes = outputs.map(({ shape }) => shape);
     const plan = planned(outputs);
     this.#plan = plan;
+    const needed = this.#neededLate();
     plan.outputs.forEach(({ value, own }, i) => {
-      if (own && value.late === inHalves) this.#place(value, { where: 'output', at: i });
+      const isInPlace = i < first ? !needed.has(value) : value.late === inHalves;
+      if (own && isInPlace) this.#place(value, { where: 'output', at: i });
     });
-    const layout = this.#lay();
-    this.#scratch = layout.scratch;
+    const layout = this.#lay(needed);
+    const products = [...plan.early, ...plan.late].filter((step) => step.kind === 'product');
+    this.#work = this.#places.push({ where: 'scratch', at: layout.scratch }) - 1;
+    this.#scratch = layout.scratch + aligned(Math.max(0, ...products.map(workOf)));
     this.keptBytes = layout.kept;
     const copies = this.#copies();
-    const [early, late] = inHalves
-      ? [plan.early, [...plan.late, ...copies]]
-      : [[...plan.early, ...copies], []];
+    const isFirst = ({ at }: { at: number }) => !inHalves || at < first;
+    const steps = (chosen: typeof copies) => chosen.map(({ step }) => step);
+    const early = [...plan.early, ...steps(copies.filter(isFirst))];
+    const late = [...plan.late, ...steps(copies.filter((copy) => !isFirst(copy)))];
     this.#early = early.map((step) => this.#compiled(step));
     this.#late = late.map((step) => this.#compiled(step));
+    this.#addresses = Int32Array.from(this.#places, ({ where, at }) =>
+      where === 'constant' ? at : 0,
+    );
+    const placesOf = (where: Place['where']) =>
+      this.#places.flatMap((place, index) =>
+        place.where === where ? [{ index, at: place.at }] : [],
+      );
+    this.#moving = {
+      given: placesOf('given'),
+      kept: placesOf('kept'),
+      output: placesOf('output'),
+      scratch: placesOf('scratch'),
+    };
   }
 
   /** How many loops, products and transpositions it takes: before the tangents, and after. */
@@ -101,19 +140,40 @@ export class Program {
   ): tf.Tensor[] {
     const heap = this.#heap;
     const outputs = last ? this.#shapes.map((shape) => heap.makeOutput([...shape], 'float32')) : [];
-    const scratch = scratchOn(heap, this.#scratch);
-    // Addresses are taken now, after the last allocation.
-    const of = (x: tf.TensorInfo) => heap.typedArrayFromHeap(x).byteOffset;
-    const base = kept === undefined ? 0 : of(kept);
-    const addresses = Int32Array.from(this.#places, ({ where, at }) => {
-      if (where === 'scratch') return scratch + at;
-      if (where === 'kept') return base + at;
-      if (where === 'constant') return at;
-      if (where === 'given') return given[at] === undefined ? 0 : of(given[at]);
-      return outputs[at] === undefined ? 0 : of(outputs[at]);
-    });
-    for (const run of runs) run(addresses);
+    const of = (x: tf.TensorInfo | undefined) =>
+      x === undefined ? 0 : heap.typedArrayFromHeap(x).byteOffset;
+    this.#runAt(runs, given.map(of), of(kept), outputs.map(of));
     return outputs.map(tensorOf);
+  }
+
+  /** The first half, or all of a program without tangents, on numbers in the backend's memory. */
+  beginAt(given: readonly number[], kept: number, outputs: readonly number[] = []): void {
+    this.#runAt(this.#early, given, kept, outputs);
+  }
+
+  /** The second half on addresses; those of the tangents come after the others. */
+  finishAt(given: readonly number[], kept: number, outputs: readonly number[]): void {
+    this.#runAt(this.#late, given, kept, outputs);
+  }
+
+  #runAt(
+    runs: readonly Run[],
+    given: readonly number[],
+    kept: number,
+    outputs: readonly number[],
+  ): void {
+    const addresses = this.#addresses;
+    // An allocation of its own may grow the memory, which moves no address.
+    const scratch = scratchOn(this.#heap, this.#scratch);
+    const { given: fromGiven, kept: fromKept, output, scratch: fromScratch } = this.#moving;
+    for (const { index, at } of fromGiven) addresses[index] = given[at] ?? 0;
+    for (const { index, at } of fromKept) addresses[index] = kept + at;
+    for (const { index, at } of output) addresses[index] = outputs[at] ?? 0;
+    if (scratch !== this.#scratchBefore) {
+      for (const { index, at } of fromScratch) addresses[index] = scratch + at;
+      this.#scratchBefore = scratch;
+    }
+    for (let i = 0; i < runs.length; i++) runs[i]!(addresses);
   }
 
   #place(value: Value, place: Place): number {
@@ -131,12 +191,18 @@ export class Program {
     return address;
   }
 
+  /** What the second half reads, or hands out. */
+  #neededLate(): ReadonlySet<Value> {
+    const { late, outputs } = this.#plan;
+    const needed = new Set(late.flatMap(inputsOf));
+    if (this.#inHalves) for (const { value } of outputs.slice(this.#first)) needed.add(value);
+    return needed;
+  }
+
   /** Gives each value its place: kept where the second half needs it, else in memory that is used again. */
-  #lay(): { scratch: number; kept: number } {
+  #lay(needed: ReadonlySet<Value>): { scratch: number; kept: number } {
     const { early, late, outputs } = this.#plan;
     let kept = 0;
-    const needed = new Set(late.flatMap(inputsOf));
-    if (this.#inHalves) for (const { value } of outputs) needed.add(value);
     for (const step of [...early, ...late]) {
       for (const value of [...inputsOf(step)]) this.#placeGiven(value);
     }
@@ -185,14 +251,14 @@ export class Program {
   }
 
   /** What is handed out though it is given, constant, or handed out already. */
-  #copies(): Step[] {
+  #copies(): { step: Step; at: number }[] {
     return this.#plan.outputs.flatMap(({ value }, i) => {
       const index = this.#indices.get(value);
       const place = index === undefined ? undefined : this.#places[index]!;
       if (place?.where === 'output' && place.at === i) return [];
       const out: Value = { size: value.size, late: value.late };
       this.#place(out, { where: 'output', at: i });
-      return [copyStep(value, out)];
+      return [{ step: copyStep(value, out), at: i }];
     });
   }
 
@@ -221,22 +287,27 @@ export class Program {
             );
       }
     }
-    const floats = (address: number, size: number) =>
-      new Float32Array(memoryOf(heap).buffer, address, size);
     if (step.kind === 'transpose') {
       const of = index(step.of);
-      const { rows, columns } = step;
-      return (at) => {
-        const [x, y] = [floats(at[of]!, rows * columns), floats(at[out]!, rows * columns)];
-        for (let i = 0; i < rows; i++) {
-          for (let j = 0; j < columns; j++) y[j * rows + i] = x[i * columns + j]!;
-        }
-      };
+      const run = transposeOn(heap, step.rows, step.columns);
+      return (at) => run(at[of]!, at[out]!);
     }
+    return this.#product(step, index);
+  }
+
+  /** By instructions of our own where it is small or there is no library, else by the library. */
+  #product(step: Extract<Step, { kind: 'product' }>, index: (value: Value) => number): Run {
+    const heap = this.#heap;
     const { transposeA, transposeB, m, n, k } = step;
-    const [a, b] = [index(step.a), index(step.b)];
-    return (at) =>
-      systemMultiply()!(
+    const [a, b, out] = [index(step.a), index(step.b), index(step.out)];
+    const floats = (address: number, size: number) =>
+      new Float32Array(memoryOf(heap).buffer, address, size);
+    const own = productOn(heap, step);
+    const isSmall = m * n * k <= MOST_OWN && k <= MOST_TERMS;
+    return (at) => {
+      const library = isSmall ? undefined : systemMultiply();
+      if (library === undefined) return own(at[a]!, at[b]!, at[out]!, at[this.#work]!);
+      library(
         transposeA,
         transposeB,
         m,
@@ -247,8 +318,12 @@ export class Program {
         floats(at[out]!, m * n),
         false,
       );
+    };
   }
 }
+
+/** A product of so many multiplications costs less than the call of a library and its threads. */
+const MOST_OWN = 2 ** 17;
 
 const tensorOf = (info: tf.TensorInfo): tf.Tensor =>
   (

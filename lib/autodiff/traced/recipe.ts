@@ -3,33 +3,57 @@ import type { View } from './lower';
 import { planned } from './plan';
 import { Program } from './program';
 
-/** What a program computes: the value, the gradient, or products with its derivative. */
-export type ProgramKind = 'value' | 'gradient' | ProductKind;
+/**
+ * What a program computes: the value, the gradient, both, or products with its derivative; of
+ * `linearized` ones the first half gives the value and the gradient too.
+ */
+export type ProgramKind =
+  | 'value'
+  | 'gradient'
+  | 'value and gradient'
+  | ProductKind
+  | `linearized ${ProductKind}`;
 
 /** Products with the derivative of a gradient: by all leaves, or backwards to all or some. */
 export type ProductKind = 'push' | 'pull' | 'pull to the varied' | 'pull to the rest';
 
+type Outputs = Record<'value' | 'gradient' | ProductKind, readonly View[]>;
+
+const isLinearized = (kind: ProgramKind): kind is `linearized ${ProductKind}` =>
+  kind.startsWith('linearized ');
+
 /** The programs of all losses of one structure, made when they are first needed. */
 export class Recipe {
   readonly #heap: Heap;
-  readonly #outputs: Record<ProgramKind, readonly View[]>;
+  readonly #outputs: Outputs;
   readonly #programs = new Map<ProgramKind, Program>();
   #users = 0;
   #dropped = false;
 
   /** @throws NotLowered where something in it has no loop. */
-  constructor(heap: Heap, outputs: Record<ProgramKind, readonly View[]>) {
+  constructor(heap: Heap, outputs: Outputs) {
     this.#heap = heap;
     this.#outputs = outputs;
     for (const kind of ['value', 'gradient', 'push', 'pull'] as const) planned(outputs[kind]);
   }
 
   program(kind: ProgramKind): Program {
-    const known =
-      this.#programs.get(kind) ??
-      new Program(this.#heap, this.#outputs[kind], kind !== 'gradient' && kind !== 'value');
+    const known = this.#programs.get(kind) ?? this.#made(kind);
     this.#programs.set(kind, known);
     return known;
+  }
+
+  #made(kind: ProgramKind): Program {
+    const heap = this.#heap;
+    const { value, gradient, ...products } = this.#outputs;
+    if (kind === 'value' || kind === 'gradient') {
+      return new Program(heap, this.#outputs[kind], { inHalves: false });
+    }
+    const both = [...value, ...gradient];
+    if (kind === 'value and gradient') return new Program(heap, both, { inHalves: false });
+    if (!isLinearized(kind)) return new Program(heap, products[kind], { inHalves: true });
+    const product = products[kind.slice('linearized '.length) as ProductKind];
+    return new Program(heap, [...both, ...product], { inHalves: true, first: both.length });
   }
 
   retain(): void {

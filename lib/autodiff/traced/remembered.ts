@@ -13,6 +13,8 @@ interface Entry {
 
 /** The recipe of one pure loss for each set of names and shapes, with the tensors that it captures. */
 export class Remembered {
+  /** Whether the loss has marked something by `markAuxiliary`, which a program would not. */
+  marks = false;
   readonly #entries = new Map<string, Entry>();
 
   find(heap: Heap, key: string): Entry | undefined {
@@ -22,17 +24,22 @@ export class Remembered {
 
   /** @param outside copied; the copies are kept until `free` */
   keep(heap: Heap, key: string, recipe: Recipe, outside: readonly tf.Tensor[]): void {
+    this.#forget(key);
     recipe.retain();
     const copies = outside.map((x) => isolated(() => tf.keep(x.clone())));
     this.#entries.set(key, { heap, recipe, outside: copies });
   }
 
   free(): void {
-    for (const { recipe, outside } of this.#entries.values()) {
-      recipe.release();
-      tf.dispose(outside);
-    }
-    this.#entries.clear();
+    for (const key of [...this.#entries.keys()]) this.#forget(key);
+  }
+
+  #forget(key: string): void {
+    const known = this.#entries.get(key);
+    if (known === undefined) return;
+    this.#entries.delete(key);
+    known.recipe.release();
+    tf.dispose(known.outside);
   }
 }
 

@@ -103,13 +103,14 @@ function all(evaluation: Evaluation, leaves: tf.Tensor[], varied: number, seed: 
   };
 }
 
-/** Programs multiply matrices by the system's library. */
-const blas = needs('blas');
+/** Programs multiply matrices by the system's library, or by themselves. */
+const libraries = needs('blas').available ? [true, false] : [false];
 
-beforeAll(() => useBackend('wasm', { threads: 1 }));
 beforeEach(() => freePrograms());
 
-describe.skipIf(!blas.available)('a program', () => {
+describe.each(libraries)('a program, with OpenBLAS: %s', (blas) => {
+  beforeAll(() => useBackend('wasm', { threads: 1, blas }));
+
   it.each(losses)('computes what operations do: %s', (_, shapes, varied, loss) => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
@@ -146,7 +147,9 @@ describe.skipIf(!blas.available)('a program', () => {
   });
 });
 
-describe.skipIf(!blas.available)('what is traced', () => {
+describe.each(libraries)('what is traced, with OpenBLAS: %s', (blas) => {
+  beforeAll(() => useBackend('wasm', { threads: 1, blas }));
+
   const data = () => normal([7, 6], 50);
   const [, shapes, varied, loss] = losses[1]!;
 

@@ -1,3 +1,4 @@
+import { LEAST_ENTRIES, type StoredMatrix, storedMatrix } from '../../backends/wasm/doubles';
 import { InputError } from '../../errors';
 import type { Spectrum } from '../../methods';
 import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../../numbers';
@@ -136,34 +137,72 @@ function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
   return { theta, H, b, dH, db };
 }
 
+/** The products with H and with all its derivatives at once. */
+interface Products {
+  H: StoredMatrix;
+  /** `∂H/∂θⱼ x` for each j, one after the other. */
+  dH(x: Float64Array): Float64Array;
+}
+
+function productsOf({ H, dH }: Evaluated): Products {
+  const isLarge = dH.length * H.length ** 2 >= LEAST_ENTRIES;
+  const stored = isLarge ? storedMatrix(dH.flat()) : undefined;
+  return {
+    H: storedMatrix(H) ?? {
+      multiply: (x) => multiply(H, x),
+      multiplyAll: (xs) => xs.map((x) => multiply(H, x)),
+    },
+    dH(x) {
+      if (stored !== undefined) return stored.multiply(x);
+      const all = new Float64Array(dH.length * x.length);
+      dH.forEach((dHj, j) => {
+        all.set(multiply(dHj, x), j * x.length);
+      });
+      return all;
+    },
+  };
+}
+
 function derivatives(family: QuadraticFamily, known: Evaluated) {
   const at = (theta: Float64Array) => (theta === known.theta ? known : evaluate(family, theta));
+  // Laid out when they are first needed.
+  let ofKnown: Products | undefined;
+  const productsAt = (theta: Float64Array) => {
+    if (theta !== known.theta) return productsOf(at(theta));
+    ofKnown ??= productsOf(known);
+    return ofKnown;
+  };
   return {
     innerGradient(x: Float64Array, theta: Float64Array) {
-      const { H, b } = at(theta);
-      return float64.subtract(multiply(H, x), b);
+      return float64.subtract(productsAt(theta).H.multiply(x), at(theta).b);
     },
     innerHessian(_: Float64Array, theta: Float64Array) {
-      const { H } = at(theta);
-      return { apply: (v: Float64Array) => multiply(H, v), dispose() {} };
+      const { H } = productsAt(theta);
+      return { apply: H.multiply, applyAll: H.multiplyAll, dispose() {} };
     },
     innerMixed(x: Float64Array, theta: Float64Array) {
-      const { dH, db } = at(theta);
-      const columns = new Array<Float64Array | undefined>(dH.length);
+      const { db } = at(theta);
+      const n = x.length;
+      let all: Float64Array | undefined;
       const column = (j: number) => {
-        columns[j] ??= float64.subtract(multiply(dH[j]!, x), db[j]!);
-        return columns[j];
+        all ??= productsAt(theta).dH(x);
+        const out = new Float64Array(n);
+        const dbj = db[j]!;
+        for (let i = 0; i < n; i++) out[i] = all[j * n + i]! - dbj[i]!;
+        return out;
       };
       return {
         jvp(v: Float64Array) {
-          let sum = float64.zeros(x);
-          // A column costs a product: those that count for nothing are left out.
+          const sum = float64.zeros(x);
           for (let j = 0; j < v.length; j++) {
-            if (v[j] !== 0) sum = float64.axpy(v[j]!, column(j), sum);
+            const a = v[j]!;
+            if (a === 0) continue;
+            const c = column(j);
+            for (let i = 0; i < n; i++) sum[i]! += a * c[i]!;
           }
           return sum;
         },
-        vjp: (u: Float64Array) => Float64Array.from(dH, (_, j) => float64.dot(column(j), u)),
+        vjp: (u: Float64Array) => Float64Array.from(db, (_, j) => float64.dot(column(j), u)),
       };
     },
   };

@@ -49,6 +49,8 @@ export const loadTwoDoubles = (offset = 0) => [...[0xfd, 0x5d, 2], ...unsigned(o
 /** Two of the numbers of float32 on the stack, the first or the last, as two of float64. */
 export const firstTwoDoubles = [0xfd, 0x5f];
 export const addTwoDoubles = [0xfd, 0xf0, 0x01];
+export const multiplyTwoDoubles = [0xfd, 0xf2, 0x01];
+export const storeDouble = (offset = 0) => [0x39, 3, ...unsigned(offset)];
 export const doubleLane = (index: number) => [0xfd, 0x21, index];
 /** The first of two numbers where a third is not zero, else the second. */
 export const select = [0x1b];
@@ -133,7 +135,14 @@ export interface Code {
 
 /** Makes functions out of their code; addresses are bytes from the start of the backend's memory. */
 export function assembled(heap: Heap, functions: Record<string, Code>): WebAssembly.Exports {
-  const memory = memoryOf(heap);
+  return assembledOn(memoryOf(heap), functions);
+}
+
+/** The same on a memory of one's own. */
+export function assembledOn(
+  memory: WebAssembly.Memory,
+  functions: Record<string, Code>,
+): WebAssembly.Exports {
   const isShared = !(memory.buffer instanceof ArrayBuffer);
   const bytes = moduleBytes(functions, isShared) as Uint8Array<ArrayBuffer>;
   return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports;

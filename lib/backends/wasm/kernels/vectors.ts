@@ -33,7 +33,7 @@ import {
 import { floats, type Heap } from './heap';
 
 /** Addresses in bytes; `whole` and `end` are where x's last round of ROUND bytes ends, and x. */
-interface VectorLoops {
+export interface VectorLoops {
   /** out ← a x + y. */
   axpy(x: number, y: number, whole: number, end: number, out: number, a: number): void;
   /** ⟨x, y⟩. */
@@ -126,13 +126,13 @@ const dot: Code = {
 
 const ofBackends = new WeakMap<Heap, VectorLoops>();
 
-function loopsOn(heap: Heap): VectorLoops {
+export function loopsOn(heap: Heap): VectorLoops {
   const known = ofBackends.get(heap) ?? (assembled(heap, { axpy, dot }) as unknown as VectorLoops);
   ofBackends.set(heap, known);
   return known;
 }
 
-const wholeRounds = (bytes: number) => bytes - (bytes % ROUND);
+export const wholeRounds = (bytes: number) => bytes - (bytes % ROUND);
 
 type Two = Call<'x' | 'y', unknown>;
 type Three = Call<'a' | 'x' | 'y', unknown>;

@@ -1,0 +1,45 @@
+/** How named tensors lie one after another in memory. */
+export class Layout {
+  readonly names: readonly string[];
+  readonly shapes: readonly (readonly number[])[];
+  /** The number of entries of each. */
+  readonly sizes: readonly number[];
+  /** Where each begins, in bytes. */
+  readonly offsets: readonly number[];
+  /** The number of all entries. */
+  readonly size: number;
+
+  constructor(like: Record<string, { shape: readonly number[]; size: number }>) {
+    this.names = Object.keys(like);
+    this.shapes = this.names.map((name) => like[name]!.shape);
+    this.sizes = this.names.map((name) => like[name]!.size);
+    let size = 0;
+    this.offsets = this.sizes.map((count) => {
+      const offset = 4 * size;
+      size += count;
+      return offset;
+    });
+    this.size = size;
+  }
+}
+
+/** A vector of float32 in the backend's memory, of which TensorFlow.js knows nothing. */
+export class Flat {
+  readonly layout: Layout;
+  readonly address: number;
+  alive = true;
+  kept = false;
+  /** How many still read it, also after it was freed. */
+  readers = 0;
+
+  constructor(layout: Layout, address: number) {
+    this.layout = layout;
+    this.address = address;
+  }
+
+  /** The addresses of its parts. */
+  parts(): number[] {
+    const { address } = this;
+    return this.layout.offsets.map((offset) => address + offset);
+  }
+}

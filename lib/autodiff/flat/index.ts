@@ -1,0 +1,3 @@
+export { Flat, Layout } from './flat';
+export { type FlatDerivative, FlatLoss, flatLossOf } from './loss';
+export { type FlatSpace, flatSpaceOn } from './space';

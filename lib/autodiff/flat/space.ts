@@ -1,0 +1,270 @@
+import * as tf from '@tensorflow/tfjs';
+import { type FlatLoops, flatLoopsOn } from '../../backends/wasm/fused/flat-loops';
+import { memoryOf } from '../../backends/wasm/kernels/assembly';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { DisposedError, ShapeError } from '../../errors';
+import { giveWay } from '../../event-loop';
+import type { NamedTensors, Space } from '../../spaces';
+import { Flat, Layout } from './flat';
+
+/** Squared norms in this range are right as they are. */
+const [LEAST, MOST] = [1e-20, 1e30];
+
+/**
+ * Vectors of float32 on the wasm heap; scalars are numbers.
+ *
+ * An operation is one call of a compiled loop, where one on tensors costs tens of microseconds of
+ * bookkeeping. `tidy`, `keep` and `free` are as for tensors; what nobody frees stays allocated.
+ */
+export class FlatSpace implements Space<Flat, number> {
+  readonly name = 'flat';
+  readonly epsilon = 2 ** -23;
+  readonly loops: FlatLoops;
+  readonly #heap: Heap;
+  readonly #scopes: Flat[][] = [];
+  #bytes = 0;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.loops = flatLoopsOn(heap);
+  }
+
+  /** The bytes of all vectors that are alive. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A vector whose numbers are whatever was in memory. */
+  allocate(layout: Layout): Flat {
+    const bytes = 4 * layout.size;
+    const address = this.#heap.wasm._malloc(Math.max(4, bytes));
+    if (address === 0) throw new RangeError(`No memory for a vector of ${layout.size} numbers`);
+    this.#bytes += bytes;
+    const x = new Flat(layout, address);
+    this.#scopes.at(-1)?.push(x);
+    return x;
+  }
+
+  /** A copy of named tensors. */
+  from(x: NamedTensors, layout = new Layout(x)): Flat {
+    const flat = this.allocate(layout);
+    layout.names.forEach((name, i) => {
+      const tensor = x[name]!;
+      const isFloat = tensor.dtype === 'float32';
+      const floats = isFloat ? tensor : tf.tidy(() => tf.keep(tf.cast(tensor, 'float32')));
+      const numbers = this.#heap.typedArrayFromHeap(floats);
+      this.#numbers(flat.address + layout.offsets[i]!, layout.sizes[i]!).set(numbers);
+      if (!isFloat) floats.dispose();
+    });
+    return flat;
+  }
+
+  /** A copy as named tensors, the caller's. */
+  toTensors({ layout, address }: Flat): NamedTensors {
+    const result: NamedTensors = {};
+    layout.names.forEach((name, i) => {
+      const out = this.#heap.makeOutput([...layout.shapes[i]!], 'float32');
+      const numbers = this.#numbers(address + layout.offsets[i]!, layout.sizes[i]!);
+      (this.#heap.typedArrayFromHeap(out) as Float32Array).set(numbers);
+      result[name] = tensorOf(out);
+    });
+    return result;
+  }
+
+  /** The numbers in place: valid until the next allocation. */
+  numbers({ address, layout }: Flat): Float32Array {
+    return this.#numbers(address, layout.size);
+  }
+
+  #numbers(address: number, size: number): Float32Array {
+    return new Float32Array(memoryOf(this.#heap).buffer, address, size);
+  }
+
+  zeros({ layout }: Flat): Flat {
+    const out = this.allocate(layout);
+    this.numbers(out).fill(0);
+    return out;
+  }
+
+  clone(x: Flat): Flat {
+    const out = this.allocate(x.layout);
+    this.numbers(out).set(this.numbers(x));
+    return out;
+  }
+
+  /** `Σ aᵢxᵢ`. */
+  combine(factors: readonly number[], xs: readonly Flat[]): Flat {
+    const { layout } = xs[0]!;
+    const out = this.allocate(layout);
+    this.loops.combine(
+      out.address,
+      layout.size,
+      factors,
+      xs.map(({ address }) => address),
+    );
+    return out;
+  }
+
+  scale(a: number, x: Flat): Flat {
+    return this.combine([a], [x]);
+  }
+
+  axpy(a: number, x: Flat, y: Flat): Flat {
+    return this.combine([a, 1], [x, y]);
+  }
+
+  subtract(x: Flat, y: Flat): Flat {
+    return this.combine([1, -1], [x, y]);
+  }
+
+  dot(x: Flat, y: Flat): number {
+    return this.loops.dot(x.layout.size, x.address, y.address);
+  }
+
+  norm(x: Flat): number {
+    const squared = this.dot(x, x);
+    if (squared > LEAST && squared < MOST) return Math.sqrt(squared);
+    let [largest, sum] = [0, 0];
+    const numbers = this.numbers(x);
+    for (const value of numbers) {
+      if (Number.isNaN(value)) return value;
+      largest = Math.max(largest, Math.abs(value));
+    }
+    if (largest === 0 || largest === Number.POSITIVE_INFINITY) return largest;
+    for (const value of numbers) sum += (value / largest) ** 2;
+    return largest * Math.sqrt(sum);
+  }
+
+  select(mask: number, x: Flat, y: Flat): Flat {
+    return this.clone(mask ? x : y);
+  }
+
+  readonly scalars = {
+    of: (value: number) => value,
+    add: (a: number, b: number) => a + b,
+    subtract: (a: number, b: number) => a - b,
+    multiply: (a: number, b: number) => a * b,
+    divide: (a: number, b: number) => a / b,
+    sqrt: Math.sqrt,
+    less: (a: number, b: number) => (a < b ? 1 : 0),
+    and: (a: number, b: number) => (a && b ? 1 : 0),
+    select: (mask: number, a: number, b: number) => (mask ? a : b),
+  };
+
+  async read(values: readonly number[]): Promise<number[]> {
+    await giveWay();
+    return [...values];
+  }
+
+  readSync(values: readonly number[]): number[] {
+    return [...values];
+  }
+
+  readableNow(): boolean {
+    return true;
+  }
+
+  tidy<T>(f: () => T): T {
+    const scope: Flat[] = [];
+    this.#scopes.push(scope);
+    let spared: readonly Flat[] = [];
+    try {
+      const result = f();
+      spared = contentsOf(result).flats;
+      return result;
+    } finally {
+      this.#scopes.pop();
+      const outer = this.#scopes.at(-1);
+      for (const x of scope) {
+        if (x.kept) continue;
+        if (spared.includes(x)) outer?.push(x);
+        else this.#release(x);
+      }
+    }
+  }
+
+  keep<T>(x: T): T {
+    const { flats, tensors } = contentsOf(x);
+    for (const flat of flats) flat.kept = true;
+    for (const tensor of tensors) tf.keep(tensor);
+    return x;
+  }
+
+  free(x: unknown, except?: unknown): void {
+    const { flats, tensors } = contentsOf(x);
+    if (flats.length === 0 && tensors.length === 0) return;
+    const spared = contentsOf(except);
+    for (const flat of flats) if (!spared.flats.includes(flat)) this.#release(flat);
+    tf.dispose(tensors.filter((tensor) => !spared.tensors.includes(tensor)));
+  }
+
+  check(x: Flat, like: Flat, what: string): void {
+    if (!(x instanceof Flat) || x.layout.size !== like.layout.size) {
+      throw new ShapeError({
+        given: `${what} of ${x?.layout?.size ?? 'no'} numbers`,
+        expected: `${like.layout.size} numbers`,
+        remedy: 'Give vectors of one space.',
+      });
+    }
+    if (x.alive) return;
+    throw new DisposedError({
+      given: `${what} that is freed`,
+      expected: 'a live vector',
+      remedy: 'Free it later.',
+    });
+  }
+
+  /** Sees to it that the numbers of x stay in memory until `letGo`, whoever frees it. */
+  hold(x: Flat): void {
+    x.readers++;
+  }
+
+  letGo(x: Flat): void {
+    x.readers--;
+    this.#reclaimIfUnused(x);
+  }
+
+  #release(x: Flat): void {
+    if (!x.alive) return;
+    x.alive = false;
+    this.#reclaimIfUnused(x);
+  }
+
+  #reclaimIfUnused(x: Flat): void {
+    if (x.alive || x.readers > 0) return;
+    this.#heap.wasm._free(x.address);
+    this.#bytes -= 4 * x.layout.size;
+  }
+}
+
+interface Contents {
+  flats: Flat[];
+  tensors: tf.Tensor[];
+}
+
+/** The vectors and live tensors inside nested records and arrays. */
+function contentsOf(x: unknown, into: Contents = { flats: [], tensors: [] }): Contents {
+  if (x instanceof Flat) into.flats.push(x);
+  else if (x instanceof tf.Tensor) {
+    if (!x.isDisposed) into.tensors.push(x);
+  } else if (Array.isArray(x)) {
+    for (const each of x) contentsOf(each, into);
+  } else if (x !== null && typeof x === 'object' && !ArrayBuffer.isView(x)) {
+    for (const each of Object.values(x)) contentsOf(each, into);
+  }
+  return into;
+}
+
+const tensorOf = (info: tf.TensorInfo): tf.Tensor =>
+  (
+    tf.engine() as unknown as { makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor }
+  ).makeTensorFromTensorInfo(info);
+
+const spaces = new WeakMap<Heap, FlatSpace>();
+
+/** The one space of flat vectors on a heap. */
+export function flatSpaceOn(heap: Heap): FlatSpace {
+  const space = spaces.get(heap) ?? new FlatSpace(heap);
+  spaces.set(heap, space);
+  return space;
+}

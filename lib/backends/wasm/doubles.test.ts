@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { multiply, random } from '../../numbers';
+import { storedMatrix } from './doubles';
+
+const draw = random(7);
+const matrix = (rows: number, columns: number) =>
+  Array.from({ length: rows }, () => draw.normals(columns));
+
+describe('a stored matrix', () => {
+  it.each([
+    [20, 20],
+    [37, 23],
+    [41, 10],
+    [2, 333],
+    [801, 3],
+  ])('of %i rows and %i columns has the products of its rows', (rows, columns) => {
+    const A = matrix(rows, columns);
+    const xs = Array.from({ length: 5 }, () => draw.normals(columns));
+    const stored = storedMatrix(A)!;
+    for (const count of [1, 2, 5]) {
+      const found = stored.multiplyAll(xs.slice(0, count));
+      expect(found.length).toBe(count);
+      found.forEach((y, j) => {
+        const wanted = multiply(A, xs[j]!);
+        expect(y.length).toBe(rows);
+        for (let i = 0; i < rows; i++) expect(y[i]!).toBeCloseTo(wanted[i]!, 11);
+      });
+    }
+  });
+
+  it('is there again after others have taken all the memory', () => {
+    const A = matrix(30, 30);
+    const x = draw.normals(30);
+    const stored = storedMatrix(A)!;
+    const before = stored.multiply(x);
+    const big = Array.from({ length: 1400 }, () => new Float64Array(1400).fill(3));
+    for (let i = 0; i < 5; i++) {
+      expect(storedMatrix(big)!.multiply(new Float64Array(1400).fill(1))[7]).toBe(4200);
+    }
+    expect([...stored.multiply(x)]).toEqual([...before]);
+  });
+
+  it('passes a NaN on, to the rows that see it', () => {
+    const A = Array.from({ length: 24 }, () => new Float64Array(24).fill(1));
+    A[3]![5] = Number.NaN;
+    const y = storedMatrix(A)!.multiply(new Float64Array(24).fill(1));
+    expect([...y].map(Number.isNaN).indexOf(true)).toBe(3);
+    expect([...y].filter(Number.isNaN).length).toBe(1);
+  });
+
+  it('is refused where it is too small or too large to be worth it', () => {
+    expect(storedMatrix(matrix(3, 3))).toBeUndefined();
+    expect(storedMatrix([])).toBeUndefined();
+    expect(storedMatrix([new Float64Array(3e6), new Float64Array(3e6)])).toBeUndefined();
+  });
+});

@@ -1,0 +1,69 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, expect, it } from 'vitest';
+import { useBackend } from '../..';
+import { memoryOf } from '../kernels/assembly';
+import type { Heap } from '../kernels/heap';
+import { productOn, transposeOn, workOf } from './products';
+
+beforeAll(() => useBackend('wasm', { threads: 1 }));
+
+const numbers = (size: number, seed: number) =>
+  Float32Array.from({ length: size }, (_, i) => Math.sin(seed + 1.7 * i));
+
+/** On the heap between two walls, which nothing may write to. */
+function onHeap(heap: Heap, values: Float32Array): number {
+  const at = heap.wasm._malloc(4 * values.length + 32);
+  const floats = new Float32Array(memoryOf(heap).buffer, at, values.length + 8).fill(99);
+  floats.set(values, 4);
+  return at + 16;
+}
+
+const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 13, 17, 24];
+
+it('multiplies matrices of all sizes, transposed or not, and writes nothing else', () => {
+  const heap = tf.backend() as Heap;
+  let seed = 0;
+  for (const m of sizes) {
+    for (const n of sizes) {
+      const k = sizes[(m + n) % sizes.length]!;
+      for (const [transposeA, transposeB] of [
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, true],
+      ] as const) {
+        const shape = { transposeA, transposeB, m, n, k };
+        const [x, y] = [numbers(m * k, seed++), numbers(k * n, seed++)];
+        const [a, b, out] = [x, y, new Float32Array(m * n)].map((each) => onHeap(heap, each));
+        const work = onHeap(heap, new Float32Array(workOf(shape) / 4));
+        productOn(heap, shape)(a!, b!, out!, work);
+        const found = new Float32Array(memoryOf(heap).buffer, out! - 16, m * n + 8);
+        expect([...found.subarray(0, 4), ...found.subarray(m * n + 4)]).toEqual(
+          new Array(8).fill(99),
+        );
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            let sum = 0;
+            for (let p = 0; p < k; p++) {
+              sum +=
+                x[transposeA ? p * m + i : i * k + p]! * y[transposeB ? j * k + p : p * n + j]!;
+            }
+            expect(Math.abs(found[4 + i * n + j]! - sum)).toBeLessThan(1e-5);
+          }
+        }
+        for (const at of [a, b, out, work]) heap.wasm._free(at! - 16);
+      }
+    }
+  }
+});
+
+it('transposes', () => {
+  const heap = tf.backend() as Heap;
+  const x = numbers(15, 1);
+  const [from, to] = [onHeap(heap, x), onHeap(heap, new Float32Array(15))];
+  transposeOn(heap, 3, 5)(from, to);
+  const found = new Float32Array(memoryOf(heap).buffer, to, 15);
+  for (let i = 0; i < 3; i++) {
+    for (let j = 0; j < 5; j++) expect(found[j * 3 + i]).toBe(x[i * 5 + j]);
+  }
+});
