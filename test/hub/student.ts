@@ -11,6 +11,11 @@ export interface Outcome {
   outputs: { type: string; data: Record<string, unknown> }[];
 }
 
+/** Many start at the same time, or there is no server (any more): it is to be asked for again. */
+const ASK_AGAIN = [424, 429];
+/** Or it is about to be there, or to be missed. */
+const LATER = [...ASK_AGAIN, 502, 503];
+
 interface Message {
   channel: string;
   header: { msg_type: string };
@@ -50,15 +55,17 @@ export class Student {
 
   /** Starts the server, and waits until it answers as this student's. */
   async startServer(): Promise<void> {
-    let answer = await this.browser.fetch(`/hub/spawn/${encodeURIComponent(this.name)}`);
+    const spawn = `/hub/spawn/${encodeURIComponent(this.name)}`;
+    let answer = await this.browser.fetch(spawn);
     for (let i = 0; i < 600; i++) {
-      if (answer.status < 500 && answer.url.pathname.startsWith(this.base)) return;
-      if (answer.status >= 400 && answer.status !== 503 && answer.status !== 429) break;
+      const { status, url } = answer;
+      if (status < 400 && url.pathname.startsWith(this.base)) return;
+      if (status >= 400 && !LATER.includes(status)) break;
       await new Promise((resolve) => setTimeout(resolve, 500));
       // Neither a page that waits nor one that says it has failed: the server's own.
       const ready = await this.api('GET', 'api/status').catch(() => undefined);
       if (ready?.status === 200) return;
-      answer = await this.browser.fetch(`${this.base}lab`);
+      answer = await this.browser.fetch(ASK_AGAIN.includes(status) ? spawn : `${this.base}lab`);
     }
     throw new Error(
       `no server for ${this.name}: ${answer.status} ${answer.url} ${answer.text.slice(0, 300)}`,
