@@ -36,3 +36,24 @@ export function inNextTurn(callback: () => void): void {
   });
   port2.postMessage(undefined);
 }
+
+/** Work that can be left for a while at each `yield`. */
+export type Pausing<T> = Generator<void, T, void>;
+
+/** Does the work without a pause. */
+export function withoutPause<T>(work: Pausing<T>): T {
+  for (;;) {
+    const turn = work.next();
+    if (turn.done) return turn.value;
+  }
+}
+
+/** Does the work, and gives timers and drawing a turn where it can be left. */
+export async function withPauses<T>(work: Pausing<T>): Promise<T> {
+  for (;;) {
+    const turn = work.next();
+    if (turn.done) return turn.value;
+    const pause = giveWay();
+    if (pause) await pause;
+  }
+}

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { ShapeError } from '../errors';
 import {
   logSoftmax,
+  sigmoidCrossEntropies,
   sigmoidCrossEntropy,
   softmaxCrossEntropies,
   softmaxCrossEntropy,
@@ -80,4 +81,21 @@ test('labels of whole numbers are as good on wasm', async () => {
   const labels = tf.oneHot(tf.tensor1d([1, 0], 'int32'), 3);
   const loss = softmaxCrossEntropy(labels, tf.zeros([2, 3]));
   expect((await loss.data())[0]).toBeCloseTo(Math.log(3), 6);
+});
+
+test.each(['cpu', 'wasm'] as const)('logits of whole numbers are numbers: %s', async (name) => {
+  await useBackend(name, name === 'wasm' ? { threads: 1 } : {});
+  const [labels, logits] = [
+    [0, 1, 1, 0],
+    [3, -2, 0, 1],
+  ];
+  const found = sigmoidCrossEntropies(tf.tensor1d(labels, 'bool'), tf.tensor1d(logits, 'int32'));
+  expect(found.dtype).toBe('float32');
+  found.dataSync().forEach((value, i) => {
+    const z = logits[i]!;
+    expect(value).toBeCloseTo(Math.log1p(Math.exp(z)) - labels[i]! * z, 5);
+  });
+  const z = tf.tensor2d([[3, 0]], [1, 2], 'int32');
+  const each = softmaxCrossEntropies(tf.tensor2d([[0, 1]], [1, 2], 'bool'), z);
+  expect(each.dataSync()[0]).toBeCloseTo(Math.log1p(Math.exp(3)), 5);
 });

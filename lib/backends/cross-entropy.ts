@@ -108,7 +108,11 @@ export function softmaxCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Sc
  */
 export function sigmoidCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   checkShapes(labels, logits);
-  return tf.tidy(() => tf.sub(tf.softplus(logits), tf.mul(labels, logits)));
+  return tf.tidy(() => {
+    // A softplus of integers would be rounded to one.
+    const z = logits.dtype === 'float32' ? logits : tf.cast(logits, 'float32');
+    return tf.sub(tf.softplus(z), tf.mul(labels, z));
+  });
 }
 
 /**

@@ -72,6 +72,18 @@ export function* adamDirection(
         tensors.free(rooted, Cv);
         return times(root, Cv);
       }),
+    ...(curvature.applyInPieces && {
+      *applyInPieces(v: NamedTensors) {
+        const rooted = tensors.keep(tensors.tidy(() => times(root, v)));
+        let Cv: NamedTensors | undefined;
+        try {
+          Cv = yield* curvature.applyInPieces!(rooted);
+          return tensors.keep(tensors.tidy(() => times(root, Cv!)));
+        } finally {
+          tensors.free([rooted, Cv]);
+        }
+      },
+    }),
     dispose() {},
   };
   try {

@@ -143,6 +143,18 @@ describe.each(Object.entries(makers))("%s('auto')", (_, make) => {
     expect(tf.memory().numTensors).toBe(held);
   });
 
+  it('stays where the gradient is 0, and goes on from there when it is not', async () => {
+    const w = tf.variable(tf.tensor1d([0, 0]));
+    const optimizer = make('auto');
+    for (let t = 0; t < 4; t++) {
+      await optimizer.step(() => bowl(w), [w]);
+      expect(numbers(w)).toEqual([0, 0]);
+      expect(optimizer.learningRate).toBeGreaterThan(0);
+    }
+    for (let t = 0; t < 30; t++) await optimizer.step(() => bowl(tf.sub(w, 1)), [w]);
+    for (const x of numbers(w)) expect(Math.abs(x - 1)).toBeLessThan(0.2);
+  });
+
   it('holds no more tensors after many steps than after some', async () => {
     const net = network();
     const optimizer = make('auto', { initial: 100, curvature });

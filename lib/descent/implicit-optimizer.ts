@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
+import { type Pausing, withoutPause, withPauses } from '../event-loop';
 import type { LinearSolver } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
@@ -17,7 +18,7 @@ import {
 import { candidates, reachedBy } from './candidates';
 import { configOf, fromConfig } from './config';
 import { type AutoRate, checkRate, isAuto, type LearningRate, rateAt } from './rate';
-import { type Pausing, recordLosses, withoutPause, withPauses } from './recorded-losses';
+import { recordLosses } from './recorded-losses';
 import {
   fromWeights,
   type Moment,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
+import { withoutPause, withPauses } from '../event-loop';
 import { checkOptionNames, phrase } from '../options';
 import { heedsSpace, type LinearSolver } from '../solvers';
 import { tensors } from '../spaces';
@@ -26,7 +27,6 @@ import {
 } from './implicit-step';
 import { checkProximal, type ProximalOptions } from './proximal';
 import type { AutoRate } from './rate';
-import { withoutPause, withPauses } from './recorded-losses';
 import { defineSettings } from './settings';
 import { type StepStats, secondsSince } from './stats';
 import { checkStepOptions, type ImplicitStepOptions, optionNames } from './step-options';

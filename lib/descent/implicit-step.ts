@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CurvatureKind, Factors, RowSpace } from '../autodiff';
+import type { Pausing } from '../event-loop';
 import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
@@ -29,18 +30,25 @@ export function proximalOperator(
   delta: number,
   floor?: number,
 ): LinearOperator<NamedTensors> & { products: number } {
+  const add = (v: NamedTensors, Hv: NamedTensors) => {
+    const sum = tensors.axpy(tensors.scalars.of(delta), Hv, v);
+    // Before the next vector of the size of all parameters is made.
+    tensors.free(Hv, v);
+    return sum;
+  };
   const operator = {
     products: 0,
     apply(v: NamedTensors) {
       operator.products += 1;
-      return tensors.tidy(() => {
-        const Hv = H.apply(v);
-        const sum = tensors.axpy(tensors.scalars.of(delta), Hv, v);
-        // Before the next vector of the size of all parameters is made.
-        tensors.free(Hv, v);
-        return sum;
-      });
+      return tensors.tidy(() => add(v, H.apply(v)));
     },
+    ...(H.applyInPieces && {
+      *applyInPieces(v: NamedTensors): Pausing<NamedTensors> {
+        operator.products += 1;
+        const Hv = yield* H.applyInPieces!(v);
+        return tensors.keep(tensors.tidy(() => add(v, Hv)));
+      },
+    }),
     ...(floor !== undefined && { floor }),
     ...(H.space && { space: H.space }),
     dispose() {},

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature, CurvatureKind, Factors } from '../autodiff';
+import { type Pausing, withoutPause } from '../event-loop';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import type { Batch } from './batch';
 import type { Chosen } from './candidates';
@@ -53,16 +54,17 @@ export function meanCurvature(
   places: readonly Place[] = [],
 ): Curvature {
   const parts = batches.map((batch, i) => new Part(batch, shares[i]!, chosen));
-  const apply = (v: NamedTensors) =>
-    sumOver(parts, chosen, (part, sum) =>
-      part.batch.use((recorded) => part.gather(recorded.apply(part.spread(v)), part.share, sum)),
-    );
+  const product = (v: NamedTensors) => (part: Part, sum: NamedTensors) =>
+    part.batch.use((recorded) => part.gather(recorded.apply(part.spread(v)), part.share, sum));
+  const applyInPieces = (v: NamedTensors) => sumInPieces(parts, chosen, product(v));
+  const apply = (v: NamedTensors) => tensors.tidy(() => given(withoutPause(applyInPieces(v))));
   const factors = jointFactors(parts, chosen);
   return {
     kind,
     value: mean.value,
     gradient: mean.of(chosen),
     apply,
+    applyInPieces,
     transpose: apply,
     rowSpace: () => undefined,
     ...(factors && { factors }),
@@ -105,23 +107,34 @@ class Part {
   }
 }
 
-/** Adds the batches up, what is made for one freed before the next. */
-function sumOver(
+/** Adds the batches up, what is made for one freed before the next; the sum is kept. */
+function* sumInPieces(
   parts: readonly Part[],
   { block, variables }: Chosen,
   add: (part: Part, sum: NamedTensors) => NamedTensors,
-): NamedTensors {
-  return tensors.tidy(() => {
-    let sum: NamedTensors = {};
+): Pausing<NamedTensors> {
+  let sum: NamedTensors = {};
+  try {
     for (const part of parts) {
-      const next = tensors.tidy(() => add(part, sum));
+      if (part !== parts[0]) yield;
+      const next = tensors.keep(tensors.tidy(() => add(part, sum)));
       tensors.free(sum, next);
       sum = next;
     }
-    return Object.fromEntries(
-      block.map((name) => [name, sum[name] ?? tf.zeros(variables[name]!.shape)]),
-    );
-  });
+  } catch (error) {
+    tensors.free(sum);
+    throw error;
+  }
+  const missing = block.filter((name) => sum[name] === undefined);
+  for (const name of missing) sum[name] = tf.keep(tf.zeros(variables[name]!.shape));
+  return Object.fromEntries(block.map((name) => [name, sum[name]!]));
+}
+
+/** Kept tensors as ones of the `tidy` around. */
+function given(x: NamedTensors): NamedTensors {
+  const clones = mapTensors(x, (value) => value.clone());
+  tensors.free(x);
+  return clones;
 }
 
 const zerosOf = ([name, shape]: [string, number[]]) => [name, tf.zeros(shape)] as const;
@@ -158,10 +171,16 @@ function jointFactors(
     jvp: (v) =>
       tensors.tidy(() => joined((part) => factorsOf(part, ({ jvp }) => jvp(part.spread(v))))),
     vjp: (u) =>
-      sumOver(parts, chosen, (part, sum) => {
-        const product = factorsOf(part, ({ vjp }) => vjp(outputsOf(u, parts.indexOf(part))));
-        return part.gather(product, 1, sum);
-      }),
+      tensors.tidy(() =>
+        given(
+          withoutPause(
+            sumInPieces(parts, chosen, (part, sum) => {
+              const product = factorsOf(part, ({ vjp }) => vjp(outputsOf(u, parts.indexOf(part))));
+              return part.gather(product, 1, sum);
+            }),
+          ),
+        ),
+      ),
     middle: (u) =>
       tensors.tidy(() =>
         joined((part, i) =>

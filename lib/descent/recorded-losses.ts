@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, type CurvatureKind, collectAuxiliary, recordSelected } from '../autodiff';
-import { giveWay } from '../event-loop';
+import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
 import { type Batch, heldBatch, type RecordedLoss, recordLoss, repeatedBatch } from './batch';
 import type { Loss, Tapes, WeightedLosses } from './batches';
@@ -21,9 +21,6 @@ export interface RecordedLosses {
   /** 1 where repeated evaluations gave the same losses, else 0, the caller's; undefined where that has been checked. */
   steady(): tf.Scalar | undefined;
 }
-
-/** Work that can be left for a while at each `yield`. */
-export type Pausing<T> = Generator<void, T, void>;
 
 /**
  * The mean of the losses with its gradient and its curvature, at the variables as they are.
@@ -130,22 +127,4 @@ function allSteady(batches: readonly Batch[]): tf.Scalar | undefined {
   return known.length === 0
     ? undefined
     : tf.tidy(() => tf.keep(tf.min(tf.stack(known)) as tf.Scalar));
-}
-
-/** Does the work without a pause. */
-export function withoutPause<T>(work: Pausing<T>): T {
-  for (;;) {
-    const turn = work.next();
-    if (turn.done) return turn.value;
-  }
-}
-
-/** Does the work, and gives timers and drawing a turn where it can be left. */
-export async function withPauses<T>(work: Pausing<T>): Promise<T> {
-  for (;;) {
-    const turn = work.next();
-    if (turn.done) return turn.value;
-    const pause = giveWay();
-    if (pause) await pause;
-  }
 }

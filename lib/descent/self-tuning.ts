@@ -142,7 +142,8 @@ export class SelfTuning {
     const [slope, weighed, plain, before, after] = numbers as Numbers;
     const [fall, length] = [stepSize * slope, stepSize * weighed];
     this.region.bend({ fall, length, share });
-    if (!isMeasured) return undefined;
+    // A step of no length, where the gradient is 0, teaches nothing.
+    if (!isMeasured || length === 0) return undefined;
     const promised = stepSize * plain - (fall - length) / (2 * share);
     const gained = (fall + length) / 2 + scale * (before - after - promised);
     return this.region.learn({ gained, fall, length, share }, stepSize);
@@ -165,7 +166,8 @@ export class SelfTuning {
   saved(): NamedWeights {
     const numbers = REGION_FIELDS.map((field) => this.region.state[field]);
     const isOld = this.#written.numbers.some((number, i) => number !== numbers[i]);
-    if (isOld || this.#written.tensor === undefined) {
+    // Somebody who restores the state may have freed what it was before.
+    if (isOld || this.#written.tensor === undefined || this.#written.tensor.isDisposed) {
       tensors.free(this.#written.tensor);
       this.#written = { numbers, tensor: tf.keep(tf.tensor1d(numbers)) };
     }

@@ -99,6 +99,15 @@ describe('the trust region of δ', () => {
     expect(tolerance(-3)).toBeCloseTo(0.3, 6);
   });
 
+  it('learns nothing from what is no number', () => {
+    const region = new TrustRegion(1);
+    region.learn({ gained: 0, fall: 0, length: 0 });
+    region.learn({ gained: Number.NaN, fall: Number.NaN, length: Number.NaN });
+    region.heed(Number.NaN);
+    for (const value of Object.values(region.state)) expect(Number.isFinite(value)).toBe(true);
+    expect(region.delta).toBeGreaterThan(0);
+  });
+
   it('goes on from its state as if nothing had been, and its state is float32', () => {
     const [a, b] = [new TrustRegion(0.1), new TrustRegion(5)];
     const go = (region: TrustRegion, t: number) => {

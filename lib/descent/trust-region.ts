@@ -197,7 +197,11 @@ export class TrustRegion {
 
   #note(change: Partial<RegionState>): void {
     const next = { ...this.#state, ...change };
-    for (const field of REGION_FIELDS) next[field] = Math.fround(next[field]);
+    for (const field of REGION_FIELDS) {
+      const value = Math.fround(next[field]);
+      // What is no number is no news.
+      next[field] = Number.isFinite(value) ? value : this.#state[field];
+    }
     next.delta = bounded(next.delta);
     this.#state = next;
   }

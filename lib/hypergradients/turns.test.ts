@@ -5,7 +5,7 @@ import { implicitAdam, implicitSGD } from '../descent';
 import { gradientDescent } from '../methods';
 import { random } from '../numbers';
 import type { LossProblem } from '../problems';
-import { cg, dense, eigenvalues, nystrom, trace } from '../solvers';
+import { cg, dense, eigenvalues, minres, neumann, nystrom, trace } from '../solvers';
 import type { LinearOperator, NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
@@ -86,6 +86,8 @@ describe('timers get a turn between products, not only between steps', () => {
 
   it.each([
     ['cg', () => cg({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
+    ['neumann, its scale too', () => neumann({ terms: 4 }).solve(H, like())],
+    ['minres', () => minres({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
     ['dense', () => dense().solve(H, like())],
     ['eigenvalues', () => eigenvalues(H, { largest: 6, like: like() })],
     ['trace', () => trace(H, { probes: 12, like: like() })],
@@ -112,6 +114,22 @@ describe('timers get a turn between products, not only between steps', () => {
     const w = tf.variable(tf.zeros([6]));
     const optimizer = make();
     const most = await mostInOneTurn(() => optimizer.step(() => lossOf(w), [w]));
+    expect(most).toBeLessThanOrEqual(UNPARTED);
+    optimizer.dispose();
+    w.dispose();
+  });
+
+  it.each([
+    ['implicitSGD', () => implicitSGD(1, { solver: cg({ tolerance: 1e-12, maxIterations: 6 }) })],
+    ['by MINRES', () => implicitSGD(1, { solver: minres({ maxIterations: 6 }) })],
+    ['by a Neumann series', () => implicitSGD(0.1, { solver: neumann({ terms: 4 }) })],
+    ['implicitAdam', () => implicitAdam(1, { solver: cg({ maxIterations: 6 }) })],
+  ])('between the batches of a product: %s', async (_, make) => {
+    const w = tf.variable(tf.zeros([6]));
+    const losses = Array.from({ length: 5 }, () => () => lossOf(w));
+    // A product evaluates each loss again: three evaluations to a batch, fifteen to a product.
+    const optimizer = make();
+    const most = await mostInOneTurn(() => optimizer.step(losses, [w]));
     expect(most).toBeLessThanOrEqual(UNPARTED);
     optimizer.dispose();
     w.dispose();

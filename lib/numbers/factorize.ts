@@ -1,4 +1,8 @@
+import { type Pausing, withoutPause } from '../event-loop';
 import type { SquareMatrix } from './square-matrix';
+
+/** Multiplications in one piece: some milliseconds. */
+const PIECE = 1e6;
 
 /** A factorization, ready to solve with; the right-hand side is left as it was. */
 export type Solve = (b: Float64Array) => Float64Array;
@@ -10,11 +14,24 @@ export type Solve = (b: Float64Array) => Float64Array;
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
  *   §4.2.
  */
-export function cholesky({ size, entries }: SquareMatrix, precision: number): Solve | undefined {
+export const cholesky = (matrix: SquareMatrix, precision: number): Solve | undefined =>
+  withoutPause(choleskyInPieces(matrix, precision));
+
+/** {@link cholesky}, to be left for a while between blocks of rows. */
+function* choleskyInPieces(
+  { size, entries }: SquareMatrix,
+  precision: number,
+): Pausing<Solve | undefined> {
   const L = entries.slice();
   let largest = 0;
   for (let i = 0; i < size; i++) largest = Math.max(largest, L[i * size + i]!);
+  let sinceTurn = 0;
   for (let i = 0; i < size; i++) {
+    sinceTurn += i ** 2 / 2;
+    if (sinceTurn > PIECE) {
+      yield;
+      sinceTurn = 0;
+    }
     for (let j = 0; j <= i; j++) {
       let sum = L[i * size + j]!;
       for (let k = 0; k < j; k++) sum -= L[i * size + k]! * L[j * size + k]!;
@@ -49,14 +66,25 @@ export function cholesky({ size, entries }: SquareMatrix, precision: number): So
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
  *   §3.4.
  */
-export function lu({ size, entries }: SquareMatrix, precision: number): Solve {
+export const lu = (matrix: SquareMatrix, precision: number): Solve =>
+  withoutPause(luInPieces(matrix, precision));
+
+/** {@link lu}, to be left for a while between blocks of pivots. */
+function* luInPieces({ size, entries }: SquareMatrix, precision: number): Pausing<Solve> {
   const U = entries.slice();
   const rows = Int32Array.from({ length: size }, (_, i) => i);
   const columns = rows.slice();
   const at = (i: number, j: number) => rows[i]! * size + columns[j]!;
   let rank = 0;
   let first = 0;
+  let sinceTurn = 0;
   for (; rank < size; rank++) {
+    // The search for a pivot takes as long as the elimination.
+    sinceTurn += 2 * (size - rank) ** 2;
+    if (sinceTurn > PIECE) {
+      yield;
+      sinceTurn = 0;
+    }
     let [row, column, largest] = [rank, rank, 0];
     for (let i = rank; i < size; i++) {
       for (let j = rank; j < size; j++) {
@@ -93,10 +121,16 @@ export function lu({ size, entries }: SquareMatrix, precision: number): Solve {
  * Cholesky where the matrix is symmetric and positive definite to the given precision of its
  * entries, LU with complete pivoting where it is not.
  */
-export function factorize(matrix: SquareMatrix, epsilon: number): Solve {
+export const factorize = (matrix: SquareMatrix, epsilon: number): Solve =>
+  withoutPause(factorizeInPieces(matrix, epsilon));
+
+/** {@link factorize}, to be left for a while: a million multiplications are one piece. */
+export function* factorizeInPieces(matrix: SquareMatrix, epsilon: number): Pausing<Solve> {
   const precision = matrix.size * epsilon;
-  const solve = isSymmetric(matrix, 100 * epsilon) ? cholesky(matrix, precision) : undefined;
-  return solve ?? lu(matrix, precision);
+  const solve = isSymmetric(matrix, 100 * epsilon)
+    ? yield* choleskyInPieces(matrix, precision)
+    : undefined;
+  return solve ?? (yield* luInPieces(matrix, precision));
 }
 
 function isSymmetric({ size, entries }: SquareMatrix, tolerance: number): boolean {

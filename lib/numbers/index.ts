@@ -1,6 +1,6 @@
 export { crossProducts, transposed } from './cross-products';
 export { type Eigen, eigen, eigenSymmetric } from './eigen';
-export { cholesky, factorize, lu, type Solve } from './factorize';
+export { cholesky, factorize, factorizeInPieces, lu, type Solve } from './factorize';
 export { requireLabels, sigmoid } from './logistic';
 export { gaussGegenbauer, gegenbauerCoefficient, type Quadrature } from './quadrature';
 export { type Random, random } from './random';

@@ -75,14 +75,21 @@ const leastSquares: IterativeMethod = {
     };
   },
 
-  advance<V, S>({ space, A }: LinearSystem<V, S>, { x, residual, ...memory }: Iterate<V, S>) {
-    const { r, p } = memory.vectors as { r: V; p: V };
+  direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.p!,
+
+  advance<V, S>(
+    { space, A }: LinearSystem<V, S>,
+    { x, residual, ...memory }: Iterate<V, S>,
+    p: V,
+    Ap: V,
+  ) {
+    const { r } = memory.vectors as { r: V };
     const { rho, unit, normA } = memory.scalars as { rho: S; unit: S; normA: S };
     const { of, multiply, less, select } = space.scalars;
 
     // An Aᵀr of nothing but rounding: no x has a smaller residual.
     const floor = multiply(of((ROUNDING * space.epsilon) ** 2), multiply(normA, residual));
-    const q = space.scale(unit, A.apply(p));
+    const q = space.scale(unit, Ap);
     const step = divideOrZero(space, rho, space.dot(q, q));
     const alpha = select(less(floor, rho), step, of(0));
     const nextR = space.axpy(negate(space, alpha), q, r);

@@ -89,12 +89,13 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       };
     },
 
-    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>) {
-      const { r, p } = memory.vectors as { r: V; p: V };
+    direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.p!,
+
+    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, p: V, q: V) {
+      const { r } = memory.vectors as { r: V };
       const { rho } = memory.scalars as { rho: S };
       const s = space.scalars;
 
-      const q = A.apply(p);
       const along = space.dot(p, q);
       const alpha = s.divide(rho, along);
       const least = A.floor && s.multiply(s.of(A.floor), space.dot(p, p));

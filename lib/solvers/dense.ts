@@ -1,9 +1,9 @@
 import { InputError } from '../errors';
-import { factorize, type SquareMatrix, squareMatrix } from '../numbers';
+import { factorizeInPieces, type SquareMatrix, squareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCountOption, checkedProducts } from './checks';
-import { directSolver, type Reading } from './direct';
+import { betweenReadings, directSolver, type Reading } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import type { LinearSolver } from './solver';
 
@@ -53,7 +53,8 @@ export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
     for (let i = 0; i < size; i++) matrix.entries[i * (size + 1)]! += damping;
     const space = spaceOf(b);
     const [numbers] = (yield [b]) as [Float64Array];
-    const x = factorize(matrix, space.epsilon)(numbers);
+    const solve = yield* betweenReadings(factorizeInPieces(matrix, space.epsilon));
+    const x = solve(numbers);
     return { value: space.keep(vectorOf(x, b)), products: size };
   });
 }

@@ -1,4 +1,5 @@
 import { NotFiniteError, UnsupportedError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkDamping, checkTolerance } from './checks';
 import { readVectors, readVectorsSync } from './flat';
@@ -12,6 +13,15 @@ import {
 
 /** What a direct method is asked: it yields vectors that it wants to read, and is sent numbers. */
 export type Reading<T> = Generator<readonly Vector[], T, Float64Array[]>;
+
+/** Does work of its own, and gives way between its pieces: nothing is read. */
+export function* betweenReadings<T>(work: Pausing<T>): Reading<T> {
+  for (;;) {
+    const turn = work.next();
+    if (turn.done) return turn.value;
+    yield [];
+  }
+}
 
 /** Solves `A x = b`, and returns the number of products as well; the value is kept, all else freed. */
 export type DirectMethod = <V extends Vector>(

@@ -1,5 +1,5 @@
 import type { Space } from '../spaces';
-import { divideOrZero, type LinearSystem, negate } from './method';
+import { divideOrZero, inPieces, type LinearSystem, negate } from './method';
 
 /**
  * A bound of `max |λ|` over the eigenvalues of a symmetric A that r has a share of, by Lanczos.
@@ -12,26 +12,65 @@ import { divideOrZero, type LinearSystem, negate } from './method';
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
  *   §10.1 (Lanczos) and §7.2.1 (Gershgorin).
  */
-export function largestEigenvalue<V, S>(
-  { space, A }: LinearSystem<V, S>,
+export function largestEigenvalue<V, S>(system: LinearSystem<V, S>, r: V, products: number): S {
+  let state = first(system, r);
+  for (let j = 0; j < products; j++) state = next(system, state, system.A.apply(state.v));
+  return state.bound;
+}
+
+/** Its number, where numbers can be read, with a turn for others between the products. */
+export function* largestEigenvalueInTurns<V, S>(
+  system: LinearSystem<V, S>,
   r: V,
   products: number,
-): S {
-  const { of, add, sqrt, select, less, multiply } = space.scalars;
-  let v = unit(space, r, sqrt(space.dot(r, r)));
-  let before = space.zeros(r);
-  let gamma = of(0);
-  let bound = of(0);
-  for (let j = 0; j < products; j++) {
-    const Av = A.apply(v);
-    const delta = space.dot(v, Av);
-    const rest = space.axpy(negate(space, gamma), before, space.axpy(negate(space, delta), v, Av));
-    const next = sqrt(space.dot(rest, rest));
-    const row = add(add(gamma, next), sqrt(multiply(delta, delta)));
-    bound = select(less(bound, row), row, bound);
-    [before, v, gamma] = [v, unit(space, rest, next), next];
+): Generator<readonly S[], number, number[]> {
+  const { space, A } = system;
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  let state = hold(() => first(system, r));
+  try {
+    for (let j = 0; j < products; j++) {
+      const before = state;
+      const Av = yield* inPieces(system, before.v);
+      state = hold(() => next(system, before, Av ?? A.apply(before.v)));
+      space.free([before, Av], state);
+      yield [];
+    }
+    return (yield [state.bound])[0]!;
+  } finally {
+    space.free(state);
   }
-  return bound;
+}
+
+/** Lanczos' recurrence. */
+interface Lanczos<V, S> {
+  v: V;
+  before: V;
+  gamma: S;
+  bound: S;
+}
+
+function first<V, S>({ space }: LinearSystem<V, S>, r: V): Lanczos<V, S> {
+  const { of, sqrt } = space.scalars;
+  const v = unit(space, r, sqrt(space.dot(r, r)));
+  return { v, before: space.zeros(r), gamma: of(0), bound: of(0) };
+}
+
+function next<V, S>(
+  { space }: LinearSystem<V, S>,
+  { v, before, gamma, bound }: Lanczos<V, S>,
+  Av: V,
+): Lanczos<V, S> {
+  const { add, sqrt, select, less, multiply } = space.scalars;
+  const delta = space.dot(v, Av);
+  const rest = space.axpy(negate(space, gamma), before, space.axpy(negate(space, delta), v, Av));
+  const length = sqrt(space.dot(rest, rest));
+  const row = add(add(gamma, length), sqrt(multiply(delta, delta)));
+  return {
+    v: unit(space, rest, length),
+    before: v,
+    gamma: length,
+    bound: select(less(bound, row), row, bound),
+  };
 }
 
 function unit<V, S>(space: Space<V, S>, x: V, length: S): V {

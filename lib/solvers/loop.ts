@@ -1,11 +1,13 @@
 import { NotFiniteError } from '../errors';
 import {
+  advanced,
   beginAt,
   DIVERGENCE,
   energyOf,
   hasFallback,
   type Iterate,
   type IterativeMethod,
+  inPieces,
   isToVerify,
   type LinearSystem,
   lastIsBest,
@@ -103,7 +105,7 @@ interface Run<V, S> {
 
 function* iterateFrom<V, S>(
   system: LinearSystem<V, S>,
-  method: IterativeMethod,
+  given: IterativeMethod,
   rule: StoppingRule,
   start: V | undefined,
   bSquared: number,
@@ -118,7 +120,7 @@ function* iterateFrom<V, S>(
   }
 
   let result: Solution<V> | undefined;
-  const current = hold(() => beginAt(system, method, start));
+  const { ready: method, current } = yield* begun(system, given, start);
   const run: Run<V, S> = {
     system,
     method,
@@ -154,6 +156,66 @@ function* iterateFrom<V, S>(
     return result;
   } finally {
     space.free([run.current, run.best, run.fallback, run.verified], [start, result]);
+  }
+}
+
+/** The iterate at a start, kept. */
+function* beginning<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  start: V | undefined,
+): Generator<readonly S[], Iterate<V, S>, number[]> {
+  const { space } = system;
+  const product = start === undefined ? undefined : yield* inPieces(system, start);
+  try {
+    return space.keep(space.tidy(() => beginAt(system, method, start, product)));
+  } finally {
+    space.free(product);
+  }
+}
+
+/** The first iterate, by the method as it is for this system. */
+function* begun<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  start: V | undefined,
+): Generator<readonly S[], { ready: IterativeMethod; current: Iterate<V, S> }, number[]> {
+  if (method.prepare === undefined) {
+    return { ready: method, current: yield* beginning(system, method, start) };
+  }
+  const { space, b } = system;
+  const product = start === undefined ? undefined : yield* inPieces(system, start);
+  const r = space.keep(
+    space.tidy(() => (start === undefined ? space.clone(b) : residualAt(system, start, product))),
+  );
+  try {
+    const ready = yield* method.prepare(system, r);
+    const x = () => (start === undefined ? space.zeros(b) : space.clone(start));
+    const begin = () => ready.begin(system, x(), space.clone(r));
+    return { ready, current: space.keep(space.tidy(begin)) };
+  } finally {
+    space.free([product, r]);
+  }
+}
+
+/** The iterate after another, kept. */
+function* after<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  current: Iterate<V, S>,
+): Generator<readonly S[], Iterate<V, S>, number[]> {
+  const { space, A } = system;
+  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  if (A.applyInPieces === undefined) return hold(() => advanced(system, method, current));
+  const p = hold(() => method.direction(system, current));
+  let next: Iterate<V, S> | undefined;
+  let product: V | undefined;
+  try {
+    product = yield* inPieces(system, p);
+    next = hold(() => method.advance(system, current, p, product!));
+    return next;
+  } finally {
+    space.free([p, product], [current, next]);
   }
 }
 
@@ -194,7 +256,7 @@ function* refine<V, S>(run: Run<V, S>): Generator<readonly S[], SolverStatus, nu
     if (trouble !== undefined) return trouble;
     // From a residual that fell by half the method goes on; from one that did not, it cannot.
     if (truth > before.residual / 4 || run.iterations >= run.maxIterations) return 'max-iterations';
-    restart(run);
+    yield* restart(run);
   }
 }
 
@@ -207,7 +269,7 @@ function* improve<V, S>(
   let least = run.best.residual;
   while (run.best.residual > goal && run.iterations < maxIterations) {
     const { current, best } = run;
-    const next = space.keep(space.tidy(() => method.advance(system, current)));
+    const next = yield* after(system, method, current);
     const [residual, curvature] = (yield [next.residual, next.curvature]) as [number, number];
     const allowed = method.contracts ? least * (1 + Math.sqrt(space.epsilon)) : limit;
     if (!(curvature > 0 && residual <= allowed)) {
@@ -239,13 +301,15 @@ function* lookedAt<V, S>({
   best,
 }: Run<V, S>): Generator<readonly S[], { truth: number; energy: number }, number[]> {
   const { space } = system;
+  const product = yield* inPieces(system, best.x);
   const facts = space.keep(
     space.tidy(() => {
-      const r = residualAt(system, best.x);
+      const r = residualAt(system, best.x, product);
       const squared = space.dot(r, r);
       return method.minimisesEnergy ? [squared, energyOf(system, best.x, r)] : [squared];
     }),
   );
+  space.free(product);
   try {
     const [truth, energy = Number.POSITIVE_INFINITY] = yield facts;
     return { truth: truth!, energy };
@@ -255,10 +319,10 @@ function* lookedAt<V, S>({
 }
 
 /** Begins anew at the verified iterate, without what rounding has spoilt. */
-function restart<V, S>(run: Run<V, S>) {
+function* restart<V, S>(run: Run<V, S>): Generator<readonly S[], void, number[]> {
   const { system, method, current, best, verified } = run;
   const { space } = system;
-  run.current = space.keep(space.tidy(() => beginAt(system, method, verified.x)));
+  run.current = yield* beginning(system, method, verified.x);
   run.best = { x: run.current.x, residual: verified.residual };
   if (hasFallback(system, method)) run.fallback = run.best;
   space.free([current, best], [run.current, verified]);

@@ -1,4 +1,5 @@
 import {
+  advanced,
   beginAt,
   DIVERGENCE,
   energyOf,
@@ -69,7 +70,7 @@ export function iterateMasked<V, S>(
       state = space.tidy(() => {
         const { current, best, fallback, active, iterations } = before;
         // What follows a step that is not taken is computed too, but never taken.
-        const next = method.advance(lifted, current);
+        const next = advanced(lifted, method, current);
         const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
         const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
         const taken = s.and(active, sound);

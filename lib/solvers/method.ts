@@ -23,8 +23,18 @@ export interface Iterate<V, S> {
 export interface IterativeMethod {
   /** The iterate at `x`, whose residual is `r = b − A x`. */
   begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S>;
-  /** The next iterate. It may free the `vectors` of the one it is given, which are not used again. */
-  advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): Iterate<V, S>;
+  /** What the next iteration multiplies A by first. */
+  direction<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): V;
+  /**
+   * The next iterate, from the direction p and A p. It may free A p and the `vectors` of the iterate it
+   * is given, which are not used again.
+   */
+  advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>, p: V, Ap: V): Iterate<V, S>;
+  /** The method for this system, where that takes products of its own; `begin` may do without. */
+  prepare?<V, S>(
+    system: LinearSystem<V, S>,
+    r: V,
+  ): Generator<readonly S[], IterativeMethod, number[]>;
   /**
    * Whether the residual can only shrink where the method converges: then any growth is
    * divergence, and the last iterate, not the one of least residual, is the result.
@@ -85,16 +95,44 @@ export function beginAt<V, S>(
   system: LinearSystem<V, S>,
   method: IterativeMethod,
   start: V | undefined,
+  product?: V,
 ): Iterate<V, S> {
   const { space, b } = system;
   return start === undefined
     ? method.begin(system, space.zeros(b), space.clone(b))
-    : method.begin(system, space.clone(start), residualAt(system, start));
+    : method.begin(system, space.clone(start), residualAt(system, start, product));
+}
+
+/** The iterate after another. */
+export function advanced<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  iterate: Iterate<V, S>,
+): Iterate<V, S> {
+  const p = method.direction(system, iterate);
+  return method.advance(system, iterate, p, system.A.apply(p));
 }
 
 /** `b − A x`. */
-export function residualAt<V, S>({ space, A, b }: LinearSystem<V, S>, x: V): V {
-  return space.subtract(b, A.apply(x));
+export function residualAt<V, S>(
+  { space, A, b }: LinearSystem<V, S>,
+  x: V,
+  product: V = A.apply(x),
+): V {
+  return space.subtract(b, product);
+}
+
+/** `A x`, kept, where it comes in pieces, between which others may have a turn; else undefined. */
+export function* inPieces<V, S>(
+  { A }: LinearSystem<V, S>,
+  x: V,
+): Generator<readonly S[], V | undefined, number[]> {
+  const work = A.applyInPieces?.(x);
+  for (;;) {
+    const turn = work?.next();
+    if (turn === undefined || turn.done) return turn?.value;
+    yield [];
+  }
 }
 
 /** `½ xᵀAx − bᵀx`, from the residual r of x: a minimum where `A x = b`, and 0 at `x = 0`. */

@@ -29,6 +29,10 @@ export function minimalResiduals(
   keep: number,
   restart = Number.POSITIVE_INFINITY,
 ): IterativeMethod {
+  const heldOf = (directions: Record<string, unknown>): number => {
+    const count = Object.keys(directions).length / 2;
+    return count === restart ? 0 : count;
+  };
   return {
     begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
       const { of } = space.scalars;
@@ -37,15 +41,25 @@ export function minimalResiduals(
       return { x, residual, curvature: of(1), vectors: { r }, scalars };
     },
 
-    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, residual, ...memory }: Iterate<V, S>) {
+    direction<V, S>({ space }: LinearSystem<V, S>, { residual, vectors, scalars }: Iterate<V, S>) {
+      const { r, ...directions } = vectors as { r: V } & Record<string, V>;
+      const { before } = scalars as { before: S };
+      const last = directions[`q${heldOf(directions) - 1}`];
+      return nextDirection(space, r, residual, before, last);
+    },
+
+    advance<V, S>(
+      { space }: LinearSystem<V, S>,
+      { x, residual, ...memory }: Iterate<V, S>,
+      direction: V,
+      image: V,
+    ) {
       const { of, sqrt, multiply, less, select } = space.scalars;
       const { r, ...directions } = memory.vectors as { r: V } & Record<string, V>;
-      const { before, normA: normBefore } = memory.scalars as { before: S; normA: S };
-      const count = Object.keys(directions).length / 2;
-      const held = count === restart ? 0 : count;
+      const { normA: normBefore } = memory.scalars as { normA: S };
+      const held = heldOf(directions);
 
-      let p = nextDirection(space, r, residual, before, directions[`q${held - 1}`]);
-      let q = A.apply(p);
+      let [p, q] = [direction, image];
       const length = space.dot(q, q);
       const normA = select(less(normBefore, length), length, normBefore);
       for (let i = held - 1; i >= 0; i--) {

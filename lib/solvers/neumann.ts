@@ -2,8 +2,8 @@ import { InputError } from '../errors';
 import { checkOptionNames, shown } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
-import { largestEigenvalue } from './largest-eigenvalue';
-import { divideOrZero, type LinearSystem } from './method';
+import { largestEigenvalue, largestEigenvalueInTurns } from './largest-eigenvalue';
+import { divideOrZero, type IterativeMethod, type LinearSystem } from './method';
 import { richardson } from './richardson';
 import type { LinearSolver } from './solver';
 import { type TraceOption, traced } from './trace';
@@ -69,5 +69,17 @@ export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSo
     const bound = largestEigenvalue(system, r, LANCZOS_PRODUCTS);
     return divideOrZero(space, space.scalars.of(1), bound);
   };
-  return iterativeSolver(record, richardson(alpha, { contracts: true }), terms);
+  const method = richardson(alpha, { contracts: true });
+  if (scale !== 'auto') return iterativeSolver(record, method, terms);
+  return iterativeSolver(record, { ...method, prepare: scaled }, terms);
+}
+
+/** The series with α from the eigenvalues of a system, which takes products of its own. */
+function* scaled<V, S>(
+  system: LinearSystem<V, S>,
+  r: V,
+): Generator<readonly S[], IterativeMethod, number[]> {
+  const bound = yield* largestEigenvalueInTurns(system, r, LANCZOS_PRODUCTS);
+  const alpha = bound > 0 ? 1 / bound : 0;
+  return richardson(({ space }) => space.scalars.of(alpha), { contracts: true });
 }

@@ -8,7 +8,7 @@ import { type Iterate, type IterativeMethod, type LinearSystem, negate } from '.
  */
 export function richardson(
   scale: <V, S>(system: LinearSystem<V, S>, r: V) => S,
-  kind: Pick<IterativeMethod, 'contracts' | 'sums'> = {},
+  kind: Pick<IterativeMethod, 'contracts' | 'sums' | 'prepare'> = {},
 ): IterativeMethod {
   return {
     ...kind,
@@ -22,10 +22,10 @@ export function richardson(
         scalars: { alpha: scale(system, r) },
       };
     },
-    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>) {
-      const { r } = memory.vectors as { r: V };
+    direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.r!,
+    advance<V, S>({ space }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, r: V, Ar: V) {
       const { alpha } = memory.scalars as { alpha: S };
-      const nextR = space.axpy(negate(space, alpha), A.apply(r), r);
+      const nextR = space.axpy(negate(space, alpha), Ar, r);
       return {
         x: space.axpy(alpha, r, x),
         residual: space.dot(nextR, nextR),

@@ -1,5 +1,6 @@
 import { InputError, NotFiniteError } from '../errors';
-import { factorize, multiply } from '../numbers';
+import { giveWay, withPauses } from '../event-loop';
+import { factorize, factorizeInPieces, multiply } from '../numbers';
 import { checkOptionNames } from '../options';
 import { float64, type LinearOperator, type Space, shifted, spaceOf, type Vector } from '../spaces';
 import { blockCg } from './block-cg';
@@ -178,24 +179,27 @@ async function byOneFactorization<V extends Vector>(
   const { entries } = turn.value;
   for (let i = 0; i < size; i++) entries[i * (size + 1)]! += damping;
   const rows = Array.from({ length: size }, (_, i) => entries.subarray(i * size, (i + 1) * size));
-  const solve = factorize({ size, entries }, space.epsilon);
+  const solve = await withPauses(factorizeInPieces({ size, entries }, space.epsilon));
   const rights = await readVectors(bs);
   const lengths = rights.map((b) => float64.norm(b));
   const odd = lengths.findIndex((length) => !Number.isFinite(length));
   if (odd >= 0) throw notFinite(odd);
-  return rights.map((b, k) => {
+  const solutions: Solution<V>[] = [];
+  for (const [k, b] of rights.entries()) {
+    await giveWay();
     const x = solve(b);
     const left = float64.norm(float64.subtract(b, multiply(rows, x)));
     const length = lengths[k]!;
     const sound = left <= length;
     const status = left <= tolerance * length ? 'converged' : sound ? 'max-iterations' : 'diverged';
-    return {
+    solutions.push({
       value: space.keep(vectorOf(sound ? x : new Float64Array(size), bs[k]!)),
       iterations: k === 0 ? size : 0,
       residualNorm: sound ? left : length,
       status,
-    };
-  });
+    });
+  }
+  return solutions;
 }
 
 function notFinite(place: number) {

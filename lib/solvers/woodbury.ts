@@ -1,8 +1,8 @@
 import { InputError } from '../errors';
-import { factorize, squareMatrix } from '../numbers';
+import { factorizeInPieces, squareMatrix } from '../numbers';
 import { checkMethods, checkOptionNames, shown } from '../options';
 import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
-import { directSolver } from './direct';
+import { betweenReadings, directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import type { LinearSolver } from './solver';
 
@@ -81,12 +81,15 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
     try {
       for (let i = 0; i < size; i++) {
         held.push(hold(() => middle(jvp(vjp(unitVector(i, outputs))))));
+        // Nothing is read, but others may have a turn.
+        yield [];
       }
       held.push(hold(() => middle(jvp(b))));
       const numbers = yield held;
       const matrix = squareMatrix(numbers.slice(0, size));
       for (let i = 0; i < size; i++) matrix.entries[i * (size + 1)]! += d;
-      const y = factorize(matrix, spaceOf(b).epsilon)(numbers[size]!);
+      const solve = yield* betweenReadings(factorizeInPieces(matrix, spaceOf(b).epsilon));
+      const y = solve(numbers[size]!);
       const space = spaceOf(b);
       const value = hold(() => {
         const share = vjp(vectorOf(y, outputs));

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { checkFunction, checkMethods, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
@@ -30,6 +31,11 @@ export interface LinearOperator<V> {
   transpose?(v: V): V;
   /** `A v` for several v at once, where that costs less than one after the other. */
   applyAll?(vs: readonly V[]): V[];
+  /**
+   * `A v`, where it is a sum of which a part takes long: to be left for a while between the parts.
+   * What it returns no `tidy` frees; it belongs to the caller.
+   */
+  applyInPieces?(v: V): Pausing<V>;
   /**
    * Where the inner product in which A is symmetric is not the usual one: the space that has it.
    * Solvers that work by products and inner products alone heed it.
@@ -63,6 +69,12 @@ export function observed<V>(
     ...(A.transpose && { transpose: (v: V) => see(() => A.transpose!(v), v) }),
     ...(A.applyAll && {
       applyAll: (vs: readonly V[]) => A.applyAll!(vs).map((Av, i) => see(() => Av, vs[i])),
+    }),
+    ...(A.applyInPieces && {
+      *applyInPieces(v: V) {
+        const Av = yield* A.applyInPieces!(v);
+        return see(() => Av, v);
+      },
     }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor }),
@@ -100,6 +112,11 @@ export function shifted<V, S>(
     ...(A.applyAll && {
       applyAll: (vs: readonly V[]) => A.applyAll!(vs).map((Av, i) => add(vs[i]!, Av)),
     }),
+    ...(A.applyInPieces && {
+      *applyInPieces(v: V) {
+        return space.keep(add(v, yield* A.applyInPieces!(v)));
+      },
+    }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor + tau }),
     ...(lowRank && { lowRank: changed(lowRank, { diagonal: lowRank.diagonal + tau }) }),
@@ -122,6 +139,11 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
     ...(M.transpose && { transpose: (v: V) => minus(v, M.transpose!(v)) }),
     ...(M.applyAll && {
       applyAll: (vs: readonly V[]) => M.applyAll!(vs).map((Mv, i) => minus(vs[i]!, Mv)),
+    }),
+    ...(M.applyInPieces && {
+      *applyInPieces(v: V) {
+        return spaceOf(v).keep(minus(v, yield* M.applyInPieces!(v)));
+      },
     }),
     ...(M.space && { space: M.space }),
     ...(lowRank &&

@@ -64,7 +64,10 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
   },
 
   async read(values) {
-    if (values.length === 0) return [];
+    if (values.length === 0) {
+      await giveWay();
+      return [];
+    }
     if (this.readableNow()) {
       const numbers = this.readSync(values);
       await giveWay();
@@ -154,11 +157,13 @@ export function checkLive(x: NamedTensors, what: string): void {
  */
 export function normBy(x: NamedTensors, squared: (x: NamedTensors) => tf.Scalar): tf.Scalar {
   return tf.tidy(() => {
-    const parts = Object.values(x).filter(({ size }) => size > 0);
+    // Integers would be divided by each other as integers.
+    const floats = mapTensors(x, float);
+    const parts = Object.values(floats).filter(({ size }) => size > 0);
     if (parts.length === 0) return tf.scalar(0);
     const largest = tf.max(tf.stack(parts.map((value) => tf.max(tf.abs(value)))));
     const unit = tf.where(tf.greater(largest, 0), largest, tf.onesLike(largest));
-    const scaled = mapTensors(x, (value) => tf.div(value, unit));
+    const scaled = mapTensors(floats, (value) => tf.div(value, unit));
     return tf.mul(unit, tf.sqrt(squared(scaled))) as tf.Scalar;
   });
 }

@@ -79,6 +79,10 @@ describe.each([
           .reduce((s, p) => s + p, 0);
         expect(dot.dtype).toBe('float32');
         expect(Math.abs(dot.dataSync()[0]! - sum)).toBeLessThan(1e-3);
+        const length = Math.hypot(...Object.values(x.values).flat());
+        const norm = tensors.norm(x.x);
+        expect(norm.dtype).toBe('float32');
+        expect(Math.abs(norm.dataSync()[0]! - length)).toBeLessThan(1e-5 * (1 + length));
       });
       expect(tf.memory().numTensors).toBe(before);
       tf.dispose([...Object.values(x.x), ...Object.values(y.x)]);

@@ -197,3 +197,22 @@ describe('levenbergMarquardt', () => {
     );
   });
 });
+
+it.each([1e-30, 1e-12, 1e-9, 1e9, 1e30])(
+  'residuals in a unit of %d have their least where they had it',
+  (unit) => {
+    const scaled: LeastSquaresProblem = {
+      residuals: (w) => float64.scale(unit, rosenbrock.residuals(w)),
+      linearize(w) {
+        const { residuals, jacobian } = rosenbrock.linearize(w);
+        const rows = (jacobian as Float64Array[]).map((row) => float64.scale(unit, row));
+        return { residuals: float64.scale(unit, residuals), jacobian: rows };
+      },
+    };
+    // The first δ is 1, whatever the unit; its step may be lost in rounding.
+    const { w, status } = levenbergMarquardt(scaled, Float64Array.of(-1.2, 1));
+    expect(status).toBe('converged');
+    expect(w[0]).toBeCloseTo(1, 9);
+    expect(w[1]).toBeCloseTo(1, 9);
+  },
+);

@@ -140,7 +140,13 @@ export function levenbergMarquardt(
         break;
       }
       counts.rejected += 1;
-      if (tried?.isRounding) break;
+      if (tried?.isRounding) {
+        // Of a first δ in another unit the step is lost in rounding, where a longer one would not be.
+        const least = trial === 1 ? steepest(at) : 0;
+        if (!(delta < least)) break;
+        delta = least;
+        continue;
+      }
       delta = Math.max(delta / 2 ** trial, Number.MIN_VALUE);
     }
     if (next === undefined) return ended('stalled');
@@ -148,6 +154,12 @@ export function levenbergMarquardt(
     at = linearizeAt(problem, w);
     counts.iterations += 1;
   }
+}
+
+/** δ of the gradient step that minimises the model, `‖g‖²/‖Jg‖²`: whatever the units, it is not too short. */
+function steepest(at: Linearized): number {
+  const unit = float64.scale(1 / float64.norm(at.gradient), at.gradient);
+  return Math.min(1 / float64.norm(at.apply(unit)) ** 2, Number.MAX_VALUE);
 }
 
 function tryStep(
