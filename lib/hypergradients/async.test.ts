@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { implicitSGD } from '../descent';
+import { implicitAdam, implicitSGD } from '../descent';
 import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { adam, gradientDescent } from '../methods';
 import type { LossProblem } from '../problems';
@@ -189,6 +189,25 @@ describe('a step that failed once and is repeated', () => {
       ['outer', 4],
     ] as const) {
       const run = make(options(), failing(which, call));
+      await expect(collect(run)).rejects.toThrow('once');
+      await collect(run);
+      expect(numbers(run.λ)).toEqual(numbers(whole.λ));
+      expect(numbers(run.w)).toEqual(numbers(whole.w));
+      run.dispose();
+    }
+  });
+
+  it.each([
+    ['implicitSGD', () => implicitSGD(0.5)],
+    ['implicitAdam', () => implicitAdam(0.1)],
+    ["implicitSGD('auto')", () => implicitSGD('auto')],
+    ["implicitAdam('auto')", () => implicitAdam('auto')],
+  ])('%s for the weights: ends where it would have ended', async (_, optimizer) => {
+    const options = () => ({ inner: { optimizer: optimizer(), steps: 3 } });
+    const whole = make(options());
+    await collect(whole);
+    for (const call of [5, 11, 14, 19]) {
+      const run = make(options(), failing('inner', call));
       await expect(collect(run)).rejects.toThrow('once');
       await collect(run);
       expect(numbers(run.λ)).toEqual(numbers(whole.λ));
