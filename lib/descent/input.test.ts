@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
 import { woodbury } from '../solvers';
-import { implicitAdam, implicitSGD } from '.';
+import { backwardEuler, cosine, implicitAdam, implicitSGD, warmUp } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -192,4 +192,14 @@ describe.each([
     expect(numbers(x)).not.toEqual([3, -2]);
     expect(numbers(bystander)).toEqual([3, -2]);
   });
+});
+
+it('a misspelt part of a schedule, or of a tolerance, is refused', () => {
+  const schedule = { ...cosine(5), flor: 0.1 } as never;
+  expect(() => implicitSGD(1, { schedule })).toThrow(/'flor'/);
+  expect(() => warmUp(2, schedule)).toThrow(InputError);
+  const adaptive = { relative: 1e-3, absolute: 1e-6, relativ: 1 };
+  const decay = (y: Float64Array) => y.map((v) => -v);
+  const options = { to: 1, step: 0.1, adaptive };
+  expect(() => backwardEuler(decay, Float64Array.of(1), options)).toThrow(/'relativ'/);
 });

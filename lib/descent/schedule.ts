@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { phrase, shown } from '../options';
+import { checkOptionNames, phrase, shown } from '../options';
 
 /** How a step size changes from step to step: a plain record, so that it can be saved. */
 export type Schedule =
@@ -92,7 +92,18 @@ export function factorAt(schedule: Schedule | PerStep, t: number): number {
   });
 }
 
+/** What each record is made of, next to its name. */
+const PARTS: Record<Schedule['name'], readonly string[]> = {
+  constant: [],
+  drops: ['at', 'factor'],
+  'inverse-time': ['rate'],
+  cosine: ['steps', 'floor'],
+  'warm-up': ['steps', 'next'],
+};
+
 function valueAt(schedule: Schedule, t: number): number {
+  const parts = PARTS[schedule?.name];
+  if (parts) checkOptionNames(`the schedule '${schedule.name}'`, schedule, parts);
   switch (schedule?.name) {
     case 'constant':
       return 1;

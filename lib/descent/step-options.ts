@@ -3,7 +3,7 @@ import { checkOptionNames, phrase, shown } from '../options';
 import { cg, checkSolver, type LinearSolver } from '../solvers';
 import { type ClipOptions, checkClip } from './clip';
 import type { ParameterChoice } from './parameters';
-import type { PerStep, Schedule } from './schedule';
+import { factorAt, type PerStep, type Schedule } from './schedule';
 
 /** Options of every implicit optimizer. */
 export interface ImplicitStepOptions extends ClipOptions {
@@ -115,7 +115,10 @@ function checkChoice(choice: ParameterChoice | undefined): void {
 
 function checkSchedule(schedule: Schedule | PerStep | undefined): void {
   if (schedule === undefined || typeof schedule === 'function') return;
-  if (typeof schedule === 'object' && schedule !== null) return;
+  if (typeof schedule === 'object' && schedule !== null) {
+    factorAt(schedule, 0);
+    return;
+  }
   throw new InputError({
     given: `schedule: ${phrase(schedule)}`,
     expected: 'a schedule, or a function of the step that returns a factor',

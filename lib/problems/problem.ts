@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { checkMethods, checkRecord } from '../options';
+import { checkMethods, checkOptionNames, checkRecord } from '../options';
 import type { LinearOperator, NamedTensors, Vector } from '../spaces';
 import type { InnerDerivatives } from './derivatives';
 
@@ -56,6 +56,7 @@ export function onBatches<B>(
 ) {
   checkMethods(problem, 'the problem', ['inner', 'outer']);
   checkRecord(batches, 'the batches', '{ inner, outer }');
+  checkOptionNames('the batches', batches, ['inner', 'outer', 'factors']);
   const { inner, outer } = batches;
   return {
     inner: (w: NamedTensors, λ: NamedTensors) => problem.inner(w, λ, inner),

@@ -52,8 +52,9 @@ export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
   if (memoryBytes !== Number.POSITIVE_INFINITY) checkPositive(memoryBytes, 'a memory of');
   // Checks the sizes, which the next line computes with.
-  costModel(problem);
-  const costs = costModel(problem, { snapshots: snapshotsThatFit(problem, memoryBytes) }).sort(
+  const sizes = sizesOf(problem);
+  costModel(sizes);
+  const costs = costModel(sizes, { snapshots: snapshotsThatFit(problem, memoryBytes) }).sort(
     (a, b) => time(a) - time(b) || a.bytes - b.bytes,
   );
   const obstacle = whyNotImplicit(problem);
@@ -62,6 +63,22 @@ export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   }
   const { options, reason } = chooseMode(problem, costs, memoryBytes);
   return { how: 'unrolled', options, reasons: [obstacle, reason, ...cautions(problem)], costs };
+}
+
+function sizesOf({
+  parameters,
+  hyperparameters,
+  steps,
+  conditionNumber,
+  recordBytes,
+  vectorBytes,
+}: DifferentiationProblem): ProblemSize {
+  return {
+    ...{ parameters, hyperparameters, steps },
+    ...(conditionNumber !== undefined && { conditionNumber }),
+    ...(recordBytes !== undefined && { recordBytes }),
+    ...(vectorBytes !== undefined && { vectorBytes }),
+  };
 }
 
 function whyNotImplicit(problem: DifferentiationProblem): string | undefined {

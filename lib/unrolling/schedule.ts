@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount, checkRecord, phrase, shown } from '../options';
+import { checkCount, checkOptionNames, checkRecord, phrase, shown } from '../options';
 
 /**
  * One action of reverse mode over numbered states; state t is the one after t steps.
@@ -128,6 +128,7 @@ export function scheduleCost(actions: readonly Action[]): ScheduleCost {
 
 function requireSnapshots(checkpoint: Exclude<Checkpoint, 'sqrt'>): void {
   if (typeof checkpoint === 'object' && checkpoint !== null && 'snapshots' in checkpoint) {
+    checkOptionNames('a checkpoint', checkpoint, ['snapshots']);
     checkCount(checkpoint.snapshots, 'a number of snapshots of', { remedy: 'Count in steps.' });
     return;
   }

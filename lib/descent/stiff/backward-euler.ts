@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkCount, shown } from '../../options';
+import { checkCount, checkOptionNames, shown } from '../../options';
 import { checkSolver, dense, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
 import { checkJacobian, type Jacobian } from './jacobian';
@@ -221,7 +221,9 @@ function localError(
 }
 
 function checkTolerance(adaptive: ErrorTolerance | undefined) {
-  const { relative, absolute } = adaptive ?? { relative: 0, absolute: 1 };
+  if (adaptive === undefined) return;
+  checkOptionNames('backwardEuler({ adaptive })', adaptive, ['relative', 'absolute']);
+  const { relative, absolute } = adaptive;
   const areNumbers = [relative, absolute].every(Number.isFinite);
   if (areNumbers && relative >= 0 && absolute > 0) return;
   throw new InputError({
