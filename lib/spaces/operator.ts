@@ -29,7 +29,11 @@ export interface LinearOperator<V> {
   apply(v: V): V;
   /** `Aᵀ v`. */
   transpose?(v: V): V;
-  /** `A v` for several v at once, where that costs less than one after the other. */
+  /**
+   * `A v` for several v at once, where that costs less than one after the other: of a matrix that is
+   * read once for all. No operator of this library has it: products along a recording share what the
+   * first of them has computed already, and nothing else.
+   */
   applyAll?(vs: readonly V[]): V[];
   /**
    * `A v`, where it is a sum of which a part takes long: to be left for a while between the parts.

@@ -115,20 +115,29 @@ async function read(compute: Numbers): Promise<number[]> {
   return numbers;
 }
 
+/** Computes the same on cpu and on another backend. */
+async function compare(compute: Numbers, useOther: () => Promise<unknown>): Promise<void> {
+  await useBackend('cpu');
+  const expected = await read(compute);
+  await useOther();
+  const found = await read(compute);
+  expect(expected.every(Number.isFinite)).toBe(true);
+  expect(found.length).toBe(expected.length);
+  found.forEach((value, i) => {
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-3 * (1 + Math.abs(expected[i]!)));
+  });
+}
+
+describe.each([{ threads: 1 }, { threads: 1, blas: false }])('on wasm %o, as on cpu', (options) => {
+  it.each(Object.entries(computations))('%s', (_, compute) =>
+    compare(compute, () => useBackend('wasm', options)),
+  );
+});
+
 describe.skipIf(!gpu.available)('on a GPU, without a synchronous read, as on cpu', () => {
   it.each(Object.entries(computations))(
     '%s',
-    async (_, compute) => {
-      await useBackend('cpu');
-      const expected = await read(compute);
-      await useBackend('webgpu');
-      const found = await read(compute);
-      expect(expected.every(Number.isFinite)).toBe(true);
-      expect(found.length).toBe(expected.length);
-      found.forEach((value, i) => {
-        expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-3 * (1 + Math.abs(expected[i]!)));
-      });
-    },
+    (_, compute) => compare(compute, () => useBackend('webgpu')),
     120_000,
   );
 });
