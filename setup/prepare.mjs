@@ -24,7 +24,8 @@ export async function prepare() {
     return 'installed';
   });
   await step('Kernel "TypeScript"', () => registerKernel());
-  await step('Bundle of the kernel', buildKernel);
   await step('Declarations of the library', declareLibrary);
+  // Its snapshot holds the declarations.
+  await step('Bundle of the kernel', buildKernel);
   await step('tfjs-node (optional)', installNativeBackend);
 }

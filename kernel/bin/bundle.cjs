@@ -51,9 +51,11 @@ exports.snapshot = (bundle) => {
   const file = path.join(bundle, SNAPSHOT);
   try {
     // It holds the compiler's own files as they were.
-    const { size, stamps } = JSON.parse(fs.readFileSync(`${file}.json`, 'utf8'));
+    const { size, stamps, packs } = JSON.parse(fs.readFileSync(`${file}.json`, 'utf8'));
     const isCurrent = Object.entries(stamps).every(([name, stamp]) => stampOf(name) === stamp);
-    return isCurrent && fs.statSync(file).size === size ? file : undefined;
+    // The texts of packages are compared by the compiler itself, once it reads them.
+    const hasPacks = JSON.stringify(packs) === JSON.stringify(stampsOfPacks());
+    return isCurrent && hasPacks && fs.statSync(file).size === size ? file : undefined;
   } catch {
     return undefined;
   }
@@ -70,6 +72,7 @@ exports.makeSnapshot = (bundle) => {
   const entry = path.join(bundle, 'compiler.cjs');
   const flags = [...exports.COMPILER_FLAGS, '--snapshot-blob', made, '--build-snapshot', entry];
   const places = exports.places();
+  const packs = stampsOfPacks();
   const { status } = spawnSync(process.execPath, [...flags, JSON.stringify(places)], {
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     env: environment(),
@@ -89,7 +92,7 @@ exports.makeSnapshot = (bundle) => {
     }
     const { size } = fs.statSync(made);
     fs.renameSync(made, file);
-    write(`${file}.json`, JSON.stringify({ size, stamps }));
+    write(`${file}.json`, JSON.stringify({ size, stamps, packs }));
     return true;
   } catch {
     return false;
@@ -128,8 +131,25 @@ exports.COMPILER_FLAGS = ['--max-semi-space-size=8', '--expose-gc', '--no-warnin
 /** What the compiler is told of this machine. */
 exports.places = () => {
   const typescript = createRequire(path.join(ROOT, 'package.json')).resolve('typescript');
-  return { libraries: path.dirname(typescript), kernel: ROOT };
+  return { libraries: path.dirname(typescript), kernel: ROOT, rehearsed: rehearsed() };
 };
+
+/** The large packages whose types the snapshot is to hold: TensorFlow.js, and what has been packed. */
+function rehearsed() {
+  const packs = Object.keys(stampsOfPacks()).map((file) => path.basename(file, '.json'));
+  return ['@tensorflow/tfjs', ...packs];
+}
+
+/** When each library was packed, by the file that holds its declarations. */
+function stampsOfPacks() {
+  const files = folders().flatMap((folder) => {
+    if (!fs.existsSync(folder)) return [];
+    return fs.readdirSync(folder).map((name) => path.join(folder, name));
+  });
+  return Object.fromEntries(
+    files.filter((file) => file.endsWith('.json')).map((file) => [file, stampOf(file)]),
+  );
+}
 
 /** The environment of the compiler: what `NODE_OPTIONS` wants is for cells. */
 exports.environment = environment;

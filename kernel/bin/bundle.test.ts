@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -119,6 +120,62 @@ test('the compiler runs with a snapshot, without, and with a damaged one', {
   writeFileSync(blob, 'cut off');
   expect(bundles.snapshot(bundle)).toBeUndefined();
   await works();
+});
+
+test('types of a package in the snapshot hold only for the text that they were parsed from', {
+  timeout: 240_000,
+}, async () => {
+  const types = join(folder, 'node_modules', '@tensorflow', 'tfjs', 'index.d.ts');
+  const declare = (type: 'number' | 'string') => {
+    mkdirSync(dirname(types), { recursive: true });
+    writeFileSync(types, `export declare const given: ${type};`);
+    // As after an installation that gives all files the same time.
+    utimesSync(types, 0, 0);
+  };
+  const said = async (cell: string): Promise<string> => {
+    const compiler = new Compiler(() => startCompilerProcess(bundle));
+    try {
+      const compiled = await compiler.call(
+        'compile',
+        `import { given } from '@tensorflow/tfjs'; ${cell}`,
+      );
+      return compiled.ok
+        ? 'good'
+        : compiled.diagnostics.map(({ messageText }) => messageText).join();
+    } finally {
+      compiler.stop();
+    }
+  };
+  const before = process.cwd();
+  process.chdir(folder);
+  declare('number');
+  const bundle = bundles.bundle()!;
+  expect(bundles.makeSnapshot(bundle)).toBe(true);
+  expect(readFileSync(join(bundle, 'compiler.blob')).includes('declare const given')).toBe(true);
+  try {
+    expect(await said('given.toFixed()')).toBe('good');
+    declare('string');
+    expect(await said('given.toFixed()')).toContain("'toFixed' does not exist on type 'string'");
+    expect(await said('given.length')).toBe('good');
+    rmSync(dirname(types), { recursive: true });
+    expect(await said('given.length')).toContain('Cannot find module');
+    expect(bundles.snapshot(bundle)).toBeDefined();
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('a snapshot is outdated once a library is packed anew', { timeout: 120_000 }, () => {
+  const bundle = bundles.bundle()!;
+  expect(bundles.makeSnapshot(bundle)).toBe(true);
+  const pack = join(cache, 'implicit-kernel', 'some.json');
+  writeFileSync(pack, '{}');
+  expect(bundles.snapshot(bundle)).toBeUndefined();
+  expect(bundles.makeSnapshot(bundle)).toBe(true);
+  expect(bundles.snapshot(bundle)).toBeDefined();
+  utimesSync(pack, 1, 1);
+  expect(bundles.snapshot(bundle)).toBeUndefined();
+  rmSync(pack);
 });
 
 test('what the compiler knew outlives its process', { timeout: 120_000 }, async () => {

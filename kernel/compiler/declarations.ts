@@ -2,6 +2,7 @@ import ts from 'typescript';
 import type { Files } from './files';
 import { mentionsNode } from './node-types';
 import { isPackaged } from './sources';
+import { Texts } from './texts';
 
 /** The declarations of a package that is developed beside the notebooks, made beforehand. */
 export interface Pack {
@@ -30,7 +31,10 @@ export class Declarations {
   mentionNode = false;
   private readonly snapshots = new Map<string, ts.IScriptSnapshot>();
 
-  constructor(private readonly files: Files) {}
+  constructor(
+    private readonly files: Files,
+    private readonly texts = new Texts(),
+  ) {}
 
   /** The file that declares what the source at `path` exports, if there is one. */
   of(path: string): string | undefined {
@@ -41,13 +45,18 @@ export class Declarations {
     const declaration = path.replace(/\.ts$/, '.d.ts');
     if (!this.snapshots.has(declaration)) {
       this.mentionNode ||= mentionsNode(text);
-      this.snapshots.set(declaration, ts.ScriptSnapshot.fromString(text));
+      const noted = this.texts.note(declaration, text);
+      this.snapshots.set(declaration, ts.ScriptSnapshot.fromString(noted));
     }
     return declaration;
   }
 
   snapshot(path: string): ts.IScriptSnapshot | undefined {
     return this.snapshots.get(path);
+  }
+
+  version(path: string): string | undefined {
+    return this.snapshots.has(path) ? String(this.texts.version(path)) : undefined;
   }
 
   /** @returns whether declarations have become outdated. */

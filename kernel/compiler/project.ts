@@ -4,6 +4,7 @@ import type { Surroundings } from './files';
 import { compilerOptions } from './options';
 import { Resolution } from './resolution';
 import { isPackaged, Sources } from './sources';
+import { Texts } from './texts';
 
 /** TypeScript asks for the cache of a host that resolves modules itself, and does not say so. */
 type Host = ts.LanguageServiceHost & Pick<ts.CompilerHost, 'getModuleResolutionCache'>;
@@ -13,7 +14,7 @@ const MARK = '~cell';
 
 /** Files as one program has read and parsed them, for another one. */
 export interface Parsed {
-  sources: Sources;
+  texts: Texts;
   registry: ts.DocumentRegistry;
 }
 
@@ -31,6 +32,7 @@ export class Project {
   readonly resolution: Resolution;
   private readonly declarations: Declarations;
   readonly service: ts.LanguageService;
+  private readonly texts: Texts;
   private readonly registry: ts.DocumentRegistry;
   readonly cell: string;
   readonly directory: string;
@@ -51,8 +53,9 @@ export class Project {
     this.directory = surroundings.directory;
     this.cell = `${this.directory}/${MARK}.ts`;
     this.modules = `${this.directory}/${MARK}-modules.d.ts`;
-    this.sources = parsed?.sources ?? new Sources(surroundings.files);
-    this.declarations = new Declarations(surroundings.files);
+    this.texts = parsed?.texts ?? new Texts();
+    this.sources = new Sources(surroundings.files, this.texts);
+    this.declarations = new Declarations(surroundings.files, this.texts);
     this.resolution = new Resolution(surroundings, this.sources, this.declarations);
     this.options = compilerOptions(surroundings, this.sources);
     this.registry = parsed?.registry ?? keepingRegistry();
@@ -110,7 +113,7 @@ export class Project {
 
   /** The files that it has read and parsed. */
   get parsed(): Parsed {
-    return { sources: this.sources, registry: this.registry };
+    return { texts: this.texts, registry: this.registry };
   }
 
   program(): ts.Program {
@@ -175,7 +178,10 @@ export class Project {
   private versionOf(path: string): string {
     if (isPackaged(path)) return this.sources.version(path);
     const directory = path.slice(0, path.lastIndexOf('/'));
-    const stamp = this.virtual.get(path)?.version ?? this.sources.version(path);
+    const stamp =
+      this.virtual.get(path)?.version ??
+      this.declarations.version(path) ??
+      this.sources.version(path);
     const { generations } = this;
     return `${stamp} ${generations.get(directory) ?? 0} ${generations.get('') ?? 0}`;
   }

@@ -1,6 +1,7 @@
 import ts from 'typescript';
 import type { Files } from './files';
 import { mentionsNode } from './node-types';
+import { Texts } from './texts';
 
 type Source = { text: string; snapshot: ts.IScriptSnapshot; stamp: number | undefined };
 
@@ -16,7 +17,11 @@ export class Sources {
   /** Whether a file takes something from the types of Node.js. */
   mentionNode = false;
 
-  constructor(private readonly files: Files) {}
+  /** @param texts of an earlier session as well, which may have parsed them. */
+  constructor(
+    private readonly files: Files,
+    private readonly texts = new Texts(),
+  ) {}
 
   text(path: string): string | undefined {
     return this.source(path)?.text;
@@ -27,7 +32,7 @@ export class Sources {
   }
 
   version(path: string): string {
-    return String(this.source(path)?.stamp);
+    return this.source(path) ? String(this.texts.version(path)) : 'missing';
   }
 
   exists(path: string): boolean {
@@ -82,8 +87,9 @@ export class Sources {
   private source(path: string): Source | undefined {
     return remember(this.read, path, () => {
       const stamp = this.files.stamp(path);
-      const text = stamp === undefined ? undefined : this.files.read(path);
-      if (text === undefined) return undefined;
+      const found = stamp === undefined ? undefined : this.files.read(path);
+      if (found === undefined) return undefined;
+      const text = this.texts.note(path, found);
       if (/\.[cm]?ts$/.test(path)) this.mentionNode ||= mentionsNode(text);
       return { text, snapshot: ts.ScriptSnapshot.fromString(text), stamp };
     });

@@ -47,6 +47,8 @@ const disk: Files = {
 export interface Places {
   libraries: string;
   kernel: string;
+  /** Packages whose types a snapshot is to hold, as far as the kernel's own folder has them. */
+  rehearsed?: readonly string[];
 }
 
 function ownPlaces(): Places {

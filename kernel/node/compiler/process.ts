@@ -1,6 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { getHeapStatistics, startupSnapshot } from 'node:v8';
 import type { Request } from '../../compiler';
+import type { Parsed } from '../../compiler/project';
 import { answerOf } from '../../compiler/serve';
 import { Session } from '../../compiler/session';
 import { onDisk, type Places } from './disk';
@@ -15,7 +16,7 @@ const TO_KERNEL = 3;
 const LINE_END = 10;
 
 /** Against what was in use after the last collection. */
-const GROWN = 1.5;
+const GROWN = 1.2;
 
 /** Cells like those that come first: what checks them is compiled then. */
 const REHEARSAL = [
@@ -26,19 +27,22 @@ const REHEARSAL = [
   'const f = async (x: number): Promise<{ a: number }> => ({ a: x }); const { a: b } = await f(2); b',
 ];
 
-/** Somewhere without a file. */
-const NOWHERE = '/implicit-kernel';
+/** A folder without a file, which finds the packages that the kernel finds. */
+const rehearsalIn = (kernel: string): string => `${kernel}/~rehearsal`;
 
-function rehearse(): Session {
-  const { libraries, kernel }: Places = JSON.parse(process.argv.at(-1)!);
-  const session = new Session(onDisk(NOWHERE, { libraries, kernel }));
+/** @returns what it has parsed, and not itself: the snapshot is to hold no program. */
+function rehearse(): Parsed {
+  const { libraries, kernel, rehearsed = [] }: Places = JSON.parse(process.argv.at(-1)!);
+  const session = new Session(onDisk(rehearsalIn(kernel), { libraries, kernel }));
   for (const cell of REHEARSAL) {
     session.compile(cell);
     session.commit();
   }
   // No completion: it sorts by a collator of the engine's, which a snapshot cannot hold.
   session.inspect('a', 1);
-  return session;
+  // One that is not there is no more than a cell that fails.
+  for (const name of rehearsed) session.compile(`import * as rehearsed from '${name}'; rehearsed;`);
+  return session.parsed;
 }
 
 function serve(session: Session): void {
@@ -99,11 +103,11 @@ function pause(): void {
 }
 
 /** The session for the notebooks of this process, which takes over what the rehearsal has parsed. */
-function main(rehearsal?: Session): void {
+function main(parsed?: Parsed): void {
   // The terminal's interrupt is the kernel's affair.
   process.on('SIGINT', () => {});
   const { libraries, kernel }: Places = JSON.parse(process.argv.at(-1)!);
-  serve(new Session(onDisk(process.cwd(), { libraries, kernel }), rehearsal?.parsed));
+  serve(new Session(onDisk(process.cwd(), { libraries, kernel }), parsed));
   process.exit();
 }
 
