@@ -54,7 +54,7 @@ exports.snapshot = (bundle) => {
     const { size, stamps, packs } = JSON.parse(fs.readFileSync(`${file}.json`, 'utf8'));
     const isCurrent = Object.entries(stamps).every(([name, stamp]) => stampOf(name) === stamp);
     // The texts of packages are compared by the compiler itself, once it reads them.
-    const hasPacks = JSON.stringify(packs) === JSON.stringify(stampsOfPacks());
+    const hasPacks = JSON.stringify(packs) === JSON.stringify(stampsOfPacks(bundle));
     return isCurrent && hasPacks && fs.statSync(file).size === size ? file : undefined;
   } catch {
     return undefined;
@@ -71,8 +71,8 @@ exports.makeSnapshot = (bundle) => {
   const made = `${file}.${process.pid}`;
   const entry = path.join(bundle, 'compiler.cjs');
   const flags = [...exports.COMPILER_FLAGS, '--snapshot-blob', made, '--build-snapshot', entry];
-  const places = exports.places();
-  const packs = stampsOfPacks();
+  const packs = stampsOfPacks(bundle);
+  const places = { ...exports.places(), rehearsed: rehearsed(packs) };
   const { status } = spawnSync(process.execPath, [...flags, JSON.stringify(places)], {
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     env: environment(),
@@ -131,24 +131,27 @@ exports.COMPILER_FLAGS = ['--max-semi-space-size=8', '--expose-gc', '--no-warnin
 /** What the compiler is told of this machine. */
 exports.places = () => {
   const typescript = createRequire(path.join(ROOT, 'package.json')).resolve('typescript');
-  return { libraries: path.dirname(typescript), kernel: ROOT, rehearsed: rehearsed() };
+  return { libraries: path.dirname(typescript), kernel: ROOT };
 };
 
-/** The large packages whose types the snapshot is to hold: TensorFlow.js, and what has been packed. */
-function rehearsed() {
-  const packs = Object.keys(stampsOfPacks()).map((file) => path.basename(file, '.json'));
-  return ['@tensorflow/tfjs', ...packs];
+/**
+ * The large packages whose types the snapshot is to hold: TensorFlow.js, and what has been packed.
+ *
+ * @param {Record<string, number | undefined>} packs
+ */
+function rehearsed(packs) {
+  return ['@tensorflow/tfjs', ...Object.keys(packs).map((name) => path.basename(name, '.json'))];
 }
 
-/** When each library was packed, by the file that holds its declarations. */
-function stampsOfPacks() {
-  const files = folders().flatMap((folder) => {
-    if (!fs.existsSync(folder)) return [];
-    return fs.readdirSync(folder).map((name) => path.join(folder, name));
-  });
-  return Object.fromEntries(
-    files.filter((file) => file.endsWith('.json')).map((file) => [file, stampOf(file)]),
-  );
+/**
+ * When each library was packed whose declarations are kept beside a bundle.
+ *
+ * @param {string} bundle
+ */
+function stampsOfPacks(bundle) {
+  const folder = path.dirname(bundle);
+  const names = fs.readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return Object.fromEntries(names.map((name) => [name, stampOf(path.join(folder, name))]));
 }
 
 /** The environment of the compiler: what `NODE_OPTIONS` wants is for cells. */

@@ -15,7 +15,7 @@ function cellPattern(): RegExp {
 }
 
 /** The name that the function around a cell has in traces. */
-const CELL_FUNCTION = /(^\s+at )(?:async )?Module\.module\.exports (?:\((.*)\))?/;
+const CELL_FUNCTION = /(^\s+at )(?:async )?module\.exports \(((?:cell \[\d+\]|expression):.*)\)/;
 
 /**
  * `text` as a reader of the notebook would have it: in stack traces cells go by their numbers on
@@ -61,7 +61,7 @@ function plainFrame(line: string): string {
   const named = line.replace(cellPattern(), (_path, number?: string) =>
     number === undefined ? 'expression' : `cell [${number}]`,
   );
-  return named.replace(CELL_FUNCTION, (_all, at: string, place?: string) => at + (place ?? ''));
+  return named.replace(CELL_FUNCTION, '$1$2');
 }
 
 /** Names as the cell has them: `(0 , f__shared.f)` and `x__shared.x` are how they are compiled. */

@@ -42,7 +42,9 @@ export function completionsAt(
     ({ rank }) => signature === undefined || rank < FROM_SCOPE,
   );
   if (literal && /^(?:\.{0,2}\/)/.test(typed)) found.push(...pathsAt(project, typed));
-  if (!literal && everything && signature === undefined) {
+  // Behind the dot of something unknown there is nothing to offer.
+  const ofMember = /(?:^|[^.])\.\s*$/.test(text.slice(0, start));
+  if (!literal && !ofMember && everything && signature === undefined) {
     found.push(...earlier(live, file, position));
     if (!project.hasNodeTypes) found.push(...globalNames());
   }

@@ -36,7 +36,9 @@ ${cell.code}
 //# sourceMappingURL=${url}`;
     module._compile(code, filename);
     const { modules, boxes } = this;
-    await module.exports(modules.require, {
+    // As in an ES module, `this` is nothing.
+    const run: typeof module.exports = module.exports;
+    await run(modules.require, {
       ...progress,
       box: (name: string) => boxes.box(name),
       meta: modules.meta,
