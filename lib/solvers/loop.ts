@@ -1,4 +1,6 @@
 import { NotFiniteError } from '../errors';
+import { float64 } from '../spaces';
+import { judge } from './accept';
 import {
   advanced,
   beginAt,
@@ -10,7 +12,6 @@ import {
   inPieces,
   isToVerify,
   type LinearSystem,
-  lastIsBest,
   residualAt,
   SLACK,
   type StoppingRule,
@@ -266,13 +267,20 @@ function* improve<V, S>(
 ): Generator<readonly S[], SolverStatus | undefined, number[]> {
   const { system, method, goal, limit, maxIterations } = run;
   const { space } = system;
+  const growth = 1 + Math.sqrt(space.epsilon);
   let least = run.best.residual;
   while (run.best.residual > goal && run.iterations < maxIterations) {
     const { current, best } = run;
     const next = yield* after(system, method, current);
     const [residual, curvature] = (yield [next.residual, next.curvature]) as [number, number];
-    const allowed = method.contracts ? least * (1 + Math.sqrt(space.epsilon)) : limit;
-    if (!(curvature > 0 && residual <= allowed)) {
+    const verdict = judge(
+      float64.scalars,
+      method,
+      1,
+      { residual, curvature },
+      { limit, growth, previous: least, best: best.residual, least: run.fallback?.residual },
+    );
+    if (verdict.taken === 0) {
       space.free(next, current);
       if ((curvature <= 0 || method.sums) && run.fallback) {
         space.free(best, [run.start, run.fallback, run.verified]);
@@ -282,12 +290,10 @@ function* improve<V, S>(
     }
     run.iterations += 1;
     run.current = next;
-    if (lastIsBest(method) || residual < best.residual) {
-      run.best = { x: next.x, residual };
-    }
+    if (verdict.better === 1) run.best = { x: next.x, residual };
     least = Math.min(least, residual);
     const { fallback } = run;
-    if (fallback && residual < fallback.residual) run.fallback = { x: next.x, residual };
+    if (verdict.nearest === 1) run.fallback = { x: next.x, residual };
     space.free([current, best, fallback], [run.current, run.best, run.fallback, run.verified]);
     run.trace?.({ iteration: run.iterations, residualNorm: Math.sqrt(residual), curvature });
   }

@@ -1,3 +1,4 @@
+import { judge } from './accept';
 import {
   advanced,
   beginAt,
@@ -8,7 +9,6 @@ import {
   type IterativeMethod,
   isToVerify,
   type LinearSystem,
-  lastIsBest,
   residualAt,
   SLACK,
   type StoppingRule,
@@ -71,25 +71,25 @@ export function iterateMasked<V, S>(
         const { current, best, fallback, active, iterations } = before;
         // What follows a step that is not taken is computed too, but never taken.
         const next = advanced(lifted, method, current);
-        const allowed = method.contracts ? s.multiply(growth, current.residual) : limit;
-        const sound = s.and(s.less(s.of(0), next.curvature), s.less(next.residual, allowed));
-        const taken = s.and(active, sound);
-        const better = lastIsBest(method)
-          ? taken
-          : s.and(taken, s.less(next.residual, best.residual));
-        const nearer = ({ x, residual }: { x: V; residual: S }) => {
-          const mask = s.and(taken, s.less(next.residual, residual));
-          return {
-            x: space.select(mask, next.x, x),
-            residual: s.select(mask, next.residual, residual),
-          };
-        };
+        const { sound, taken, better, nearest } = judge(s, method, active, next, {
+          limit,
+          growth,
+          previous: current.residual,
+          best: best.residual,
+          least: fallback?.residual,
+        });
         const x = space.select(better, next.x, best.x);
         if (better === taken && fallback === undefined) space.free(next.x, current.x);
         return {
           current: better === taken ? { ...next, x } : next,
           best: { x, residual: s.select(better, next.residual, best.residual) },
-          fallback: fallback && nearer(fallback),
+          fallback:
+            fallback === undefined || nearest === undefined
+              ? undefined
+              : {
+                  x: space.select(nearest, next.x, fallback.x),
+                  residual: s.select(nearest, next.residual, fallback.residual),
+                },
           active: s.and(taken, s.less(goal, next.residual)),
           iterations: s.add(iterations, taken),
           curvature: s.select(active, next.curvature, before.curvature),
