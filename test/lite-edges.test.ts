@@ -127,7 +127,7 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(chosen).toMatch(/2 threads/);
       expect(
         await notebook.say(0, 'tf.matMul(tf.ones([90, 90]), tf.ones([90, 90])).sum()'),
-      ).toMatch(/729000/);
+      ).toMatch(/729,000/);
       const stopped = await notebook.say(0, 'let count = 0;\nfor (;;) count++;', 1500);
       expect(stopped).toBe('KeyboardInterrupt: the cell was interrupted');
       expect(await notebook.say(0, 'count > 0')).toBe('true');
@@ -139,10 +139,10 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
     'one long call is ended with its worker, and that is said',
     async () => {
       const notebook = await open();
-      const sorting =
-        'const long = Float64Array.from({ length: 2e7 }, () => Math.random());\nfor (let i = 0; i < 1; i++) for (const size of [1]) { size; }\nlong.map(Math.sin).sort(); long.map(Math.cos).sort(); long.map(Math.tan).sort(); long.map(Math.sin).sort()';
+      // Years, in one call of the engine.
+      const searching = "/^(a+)+$/.test('a'.repeat(60) + 'b')";
       await notebook.say(0, 'const before = 1;');
-      const ended = await notebook.say(0, sorting, 6000);
+      const ended = await notebook.say(0, searching, 2500);
       expect(ended).toMatch(/^KeyboardInterrupt: .*variables are lost/);
       expect(await notebook.say(0, '1 + 1')).toBe('2');
     },
@@ -150,16 +150,10 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
   );
 
   test(
-    'a cell that takes all memory ends with an error, and the page stays',
+    'arrays that find no memory end their cell with an error, and the page stays',
     async () => {
+      // Small objects without end are another matter: Chromium ends the whole tab.
       const notebook = await open();
-      const taken = await notebook.say(
-        0,
-        'const all: number[][] = [];\nfor (;;) all.push(Array.from({ length: 1e6 }, (_, i) => i + 0.5));',
-      );
-      console.log(taken);
-      expect(taken).toMatch(/memory/i);
-      expect(await notebook.say(0, '1 + 1')).toBe('2');
       const buffers = await notebook.say(
         0,
         'const buffers: Float64Array[] = [];\nfor (;;) buffers.push(new Float64Array(2 ** 28));',
@@ -182,10 +176,12 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(
         await notebook.say(0, 'await tf.matMul(tf.ones([9, 9]), tf.ones([9, 9])).sum().data()'),
       ).toMatch(/729/);
-      expect(await notebook.say(0, 'tf.ones([2]).add(1).dataSync()')).toMatch(/Error/);
+      expect(
+        await notebook.say(0, 'tf.matMul(tf.ones([99, 99]), tf.ones([99, 99])).dataSync()'),
+      ).toMatch(/Error/);
       const lost = await notebook.say(
         0,
-        '(tf.backend() as unknown as { device: { destroy(): void } }).device.destroy();\nawait tf.ones([3]).add(1).data()',
+        '(tf.backend() as unknown as { device: { destroy(): void } }).device.destroy();\nawait tf.matMul(tf.ones([99, 99]), tf.ones([99, 99])).data()',
       );
       console.log(lost);
       expect(lost).toMatch(/Error/);
