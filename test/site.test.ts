@@ -13,6 +13,8 @@ import { chromiumPath, needs } from './needs';
 const root = join(__dirname, '..');
 const time = needs('time');
 const browserNeed = needs('browser');
+/** Where the site of `npm run lite` would be. */
+const LIVE = 'https://course.example/live/';
 const LESSON = join('notebooks', '05-implicit-steps-on-mnist.html');
 
 const notebooks = ['notebooks', 'exercises', 'solutions'].flatMap((folder) =>
@@ -35,7 +37,8 @@ describe.skipIf(!time.available)('the site', () => {
 
   beforeAll(async () => {
     site = mkdtempSync(join(tmpdir(), 'site-'));
-    await promisify(execFile)(process.execPath, [join(root, 'setup', 'build-site.mjs'), site]);
+    const build = join(root, 'setup', 'build-site.mjs');
+    await promisify(execFile)(process.execPath, [build, site, '--live', LIVE]);
   }, 300_000);
 
   afterAll(() => rmSync(site, { recursive: true, force: true }), 60_000);
@@ -43,6 +46,13 @@ describe.skipIf(!time.available)('the site', () => {
   test('has a page for every notebook, and one that leads to them', () => {
     expect(pages()).toEqual(expect.arrayContaining(['index.html', ...notebooks]));
     expect(textOf(join('notebooks', 'index.html'))).toContain('05-implicit-steps-on-mnist.html');
+  });
+
+  test('leads from each notebook to its live page', () => {
+    for (const page of notebooks) {
+      const path = page.replaceAll('\\', '/').replace(/html$/, 'ipynb');
+      expect(textOf(page)).toContain(`href="${LIVE}lab/index.html?path=${path}"`);
+    }
   });
 
   test('leads nowhere that is not there', () => {
