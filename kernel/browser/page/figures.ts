@@ -76,7 +76,7 @@ export function figures(
       };
       observer.observe(node);
       // Those that nobody has looked at are drawn as well: a saved notebook has their pictures.
-      void firstCell.over.then(draw);
+      void firstCell.over.then(() => whenIdle(draw));
     }
 
     private async draw(): Promise<void> {
@@ -90,6 +90,12 @@ export function figures(
   }
 
   return { safe: true, mimeTypes: [FIGURE], createRenderer: (options) => new Figure(options) };
+}
+
+/** Safari does not say when it is idle. */
+function whenIdle(work: () => void): void {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(work);
+  else setTimeout(work, 1000);
 }
 
 interface Container {
