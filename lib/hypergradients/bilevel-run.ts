@@ -238,6 +238,20 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
   async #train(k: number, enough: number, turn: Turn): Promise<void> {
     const { inner, progress } = this.#options;
     const { steps } = inner!;
+    const flat = this.#inner!.descendFlat && this.#problems.flat(this.#point);
+    if (flat !== undefined) {
+      try {
+        const from = this.#innerSteps;
+        await this.#inner!.descendFlat!(flat, { count: steps, enough }, (done) => {
+          this.#goOn(turn);
+          this.#innerSteps = from + done;
+          progress?.update(k - 1 + done / (steps + 1), `inner step ${done} of ${steps}`);
+        });
+        return;
+      } finally {
+        flat.dispose();
+      }
+    }
     for (let i = 0; i < steps; i++) {
       const { moved } = await this.#inner!.descend(this.#problems.inner(this.#point), enough);
       this.#goOn(turn);

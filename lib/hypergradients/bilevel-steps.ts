@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
 import {
   type BatchedProblem,
+  type FlatProblem,
+  flatProblem,
   formOf,
   type LossProblem,
   onBatches,
@@ -45,6 +47,17 @@ export class StepProblems<V extends Vector, B> {
     };
   }
 
+  /** The problem on flat vectors, where it has programs. */
+  flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
+    if (this.#batches !== undefined || w instanceof Float64Array) return undefined;
+    return flatProblem(
+      this.#problem as unknown as LossProblem,
+      w as NamedTensors,
+      λ as NamedTensors,
+      'pull to the varied',
+    );
+  }
+
   /** The problem that is differentiated in outer step k. */
   outer(k: number, innerSteps: number, how: 'implicit' | 'unrolled'): unknown {
     const batches = this.#batches;
@@ -76,6 +89,14 @@ export class StepProblems<V extends Vector, B> {
       const problem = this.#problem as unknown as ValuedProblem;
       const { value } = problem.outer(w, λ as Float64Array);
       return finite(problem.inner(w, λ as Float64Array), value);
+    }
+    const flat = this.flat({ w, λ });
+    try {
+      if (flat?.outerLoss !== undefined) {
+        return finite(flat.innerLoss(flat.w), flat.outerLoss(flat.w));
+      }
+    } finally {
+      flat?.dispose();
     }
     const args = [w as NamedTensors, λ as NamedTensors] as const;
     const { inner, outer } = this.#problem;

@@ -1,8 +1,9 @@
 import { NotFiniteError } from '../errors';
 import { cg } from '../solvers';
-import { normsOf, type Space, type Vector } from '../spaces';
+import { normsOf, type Space } from '../spaces';
 import { countDerivative, type Evaluation } from './evaluation';
 import { smallestRitzValue } from './lanczos';
+import { solveIn } from './solve-in';
 
 /** How the error is estimated. */
 export interface EstimateOptions {
@@ -59,7 +60,7 @@ const ROUNDOFFS = 10;
  * constants of g, A and B ([Pedregosa 2016](https://arxiv.org/abs/1602.02355); [Grazzi et al.
  * 2020](https://arxiv.org/abs/2006.16218)), with fewer of them.
  */
-export async function errorEstimate<V extends Vector>(
+export async function errorEstimate<V>(
   at: Evaluation<V>,
   { mu: givenMu, products = 20 }: EstimateOptions,
 ): Promise<ErrorEstimate> {
@@ -130,7 +131,7 @@ const atSolution: Outlook = {
 };
 
 /** Slopes of h, r and B between w and a point near the inner solution. */
-async function lookAhead<V extends Vector>(
+async function lookAhead<V>(
   { space, form, count, w, v, outer, derivative, pulled }: Evaluation<V>,
   scope: Scope<V>,
   H: (x: V) => V,
@@ -138,7 +139,9 @@ async function lookAhead<V extends Vector>(
   products: number,
 ): Promise<Outlook> {
   const newton = cg({ tolerance: NEWTON_TOLERANCE, maxIterations: products });
-  const step = scope.add((await newton.solve({ apply: H, dispose() {} }, derivative.value)).value);
+  const step = scope.add(
+    (await solveIn(newton, { apply: H, space, dispose() {} }, derivative.value)).value,
+  );
   const [stepLength, wLength, vLength] = await norms(space, [step, w, v]);
   const direction = stepLength! > 0 ? step : derivative.value;
   const directionLength = stepLength! > 0 ? stepLength! : (await norms(space, [direction]))[0]!;
@@ -182,7 +185,7 @@ async function lookAhead<V extends Vector>(
 }
 
 /** `‖B‖₂`, from below, by power iteration on `BBᵀ` from `start`. */
-async function normOfMixed<V extends Vector>(
+async function normOfMixed<V>(
   { space, derivative, w }: Evaluation<V>,
   scope: Scope<V>,
   start: V,

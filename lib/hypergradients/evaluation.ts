@@ -52,7 +52,7 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
 /** All at one point, for the estimate of the error. */
 export interface Evaluation<V> {
   space: Space<V, unknown>;
-  form: Form<V>;
+  form: Omit<Form<V>, 'curvature'>;
   count: Count;
   w: V;
   λ: V;

@@ -1,7 +1,16 @@
+import type { Flat } from '../autodiff';
 import { NotFiniteError, ShapeError } from '../errors';
+import { random } from '../numbers';
 import { checkOptionNames } from '../options';
-import { formOf, type GradientDerivative, type UnrolledProblem } from '../problems';
-import { cg } from '../solvers';
+import {
+  type Form,
+  flatProblem,
+  formOf,
+  type GradientDerivative,
+  type LossProblem,
+  type UnrolledProblem,
+} from '../problems';
+import { cg, heedsSpace, type Solution } from '../solvers';
 import {
   type LinearOperator,
   type NamedTensors,
@@ -21,7 +30,8 @@ import {
   type ImplicitStats,
 } from './implicit-options';
 import { sampledSeries } from './sampled-series';
-import { probe, zeroParts } from './zero-parts';
+import { solveIn } from './solve-in';
+import { flatZerosOf, probe, zeroParts, zerosOf } from './zero-parts';
 
 export interface DifferentiateImplicit {
   readonly name: 'implicit';
@@ -85,21 +95,128 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
 }
 
 async function differentiate<V extends Vector>(
-  { solver, curvature, estimate, onFailure }: Required<ImplicitOptions>,
+  settings: Required<ImplicitOptions>,
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
-  { start, factors, watch }: DifferentiateOptions<V>,
+  options: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
   const began = performance.now();
   const space = spaceOf(w);
   checkSpaces(space, λ);
   space.check(w, w, 'the weights');
   space.check(λ, λ, 'the hyperparameters');
+  const { start, factors, watch } = options;
+  const count: Count = { products: 0, ...(watch && { watch }) };
   const form = formOf(problem, λ);
+  const flat = await differentiateFlat(settings, problem, w, λ, options, count);
+  if (flat !== undefined) return withSeconds(flat, began);
+  const { solver, curvature } = settings;
+  const found = await differentiateIn(settings, count, {
+    space,
+    form,
+    w,
+    λ,
+    curvature: (derivative) =>
+      (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
+      countProducts(form.curvature(w, curvature), count),
+    solve: (A, b) =>
+      factors === undefined
+        ? solver.solve(A, b, start ? { start } : {})
+        : sampledSeries(
+            space,
+            solver,
+            (j) =>
+              countProducts(
+                formOf(factors(j) as UnrolledProblem<V>, λ).curvature(w, curvature),
+                count,
+              ),
+            { A, b, start },
+          ),
+    zerosOf: (xs) => zerosOf(space, xs),
+    probe: () => probe(w),
+  });
+  return withSeconds(found, began);
+}
+
+const withSeconds = <V>(found: ImplicitDerivative<V>, began: number): ImplicitDerivative<V> => ({
+  ...found,
+  stats: { ...found.stats, seconds: (performance.now() - began) / 1000 },
+});
+
+/** The same on flat vectors: where the problem has programs, and the solver asks for nothing else. */
+async function differentiateFlat<V extends Vector>(
+  settings: Required<ImplicitOptions>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  { start, factors }: DifferentiateOptions<V>,
+  count: Count,
+): Promise<ImplicitDerivative<V> | undefined> {
+  const { solver, curvature } = settings;
+  const isPlain = curvature === 'hessian' && factors === undefined && heedsSpace(solver);
+  if (w instanceof Float64Array || !isPlain) return undefined;
+  const setting = flatProblem(
+    problem as LossProblem,
+    w as NamedTensors,
+    λ as NamedTensors,
+    'pull to the varied',
+  );
+  if (setting === undefined) return undefined;
+  const { space, form } = setting;
+  let flatStart: Flat | undefined;
+  try {
+    if (start !== undefined) {
+      spaceOf(w).check(start, w, 'the start');
+      flatStart = space.keep(space.from(start as NamedTensors, setting.w.layout));
+    }
+    const found = await differentiateIn<Flat>(settings, count, {
+      space,
+      form,
+      w: setting.w,
+      λ: setting.λ,
+      curvature: (derivative) => hessianOf(space, derivative, setting.w)!,
+      solve: (A, b) => solveIn(solver, { ...A, space }, b, flatStart),
+      zerosOf: async (xs) => flatZerosOf(space, xs),
+      probe() {
+        const x = space.allocate(setting.w.layout);
+        space.numbers(x).set(random(1).normals(x.layout.size));
+        return x;
+      },
+    });
+    const { value, adjoint, ...rest } = found;
+    const inTensors = { value: space.toTensors(value), adjoint: space.toTensors(adjoint) };
+    space.free([value, adjoint]);
+    // V are named tensors here.
+    return { ...inTensors, ...rest } as ImplicitDerivative<Vector> as ImplicitDerivative<V>;
+  } finally {
+    space.free(flatStart);
+    setting.dispose();
+  }
+}
+
+/** What a derivative is taken in: vectors of some kind, and what is done with them. */
+interface Surroundings<V> {
+  space: Space<V, unknown>;
+  form: Omit<Form<V>, 'curvature'>;
+  w: V;
+  λ: V;
+  /** The matrix of the linear system. */
+  curvature(derivative: GradientDerivative<V>): LinearOperator<V>;
+  solve(A: LinearOperator<V>, b: V): Promise<Solution<V>>;
+  /** The names of the parts that are exactly 0 in all of some vectors. */
+  zerosOf(xs: V[]): Promise<string[]>;
+  /** A random vector like w, the same each time. */
+  probe(): V;
+}
+
+async function differentiateIn<V>(
+  { estimate, onFailure }: Required<ImplicitOptions>,
+  count: Count,
+  { space, form, w, λ, curvature, solve: solved, zerosOf, probe }: Surroundings<V>,
+): Promise<ImplicitDerivative<V>> {
   const held: unknown[] = [];
   const result: Partial<ImplicitDerivative<V>> = {};
-  const count: Count = { products: 0, ...(watch && { watch }) };
   const operators: { dispose(): void }[] = [];
   try {
     const outer = space.keep(form.outer(w));
@@ -109,22 +226,9 @@ async function differentiate<V extends Vector>(
 
     const derivative = countDerivative(form.linearize(w, 1), count);
     operators.push(derivative);
-    const A =
-      (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
-      countProducts(form.curvature(w, curvature), count);
+    const A = curvature(derivative);
     operators.push(A);
-    const { value: v, ...solve } = await (factors === undefined
-      ? solver.solve(A, outer.dw, start ? { start } : {})
-      : sampledSeries(
-          space,
-          solver,
-          (j) =>
-            countProducts(
-              formOf(factors(j) as UnrolledProblem<V>, λ).curvature(w, curvature),
-              count,
-            ),
-          { A, b: outer.dw, start },
-        ));
+    const { value: v, ...solve } = await solved(A, outer.dw);
     result.adjoint = v;
     if (onFailure === 'throw' && solve.status !== 'converged') throw notSolved(solve);
 
@@ -146,8 +250,8 @@ async function differentiate<V extends Vector>(
       innerGradientNorm: innerNorm!,
       products: 0,
       seconds: 0,
-      zero: await zeroParts(space, result.value, outer.dλ, () =>
-        derivative.mixed === undefined ? derivative.vjp(probe(w)).λ : derivative.mixed(probe(w)),
+      zero: await zeroParts(space, zerosOf, [result.value, outer.dλ], () =>
+        derivative.mixed === undefined ? derivative.vjp(probe()).λ : derivative.mixed(probe()),
       ),
     };
     if (estimate !== false && 'w' in pulled) {
@@ -157,7 +261,6 @@ async function differentiate<V extends Vector>(
       );
     }
     stats.products = count.products;
-    stats.seconds = (performance.now() - began) / 1000;
     const { auxiliary } = outer;
     if (auxiliary !== undefined) result.auxiliary = auxiliary;
     return { value: result.value, adjoint: v, stats, ...(auxiliary && { auxiliary }) };
@@ -171,7 +274,7 @@ async function differentiate<V extends Vector>(
 }
 
 /** The Hessian from the evaluation that the mixed derivative comes from, where that gives it alone. */
-function hessianOf<V extends Vector>(
+function hessianOf<V>(
   space: Space<V, unknown>,
   { hessian }: GradientDerivative<V>,
   w: V,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Flat, FlatSpace } from '../autodiff';
 import { random } from '../numbers';
 import { mapTensors, type NamedTensors, normsOf, type Space, type Vector } from '../spaces';
 
@@ -6,17 +7,17 @@ import { mapTensors, type NamedTensors, normsOf, type Space, type Vector } from 
  * The names of the parts of a derivative on which nothing depends. That a part is 0 does not show
  * it, since the adjoint may be 0, or orthogonal to it: `Bᵀu` of a random u shows it.
  */
-export async function zeroParts<V extends Vector>(
+export async function zeroParts<V>(
   space: Space<V, unknown>,
-  value: V,
-  direct: V,
+  zerosOf: (xs: V[]) => Promise<string[]>,
+  vectors: V[],
   pulled: () => V,
 ): Promise<string[]> {
-  const candidates = await zerosOf(space, [value, direct]);
+  const candidates = await zerosOf(vectors);
   if (candidates.length === 0) return [];
   const pull = space.keep(space.tidy(pulled));
   try {
-    const zeros = new Set(await zerosOf(space, [pull]));
+    const zeros = new Set(await zerosOf([pull]));
     return candidates.filter((name) => zeros.has(name));
   } finally {
     space.free(pull);
@@ -24,7 +25,10 @@ export async function zeroParts<V extends Vector>(
 }
 
 /** The names of the parts that are exactly 0 in all of some vectors. */
-async function zerosOf<V extends Vector>(space: Space<V, unknown>, xs: V[]): Promise<string[]> {
+export async function zerosOf<V extends Vector>(
+  space: Space<V, unknown>,
+  xs: V[],
+): Promise<string[]> {
   const [first] = xs as [V];
   if (first instanceof Float64Array) {
     return [...first.keys()]
@@ -41,6 +45,19 @@ async function zerosOf<V extends Vector>(space: Space<V, unknown>, xs: V[]): Pro
     ),
   );
   return names.filter((_, i) => norms.every((each) => each[i] === 0));
+}
+
+/** The same of flat vectors. */
+export function flatZerosOf(space: FlatSpace, xs: readonly Flat[]): string[] {
+  const { names, offsets, sizes } = xs[0]!.layout;
+  const all = xs.map((x) => space.numbers(x));
+  return names.filter((_, i) => {
+    const [from, to] = [offsets[i]! / 4, offsets[i]! / 4 + sizes[i]!];
+    return all.every((numbers) => {
+      for (let k = from; k < to; k++) if (numbers[k] !== 0) return false;
+      return true;
+    });
+  });
 }
 
 /** A random vector of the shape of another, the same each time. */

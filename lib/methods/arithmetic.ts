@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Flat, FlatSpace } from '../autodiff';
 import {
   float64,
   mapTensors,
@@ -47,6 +48,27 @@ function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {
   const start =
     first === 1 && rest.length > 0 ? x : space.scale(space.scalars.of(numberOf(first)), x);
   return rest.reduce((sum, [a, y]) => space.axpy(space.scalars.of(numberOf(a)), y, sum), start);
+}
+
+/** The arithmetic of vectors in the backend's memory. */
+export function flatArithmetic(space: FlatSpace): Arithmetic<Flat> {
+  const made = (like: Flat, fill: (out: number, size: number) => void) => {
+    const out = space.allocate(like.layout);
+    fill(out.address, like.layout.size);
+    return out;
+  };
+  const { loops } = space;
+  return {
+    combine: (terms) =>
+      space.combine(
+        terms.map(([a]) => numberOf(a)),
+        terms.map(([, x]) => x),
+      ),
+    multiply: (x, y) => made(x, (out, size) => loops.multiply(out, size, x.address, y.address)),
+    divide: (x, y) => made(x, (out, size) => loops.divide(out, size, x.address, y.address)),
+    sqrt: (x) => made(x, (out, size) => loops.sqrt(out, size, x.address)),
+    shift: (x, c) => made(x, (out, size) => loops.shift(out, size, x.address, numberOf(c))),
+  };
 }
 
 type Entrywise<V> = Omit<Arithmetic<V>, 'combine'>;

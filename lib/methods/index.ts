@@ -1,11 +1,11 @@
 export { type AdamOptions, adam } from './adam';
-export { type Arithmetic, arithmeticOf, type Term } from './arithmetic';
+export { type Arithmetic, arithmeticOf, flatArithmetic, type Term } from './arithmetic';
 export { chebyshev } from './chebyshev';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { type Coefficient, Learned, slopesOf } from './learned';
 export type { Learnable, MethodOf } from './learned-settings';
-export { type LearnedSettings, learnSettings } from './learned-settings';
+export { fixed, type LearnedSettings, learnSettings } from './learned-settings';
 export type { Iteration, Method, Spectrum, State } from './method';
 export { mapState, requireSpectrum } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';

@@ -40,7 +40,8 @@ export async function learnSettings<V extends Vector>(
   return learned as unknown as LearnedSettings<V>;
 }
 
-const fixed = <V>(method: Method): LearnedSettings<V> => ({
+/** A method of numbers alone. */
+export const fixed = <V>(method: Method): LearnedSettings<V> => ({
   method,
   pull: () => undefined,
   slopes: async () => new Map(),

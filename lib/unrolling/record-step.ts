@@ -1,6 +1,5 @@
 import {
   type Arithmetic,
-  arithmeticOf,
   type Coefficient,
   type Iteration,
   mapState,
@@ -9,7 +8,7 @@ import {
   type Term,
 } from '../methods';
 import type { GradientDerivative, InnerForm } from '../problems';
-import { type Space, spaceOf, type Vector } from '../spaces';
+import type { Space } from '../spaces';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
 export interface RecordedStep<V> {
@@ -35,20 +34,26 @@ export interface LearnedAdjoint {
 /** A gradient with respect to a state. */
 export type Adjoint<V> = Partial<State<V>>;
 
+/** What a step is taken with: the gradient, the hyperparameters, and how vectors are computed with. */
+export interface StepSetting<V> {
+  form: InnerForm<V>;
+  λ: V;
+  space: Space<V, unknown>;
+  arithmetic: Arithmetic<V>;
+}
+
 /**
  * Takes step t from `state` and remembers how it was computed.
  *
  * The state must live as long as the recorded step; the caller disposes both.
  */
-export function recordStep<V extends Vector>(
+export function recordStep<V>(
   iteration: Iteration,
   t: number,
   state: State<V>,
-  form: InnerForm<V>,
-  λ: V,
+  { form, λ, space, arithmetic }: StepSetting<V>,
 ): RecordedStep<V> {
-  const space = spaceOf(state.x);
-  const tape = new StepTape<V>(arithmeticOf(state.x), space);
+  const tape = new StepTape<V>(arithmetic, space);
   try {
     const inputs = mapState(state, (vector) => tape.input(vector));
     const parameters = tape.input(λ);

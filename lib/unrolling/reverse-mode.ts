@@ -1,10 +1,9 @@
-import type { Vector } from '../spaces';
 import type { Adjoint, RecordedStep } from './record-step';
 import type { Action } from './schedule';
 import { requireFiniteState, type UnrolledResult, type UnrolledRun } from './unrolled-run';
 
 /** Walks the recorded steps back, by a schedule whose first `reverse` ends at the last step. */
-export async function reverse<V extends Vector>(
+export async function reverse<V>(
   run: UnrolledRun<V>,
   actions: readonly Action[],
 ): Promise<UnrolledResult<V>> {

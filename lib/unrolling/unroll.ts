@@ -10,7 +10,7 @@ import {
 } from '../options';
 import type { SolvedProblem } from '../problems';
 import { float64InnerForm, type InnerForm } from '../problems';
-import { float64 } from '../spaces';
+import { float64, spaceOf } from '../spaces';
 import { type Adjoint, recordStep } from './record-step';
 import { type Carrier, carryTangents } from './tangents';
 
@@ -149,13 +149,14 @@ function backwards({ iteration, form, problem, steps, from }: Setting): Trajecto
   const units = unitVectors(start.x);
   let state: State<Float64Array> = iteration.begin(start.x);
   const arithmetic = arithmeticOf(start.x);
+  const setting = { form, λ: theta, space: spaceOf(start.x), arithmetic };
   const tape: ReturnType<typeof recordStep<Float64Array>>[] = [];
 
   const iterates = [start.x];
   const jacobians = [from === 0 ? start.jacobian : start.jacobian.map(float64.zeros)];
   for (let t = 1; t <= steps; t++) {
     if (t > from) {
-      const step = recordStep(iteration, t, state, form, theta);
+      const step = recordStep(iteration, t, state, setting);
       tape.push(step);
       state = step.next;
     } else {

@@ -1,43 +1,57 @@
-import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
-import type { Iteration, LearnedSettings, State } from '../methods';
-import { type Arithmetic, arithmeticOf } from '../methods';
+import type { Arithmetic, Iteration, LearnedSettings, State } from '../methods';
 import type { Form, OuterGradients } from '../problems';
-import { normsOf, type Space, spaceOf, type Vector } from '../spaces';
+import { normsOf, type Space } from '../spaces';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
 
 /** What a mode of differentiation yields. */
 export type UnrolledResult<V> = Omit<UnrolledDerivative<V>, 'stats'>;
 
+/** What an iteration runs with. */
+export interface UnrolledSetting<V> {
+  space: Space<V, unknown>;
+  arithmetic: Arithmetic<V>;
+  form: Omit<Form<V>, 'curvature'>;
+  λ: V;
+  /** The bytes of all vectors, where they are counted. */
+  bytes?: () => number;
+}
+
 /** An iteration under way: its stored states, and what it has cost so far. */
-export class UnrolledRun<V extends Vector> {
+export class UnrolledRun<V> {
   readonly space: Space<V, unknown>;
   readonly arithmetic: Arithmetic<V>;
+  readonly form: UnrolledSetting<V>['form'];
+  readonly λ: V;
   readonly states = new Map<number, State<V>>();
   readonly stats: UnrolledStats;
   /** The derivatives with respect to learned numbers so far, by k. */
   readonly #learned = new Map<number, unknown>();
-  readonly #bytesBefore = tf.memory().numBytes;
+  readonly #bytes: (() => number) | undefined;
+  readonly #bytesBefore: number;
   #stepsSincePause = 0;
 
   constructor(
     readonly iteration: Iteration,
-    readonly form: Form<V>,
+    { space, arithmetic, form, λ, bytes }: UnrolledSetting<V>,
     w: V,
-    readonly λ: V,
     readonly watch?: () => void,
   ) {
-    this.space = spaceOf(w);
-    this.arithmetic = arithmeticOf(w);
+    this.space = space;
+    this.arithmetic = arithmetic;
+    this.form = form;
+    this.λ = λ;
+    this.#bytes = bytes;
+    this.#bytesBefore = bytes?.() ?? 0;
     this.states.set(0, iteration.begin(this.copy(w)));
     this.stats = {
       gradients: 0,
       products: 0,
       peakRecorded: 0,
       peakStates: 1,
-      peakBytes: w instanceof Float64Array ? undefined : 0,
+      peakBytes: bytes && 0,
     };
   }
 
@@ -61,7 +75,7 @@ export class UnrolledRun<V extends Vector> {
   async record(from: number, to: number, records: RecordedStep<V>[]): Promise<void> {
     let state = this.states.get(from)!;
     for (let t = from + 1; t <= to; t++) {
-      records.push(recordStep(this.iteration, t, state, this.form, this.λ));
+      records.push(recordStep(this.iteration, t, state, this));
       state = records[records.length - 1]!.next;
       this.stats.gradients++;
       this.recordPeaks(records.length);
@@ -155,8 +169,8 @@ export class UnrolledRun<V extends Vector> {
     const { stats } = this;
     stats.peakRecorded = Math.max(stats.peakRecorded, recorded);
     stats.peakStates = Math.max(stats.peakStates, this.states.size);
-    if (stats.peakBytes === undefined) return;
-    stats.peakBytes = Math.max(stats.peakBytes, tf.memory().numBytes - this.#bytesBefore);
+    if (stats.peakBytes === undefined || this.#bytes === undefined) return;
+    stats.peakBytes = Math.max(stats.peakBytes, this.#bytes() - this.#bytesBefore);
   }
 
   /** Gives way, and waits for a GPU now and then: its queue does not bear thousands of steps. */

@@ -1,6 +1,8 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
-import { learnSettings } from '../methods';
-import { formOf, type UnrolledProblem } from '../problems';
+import { arithmeticOf, fixed, type LearnedSettings, learnSettings } from '../methods';
+import { flatProblem, formOf, type LossProblem, type UnrolledProblem } from '../problems';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
 import { reverse } from './reverse-mode';
@@ -70,7 +72,7 @@ export interface DifferentiateUnrolled {
 }
 
 async function differentiate<V extends Vector>(
-  { method, steps, mode = 'reverse', truncate = steps, checkpoint, spectrum }: UnrolledOptions<V>,
+  options: UnrolledOptions<V>,
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
@@ -79,30 +81,97 @@ async function differentiate<V extends Vector>(
   spaceOf(w).check(w, w, 'the weights');
   spaceOf(λ).check(λ, λ, 'the hyperparameters');
   const form = formOf(problem, λ);
-  const learned = await learnSettings(method, λ);
-  let run: UnrolledRun<V> | undefined;
+  const flat = await differentiateFlat(options, problem, w, λ, watch);
+  if (flat !== undefined) return flat;
+  const learned = await learnSettings(options.method, λ);
   try {
-    const iteration = learned.method.on(spectrum, learned.resolve);
-    run = new UnrolledRun(iteration, form, w, λ, watch);
+    const setting = {
+      space: spaceOf(w),
+      arithmetic: arithmeticOf(w),
+      form,
+      λ,
+      ...(!(w instanceof Float64Array) && { bytes: () => tf.memory().numBytes }),
+    };
+    const run = new UnrolledRun(
+      learned.method.on(options.spectrum, learned.resolve),
+      setting,
+      w,
+      watch,
+    );
+    const { mode } = options;
+    return await differentiateBy(options, run, learned, (from, to) =>
+      mode === 'forward'
+        ? learned.slopes().then((slopes) => forward(run, from, to, slopes))
+        : undefined,
+    );
+  } finally {
+    learned.dispose();
+  }
+}
+
+/** Reverse mode on flat vectors, where the problem has programs and nothing is learned. */
+async function differentiateFlat<V extends Vector>(
+  options: UnrolledOptions<V>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  watch?: () => void,
+): Promise<UnrolledDerivative<V> | undefined> {
+  const { method, mode = 'reverse', spectrum } = options;
+  if (w instanceof Float64Array || mode !== 'reverse' || typeof method === 'function') {
+    return undefined;
+  }
+  const setting = flatProblem(problem as LossProblem, w as NamedTensors, λ as NamedTensors, 'pull');
+  if (setting === undefined) return undefined;
+  const { space } = setting;
+  try {
+    const bytes = () => tf.memory().numBytes + space.bytes;
+    const run = new UnrolledRun(method.on(spectrum), { ...setting, bytes }, setting.w, watch);
+    const found = await differentiateBy(options, run, fixed<Flat>(method), () => undefined);
+    const { auxiliary, stats, ...vectors } = found;
+    const result = Object.fromEntries(
+      Object.entries(vectors).map(([name, x]) => [name, space.toTensors(x)]),
+    ) as Pick<UnrolledDerivative<NamedTensors>, 'value' | 'w' | 'adjoint'>;
+    space.free(vectors);
+    // V are named tensors here.
+    return {
+      ...result,
+      ...(auxiliary && { auxiliary }),
+      stats,
+    } as UnrolledDerivative<Vector> as UnrolledDerivative<V>;
+  } finally {
+    setting.dispose();
+  }
+}
+
+type Settled = Pick<UnrolledOptions, 'steps' | 'truncate' | 'checkpoint'>;
+
+/** Takes the steps and differentiates them: by `forwards` where it gives something, else in reverse. */
+async function differentiateBy<V>(
+  { steps, truncate = steps, checkpoint }: Settled,
+  run: UnrolledRun<V>,
+  learned: LearnedSettings<V>,
+  forwards: (from: number, to: number) => Promise<UnrolledResult<V>> | undefined,
+): Promise<UnrolledDerivative<V>> {
+  try {
     const from = steps - truncate;
     if (from > 0) {
       await run.advance(0, from);
       run.forget(0);
     }
-    const result =
-      mode === 'forward'
-        ? await forward(run, from, steps, await learned.slopes())
-        : await reverse(run, schedule(from, steps, checkpoint));
-    if (mode === 'reverse') await run.addLearned(result, learned);
+    let result = await forwards(from, steps);
+    if (result === undefined) {
+      result = await reverse(run, schedule(from, steps, checkpoint));
+      await run.addLearned(result, learned);
+    }
     await requireFinite(run.space, result);
     return { ...result, stats: run.stats };
   } finally {
-    run?.dispose();
-    learned.dispose();
+    run.dispose();
   }
 }
 
-async function requireFinite<V extends Vector>(
+async function requireFinite<V>(
   space: Space<V, unknown>,
   result: UnrolledResult<V>,
 ): Promise<void> {

@@ -1,6 +1,16 @@
+import type { Flat } from '../../autodiff';
 import { InputError } from '../../errors';
-import { arithmeticOf, type Method, type State } from '../../methods';
-import { normsOf, type Space, spaceOf, type Vector } from '../../spaces';
+import { giveWay } from '../../event-loop';
+import { arithmeticOf, type Method, mapState, type State } from '../../methods';
+import type { FlatProblem } from '../../problems';
+import {
+  type NamedTensors,
+  normsOf,
+  type Space,
+  spaceOf,
+  tensors,
+  type Vector,
+} from '../../spaces';
 import { finiteNorm, requireFinite, requireSame } from './checks';
 import type { InnerProblem, InnerStep, Memory, Mover } from './mover';
 import type { Place } from './place';
@@ -39,6 +49,64 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     } finally {
       this.#space.free(seen);
     }
+  }
+
+  async descendFlat(
+    { space, arithmetic, form, w }: FlatProblem,
+    { count, enough }: { count: number; enough: number },
+    after: (done: number) => void,
+  ): Promise<number> {
+    const iteration = this.#method.on();
+    const begun = (): State<Flat> =>
+      this.#state === undefined
+        ? iteration.begin(space.clone(w))
+        : mapState(this.#state, (x) => space.from(x as NamedTensors, w.layout));
+    let state = space.keep(space.tidy(begun));
+    let seen: Flat | undefined;
+    let done = 0;
+    try {
+      for (; done < count; done++) {
+        const before = state;
+        const gradient = (x: Flat) => {
+          seen = space.keep(form.gradient(x, this.#steps + done + 1));
+          return seen;
+        };
+        const next = space.tidy(() =>
+          space.keep(iteration.step(this.#steps + done + 1, before, gradient, arithmetic)),
+        );
+        const norm = space.norm(seen!);
+        space.free(seen, next);
+        const { x: _, ...memory } = next;
+        const wrong = Object.values(memory).map((x) => space.norm(x));
+        const moved = norm > enough;
+        space.free(moved ? before : next, moved ? next : before);
+        requireFinite(norm, 'the norm of an inner gradient');
+        if (!moved) break;
+        state = next;
+        for (const each of wrong) {
+          requireFinite(each, `the memory of ${this.#method.name}, with a norm`);
+        }
+        await giveWay();
+        after(done + 1);
+      }
+      this.#takeOver(
+        mapState(state, (x) => tensors.keep(space.toTensors(x))),
+        done,
+      );
+      return done;
+    } finally {
+      space.free([state, seen]);
+    }
+  }
+
+  /** The state after some steps, of tensors, which V are here. */
+  #takeOver(state: State<NamedTensors>, steps: number): void {
+    const next = state as State<Vector> as State<V>;
+    if (steps > 0) this.#place.assign(next.x);
+    this.#space.free(this.#state);
+    this.#state = next;
+    this.#steps += steps;
+    this.moves += steps;
   }
 
   async follow(gradient: V): Promise<void> {

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
 import type { Method } from '../../methods';
+import type { FlatProblem } from '../../problems';
 import type { Vector } from '../../spaces';
 import type { OuterFacts, StepControl } from './step-control';
 
@@ -46,6 +47,19 @@ export interface Mover<V> {
    *   but by optimizers that take their step in one piece.
    */
   descend(problem: InnerProblem<V>, enough: number): Promise<InnerStep>;
+  /**
+   * Inner steps on flat vectors, until there are `count` of them or the norm of the gradient is at
+   * most `enough`; returns how many there were. Where it throws nothing was moved. Missing where the
+   * optimizer computes with tensors alone.
+   *
+   * @param after called after each step, with the number of steps so far
+   * @throws NotFiniteError for a loss or a gradient that is not finite.
+   */
+  descendFlat?(
+    setting: FlatProblem,
+    stop: { count: number; enough: number },
+    after: (done: number) => void,
+  ): Promise<number>;
   /**
    * An outer step.
    *

@@ -1,0 +1,21 @@
+import type { LinearSolver, Solution, SolveOptions } from '../solvers';
+import type { LinearOperator, Space } from '../spaces';
+
+/**
+ * Solves in the space of the operator, whatever its vectors are: only for a solver that asks no more
+ * of them than the space offers.
+ */
+export function solveIn<V>(
+  solver: LinearSolver,
+  A: LinearOperator<V> & { space: Space<V, unknown> },
+  b: V,
+  start?: V,
+): Promise<Solution<V>> {
+  // The type of `solve` knows the vectors alone whose space can be told by looking at them.
+  const solve = solver.solve as unknown as (
+    A: LinearOperator<V>,
+    b: V,
+    options: SolveOptions<V>,
+  ) => Promise<Solution<V>>;
+  return solve(A, b, start === undefined ? {} : { start });
+}

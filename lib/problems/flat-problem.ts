@@ -1,0 +1,98 @@
+import type * as tf from '@tensorflow/tfjs';
+import {
+  type Flat,
+  type FlatLoss,
+  type FlatSpace,
+  flatLossOf,
+  Layout,
+  type ProductKind,
+  rememberedOf,
+} from '../autodiff';
+import { type Arithmetic, flatArithmetic } from '../methods';
+import { type NamedTensors, tensors } from '../spaces';
+import { formOf } from './form';
+import type { Form, OuterGradients } from './form-types';
+import { join, split } from './pair';
+import type { LossProblem } from './problem';
+
+/** A bilevel problem on vectors in the backend's memory: its algorithms make no tensors. */
+export interface FlatProblem {
+  space: FlatSpace;
+  arithmetic: Arithmetic<Flat>;
+  form: Omit<Form<Flat>, 'curvature'>;
+  /** Copies of the tensors that were given. */
+  w: Flat;
+  λ: Flat;
+  innerLoss(w: Flat): number;
+  /** Undefined where the outer loss has no program. */
+  outerLoss: ((w: Flat) => number) | undefined;
+  dispose(): void;
+}
+
+/**
+ * A problem whose inner loss `compiled` has declared, on flat vectors.
+ *
+ * @param kind of the product with the derivative of an inner gradient that is needed most
+ * @returns undefined for any other, and where programs cannot run
+ * @throws NotFiniteError for an inner loss that is NaN or infinite.
+ */
+export function flatProblem(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+  kind: ProductKind,
+): FlatProblem | undefined {
+  const known = rememberedOf(problem.inner);
+  const inner = known && flatLossOf((w, λ) => problem.inner(w, λ, 1), w, λ, known);
+  if (inner === undefined) return undefined;
+  const { space } = inner;
+  const outer = outerLossOf(problem, w, λ);
+  const layouts = { w: new Layout(w), λ: new Layout(λ) };
+  const [flatW, flatλ] = space.keep([space.from(w, layouts.w), space.from(λ, layouts.λ)]) as [
+    Flat,
+    Flat,
+  ];
+  const outerByTensors = (x: Flat): OuterGradients<Flat> => {
+    const at = space.toTensors(x);
+    try {
+      const { dw, dλ, auxiliary } = formOf<NamedTensors>(problem, λ).outer(at);
+      const flat = { dw: space.from(dw, layouts.w), dλ: space.from(dλ, layouts.λ) };
+      tensors.free([dw, dλ]);
+      return auxiliary === undefined ? flat : { ...flat, auxiliary };
+    } finally {
+      tensors.free(at);
+    }
+  };
+  return {
+    space,
+    arithmetic: flatArithmetic(space),
+    form: {
+      gradient: (x) => inner.gradient(x, flatλ),
+      linearize: (x) => inner.linearize(x, flatλ, kind),
+      outer(x) {
+        if (outer === undefined) return outerByTensors(x);
+        const { w: dw, λ: dλ } = outer.gradients(x, flatλ);
+        return { dw, dλ };
+      },
+    },
+    w: flatW,
+    λ: flatλ,
+    innerLoss: (x) => inner.value(x, flatλ),
+    outerLoss: outer && ((x) => outer.value(x, flatλ)),
+    dispose() {
+      space.free([flatW, flatλ]);
+      inner.dispose();
+      outer?.dispose();
+    },
+  };
+}
+
+function outerLossOf(problem: LossProblem, w: NamedTensors, λ: NamedTensors): FlatLoss | undefined {
+  const known = rememberedOf(problem.outer);
+  if (known === undefined) return undefined;
+  const loss = (both: NamedTensors): tf.Scalar => {
+    const parts = split(both);
+    return problem.outer(parts.w, parts.λ);
+  };
+  return flatLossOf(loss, join(w, λ), {}, known);
+}
