@@ -19,7 +19,7 @@ export interface Iterate<V, S> {
   scalars: Record<string, S>;
 }
 
-/** An iterative method as two functions; the loops around them are written once for all. */
+/** An iterative method as three functions; the loops around them are written once for all. */
 export interface IterativeMethod {
   /** The iterate at `x`, whose residual is `r = b − A x`. */
   begin<V, S>(system: LinearSystem<V, S>, x: V, r: V): Iterate<V, S>;
