@@ -147,7 +147,8 @@ describe.each(Object.entries(makers))("%s('auto')", (_, make) => {
     const w = tf.variable(tf.tensor1d([0, 0]));
     const optimizer = make('auto');
     for (let t = 0; t < 4; t++) {
-      await optimizer.step(() => bowl(w), [w]);
+      const { ratio } = await optimizer.step(() => bowl(w), [w]);
+      expect(ratio).toBeUndefined();
       expect(numbers(w)).toEqual([0, 0]);
       expect(optimizer.learningRate).toBeGreaterThan(0);
     }
