@@ -135,7 +135,7 @@ describe.skipIf(!isPossible)('a class', () => {
       const tell = async (attempt: () => unknown) => {
         try { return String(await attempt()); } catch (error) { return (error as { code?: string }).code ?? String(error); }
       };
-      console.log(JSON.stringify([${codes.map((code) => `await tell(() => ${code})`).join(', ')}]));
+      console.log(JSON.stringify([${codes.map((code) => `await tell(async () => ${code})`).join(', ')}]));
     }`);
     try {
       return JSON.parse(text);
