@@ -5,6 +5,7 @@ export {
   backwardEulerAsync,
   type ErrorTolerance,
 } from './backward-euler';
+export { fastSlow, hires, oregonator, robertson, type StiffProblem, vanDerPol } from './equations';
 export type { Occurrence, OdeEvent } from './events';
 export { forwardEuler, forwardEulerAsync } from './forward-euler';
 export {
@@ -15,7 +16,6 @@ export {
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
-export { fastSlow, hires, oregonator, robertson, type StiffProblem, vanDerPol } from './problems';
 export { type RadauOptions, type RadauSolution, radau, radauAsync } from './radau';
 export {
   amplification,
