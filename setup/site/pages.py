@@ -152,6 +152,10 @@ def relinked(body: str, source: Path) -> tuple[str, list[Path]]:
         path = Path(os.path.normpath(source.parent / unquote(address.path)))
         if (path / "README.md").exists():
             path = path / "README.md"
+        elif path.is_dir() and not any(path.glob("*.ipynb")):
+            sources = sorted(file for file in path.rglob("*") if file.is_file()) or [path]
+            # A folder without a page of its own: its door, or else its first file.
+            path = path / "index.ts" if (path / "index.ts").exists() else sources[0]
         is_listed = path.is_dir() and any(path.glob("*.ipynb"))
         if not path.is_relative_to(ROOT) or not (path.is_file() or is_listed):
             raise SystemExit(f"{source.relative_to(ROOT)} links to {address.path}, which is not there.")
