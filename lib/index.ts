@@ -41,6 +41,7 @@ export * from './constraints';
 export * from './datasets';
 export * from './descent';
 export * from './errors';
+export type { Pausing } from './event-loop';
 export * from './exercises';
 export * from './experiments';
 export * from './hypergradients';

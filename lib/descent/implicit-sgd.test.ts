@@ -489,16 +489,22 @@ describe('what a saved optimizer could not restore is refused', () => {
 it.each([
   [{ name: 'cosine' }, /'cosine' at step 0/],
   [{ name: 'inverse-time', rate: Number.NaN }, /NaN/],
-])('a schedule that gives no factor is refused, the loss unasked: %j', (schedule, message) => {
+])('a schedule that gives no factor is refused when it is handed over: %j', (schedule, message) => {
+  const make = () => implicitSGD(1, { schedule: schedule as Schedule });
+  expect(make).toThrow(InputError);
+  expect(make).toThrow(message);
+});
+
+it('a function that gives no factor is refused at its step, the loss unasked', () => {
   const x = tf.variable(tf.scalar(1), true, 'x');
   let calls = 0;
   const loss = () => {
     calls += 1;
     return tf.square(x) as tf.Scalar;
   };
-  const optimizer = implicitSGD(1, { schedule: schedule as Schedule });
+  const optimizer = implicitSGD(1, { schedule: () => Number.NaN });
   expect(() => optimizer.minimize(loss)).toThrow(InputError);
-  expect(() => optimizer.minimize(loss)).toThrow(message);
+  expect(() => optimizer.minimize(loss)).toThrow(/the schedule function at step 0/);
   expect(calls).toBe(0);
 });
 

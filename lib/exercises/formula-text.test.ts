@@ -18,6 +18,8 @@ describe('a formula for a terminal', () => {
     ['D = \\operatorname{diag}\\sqrt{\\hat v} + \\varepsilon', 'D = diag √v̂ + ε'],
     ['-\\log\\operatorname{softmax}(z)_y', '−log softmax(z)_y'],
     ['x \\in \\mathbb{R}^{n \\times n}', 'x ∈ ℝ^(n × n)'],
+    ['c_k = \\frac{1}{4^k}\\binom{2k}{k}', 'cₖ = 1/4ᵏC(2k, k)'],
+    ['q^\\top \\mathcal L_k w', 'qᵀℒₖ w'],
     ['\\dot z_l = \\sigma_l \\odot \\dot a', 'żₗ = σₗ ⊙ ȧ'],
   ])('%s', (tex, text) => {
     expect(formulaText(tex)).toBe(text);

@@ -73,9 +73,15 @@ function command(tex: string, at: number): Read {
   }
   if (FUNCTIONS.has(name!)) return [applied(name!, tex[end]), end];
   if (name === 'begin' || name === 'end') return ['', argument(tex, end)[1]];
-  if (name === 'mathbb') {
+  const alphabet = ALPHABETS[name!];
+  if (alphabet !== undefined) {
     const [text, after] = argument(tex, end);
-    return [DOUBLE[text] ?? text, after];
+    return [alphabet[text] ?? text, after];
+  }
+  if (name === 'binom') {
+    const [above, middle] = argument(tex, end);
+    const [below, after] = argument(tex, middle);
+    return [`C(${above}, ${below})`, after];
   }
   return [COMMANDS[name!] ?? name!, end];
 }
@@ -104,7 +110,10 @@ const ACCENTS: Record<string, string> = {
   tilde: '\u0303',
   bar: '\u0304',
 };
-const DOUBLE: Record<string, string> = { R: 'ℝ', C: 'ℂ', E: '𝔼' };
+const ALPHABETS: Record<string, Record<string, string>> = {
+  mathbb: { R: 'ℝ', C: 'ℂ', E: '𝔼' },
+  mathcal: { L: 'ℒ' },
+};
 const CHARACTERS: Record<string, string> = { '-': '−', "'": '′', '~': ' ', '&': ' ', '\n': ' ' };
 
 /** Pairs of a key and what it stands for, one after the other. */
