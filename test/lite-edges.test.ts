@@ -13,7 +13,7 @@ import { needs } from './needs';
  * reaches, webgpu. With `FULL=1`.
  */
 
-const isReady = process.env.FULL === '1' && needs('browser').available && needs('lite').available;
+const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 600_000;
 
 describe.skipIf(!isReady)('a page of the course, at its edges', () => {

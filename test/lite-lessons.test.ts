@@ -14,7 +14,7 @@ import { needs } from './needs';
  */
 
 const root = join(__dirname, '..');
-const isReady = process.env.FULL === '1' && needs('browser').available && needs('lite').available;
+const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const LIMIT_SECONDS = Number(process.env.LITE_LIMIT ?? 1500);
 const patience = (LIMIT_SECONDS + 300) * 1000;
 const chosen = process.env.LESSONS?.split(',');

@@ -100,6 +100,9 @@ const reasons = {
 
   /** Tests that take long ask for it; `npm run test:quick` has none to give. */
   time: () => (process.env.QUICK ? 'left out of the quick run' : ''),
+
+  /** Tests that take many minutes for what seldom breaks. */
+  full: () => (process.env.FULL === '1' ? '' : 'takes many minutes: FULL=1 runs it'),
 };
 
 function required(): string[] {

@@ -13,6 +13,7 @@ import { cosine, implicitAdam, implicitSGD, warmUp } from '.';
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
 const gpu = needs('webgpu');
+const time = needs('time');
 
 const makers = { 'implicit SGD': implicitSGD, 'implicit Adam': implicitAdam };
 
@@ -32,7 +33,7 @@ function network() {
   return { W, b, loss };
 }
 
-describe.skipIf(!gpu.available)('on a GPU, without a synchronous read', () => {
+describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchronous read', () => {
   beforeAll(async () => {
     await useBackend('webgpu');
   }, 60_000);
