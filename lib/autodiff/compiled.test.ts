@@ -70,6 +70,31 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     }
   });
 
+  it('keeps what it captures for a bounded number of shapes, those that were used last', () => {
+    const [factor, calls] = [tf.scalar(3), [] as number[]];
+    const loss = compiled(({ w }) => {
+      calls.push(w!.size);
+      return tf.mul(factor, tf.sum(tf.square(w!))) as tf.Scalar;
+    });
+    const gradientOfSize = (size: number) => {
+      const at: [NamedTensors, NamedTensors] = [{ w: tf.ones([size]) }, { λ: tf.scalar(1) }];
+      const gradient = gradientOf(loss, ...at, rememberedOf(loss))!;
+      expect(gradient.w!.dataSync()).toEqual(new Float32Array(size).fill(6));
+      tf.dispose([gradient, ...at]);
+    };
+    const before = tf.memory().numTensors;
+    for (let size = 1; size <= 100; size++) {
+      gradientOfSize(size);
+      gradientOfSize(1);
+    }
+    // One number is captured for each.
+    expect(tf.memory().numTensors - before).toBeLessThanOrEqual(32);
+    expect(calls.filter((size) => size === 1).length).toBeLessThanOrEqual(2);
+    loss.free();
+    expect(tf.memory().numTensors).toBe(before);
+    factor.dispose();
+  });
+
   it('refuses what reads numbers, and variables that are not handed over', () => {
     const factor = tf.variable(tf.scalar(2));
     const reading = compiled(({ w }) => tf.sum(tf.mul(w!, w!.dataSync()[0]!)) as tf.Scalar);

@@ -59,11 +59,19 @@ export function asMethod<R extends { readonly name: string }>(
   record: R,
   on: (spectrum?: Spectrum, resolve?: Resolve) => Iteration,
 ): R & Method {
+  const checked: typeof on = (spectrum, resolve) => {
+    // Also where the method does not use it, and μ may be 0.
+    if (spectrum !== undefined) checkSpectrumNames(spectrum, record.name);
+    return on(spectrum, resolve);
+  };
   return Object.defineProperties({ ...record } as R & Method, {
-    on: { value: on },
+    on: { value: checked },
     learned: { value: tensorsAmong(Object.values(record)) },
   });
 }
+
+const checkSpectrumNames = (spectrum: Spectrum, who: string): void =>
+  checkOptionNames(`the spectrum of ${who}`, spectrum, ['mu', 'L', 'naturalEta']);
 
 /** @throws InputError unless μ and L are given, finite and `0 < μ ≤ L`. */
 export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Spectrum {
@@ -74,7 +82,7 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
       remedy: 'Give the spectrum, or a method with numbers for its step and momentum.',
     });
   }
-  checkOptionNames(`the spectrum of ${who}`, spectrum, ['mu', 'L', 'naturalEta']);
+  checkSpectrumNames(spectrum, who);
   const { mu, L } = spectrum;
   if (
     typeof mu === 'number' &&

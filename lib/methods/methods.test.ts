@@ -3,7 +3,7 @@ import { adam } from './adam';
 import { chebyshev } from './chebyshev';
 import { gradientDescent, type StepSize } from './gradient-descent';
 import { heavyBall } from './heavy-ball';
-import type { Method } from './method';
+import type { Method, Spectrum } from './method';
 import { nesterov } from './nesterov';
 import { dividedDifferences, residualPolynomial, residualPolynomials } from './residual-polynomial';
 import { sobolev } from './sobolev';
@@ -176,6 +176,11 @@ describe('a method is a value', () => {
     ['η = 0', () => sobolev({ eta: 0 }), /eta: 0/],
     ['no natural η', () => sobolev().on({ mu: 1, L: 2 }), /naturalEta/],
     ['one eigenvalue', () => sobolev({ eta: 1 }).on({ mu: 1, L: 1 }), /mu < L/],
+    [
+      'a misspelt name, also where the method does not look at it',
+      () => gradientDescent(0.1).on({ mu: 1, L: 2, eta: 1 } as Spectrum),
+      /eta/,
+    ],
     ['a rate of 0', () => adam(0), /rate of 0/],
     ['β = 1', () => adam(1, { beta2: 1 }), /beta2 of 1/],
   ])('refuses %s', (_, make, message) => {

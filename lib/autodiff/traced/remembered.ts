@@ -11,6 +11,9 @@ interface Entry {
   outside: tf.Tensor[];
 }
 
+/** Of how many names and shapes a loss keeps its recipes. */
+const MOST = 32;
+
 /** The recipe of one pure loss for each set of names and shapes, with the tensors that it captures. */
 export class Remembered {
   /** Whether the loss has marked something by `markAuxiliary`, which a program would not. */
@@ -19,15 +22,25 @@ export class Remembered {
 
   find(heap: Heap, key: string): Entry | undefined {
     const found = this.#entries.get(key);
-    return found?.heap === heap ? found : undefined;
+    if (found?.heap !== heap) return undefined;
+    // Last in the order, so that what was not used for longest comes first.
+    this.#entries.delete(key);
+    this.#entries.set(key, found);
+    return found;
   }
 
-  /** @param outside copied; the copies are kept until `free` */
+  /**
+   * What was not used for longest is forgotten where there are too many; who uses it has copies.
+   *
+   * @param outside copied; the copies are kept until they are forgotten
+   */
   keep(heap: Heap, key: string, recipe: Recipe, outside: readonly tf.Tensor[]): void {
     this.#forget(key);
     recipe.retain();
     const copies = outside.map((x) => isolated(() => tf.keep(x.clone())));
     this.#entries.set(key, { heap, recipe, outside: copies });
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > MOST) this.#forget(oldest!);
   }
 
   free(): void {
