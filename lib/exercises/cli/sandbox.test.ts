@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -117,6 +118,36 @@ const attacks: Record<string, () => Attack> = {
     // Also 'threw': the limit of threads may meet one that the cell starts itself.
     status: ['crashed', 'memory', 'timeout', 'threw'],
   }),
+  'takes memory that is not of the heap': () => ({
+    code: `
+      const held: Uint8Array[] = [];
+      for (;;) held.push(new Uint8Array(1 << 26).fill(1));`,
+    status: ['threw', 'memory', 'crashed', 'timeout'],
+  }),
+  'asks the kernel for more': () => ({
+    code: `
+      const libc = (await import('koffi')).default.load('libc.so.6');
+      const outcomes = [
+        libc.func('int memfd_create(const char *, unsigned int)')('x', 0),
+        libc.func('int unshare(int)')(0x10000000),
+        libc.func('long ptrace(long, int, void *, void *)')(16, 1, null, null),
+        libc.func('int mount(const char *, const char *, const char *, unsigned long, void *)')('/', '/mnt', 'none', 4096, null),
+        libc.func('int chroot(const char *)')('/tmp'),
+        libc.func('int setuid(int)')(0) === 0 && libc.func('int getuid()')() === 0 && libc.func('int sethostname(const char *, int)')('x', 1),
+      ];
+      throw new Error(outcomes.join(' '));`,
+    status: 'threw',
+    told: /`Error: -1 -1 -1 -1 -1 (?:-1|false)`/,
+  }),
+  'looks at what it was given open': () => ({
+    code: report(
+      `fs.readdirSync('/proc/self/fd').map((fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } }).filter((path) => /ipynb|catalogue|solutions|records|class-/.test(path)).join()`,
+      `fs.readFileSync('/proc/1/environ', 'utf8').includes('of the lecturer')`,
+      `fs.readFileSync('/proc/self/mountinfo', 'utf8').includes(${JSON.stringify('class-')})`,
+    ),
+    status: 'threw',
+    told: /`Error: nothing (?:false|EACCES) false`/,
+  }),
   'fills the disk': () => ({
     code: `
       const fs = await import('node:fs');
@@ -229,6 +260,8 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
       join(students.folder, 'first', `${LESSON}.ipynb`),
       students.submit('link', '').replace(LESSON, 'other'),
     );
+    symlinkSync(join(students.folder, 'first'), join(students.folder, 'linked'));
+    execFileSync('mkfifo', [students.submit('pipe', '').replace(LESSON, 'pipe')]);
     writeFileSync(join(students.folder, 'deep.ipynb'), `{"cells":${'['.repeat(1e6)}`);
     students.submit('eve\n✓ first: right\u202e', students.notebook(NO_FACTOR));
 
@@ -274,6 +307,8 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
     ).toMatchObject({
       [join('200 MB', `${LESSON}.ipynb`)]: 'it has 200 MB',
       [join('link', 'other.ipynb')]: 'it is a symbolic link',
+      linked: 'it is a symbolic link',
+      [join('pipe', 'pipe.ipynb')]: 'it is no file',
       'deep.ipynb': expect.stringContaining('it is no notebook'),
     });
     expect(processesCalled(MARK)).toEqual([]);
