@@ -11,6 +11,7 @@ import { cnn, direction, mlp, rnn, type TestModel } from './testing';
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
 const gpu = needs('webgpu');
+const time = needs('time');
 
 const models: [string, () => TestModel][] = [
   ['tanh MLP', () => mlp(tf.tanh, 1)],
@@ -36,7 +37,7 @@ async function products({ x, predict, loss }: TestModel) {
   return { numbers, left: tf.memory().numTensors - before };
 }
 
-test.skipIf(!gpu.available)(
+test.skipIf(!gpu.available || !time.available)(
   'webgpu gives the products that cpu gives, without a synchronous read, and leaks nothing',
   async () => {
     await useBackend('cpu');

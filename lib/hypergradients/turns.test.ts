@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needs } from '../../test/needs';
 import { useBackend } from '../backends';
 import { implicitAdam, implicitSGD } from '../descent';
 import { gradientDescent } from '../methods';
@@ -9,6 +10,8 @@ import { cg, dense, eigenvalues, minres, neumann, nystrom, trace } from '../solv
 import type { LinearOperator, NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
+
+const time = needs('time');
 
 /** How long one product of the operators here takes, in milliseconds: far above a turn of the loop. */
 const PRODUCT = 15;
@@ -69,97 +72,103 @@ afterAll(() => {
   tf.disposeVariables();
 });
 
-describe('timers get a turn between products, not only between steps', () => {
-  const H: LinearOperator<NamedTensors> = {
-    apply({ w }) {
-      work();
-      note();
-      return { w: tf.mul(curvatures, w!) };
-    },
-    dispose() {},
-  };
-  const like = () => ({ w: tf.ones([6]) });
-  const problem: LossProblem = {
-    inner: ({ w }, { l }) => tf.add(lossOf(w!), tf.sum(tf.mul(l!, tf.square(w!)))) as tf.Scalar,
-    outer: ({ w }) => tf.sum(tf.square(w!)) as tf.Scalar,
-  };
-
-  it.each([
-    ['cg', () => cg({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
-    ['neumann, its scale too', () => neumann({ terms: 4 }).solve(H, like())],
-    ['minres', () => minres({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
-    ['dense', () => dense().solve(H, like())],
-    ['eigenvalues', () => eigenvalues(H, { largest: 6, like: like() })],
-    ['trace', () => trace(H, { probes: 12, like: like() })],
-    [
-      'nystrom',
-      async () => {
-        await nystrom(H, like(), { rank: 6 });
-        return trace(H, { probes: 6, like: like() });
+describe.skipIf(!time.available)(
+  'timers get a turn between products, not only between steps',
+  () => {
+    const H: LinearOperator<NamedTensors> = {
+      apply({ w }) {
+        work();
+        note();
+        return { w: tf.mul(curvatures, w!) };
       },
-    ],
-  ])('%s', async (_, run) => {
-    // One product, and a second where the first was over before the turn was due.
-    expect(await mostInOneTurn(run)).toBeLessThanOrEqual(2);
-  });
+      dispose() {},
+    };
+    const like = () => ({ w: tf.ones([6]) });
+    const problem: LossProblem = {
+      inner: ({ w }, { l }) => tf.add(lossOf(w!), tf.sum(tf.mul(l!, tf.square(w!)))) as tf.Scalar,
+      outer: ({ w }) => tf.sum(tf.square(w!)) as tf.Scalar,
+    };
 
-  it.each([
-    ['implicitSGD', () => implicitSGD(1, { solver: cg({ tolerance: 1e-12, maxIterations: 20 }) })],
-    [
-      'implicitAdam',
-      () => implicitAdam(1, { solver: cg({ tolerance: 1e-12, maxIterations: 20 }) }),
-    ],
-    ['exact steps', () => implicitSGD(1, { exact: true })],
-  ])('a step of %s', async (_, make) => {
-    const w = tf.variable(tf.zeros([6]));
-    const optimizer = make();
-    const most = await mostInOneTurn(() => optimizer.step(() => lossOf(w), [w]));
-    expect(most).toBeLessThanOrEqual(UNPARTED);
-    optimizer.dispose();
-    w.dispose();
-  });
-
-  it.each([
-    ['implicitSGD', () => implicitSGD(1, { solver: cg({ tolerance: 1e-12, maxIterations: 6 }) })],
-    ['by MINRES', () => implicitSGD(1, { solver: minres({ maxIterations: 6 }) })],
-    ['by a Neumann series', () => implicitSGD(0.1, { solver: neumann({ terms: 4 }) })],
-    ['implicitAdam', () => implicitAdam(1, { solver: cg({ maxIterations: 6 }) })],
-  ])('between the batches of a product: %s', async (_, make) => {
-    const w = tf.variable(tf.zeros([6]));
-    const losses = Array.from({ length: 5 }, () => () => lossOf(w));
-    // A product evaluates each loss again: three evaluations to a batch, fifteen to a product.
-    const optimizer = make();
-    const most = await mostInOneTurn(() => optimizer.step(losses, [w]));
-    expect(most).toBeLessThanOrEqual(UNPARTED);
-    optimizer.dispose();
-    w.dispose();
-  });
-
-  it.each([
-    ['implicit', implicit({ solver: cg({ tolerance: 1e-12 }) })],
-    ['unrolled in reverse', unrolled({ method: gradientDescent(0.05), steps: 6 })],
-    ['unrolled forwards', unrolled({ method: gradientDescent(0.05), steps: 2, mode: 'forward' })],
-  ])('hypergradient, %s', async (_, how) => {
-    const [w, l] = [{ w: tf.zeros([6]) }, { l: tf.ones([6]) }];
-    const most = await mostInOneTurn(() =>
-      hypergradient(problem, w, l, how as ReturnType<typeof implicit>),
-    );
-    expect(most).toBeLessThanOrEqual(UNPARTED);
-  });
-
-  it('bilevel', async () => {
-    const run = bilevel(problem, {
-      w: { w: tf.zeros([6]) },
-      λ: { l: tf.ones([6]) },
-      inner: { optimizer: implicitSGD(1), steps: 2 },
-      outer: { optimizer: gradientDescent(0.01) },
-      how: implicit(),
-      steps: 2,
+    it.each([
+      ['cg', () => cg({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
+      ['neumann, its scale too', () => neumann({ terms: 4 }).solve(H, like())],
+      ['minres', () => minres({ tolerance: 1e-12, maxIterations: 12 }).solve(H, like())],
+      ['dense', () => dense().solve(H, like())],
+      ['eigenvalues', () => eigenvalues(H, { largest: 6, like: like() })],
+      ['trace', () => trace(H, { probes: 12, like: like() })],
+      [
+        'nystrom',
+        async () => {
+          await nystrom(H, like(), { rank: 6 });
+          return trace(H, { probes: 6, like: like() });
+        },
+      ],
+    ])('%s', async (_, run) => {
+      // One product, and a second where the first was over before the turn was due.
+      expect(await mostInOneTurn(run)).toBeLessThanOrEqual(2);
     });
-    const most = await mostInOneTurn(async () => {
-      for await (const _ of run);
+
+    it.each([
+      [
+        'implicitSGD',
+        () => implicitSGD(1, { solver: cg({ tolerance: 1e-12, maxIterations: 20 }) }),
+      ],
+      [
+        'implicitAdam',
+        () => implicitAdam(1, { solver: cg({ tolerance: 1e-12, maxIterations: 20 }) }),
+      ],
+      ['exact steps', () => implicitSGD(1, { exact: true })],
+    ])('a step of %s', async (_, make) => {
+      const w = tf.variable(tf.zeros([6]));
+      const optimizer = make();
+      const most = await mostInOneTurn(() => optimizer.step(() => lossOf(w), [w]));
+      expect(most).toBeLessThanOrEqual(UNPARTED);
+      optimizer.dispose();
+      w.dispose();
     });
-    expect(most).toBeLessThanOrEqual(UNPARTED);
-    run.dispose();
-  });
-});
+
+    it.each([
+      ['implicitSGD', () => implicitSGD(1, { solver: cg({ tolerance: 1e-12, maxIterations: 6 }) })],
+      ['by MINRES', () => implicitSGD(1, { solver: minres({ maxIterations: 6 }) })],
+      ['by a Neumann series', () => implicitSGD(0.1, { solver: neumann({ terms: 4 }) })],
+      ['implicitAdam', () => implicitAdam(1, { solver: cg({ maxIterations: 6 }) })],
+    ])('between the batches of a product: %s', async (_, make) => {
+      const w = tf.variable(tf.zeros([6]));
+      const losses = Array.from({ length: 5 }, () => () => lossOf(w));
+      // A product evaluates each loss again: three evaluations to a batch, fifteen to a product.
+      const optimizer = make();
+      const most = await mostInOneTurn(() => optimizer.step(losses, [w]));
+      expect(most).toBeLessThanOrEqual(UNPARTED);
+      optimizer.dispose();
+      w.dispose();
+    });
+
+    it.each([
+      ['implicit', implicit({ solver: cg({ tolerance: 1e-12 }) })],
+      ['unrolled in reverse', unrolled({ method: gradientDescent(0.05), steps: 6 })],
+      ['unrolled forwards', unrolled({ method: gradientDescent(0.05), steps: 2, mode: 'forward' })],
+    ])('hypergradient, %s', async (_, how) => {
+      const [w, l] = [{ w: tf.zeros([6]) }, { l: tf.ones([6]) }];
+      const most = await mostInOneTurn(() =>
+        hypergradient(problem, w, l, how as ReturnType<typeof implicit>),
+      );
+      expect(most).toBeLessThanOrEqual(UNPARTED);
+    });
+
+    it('bilevel', async () => {
+      const run = bilevel(problem, {
+        w: { w: tf.zeros([6]) },
+        λ: { l: tf.ones([6]) },
+        inner: { optimizer: implicitSGD(1), steps: 2 },
+        outer: { optimizer: gradientDescent(0.01) },
+        how: implicit(),
+        steps: 2,
+      });
+      const most = await mostInOneTurn(async () => {
+        for await (const _ of run);
+      });
+      expect(most).toBeLessThanOrEqual(UNPARTED);
+      run.dispose();
+    });
+  },
+);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { needs } from '../../../test/needs';
 import { exerciseIds, loadExercise } from '../catalogue';
 import type { Exercise } from '../exercise';
 import { judge } from '../judge';
@@ -8,11 +9,14 @@ import { LearnerProcess } from './learner';
 
 const CATALOGUE = join(__dirname, '..', 'catalogue');
 
-let learner: LearnerProcess;
+const time = needs('time');
+
+let learner: LearnerProcess | undefined;
 let answers: Map<string, unknown>;
 
 /** All answers of the catalogue, in one process. */
 beforeAll(async () => {
+  if (!time.available) return;
   learner = new LearnerProcess(plainLaunch(__dirname), { seconds: 1800 });
   const code = `
     const { check } = require('implicit-lab');
@@ -29,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(() => learner?.close());
 
-it.each(exerciseIds())(
+it.skipIf(!time.available).each(exerciseIds())(
   '%s: an answer in another process gets the verdict that it gets here',
   async (id) => {
     const exercise = (await loadExercise(id)) as Exercise;
