@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { NO_FACTOR, RIGHT, TestClass } from '../../lib/exercises/cli/class-testing';
 import { sandboxProblem } from '../../lib/exercises/submission';
@@ -14,9 +15,9 @@ const TICKS = 100;
  *
  *     npm run bench -- class check [SUBMISSIONS [JOBS [plain|sandbox]]]
  *
- * Half of the submissions are right, half are wrong, one exercise each. Processor time is that of
- * all processes together, so that other work on the machine matters little; it leaves out those that
- * had to be killed, which on a busy machine are some.
+ * Half of the submissions are right, half are wrong, one exercise each. The rate is that of the clock,
+ * for each core in use, so the machine has to be quiet. Processor time leaves out processes that were
+ * killed, as those in a sandbox are.
  */
 export async function measureChecking([count = '40', jobs = '2', only]: string[]): Promise<void> {
   const problem = sandboxProblem();
@@ -50,7 +51,8 @@ export async function measureChecking([count = '40', jobs = '2', only]: string[]
       const { seconds, processor, output, peak, curve } = await measured(args, Number(count));
       curves.push(`${kind}: ${curve.map(mb).join(', ')}`);
       const right = /(\d+) of \d+ right/.exec(output)?.[1] ?? 'none';
-      const rate = (Number(count) / processor).toFixed(2);
+      const cores = Math.min(Number(jobs), availableParallelism());
+      const rate = (Number(count) / seconds / cores).toFixed(2);
       console.log(
         `| ${kind} | ${count} | ${right} | ${seconds.toFixed(1)} | ${processor.toFixed(1)} | ${rate} | ${mb(peak.own)} | ${mb(peak.all)} |`,
       );
