@@ -379,7 +379,7 @@ describe.skipIf(!isPossible)('a class', () => {
       // Nor does it lead the lecturer, who collects what they hand in.
       const collected = join(hub.folder, 'collected');
       const { output } = await hub.command('--collect', collected);
-      expect(output).toMatch(/eve: exercises is no folder/);
+      expect(output).toMatch(/eve: exercises is not a folder/);
       expect(readdirSync(collected)).toEqual(['bob']);
       expect(readdirSync(join(collected, 'bob'))).toContain('01-stiffness.ipynb');
     },

@@ -26,7 +26,7 @@ def collect(students, target, names):
         try:
             folder = os.open(FOLDER, os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=home)
         except OSError as error:
-            print(f"{student}: {FOLDER} is no folder: {error.strerror}")
+            print(f"{student}: {FOLDER} is not a folder: {error.strerror}")
             os.close(home)
             continue
         for name in names:
@@ -47,7 +47,7 @@ def _copy(folder, name, target, student):
         return 0
     with open(file, "rb") as source:
         if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-            print(f"{student}: {name} was left out: it is no file")
+            print(f"{student}: {name} was left out: it is not a file")
             return 0
         target.mkdir(parents=True, exist_ok=True)
         with open(target / name, "wb") as copy:

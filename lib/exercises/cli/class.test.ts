@@ -49,7 +49,7 @@ const verdicts = [
   verdict('=cem', 'ift-01', { status: 'right' }),
   verdict('dora <script>', 'own-01', { status: 'right' }),
 ];
-const problems = [{ file: 'elifx/x.ipynb', message: 'it is no notebook: "Elifx"' }];
+const problems = [{ file: 'elifx/x.ipynb', message: 'it is not a notebook: "Elifx"' }];
 const order = ['ift-01', 'neumann-01'];
 
 let folder: string;
@@ -146,7 +146,7 @@ it('says what it was given instead of verdicts', async () => {
   const options = { anonymous: false, form: 'json' as const, out: undefined };
   await expect(classReport({ files: [], ...options })).rejects.toThrow('takes a file of verdicts');
   await expect(classReport({ files: [other], ...options })).rejects.toThrow(
-    'is no file of records',
+    'is not a file of records',
   );
   await expect(classReport({ files: ['gone'], ...options })).rejects.toThrow('gone is not there');
 });

@@ -151,7 +151,7 @@ export function withoutNames(
     })),
     problems: summary.problems.map(({ message }, i) => ({
       file: `notebook ${i + 1}`,
-      message: message.startsWith('it is no notebook') ? 'it is no notebook' : message,
+      message: message.startsWith('it is not a notebook') ? 'it is not a notebook' : message,
     })),
   };
 }

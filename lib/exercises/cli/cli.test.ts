@@ -150,7 +150,7 @@ describe('check', () => {
     writeFileSync(file(), '{ "cells": [');
     const broken = run('check', 'neumann-01');
     expect(broken.status).toBe(2);
-    expect(broken.stderr).toContain('it is no notebook');
+    expect(broken.stderr).toContain('it is not a notebook');
     expect(broken.stderr).toContain('npx implicit-lab reset neumann-01');
     rmSync(file());
     expect(run('check', '--all').stderr).toContain('it is missing');
@@ -241,7 +241,7 @@ it('watch checks again when a notebook is saved, also by putting a new file in i
     await until('saved again');
     await until('✗ neumann-01: the factor √α in front');
     writeFileSync(file(), '{');
-    await until('it is no notebook');
+    await until('it is not a notebook');
     writeFileSync(file(), right!);
     await until('✓ neumann-01: right');
   } finally {

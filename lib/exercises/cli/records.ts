@@ -110,7 +110,7 @@ function parsed(text: string, path: string): RecordLine {
   } catch {
     // Told below.
   }
-  throw new RecordsError(`${path} is no file of records: "${text.slice(0, 60)}".`);
+  throw new RecordsError(`${path} is not a file of records: "${text.slice(0, 60)}".`);
 }
 
 /** A file that should hold records, and holds something else. */

@@ -308,8 +308,8 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
       [join('200 MB', `${LESSON}.ipynb`)]: 'it has 200 MB',
       [join('link', 'other.ipynb')]: 'it is a symbolic link',
       linked: 'it is a symbolic link',
-      [join('pipe', 'pipe.ipynb')]: 'it is no file',
-      'deep.ipynb': expect.stringContaining('it is no notebook'),
+      [join('pipe', 'pipe.ipynb')]: 'it is not a file',
+      'deep.ipynb': expect.stringContaining('it is not a notebook'),
     });
     expect(processesCalled(MARK)).toEqual([]);
   }, 600_000);

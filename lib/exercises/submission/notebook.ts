@@ -17,17 +17,17 @@ const MOST_BYTES = 50e6;
 export function readNotebook(path: string): Notebook {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw new NotebookError('it is missing');
-  if (!found.isFile()) throw new NotebookError('it is no file');
+  if (!found.isFile()) throw new NotebookError('it is not a file');
   const { size } = found;
   if (size > MOST_BYTES) throw new NotebookError(`it has ${Math.round(size / 1e6)} MB`);
   let notebook: Notebook;
   try {
     notebook = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new NotebookError(`it is no notebook: ${(error as Error).message}`);
+    throw new NotebookError(`it is not a notebook: ${(error as Error).message}`);
   }
   if (!Array.isArray(notebook?.cells) || !notebook.cells.every(isCell)) {
-    throw new NotebookError('it is no notebook: its cells are not there, or not cells');
+    throw new NotebookError('it is not a notebook: its cells are not there, or not cells');
   }
   return notebook;
 }
