@@ -1,11 +1,43 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes a minute or more each, longest first: begun last, they would run alone at the end. */
+const slow = [
+  'test/kernel.test.ts',
+  'test/lite.test.ts',
+  'test/setup.test.ts',
+  'test/jupyterlab.test.ts',
+  'test/nbgrader.test.ts',
+  'test/journey.test.ts',
+  'op-table/webgpu.test.ts',
+  'cli/cli.test.ts',
+  'bin/bundle.test.ts',
+  'test/packages.test.ts',
+  'cli/sandbox.test.ts',
+];
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification) => slow.some((end) => moduleId.endsWith(end));
+    const rank = ({ moduleId }: TestSpecification) =>
+      slow.findIndex((end) => moduleId.endsWith(end));
+    return [
+      ...sorted.filter(isSlow).sort((a, b) => rank(a) - rank(b)),
+      ...sorted.filter((file) => !isSlow(file)),
+    ];
+  }
+}
 
 export default defineConfig({
   test: {
     include: ['lib/**/*.test.ts', 'kernel/**/*.test.ts', 'test/**/*.test.ts'],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
-    maxWorkers: '100%',
+    // One more than there are processors: tests of programs wait for most of their time.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: SlowFirst },
     testTimeout: 60_000,
   },
 });

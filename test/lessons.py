@@ -1,10 +1,11 @@
 """Executes notebooks through their kernels and says which of them end without an error.
 
-Usage: lessons.py [--limit SECONDS] [--report FILE] [--seeds COUNT] [NOTEBOOK ...]
+Usage: lessons.py [--limit SECONDS] [--jobs COUNT] [--report FILE] [--seeds COUNT] [NOTEBOOK ...]
 
 Without a notebook it takes all of notebooks/ and solutions/. Each runs from top to bottom in a new
-kernel whose working directory is the notebook's own; the files stay as they are. The exit status is
-1 where a notebook failed. The report is a JSON list of {"notebook", "seconds", "error", "claims"}.
+kernel whose working directory is the notebook's own; the files stay as they are. As many run at the
+same time as there are processors, at most four; --jobs 1 runs one after the other. The exit status
+is 1 where a notebook failed. The report is a JSON list of {"notebook", "seconds", "error", "claims"}.
 
 A claim that is false fails its notebook, unless it rests on seconds: this may be a busy machine. With
 --seeds 3 every notebook runs three times more, on other seeds (`runSeed`); the claims that do not
@@ -40,9 +41,8 @@ def main():
         os.environ["IMPLICIT_LAB_SEED"] = str(seed)
         if options.seeds:
             print("As built" if seed == 0 else f"Other seeds, run {seed}", flush=True)
-        results += [
-            {**executed(path.resolve(), options.limit), "seed": seed} for path in notebooks
-        ]
+        run_made = asyncio.run(all_executed([path.resolve() for path in notebooks], options))
+        results += [{**result, "seed": seed} for result in run_made]
     if options.report:
         options.report.write_text(json.dumps(results))
     false = report_of_claims(results) if options.seeds else 0
@@ -71,13 +71,34 @@ def report_of_claims(results):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=float, default=900, help="seconds that one cell may take")
+    parser.add_argument(
+        "--jobs", type=positive, default=min(4, os.cpu_count() or 1), help="how many run at the same time"
+    )
     parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--seeds", type=int, default=0, help="how many further runs, on other seeds")
     parser.add_argument("notebooks", nargs="*", type=Path)
     return parser.parse_args()
 
 
-def executed(path, limit):
+def positive(text):
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is not a positive number")
+    return count
+
+
+async def all_executed(paths, options):
+    """Runs the notebooks, so many at a time; the results come in the order of the notebooks."""
+    places = asyncio.Semaphore(options.jobs)
+
+    async def in_turn(path):
+        async with places:
+            return await executed(path, options.limit)
+
+    return await asyncio.gather(*map(in_turn, paths))
+
+
+async def executed(path, limit):
     """Runs one notebook and prints one line about it."""
     name = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
     start = time.monotonic()
@@ -87,7 +108,7 @@ def executed(path, limit):
     try:
         notebook = nbformat.read(path, as_version=4)
         cells = forget_outputs(notebook)
-        asyncio.run(run(notebook, path.parent, name, cells, limit))
+        await run(notebook, path.parent, name, cells, limit)
         error = first_error(notebook)
     except CellTimeoutError:
         error = f"a cell was not finished after {limit:g} s"

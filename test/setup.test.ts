@@ -282,20 +282,26 @@ describe('no network', () => {
     expectOneSentence(again, /^npm could not download the packages/);
   });
 
-  test('for pip: says so, and the next try with a network succeeds', async () => {
-    const result = start(ownIndex(closedPort));
-    expectOneSentence(result, /^pip could not download the Python packages: check the network/);
-    makeWheel();
-    const { output } = await startServer(ownWheels());
-    expect(output()).toContain('http://localhost:1234/lab/tree/notebooks/README.md?token=secret');
-  });
+  test.skipIf(!time.available)(
+    'for pip: says so, and the next try with a network succeeds',
+    async () => {
+      const result = start(ownIndex(closedPort));
+      expectOneSentence(result, /^pip could not download the Python packages: check the network/);
+      makeWheel();
+      const { output } = await startServer(ownWheels());
+      expect(output()).toContain('http://localhost:1234/lab/tree/notebooks/README.md?token=secret');
+    },
+  );
 
-  test('a registry that lacks a package is not called a missing network', () => {
-    mkdirSync(inCheckout('wheels'));
-    const result = start(ownWheels());
-    expectOneSentence(result, /^pip could not install the packages of requirements\.txt/);
-    expect(readText('setup.log')).toContain('jupyterlab==0.1');
-  });
+  test.skipIf(!time.available)(
+    'a registry that lacks a package is not called a missing network',
+    () => {
+      mkdirSync(inCheckout('wheels'));
+      const result = start(ownWheels());
+      expectOneSentence(result, /^pip could not install the packages of requirements\.txt/);
+      expect(readText('setup.log')).toContain('jupyterlab==0.1');
+    },
+  );
 
   test.skipIf(!time.available)(
     'npm gives up within a minute where the registry never answers',
@@ -323,55 +329,61 @@ const readOwn = (dependencies: Record<string, string>) =>
 describe('npm start', () => {
   beforeEach(makeWheel);
 
-  test('sets up once, prints the real address, passes arguments on, and ends cleanly', async () => {
-    const { child, ended, output } = await startServer(
-      { ...ownWheels(), PYTHONPATH: '/elsewhere', JUPYTER_CONFIG_DIR: '/elsewhere' },
-      '--no-browser',
-      '--port',
-      '9000',
-    );
-    expect(output()).toContain(
-      'JupyterLab: http://localhost:1234/lab/tree/notebooks/README.md?token=secret\n',
-    );
-    expect(output()).not.toContain('information');
-    await expect.poll(output, { timeout: 10_000 }).toContain('warning');
-    expect(output()).not.toContain('not trusted');
-    const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
-    expect(readText('.venv', '.ready').trim()).toBe(hash);
-    expect(existsSync(inCheckout('.venv/share/jupyter/kernels/implicit-kernel'))).toBe(true);
+  test.skipIf(!time.available)(
+    'sets up once, prints the real address, passes arguments on, and ends cleanly',
+    async () => {
+      const { child, ended, output } = await startServer(
+        { ...ownWheels(), PYTHONPATH: '/elsewhere', JUPYTER_CONFIG_DIR: '/elsewhere' },
+        '--no-browser',
+        '--port',
+        '9000',
+      );
+      expect(output()).toContain(
+        'JupyterLab: http://localhost:1234/lab/tree/notebooks/README.md?token=secret\n',
+      );
+      expect(output()).not.toContain('information');
+      await expect.poll(output, { timeout: 10_000 }).toContain('warning');
+      expect(output()).not.toContain('not trusted');
+      const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
+      expect(readText('.venv', '.ready').trim()).toBe(hash);
+      expect(existsSync(inCheckout('.venv/share/jupyter/kernels/implicit-kernel'))).toBe(true);
 
-    const seen = JSON.parse(readText('seen.json'));
-    expect(seen.cwd).toBe(inCheckout('notebooks'));
-    expect(seen.args.slice(-3)).toEqual(['--no-browser', '--port', '9000']);
-    expect(seen.args).toContain('--LabApp.extension_manager=readonly');
-    expect(seen.args.includes('--allow-root')).toBe(process.getuid?.() === 0);
-    expect(seen.environment.PYTHONPATH).toBeUndefined();
-    expect(seen.environment.JUPYTER_CONFIG_DIR).toBe(inCheckout('.jupyter', 'config'));
+      const seen = JSON.parse(readText('seen.json'));
+      expect(seen.cwd).toBe(inCheckout('notebooks'));
+      expect(seen.args.slice(-3)).toEqual(['--no-browser', '--port', '9000']);
+      expect(seen.args).toContain('--LabApp.extension_manager=readonly');
+      expect(seen.args.includes('--allow-root')).toBe(process.getuid?.() === 0);
+      expect(seen.environment.PYTHONPATH).toBeUndefined();
+      expect(seen.environment.JUPYTER_CONFIG_DIR).toBe(inCheckout('.jupyter', 'config'));
 
-    child.kill('SIGINT');
-    expect(await ended).toBe(0);
-    expect(existsSync(inCheckout('stopped'))).toBe(true);
-    expect(output()).not.toContain('stopping');
+      child.kill('SIGINT');
+      expect(await ended).toBe(0);
+      expect(existsSync(inCheckout('stopped'))).toBe(true);
+      expect(output()).not.toContain('stopping');
 
-    const second = await startServer({ ...ownIndex(closedPort), ...ownRegistry(closedPort) });
-    expect(second.output()).toContain('npm packages: ready\n');
-    expect(second.output()).toContain('Python packages in .venv: ready\n');
+      const second = await startServer({ ...ownIndex(closedPort), ...ownRegistry(closedPort) });
+      expect(second.output()).toContain('npm packages: ready\n');
+      expect(second.output()).toContain('Python packages in .venv: ready\n');
 
-    const version = start({}, '--version');
-    expect(version).toMatchObject({ status: 0, stderr: '0.1\n' });
-    const wrong = start({}, '--wrong');
-    expect(wrong).toMatchObject({ status: 3, stderr: 'wrong argument\n' });
-  });
+      const version = start({}, '--version');
+      expect(version).toMatchObject({ status: 0, stderr: '0.1\n' });
+      const wrong = start({}, '--wrong');
+      expect(wrong).toMatchObject({ status: 3, stderr: 'wrong argument\n' });
+    },
+  );
 
-  test('a half-made .venv, and one for other requirements, is made anew', async () => {
-    write('.venv/bin/python', 'half');
-    const first = await startServer(ownWheels());
-    first.child.kill('SIGINT');
-    await first.ended;
-    write('requirements.txt', '# changed\njupyterlab==0.1\n');
-    const second = await startServer(ownWheels());
-    expect(second.output()).toContain('Python packages in .venv: installed');
-  });
+  test.skipIf(!time.available)(
+    'a half-made .venv, and one for other requirements, is made anew',
+    async () => {
+      write('.venv/bin/python', 'half');
+      const first = await startServer(ownWheels());
+      first.child.kill('SIGINT');
+      await first.ended;
+      write('requirements.txt', '# changed\njupyterlab==0.1\n');
+      const second = await startServer(ownWheels());
+      expect(second.output()).toContain('Python packages in .venv: installed');
+    },
+  );
 });
 
 describe('npm test', () => {
@@ -402,10 +414,12 @@ open(sys.argv[sys.argv.index("--report") + 1], "w").write(json.dumps(results))`,
     return { status, summary: summary.replace(/ +\d+ s {2}/g, ' ').split('\n') };
   }
 
-  test('runs every part, names what failed and what was skipped and why, and counts all', () => {
-    write(
-      'test/some.test.ts',
-      `import { beforeAll, describe, expect, test } from 'vitest';
+  test.skipIf(!time.available)(
+    'runs every part, names what failed and what was skipped and why, and counts all',
+    () => {
+      write(
+        'test/some.test.ts',
+        `import { beforeAll, describe, expect, test } from 'vitest';
        import { needs } from './needs';
        const time = needs('time');
        test('passes', () => {});
@@ -416,46 +430,50 @@ open(sys.argv[sys.argv.index("--report") + 1], "w").write(json.dumps(results))`,
        test('fails', () => expect(1).toBe(2));
        test.skipIf(!time.available)('takes long', () => {});
        test('gives up', (context) => context.skip('too tired'));`,
-    );
-    const { status, summary } = runTests({ QUICK: '1', FULL: '1', REQUIRE: '' });
-    expect(summary).toEqual([
-      'Summary',
-      '  Types 0 passed, 1 failed, 0 skipped',
-      '  Format and lint 1 passed, 0 failed, 0 skipped',
-      '  Unit tests 1 passed, 2 failed, 3 skipped',
-      '  Lessons 1 passed, 1 failed, 0 skipped',
-      'Skipped',
-      '  Unit tests: test/some.test.ts: a group > waits (its group failed)',
-      '  Unit tests: test/some.test.ts: takes long (time: left out of the quick run)',
-      '  Unit tests: test/some.test.ts: gives up (too tired)',
-      'Failed',
-      '  Types: see its output above',
-      '  Unit tests: test/some.test.ts: not ready',
-      '  Unit tests: test/some.test.ts: fails',
-      '  Lessons: second: b',
-      '3 passed, 4 failed, 3 skipped',
-    ]);
-    expect(status).toBe(1);
-  });
+      );
+      const { status, summary } = runTests({ QUICK: '1', FULL: '1', REQUIRE: '' });
+      expect(summary).toEqual([
+        'Summary',
+        '  Types 0 passed, 1 failed, 0 skipped',
+        '  Format and lint 1 passed, 0 failed, 0 skipped',
+        '  Unit tests 1 passed, 2 failed, 3 skipped',
+        '  Lessons 1 passed, 1 failed, 0 skipped',
+        'Skipped',
+        '  Unit tests: test/some.test.ts: a group > waits (its group failed)',
+        '  Unit tests: test/some.test.ts: takes long (time: left out of the quick run)',
+        '  Unit tests: test/some.test.ts: gives up (too tired)',
+        'Failed',
+        '  Types: see its output above',
+        '  Unit tests: test/some.test.ts: not ready',
+        '  Unit tests: test/some.test.ts: fails',
+        '  Lessons: second: b',
+        '3 passed, 4 failed, 3 skipped',
+      ]);
+      expect(status).toBe(1);
+    },
+  );
 
-  test('fails where REQUIRE names what is missing; the quick run leaves the lessons out', () => {
-    write('node_modules/typescript/bin/tsc', '');
-    write(
-      'test/some.test.ts',
-      `import { test } from 'vitest';
+  test.skipIf(!time.available)(
+    'fails where REQUIRE names what is missing; the quick run leaves the lessons out',
+    () => {
+      write('node_modules/typescript/bin/tsc', '');
+      write(
+        'test/some.test.ts',
+        `import { test } from 'vitest';
        import { needs } from './needs';
        const time = needs('time');
        test.skipIf(!time.available)('takes long', () => {});`,
-    );
-    const required = runTests({ REQUIRE: 'time' }, '--quick');
-    expect(required.summary).toContain('  Lessons: left out of the quick run');
-    expect(required.summary.at(-1)).toBe('2 passed, 1 failed, 1 skipped');
-    expect(required.status).toBe(1);
+      );
+      const required = runTests({ REQUIRE: 'time' }, '--quick');
+      expect(required.summary).toContain('  Lessons: left out of the quick run');
+      expect(required.summary.at(-1)).toBe('2 passed, 1 failed, 1 skipped');
+      expect(required.status).toBe(1);
 
-    const free = runTests({ REQUIRE: '' }, '--quick');
-    expect(free.summary.at(-1)).toBe('2 passed, 0 failed, 2 skipped');
-    expect(free.status).toBe(0);
-  });
+      const free = runTests({ REQUIRE: '' }, '--quick');
+      expect(free.summary.at(-1)).toBe('2 passed, 0 failed, 2 skipped');
+      expect(free.status).toBe(0);
+    },
+  );
 });
 
 describe('the optional tfjs-node', () => {

@@ -13,6 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { needs } from '../../test/needs';
+
+const slow = needs('time');
 
 let folder: string;
 const cache = () => join(folder, 'node_modules', '.cache', 'implicit-kernel');
@@ -53,7 +56,7 @@ function kept(): string {
   return join(cache(), name!);
 }
 
-test('what was made of a file is used until the file changes', () => {
+test.skipIf(!slow.available)('what was made of a file is used until the file changes', () => {
   expect(value()).toBe('1');
   const json = readFileSync(kept(), 'utf8')
     .split('\n')
@@ -67,7 +70,7 @@ test('what was made of a file is used until the file changes', () => {
   expect(value()).toBe('2');
 });
 
-test('a damaged file of what was made is not used', () => {
+test.skipIf(!slow.available)('a damaged file of what was made is not used', () => {
   expect(value()).toBe('1');
   const text = readFileSync(kept(), 'utf8');
   expect(text).toContain('value=1');
@@ -77,7 +80,7 @@ test('a damaged file of what was made is not used', () => {
   expect(value()).toBe('1');
 });
 
-test('where nothing can be kept, all is made anew', () => {
+test.skipIf(!slow.available)('where nothing can be kept, all is made anew', () => {
   writeFileSync(join(folder, 'node_modules', '.cache'), '');
   expect(value()).toBe('1');
   write('export const value: number = 3;');

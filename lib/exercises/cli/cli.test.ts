@@ -213,42 +213,48 @@ it('hint gives one after the other and begins again; solution is remembered', ()
   expect(journal().at(-1)).toMatchObject({ exercise: 'neumann-01', event: 'solution' });
 });
 
-it('watch checks again when a notebook is saved, also by putting a new file in its place', async () => {
-  const child = spawn(process.execPath, [COMMAND, 'watch'], { env: environment, cwd: course });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const ended = new Promise((resolve) => child.on('exit', resolve));
-  const until = async (words: string) => {
-    for (let i = 0; i < 1200 && !output.includes(words); i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+it.skipIf(!time.available)(
+  'watch checks again when a notebook is saved, also by putting a new file in its place',
+  async () => {
+    const child = spawn(process.execPath, [COMMAND, 'watch'], { env: environment, cwd: course });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
     }
-    expect(output).toContain(words);
-  };
-  try {
-    await until('Watching');
-    const [endless, right, wrong] = ['for (;;) {}', RIGHT, NO_FACTOR].map((code) => written(code));
-    const replace = (text: string) => {
-      writeFileSync(`${file()}.new`, text);
-      renameSync(`${file()}.new`, file());
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    const until = async (words: string) => {
+      for (let i = 0; i < 1200 && !output.includes(words); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(output).toContain(words);
     };
-    replace(endless!);
-    await until('neumann-01 …');
-    replace(wrong!);
-    await until('saved again');
-    await until('✗ neumann-01: the factor √α in front');
-    writeFileSync(file(), '{');
-    await until('it is not a notebook');
-    writeFileSync(file(), right!);
-    await until('✓ neumann-01: right');
-  } finally {
-    child.kill('SIGINT');
-  }
-  expect(await ended).toBe(0);
-}, 120_000);
+    try {
+      await until('Watching');
+      const [endless, right, wrong] = ['for (;;) {}', RIGHT, NO_FACTOR].map((code) =>
+        written(code),
+      );
+      const replace = (text: string) => {
+        writeFileSync(`${file()}.new`, text);
+        renameSync(`${file()}.new`, file());
+      };
+      replace(endless!);
+      await until('neumann-01 …');
+      replace(wrong!);
+      await until('saved again');
+      await until('✗ neumann-01: the factor √α in front');
+      writeFileSync(file(), '{');
+      await until('it is not a notebook');
+      writeFileSync(file(), right!);
+      await until('✓ neumann-01: right');
+    } finally {
+      child.kill('SIGINT');
+    }
+    expect(await ended).toBe(0);
+  },
+  120_000,
+);
 
 describe.skipIf(!time.available)('check --dir: a class', () => {
   const nasty: Record<string, [code: string, status: string]> = {
