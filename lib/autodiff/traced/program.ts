@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { loopOn } from '../../backends/wasm/fused/loops';
-import { productOn, transposeOn, workOf } from '../../backends/wasm/fused/products';
+import { productCalls, transposeCall, workOf } from '../../backends/wasm/fused/products';
+import { type Call, perform, placed, sequenceOn } from '../../backends/wasm/fused/sequence';
 import { memoryOf } from '../../backends/wasm/kernels/assembly';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
@@ -15,8 +17,6 @@ interface Place {
   /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */
   at: number;
 }
-
-type Run = (addresses: Int32Array) => void;
 
 interface Halves {
   /** Whether tangents are handed over apart, as often as wanted. */
@@ -52,15 +52,19 @@ export class Program {
   readonly #shapes: readonly (readonly number[])[];
   readonly #indices = new Map<Value, number>();
   readonly #places: Place[] = [];
-  readonly #early: Run[];
-  readonly #late: Run[];
+  readonly #early: Imported;
+  readonly #late: Imported;
   readonly #scratch: number;
   /** The place where a product works. */
   readonly #work: number;
-  /** The addresses of all places in the last run, and which of them are set anew in each. */
-  readonly #addresses: Int32Array;
+  /** How many steps it takes: before the tangents, and after. */
+  readonly steps: { early: number; late: number };
+  /** Where the addresses of all places are in the last run, and which of them are set anew in each. */
+  readonly #table: number;
+  #addresses: Int32Array;
   readonly #moving: Moving;
   #scratchBefore = 0;
+  #disposed = false;
   /** Bytes kept from the first half for the second. */
   readonly keptBytes: number;
   readonly #constants: number[] = [];
@@ -87,11 +91,17 @@ export class Program {
     const steps = (chosen: typeof copies) => chosen.map(({ step }) => step);
     const early = [...plan.early, ...steps(copies.filter(isFirst))];
     const late = [...plan.late, ...steps(copies.filter((copy) => !isFirst(copy)))];
-    this.#early = early.map((step) => this.#compiled(step));
-    this.#late = late.map((step) => this.#compiled(step));
-    this.#addresses = Int32Array.from(this.#places, ({ where, at }) =>
-      where === 'constant' ? at : 0,
-    );
+    this.steps = { early: early.length, late: late.length };
+    const compiled = (of: readonly Step[]) =>
+      sequenceOn(
+        heap,
+        of.flatMap((step) => this.#calls(step)),
+      );
+    this.#early = compiled(early);
+    this.#late = compiled(late);
+    this.#table = heap.wasm._malloc(4 * this.#places.length);
+    this.#addresses = new Int32Array(0);
+    this.#addressesNow().set(this.#places.map(({ where, at }) => (where === 'constant' ? at : 0)));
     const placesOf = (where: Place['where']) =>
       this.#places.flatMap((place, index) =>
         place.where === where ? [{ index, at: place.at }] : [],
@@ -102,11 +112,6 @@ export class Program {
       output: placesOf('output'),
       scratch: placesOf('scratch'),
     };
-  }
-
-  /** How many loops, products and transpositions it takes: before the tangents, and after. */
-  get steps(): { early: number; late: number } {
-    return { early: this.#early.length, late: this.#late.length };
   }
 
   /** The outputs of a program without tangents. */
@@ -130,10 +135,22 @@ export class Program {
   dispose(): void {
     for (const address of this.#constants) this.#heap.wasm._free(address);
     this.#constants.length = 0;
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#heap.wasm._free(this.#table);
+  }
+
+  #addressesNow(): Int32Array {
+    const { buffer } = memoryOf(this.#heap);
+    // The buffer is another one after the memory has grown.
+    if (this.#addresses.buffer !== buffer) {
+      this.#addresses = new Int32Array(buffer, this.#table, this.#places.length);
+    }
+    return this.#addresses;
   }
 
   #half(
-    runs: readonly Run[],
+    sequence: Imported,
     given: readonly (tf.Tensor | undefined)[],
     kept: tf.Tensor | undefined,
     last: boolean,
@@ -142,7 +159,7 @@ export class Program {
     const outputs = last ? this.#shapes.map((shape) => heap.makeOutput([...shape], 'float32')) : [];
     const of = (x: tf.TensorInfo | undefined) =>
       x === undefined ? 0 : heap.typedArrayFromHeap(x).byteOffset;
-    this.#runAt(runs, given.map(of), of(kept), outputs.map(of));
+    this.#runAt(sequence, given.map(of), of(kept), outputs.map(of));
     return outputs.map(tensorOf);
   }
 
@@ -157,14 +174,19 @@ export class Program {
   }
 
   #runAt(
-    runs: readonly Run[],
+    sequence: Imported,
     given: readonly number[],
     kept: number,
     outputs: readonly number[],
   ): void {
-    const addresses = this.#addresses;
-    // An allocation of its own may grow the memory, which moves no address.
+    this.#setAddresses(given, kept, outputs);
+    sequence.run(this.#table);
+  }
+
+  #setAddresses(given: readonly number[], kept: number, outputs: readonly number[]): void {
+    // Before the table is looked at: an allocation may grow the memory, which moves no address.
     const scratch = scratchOn(this.#heap, this.#scratch);
+    const addresses = this.#addressesNow();
     const { given: fromGiven, kept: fromKept, output, scratch: fromScratch } = this.#moving;
     for (const { index, at } of fromGiven) addresses[index] = given[at] ?? 0;
     for (const { index, at } of fromKept) addresses[index] = kept + at;
@@ -173,7 +195,6 @@ export class Program {
       for (const { index, at } of fromScratch) addresses[index] = scratch + at;
       this.#scratchBefore = scratch;
     }
-    for (let i = 0; i < runs.length; i++) runs[i]!(addresses);
   }
 
   #place(value: Value, place: Place): number {
@@ -262,64 +283,48 @@ export class Program {
     });
   }
 
-  #compiled(step: Step): Run {
+  #calls(step: Step): Call<number>[] {
     const index = (value: Value) => this.#indices.get(value)!;
     const heap = this.#heap;
     const out = index(step.out);
     if (step.kind === 'loop') {
+      const inputs = step.inputs.map((input) => ({ at: index(input) }));
       const run = loopOn(heap, step);
-      const [rows, bytes] = [step.rows, 4 * step.columns];
-      const [a, b, c, d, ...rest] = step.inputs.map(index) as [number, number, number, number];
-      switch (step.inputs.length) {
-        case 0:
-          return (at) => run(at[out]!, rows, bytes);
-        case 1:
-          return (at) => run(at[out]!, rows, bytes, at[a]!);
-        case 2:
-          return (at) => run(at[out]!, rows, bytes, at[a]!, at[b]!);
-        case 3:
-          return (at) => run(at[out]!, rows, bytes, at[a]!, at[b]!, at[c]!);
-        default:
-          return (at) =>
-            run(
-              ...([at[out]!, rows, bytes, at[a]!, at[b]!, at[c]!, at[d]!] as const),
-              ...rest.map((i) => at[i]!),
-            );
-      }
+      return [{ run, arguments: [{ at: out }, step.rows, 4 * step.columns, ...inputs] }];
     }
     if (step.kind === 'transpose') {
-      const of = index(step.of);
-      const run = transposeOn(heap, step.rows, step.columns);
-      return (at) => run(at[of]!, at[out]!);
+      const places = { a: index(step.of), out };
+      return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
     }
-    return this.#product(step, index);
+    const places = { a: index(step.a), b: index(step.b), out, work: this.#work };
+    const own = productCalls(heap, step);
+    const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
+    const calls = isSmall ? own : [byLibrary(heap, step, own)];
+    return calls.map((call) => placed(call, (at) => places[at]));
   }
+}
 
-  /** By instructions of our own where it is small or there is no library, else by the library. */
-  #product(step: Extract<Step, { kind: 'product' }>, index: (value: Value) => number): Run {
-    const heap = this.#heap;
-    const { transposeA, transposeB, m, n, k } = step;
-    const [a, b, out] = [index(step.a), index(step.b), index(step.out)];
-    const floats = (address: number, size: number) =>
-      new Float32Array(memoryOf(heap).buffer, address, size);
-    const own = productOn(heap, step);
-    const isSmall = m * n * k <= MOST_OWN && k <= MOST_TERMS;
-    return (at) => {
-      const library = isSmall ? undefined : systemMultiply();
-      if (library === undefined) return own(at[a]!, at[b]!, at[out]!, at[this.#work]!);
-      library(
-        transposeA,
-        transposeB,
-        m,
-        n,
-        k,
-        floats(at[a]!, m * k),
-        floats(at[b]!, k * n),
-        floats(at[out]!, m * n),
-        false,
-      );
-    };
-  }
+type Product = Extract<Step, { kind: 'product' }>;
+
+/** A product by the library where that is switched on, else by instructions of our own. */
+function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
+  heap: Heap,
+  { transposeA, transposeB, m, n, k }: Product,
+  own: readonly Call<P>[],
+): Call<'a' | 'b' | 'out' | 'work'> {
+  const floats = (address: number, size: number) =>
+    new Float32Array(memoryOf(heap).buffer, address, size);
+  const run = (a: number, b: number, out: number, work: number) => {
+    const library = systemMultiply();
+    if (library === undefined) {
+      const addresses = { a, b, out, work };
+      for (const call of own) perform(call, (at) => addresses[at]);
+      return;
+    }
+    const [left, right] = [floats(a, m * k), floats(b, k * n)];
+    library(transposeA, transposeB, m, n, k, left, right, floats(out, m * n), false);
+  };
+  return { run, arguments: [{ at: 'a' }, { at: 'b' }, { at: 'out' }, { at: 'work' }] };
 }
 
 /** A product of so many multiplications costs less than the call of a library and its threads. */

@@ -3,7 +3,8 @@ import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../..';
 import { memoryOf } from '../kernels/assembly';
 import type { Heap } from '../kernels/heap';
-import { productOn, transposeOn, workOf } from './products';
+import { productCalls, transposeCall, workOf } from './products';
+import { type Call, perform } from './sequence';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
@@ -16,6 +17,10 @@ function onHeap(heap: Heap, values: Float32Array): number {
   const floats = new Float32Array(memoryOf(heap).buffer, at, values.length + 8).fill(99);
   floats.set(values, 4);
   return at + 16;
+}
+
+function run<P extends string>(calls: readonly Call<P>[], addresses: Record<P, number>): void {
+  for (const call of calls) perform(call, (at) => addresses[at]);
 }
 
 const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 13, 17, 24];
@@ -36,7 +41,7 @@ it('multiplies matrices of all sizes, transposed or not, and writes nothing else
         const [x, y] = [numbers(m * k, seed++), numbers(k * n, seed++)];
         const [a, b, out] = [x, y, new Float32Array(m * n)].map((each) => onHeap(heap, each));
         const work = onHeap(heap, new Float32Array(workOf(shape) / 4));
-        productOn(heap, shape)(a!, b!, out!, work);
+        run(productCalls(heap, shape), { a: a!, b: b!, out: out!, work });
         const found = new Float32Array(memoryOf(heap).buffer, out! - 16, m * n + 8);
         expect([...found.subarray(0, 4), ...found.subarray(m * n + 4)]).toEqual(
           new Array(8).fill(99),
@@ -61,7 +66,7 @@ it('transposes', () => {
   const heap = tf.backend() as Heap;
   const x = numbers(15, 1);
   const [from, to] = [onHeap(heap, x), onHeap(heap, new Float32Array(15))];
-  transposeOn(heap, 3, 5)(from, to);
+  run([transposeCall(heap, 3, 5)], { a: from, out: to });
   const found = new Float32Array(memoryOf(heap).buffer, to, 15);
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 5; j++) expect(found[j * 3 + i]).toBe(x[i * 5 + j]);

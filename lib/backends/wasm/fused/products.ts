@@ -19,6 +19,7 @@ import {
   v128,
 } from '../kernels/assembly';
 import type { Heap } from '../kernels/heap';
+import type { Call } from './sequence';
 
 /** A product of two matrices in the backend's memory: out ← op(a) · op(b), of m × k and k × n numbers. */
 export interface MatrixProduct {
@@ -173,25 +174,25 @@ function loopsOn(heap: Heap): ProductLoops {
 /** The bytes that a product needs for itself: a right factor is transposed first. */
 export const workOf = ({ transposeB, n, k }: MatrixProduct): number => (transposeB ? 4 * n * k : 0);
 
-/** Multiplies by instructions of our own, on addresses; `work` has `workOf` bytes. */
-export function productOn(
+type Operand = 'a' | 'b' | 'out' | 'work';
+
+/** What multiplies by instructions of our own; `work` has `workOf` bytes. */
+export function productCalls(
   heap: Heap,
   { transposeA, transposeB, m, n, k }: MatrixProduct,
-): (a: number, b: number, out: number, work: number) => void {
-  const loops = loopsOn(heap);
+): Call<Operand>[] {
+  const { product, transpose } = loopsOn(heap);
   const [rowOfA, columnOfA] = transposeA ? [4, 4 * m] : [4 * k, 4];
-  return (a, b, out, work) => {
-    if (transposeB) loops.transpose(b, n, 4 * k, work, 4 * n);
-    loops.product(a, rowOfA, columnOfA, transposeB ? work : b, 4 * n, out, out + 4 * m * n, k);
-  };
+  const [a, b, out, work] = (['a', 'b', 'out', 'work'] as const).map((at) => ({ at }));
+  const factors = [a!, rowOfA, columnOfA, transposeB ? work! : b!, 4 * n];
+  const end = { at: 'out', plus: 4 * m * n } as const;
+  const multiplied = { run: product, arguments: [...factors, out!, end, k] };
+  if (!transposeB) return [multiplied];
+  return [{ run: transpose, arguments: [b!, n, 4 * k, work!, 4 * n] }, multiplied];
 }
 
-/** `out ← xᵀ` of a matrix of so many rows and columns, on addresses. */
-export function transposeOn(
-  heap: Heap,
-  rows: number,
-  columns: number,
-): (x: number, out: number) => void {
-  const loops = loopsOn(heap);
-  return (x, out) => loops.transpose(x, rows, 4 * columns, out, 4 * rows);
+/** What writes aᵀ to `out`, of a matrix of so many rows and columns. */
+export function transposeCall(heap: Heap, rows: number, columns: number): Call<'a' | 'out'> {
+  const run = loopsOn(heap).transpose;
+  return { run, arguments: [{ at: 'a' }, rows, 4 * columns, { at: 'out' }, 4 * rows] };
 }

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { FunctionBody, imported, instantiated } from '.';
+import { signed, unsigned } from './encoding';
+import { instructions, memoryInstructions } from './instructions';
+
+const memory = () => new WebAssembly.Memory({ initial: 1 });
+
+describe('the assembler', () => {
+  it('writes functions with loops, calls and memory', () => {
+    const seen: number[] = [];
+    const tell = imported('tell', { parameters: ['i32'], results: [] }, (x: number) =>
+      seen.push(x),
+    );
+    const f = new FunctionBody('sum', { parameters: ['i32', 'i32'], results: ['f64'] });
+    const [at, end] = f.parameters;
+    const total = f.local('f64');
+    f.while(at!, end!, () => {
+      f.get(at!).call(tell);
+      f.get(total, at!).memory('f32.load', 4).do('f64.promote_f32', 'f64.add').set(total);
+      f.advance(at!, 4);
+    });
+    f.get(total);
+    const space = memory();
+    new Float32Array(space.buffer).set([1, 2, 3, 4.5]);
+    const { sum } = instantiated(space, [f], [tell]);
+    expect(sum!(0, 12)).toBe(9.5);
+    expect(seen).toEqual([0, 4, 8]);
+  });
+
+  it('writes numbers as the format wants them', () => {
+    for (const value of [0, 1, 63, 64, 127, 128, 300, 2 ** 31, 2 ** 32 - 1]) {
+      const bytes = unsigned(value);
+      const read = bytes.reduce((sum, byte, i) => sum + (byte & 0x7f) * 2 ** (7 * i), 0);
+      expect(read).toBe(value);
+    }
+    const numbers = [0, -1, 63, 64, -64, -65, 8191, -8193, 2 ** 31 - 1, -(2 ** 31)];
+    const f = numbers.map((value, i) => {
+      expect(signed(value).length).toBeLessThanOrEqual(5);
+      return new FunctionBody(`f${i}`, { parameters: [], results: ['i32'] }).i32(value);
+    });
+    const made = instantiated(memory(), f, []);
+    expect(numbers.map((_, i) => made[`f${i}`]!())).toEqual(numbers);
+  });
+
+  it('has no instruction whose types the engine does not confirm', () => {
+    for (const [name, { takes, gives }] of Object.entries(instructions)) {
+      const f = new FunctionBody('f', { parameters: takes, results: gives });
+      f.get(...f.parameters).do(name as keyof typeof instructions);
+      expect(() => instantiated(memory(), [f], []), name).not.toThrow();
+    }
+    for (const [name, { takes, gives }] of Object.entries(memoryInstructions)) {
+      const f = new FunctionBody('f', { parameters: takes, results: gives });
+      f.get(...f.parameters).memory(name as keyof typeof memoryInstructions, 300);
+      expect(() => instantiated(memory(), [f], []), name).not.toThrow();
+    }
+  });
+
+  it('throws where an operand is wrong', () => {
+    const f = () => new FunctionBody('f', { parameters: ['i32', 'f32'], results: ['i32'] });
+    expect(() => f().do('i32.add')).toThrow('f: i32.add takes i32, and there is nothing');
+    const mixed = f();
+    expect(() => mixed.get(...mixed.parameters).do('i32.add')).toThrow(
+      'i32.add takes i32, and there is f32',
+    );
+    const other = f();
+    expect(() => other.get(other.parameters[1]!).set(other.parameters[0]!)).toThrow(/local.set/);
+    const callee = imported('g', { parameters: ['v128'], results: [] }, () => {});
+    expect(() => f().i32(1).call(callee)).toThrow('call g takes v128, and there is i32');
+    expect(() => f().block(() => void f)).not.toThrow();
+    const left = f();
+    expect(() => left.block(() => void left.i32(1))).toThrow(/end of a block has \[i32\]/);
+    // What lies below a block is not its own.
+    const below = f();
+    expect(() =>
+      below
+        .i32(1)
+        .i32(2)
+        .block(() => void below.do('i32.add')),
+    ).toThrow(/nothing/);
+    expect(() => instantiated(memory(), [f()], [])).toThrow(/the end has \[\]/);
+    expect(() => instantiated(memory(), [f().i32(1).do('drop').i32(2).i32(3)], [])).toThrow(/end/);
+    const missing = f().i32(1).do('i32.eqz');
+    missing.do('drop').f32(0).do('f32.abs');
+    expect(() => instantiated(memory(), [missing], [])).toThrow('should have [i32]');
+    const alien = new FunctionBody('h', { parameters: [], results: [] }).call(
+      imported('elsewhere', { parameters: [], results: [] }, () => {}),
+    );
+    expect(() => instantiated(memory(), [alien], [])).toThrow('elsewhere is called');
+  });
+
+  it('knows what comes after a branch', () => {
+    const f = new FunctionBody('f', { parameters: ['i32'], results: ['i32'] });
+    const [x] = f.parameters;
+    f.block((out) => {
+      f.get(x!).brIf(out);
+      f.i32(7).return();
+    });
+    f.get(x!).if(() => void f.i32(8).return());
+    f.i32(9);
+    const { f: run } = instantiated(memory(), [f], []);
+    expect([run!(0), run!(1)]).toEqual([7, 8]);
+  });
+});

@@ -1,0 +1,221 @@
+import { doubleBytes, floatBytes, signed, unsigned } from './encoding';
+import {
+  type InstructionName,
+  instructions,
+  type MemoryInstructionName,
+  memoryInstructions,
+  typeCodes,
+  type ValueType,
+} from './instructions';
+
+/** What a function is handed and gives back. */
+export interface Signature {
+  parameters: readonly ValueType[];
+  results: readonly ValueType[];
+}
+
+/** A function that can be called: its place is known when the module is put together. */
+export interface Callable {
+  readonly name: string;
+  readonly signature: Signature;
+}
+
+/** A parameter or local variable. */
+export interface Local {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+/** A block that can be left, or a loop that can be begun anew. */
+export interface Label {
+  readonly depth: number;
+}
+
+type Piece = number | Callable;
+
+/**
+ * The body of one function, written instruction by instruction.
+ *
+ * The types on the stack are kept: an operand that is missing or of another type throws where it is
+ * written, with the name of the instruction.
+ */
+export class FunctionBody implements Callable {
+  readonly name: string;
+  readonly signature: Signature;
+  readonly parameters: readonly Local[];
+  readonly #locals: ValueType[] = [];
+  readonly #pieces: Piece[] = [];
+  readonly #stack: ValueType[] = [];
+  /** For each open block how high the stack was, and whether what comes next is never reached. */
+  readonly #open: { height: number; unreachable: boolean }[] = [];
+
+  constructor(name: string, signature: Signature) {
+    this.name = name;
+    this.signature = signature;
+    this.parameters = signature.parameters.map((type, index) => ({ index, type }));
+    this.#open.push({ height: 0, unreachable: false });
+  }
+
+  /** A new local variable, 0 at first. */
+  local(type: ValueType): Local {
+    return { index: this.parameters.length + this.#locals.push(type) - 1, type };
+  }
+
+  get(...locals: readonly Local[]): this {
+    for (const { index, type } of locals) this.#emit(0x20, ...unsigned(index)).#push(type);
+    return this;
+  }
+
+  set({ index, type }: Local): this {
+    return this.#pop('local.set', type).#emit(0x21, ...unsigned(index));
+  }
+
+  tee({ index, type }: Local): this {
+    this.#pop('local.tee', type).#emit(0x22, ...unsigned(index));
+    return this.#push(type);
+  }
+
+  i32(value: number): this {
+    return this.#emit(0x41, ...signed(value)).#push('i32');
+  }
+
+  f32(value: number): this {
+    return this.#emit(0x43, ...floatBytes(value)).#push('f32');
+  }
+
+  f64(value: number): this {
+    return this.#emit(0x44, ...doubleBytes(value)).#push('f64');
+  }
+
+  /** Instructions without immediates, one after the other. */
+  do(...names: readonly InstructionName[]): this {
+    for (const name of names) {
+      const { code, takes, gives } = instructions[name];
+      this.#takeAll(name, takes).#emit(...code);
+      this.#push(...gives);
+    }
+    return this;
+  }
+
+  /** A load or a store at the address on the stack plus some bytes. */
+  memory(name: MemoryInstructionName, offset = 0, lane = 0): this {
+    const { code, takes, gives, alignment, ...rest } = memoryInstructions[name];
+    this.#takeAll(name, takes).#emit(...code, alignment, ...unsigned(offset));
+    if ('lane' in rest && rest.lane) this.#emit(lane);
+    return this.#push(...gives);
+  }
+
+  /** Adds a constant to a local variable. */
+  advance(local: Local, by: number): this {
+    return this.get(local).i32(by).do('i32.add').set(local);
+  }
+
+  call(called: Callable): this {
+    const { parameters, results } = called.signature;
+    this.#takeAll(`call ${called.name}`, parameters).#emit(0x10);
+    this.#pieces.push(called);
+    return this.#push(...results);
+  }
+
+  /** Leaves the function with what is on the stack. */
+  return(): this {
+    this.#takeAll('return', this.signature.results).#emit(0x0f);
+    return this.#nothingComes();
+  }
+
+  /** What `br` with its label leaves. */
+  block(body: (label: Label) => void): this {
+    return this.#nested(0x02, body);
+  }
+
+  /** What `br` with its label begins anew. */
+  loop(body: (label: Label) => void): this {
+    return this.#nested(0x03, body);
+  }
+
+  /** What is done where the number on the stack is not 0. */
+  if(then: () => void): this {
+    return this.#pop('if', 'i32').#nested(0x04, then);
+  }
+
+  br({ depth }: Label): this {
+    return this.#emit(0x0c, ...unsigned(this.#open.length - 1 - depth)).#nothingComes();
+  }
+
+  brIf({ depth }: Label): this {
+    return this.#pop('br_if', 'i32').#emit(0x0d, ...unsigned(this.#open.length - 1 - depth));
+  }
+
+  /** Repeats the body while `at`, which the body moves on, is below `until`; both unsigned. */
+  while(at: Local, until: Local, body: () => void): this {
+    return this.block((end) => {
+      this.loop((again) => {
+        this.get(at, until).do('i32.ge_u').brIf(end);
+        body();
+        this.br(again);
+      });
+    });
+  }
+
+  /** The function as bytes. */
+  encoded(indexOf: (called: Callable) => number): number[] {
+    this.#checkHeight('the end', this.signature.results.length);
+    const pieces = this.#pieces.flatMap((piece) =>
+      typeof piece === 'number' ? [piece] : unsigned(indexOf(piece)),
+    );
+    const locals = this.#locals.flatMap((type) => [1, typeCodes[type]]);
+    const whole = [...unsigned(this.#locals.length), ...locals, ...pieces, 0x0b];
+    return [...unsigned(whole.length), ...whole];
+  }
+
+  #nested(opcode: number, body: (label: Label) => void): this {
+    this.#emit(opcode, 0x40);
+    this.#open.push({ height: this.#stack.length, unreachable: false });
+    body({ depth: this.#open.length - 1 });
+    this.#checkHeight('the end of a block', 0);
+    const { height } = this.#open.pop()!;
+    this.#stack.length = height;
+    return this.#emit(0x0b);
+  }
+
+  #checkHeight(where: string, results: number): void {
+    const { height, unreachable } = this.#open.at(-1)!;
+    const left = this.#stack.slice(height);
+    const wanted = this.signature.results.slice(0, results);
+    if (unreachable && left.length === 0) return;
+    if (left.join() === wanted.join()) return;
+    throw new TypeError(
+      `${this.name}: ${where} has [${left}] on the stack, and should have [${wanted}]`,
+    );
+  }
+
+  #nothingComes(): this {
+    const top = this.#open.at(-1)!;
+    this.#stack.length = top.height;
+    top.unreachable = true;
+    return this;
+  }
+
+  #emit(...bytes: readonly number[]): this {
+    for (const byte of bytes) this.#pieces.push(byte);
+    return this;
+  }
+
+  #push(...types: readonly ValueType[]): this {
+    this.#stack.push(...types);
+    return this;
+  }
+
+  #takeAll(who: string, types: readonly ValueType[]): this {
+    for (const type of types.toReversed()) this.#pop(who, type);
+    return this;
+  }
+
+  #pop(who: string, type: ValueType): this {
+    const { height, unreachable } = this.#open.at(-1)!;
+    if (this.#stack.length === height && unreachable) return this;
+    const found = this.#stack.length > height ? this.#stack.pop() : undefined;
+    if (found === type) return this;
+    throw new TypeError(`${this.name}: ${who} takes ${type}, and there is ${found ?? 'nothing'}`);
+  }
+}
