@@ -18,7 +18,8 @@ export interface Comparison {
 }
 
 const NUMBER = /[-−]?\d[\d,]*(?:\.\d+)?(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|e[-+]?\d+)?|[-−]?\.\d+/g;
-const TIME = /[\d.,]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)? ?(?:µs|ms|s|seconds|minutes)\b/g;
+const TIME =
+  /(?:\d+ h |\d+ min )*[\d.,]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)? ?(?:µs|ms|s|min|h|seconds|minutes)\b/g;
 const OF_A_CLOCK =
   /\b(?:milliseconds?|seconds?|minutes|ms|µs|times? (?:of|in|on)|processor time)\b/i;
 const HEADED_BY_TIME = /\((?:µs|ms|s)\)|\b(?:seconds|milliseconds|ms|µs)\b/;
@@ -54,7 +55,13 @@ export function sum(parts: readonly Comparison[]): Comparison {
   return all;
 }
 
-const isShown = ({ data }: Output): boolean => !data || !(WIDGET in data);
+/** What a page alone shows: how far it has come in fetching the digits. */
+const FETCHED = /^the MNIST digits, MB: /;
+
+function isShown({ data }: Output): boolean {
+  if (!data) return true;
+  return !(WIDGET in data) && !FETCHED.test([data['text/plain']].flat().join(''));
+}
 
 function compareTexts(now: string, before: string, found: Comparison): void {
   const [lines, wanted] = [now, before].map((text) => partsOf(text.trimEnd()));
