@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest';
+import { compare } from './lite-compare';
+import type { Output } from './lite-page';
+
+/** What a comparison of two lessons takes for the same, and what it does not. */
+
+const shown = (...texts: string[]): Output[] =>
+  texts.map((text) => ({ output_type: 'display_data', data: { 'text/plain': text } }));
+
+describe('outputs of a lesson in a page against those that are stored', () => {
+  test.each([
+    ['training: 42 in 2 min 49 s, CNN', 'training: 42 in 7.3 s, CNN'],
+    ['race: 20 in 1 h 04 min', 'race: 20 in 59 s'],
+    ['took .3 ms', 'took 12 µs'],
+  ])('times differ: %s', (now, stored) => {
+    expect(compare(shown(now), shown(stored))).toMatchObject({ words: [], differing: 0 });
+  });
+
+  test('the digits that a page fetches are an output of their own', () => {
+    const now = shown('the MNIST digits, MB: 11.2 in 2.0 s', '5 digits');
+    expect(compare(now, shown('5 digits'))).toMatchObject({ words: [], numbers: 1, differing: 0 });
+    const stopped = shown('the MNIST digits, MB: stopped at 3 of 11.2 after 2.0 s', '5 digits');
+    expect(compare(stopped, shown('5 digits')).words).toEqual([]);
+  });
+
+  test('numbers, words, outputs and other progress count', () => {
+    expect(compare(shown('loss 0.31'), shown('loss 0.30')).differing).toBe(1);
+    expect(compare(shown('✗ it holds'), shown('✓ it holds')).words).toHaveLength(1);
+    expect(compare(shown('a', 'b'), shown('a')).words).toEqual(['2 outputs, not 1']);
+    const stopped = 'race: stopped at 3 of 20 after 2.0 s';
+    expect(compare(shown(stopped), shown('race: 20 in 2.0 s')).words).toHaveLength(1);
+  });
+});
