@@ -11,9 +11,15 @@ beforeEach(() => {
   return () => vi.useRealTimers();
 });
 
-/** Enough beats for some of them to look. */
-function loop(): void {
-  for (let i = 0; i < 5000; i++) beat();
+/** What the code of a cell does at each head of a loop; returns how often it has looked. */
+function loop(rounds = 5000): number {
+  let looks = 0;
+  for (let left = 0, i = 0; i < rounds; i++) {
+    if (--left >= 0) continue;
+    looks += 1;
+    left = beat();
+  }
+  return looks;
 }
 
 describe('beat', () => {
@@ -31,6 +37,16 @@ describe('beat', () => {
     expect(loop).toThrow();
     expect(beat).toThrow();
     expect(beat).toThrow();
+  });
+
+  test('looks seldom while rounds are quick, and at each once one took long', () => {
+    loop();
+    expect(loop(100_000)).toBeLessThan(120);
+    vi.advanceTimersByTime(50);
+    expect(beat()).toBe(0);
+    expect(beat()).toBe(1);
+    vi.advanceTimersByTime(5);
+    expect(beat()).toBe(1);
   });
 
   test('is silent in the next cell, and in the next message', () => {

@@ -6,23 +6,25 @@ import type { Asking } from '../messages';
  * shares with it, or else asks the page.
  */
 
-/** How many beats of a loop go by between two looks. */
-const LOOPS_BETWEEN_LOOKS = 1024;
-const LOOPS_BETWEEN_CLOCKS = 32;
+/** At most so many beats of a loop go by between two looks, */
+const MOST_BEATS = 1024;
+/** more and more of them while looks come faster than this, */
+const QUICK_MS = 1;
+/** and none once one came so late. */
+const LATE_MS = 20;
 
 /** How often a busy cell asks the page, where no memory is shared. */
 const ASK_EVERY_MS = 250;
 
 let signals: Int32Array | undefined;
 let asking: Asking | undefined;
-let between = LOOPS_BETWEEN_CLOCKS;
 let asked = 0;
-let beats = 0;
+let looked = 0;
+let allowance = 0;
 
 export function listenBy(memory: SharedArrayBuffer | undefined, page: Asking | undefined): void {
   signals = memory && new Int32Array(memory);
   asking = page;
-  between = signals ? LOOPS_BETWEEN_LOOKS : LOOPS_BETWEEN_CLOCKS;
 }
 
 /** To be called where a cell begins or goes on: the page is asked only when it stays busy. */
@@ -80,10 +82,20 @@ function isAsked(): boolean {
   return asking !== undefined && performance.now() - asked > ASK_EVERY_MS && ask(asking);
 }
 
-/** At the head of each loop of a cell, and of functions that may run without end. */
-export function beat(): void {
-  beats += 1;
-  if ((isInsisting || beats % between === 0) && takeInterrupt()) throw new KeyboardInterrupt();
+/**
+ * Looks for an interrupt and throws it: at the head of loops of a cell, and of functions that may run without
+ * end, once as many beats as were left have gone by.
+ *
+ * @returns how many may go by until the next look
+ */
+export function beat(): number {
+  if (takeInterrupt()) throw new KeyboardInterrupt();
+  const now = performance.now();
+  if (now - looked < QUICK_MS) allowance = Math.min(2 * allowance + 1, MOST_BEATS);
+  else if (now - looked > LATE_MS) allowance = 0;
+  looked = now;
+  // A cell that has caught its interrupt gets it from every beat.
+  return thrown === undefined ? allowance : 0;
 }
 
 /** Asks the page without returning to the event loop, by way of the service worker. */

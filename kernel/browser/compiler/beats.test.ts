@@ -8,13 +8,29 @@ function beatsOf(code: string): number {
   const run = new Function('__beat', 'require', '__cell__', compiled);
   run(() => {
     beats += 1;
+    return 0;
   });
   return beats;
 }
 
 describe('withBeats', () => {
   test.each([
-    ['a for loop', 'for (let i = 0; i < 3; i++);', 3],
+    ['a for loop', 'for (let i = 0; i < 3; i++) String(i);', 3],
+    ['a loop that only counts', 'for (let i = 0; i < 3000; i++) Math.abs(i);', 2],
+    ['a loop around one', 'for (let i = 0; i < 3; i++) for (let j = 0; j < 5; j++) j;', 3],
+    [
+      'a loop that counts itself back',
+      'let n = 0; for (let i = 0; i < 3; i++) if (n++ < 4) i--;',
+      7,
+    ],
+    ['a loop that sets its counter', 'let n = 0; for (let i = 0; i < 3; i++) i = n++;', 3],
+    [
+      'a loop that destructures its counter',
+      'let n = 0; for (let i = 0; i < 3; i++) [i] = [n++];',
+      3,
+    ],
+    ['a loop over a shared counter', 'let i; for (i = 0; i < 3; i++);', 3],
+    ['a loop of fractions', 'for (let i = 0.5; i < 3; i++);', 3],
     ['a while loop', 'let i = 0; while (i < 3) i++;', 3],
     ['a do loop', 'let i = 0; do i++; while (i < 3);', 3],
     ['for of', 'for (const x of [1, 2, 3]) { x; }', 3],

@@ -7,17 +7,25 @@ type Code = { code: string; mappings: string };
 /** The function around a cell; traces name it where the cell itself is meant. */
 const MAIN = '__main__';
 
+/** A variable of each cell: how many beats may go by until the next look for an interrupt. */
+const LEFT = '__left';
+
+/** A loop that only counts looks once in so many rounds: a power of 2. */
+const ROUNDS = 1024;
+
 /**
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
  *
  * - at the head of each loop, of each function that comes back to itself, and of each that is handed to another
- *   one, there is a beat, `__beat()`, from which an interrupt is thrown;
+ *   one, there is a beat. A beat counts down, and once nothing is left it calls `__beat()`, from which an interrupt
+ *   is thrown, and which returns how many beats may go by until the next call. In the tightest loops, even
+ *   counting down would take longer than the rest: they look at their own counter;
  * - async functions become generators (ES2016), so that each of them goes on by
  *   `Promise.prototype.then`, where the cell is followed.
  */
 export function withBeats({ code, mappings }: Code): Code {
   const { outputText, sourceMapText } = ts.transpileModule(
-    `async function ${MAIN}(require, __cell__) {\n${code}\n}`,
+    `async function ${MAIN}(require, __cell__) { let ${LEFT} = 0;\n${code}\n}`,
     {
       fileName: 'cell.js',
       compilerOptions: {
@@ -42,13 +50,37 @@ export function withBeats({ code, mappings }: Code): Code {
 const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
   const { factory } = context;
   let recursive = new Set<string>();
-  const beat = () =>
-    factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []);
-  const withBeat = (body: ts.Statement): ts.Statement =>
-    factory.createBlock([
-      factory.createExpressionStatement(beat()),
-      ...(ts.isBlock(body) ? body.statements : [body]),
-    ]);
+  const { LessThanToken, EqualsEqualsEqualsToken, AmpersandToken, MinusMinusToken } = ts.SyntaxKind;
+  /** `__left = __beat()` */
+  const look = () =>
+    factory.createAssignment(
+      factory.createIdentifier(LEFT),
+      factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
+    );
+  /** `--__left < 0` */
+  const nothingLeft = () =>
+    factory.createBinaryExpression(
+      factory.createPrefixUnaryExpression(MinusMinusToken, factory.createIdentifier(LEFT)),
+      LessThanToken,
+      factory.createNumericLiteral(0),
+    );
+  /** `(i & 1023) === 1023` */
+  const roundsOver = (counter: string) =>
+    factory.createBinaryExpression(
+      factory.createParenthesizedExpression(
+        factory.createBinaryExpression(
+          factory.createIdentifier(counter),
+          AmpersandToken,
+          factory.createNumericLiteral(ROUNDS - 1),
+        ),
+      ),
+      EqualsEqualsEqualsToken,
+      factory.createNumericLiteral(ROUNDS - 1),
+    );
+  const beat = (when: ts.Expression = nothingLeft()): ts.Statement =>
+    factory.createIfStatement(when, factory.createExpressionStatement(look()));
+  const withBeat = (body: ts.Statement, when?: ts.Expression): ts.Statement =>
+    factory.createBlock([beat(when), ...(ts.isBlock(body) ? body.statements : [body])]);
   /** Directives have to stay first. */
   const functionWithBeat = (body: ts.Block): ts.Block => {
     const directives = body.statements.findIndex(
@@ -57,11 +89,7 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     );
     const at = directives === -1 ? body.statements.length : directives;
     const { statements } = body;
-    return factory.createBlock([
-      ...statements.slice(0, at),
-      factory.createExpressionStatement(beat()),
-      ...statements.slice(at),
-    ]);
+    return factory.createBlock([...statements.slice(0, at), beat(), ...statements.slice(at)]);
   };
   const withBeatInside = (node: WithBody): ts.Node => {
     const { body } = node;
@@ -70,7 +98,12 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       const { modifiers, typeParameters, parameters, type, equalsGreaterThanToken } = node;
       const beating = ts.isBlock(body)
         ? functionWithBeat(body)
-        : factory.createParenthesizedExpression(factory.createComma(beat(), body as ts.Expression));
+        : factory.createParenthesizedExpression(
+            factory.createComma(
+              factory.createLogicalAnd(nothingLeft(), look()),
+              body as ts.Expression,
+            ),
+          );
       return factory.updateArrowFunction(
         node,
         modifiers,
@@ -134,12 +167,13 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     }
     if (ts.isForStatement(visited)) {
       const { initializer, condition, incrementor, statement } = visited;
+      const counter = counterOf(node as ts.ForStatement);
       return factory.updateForStatement(
         visited,
         initializer,
         condition,
         incrementor,
-        withBeat(statement),
+        withBeat(statement, counter === undefined ? undefined : roundsOver(counter)),
       );
     }
     if (ts.isForOfStatement(visited)) {
@@ -163,6 +197,56 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     return ts.visitEachChild(file, visit, context);
   };
 };
+
+/**
+ * The counter of a loop that only counts up by 1 from a whole number, and in which no round takes long: there is
+ * neither another loop in it nor a call, those of `Math` excepted.
+ */
+function counterOf({ initializer, incrementor, statement }: ts.ForStatement): string | undefined {
+  if (!initializer || !ts.isVariableDeclarationList(initializer)) return undefined;
+  const [declared] = initializer.declarations;
+  if (!declared?.initializer || !ts.isIdentifier(declared.name)) return undefined;
+  if (!ts.isNumericLiteral(declared.initializer) || !/^\d+$/.test(declared.initializer.text)) {
+    return undefined;
+  }
+  const { text } = declared.name;
+  const isCounter = (node: ts.Node): boolean => ts.isIdentifier(node) && node.text === text;
+  const counts =
+    incrementor &&
+    (ts.isPostfixUnaryExpression(incrementor) || ts.isPrefixUnaryExpression(incrementor)) &&
+    incrementor.operator === ts.SyntaxKind.PlusPlusToken &&
+    isCounter(incrementor.operand);
+  return counts && isQuick(statement, isCounter) ? text : undefined;
+}
+
+/** Whether a round is over at once, and leaves the counter alone. */
+function isQuick(node: ts.Node, isCounter: (node: ts.Node) => boolean): boolean {
+  if (ts.isIterationStatement(node, false) || isFunction(node)) return false;
+  if (ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node)) return false;
+  if (ts.isAwaitExpression(node) || ts.isYieldExpression(node)) return false;
+  if (ts.isSpreadElement(node) || ts.isClassLike(node)) return false;
+  if (ts.isCallExpression(node)) {
+    const { expression } = node;
+    const isMath =
+      ts.isPropertyAccessExpression(expression) && expression.expression.getText() === 'Math';
+    if (!isMath) return false;
+  }
+  if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) {
+    const { PlusPlusToken, MinusMinusToken } = ts.SyntaxKind;
+    const writes = node.operator === PlusPlusToken || node.operator === MinusMinusToken;
+    if (writes && isCounter(node.operand)) return false;
+  }
+  if (ts.isBinaryExpression(node) && assigns(node)) {
+    if (mentions(node.left, isCounter) && !ts.isElementAccessExpression(node.left)) return false;
+  }
+  return ts.forEachChild(node, (child) => !isQuick(child, isCounter)) !== true;
+}
+
+const assigns = ({ operatorToken: { kind } }: ts.BinaryExpression): boolean =>
+  kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
+
+const mentions = (node: ts.Node, isMeant: (node: ts.Node) => boolean): boolean =>
+  isMeant(node) || ts.forEachChild(node, (child) => mentions(child, isMeant)) === true;
 
 /** What a function is called by: its own name, or that of what it is assigned to. */
 function nameOf(node: ts.Node): string | undefined {
