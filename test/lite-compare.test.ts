@@ -23,6 +23,40 @@ describe('outputs of a lesson in a page against those that are stored', () => {
     expect(compare(stopped, shown('5 digits')).words).toEqual([]);
   });
 
+  test('tables are compared by cells, without columns of times, up to their end', () => {
+    const table = (error: string, reached: string, seconds: string, claimed: string) =>
+      shown(
+        `Errors
+
+way           error  work to .1  time (s)
+─────────────────────────────────────────
+Adam, η = 1  ${error}  ${reached.padEnd(11)}  ${seconds}
+
+✓ it is below the other (error ${claimed})`,
+      );
+    const stored = table('0.012', '277', '2.4', '0.012');
+    expect(compare(table('0.012', '277', '15.0', '0.012'), stored)).toMatchObject({
+      words: [],
+      numbers: 5,
+      differing: 0,
+    });
+    expect(compare(table('0.011', 'not reached', '2.4', '0.011'), stored)).toMatchObject({
+      words: [],
+      differing: 3,
+      largest: 1,
+    });
+    const renamed = compare(
+      [
+        {
+          output_type: 'display_data',
+          data: { 'text/plain': String(stored[0]!.data!['text/plain']).replace('Adam', 'Eve') },
+        },
+      ],
+      stored,
+    );
+    expect(renamed.words).toHaveLength(1);
+  });
+
   test('numbers, words, outputs and other progress count', () => {
     expect(compare(shown('loss 0.31'), shown('loss 0.30')).differing).toBe(1);
     expect(compare(shown('✗ it holds'), shown('✓ it holds')).words).toHaveLength(1);

@@ -17,7 +17,7 @@ export interface Comparison {
   samples: string[];
 }
 
-const NUMBER = /[-−]?\d[\d,]*(?:\.\d+)?(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|e[-+]?\d+)?|[-−]?\.\d+/g;
+const NUMBER = /[-−]?\d(?:[\d,]*\d)?(?:\.\d+)?(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|e[-+]?\d+)?|[-−]?\.\d+/g;
 const TIME =
   /(?:\d+ h |\d+ min )*[\d.,]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)? ?(?:µs|ms|s|min|h|seconds|minutes)\b/g;
 const OF_A_CLOCK =
@@ -78,12 +78,13 @@ function partsOf(text: string): string[] {
   const clocked = OF_A_CLOCK.test(lines[0] ?? '');
   // The backend is that of the machine.
   if (/^(?:cpu|wasm|webgpu|tensorflow) on /.test(text)) return ['backend'];
-  const rule = lines.findIndex((line) => /^─+$/.test(line));
-  const timed = rule > 0 ? columnsOf(lines[rule - 1]!) : [];
+  let columns: Column[] = [];
   return lines.map((line, i) => {
-    if (rule > 0 && i > rule) {
-      const cells = timed.map(({ from, to, isTime }) => (isTime ? '' : line.slice(from, to)));
-      const text = (timed.length > 0 ? cells.join(' ') : line).replace(/\s+/g, ' ');
+    // A table is below a rule, and ends at a blank line.
+    if (/^─+$/.test(line) && i > 0) columns = columnsOf(lines[i - 1]!);
+    else if (line.trim() === '') columns = [];
+    else if (columns.length > 0) {
+      const text = cellsOf(line, columns).join(BETWEEN_CELLS);
       return clocked ? withoutNumbers(text) : text;
     }
     const plain = line.replace(TIME, '⧖').replace(/\s+/g, ' ').replace(/[─]+/, '─');
@@ -91,8 +92,26 @@ function partsOf(text: string): string[] {
   });
 }
 
+const BETWEEN_CELLS = ' │ ';
+
+interface Column {
+  from: number;
+  to: number;
+  isTime: boolean;
+}
+
+/** The cells of a row without times. Two blanks are between cells; where some are empty, their places count. */
+function cellsOf(line: string, columns: readonly Column[]): string[] {
+  const apart = line.trim().split(/\s{2,}/);
+  const cells =
+    apart.length === columns.length
+      ? apart
+      : columns.map(({ from, to }) => line.slice(from, to).trim().replace(/\s+/g, ' '));
+  return cells.map((cell, i) => (columns[i]!.isTime ? '' : cell));
+}
+
 /** Columns of a table: their heads are apart by two blanks, and are as wide as what is below. */
-function columnsOf(head: string): { from: number; to: number; isTime: boolean }[] {
+function columnsOf(head: string): Column[] {
   const heads = [...head.matchAll(/\S+(?: \S+)*/g)];
   // A column is to the left or to the right in its room; its cells reach at most to the next head.
   return heads.map((match, i) => {
@@ -105,6 +124,11 @@ function columnsOf(head: string): { from: number; to: number; isTime: boolean }[
 const withoutNumbers = (text: string): string => text.replace(NUMBER, '#');
 
 function compareLines(now: string, before: string, found: Comparison): void {
+  const [cells, wanted] = [now, before].map((line) => line.split(BETWEEN_CELLS));
+  if (wanted!.length > 1 && cells!.length === wanted!.length) {
+    for (const [i, cell] of wanted!.entries()) compareCells(cells![i]!, cell, found, before);
+    return;
+  }
   if (withoutNumbers(now) !== withoutNumbers(before)) {
     found.words.push(`"${start(now)}" in the place of "${start(before)}"`);
     return;
@@ -112,6 +136,17 @@ function compareLines(now: string, before: string, found: Comparison): void {
   const [mine, stored] = [now, before].map((line) => line.match(NUMBER) ?? []);
   for (const [i, text] of stored!.entries()) {
     compareNumbers(mine![i]!, text, found, before);
+  }
+}
+
+/** A number in the place of words such as *not reached* is a number that differs. */
+function compareCells(now: string, before: string, found: Comparison, where: string): void {
+  const isNumber = (text: string): boolean => withoutNumbers(text) === '#';
+  if (isNumber(now) === isNumber(before)) {
+    compareLines(now, before, found);
+  } else {
+    found.numbers += 1;
+    note(found, 1, `${now}, not ${before}, in "${start(where)}"`);
   }
 }
 

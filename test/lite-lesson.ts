@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BrowserContext } from 'playwright-core';
 import { type Comparison, compare, sum } from './lite-compare';
 import { LiteNotebook, type Output, startBrowser } from './lite-page';
 import { memoryOf } from './lite-site';
@@ -23,8 +24,9 @@ export async function runLesson(
   name: string,
   profile: string,
   limitSeconds: number,
+  start: (profile: string) => Promise<BrowserContext> = startBrowser,
 ): Promise<LessonReport> {
-  const context = await startBrowser(profile);
+  const context = await start(profile);
   try {
     const notebook = await LiteNotebook.open(context, site, `notebooks/${name}`);
     const stored = storedOutputs(join(root, 'notebooks', name));

@@ -38,9 +38,19 @@ export function chromiumPath(): string | undefined {
   return [...onPath, elsewhere].find((file) => existsSync(file));
 }
 
+/** The Firefox that browser tests drive. */
+export function firefoxPath(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders
+    .flatMap((folder) => ['firefox-esr', 'firefox'].map((name) => join(folder, name)))
+    .find((file) => existsSync(file));
+}
+
 /** For each need: an empty string where it is met, or else the reason. */
 const reasons = {
   browser: () => (chromiumPath() ? '' : 'no chromium is installed'),
+
+  firefox: () => (firefoxPath() ? '' : 'no firefox is installed'),
 
   webgpu() {
     const ask = `

@@ -1,0 +1,4 @@
+declare module 'playwright-core/lib/utilsBundle' {
+  const bundle: { ws: unknown };
+  export default bundle;
+}
