@@ -9,14 +9,15 @@ export class Boxes {
 
   /** A box without its value at first: the engine then takes its kind from the first one. */
   box(name: string): Box {
-    const box = this.boxes.get(name) ?? {};
+    // In an object like all others, `__proto__` is no property of its own.
+    const box = this.boxes.get(name) ?? (name === '__proto__' ? Object.create(null) : {});
     this.boxes.set(name, box);
     return box;
   }
 
   /** The names of all cells with their values, for a debugger. */
   variables(): Record<string, unknown> {
-    const named = [...this.boxes].filter(([name, box]) => name in box);
+    const named = [...this.boxes].filter(([name, box]) => Object.hasOwn(box, name));
     return Object.fromEntries(named.map(([name, box]) => [name, box[name]]));
   }
 

@@ -64,10 +64,13 @@ function plainFrame(line: string): string {
   return named.replace(CELL_FUNCTION, '$1$2');
 }
 
-/** Names as the cell has them: `(0 , f__shared.f)` and `x__shared.x` are how they are compiled. */
+/** Names as the cell has them: `(0 , f__implicit_box.f)` and `x__implicit_box.x` are how they are compiled. */
 export function plainNames(text: string): string {
-  return text.includes('__shared.')
-    ? text.replace(/\(0 , ([\w$]+)__shared\.\1\)|([\w$]+)__shared\.\2/g, '$1$2')
+  return text.includes('__implicit_box.')
+    ? text.replace(
+        /\(0 , ([$\p{ID_Continue}]+)__implicit_box\.\1\)|([$\p{ID_Continue}]+)__implicit_box\.\2/gu,
+        '$1$2',
+      )
     : text;
 }
 

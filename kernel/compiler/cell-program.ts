@@ -4,7 +4,7 @@ import { type CellMap, composeMaps, decodeMappings } from './source-map';
 
 /** A cell made executable. */
 export interface CellProgram {
-  /** The body of an `async function (require, __cell__)`. */
+  /** The body of an `async function (require, __implicit_cell__)`. */
   code: string;
   /** From lines and columns of `code` to those of the cell. */
   map: CellMap;
@@ -13,7 +13,7 @@ export interface CellProgram {
 const f = ts.factory;
 
 /** What follows a name in the name of its box; the child takes it out of error messages. */
-export const BOX_SUFFIX = '__shared';
+export const BOX_SUFFIX = '__implicit_box';
 
 /** A cell as an ES module in JavaScript, that exports all its names in one list. */
 export interface CellModule extends CellProgram {
@@ -27,10 +27,10 @@ export interface CellModule extends CellProgram {
  * Turns the ES module that the compiler makes of a cell into the body of an async function.
  *
  * Every name x at the top of a cell, imports, functions and classes included, lives in a box that
- * all cells share, `__cell__.box('x').x`, so that a later cell which redefines x redefines it for
+ * all cells share, `__implicit_cell__.box('x').x`, so that a later cell which redefines x redefines it for
  * all. (One object with all names would do as well, but the engine turns an object with many names
- * into a slow table; boxes stay as fast as variables, to a factor of about two.) After each declaration the body calls `__cell__.made(…names)`, which tells
- * how far a cell came that failed; the value of its last expression goes to `__cell__.result(…)`.
+ * into a slow table; boxes stay as fast as variables, to a factor of about two.) After each declaration the body calls `__implicit_cell__.made(…names)`, which tells
+ * how far a cell came that failed; the value of its last expression goes to `__implicit_cell__.result(…)`.
  */
 export function cellProgram({ code, map, earlier, ambient }: CellModule): CellProgram {
   const alone = earlier.length === 0 ? withoutNames(code, map) : undefined;
@@ -217,7 +217,7 @@ function sharedClass(declaration: ts.ClassDeclaration): ts.Statement {
   return at(exportLet(name!, expression), declaration);
 }
 
-/** `import { a as b } from 'm'` as `await __cell__.imports('m', { b: 'a' })`, which fills the boxes. */
+/** `import { a as b } from 'm'` as `await __implicit_cell__.imports('m', { b: 'a' })`, which fills the boxes. */
 function shareImport(statement: ts.ImportDeclaration, shared: Set<string>): ts.Statement[] {
   const names = importedNames(statement);
   for (const [name] of names) shared.delete(name);
@@ -283,7 +283,7 @@ function declareShared(names: readonly string[]): ts.Statement {
 }
 
 function callCell(method: string, values: ts.Expression[]): ts.Expression {
-  const callee = f.createPropertyAccessExpression(f.createIdentifier('__cell__'), method);
+  const callee = f.createPropertyAccessExpression(f.createIdentifier('__implicit_cell__'), method);
   return f.createCallExpression(callee, undefined, values);
 }
 
@@ -314,7 +314,7 @@ function isPrologue(expression: ts.Expression): boolean {
   return value !== expression && ts.isVoidExpression(value);
 }
 
-/** Replaces each `exports.x` by `x__shared.x`, with the boxes fetched once, at the beginning. */
+/** Replaces each `exports.x` by `x__implicit_box.x`, with the boxes fetched once, at the beginning. */
 function useBoxes(file: ts.SourceFile, context: ts.TransformationContext): ts.SourceFile {
   const names = new Set<string>();
   const visit = (node: ts.Node): ts.Node => {

@@ -49,7 +49,7 @@ export function syntaxErrorsOf(file: ts.SourceFile): readonly ts.DiagnosticWithL
 export function readCell(cell: string, isTyped: (module: string) => boolean): CellSource {
   const object = asObject(cell);
   const file = parse(object ?? cell);
-  const blanked: [number, number][] = [];
+  const blanked: Blanked[] = [];
   const modules = file.statements.filter(isWholeModule).filter((declaration) => {
     return !isTyped(declaration.name.text);
   });
@@ -102,8 +102,11 @@ function isGlobal(statement: ts.Statement): boolean {
   );
 }
 
+/** From where to where spaces replace a text, and what is put at their beginning. */
+type Blanked = [start: number, end: number, put?: string];
+
 /** A cell is a module whose names are all exported: `export` says nothing more and may stand. */
-function exportsOf(statement: ts.Statement, file: ts.SourceFile): [number, number][] {
+function exportsOf(statement: ts.Statement, file: ts.SourceFile): Blanked[] {
   if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) {
     return [[statement.getStart(file), statement.end]];
   }
@@ -112,18 +115,27 @@ function exportsOf(statement: ts.Statement, file: ts.SourceFile): [number, numbe
   }
   if (!ts.canHaveModifiers(statement)) return [];
   const modifiers = ts.getModifiers(statement) ?? [];
-  return modifiers
-    .filter(
-      ({ kind }) => kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword,
-    )
-    .map((modifier) => [modifier.getStart(file), modifier.end]);
+  const [first, second] = modifiers.filter(
+    ({ kind }) => kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword,
+  );
+  if (first && second && isNameless(statement)) {
+    // An expression, as no declaration goes without a name.
+    return [[first.getStart(file), second.end, 'await']];
+  }
+  return [first, second].flatMap((one): Blanked[] => (one ? [[one.getStart(file), one.end]] : []));
 }
 
-function blank(text: string, ranges: readonly [number, number][]): string {
+function isNameless(statement: ts.Statement): boolean {
+  return (
+    (ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && !statement.name
+  );
+}
+
+function blank(text: string, ranges: readonly Blanked[]): string {
   let result = text;
-  for (const [start, end] of ranges) {
-    const spaces = text.slice(start, end).replace(/[^\n\r]/g, ' ');
-    result = result.slice(0, start) + spaces + result.slice(end);
+  for (const [start, end, put = ''] of ranges) {
+    const spaces = text.slice(start + put.length, end).replace(/[^\n\r]/g, ' ');
+    result = result.slice(0, start) + put + spaces + result.slice(end);
   }
   return result;
 }

@@ -6,7 +6,7 @@ import { decodeMappings } from './source-map';
 
 const f = ts.factory;
 
-/** A cell, checked and found good, as a JavaScript module whose last value goes to `__cell__`. */
+/** A cell, checked and found good, as a JavaScript module whose last value goes to `__implicit_cell__`. */
 export function emitCell(
   program: ts.Program,
   file: ts.SourceFile,
@@ -66,11 +66,11 @@ function shown(statement: ts.ExpressionStatement): ts.Statement {
 }
 
 function ofCell(method: string): ts.Expression {
-  return f.createPropertyAccessExpression(f.createIdentifier('__cell__'), method);
+  return f.createPropertyAccessExpression(f.createIdentifier('__implicit_cell__'), method);
 }
 
 /**
- * `import(x)` as `__cell__.import(x)` and `import.meta` as `__cell__.meta`: a cell runs as a
+ * `import(x)` as `__implicit_cell__.import(x)` and `import.meta` as `__implicit_cell__.meta`: a cell runs as a
  * function, and the kernel knows where it belongs.
  */
 function withOwnImports<N extends ts.Node>(node: N, context: ts.TransformationContext): N {

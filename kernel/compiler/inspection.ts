@@ -22,7 +22,9 @@ export function inspectionAt(
   }
   const at = wordBefore(code, position);
   const info = infoAt(project, at + shift, shift, live);
-  if (info) return textOf(info);
+  if (info && !isUnknown(info)) return textOf(info);
+  const type = typeAt(project, code, at, live);
+  if (type) return textOf(type);
   return signatureHelpAt(project, position + shift);
 }
 
@@ -44,6 +46,31 @@ function infoAt(
   const file = project.program().getSourceFile(path);
   const at = file && declarationOf(file, definition!.name);
   return (at === undefined ? undefined : service.getQuickInfoAtPosition(path, at)) ?? info;
+}
+
+/** Of a name that means nothing where it is, or nothing at all, `any` is said. */
+function isUnknown({ kind, displayParts }: ts.QuickInfo): boolean {
+  return kind === ts.ScriptElementKind.unknown && ts.displayPartsToString(displayParts) === 'any';
+}
+
+/** The name of a type of an earlier cell, where a value belongs: by itself it is one. */
+function typeAt(
+  project: Project,
+  code: string,
+  at: number,
+  live: ReadonlyMap<string, Live>,
+): ts.QuickInfo | undefined {
+  const name = `${/[\w$]*$/.exec(code.slice(0, at))![0]}${/^[\w$]*/.exec(code.slice(at))![0]}`;
+  const known = live.get(name);
+  if (!known?.type) return undefined;
+  const path = project.pathOf(known.cell);
+  const file = project.program().getSourceFile(path);
+  const declaration = file?.statements.find(
+    (one): one is ts.InterfaceDeclaration | ts.TypeAliasDeclaration =>
+      (ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one)) && one.name.text === name,
+  );
+  if (!file || !declaration) return undefined;
+  return project.service.getQuickInfoAtPosition(path, declaration.name.getStart(file));
 }
 
 function declarationOf(file: ts.SourceFile, name: string): number | undefined {

@@ -61,9 +61,20 @@ export class Resolution {
     options: ts.CompilerOptions,
   ): ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations {
     const found = ts.resolveTypeReferenceDirective(name, from, options, this.host);
-    if (found.resolvedTypeReferenceDirective) return found;
+    const file = found.resolvedTypeReferenceDirective?.resolvedFileName;
+    if (file !== undefined && !(name === 'node' && this.isOfOldBuffers(file))) return found;
     const kernel = `${this.surroundings.kernel}/index.ts`;
-    return ts.resolveTypeReferenceDirective(name, kernel, options, this.host);
+    // Without roots, those of the notebook's folder do not come first again.
+    const anywhere = { ...options, typeRoots: [] };
+    return ts.resolveTypeReferenceDirective(name, kernel, anywhere, this.host);
+  }
+
+  /**
+   * Types of Node.js from before arrays of bytes knew their buffer: under a compiler of today, their
+   * `Buffer` is not a `Uint8Array`. The kernel's own then take their place.
+   */
+  private isOfOldBuffers(file: string): boolean {
+    return !this.sources.exists(`${file.slice(0, file.lastIndexOf('/'))}/buffer.buffer.d.ts`);
   }
 
   /** Where the names that `directory` imports lead, outside of packages. */

@@ -13,17 +13,17 @@ function code(cell: string): string {
 
 test('a name is one box wherever it stands', () => {
   const text = code('let s = 1; const f = () => { s += 1; return { s } }; f()');
-  expect(text).toContain('s__shared.s = 1');
-  expect(text).toContain('s__shared.s += 1');
-  expect(text).toContain('{ s: s__shared.s }');
-  expect(text).toContain('__cell__.result((0, f__shared.f)())');
+  expect(text).toContain('s__implicit_box.s = 1');
+  expect(text).toContain('s__implicit_box.s += 1');
+  expect(text).toContain('{ s: s__implicit_box.s }');
+  expect(text).toContain('__implicit_cell__.result((0, f__implicit_box.f)())');
 });
 
 test('a local name that looks like a shared one stays local', () => {
   session.compile('let x = 1');
   session.commit();
   const text = code('const g = (x: number) => { const y = x; return { x, y } }');
-  expect(text).not.toContain('x__shared');
+  expect(text).not.toContain('x__implicit_box');
 });
 
 test('the name of a property in a pattern is no name of an earlier cell', () => {
@@ -32,9 +32,11 @@ test('the name of a property in a pattern is no name of an earlier cell', () => 
     session.compile(cell);
     session.commit();
   }
-  expect(code('const { a: b } = f(1)')).toContain('({ a: b__shared.b } = (0, f__shared.f)(1))');
+  expect(code('const { a: b } = f(1)')).toContain(
+    '({ a: b__implicit_box.b } = (0, f__implicit_box.f)(1))',
+  );
   const nested = code('const g = ({ loss: v = loss, deep: { loss: w } }: any) => v + w');
-  expect(nested).toContain('({ loss: v = loss__shared.loss, deep: { loss: w } }) => v + w');
+  expect(nested).toContain('({ loss: v = loss__implicit_box.loss, deep: { loss: w } }) => v + w');
   session.reset();
 });
 

@@ -49,6 +49,12 @@ const MOST_REMEMBERED = 200;
 /** TypeScript's number for a package that has no types. */
 const NO_TYPES = 7016;
 
+/**
+ * And for a variable that got no type where it was declared: `const losses = []` takes one from what
+ * its own cell does with it, and is `any[]` in later ones.
+ */
+const UNTYPED_VARIABLE = 7005;
+
 /** Lines that the child puts before the code of a cell; its source map skips them. */
 export const LINES_BEFORE_CODE = 1;
 
@@ -174,7 +180,11 @@ export class Session {
     const found = program
       .getSemanticDiagnostics(file)
       .filter(({ start = 0 }) => start < cell.text.length || cell.text.length === 0);
-    const errors = found.filter(({ code }) => code !== NO_TYPES);
+    const errors = found.filter(({ code, start = 0, length = 0 }) => {
+      const isUntyped =
+        code === UNTYPED_VARIABLE && this.live.has(text.slice(start, start + length));
+      return code !== NO_TYPES && !isUntyped;
+    });
     const inModules = cell.imports ? this.errorsInModules(program) : [];
     if (errors.length > 0 || inModules.length > 0) {
       if (this.project.addNodeTypes()) return this.tryCompile(code);
@@ -239,7 +249,10 @@ export class Session {
 
   private refusal(code: string, cell: CellSource, errors: readonly ts.Diagnostic[]): Diagnostic[] {
     if (errors.length === 0) return [];
-    const advice = adviceFor(code);
+    const advice = adviceFor(
+      code,
+      errors.map(({ start = 0 }) => start - cell.shift),
+    );
     if (advice) return [advice];
     return errors.map((error) => diagnosticIn(cell.text, cell.shift, error));
   }

@@ -17,6 +17,16 @@ export function endingOf(end: End, exitCode: number | undefined): Ending {
   };
 }
 
+/** What ends a process from outside, or from a cell. */
+const SENT = new Set<NodeJS.Signals>([
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGALRM',
+]);
+
 function causeOf({ code, signal, lastWords }: End, exitCode?: number): [string, string] {
   if (/heap out of memory|Allocation failed - JavaScript/.test(lastWords)) {
     return ['OutOfMemory', 'The cell needed more memory than JavaScript’s heap has.'];
@@ -25,6 +35,9 @@ function causeOf({ code, signal, lastWords }: End, exitCode?: number): [string, 
     return ['ProcessExit', `The cell ended the process (exit code ${exitCode}).`];
   if (signal === 'SIGKILL') {
     return ['Killed', 'The operating system killed the process, perhaps for lack of memory.'];
+  }
+  if (signal && SENT.has(signal)) {
+    return ['Terminated', `A signal ended the process (${signal}).`];
   }
   if (signal) return ['Crash', `Native code crashed the process (${signal}).`];
   return ['Crash', `The process ended by itself (exit code ${code}).`];

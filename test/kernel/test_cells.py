@@ -74,3 +74,21 @@ def test_a_package_without_types_is_any_with_a_line_of_advice(tmp_path):
         assert "TS2339" in running.run("import { b } from 'bare'; b.anything").traceback
     finally:
         running.stop()
+
+
+def test_types_of_node_from_before_the_compiler_give_way_to_the_kernels_own(tmp_path):
+    types = tmp_path / "node_modules" / "@types" / "node"
+    types.mkdir(parents=True)
+    (types / "package.json").write_text('{ "name": "@types/node", "version": "20.10.5", "types": "index.d.ts" }')
+    (types / "index.d.ts").write_text(
+        "declare class Buffer { slice(): { buffer: ArrayBufferLike } } declare var process: { old: 1 };"
+        "declare module 'fs' { export function readFileSync(path: string): Buffer }"
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    running = Kernel(cwd=tmp_path)
+    try:
+        ran = running.run("import * as fs from 'fs'; import * as tslab from 'tslab'; tslab.display.png(fs.readFileSync('a.png'))")
+        assert ran.status == "ok", ran.traceback
+        assert ran.of("display_data")[0]["data"] == {"image/png": "iVBORw=="}
+    finally:
+        running.stop()

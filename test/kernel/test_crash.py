@@ -8,6 +8,7 @@ ENDINGS = {
     "setTimeout(() => process.exit(), 50); await new Promise(() => {})": ("ProcessExit", "exit code 0"),
     "process.abort()": ("Crash", "SIGABRT"),
     "process.kill(process.pid, 'SIGSEGV'); await new Promise(() => {})": ("Crash", "SIGSEGV"),
+    "process.kill(process.pid); await new Promise(() => {})": ("Terminated", "SIGTERM"),
     "process.kill(process.pid, 'SIGKILL'); await new Promise(() => {})": ("Killed", "memory"),
 }
 

@@ -147,6 +147,7 @@ CELLS = [
 
 BEFORE_COMPLETION = (
     "const Geo = { area: 1 }; enum Color { Red } class D { m() {} }; const π = 3;"
+    "interface Who { name: string } type Either = Who | null;"
     "const rec1: { v: number; next?: number } = { v: 1 }; import cp from 'node:child_process';"
 )
 
@@ -190,6 +191,25 @@ COMPLETIONS = [
 ]
 
 
+# A text with | for the cursor, and what its inspection says; None for nothing found.
+INSPECTIONS = [
+    ("Geo|", "const Geo: {"),
+    ("Who|", "interface Who"),
+    ("Either|", "type Either = Who | null"),
+    ("D|", "class D"),
+    ("new D().m(|", "m(): void"),
+    ("unknown9|", None),
+    ("rec1.nothing|", None),
+    ("'a text|'", None),
+    ("// rec1|", None),
+    ("for|", None),
+    ("rec1.ne|xt", "(property) next?:"),
+    ("`${re|c1}`", "const rec1"),
+    ("[1].map(|", "callbackfn"),
+    ("import { jo|in } from 'node:path'", "Join all arguments"),
+]
+
+
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory):
     directory = tmp_path_factory.mktemp("typed")
@@ -215,4 +235,16 @@ def test_completions_as_they_are_typed(typed):
         found = content["matches"]
         if (expected not in found) if expected else found:
             wrong.append((text, expected, found[:5]))
+    assert not wrong
+
+
+def test_inspections_as_they_are_asked_for(typed):
+    assert typed.run(BEFORE_COMPLETION).status == "ok"
+    wrong = []
+    for text, expected in INSPECTIONS:
+        at = text.index("|") if "|" in text else len(text)
+        content = typed.client.inspect(text[:at] + text[at + 1 :], at, reply=True, timeout=60)["content"]
+        said = content["data"].get("text/plain", "")
+        if content["found"] is not (expected is not None) or (expected or "") not in said:
+            wrong.append((text, expected, said[:200]))
     assert not wrong

@@ -16,7 +16,7 @@ export class Scope {
     const { boxes, modules } = this;
     rememberMap(file, mappings);
     // One line before the code, as its map has it.
-    const made = `(function (require, __cell__) {\n${code}\n})\n//# sourceURL=${scriptOf(file)}`;
+    const made = `(function (require, __implicit_cell__) {\n${code}\n})\n//# sourceURL=${scriptOf(file)}`;
     // biome-ignore lint/security/noGlobalEval: this is what a kernel is for
     const cell: (...values: unknown[]) => Promise<void> = globalThis.eval(made);
     await cell(modules.require, {

@@ -5,7 +5,7 @@ import { withBeats } from './beats';
 function beatsOf(code: string): number {
   const compiled = withBeats({ code, mappings: '' }).code;
   let beats = 0;
-  const run = new Function('__beat', 'require', '__cell__', compiled);
+  const run = new Function('__beat', 'require', '__implicit_cell__', compiled);
   run(() => {
     beats += 1;
     return 0;

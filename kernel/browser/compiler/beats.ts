@@ -25,7 +25,7 @@ const ROUNDS = 1024;
  */
 export function withBeats({ code, mappings }: Code): Code {
   const { outputText, sourceMapText } = ts.transpileModule(
-    `async function ${MAIN}(require, __cell__) { let ${LEFT} = 0;\n${code}\n}`,
+    `async function ${MAIN}(require, __implicit_cell__) { let ${LEFT} = 0;\n${code}\n}`,
     {
       fileName: 'cell.js',
       compilerOptions: {
@@ -42,7 +42,7 @@ export function withBeats({ code, mappings }: Code): Code {
   const first = [[], ...decodeMappings(mappings).slice(LINES_BEFORE_CODE)];
   const map = composeMaps(decodeMappings(JSON.parse(sourceMapText!).mappings), first);
   return {
-    code: `${outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '')}\nreturn ${MAIN}(require, __cell__);`,
+    code: `${outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '')}\nreturn ${MAIN}(require, __implicit_cell__);`,
     mappings: encodeMappings(map, LINES_BEFORE_CODE),
   };
 }

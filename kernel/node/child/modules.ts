@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire, isBuiltin, Module } from 'node:module';
 import { dirname, extname, join } from 'node:path';
@@ -51,7 +52,11 @@ export class NotebookModules {
       dirname: directory,
       filename,
       url: this.parent,
-      resolve: (name: string) => pathToFileURL(this.require.resolve(name)).href,
+      resolve: (name: string) => {
+        const file = this.fileOf(name);
+        if (file !== undefined) return pathToFileURL(file).href;
+        return isBuiltin(name) && !name.startsWith('node:') ? `node:${name}` : name;
+      },
     });
   }
 
@@ -75,9 +80,14 @@ export class NotebookModules {
       }
     }
     const url = pathToFileURL(file).href;
-    if (file.includes('/node_modules/') && /\.m?js$/.test(file)) return load(url);
-    const loader = await this.ownLoader();
-    return loader.import(url, this.parent);
+    try {
+      if (file.includes('/node_modules/') && /\.m?js$/.test(file)) return await load(url);
+      const loader = await this.ownLoader();
+      return await loader.import(url, this.parent);
+    } catch (error) {
+      if (error instanceof SyntaxError) tellPlace(error, file);
+      throw error;
+    }
   }
 
   /** What `await import(name)` gives in a cell. */
@@ -130,6 +140,16 @@ function isESModule(file: string): boolean {
       if (folder === dirname(folder)) return false;
     }
   }
+}
+
+/** Node.js tells where a module of JavaScript is malformed when it ends by it, and not in the error. */
+function tellPlace(error: SyntaxError, file: string): void {
+  if (!error.stack?.startsWith('SyntaxError') || !/\.m?js$/.test(file)) return;
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const given = { encoding: 'utf8', timeout: 5000, env, windowsHide: true } as const;
+  const { stderr } = spawnSync(process.execPath, ['--check', file], given);
+  const [place, found] = stderr?.split(/^SyntaxError/m) ?? [];
+  if (found !== undefined) error.stack = `${place!.trimEnd()}\n\n${error.stack}`;
 }
 
 /** Whether CommonJS cannot load it: it awaits at its top, or holds an ES module that does. */

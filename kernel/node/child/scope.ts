@@ -26,11 +26,12 @@ export class Scope {
     const filename = join(this.directory, cell.file);
     const module = new CompilableModule(filename);
     module.filename = filename;
+    module.paths = this.modules.require.resolve.paths('_') ?? [];
     // Written by hand: a cell may have given all objects a `toJSON`.
     const source = stringify(pathToFileURL(filename).href);
     const map = `{"version":3,"sources":[${source}],"names":[],"mappings":"${cell.mappings}"}`;
     const url = `data:application/json;base64,${Buffer.from(map).toString('base64')}`;
-    const code = `module.exports = async function (require, __cell__) {
+    const code = `module.exports = async function (require, __implicit_cell__) {
 ${cell.code}
 };
 //# sourceMappingURL=${url}`;

@@ -11,10 +11,11 @@ export interface Variable {
 }
 
 /** What follows a name in the name of the box that cells share it by. */
-const BOX = '__shared';
+const BOX = '__implicit_box';
 
 /** What the function around a cell has of its own. */
-const NOT_SHOWN = /^(?:this|arguments|require|module|exports|__filename|__dirname|__cell__)$/;
+const NOT_SHOWN =
+  /^(?:this|arguments|require|module|exports|__filename|__dirname|__implicit_cell__)$/;
 
 type Property = Pick<Runtime.PropertyDescriptor, 'name' | 'value'>;
 type Source = { objects: readonly string[] } | { names: true };
