@@ -1,16 +1,12 @@
-import * as tf from '@tensorflow/tfjs';
-import { markOutput, valueAndGradient } from '../../lib/autodiff';
-import { softmaxCrossEntropy } from '../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
-import { lbfgs, rateGrid, type Spread, spreadOf } from '../../lib/experiments';
-import { evaluate } from '../../lib/models';
-import type { NamedTensors } from '../../lib/spaces';
+import { rateGrid, type Spread, spreadOf } from '../../lib/experiments';
 import { explicitOnes } from './contenders';
 import { markdownTable } from './grid';
+import { quasiNewton } from './quasi-newton';
 import { Runs } from './runs';
 import type { Profile } from './study';
 import { disposeTask, type StudyTask, studyTasks } from './tasks';
-import { type Course, emptyCourse, reached, startClock, train } from './train';
+import { type Course, reached, train } from './train';
 
 /** Written down before the runs: targets are those of the study, 8 decades of first rates. */
 const INITIAL = [1e-4, 1e-2, 1, 1e2, 1e4];
@@ -104,7 +100,10 @@ async function rowOf(
   const budget = { seconds: limit, steps: STEPS * times, target: task.target, patience: limit / 2 };
   const courses: Course[] = [];
   for (const seed of seeds) {
-    const run = () => (make ? train(task, make, budget, seed) : quasiNewton(task, seed, limit));
+    const run = () =>
+      make
+        ? train(task, make, budget, seed)
+        : quasiNewton(task, seed, { seconds: limit, target: task.target });
     courses.push(await runs.get([task.name, name, seed].join(' | '), run));
   }
   const spread = (of: 'steps' | 'seconds', on: 'losses' | 'validation') =>
@@ -114,42 +113,6 @@ async function rowOf(
     seconds: spread('seconds', 'losses'),
     chosenBy: spread('seconds', 'validation').middle,
   };
-}
-
-/** L-BFGS on all training examples. */
-async function quasiNewton(task: StudyTask, seed: number, limit: number): Promise<Course> {
-  const { model, target } = task;
-  const course = emptyCourse();
-  const start = model.init(seed);
-  let seconds = 0;
-  let clock = startClock();
-  const look = async (x: NamedTensors) => {
-    seconds += clock().cpu;
-    const [test, held] = [
-      await evaluate(model, x, task.test),
-      await evaluate(model, x, task.validation!),
-    ];
-    course.steps.push(course.steps.length);
-    course.seconds.push(seconds);
-    course.wall.push(seconds);
-    course.losses.push(test.loss);
-    course.accuracies.push(test.accuracy);
-    course.validation.push(held.loss);
-    clock = startClock();
-    return (test.loss > target || held.loss > target) && seconds < limit;
-  };
-  await look(start);
-  const loss = (x: NamedTensors) =>
-    tf.tidy(() => softmaxCrossEntropy(task.train.y, markOutput(model.predict(x, task.train.x))));
-  const objective = (x: NamedTensors) => {
-    const { value, gradient } = valueAndGradient(loss, x);
-    const number = value.dataSync()[0]!;
-    value.dispose();
-    return { value: number, gradient };
-  };
-  const end = await lbfgs(objective, start, { watch: look });
-  tf.dispose([start, end]);
-  return course;
 }
 
 const cells = ({ steps, seconds }: Row) => ({ steps: shown(steps), seconds: shown(seconds) });

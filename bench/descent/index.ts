@@ -1,6 +1,7 @@
 import { useBackend } from '../../lib/backends';
 import { auto } from './auto';
 import { breakEven } from './break-even';
+import { convex } from './convex';
 import { writePart } from './page';
 import { pinn } from './pinn';
 import { size } from './size';
@@ -9,17 +10,26 @@ import { transfer } from './transfer';
 
 type Part = (profile: Profile) => Promise<string>;
 
-const parts: Record<string, Part> = { study, transfer, 'break-even': breakEven, size, auto, pinn };
+const parts: Record<string, Part> = {
+  study,
+  transfer,
+  'break-even': breakEven,
+  size,
+  auto,
+  pinn,
+  convex,
+};
 
 /** Parts that have a page of their own. */
-const pages: Record<string, string> = { pinn: 'pinn.md' };
+const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md' };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), what a step costs in time and
- * memory (`size`), and whether one needs a rate (`auto`).
+ * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), on
+ * convex problems (`convex`), what a step costs in time and memory (`size`), and whether one needs a
+ * rate (`auto`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn …] [full]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | convex …] [full]`
  *
  * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was.

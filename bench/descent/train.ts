@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { markOutput } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { NotFiniteError } from '../../lib/errors';
-import { evaluate, exampleBatches, type FeatureExamples, type Model } from '../../lib/models';
+import {
+  type Evaluation,
+  evaluate,
+  exampleBatches,
+  type FeatureExamples,
+  type Model,
+} from '../../lib/models';
+import type { NamedTensors } from '../../lib/spaces';
 import type { Stepper } from './adam-variants';
 
 /** What is learnt, and by what it is judged. */
@@ -13,7 +20,25 @@ export interface Task {
   /** Held out from both: what is chosen is chosen on these. */
   validation?: FeatureExamples;
   batch: number;
+  /** Of labels and outputs. Default the cross-entropy of a softmax. */
+  loss?(y: tf.Tensor2D, z: tf.Tensor2D): tf.Scalar;
+  /** What is added to it, of the parameters. Default nothing. */
+  penalty?(params: NamedTensors): tf.Scalar;
+  /** What is watched, on examples. Default that loss and the accuracy. */
+  judge?(params: NamedTensors, examples: FeatureExamples): Promise<Evaluation>;
 }
+
+/** The loss of a task on some examples, at some parameters. */
+export const lossOf =
+  ({ model, loss = softmaxCrossEntropy, penalty }: Task, { x, y }: FeatureExamples) =>
+  (params: NamedTensors): tf.Scalar => {
+    const value = loss(y as tf.Tensor2D, markOutput(model.predict(params, x)));
+    return penalty ? tf.add(value, penalty(params)) : value;
+  };
+
+/** What a task is judged by. */
+export const judged = ({ model, judge }: Task, params: NamedTensors, examples: FeatureExamples) =>
+  judge ? judge(params, examples) : evaluate(model, params, examples);
 
 /** When a run ends. */
 export interface Budget {
@@ -68,7 +93,7 @@ export async function train(
   const course = emptyCourse();
   let [steps, seconds, wall, due] = [0, 0, 0, 0];
   const look = async () => {
-    const { loss, accuracy } = await evaluate(model, variables, task.test);
+    const { loss, accuracy } = await judged(task, variables, task.test);
     if (!Number.isFinite(loss)) {
       course.diverged = true;
       return false;
@@ -79,7 +104,7 @@ export async function train(
     course.losses.push(loss);
     course.accuracies.push(accuracy);
     if (task.validation) {
-      course.validation.push((await evaluate(model, variables, task.validation)).loss);
+      course.validation.push((await judged(task, variables, task.validation)).loss);
     }
     due = Math.max(steps + 1, Math.ceil(steps * (1 + SPACING)));
     const hopeless = seconds > (budget.patience ?? Number.POSITIVE_INFINITY);
@@ -93,11 +118,8 @@ export async function train(
       for (const { x, y } of exampleBatches(task.train, { size: batch, seed: epoch })) {
         try {
           const clock = startClock();
-          optimizer.minimize(
-            () => softmaxCrossEntropy(y, markOutput(model.predict(variables, x))),
-            false,
-            list,
-          );
+          const loss = lossOf(task, { x, y });
+          optimizer.minimize(() => loss(variables), false, list);
           const { cpu, real } = clock();
           seconds += cpu;
           wall += real;

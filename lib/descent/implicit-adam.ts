@@ -42,7 +42,8 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * step from the same gradient, or stay.
  *
  * With `'auto'` as the learning rate δ is found, as by `implicitSGD`; a step that is not taken leaves
- * the moments as they were too.
+ * the moments as they were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries
+ * on is the last displacement.
  *
  * Moments belong to a variable, not to its name: a second model, or a variable made anew, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
@@ -77,13 +78,13 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
 
   protected override *propose(
     recorded: Curvature,
-    { variables, block, moving, stepSize }: StepPlan,
+    { variables, block, moving, stepSize, carried = 1 }: StepPlan,
     { gradient }: StepGradient,
   ): Asking<Proposal> {
     const { curvature, beta1 = 0.9 } = this.options;
     const solver = this.solverNow;
     const before = this.#moments.of(variables);
-    const { m, v, scale } = this.#explicit(gradient, before);
+    const { m, v, scale } = this.#explicit(gradient, before, carried);
 
     const system = {
       curvature: recorded,
@@ -145,15 +146,16 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
   #explicit(
     gradient: NamedTensors,
     { m, v, steps }: StartingMoments,
+    carried: number,
   ): Moments & { scale: NamedTensors } {
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = this.options;
     // Of a million parameters every vector counts: what is used once goes at once.
     const each = (f: (value: tf.Tensor, name: string) => tf.Tensor) => (x: NamedTensors) =>
       mapTensors(x, (value, name) => tf.tidy(() => f(value, name)));
     return tensors.tidy(() => {
-      const first = each((g, name) => tf.add(tf.mul(beta1, m[name]!), tf.mul(1 - beta1, g)))(
-        gradient,
-      );
+      const first = each((g, name) =>
+        tf.add(tf.mul(beta1 * carried, m[name]!), tf.mul(1 - beta1, g)),
+      )(gradient);
       const second = each((g, name) =>
         tf.add(tf.mul(beta2, v[name]!), tf.mul(1 - beta2, tf.square(g))),
       )(gradient);

@@ -341,6 +341,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       if (tuning) {
         tuning.look(plan.variables, seen.gradient);
         plan.stepSize = tuning.region.delta;
+        plan.carried = tuning.region.carried;
       }
       proposal = yield* this.propose(recorded, plan, seen);
       checkUnmoved(plan.variables, before, 'a step');

@@ -123,6 +123,7 @@ export class SelfTuning {
       tensors.keep(made);
       const { taken, facts, last } = made;
       if (!tensors.readableNow() || tensors.readSync([taken])[0] === 1) {
+        this.region.move(stepSize);
         this.#last.keep(variables, last);
       } else {
         tensors.free(last);

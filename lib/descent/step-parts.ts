@@ -14,6 +14,8 @@ export interface StepDraft extends Candidates {
 /** What the next step moves, and how far. */
 export interface StepPlan extends Chosen {
   stepSize: number;
+  /** What a momentum is multiplied by first, since δ has risen. Default 1. */
+  carried?: number;
 }
 
 /** What a step is made of. */

@@ -99,6 +99,20 @@ describe('the trust region of δ', () => {
     expect(tolerance(-3)).toBeCloseTo(0.3, 6);
   });
 
+  it('carries on the last displacement of a momentum where δ rises, and less where it falls', () => {
+    const region = new TrustRegion(0.01);
+    expect(region.carried).toBe(1);
+    region.move(0.01);
+    expect(region.carried).toBe(1);
+    region.delta = 0.1;
+    expect(region.carried).toBeCloseTo(0.1, 6);
+    region.move(0.1);
+    region.delta = 0.02;
+    expect(region.carried).toBe(1);
+    region.delta = 0.4;
+    expect(region.carried).toBeCloseTo(0.25, 6);
+  });
+
   it('learns nothing from what is no number', () => {
     const region = new TrustRegion(1);
     region.learn({ gained: 0, fall: 0, length: 0 });

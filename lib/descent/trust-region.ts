@@ -28,6 +28,8 @@ export interface RegionState {
   wait: number;
   /** Measurements that may be made. */
   credit: number;
+  /** δ of the last step that was taken; 0 before there was one. */
+  moved: number;
 }
 
 export const REGION_FIELDS = [
@@ -38,6 +40,7 @@ export const REGION_FIELDS = [
   'curved',
   'wait',
   'credit',
+  'moved',
 ] as const;
 
 /** Beyond these float32 holds no step. */
@@ -107,7 +110,24 @@ export class TrustRegion {
 
   /** δ from here on; it is looked for anew. */
   set delta(delta: number) {
-    this.#state = begun(delta);
+    this.#state = { ...begun(delta), moved: this.#state.moved };
+  }
+
+  /**
+   * What a momentum is to be multiplied by before the next step: `δ_old / δ` where δ has risen, else 1.
+   *
+   * A momentum m moves by δm. What it is to carry on is the last displacement, as in
+   * `x⁺ = x − δg + β(x − x_old)`; otherwise, where δ rises tenfold, so does what the steps before have
+   * left, and goes far beyond what any model of the loss was asked about.
+   */
+  get carried(): number {
+    const { delta, moved } = this.#state;
+    return moved > 0 ? Math.min(1, moved / delta) : 1;
+  }
+
+  /** Takes note of the δ of a step that was taken. */
+  move(stepSize: number): void {
+    this.#note({ moved: stepSize });
   }
 
   /** Whether the next step is to be measured. */
@@ -219,4 +239,5 @@ const begun = (initial: number): RegionState => ({
   curved: 0,
   wait: 0,
   credit: CREDIT,
+  moved: 0,
 });
