@@ -126,6 +126,29 @@ describe.skipIf(!time.available)('the site', () => {
   );
 
   test.skipIf(!browserNeed.available)(
+    'draws a title above its subtitle, and a wide figure whole',
+    { timeout: 120_000 },
+    async () => {
+      const browser = await launched();
+      try {
+        const page = await browser.newPage({ viewport: { width: 1300, height: 900 } });
+        await page.goto(`file://${join(site, 'notebooks/13-the-curse-of-unrolling.html')}`);
+        const figure = page.locator('figure').last();
+        await figure.scrollIntoViewIfNeeded();
+        await figure.locator('.gtitle-subtitle').waitFor();
+        const box = async (selector: string) => (await figure.locator(selector).boundingBox())!;
+        const [title, subtitle] = [await box('.gtitle'), await box('.gtitle-subtitle')];
+        expect(subtitle.y).toBeGreaterThanOrEqual(title.y + title.height);
+        const outputs = page.locator('.outputs', { has: figure });
+        const hidden = await outputs.evaluate((node) => node.scrollWidth - node.clientWidth);
+        expect(hidden).toBe(0);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  test.skipIf(!browserNeed.available)(
     'fits a telephone: what is wider scrolls by itself',
     { timeout: 120_000 },
     async () => {

@@ -20,12 +20,15 @@ async function draw(figure) {
   const image = figure.querySelector('img');
   place.setAttribute('role', 'img');
   if (image) place.setAttribute('aria-label', image.alt);
+  // Within the page, since text that is not in it has no size: the subtitle would cover the title.
+  place.style.cssText = 'position: absolute; visibility: hidden';
+  figure.append(place);
   await Reflect.get(globalThis, 'Plotly').newPlot(place, data, layout, {
     ...config,
     displayModeBar: false,
   });
-  if (image) image.replaceWith(place);
-  else figure.append(place);
+  image?.remove();
+  place.style.cssText = '';
 }
 
 for (const figure of document.querySelectorAll('figure')) near.observe(figure);
