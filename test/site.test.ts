@@ -39,7 +39,7 @@ describe.skipIf(!time.available)('the site', () => {
     site = mkdtempSync(join(tmpdir(), 'site-'));
     const build = join(root, 'setup', 'build-site.mjs');
     await promisify(execFile)(process.execPath, [build, site, '--live', LIVE]);
-  }, 300_000);
+  }, 900_000);
 
   afterAll(() => rmSync(site, { recursive: true, force: true }), 60_000);
 
