@@ -32,6 +32,11 @@ export class InputError extends ImplicitLabError {
   override name = 'InputError';
 }
 
+/** A GPU that was lost while tensors were on it. */
+export class DeviceLostError extends ImplicitLabError {
+  override name = 'DeviceLostError';
+}
+
 /** Vectors, tensors or parameter lists whose sizes do not fit together. */
 export class ShapeError extends ImplicitLabError {
   override name = 'ShapeError';

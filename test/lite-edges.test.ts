@@ -161,6 +161,45 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(
         await notebook.say(0, 'await tf.matMul(tf.ones([9, 9]), tf.ones([9, 9])).sum().data()'),
       ).toMatch(/729/);
+      const ended = await notebook.say(
+        0,
+        'const kept = 1;\nconst x = tf.square(tf.ones([9, 9]));\n(tf.backend() as unknown as { device: { destroy(): void } }).device.destroy();\nawait x.sum().data()',
+      );
+      expect(ended).toMatch(/^DeviceLostError: .*lost/);
+      expect(
+        await notebook.say(
+          0,
+          "await useBackend('webgpu');\nkept + (await tf.square(tf.ones([9, 9])).sum().data())[0]",
+        ),
+      ).toBe('82');
+    },
+    patience,
+  );
+
+  test(
+    'no memory left for tensors, arrays of numbers and texts ends the cell, and variables stay',
+    async () => {
+      const notebook = await open();
+      await notebook.say(
+        0,
+        "import { useBackend } from 'implicit-lab';\nimport * as tf from '@tensorflow/tfjs';\nconst kept = 1;\nawait useBackend('wasm')",
+      );
+      const endless = {
+        tensors: 'const all: tf.Tensor[] = [];\nfor (;;) all.push(tf.ones([2 ** 25]));',
+        'one array': 'new Float64Array(2 ** 40)',
+        text: "let text = 'x';\nfor (;;) text += text;",
+        list: 'const list: number[] = [];\nfor (;;) list.push(...new Array<number>(50_000).fill(0.5));',
+      };
+      for (const [name, code] of Object.entries(endless)) {
+        const ended = await notebook.say(0, code);
+        console.log(name, ended.slice(0, 300));
+        expect(ended, name).toMatch(/^\w*Error: /);
+        expect(await notebook.say(0, 'kept'), name).toBe('1');
+      }
+      // The backend has its memory back once the tensors are gone.
+      expect(await notebook.say(0, 'tf.dispose(all);\n(await tf.ones([9]).sum().data())[0]')).toBe(
+        '9',
+      );
     },
     patience,
   );

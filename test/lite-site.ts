@@ -17,8 +17,9 @@ export async function findSite(folder: string): Promise<string> {
 }
 
 /**
- * What the pages and workers of the browser with this profile hold, in MB: private memory, and their
- * part of what they share. 0 where the system does not say.
+ * What the tab of the browser with this profile holds, with its workers, in MB: private memory, and its part of
+ * what it shares. The browser's own pages, and one that it holds ready, are smaller. 0 where the system does not
+ * say.
  */
 export function memoryOf(profile: string): number {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
@@ -30,7 +31,7 @@ export function memoryOf(profile: string): number {
   const kilobytes = processes
     .filter((id) => parents.get(id)?.command.includes('--type=renderer') && isOurs(id))
     .map((id) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${id}/smaps_rollup`))?.[1] ?? 0));
-  return Math.round(kilobytes.reduce((total, each) => total + each, 0) / 1000);
+  return Math.round(Math.max(0, ...kilobytes) / 1000);
 }
 
 function statusOf(id: string): { parent: string; command: string } {

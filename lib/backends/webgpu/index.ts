@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Adapter, openGpu } from '#platform/gpu';
 import { UnsupportedError } from '../../errors';
 import { repairWebgpuKernels } from './kernels';
+import { forgetLostDevice, watchDevice } from './lost';
 import { refuseSynchronousReads } from './reading';
 
 export { type Adapter, findAdapter } from '#platform/gpu';
@@ -21,8 +22,10 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   if ('reason' in adapter) throw refuse(`one where ${adapter.reason}`);
   await openGpu(adapter.gpu);
   await import('@tensorflow/tfjs-backend-webgpu');
+  forgetLostDevice();
   repairWebgpuKernels();
   if (!(await tf.setBackend('webgpu'))) throw refuse(`'${adapter.device}', which does not start`);
   refuseSynchronousReads();
+  watchDevice();
   return { device: adapter.device };
 }

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { needs } from '../../../test/needs';
+import { DeviceLostError } from '../../errors';
+import { useBackend } from '..';
+
+// Chromium brings a Vulkan driver that computes on the processor.
+const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
+const gpu = needs('webgpu');
+
+const device = () => (tf.backend() as unknown as { device: { destroy(): void } }).device;
+const numbers = async () => {
+  const x = tf.square(tf.tensor1d([1, 2, 3]));
+  return [...(await x.data())];
+};
+
+describe.skipIf(!gpu.available)('a GPU that is lost', () => {
+  afterEach(async () => void (await useBackend('cpu')));
+
+  it('lets what runs on it throw, until a new one is asked for', async () => {
+    await useBackend('webgpu');
+    expect(await numbers()).toEqual([1, 4, 9]);
+    const kept = tf.square(tf.tensor1d([1, 2]));
+    device().destroy();
+    await expect(kept.data()).rejects.toThrow(DeviceLostError);
+    await expect(numbers()).rejects.toThrow(/lost \(.*destroy.*\).*useBackend\('webgpu'\)/i);
+    expect(() => kept.dispose()).not.toThrow();
+
+    await useBackend('webgpu');
+    expect(await numbers()).toEqual([1, 4, 9]);
+  }, 60_000);
+
+  it('leaves other backends as they are', async () => {
+    await useBackend('webgpu');
+    device().destroy();
+    await expect(numbers()).rejects.toThrow(DeviceLostError);
+    await useBackend('cpu');
+    expect(await numbers()).toEqual([1, 4, 9]);
+  }, 60_000);
+});
