@@ -32,6 +32,11 @@ export class InputError extends ImplicitLabError {
   override name = 'InputError';
 }
 
+/** More memory than a backend has. */
+export class MemoryError extends ImplicitLabError {
+  override name = 'MemoryError';
+}
+
 /** A GPU that was lost while tensors were on it. */
 export class DeviceLostError extends ImplicitLabError {
   override name = 'DeviceLostError';

@@ -7,6 +7,7 @@ import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
 import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
+import { guardMemory } from './memory';
 
 export { mostThreads } from '#platform/threads';
 
@@ -30,7 +31,9 @@ async function start(threads: number): Promise<boolean> {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1);
   wasm.setThreadsCount(threads);
   const load = () => tf.setBackend('wasm');
-  return keepingListeners(() => (threads > 1 ? withThreads(threads, load) : load()));
+  const started = await keepingListeners(() => (threads > 1 ? withThreads(threads, load) : load()));
+  if (started) guardMemory();
+  return started;
 }
 
 /** Takes a running backend away, so that it can be started with another number of threads. */

@@ -1,0 +1,34 @@
+import { MemoryError } from '../../errors';
+import { engine } from '../engine';
+
+interface WasmBackend {
+  wasm: { _malloc(bytes: number): number; _free(at: number): void };
+}
+
+/**
+ * Lets an allocation for which there is no room throw, and say so.
+ *
+ * The stock backend takes the address 0, which means that there is none, for that of the tensor, or `Aborted()` is
+ * thrown. Nothing is lost: once tensors are disposed of, there is room again.
+ */
+export function guardMemory(): void {
+  const { wasm } = engine().registry.wasm as unknown as WasmBackend;
+  // The first call puts another function in the place of this one.
+  wasm._free(wasm._malloc(8));
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const at = allocate(bytes);
+    if (at === 0 && bytes > 0) throw refusal(engine().state.numBytes, bytes);
+    return at;
+  };
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(2)} GB`;
+
+const refusal = (held: number, bytes: number): MemoryError =>
+  new MemoryError({
+    given: `${gigabytes(bytes)} more than the ${gigabytes(held)} that tensors hold`,
+    expected: 'what fits into the memory of wasm, in one piece each',
+    remedy:
+      'Dispose of tensors that are no longer used (`tf.tidy`, `tf.dispose`), or take smaller batches.',
+  });
