@@ -3,6 +3,21 @@ const SPELL = 8;
 
 let last = performance.now();
 
+/** How much of some work is done at a time, so that timers get their turns: one at first, then as fits. */
+export class Portions {
+  #size = 1;
+
+  next(left: number): number {
+    return Math.min(left, this.#size);
+  }
+
+  /** Notes how long so many took. */
+  took(count: number, milliseconds: number): void {
+    const fitting = Math.floor((count * SPELL) / Math.max(milliseconds, SPELL / 1000));
+    this.#size = Math.max(1, Math.min(fitting, 4 * this.#size));
+  }
+}
+
 /**
  * Gives the event loop a turn where the last one was more than 8 ms ago; else `undefined` at once.
  *

@@ -20,6 +20,7 @@ export {
   flatLossOf,
   flatSpaceOn,
   Layout,
+  type StepUpdates,
 } from './flat';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';

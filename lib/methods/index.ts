@@ -17,3 +17,5 @@ export {
 } from './residual-polynomial';
 export type { Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
+export { stepUpdates } from './step-updates';
+export { traceStep } from './trace-step';

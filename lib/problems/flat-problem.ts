@@ -8,8 +8,9 @@ import {
   type ProductKind,
   rememberedOf,
 } from '../autodiff';
-import { type Arithmetic, flatArithmetic } from '../methods';
+import { type Arithmetic, flatArithmetic, type Iteration, type State } from '../methods';
 import { type NamedTensors, tensors } from '../spaces';
+import { descend, type Stretch } from './flat-descent';
 import { formOf } from './form';
 import type { Form, OuterGradients } from './form-types';
 import { join, split } from './pair';
@@ -24,6 +25,12 @@ export interface FlatProblem {
   w: Flat;
   λ: Flat;
   innerLoss(w: Flat): number;
+  /**
+   * Takes steps of an iteration in one call, on a state that is changed in place.
+   *
+   * @returns how many: fewer than asked for, or none, where the next one has to be taken by itself
+   */
+  descend(iteration: Iteration, state: State<Flat>, stretch: Stretch): number;
   /** Undefined where the outer loss has no program. */
   outerLoss: ((w: Flat) => number) | undefined;
   dispose(): void;
@@ -77,6 +84,7 @@ export function flatProblem(
     },
     w: flatW,
     λ: flatλ,
+    descend: (iteration, state, stretch) => descend(inner, flatλ, iteration, state, stretch),
     innerLoss: (x) => inner.value(x, flatλ),
     outerLoss: outer && ((x) => outer.value(x, flatλ)),
     dispose() {

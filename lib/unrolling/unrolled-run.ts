@@ -1,6 +1,12 @@
 import { NotFiniteError } from '../errors';
-import { giveWay } from '../event-loop';
-import type { Arithmetic, Iteration, LearnedSettings, State } from '../methods';
+import { giveWay, Portions } from '../event-loop';
+import {
+  type Arithmetic,
+  type Iteration,
+  type LearnedSettings,
+  mapState,
+  type State,
+} from '../methods';
 import type { Form, OuterGradients } from '../problems';
 import { normsOf, type Space } from '../spaces';
 import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
@@ -15,6 +21,15 @@ export interface UnrolledSetting<V> {
   arithmetic: Arithmetic<V>;
   form: Omit<Form<V>, 'curvature'>;
   λ: V;
+  /**
+   * Takes steps in one call, on a state that is changed in place; returns how many, which may be none.
+   * Missing where steps are taken one by one.
+   */
+  descend?(
+    iteration: Iteration,
+    state: State<V>,
+    stretch: { from: number; count: number; enough: number },
+  ): number;
   /** The bytes of all vectors, where they are counted. */
   bytes?: () => number;
 }
@@ -29,13 +44,14 @@ export class UnrolledRun<V> {
   readonly stats: UnrolledStats;
   /** The derivatives with respect to learned numbers so far, by k. */
   readonly #learned = new Map<number, unknown>();
+  readonly #descend: UnrolledSetting<V>['descend'];
   readonly #bytes: (() => number) | undefined;
   readonly #bytesBefore: number;
   #stepsSincePause = 0;
 
   constructor(
     readonly iteration: Iteration,
-    { space, arithmetic, form, λ, bytes }: UnrolledSetting<V>,
+    { space, arithmetic, form, λ, descend, bytes }: UnrolledSetting<V>,
     w: V,
     readonly watch?: () => void,
   ) {
@@ -43,6 +59,7 @@ export class UnrolledRun<V> {
     this.arithmetic = arithmetic;
     this.form = form;
     this.λ = λ;
+    this.#descend = descend;
     this.#bytes = bytes;
     this.#bytesBefore = bytes?.() ?? 0;
     this.states.set(0, iteration.begin(this.copy(w)));
@@ -59,7 +76,21 @@ export class UnrolledRun<V> {
   async advance(from: number, to: number): Promise<void> {
     const { space, iteration, arithmetic, form } = this;
     let state = this.states.get(from)!;
+    const portions = new Portions();
     for (let t = from + 1; t <= to; t++) {
+      const began = performance.now();
+      const taken = this.#takenAtOnce(state, t - 1, portions.next(to - t + 1));
+      if (taken !== undefined) {
+        portions.took(taken.count, performance.now() - began);
+        t += taken.count - 1;
+        this.states.set(to, taken.state);
+        this.free(state);
+        state = taken.state;
+        this.stats.gradients += taken.count;
+        this.recordPeaks();
+        await this.pause(state.x);
+        continue;
+      }
       const before = state;
       const gradient = (x: V) => form.gradient(x, t);
       state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
@@ -69,6 +100,17 @@ export class UnrolledRun<V> {
       this.recordPeaks();
       await this.pause(state.x);
     }
+  }
+
+  /** A state some steps after another, which is left as it is; undefined where a step is taken by itself. */
+  #takenAtOnce(before: State<V>, from: number, count: number) {
+    if (this.#descend === undefined) return undefined;
+    const { space } = this;
+    const state = space.tidy(() => space.keep(mapState(before, (x) => space.clone(x))));
+    const taken = this.#descend(this.iteration, state, { from, count, enough: 0 });
+    if (taken > 0) return { state, count: taken };
+    space.free(state);
+    return undefined;
   }
 
   /** Adds to `records` the steps from the stored state `from` to state `to`. */

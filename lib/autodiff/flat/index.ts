@@ -1,3 +1,4 @@
 export { Flat, Layout } from './flat';
 export { type FlatDerivative, FlatLoss, flatLossOf } from './loss';
 export { type FlatSpace, flatSpaceOn } from './space';
+export type { StepUpdates } from './step-loop';

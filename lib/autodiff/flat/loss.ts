@@ -7,6 +7,7 @@ import { isolated } from '../tape';
 import { knownPrograms, type ProductKind, type Recipe, type Remembered } from '../traced';
 import { type Flat, Layout } from './flat';
 import { type FlatSpace, flatSpaceOn } from './space';
+import { boundOf, descentOn, type StepUpdates } from './step-loop';
 
 /** The gradient of a loss in w on flat vectors, with its derivative with respect to w and λ. */
 export interface FlatDerivative {
@@ -91,6 +92,44 @@ export class FlatLoss {
   }
 
   /**
+   * Steps of a first-order method in one call, on a state that is changed in place.
+   *
+   * @param numbers those of each step, one after the other: there are as many steps
+   * @param enough where the norm of the gradient is not above it, the steps end
+   * @returns how many were taken: less where the next one wants to be looked at, since the loss or a
+   *   norm is not finite or out of the range of float32, or the gradient is small enough
+   */
+  descend(
+    updates: StepUpdates,
+    state: readonly Flat[],
+    λ: Flat,
+    { numbers, enough }: { numbers: readonly number[]; enough: number },
+  ): number {
+    const { space } = this;
+    const { layout } = state[0]!;
+    const gradient = space.allocate(layout);
+    const own = typeof updates.point === 'number' ? [] : [space.allocate(layout)];
+    const at = typeof updates.point === 'number' ? state[updates.point]! : own[0]!;
+    const vectors = [...state, gradient, ...own];
+    const table = space.allocate(numbersLayout(vectors.length));
+    const given = space.allocate(numbersLayout(numbers.length));
+    try {
+      const prepared = this.#recipe
+        .program('value and gradient')
+        .prepare('early', this.#given(at, λ), 0, [this.#value.address, ...gradient.parts()]);
+      const run = descentOn(space.heap, prepared, updates);
+      space.integers(table).set(vectors.map(({ address }) => address));
+      space.numbers(given).set(numbers);
+      const count = numbers.length / updates.numbers;
+      const bytes = 4 * layout.size;
+      const value = this.#value.address;
+      return run(table.address, given.address, count, value, bytes, boundOf(enough));
+    } finally {
+      space.free([gradient, own, table, given]);
+    }
+  }
+
+  /**
    * @param kind of the product that will be asked for most: it shares its evaluation with the gradient
    * @throws NotFiniteError for a loss that is NaN or infinite.
    */
@@ -169,6 +208,9 @@ export class FlatLoss {
 const SCALAR = new Layout({ value: { shape: [], size: 1 } });
 
 const layouts = new Map<number, Layout>();
+
+/** Of so many numbers, or addresses. */
+const numbersLayout = (size: number): Layout => bytesLayout(4 * size);
 
 /** Of what a program keeps. */
 function bytesLayout(bytes: number): Layout {

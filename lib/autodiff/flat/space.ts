@@ -20,12 +20,12 @@ export class FlatSpace implements Space<Flat, number> {
   readonly name = 'flat';
   readonly epsilon = 2 ** -23;
   readonly loops: FlatLoops;
-  readonly #heap: Heap;
+  readonly heap: Heap;
   readonly #scopes: Flat[][] = [];
   #bytes = 0;
 
   constructor(heap: Heap) {
-    this.#heap = heap;
+    this.heap = heap;
     this.loops = flatLoopsOn(heap);
   }
 
@@ -37,7 +37,7 @@ export class FlatSpace implements Space<Flat, number> {
   /** A vector whose numbers are whatever was in memory. */
   allocate(layout: Layout): Flat {
     const bytes = 4 * layout.size;
-    const address = this.#heap.wasm._malloc(Math.max(4, bytes));
+    const address = this.heap.wasm._malloc(Math.max(4, bytes));
     if (address === 0) throw new RangeError(`No memory for a vector of ${layout.size} numbers`);
     this.#bytes += bytes;
     const x = new Flat(layout, address);
@@ -52,7 +52,7 @@ export class FlatSpace implements Space<Flat, number> {
       const tensor = x[name]!;
       const isFloat = tensor.dtype === 'float32';
       const floats = isFloat ? tensor : tf.tidy(() => tf.keep(tf.cast(tensor, 'float32')));
-      const numbers = this.#heap.typedArrayFromHeap(floats);
+      const numbers = this.heap.typedArrayFromHeap(floats);
       this.#numbers(flat.address + layout.offsets[i]!, layout.sizes[i]!).set(numbers);
       if (!isFloat) floats.dispose();
     });
@@ -63,9 +63,9 @@ export class FlatSpace implements Space<Flat, number> {
   toTensors({ layout, address }: Flat): NamedTensors {
     const result: NamedTensors = {};
     layout.names.forEach((name, i) => {
-      const out = this.#heap.makeOutput([...layout.shapes[i]!], 'float32');
+      const out = this.heap.makeOutput([...layout.shapes[i]!], 'float32');
       const numbers = this.#numbers(address + layout.offsets[i]!, layout.sizes[i]!);
-      (this.#heap.typedArrayFromHeap(out) as Float32Array).set(numbers);
+      (this.heap.typedArrayFromHeap(out) as Float32Array).set(numbers);
       result[name] = tensorOf(out);
     });
     return result;
@@ -76,8 +76,13 @@ export class FlatSpace implements Space<Flat, number> {
     return this.#numbers(address, layout.size);
   }
 
+  /** The same memory as integers: addresses. */
+  integers({ address, layout }: Flat): Int32Array {
+    return new Int32Array(memoryOf(this.heap).buffer, address, layout.size);
+  }
+
   #numbers(address: number, size: number): Float32Array {
-    return new Float32Array(memoryOf(this.#heap).buffer, address, size);
+    return new Float32Array(memoryOf(this.heap).buffer, address, size);
   }
 
   zeros({ layout }: Flat): Flat {
@@ -232,7 +237,7 @@ export class FlatSpace implements Space<Flat, number> {
 
   #reclaimIfUnused(x: Flat): void {
     if (x.alive || x.readers > 0) return;
-    this.#heap.wasm._free(x.address);
+    this.heap.wasm._free(x.address);
     this.#bytes -= 4 * x.layout.size;
   }
 }

@@ -7,5 +7,6 @@ export {
   type TracedCounts,
   tracedCounts,
 } from './evaluate';
+export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
 export { Remembered } from './remembered';

@@ -31,6 +31,12 @@ type Moving = Record<
   readonly { index: number; at: number }[]
 >;
 
+/** A half of a program with its addresses set: a function to be called with the table of them. */
+export interface Prepared {
+  readonly sequence: Imported;
+  readonly table: number;
+}
+
 /** What a program keeps between its first half and its products. */
 export interface Kept {
   tensor: tf.Tensor;
@@ -171,6 +177,17 @@ export class Program {
   /** The second half on addresses; those of the tangents come after the others. */
   finishAt(given: readonly number[], kept: number, outputs: readonly number[]): void {
     this.#runAt(this.#late, given, kept, outputs);
+  }
+
+  /** A half with its addresses set, for a loop that calls it; until another program is run or prepared. */
+  prepare(
+    half: 'early' | 'late',
+    given: readonly number[],
+    kept: number,
+    outputs: readonly number[],
+  ): Prepared {
+    this.#setAddresses(given, kept, outputs);
+    return { sequence: half === 'early' ? this.#early : this.#late, table: this.#table };
   }
 
   #runAt(

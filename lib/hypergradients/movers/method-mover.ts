@@ -1,7 +1,7 @@
 import type { Flat } from '../../autodiff';
 import { InputError } from '../../errors';
-import { giveWay } from '../../event-loop';
-import { arithmeticOf, type Method, mapState, type State } from '../../methods';
+import { giveWay, Portions } from '../../event-loop';
+import { arithmeticOf, type Iteration, type Method, mapState, type State } from '../../methods';
 import type { FlatProblem } from '../../problems';
 import {
   type NamedTensors,
@@ -52,42 +52,39 @@ export class MethodMover<V extends Vector> implements Mover<V> {
   }
 
   async descendFlat(
-    { space, arithmetic, form, w }: FlatProblem,
+    setting: FlatProblem,
     { count, enough }: { count: number; enough: number },
     after: (done: number) => void,
   ): Promise<number> {
+    const { space, w } = setting;
     const iteration = this.#method.on();
     const begun = (): State<Flat> =>
       this.#state === undefined
         ? iteration.begin(space.clone(w))
         : mapState(this.#state, (x) => space.from(x as NamedTensors, w.layout));
     let state = space.keep(space.tidy(begun));
-    let seen: Flat | undefined;
+    const portions = new Portions();
     let done = 0;
     try {
-      for (; done < count; done++) {
-        const before = state;
-        const gradient = (x: Flat) => {
-          seen = space.keep(form.gradient(x, this.#steps + done + 1));
-          return seen;
-        };
-        const next = space.tidy(() =>
-          space.keep(iteration.step(this.#steps + done + 1, before, gradient, arithmetic)),
-        );
-        const norm = space.norm(seen!);
-        space.free(seen, next);
-        const { x: _, ...memory } = next;
-        const wrong = Object.values(memory).map((x) => space.norm(x));
-        const moved = norm > enough;
-        space.free(moved ? before : next, moved ? next : before);
-        requireFinite(norm, 'the norm of an inner gradient');
-        if (!moved) break;
-        state = next;
-        for (const each of wrong) {
-          requireFinite(each, `the memory of ${this.#method.name}, with a norm`);
+      while (done < count) {
+        const began = performance.now();
+        const stretch = { from: this.#steps + done, count: portions.next(count - done), enough };
+        let taken = setting.descend(iteration, state, stretch);
+        if (taken === 0) {
+          const next = this.#flatStep(setting, iteration, state, stretch);
+          if (next === undefined) break;
+          space.free(state, next);
+          state = next;
+          taken = 1;
+        }
+        portions.took(taken, performance.now() - began);
+        done += taken;
+        const { x: _, ...memory } = state;
+        for (const each of Object.values(memory)) {
+          requireFinite(space.norm(each), `the memory of ${this.#method.name}, with a norm`);
         }
         await giveWay();
-        after(done + 1);
+        after(done);
       }
       this.#takeOver(
         mapState(state, (x) => tensors.keep(space.toTensors(x))),
@@ -95,7 +92,33 @@ export class MethodMover<V extends Vector> implements Mover<V> {
       );
       return done;
     } finally {
-      space.free([state, seen]);
+      space.free(state);
+    }
+  }
+
+  /** The state after one step, kept; undefined where the gradient is small enough. */
+  #flatStep(
+    { space, arithmetic, form }: FlatProblem,
+    iteration: Iteration,
+    state: State<Flat>,
+    { from, enough }: { from: number; enough: number },
+  ): State<Flat> | undefined {
+    let seen: Flat | undefined;
+    let next: State<Flat> | undefined;
+    let isTaken = false;
+    try {
+      const gradient = (x: Flat) => {
+        seen = space.keep(form.gradient(x, from + 1));
+        return seen;
+      };
+      next = space.tidy(() => space.keep(iteration.step(from + 1, state, gradient, arithmetic)));
+      const norm = space.norm(seen!);
+      requireFinite(norm, 'the norm of an inner gradient');
+      isTaken = norm > enough;
+      return isTaken ? next : undefined;
+    } finally {
+      space.free(seen, isTaken ? next : undefined);
+      if (!isTaken) space.free(next, state);
     }
   }
 

@@ -43,7 +43,8 @@ export interface VectorLoops {
 const [X, Y, WHOLE, END, OUT, A, FACTOR] = [0, 1, 2, 3, 4, 5, 6];
 /** Offsets of the fours of numbers that one round works on: enough to hide that each takes a while. */
 const fours = [0, 16, 32, 48, 64, 80, 96, 112];
-const ROUND = 128;
+/** Bytes of one round: a power of two. */
+export const ROUND = 128;
 
 const advanceAll = (locals: number[], bytes: number) =>
   locals.map((local) => advance(local, constant(bytes)));
