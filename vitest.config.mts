@@ -32,7 +32,12 @@ class SlowFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['lib/**/*.test.ts', 'kernel/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'lib/**/*.test.ts',
+      'course/**/*.test.ts',
+      'kernel/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
     // One more than there are processors: tests of programs wait for most of their time.

@@ -42,8 +42,6 @@ export * from './datasets';
 export * from './descent';
 export * from './errors';
 export type { Pausing } from './event-loop';
-export * from './exercises';
-export * from './experiments';
 export * from './hypergradients';
 export {
   type AdamOptions,
@@ -71,7 +69,6 @@ export {
   sobolev,
 } from './methods';
 export * from './models';
-export * from './notebook';
 export { multiply, multiplyTransposed, type Random, random } from './numbers';
 export {
   type BatchedProblem,

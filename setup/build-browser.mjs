@@ -3,13 +3,13 @@ import { buildForBrowser } from './browser/build.mjs';
 import { inRoot } from './paths.mjs';
 import { SetupError, step, told } from './step.mjs';
 
-/** `npm run build:browser`: writes `lib/browser/dist/`, the library for a page, and its weight. */
+/** `npm run build:browser`: writes `course/browser/dist/`, the library for a page, and its weight. */
 await told(async () => {
   if (!existsSync(inRoot('node_modules', 'esbuild'))) {
     throw new SetupError('The library is built with what `npm ci` installs: run that first.');
   }
-  await step('lib/browser/dist', async () => {
-    const weights = await buildForBrowser(inRoot('lib', 'browser', 'dist'));
+  await step('course/browser/dist', async () => {
+    const weights = await buildForBrowser(inRoot('course', 'browser', 'dist'));
     return weights
       .map(({ name, bytes, gzip }) => `${name} ${kilobytes(bytes)}, gzip ${kilobytes(gzip)}`)
       .join('; ');

@@ -5,14 +5,15 @@ import { run } from './run.mjs';
 import { SetupError, step, told } from './step.mjs';
 
 /**
- * `npm run build:packages`: writes `lib/dist/` and `kernel/dist/`, each a package ready to be
- * published, and beside them what `npm pack` makes of it.
+ * `npm run build:packages`: writes `lib/dist/`, `course/dist/` and `kernel/dist/`, each a package ready
+ * to be published, and beside them what `npm pack` makes of it.
  */
 await told(async () => {
   if (!existsSync(inRoot('node_modules', 'esbuild'))) {
     throw new SetupError('The packages are built with what `npm ci` installs: run that first.');
   }
-  for (const folder of ['lib', 'kernel']) {
+  // The types of the course are made with those of the library.
+  for (const folder of ['lib', 'course', 'kernel']) {
     await step(folder, async () => {
       const { name, version, dist } = await buildPackage(inRoot(folder));
       const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';

@@ -125,8 +125,8 @@ def make_solutions(source: Path, target: Path) -> None:
 
 
 def converted(source: Path, kind: str) -> str:
-    """The notebook that lib/exercises makes of a source; it alone knows what a solution is."""
-    program = ROOT / "lib" / "exercises" / "source" / "main.ts"
+    """The notebook that course/exercises makes of a source; it alone knows what a solution is."""
+    program = ROOT / "course" / "exercises" / "source" / "main.ts"
     run = subprocess.run(
         ["node", "--require", "tsx/cjs", program, kind, source],
         cwd=ROOT,

@@ -4,15 +4,18 @@ import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
 /**
- * Makes the library's declarations, which the kernel reads in the place of its sources as long as
- * they are as they were. Without them all works, and the first import of the library is slower.
+ * Makes the declarations of the library and of the course, which the kernel reads in the place of their
+ * sources until these change. Without them all works, and the first import is slower.
  */
-export async function declareLibrary() {
+export async function declarePackages() {
   const kernel = inRoot('kernel', 'bin', 'implicit-kernel.cjs');
-  const { ok } = await run(process.execPath, [kernel, 'pack', inRoot('lib')], {
-    limit: { seconds: 300 },
-  });
-  return ok ? 'ready' : 'not made: the library is imported more slowly';
+  for (const folder of ['lib', 'course']) {
+    const { ok } = await run(process.execPath, [kernel, 'pack', inRoot(folder)], {
+      limit: { seconds: 300 },
+    });
+    if (!ok) return 'not made: the library is imported more slowly';
+  }
+  return 'ready';
 }
 
 /**

@@ -55,8 +55,8 @@ function write(course) {
   // Where cells below the course find the library.
   const modules = join(course, 'node_modules');
   if (!existsSync(modules)) symlinkSync(inRoot('node_modules'), modules, 'junction');
-  const boot = inRoot('lib', 'bin', 'boot.cjs');
-  const program = inRoot('lib', 'exercises', 'source', 'nbgrader-main');
+  const boot = inRoot('course', 'bin', 'boot.cjs');
+  const program = inRoot('course', 'exercises', 'source', 'nbgrader-main');
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [boot, program, join(course, 'source')],

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { buildKernel, declareLibrary, registerKernel } from './kernel.mjs';
+import { buildKernel, declarePackages, registerKernel } from './kernel.mjs';
 import { checkNode, findPython } from './machine.mjs';
 import { installNativeBackend, installNodePackages } from './node-packages.mjs';
 import { log } from './paths.mjs';
@@ -24,7 +24,7 @@ export async function prepare() {
     return 'installed';
   });
   await step('Kernel "TypeScript"', () => registerKernel());
-  await step('Declarations of the library', declareLibrary);
+  await step('Declarations of the packages', declarePackages);
   // Its snapshot holds the declarations.
   await step('Bundle of the kernel', buildKernel);
   await step('tfjs-node (optional)', installNativeBackend);

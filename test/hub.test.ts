@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { textOf } from '../lib/exercises/source/notebook';
+import { textOf } from '../course/exercises/source/notebook';
 import { Hub } from './hub/hub';
 import type { Kernel, Student } from './hub/student';
 import { needs } from './needs';
@@ -181,7 +181,7 @@ describe.skipIf(!isPossible)('a class', () => {
       expect(figure).toBeDefined();
 
       const checked = await kernelOfBob.run(
-        `import { check } from 'implicit-lab';\nawait check('04-a', 1);`,
+        `import { check } from 'implicit-lab-course';\nawait check('04-a', 1);`,
       );
       expect(checked.status).toBe('ok');
       const [listed] = await attempts(

@@ -70,7 +70,9 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('a learner in Jup
       expect(await verdictOn(begin + backward)).toMatch(/^✓ euler-01/);
 
       const map = sources.length;
-      await notebook.append("import { progressMap } from 'implicit-lab';\nawait progressMap()");
+      await notebook.append(
+        "import { progressMap } from 'implicit-lab-course';\nawait progressMap()",
+      );
       await notebook.run(map);
       await notebook.look('map');
       expect(await notebook.output(map)).toMatch(/What is stiffness\?[^\n]*✓ euler-01/);
@@ -85,7 +87,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('a learner in Jup
       const notebook = await lab.notebook(
         'work.ipynb',
         notebookOf(
-          "import { progress } from 'implicit-lab';\nconst greeting = 'good morning';",
+          "import { progress } from 'implicit-lab-course';\nconst greeting = 'good morning';",
           '',
           "const bar = progress(1000, 'working');\nfor (let i = 0; ; i = (i + 1) % 999) {\n  bar.update(i);\n  await new Promise((resolve) => setTimeout(resolve, 5));\n}",
           'greeting.length',

@@ -169,7 +169,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       const notebook = await lab.notebook(
         'endless.ipynb',
         notebookOf(
-          "import { interact, slider } from 'implicit-lab';",
+          "import { interact, slider } from 'implicit-lab-course';",
           `await interact({ n: slider({ min: 0, max: 9, step: 1, value: 0, label: 'n' }) }, ({ n }) => {
             while (n === 1);
             console.log('n is ' + n);
@@ -200,7 +200,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
 });
 
 const SHOWN = [
-  "import * as tf from '@tensorflow/tfjs';\nimport { figure, publish, table, useBackend } from 'implicit-lab';\nawait useBackend('cpu');",
+  "import * as tf from '@tensorflow/tfjs';\nimport { useBackend } from 'implicit-lab';\nimport { figure, publish, table } from 'implicit-lab-course';\nawait useBackend('cpu');",
   `await figure(
     [1, 2, 3].map((k) => ({ x: [0, 1, 2], y: [0, k, 4 * k], name: 'k = ' + k })),
     { title: 'A figure', xaxis: { title: 'time (s)' }, yaxis: { title: 'distance (m)' } },
@@ -212,7 +212,7 @@ const SHOWN = [
 ];
 
 const LIVE = [
-  "import { button, dropdown, figure, interact, slider } from 'implicit-lab';",
+  "import { button, dropdown, figure, interact, slider } from 'implicit-lab-course';",
   `await interact(
     {
       h: slider({ min: 0, max: 2, value: 0.5, label: 'step size h' }),

@@ -44,7 +44,7 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       const { page } = notebook;
       await notebook.say(
         0,
-        "import { interact, slider } from 'implicit-lab';\nlet count = 0;\nawait interact({ n: slider({ min: 0, max: 9, step: 1, value: 0, label: 'n' }) }, ({ n }) => {\n  if (n === 2) for (;;) count++;\n  console.log('n is ' + n);\n});",
+        "import { interact, slider } from 'implicit-lab-course';\nlet count = 0;\nawait interact({ n: slider({ min: 0, max: 9, step: 1, value: 0, label: 'n' }) }, ({ n }) => {\n  if (n === 2) for (;;) count++;\n  console.log('n is ' + n);\n});",
       );
       const slider = page.locator('.widget-slider [role="slider"]').first();
       await slider.focus();

@@ -167,7 +167,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         expect(problems).toEqual([]);
         expect(results).toMatchObject([{ submission: 'ada', exercise: 'euler-01', passed: true }]);
 
-        const map = "import { progressMap } from 'implicit-lab';\nawait progressMap()";
+        const map = "import { progressMap } from 'implicit-lab-course';\nawait progressMap()";
         await notebook.save();
         await notebook.page.close();
 

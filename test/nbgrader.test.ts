@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { linesOf, type Notebook, textOf } from '../lib/exercises/source/notebook';
+import { linesOf, type Notebook, textOf } from '../course/exercises/source/notebook';
 import { needs } from './needs';
 
 /** The exercises as a course of nbgrader: released, handed in, graded and given back by nbgrader. */

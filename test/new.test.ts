@@ -12,7 +12,7 @@ const root = join(__dirname, '..');
 const python = process.env.PYTHON ?? join(root, '.venv', 'bin', 'python');
 const time = needs('time');
 const run = promisify(execFile);
-const command = join(root, 'lib', 'bin', 'implicit-lab.cjs');
+const command = join(root, 'course', 'bin', 'implicit-lab.cjs');
 
 const place = mkdtempSync(join(tmpdir(), 'new-'));
 const implicitLab = (...args: string[]) =>

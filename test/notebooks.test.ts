@@ -156,7 +156,7 @@ it('leaves no notebook without a text', () => {
   expect(orphans).toEqual([]);
 });
 
-// What stands in exercises and solutions, lib/exercises/gate.test.ts compares with their sources.
+// What stands in exercises and solutions, course/exercises/gate.test.ts compares with their sources.
 describe.each(exercises)('the exercises and solutions %s', (name) => {
   it('belong to a lesson, which leads to them', () => {
     expect(lessons).toContain(name);

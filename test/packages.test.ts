@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +24,12 @@ const run = async (command: string, args: string[], options: { cwd: string; env?
   return stdout;
 };
 
+/** What `npm run build:packages` made of a workspace. */
+const packed = (folder: string) => {
+  const { name, version } = manifest(folder);
+  return join(root, folder, `${name}-${version}.tgz`);
+};
+
 const manifest = (...names: string[]) =>
   JSON.parse(readFileSync(join(root, ...names, 'package.json'), 'utf8'));
 
@@ -34,19 +40,18 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     return join(project, name);
   };
   const node = (file: string) => run(process.execPath, [file], { cwd: project });
+  const install = (...names: string[]) =>
+    run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...names], {
+      cwd: project,
+    });
+  /** A package that the library finds where someone has installed it, in the version that it wants. */
+  const peer = (name: string) => `${name}@${manifest('lib').peerDependencies[name]}`;
 
   beforeAll(async () => {
     project = mkdtempSync(join(tmpdir(), 'packages-'));
     await run(process.execPath, [join(root, 'setup', 'build-packages.mjs')], { cwd: root });
     write('package.json', ['{ "private": true }']);
-    const tfjs = `@tensorflow/tfjs@${manifest('lib').dependencies['@tensorflow/tfjs']}`;
-    const packed = ['lib', 'kernel'].map((folder) => {
-      const { name, version } = manifest(folder);
-      return join(root, folder, `${name}-${version}.tgz`);
-    });
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packed, tfjs], {
-      cwd: project,
-    });
+    await install(packed('lib'));
   }, patience);
 
   afterAll(() => rmSync(project, { recursive: true, force: true, maxRetries: 5 }), patience);
@@ -56,14 +61,72 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     for (const file of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'LICENSE']) {
       expect(existsSync(join(library, file)), file).toBe(true);
     }
-    for (const file of ['index.ts', 'backends/op-table', 'fuzz', 'descent/testing.js']) {
+    for (const file of [
+      'index.ts',
+      'backends/op-table',
+      'fuzz',
+      'descent/testing.js',
+      'exercises',
+    ]) {
       expect(existsSync(join(library, file)), file).toBe(false);
     }
+    expect(statSync(packed('lib')).size).toBeLessThan(1e6);
     expect(JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))).toMatchObject({
       main: 'index.js',
       types: 'index.d.ts',
       peerDependencies: { '@tensorflow/tfjs': '4.22.0' },
     });
+  });
+
+  test('bring TensorFlow.js with the library, and nothing else', () => {
+    expect(manifest('lib')).not.toHaveProperty('dependencies');
+    const { packages } = JSON.parse(
+      readFileSync(join(project, 'node_modules', '.package-lock.json'), 'utf8'),
+    );
+    /** The names of what a package needs, and of what that needs. */
+    const needed = new Set<string>();
+    const visit = (name: string) => {
+      const entry = packages[`node_modules/${name}`];
+      if (needed.has(name) || !entry) return;
+      needed.add(name);
+      for (const other of Object.keys({ ...entry.dependencies, ...entry.peerDependencies }))
+        visit(other);
+    };
+    visit('@tensorflow/tfjs');
+    const top = Object.keys(packages)
+      .map((path) => path.slice('node_modules/'.length))
+      .filter((name) => !name.includes('node_modules/'));
+    expect(top.filter((name) => !needed.has(name))).toEqual(['implicit-lab']);
+  });
+
+  test('have a library that runs without its optional peers, and names what would help', async () => {
+    const file = write('alone.mjs', [
+      "import { useBackend } from 'implicit-lab';",
+      'const { name, passedOver } = await useBackend();',
+      "const refusal = await useBackend('wasm').catch((error) => error.name + ': ' + error.message);",
+      'console.log(JSON.stringify({ name, passedOver, refusal }));',
+    ]);
+    const { name, passedOver, refusal } = JSON.parse(await node(file));
+    expect(name).toBe('cpu');
+    expect(passedOver.map((one: { name: string }) => one.name)).toEqual([
+      'webgpu',
+      'tensorflow',
+      'wasm',
+    ]);
+    expect(passedOver[2].reason).toContain('npm install @tensorflow/tfjs-backend-wasm');
+    expect(refusal).toMatch(/^UnsupportedError: .*@tensorflow\/tfjs-backend-wasm/);
+  });
+
+  test('have a library without Node.js for a page, optional peers installed or not', () => {
+    const { text, files } = bundled();
+    expect(text).not.toMatch(/(require|import)\(?\s*["']node:/);
+    expect(files).toMatch(/implicit-lab\/platform\/browser\/threads\.js/);
+    expect(files).not.toMatch(/platform\/node\//);
+  });
+
+  test('can be installed with all of them', { timeout: patience }, async () => {
+    await install(packed('course'), packed('kernel'), peer('@tensorflow/tfjs-backend-wasm'));
+    expect(existsSync(join(project, 'node_modules', 'implicit-lab-course', 'index.js'))).toBe(true);
   });
 
   const uses = [
@@ -74,10 +137,26 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
   ];
   const said = { name: 'wasm', value: [1, 1] };
 
+  /** The library as a bundler makes it for a browser, with nothing external but its peers. */
+  function bundled(): { text: string; files: string } {
+    const file = write('page.mjs', ["export * from 'implicit-lab';"]);
+    const { outputFiles, metafile } = buildSync({
+      entryPoints: [file],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'browser',
+      format: 'esm',
+      external: Object.keys(manifest('lib').peerDependencies),
+    });
+    return { text: outputFiles[0]!.text, files: Object.keys(metafile.inputs).join('\n') };
+  }
+
   test('bring nothing of Node.js into a page', () => {
-    const file = write('page.mjs', [
+    const file = write('whole-page.mjs', [
       "import { cg } from 'implicit-lab';",
-      'console.log(cg().name);',
+      "import { figure } from 'implicit-lab-course';",
+      'console.log(cg().name, figure);',
     ]);
     const { outputFiles, metafile } = buildSync({
       entryPoints: [file],
@@ -86,10 +165,11 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
       metafile: true,
       platform: 'browser',
       format: 'esm',
+      external: Object.keys(manifest('lib').peerDependencies).slice(2),
     });
     expect(outputFiles[0]!.text).not.toMatch(/(require|import)\(?\s*["']node:/);
     const files = Object.keys(metafile.inputs).join('\n');
-    expect(files).toMatch(/implicit-lab\/platform\/browser\/files\.js/);
+    expect(files).toMatch(/implicit-lab-course\/platform\/browser\/files\.js/);
     expect(files).not.toMatch(/platform\/node\//);
   });
 

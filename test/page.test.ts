@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import * as tensorflow from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as course from '../course';
 import * as library from '../lib';
 import { buildForBrowser } from '../setup/browser/build.mjs';
 import { needs } from './needs';
@@ -186,7 +187,7 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
     const [count, ink] = await visit.cell<number[]>(
       'const { test } = (0, lab.mnist)(); return [test.count, test.images.reduce((a, b) => a + b, 0)]',
     );
-    const { test } = library.mnist();
+    const { test } = course.mnist();
     expect([count, ink]).toEqual([test.count, test.images.reduce((a, b) => a + b, 0)]);
     const bar = await visit.shown();
     expect(bar[0]!.data['text/html']).toMatch(/<progress/);
@@ -198,15 +199,15 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
   }, async () => {
     const profile = site.newProfile();
     const first = await site.open('exercises', profile);
-    const wrong = await first.cell<library.Verdict>("return lab.check('euler-01', () => 1)");
+    const wrong = await first.cell<course.Verdict>("return lab.check('euler-01', () => 1)");
     expect(wrong.passed).toBe(false);
-    const right = await first.cell<library.Verdict>("return lab.check('04-a', 4)");
+    const right = await first.cell<course.Verdict>("return lab.check('04-a', 4)");
     expect(right).toMatchObject({ status: 'right' });
     await first.cell("await lab.hint('euler-01')");
     await first.cell("await lab.hint('euler-01')");
     const other = await site.open('solutions', profile);
     await other.shown();
-    const third = await other.cell<library.Hint>("return lab.hint('euler-01')");
+    const third = await other.cell<course.Hint>("return lab.hint('euler-01')");
     expect(third.number).toBe(3);
     await other.cell('await lab.progressMap()');
     const [, map] = await other.shown();
@@ -222,17 +223,17 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
         .sort(),
     );
     // A tab that was open all the time hears of it.
-    expect(await first.cell<library.Hint>("return lab.hint('euler-01')")).toMatchObject({
+    expect(await first.cell<course.Hint>("return lab.hint('euler-01')")).toMatchObject({
       number: 1,
     });
     // In solutions a check is a look, and does not count as done.
-    const solved = await other.cell<library.Verdict>("return lab.check('fixed-01', () => 1)");
+    const solved = await other.cell<course.Verdict>("return lab.check('fixed-01', () => 1)");
     expect(solved.exercise).toBe('fixed-01');
   });
 
   test('says where the browser does not keep the journal, and remembers while it is open', async () => {
     const page = await site.open('exercises', site.newProfile(), true);
-    const verdict = await page.cell<library.Verdict>("return lab.check('04-a', 4)");
+    const verdict = await page.cell<course.Verdict>("return lab.check('04-a', 4)");
     expect(verdict.status).toBe('right');
     expect(verdict.remarks).toEqual([
       expect.stringMatching(/Your progress could not be saved.*this browser keeps nothing/),
@@ -249,7 +250,7 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
       return [...tf.grad((x) => tf.sum(slope(x)))(tf.ones([2])).dataSync()];
     })()`;
     const there = await visit.cell<number[]>(`return lab.withStockTensorFlow(\`${expression}\`)`);
-    expect(there).toEqual(await library.withStockTensorFlow(expression));
+    expect(there).toEqual(await course.withStockTensorFlow(expression));
     // With the repairs it is (2 + x) exp x, as it should be.
     const slope = (x: tf.Tensor) =>
       tensorflow.grad((y) => tensorflow.sum(tensorflow.mul(y, tensorflow.exp(y))))(x);

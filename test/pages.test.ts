@@ -12,8 +12,8 @@ const tracked = (...patterns: string[]) =>
     .split('\n')
     .filter((file) => file !== '' && existsSync(join(root, file)));
 
-const pages = [...new Set(tracked('*.md', 'lib/**/README.md'))].filter((file) =>
-  /^(lib|kernel|bench|setup|test)\/.*README\.md$|^[A-Z]+\.md$/.test(file),
+const pages = [...new Set(tracked('*.md', 'lib/**/README.md', 'course/**/README.md'))].filter(
+  (file) => /^(lib|course|kernel|bench|setup|test)\/.*README\.md$|^[A-Z]+\.md$/.test(file),
 );
 
 /** Links to files of the repository, with the text between the brackets. */
@@ -51,7 +51,7 @@ const isUnlinked = (citation: string) =>
   !/https?:/.test(citation) && /\b(19|20)\d\d\b|§/.test(citation);
 
 describe('sources', () => {
-  const sources = tracked('lib/**/*.ts', 'bench/**/*.ts').filter(
+  const sources = tracked('lib/**/*.ts', 'course/**/*.ts', 'bench/**/*.ts').filter(
     (file) => !/\.test\.ts$/.test(file),
   );
 
@@ -118,9 +118,9 @@ const patches = [
 /** Whose process is their own: nothing else lives in it that could be surprised. */
 const programs = [
   'kernel/cli.ts',
-  'lib/exercises/submission/learner.ts',
-  'lib/exercises/cli/',
-  'lib/exercises/source/',
+  'course/exercises/submission/learner.ts',
+  'course/exercises/cli/',
+  'course/exercises/source/',
   'kernel/server/',
   'kernel/node/child-process.ts',
   'kernel/node/compiler/process.ts',
@@ -130,7 +130,7 @@ const programs = [
 describe('the patch table', () => {
   const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
   const named = linksOf('ARCHITECTURE.md').map(({ path }) => path);
-  const sources = tracked('lib/**/*.ts', 'kernel/**/*.ts').filter(
+  const sources = tracked('lib/**/*.ts', 'course/**/*.ts', 'kernel/**/*.ts').filter(
     (file) =>
       !/\.test\.ts$|testing|\/fuzz\/|op-table/.test(file) &&
       !programs.some((program) => file.startsWith(program)),

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as course from '../course';
 import * as library from '../lib';
 import { chromiumPath, needs } from './needs';
 
@@ -98,7 +99,7 @@ describe.skipIf(!time.available)('the site', () => {
     const described = readdirSync(join(site, 'api'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.html'))
       .map((name) => name.replace(/^.*[\\/]/, '').replace(/\.html$/, ''));
-    expect(described).toEqual(expect.arrayContaining(Object.keys(library)));
+    expect(described).toEqual(expect.arrayContaining(Object.keys({ ...library, ...course })));
   });
 
   test.skipIf(!browserNeed.available)(

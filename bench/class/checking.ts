@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { NO_FACTOR, RIGHT, TestClass } from '../../lib/exercises/cli/class-testing';
-import { sandboxProblem } from '../../lib/exercises/submission';
-import { usageOf } from '../../lib/exercises/submission/watch';
+import { NO_FACTOR, RIGHT, TestClass } from '../../course/exercises/cli/class-testing';
+import { sandboxProblem } from '../../course/exercises/submission';
+import { usageOf } from '../../course/exercises/submission/watch';
 
-const COMMAND = join(__dirname, '..', '..', 'lib', 'bin', 'implicit-lab.cjs');
+const COMMAND = join(__dirname, '..', '..', 'course', 'bin', 'implicit-lab.cjs');
 /** Clock ticks a second in `/proc`, on every Linux there is. */
 const TICKS = 100;
 

@@ -1,5 +1,5 @@
-import { NO_FACTOR, RIGHT } from '../../lib/exercises/cli/class-testing';
-import { linesOf, type Notebook, textOf } from '../../lib/exercises/source/notebook';
+import { NO_FACTOR, RIGHT } from '../../course/exercises/cli/class-testing';
+import { linesOf, type Notebook, textOf } from '../../course/exercises/source/notebook';
 import type { Kernel, Outcome, Student } from '../../test/hub/student';
 
 const LESSONS = ['01-stiffness', '02-implicit-gradient-descent', '08-derivative-of-an-argmin'];

@@ -1,5 +1,5 @@
+import { rateGrid, type Spread, spreadOf } from '../../course/experiments';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
-import { rateGrid, type Spread, spreadOf } from '../../lib/experiments';
 import { explicitOnes } from './contenders';
 import { markdownTable } from './grid';
 import { quasiNewton } from './quasi-newton';

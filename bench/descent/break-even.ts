@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { type FeatureExamples, transferFeatures } from 'implicit-lab-course';
+import { PALETTE } from '../../course/notebook';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
-import { type FeatureExamples, type Model, mlp, transferFeatures } from '../../lib/models';
-import { PALETTE } from '../../lib/notebook';
+import { type Model, mlp } from '../../lib/models';
 import { markdownTable, writeGrid } from './grid';
 import { Runs } from './runs';
 import type { Profile } from './study';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { PALETTE } from '../../course/notebook';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
-import { PALETTE } from '../../lib/notebook';
 import { adamImplicitInPosition, adamOfImplicit, type Stepper } from './adam-variants';
 
 /** A method with its colour in all figures. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Axis, Layout, Trace } from '../../lib/notebook';
-import { figureBundle } from '../../lib/notebook/figure';
+import type { Axis, Layout, Trace } from '../../course/notebook';
+import { figureBundle } from '../../course/notebook/figure';
 
 export const RESULTS = join(__dirname, '..', 'results', 'descent');
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { lbfgs } from '../../course/experiments';
 import { valueAndGradient } from '../../lib/autodiff';
-import { lbfgs } from '../../lib/experiments';
 import type { NamedTensors } from '../../lib/spaces';
 import {
   type Budget,

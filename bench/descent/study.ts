@@ -1,4 +1,4 @@
-import { rateGrid, type Spread, spreadOf } from '../../lib/experiments';
+import { rateGrid, type Spread, spreadOf } from '../../course/experiments';
 import { type Contender, contenders } from './contenders';
 import { markdownTable, type Panel, writeGrid } from './grid';
 import { Runs } from './runs';

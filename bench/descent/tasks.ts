@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Digits, mnist, subset, toTensors } from '../../lib/datasets';
-import { cnn, type FeatureExamples, mlp, rnn, transferFeatures } from '../../lib/models';
+import {
+  type Digits,
+  type FeatureExamples,
+  mnist,
+  subset,
+  toTensors,
+  transferFeatures,
+} from 'implicit-lab-course';
+import { cnn, mlp, rnn } from '../../lib/models';
 import type { Task } from './train';
 
 /** A task of the study, with the test loss that is to be reached. */

@@ -1,14 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { exampleBatches, type FeatureExamples } from 'implicit-lab-course';
 import { markOutput } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { NotFiniteError } from '../../lib/errors';
-import {
-  type Evaluation,
-  evaluate,
-  exampleBatches,
-  type FeatureExamples,
-  type Model,
-} from '../../lib/models';
+import { type Evaluation, evaluate, type Model } from '../../lib/models';
 import type { NamedTensors } from '../../lib/spaces';
 import type { Stepper } from './adam-variants';
 

@@ -1,16 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { type FeatureExamples, transferFeatures } from 'implicit-lab-course';
+import { lbfgs } from '../../course/experiments';
+import { PALETTE } from '../../course/notebook';
 import { valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../lib/descent';
-import { lbfgs } from '../../lib/experiments';
-import {
-  evaluate,
-  type FeatureExamples,
-  type Model,
-  mlp,
-  transferFeatures,
-} from '../../lib/models';
-import { PALETTE } from '../../lib/notebook';
+import { evaluate, type Model, mlp } from '../../lib/models';
 import type { NamedTensors } from '../../lib/spaces';
 import { type Contender, explicitOnes } from './contenders';
 import { type Line, markdownTable, type Panel, writeGrid } from './grid';

@@ -1,3 +1,4 @@
+export * from '../../course';
 export * from '../../lib';
 export * from '../../lib/hypergradients';
 export { gradientDescent } from '../../lib/methods';

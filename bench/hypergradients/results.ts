@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Layout, Trace } from '../../lib/notebook';
-import { figureBundle } from '../../lib/notebook/figure';
+import type { Layout, Trace } from '../../course/notebook';
+import { figureBundle } from '../../course/notebook/figure';
 import { printTable } from './table';
 
 const FOLDER = join(__dirname, '..', 'results', 'hypergradients');

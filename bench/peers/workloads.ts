@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { mnist, subset, toTensors } from 'implicit-lab-course';
 import { compiled, hessian, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
-import { mnist, subset, toTensors } from '../../lib/datasets';
 import { bilevel, hypergradient, implicit } from '../../lib/hypergradients';
 import { chebyshev, gradientDescent } from '../../lib/methods';
 import { gram, random } from '../../lib/numbers';

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type FigureOptions, type Layout, PALETTE, type Trace } from '../../course/notebook';
+import { figureBundle } from '../../course/notebook/figure';
 import { chebyshev, gradientDescent, type Method, sobolev } from '../../lib/methods';
-import { type FigureOptions, type Layout, PALETTE, type Trace } from '../../lib/notebook';
-import { figureBundle } from '../../lib/notebook/figure';
 import { logisticRegression, ridgeRegression, type SolvedProblem } from '../../lib/problems';
 import { burnIn, unroll } from '../../lib/unrolling';
 import { measuredBurnIn } from './burn-in';

@@ -1,4 +1,4 @@
-import type { Layout, Trace } from '../../lib/notebook';
+import type { Layout, Trace } from '../../course/notebook';
 
 /** The errors of a method by step, and how they are drawn. */
 export interface Curve {

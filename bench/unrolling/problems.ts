@@ -1,4 +1,4 @@
-import { digitsOf, mnist, pooled, subset } from '../../lib/datasets';
+import { digitsOf, mnist, pooled, subset } from 'implicit-lab-course';
 import {
   chebyshev,
   gradientDescent,

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { batches, type Digits, mnist, PIXELS } from 'implicit-lab-course';
 import { softmaxCrossEntropy, useBackend } from '../../lib/backends';
-import { batches, type Digits, mnist, PIXELS } from '../../lib/datasets';
 import { cnn, evaluate } from '../../lib/models';
 
 const FILTERS = [8, 16] as const;
@@ -11,10 +11,10 @@ const EPOCHS = 4;
 const BATCH = 100;
 const RATE = 2e-3;
 const SEED = 1;
-const TARGET = join(__dirname, '../../lib/models/transfer/weights.ts');
+const TARGET = join(__dirname, '../../course/transfer/weights.ts');
 
 /**
- * Trains a small CNN on the digits 0 to 4 and writes its filters to `lib/models/transfer`.
+ * Trains a small CNN on the digits 0 to 4 and writes its filters to `course/transfer`.
  *
  * `npx tsx data/transfer/train.ts`
  */

@@ -69,6 +69,11 @@ export class Project {
     return `./${MARK}-${id}`;
   }
 
+  /** The module behind a name that the cell imports. */
+  resolve(name: string): ts.ResolvedModuleWithFailedLookupLocations {
+    return this.resolution.module(name, this.cell, undefined, this.options);
+  }
+
   setCell(text: string): void {
     this.write(this.cell, text);
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { onDisk } from '../node/compiler/disk';
 import { Session } from './session';
@@ -103,4 +104,21 @@ test('a cell that is run again is checked again once a name in it means somethin
   expect(run("import { n } from 'nowhere'; n.toFixed()")).toBe(false);
   again.reset();
   expect(run('const b = a.toFixed()')).toBe(false);
+});
+
+test('a name that has moved to another package is looked for there, and only there', () => {
+  const beside = onDisk(join(process.cwd(), 'notebooks'));
+  const cells = new Session(beside);
+  const messages = (cell: string) => {
+    const compiled = cells.compile(cell);
+    return compiled.ok ? [] : compiled.diagnostics.map(({ messageText }) => messageText);
+  };
+  expect(messages("import { cg, figure, type Verdict } from 'implicit-lab';")).toEqual([
+    "figure and Verdict are in the package implicit-lab-course now, no longer in implicit-lab: import { figure, Verdict } from 'implicit-lab-course';",
+  ]);
+  const [misspelt] = messages("import { figgure, cgg } from 'implicit-lab';");
+  expect(misspelt).toMatch(/has no exported member/);
+  expect(
+    messages("import { cg } from 'implicit-lab';\nimport { figure } from 'implicit-lab-course';"),
+  ).toEqual([]);
 });

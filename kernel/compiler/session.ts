@@ -9,6 +9,7 @@ import { type Live, surroundings } from './earlier';
 import { emitCell } from './emit';
 import type { Surroundings } from './files';
 import { inspectionAt } from './inspection';
+import { adviceOnMoved, movedNames } from './moved';
 import { asksForNode } from './node-types';
 import { type Parsed, Project } from './project';
 import { isUntyped } from './resolution';
@@ -218,8 +219,7 @@ export class Session {
 
   private read(code: string): CellSource {
     return readCell(code, (module) => {
-      const { resolution, cell, compilerOptions } = this.project;
-      const { resolvedModule } = resolution.module(module, cell, undefined, compilerOptions);
+      const { resolvedModule } = this.project.resolve(module);
       return resolvedModule !== undefined && !isUntyped(resolvedModule);
     });
   }
@@ -254,7 +254,11 @@ export class Session {
       errors.map(({ start = 0 }) => start - cell.shift),
     );
     if (advice) return [advice];
-    return errors.map((error) => diagnosticIn(cell.text, cell.shift, error));
+    const diagnostics = errors.map((error) => diagnosticIn(cell.text, cell.shift, error));
+    const [first, ...others] = movedNames(this.project, errors);
+    if (!first) return diagnostics;
+    // What else is wrong may be so because the names are missing.
+    return [{ ...diagnostics[0]!, code: 0, messageText: adviceOnMoved([first, ...others]) }];
   }
 
   /** Errors in the modules beside the notebook that the cell imports. Packages are not checked. */

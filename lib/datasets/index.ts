@@ -1,4 +1,3 @@
-export { ionosphere, type LabelledRows } from './ionosphere';
 export {
   classificationData,
   type LinearData,
@@ -6,15 +5,3 @@ export {
   regressionData,
   type Samples,
 } from './linear-data';
-export {
-  batches,
-  CLASSES,
-  type Digits,
-  type Mnist,
-  mnist,
-  oneHot,
-  PIXELS,
-  subset,
-  toTensors,
-} from './mnist';
-export { digitsOf, pooled } from './pooled';

@@ -61,6 +61,6 @@ export async function faultOf(
   const { name, message, stack } = thrown as Error;
   const place = stack
     ?.split('\n')
-    .find((line) => line.includes('/lib/') && !line.includes('/fuzz/'));
+    .find((line) => /\/(lib|course)\//.test(line) && !line.includes('/fuzz/'));
   return { threw, fault: `${name}: ${message.slice(0, 120)} ${place?.trim() ?? ''}` };
 }

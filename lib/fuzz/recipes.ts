@@ -20,7 +20,6 @@ const square = ({ w }: il.NamedTensors) => tf.sum(tf.square(given(w))) as tf.Sca
 const line = () => il.tanhNetwork({ sizes: [1, 2, 1] });
 const isOne = ({ value }: il.Jet) => ({ residual: value - 1, slopes: { value: 1 } });
 const decay = (y: Float64Array) => y.map((v) => -v);
-const digits = () => ({ images: new Float32Array(2 * 784), labels: Uint8Array.of(1, 2), count: 2 });
 
 /**
  * Right arguments of functions, to be spoiled in one place: what is wrong deep inside is found by these.
@@ -44,7 +43,6 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   backwardEuler: () => [decay, numbers, { to: 1, step: 0.25 }],
   backwardEulerAsync: () => [decay, numbers, { to: 1, step: 0.25 }],
   ball: () => [{ radius: 1 }],
-  batches: () => [digits(), { size: 1, seed: 1 }],
   biasedRegularization: () => [{ strength: 1 }],
   bilevel: (w, l) => [problem, run(w, l)],
   bilevelLogistic: () => [
@@ -128,9 +126,6 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   simplex: () => [{ total: 1 }],
   sobolev: () => [{ alpha: 0.5, eta: 1 }],
   stepControl: () => [{ first: 1, grow: 1.1, shrink: 0.5 }],
-  digitsOf: () => [digits(), [0]],
-  pooled: () => [digits(), { side: 4 }],
-  subset: () => [digits(), 1, 1],
   tanhNetwork: () => [{ sizes: [2, 3, 1] }],
   unroll: () => [
     il.gradientDescent(0.3),

@@ -6,7 +6,6 @@ export type { Activation } from './initial';
 export { logistic, type MlpOptions, mlp } from './mlp';
 export type { Model } from './model';
 export { type RnnOptions, rnn } from './rnn';
-export * from './transfer';
 export {
   type Points,
   type Recorded,

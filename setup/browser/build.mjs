@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { inRoot } from '../paths.mjs';
 
-/** Modules of `lib/exercises` that are loaded when they are asked for, besides those in folders. */
+/** Modules of `course/exercises` that are loaded when they are asked for, besides those in folders. */
 const ON_DEMAND = ['judge', 'questions/answer', 'questions/show'];
 
 const DIGITS = [
@@ -48,7 +48,7 @@ async function bundle(folder) {
   await build({
     entryPoints: [
       { in: ENTRY, out: 'index' },
-      { in: inRoot('lib', 'browser', 'stock.ts'), out: 'stock' },
+      { in: inRoot('course', 'browser', 'stock.ts'), out: 'stock' },
     ],
     outdir: folder,
     chunkNames: '[name]-[hash]',
@@ -76,17 +76,17 @@ function provideEntry(build) {
   build.onResolve({ filter: new RegExp(`^${ENTRY}$`) }, ({ path }) => ({ path, namespace }));
   build.onLoad({ filter: /.*/, namespace }, () => ({
     contents: entry(),
-    resolveDir: inRoot('lib', 'browser'),
+    resolveDir: inRoot('course', 'browser'),
   }));
 }
 
-/** The entry point: that of `lib/browser`, with a table of what is loaded on demand. */
+/** The entry point: that of `course/browser`, with a table of what is loaded on demand. */
 function entry() {
   const modules = [...namesIn('catalogue'), ...namesIn('questions'), ...ON_DEMAND];
   const lines = modules.map((name) => `'${name}': () => import('../exercises/${name}'),`);
   return [
     "import { provideModules } from './index';",
-    "export { initialize, library, tensorflow } from './index';",
+    "export { course, initialize, library, tensorflow } from './index';",
     `provideModules({ ${lines.join('\n')} });`,
   ].join('\n');
 }
@@ -97,7 +97,7 @@ function entry() {
  * @param {string} folder
  */
 function namesIn(folder) {
-  return readdirSync(inRoot('lib', 'exercises', folder))
+  return readdirSync(inRoot('course', 'exercises', folder))
     .filter((name) => /^([a-z]+-\d\d|\d\d[a-z]?)\.ts$/.test(name))
     .map((name) => `${folder}/${name.slice(0, -3)}`);
 }

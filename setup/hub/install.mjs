@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildKernel, declareLibrary, registerKernel } from '../kernel.mjs';
+import { buildKernel, declarePackages, registerKernel } from '../kernel.mjs';
 import { checkNode, findPython } from '../machine.mjs';
 import { installNodePackages } from '../node-packages.mjs';
 import { hashOf, inRoot, pythonIn, read } from '../paths.mjs';
@@ -39,7 +39,7 @@ export async function installHub() {
   await step('Proxy in .hub/proxy', installProxy);
   await step('Kernel "TypeScript"', () => registerKernel(place.folder));
   await step('Bundle of the kernel', buildKernel);
-  await step('Declarations of the library', declareLibrary);
+  await step('Declarations of the packages', declarePackages);
 }
 
 async function installProxy() {

@@ -19,9 +19,9 @@ FILES = [
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"),
     *("/etc/alternatives", "/etc/bash.bashrc", "/etc/terminfo", "/etc/mime.types", "/etc/fonts"),
 ]
-# Of the course: the library, the kernel, what they need and what students copy.
+# Of the course: the packages, the kernel, what they need and what students copy.
 COURSE = [
-    *("lib", "kernel", "node_modules", "data", "package.json", "tsconfig.json"),
+    *("lib", "course", "kernel", "node_modules", "data", "package.json", "tsconfig.json"),
     *("notebooks", "exercises", "setup/jupyter", "setup/hub"),
 ]
 

@@ -11,7 +11,9 @@ import { SetupError } from '../step.mjs';
 
 const CELL = '/course/notebooks/cell.ts';
 const PACKAGES = '/course/node_modules/';
-const LIBRARY = `${PACKAGES}implicit-lab/`;
+/** The packages that are developed here, by their folders: their declarations are made beforehand. */
+const OWN = { lib: 'implicit-lab', course: 'implicit-lab-course' };
+const ownFolders = Object.values(OWN).map((name) => `${PACKAGES}${name}/`);
 const LIBRARIES = [
   'webworker',
   'esnext.disposable',
@@ -33,21 +35,15 @@ declare var process: PageProcess;
  * @returns {{ files: number, bytes: number }}
  */
 export function packTypes(file) {
-  const texts = read(inRoot('node_modules', '.cache', 'implicit-kernel', 'implicit-lab.json'));
-  if (texts === '') throw new SetupError('The declarations of the library are missing.');
-  const { declarations } = JSON.parse(texts);
   /** @type {Map<string, string>} */
   const made = new Map([
     [
       CELL,
-      `import * as tf from '@tensorflow/tfjs';\nimport * as lab from 'implicit-lab';\nexport { tf, lab };\n`,
+      `import * as tf from '@tensorflow/tfjs';\nimport * as lab from 'implicit-lab';\nimport * as course from 'implicit-lab-course';\nexport { tf, lab, course };\n`,
     ],
     ['/kernel/compiler/globals.d.ts', globals() + GLOBALS],
-    [`${LIBRARY}package.json`, manifestOfLibrary()],
+    ...Object.keys(OWN).flatMap(declarationsOf),
   ]);
-  for (const [path, text] of Object.entries(declarations)) {
-    made.set(LIBRARY + path.replace(/\.ts$/, '.d.ts'), text);
-  }
   /** @type {Record<string, string>} */
   const used = {};
   /** @param {string} path */
@@ -109,7 +105,7 @@ export function packTypes(file) {
  * @param {string} path
  */
 function placeOf(path) {
-  if (path.startsWith(LIBRARY)) return undefined;
+  if (ownFolders.some((folder) => path.startsWith(folder))) return undefined;
   if (path.startsWith(PACKAGES)) return inRoot('node_modules', path.slice(PACKAGES.length));
   if (path.startsWith('/typescript/'))
     return inRoot('node_modules', 'typescript', 'lib', path.slice('/typescript/'.length));
@@ -132,11 +128,35 @@ function globals() {
   return dialogs;
 }
 
-function manifestOfLibrary() {
-  const { name, version } = JSON.parse(read(inRoot('lib', 'package.json')));
-  const imports = { '#platform/*': './platform/node/*.d.ts' };
-  return JSON.stringify({ name, version, types: 'index.d.ts', imports });
+/**
+ * The declarations of a package that is developed here, and its manifest, by their paths.
+ *
+ * @param {string} folder
+ * @returns {[path: string, text: string][]}
+ */
+function declarationsOf(folder) {
+  const manifest = JSON.parse(read(inRoot(folder, 'package.json')));
+  const { name } = manifest;
+  const texts = read(inRoot('node_modules', '.cache', 'implicit-kernel', `${name}.json`));
+  if (texts === '') throw new SetupError(`The declarations of ${name} are missing.`);
+  const root = `${PACKAGES}${name}/`;
+  manifest.imports = { '#platform/*': './platform/node/*.d.ts' };
+  manifest.exports = JSON.parse(JSON.stringify(manifest.exports).replaceAll('.ts"', '.d.ts"'));
+  manifest.types = 'index.d.ts';
+  return [
+    [`${root}package.json`, JSON.stringify(manifest)],
+    ...Object.entries(JSON.parse(texts).declarations).map(
+      ([path, text]) =>
+        /** @type {[string, string]} */ ([root + path.replace(/\.ts$/, '.d.ts'), text]),
+    ),
+  ];
 }
+
+/** What the compiler reads of a package.json, and the kernel: see kernel/compiler/moved.ts. */
+const READ_FIELDS = [
+  ...['name', 'version', 'type', 'types', 'typings', 'main', 'exports', 'imports'],
+  'implicit-kernel',
+];
 
 /**
  * Without what the compiler does not look at.
@@ -146,8 +166,8 @@ function manifestOfLibrary() {
  */
 function shortened(path, text) {
   if (path.endsWith('.json')) {
-    const { name, version, type, types, typings, main, exports, imports } = JSON.parse(text);
-    return JSON.stringify({ name, version, type, types, typings, main, exports, imports });
+    const manifest = JSON.parse(text);
+    return JSON.stringify(Object.fromEntries(READ_FIELDS.map((name) => [name, manifest[name]])));
   }
   return text
     .replace(/\/\/# sourceMappingURL=.*/g, '')

@@ -7,13 +7,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { inRoot, read } from '../paths.mjs';
-
-const require = createRequire(import.meta.url);
 
 /**
  * Writes `folder/dist`, the workspace as a package of plain JavaScript with types.
@@ -37,21 +34,22 @@ export async function buildPackage(folder) {
     target: 'node20',
     logLevel: 'error',
   });
-  writeTypes(folder, dist);
+  const workspace = JSON.parse(read(join(folder, 'package.json')));
+  const doors = doorsOf(workspace).map(({ name }) => name);
+  writeTypes(folder, dist, doors);
   for (const file of files.filter(isCopied)) {
     mkdirSync(dirname(join(dist, file)), { recursive: true });
     cpSync(join(folder, file), join(dist, file));
   }
-  if (existsSync(join(dist, 'datasets'))) {
+  if (existsSync(join(dist, 'datasets', 'ionosphere.js'))) {
     const rows = inRoot('data', 'ionosphere', 'ionosphere.csv');
     cpSync(rows, join(dist, 'datasets', 'ionosphere.csv'));
   }
   cpSync(inRoot('LICENSE'), join(dist, 'LICENSE'));
   cpSync(inRoot('CHANGELOG.md'), join(dist, 'CHANGELOG.md'));
-  const manifest = published(JSON.parse(read(join(folder, 'package.json'))));
-  // Before the entry, for which the package is loaded: `#platform/…` leads where this file says.
+  const manifest = published(workspace);
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeEntryForImport(dist);
+  for (const door of doors) await writeEntryForImport(folder, dist, door);
   return { name: manifest.name, version: manifest.version, dist };
 }
 
@@ -80,20 +78,31 @@ const isCopied = (/** @type {string} */ file) =>
 /**
  * @param {string} folder
  * @param {string} dist
+ * @param {string[]} doors
  */
-function writeTypes(folder, dist) {
+function writeTypes(folder, dist, doors) {
   const { config } = ts.readConfigFile(inRoot('tsconfig.json'), ts.sys.readFile);
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, inRoot());
-  const program = ts.createProgram([join(folder, 'index.ts')], {
-    ...options,
-    typeRoots: [inRoot('node_modules', '@types')],
-    noEmit: false,
-    declaration: true,
-    emitDeclarationOnly: true,
-    noEmitOnError: true,
-    rootDir: folder,
-    outDir: dist,
-  });
+  const program = ts.createProgram(
+    doors.map((door) => join(folder, `${door}.ts`)),
+    {
+      ...options,
+      // The library as it was built: its sources are not a part of another package.
+      ...(folder !== inRoot('lib') && {
+        paths: {
+          'implicit-lab': [`${inRoot('lib', 'dist')}/index.d.ts`],
+          'implicit-lab/*': [`${inRoot('lib', 'dist')}/*.d.ts`],
+        },
+      }),
+      typeRoots: [inRoot('node_modules', '@types')],
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      noEmitOnError: true,
+      rootDir: folder,
+      outDir: dist,
+    },
+  );
   const { diagnostics } = program.emit();
   const all = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
   if (all.length > 0) {
@@ -106,40 +115,50 @@ function writeTypes(folder, dist) {
   }
 }
 
-/** @param {string} dist */
-function writeEntryForImport(dist) {
-  const names = Object.keys(require(join(dist, 'index.js'))).sort();
+/**
+ * Writes the module that gives `import` the objects that `require` gives.
+ *
+ * @param {string} folder
+ * @param {string} dist
+ * @param {string} door
+ */
+async function writeEntryForImport(folder, dist, door) {
+  const { metafile } = await build({
+    entryPoints: [join(folder, `${door}.ts`)],
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    outdir: dist,
+    write: false,
+    metafile: true,
+    logLevel: 'error',
+  });
+  const [output] = Object.values(metafile.outputs);
+  const names = (output?.exports ?? []).sort();
   const code = [
-    "import library from './index.js';",
+    `import library from './${door}.js';`,
     `export const {\n${names.map((name) => `  ${name},\n`).join('')}} = library;`,
   ];
-  writeFileSync(join(dist, 'index.mjs'), `${code.join('\n')}\n`);
-  writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
+  writeFileSync(join(dist, `${door}.mjs`), `${code.join('\n')}\n`);
+  writeFileSync(join(dist, `${door}.d.mts`), `export * from './${door}.js';\n`);
 }
-
-/** What the library uses where it is installed: OpenBLAS through koffi, a GPU through webgpu. */
-const optionalPeers = ['koffi', 'webgpu'];
 
 /**
  * The package.json of the package, from that of the workspace. `main` and `types` stand beside
  * `exports` because a notebook's cell resolves packages the older way.
  *
- * TensorFlow.js keeps its engine in a global, and the library repairs that very version of it: it
- * belongs to the program that uses both, and its version is exact.
- *
  * @param {Record<string, any>} workspace its package.json
  * @returns {Record<string, any>}
  */
-function published({ private: _, main, types, imports, ...manifest }) {
-  const dependencies = { ...manifest.dependencies };
-  /** @type {Record<string, string>} */
-  const peerDependencies = {};
-  for (const name of ['@tensorflow/tfjs', ...optionalPeers]) {
-    if (!(name in dependencies)) continue;
-    peerDependencies[name] = dependencies[name];
-    delete dependencies[name];
-  }
-  const optional = optionalPeers.filter((name) => name in peerDependencies);
+function published({ private: _, main, types, exports, imports, ...manifest }) {
+  const doors = doorsOf({ main, exports }).map(({ door, name }) => [
+    door,
+    {
+      import: { types: `./${name}.d.mts`, default: `./${name}.mjs` },
+      require: { types: `./${name}.d.ts`, default: `./${name}.js` },
+    },
+  ]);
   return {
     ...manifest,
     engines: JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).engines,
@@ -147,19 +166,20 @@ function published({ private: _, main, types, imports, ...manifest }) {
     main: 'index.js',
     module: 'index.mjs',
     types: 'index.d.ts',
-    exports: {
-      '.': {
-        import: { types: './index.d.mts', default: './index.mjs' },
-        require: { types: './index.d.ts', default: './index.js' },
-      },
-      './package.json': './package.json',
-    },
+    exports: { ...Object.fromEntries(doors), './package.json': './package.json' },
     // The modules of the two homes, `#platform/…`, as they are called once compiled.
     ...(imports && { imports: JSON.parse(JSON.stringify(imports).replaceAll('.ts"', '.js"')) }),
-    dependencies,
-    ...(Object.keys(peerDependencies).length > 0 && { peerDependencies }),
-    ...(optional.length > 0 && {
-      peerDependenciesMeta: Object.fromEntries(optional.map((name) => [name, { optional: true }])),
-    }),
   };
+}
+
+/**
+ * What a program can import of a workspace: the name behind the package's, and the module.
+ *
+ * @param {{ main: string, exports?: Record<string, string> }} manifest
+ * @returns {{ door: string, name: string }[]}
+ */
+function doorsOf({ main, exports = { '.': `./${main}` } }) {
+  return Object.entries(exports)
+    .filter(([, file]) => file.endsWith('.ts'))
+    .map(([door, file]) => ({ door, name: file.slice('./'.length, -'.ts'.length) }));
 }

@@ -12,7 +12,7 @@ export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
     for (const reflection of context.project.children ?? []) {
       const file = context.project.getSymbolIdFromReflection(reflection)?.fileName;
-      const [room = '', ...rest] = relative(inRoot('lib'), file ?? '').split(sep);
+      const [, room = '', ...rest] = relative(inRoot(), file ?? '').split(sep);
       const category = new CommentTag('@category', [
         { kind: 'text', text: rest.length > 0 ? room : 'errors' },
       ]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import type { Notebook } from '../../lib/exercises/source/notebook';
+import type { Notebook } from '../../course/exercises/source/notebook';
 import { type Answer, Browser } from './browser';
 
 /** What a kernel said of a cell. */

@@ -29,7 +29,7 @@ def test_called_when_interrupted(kernel):
 
 def test_a_progress_bar_says_where_an_error_ended_it(kernel):
     ran = kernel.run(
-        "import { progress } from 'implicit-lab';"
+        "import { progress } from 'implicit-lab-course';"
         "const bar = progress(10, 'training'); bar.update(3); throw new Error('lost')"
     )
     last = ran.of("update_display_data")[-1]["data"]["text/plain"]

@@ -2,8 +2,8 @@
  * The worker in which the tests use the library as a kernel in a page would: by the bundle, and by
  * the symbols on `globalThis`.
  */
-import type * as bundle from '../../lib/browser';
-import type { Bundle } from '../../lib/output';
+import type * as bundle from '../../course/browser';
+import type { Bundle } from '../../course/output';
 import { hypergradient, solve, step } from './tasks';
 
 /** One thing that a test has the worker do. */
@@ -35,7 +35,7 @@ async function cell(code: string): Promise<unknown> {
   >;
   for (const hook of hooks) await hook(code);
   const body = new Function('lab', 'tf', `return (async () => { ${code} })()`);
-  return body(library.library, library.tensorflow);
+  return body({ ...library.library, ...library.course }, library.tensorflow);
 }
 
 async function answer(call: Call): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os';
-import { bestRate, rateGrid, type Spread, spreadOf } from '../../../lib/experiments';
-import { PALETTE } from '../../../lib/notebook';
+import { bestRate, rateGrid, type Spread, spreadOf } from '../../../course/experiments';
+import { PALETTE } from '../../../course/notebook';
 import { markdownTable, type Panel, writeGrid } from '../grid';
 import { Runs } from '../runs';
 import type { Profile } from '../study';

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { lbfgs } from '../../../course/experiments';
 import { sigmoidCrossEntropy } from '../../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../../lib/descent';
 import { implicitGLM } from '../../../lib/descent/glm';
 import { families, type GlmName } from '../../../lib/descent/glm/family';
-import { lbfgs } from '../../../lib/experiments';
 import { random } from '../../../lib/numbers';
 import { cg } from '../../../lib/solvers';
 import { float64, type LinearOperator, type NamedTensors, type Vector } from '../../../lib/spaces';

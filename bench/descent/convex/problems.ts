@@ -1,4 +1,4 @@
-import { ionosphere } from '../../../lib/datasets';
+import { ionosphere } from 'implicit-lab-course';
 import { correlatedRegression } from '../../../lib/descent/glm';
 import { families, type GlmFamily, type GlmName } from '../../../lib/descent/glm/family';
 import { cholesky, type Random, random } from '../../../lib/numbers';

@@ -1,4 +1,4 @@
-import { processorSeconds } from '../../../lib/experiments';
+import { processorSeconds } from '../../../course/experiments';
 import type { Pinn } from './problems';
 
 /** A run as it was seen at some of its steps. */

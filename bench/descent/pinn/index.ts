@@ -1,4 +1,4 @@
-import { type Spread, spreadOf } from '../../../lib/experiments';
+import { type Spread, spreadOf } from '../../../course/experiments';
 import { type Line, markdownTable, type Panel, writeGrid } from '../grid';
 import type { Profile } from '../study';
 import { secondsTo } from './course';

@@ -1,7 +1,7 @@
+import { lbfgs } from '../../../course/experiments';
 import { levenbergMarquardt } from '../../../lib/descent';
 import { linearizeAt } from '../../../lib/descent/least-squares/problem';
 import { implicitSteps } from '../../../lib/descent/least-squares/step';
-import { lbfgs } from '../../../lib/experiments';
 import { cg, type LinearSolver } from '../../../lib/solvers';
 import { float64 } from '../../../lib/spaces';
 import { type PinnCourse, Watched } from './course';

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { rateGrid, type Spread, spreadOf } from '../../../lib/experiments';
+import { rateGrid, type Spread, spreadOf } from '../../../course/experiments';
 import { RESULTS } from '../grid';
 import { endError, type PinnCourse } from './course';
 import type { PinnMethod } from './methods';

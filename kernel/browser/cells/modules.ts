@@ -1,14 +1,15 @@
 import * as kernel from '../..';
 import { namespaceOf } from '../../child/namespace';
 
-/** The library for pages: `lib/browser`. */
+/** The library for pages: `course/browser`. */
 interface Library {
   initialize(options: { assets: string; directory: string }): Promise<void>;
   readonly library: object;
+  readonly course: object;
   readonly tensorflow: object & { removeBackend(name: string): void };
 }
 
-const LIBRARY = new Set(['implicit-lab', '@tensorflow/tfjs']);
+const LIBRARY = new Set(['implicit-lab', 'implicit-lab-course', '@tensorflow/tfjs']);
 
 /** The packages that cells of a page can import. */
 export class PageModules {
@@ -56,12 +57,15 @@ export class PageModules {
   }
 
   private async load(): Promise<void> {
-    const { initialize, library, tensorflow }: Library = await import(`${this.assets}index.js`);
+    const { initialize, library, course, tensorflow }: Library = await import(
+      `${this.assets}index.js`
+    );
     // It would be the first choice of TensorFlow.js. Its products are float16 in places, and it reads
     // back slowly: as under Node.js, the choice is cpu until a cell asks for another backend.
     tensorflow.removeBackend('webgl');
     await initialize({ assets: this.assets, directory: this.directory });
     this.loaded.set('implicit-lab', asModule(library));
+    this.loaded.set('implicit-lab-course', asModule(course));
     this.loaded.set('@tensorflow/tfjs', asModule(tensorflow));
   }
 }
@@ -72,4 +76,4 @@ function asModule(module: object): object {
 }
 
 const absent = (name: string): string =>
-  `${name} is not on this site, which has implicit-lab, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;
+  `${name} is not on this site, which has implicit-lab, implicit-lab-course, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;

@@ -30,7 +30,7 @@ function sentenceFor({ code, messageText }: Diagnostic): string | undefined {
     return `${name} is native code, which a page cannot load: run this cell in the installed course.`;
   }
   if (code === 2307 && !/^[./]/.test(name)) {
-    return `The package ${name} is not on this site, which has implicit-lab, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;
+    return `The package ${name} is not on this site, which has implicit-lab, implicit-lab-course, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;
   }
   if (code === 2307) {
     return `There is no file ${name} for cells of a page to import: put the code into a cell, or run this notebook in the installed course.`;

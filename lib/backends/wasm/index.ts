@@ -5,6 +5,7 @@ import { processorName } from '#platform/machine';
 import { defaultThreads, threadsObstacle, wasmFolder, withThreads } from '#platform/threads';
 import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
+import { refuseMissing } from '../optional';
 import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
 import { guardMemory } from './memory';
@@ -22,16 +23,22 @@ export interface WasmReport {
 
 const running = () => engine().registry.wasm;
 
+// A literal name: bundlers look for it. The handler tells them that it may be missing.
+const load = () =>
+  import('@tensorflow/tfjs-backend-wasm').catch(refuseMissing('@tensorflow/tfjs-backend-wasm'));
+
 /** Starts the backend with so many threads; false where TensorFlow.js could not. */
 async function start(threads: number): Promise<boolean> {
-  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const wasm = await load();
   const folder = wasmFolder();
   if (folder !== undefined) wasm.setWasmPaths(folder);
   repairKernels();
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1);
   wasm.setThreadsCount(threads);
-  const load = () => tf.setBackend('wasm');
-  const started = await keepingListeners(() => (threads > 1 ? withThreads(threads, load) : load()));
+  const choose = () => tf.setBackend('wasm');
+  const started = await keepingListeners(() =>
+    threads > 1 ? withThreads(threads, choose) : choose(),
+  );
   if (started) guardMemory();
   return started;
 }
@@ -79,13 +86,13 @@ function requirePossible(threads: number | undefined, blas: boolean | undefined)
  *
  * @param asked how many threads; by default as many as there are cores, at most 8
  * @param blas whether the system's OpenBLAS is used; by default where it is found
- * @throws UnsupportedError where it cannot start, would have to drop tensors to change threads, or is
+ * @throws UnsupportedError where its package is not installed, where it cannot start, would have to drop tensors to change threads, or is
  *   asked in a page for OpenBLAS or for threads that the page cannot have.
  */
 export async function useWasm(asked?: number, blas?: boolean): Promise<WasmReport> {
   requirePossible(asked, blas);
   const threads = asked ?? defaultThreads();
-  const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
+  const { getThreadsCount } = await load();
   const library = switchBlas(blas !== false, threads);
   const wanted = 'name' in library ? 1 : threads;
   const remarks =

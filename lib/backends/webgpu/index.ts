@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Adapter, openGpu } from '#platform/gpu';
 import { UnsupportedError } from '../../errors';
+import { refuseMissing } from '../optional';
 import { repairWebgpuKernels } from './kernels';
 import { forgetLostDevice, watchDevice } from './lost';
 import { refuseSynchronousReads } from './reading';
@@ -10,7 +11,7 @@ export { type Adapter, findAdapter } from '#platform/gpu';
 /**
  * Makes webgpu the current backend, on the adapter that was found.
  *
- * @throws UnsupportedError where there is no adapter, or the backend does not start on it.
+ * @throws UnsupportedError where there is no adapter, the package of the backend is not installed, or the backend does not start on it.
  */
 export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   const refuse = (given: string) =>
@@ -21,7 +22,9 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
     });
   if ('reason' in adapter) throw refuse(`one where ${adapter.reason}`);
   await openGpu(adapter.gpu);
-  await import('@tensorflow/tfjs-backend-webgpu');
+  await import('@tensorflow/tfjs-backend-webgpu').catch(
+    refuseMissing('@tensorflow/tfjs-backend-webgpu'),
+  );
   forgetLostDevice();
   repairWebgpuKernels();
   if (!(await tf.setBackend('webgpu'))) throw refuse(`'${adapter.device}', which does not start`);

@@ -2,6 +2,3 @@ import { host } from './host';
 
 /** What the page has set in the place of a variable of the environment. */
 export const variable = (name: string): string | undefined => host.variables[name];
-
-/** The folder of the notebook that runs. */
-export const workingFolder = (): string => host.directory;

@@ -4,6 +4,3 @@ export const processorName = (): string =>
 
 /** How many threads can run at the same time. */
 export const availableThreads = (): number => navigator.hardwareConcurrency;
-
-/** Seconds on the wall clock: a page has no other clock. */
-export const processorSeconds = (): number => performance.now() / 1000;

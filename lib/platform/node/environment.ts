@@ -1,5 +1,2 @@
 /** What a variable of the environment holds, if it is set. */
 export const variable = (name: string): string | undefined => process.env[name];
-
-/** The folder that the program runs in. */
-export const workingFolder = (): string => process.cwd();

@@ -1,0 +1,5 @@
+export * from './datasets';
+export * from './exercises';
+export * from './experiments';
+export * from './notebook';
+export * from './transfer';

@@ -1,0 +1,126 @@
+import { ImplicitLabError, InputError } from 'implicit-lab';
+import { checkFunction, checkOptionNames, checkRecord, variable } from 'implicit-lab/support';
+import { type Bundle, escapeHtml, formatNumber, publish } from '../../output';
+import type { Cell } from '../table';
+
+/** Whether a statement holds, and by name the numbers that decide it. */
+export interface Finding {
+  holds: boolean;
+  [number: string]: Cell;
+}
+
+/** How a claim is treated. */
+export interface ClaimOptions {
+  /**
+   * Whether the statement rests on measured seconds. One that is false still fails the build of a
+   * notebook, but no test, since a test may run on a busy machine. False unless given.
+   */
+  timed?: boolean;
+}
+
+/** A claim that was made, as programs read it. */
+export interface ClaimRecord {
+  sentence: string;
+  holds: boolean;
+  timed: boolean;
+  numbers: Record<string, Cell>;
+}
+
+/** The type of the record in an output. */
+export const CLAIM = 'application/vnd.implicit-lab.claim+json';
+
+/** A conclusion that the numbers do not bear out. */
+export class ClaimError extends ImplicitLabError {
+  override name = 'ClaimError';
+}
+
+/**
+ * States a conclusion that is tested in place.
+ *
+ * Shows the sentence with ✓ and the numbers that decide it. Where it is false it shows ✗ and throws,
+ * so that no notebook is built whose conclusions do not follow from what it shows.
+ *
+ * @example
+ * ```ts
+ * claim('momentum at its best rate ends below the implicit step', () => ({
+ *   holds: momentum < implicit,
+ *   momentum,
+ *   implicit,
+ * }));
+ * ```
+ *
+ * @param sentence the conclusion, as prose has it, with the range it was seen on
+ * @param statement evaluates it: `holds`, and one number or more that decide it
+ * @throws ClaimError if it does not hold
+ * @throws InputError if the sentence is empty, `holds` is not a boolean, or there are no numbers
+ */
+export function claim(
+  sentence: string,
+  statement: () => Finding,
+  options: ClaimOptions = {},
+): void {
+  checkOptionNames('claim', options, ['timed']);
+  const { timed = false } = options;
+  requireSentence(sentence);
+  checkFunction(statement, 'the statement of a claim');
+  const finding = statement();
+  checkRecord(finding, 'what the statement of a claim returns', '{ holds, … }');
+  const { holds, ...numbers } = finding;
+  requireFinding(sentence, holds, numbers);
+  const record = { sentence, holds, timed, numbers };
+  publish(claimBundle(record));
+  if (!holds && isFatal(timed)) {
+    throw new ClaimError({
+      given: listed(numbers),
+      expected: `“${sentence}”`,
+      remedy: 'Reword the claim, or withdraw it.',
+    });
+  }
+}
+
+/** What {@link claim} shows. */
+export function claimBundle(record: ClaimRecord): Bundle {
+  const mark = record.holds ? '✓' : '✗';
+  const numbers = listed(record.numbers);
+  const sentence = escapeHtml(record.sentence);
+  return {
+    data: {
+      'text/html': `<p class="implicit-lab-claim"><b>${mark}</b> ${sentence} <small>(${escapeHtml(numbers)})</small></p>`,
+      'text/plain': `${mark} ${record.sentence} (${numbers})`,
+      [CLAIM]: record,
+    },
+  };
+}
+
+/** Runs of the whole course collect claims (`report`); tests let those pass that rest on seconds. */
+function isFatal(timed: boolean): boolean {
+  const mode = variable('IMPLICIT_LAB_CLAIMS');
+  return mode !== 'report' && !(mode === 'untimed' && timed);
+}
+
+function listed(numbers: Record<string, Cell>): string {
+  return Object.entries(numbers)
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`)
+    .join(', ');
+}
+
+function requireSentence(sentence: string): void {
+  if (typeof sentence === 'string' && sentence.trim() !== '') return;
+  throw new InputError({
+    given: 'a claim without a sentence',
+    expected: 'the conclusion in words',
+    remedy: "Write claim('the error falls with every step', () => ({ holds, … })).",
+  });
+}
+
+function requireFinding(sentence: string, holds: unknown, numbers: object): void {
+  if (typeof holds === 'boolean' && Object.keys(numbers).length > 0) return;
+  throw new InputError({
+    given:
+      typeof holds === 'boolean'
+        ? `the claim “${sentence}” without numbers`
+        : `the claim “${sentence}”, whose holds is ${String(holds)}`,
+    expected: 'a record { holds: true or false, …the numbers that decide it }',
+    remedy: 'Return { holds: a < b, a, b }, for example.',
+  });
+}

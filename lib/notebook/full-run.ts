@@ -1,8 +1,0 @@
-import { variable } from '#platform/environment';
-
-/**
- * Whether lessons run the longer version of their experiments: `FULL=1 npm start`.
- *
- * The pages and their claims are of the shorter one.
- */
-export const isFullRun = (): boolean => variable('FULL') === '1';

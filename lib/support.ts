@@ -1,0 +1,21 @@
+/*
+ * A second door, for packages that build on this library: what they need of its inside and a program
+ * does not. It may change from version to version.
+ */
+export { variable } from '#platform/environment';
+export { checkTensors } from './autodiff';
+export { inNextTurn } from './event-loop';
+export { cnnFeatures } from './models/cnn';
+export { gaussGegenbauer } from './numbers';
+export {
+  checkCount,
+  checkFunction,
+  checkList,
+  checkMethods,
+  checkNumericTensor,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+  shown,
+} from './options';
+export { host as page } from './platform/browser/host';

@@ -1,0 +1,3 @@
+/** The public names of both packages, for the pages of the API. */
+export * from '../../course';
+export * from '../../lib';
