@@ -1,14 +1,14 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError, UnsupportedError } from '../errors';
-import { phrase } from '../options';
+import { checkNumericTensor, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkLike } from './check';
 
 /** A layers model as a function of its weights. */
 export interface FunctionalModel {
   /**
-   * The model's own trainable variables, by name (`dense_Dense1/kernel`). The model owns them;
-   * what is assigned to them it computes with.
+   * The model's own trainable variables, by name (`dense_Dense1/kernel`), each once; a second weight
+   * of one name has `_1` after it. The model owns them; what is assigned to them it computes with.
    */
   readonly params: NamedTensors;
   /**
@@ -51,8 +51,11 @@ export function functional(model: tf.LayersModel): FunctionalModel {
     get params() {
       return params();
     },
-    apply(given, x, { training = false } = {}) {
+    apply(given, x, options = {}) {
+      checkOptionNames('apply', options, ['training']);
+      const { training = false } = options;
       checkLike(given, params(), 'the parameters');
+      checkInputs(x, model.inputs.length);
       const before = all.map(({ val }) => val);
       for (const weight of all) weight.write = () => weight;
       for (const [name, weight] of Object.entries(trainable)) weight.val = given[name]!;
@@ -97,18 +100,26 @@ function checkModel(model: tf.LayersModel): void {
   }
 }
 
-/** Weights by the names they were given, which differ from the registered ones after a reload. */
+/** @throws InputError or DisposedError for anything but a tensor for each input. */
+function checkInputs(x: tf.Tensor | tf.Tensor[], count: number): void {
+  const all = Array.isArray(x) ? x : [x];
+  for (const each of all) checkNumericTensor(each, 'an input of the model');
+  if (all.length === count) return;
+  throw new InputError({
+    given: `${all.length} tensors for a model with ${count} inputs`,
+    expected: 'one tensor for each input',
+    remedy: 'Pass a list of tensors, in the order of model.inputs.',
+  });
+}
+
+/** Each weight once, by the name it was given, which differs from the registered one after a reload. */
 function byName(weights: Weight[]): Record<string, Weight> {
   const result: Record<string, Weight> = {};
-  for (const weight of weights) {
-    if (weight.originalName in result) {
-      throw new InputError({
-        given: `two weights named '${weight.originalName}'`,
-        expected: 'a name for each weight',
-        remedy: 'Give the layers names of their own.',
-      });
-    }
-    result[weight.originalName] = weight;
+  // A layer that is both inside a nested model and outside of it is listed twice.
+  for (const weight of new Set(weights)) {
+    let name = weight.originalName;
+    for (let i = 1; Object.hasOwn(result, name); i++) name = `${weight.originalName}_${i}`;
+    result[name] = weight;
   }
   return result;
 }

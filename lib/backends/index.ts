@@ -11,7 +11,6 @@ export {
 } from './cross-entropy';
 export { type Engine, engine, type TapeNode } from './engine';
 export { eachOf, exampleLosses, withEach } from './per-example';
-export { isFitting } from './repairs/example-weights';
 export { unrecorded } from './unrecorded';
 export {
   type BackendName,

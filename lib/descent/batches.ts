@@ -77,10 +77,10 @@ export function weighted(losses: readonly Loss[], weights?: readonly number[]): 
   return losses.map((loss, i) => ({ loss, share: given[i]! / sum }));
 }
 
-/** The mean of the losses. */
+/** The mean of the losses, of which none is what this returns: a loss may be a variable itself. */
 export function meanLoss(losses: WeightedLosses): tf.Scalar {
   const [first] = losses as [WeightedLoss];
-  if (losses.length === 1) return first.loss();
+  if (losses.length === 1) return tf.tidy(() => tf.clone(first.loss()));
   // Each in a tidy of its own, so that one batch is held at a time.
   const part = ({ loss, share }: WeightedLoss) => tf.tidy(() => tf.mul(share, loss()));
   return tf.tidy(() => tf.addN(losses.map(part))) as tf.Scalar;

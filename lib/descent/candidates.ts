@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { isFitting } from '../backends';
 import { InputError } from '../errors';
 import { reachedFrom } from './connected';
 import { chosenParameters, type ParameterChoice } from './parameters';
@@ -57,10 +56,10 @@ export function reachedBy(loss: tf.Tensor, { list }: Candidates): tf.Variable[] 
 /**
  * Chooses what a step moves, given the candidates that its loss depends on.
  *
- * Of a list every variable must be one of them, as must every parameter chosen by its name; only
- * `model.fit`, which lists all weights of a model, may list others, and they stay as they are.
+ * Others that are listed stay as they are, as with the optimizers of TensorFlow.js: a list of all
+ * weights of a model is common, and a loss that does not see all of them, too.
  *
- * @throws InputError naming the first one that the loss does not depend on.
+ * @throws InputError where the loss depends on none of them, or on none of the parameters.
  */
 export function choose(
   { list, parameters, others }: Candidates,
@@ -69,10 +68,6 @@ export function choose(
   const variables = keyed(list ?? [...reached].sort(byAge));
   const all = Object.keys(variables);
   const chosen = chosenParameters(parameters, variables);
-  const missing = all.find((name) => !reached.has(variables[name]!));
-  if (missing !== undefined && !isFitting()) {
-    throw unconnected(`the variable '${missing}', on which the loss does not depend`);
-  }
   const live = (names: readonly string[]) => names.filter((name) => reached.has(variables[name]!));
   const block = live(chosen);
   if (block.length === 0) {

@@ -129,8 +129,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
    *
    * Synchronous, as `model.fit` needs it: nothing is read back from a GPU.
    *
-   * @param varList the variables to move, each of which the loss must depend on; by default all
-   *   trainable ones that it depends on, and no others
+   * @param varList the variables to move; by default all trainable ones. Those that the loss does not
+   *   depend on stay as they are, as with the optimizers of TensorFlow.js
    */
   override minimize(
     f: () => tf.Scalar,

@@ -11,11 +11,6 @@ interface TrainedModel {
   makeTrainFunction(): (data: (tf.Tensor | null | undefined)[]) => tf.Tensor[];
 }
 
-let fitting = 0;
-
-/** Whether the loss being computed is that of a model in `fit`, `fitDataset` or `trainOnBatch`. */
-export const isFitting = (): boolean => fitting > 0;
-
 /**
  * Weighs examples where `fit` is given a `classWeight`.
  *
@@ -31,13 +26,11 @@ export function repairExampleWeights(): void {
     return (data) => {
       const before = this.lossFunctions;
       const first = this.inputs.length + this.outputs.length;
-      fitting += 1;
       this.lossFunctions = before.map((loss, i) => weighable(loss, data[first + i]));
       try {
         return train(data);
       } finally {
         this.lossFunctions = before;
-        fitting -= 1;
       }
     };
   };
