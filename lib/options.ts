@@ -20,11 +20,12 @@ export function checkOptionNames(owner: string, options: object, known: readonly
 
 /** @throws InputError unless the value is an object, but not an array or a function. */
 export function checkRecord(value: unknown, what: string, expected = 'a record'): void {
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return;
+  const isPromise = value instanceof Promise;
+  if (value !== null && typeof value === 'object' && !Array.isArray(value) && !isPromise) return;
   throw new InputError({
     given: `${phrase(value)} as ${what}`,
     expected,
-    remedy: 'Pass a plain object, by name.',
+    remedy: isPromise ? 'Await it before.' : 'Pass a plain object, by name.',
   });
 }
 

@@ -1,5 +1,11 @@
-import { type NamedTensors, type Space, spaceOf, type Vector } from 'implicit-lab';
-import { checkFunction, checkOptionNames, checkTensors } from 'implicit-lab/support';
+import { InputError, type NamedTensors, type Space, spaceOf, type Vector } from 'implicit-lab';
+import {
+  checkFunction,
+  checkOptionNames,
+  checkRecord,
+  checkTensors,
+  phrase,
+} from 'implicit-lab/support';
 
 /** A loss with its gradient, which belongs to the caller. */
 export type LossWithGradient<V extends Vector = NamedTensors> = (x: V) => {
@@ -53,7 +59,7 @@ export async function lbfgs<V extends Vector>(
   let gradient: V | undefined;
   let pairs: Pair<V>[] = [];
   try {
-    let here = objective(x);
+    let here = looked(objective, x);
     gradient = here.gradient;
     for (let k = 0; k < maxIterations; k++) {
       const next = step(space, objective, { x, ...here }, pairs, k === 0);
@@ -72,6 +78,24 @@ export async function lbfgs<V extends Vector>(
   } finally {
     space.free([gradient, pairs]);
   }
+}
+
+/** @throws InputError or ShapeError for an objective that does not return a number and a gradient like x. */
+function looked<V extends Vector>(
+  objective: LossWithGradient<V>,
+  x: V,
+): ReturnType<typeof objective> {
+  const found = objective(x);
+  checkRecord(found, 'what the objective of lbfgs returns', '{ value, gradient }');
+  if (typeof found.value !== 'number') {
+    throw new InputError({
+      given: `an objective of lbfgs whose value is ${phrase(found.value)}`,
+      expected: 'a number',
+      remedy: 'Read it before: (await loss.data())[0].',
+    });
+  }
+  spaceOf(x).check(found.gradient, x, 'the gradient of the objective');
+  return found;
 }
 
 interface Point<V> {
@@ -143,7 +167,7 @@ function search<V extends Vector>(
   let [low, high, t] = [0, Number.POSITIVE_INFINITY, first];
   for (let k = 0; k < TRIALS; k++) {
     const candidate = space.tidy(() => space.axpy(space.scalars.of(t), d, x));
-    const there = orFree(space, candidate, () => objective(candidate));
+    const there = orFree(space, candidate, () => looked(objective, candidate));
     const falls = there.value <= value + ARMIJO * t * slope;
     if (falls && product(space, there.gradient, d) >= CURVATURE * slope) {
       return { x: candidate, ...there };

@@ -66,8 +66,9 @@ export function checkAlive(value: tf.Tensor, what: string): void {
   }
 }
 
-/** @throws ShapeError unless the loss is one number. */
+/** @throws ShapeError unless the loss is one number; DisposedError for one that is gone. */
 export function checkScalar(loss: unknown): asserts loss is tf.Scalar {
+  if (loss instanceof tf.Tensor) checkAlive(loss, 'a loss');
   if (loss instanceof tf.Tensor && loss.rank === 0 && loss.dtype === 'float32') return;
   throw new ShapeError({
     given: `a loss that is ${describe(loss)}`,

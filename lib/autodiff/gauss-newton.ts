@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkMethods } from '../options';
+import { checkMethods, checkNumericTensor } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
@@ -48,8 +48,11 @@ let outputs: tf.Tensor[] | undefined;
  * Marks a tensor inside a recorded loss as the output of the network, where Gauss–Newton cuts.
  *
  * Use what it returns in place of z. Outside a Gauss–Newton recording it returns z itself.
+ *
+ * @throws InputError or DisposedError for anything but a live tensor.
  */
 export function markOutput<T extends tf.Tensor>(z: T): T {
+  checkNumericTensor(z, 'an output');
   if (outputs === undefined) return z;
   const output = z.clone() as T;
   outputs.push(output);

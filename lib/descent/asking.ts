@@ -1,4 +1,9 @@
-import type { DeferredSolution, LinearSolver } from '../solvers';
+import {
+  checkedDeferred,
+  checkedSolution,
+  type DeferredSolution,
+  type LinearSolver,
+} from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 
 /** A linear system that has to be solved on the way to something, and by whom. */
@@ -18,10 +23,9 @@ const UNVERIFIED = { verify: false };
 export function atOnce<T>(work: Asking<T>): T {
   let turn = work.next();
   while (!turn.done) {
-    const { solver, A, b } = turn.value;
     let solution: DeferredSolution<NamedTensors>;
     try {
-      solution = solver.solveDeferred(A, b, UNVERIFIED);
+      solution = deferred(turn.value);
     } catch (error) {
       turn = work.throw(error);
       continue;
@@ -51,10 +55,13 @@ export async function inTurns<T>(work: Asking<T>): Promise<T> {
   return turn.value;
 }
 
-async function solved({ solver, A, b }: SolveRequest): Promise<DeferredSolution<NamedTensors>> {
-  if (!tensors.readableNow() || typeof solver.solve !== 'function') {
-    return solver.solveDeferred(A, b, UNVERIFIED);
-  }
-  const { value, ...report } = await solver.solve(A, b, UNVERIFIED);
+async function solved(request: SolveRequest): Promise<DeferredSolution<NamedTensors>> {
+  const { solver, A, b } = request;
+  if (!tensors.readableNow() || typeof solver.solve !== 'function') return deferred(request);
+  const found = checkedSolution(solver, await solver.solve(A, b, UNVERIFIED), tensors, b);
+  const { value, ...report } = found;
   return { value, report: async () => report, dispose() {} };
 }
+
+const deferred = ({ solver, A, b }: SolveRequest): DeferredSolution<NamedTensors> =>
+  checkedDeferred(solver, solver.solveDeferred(A, b, UNVERIFIED), tensors, b);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { InputError, NotFiniteError } from '../errors';
 import { checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
-import type { LinearSolver, SolverStatus } from '../solvers';
+import { checkedSolution, type LinearSolver, type SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { proximalOperator } from './implicit-step';
 import { pick } from './variables';
@@ -96,6 +96,7 @@ export async function proximalStep(
   try {
     for (;;) {
       const C = problem.curvatureAt(y);
+      checkMethods(C, 'the curvature of proximalStep', ['apply', 'dispose']);
       let direction: NamedTensors | undefined;
       let at: { r: NamedTensors; facts: tf.Scalar[] } | undefined;
       try {
@@ -148,7 +149,7 @@ export async function proximalStep(
     const A = proximalOperator(C, delta);
     const unit = hold(() => mapTensors(r, (value) => tf.div(value, norm)));
     try {
-      const solution = await solver.solve(A, unit);
+      const solution = checkedSolution(solver, await solver.solve(A, unit), tensors, unit);
       products += A.products;
       const used = solution.iterations > 0 ? solution.value : unit;
       const direction = hold(() => tensors.scale(s.of(norm), used));

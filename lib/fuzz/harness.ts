@@ -37,17 +37,18 @@ export async function faultOf(
   const known = values.tensors.length;
   let thrown: unknown;
   let threw = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error('no end after 20 s')), 20_000);
     });
     const result = await Promise.race([call(), late]);
-    clearTimeout(timer);
     release(result);
   } catch (error) {
     threw = true;
     thrown = error;
+  } finally {
+    clearTimeout(timer);
   }
   // Tensors that our own functions made in the call are ours to free.
   const made = values.tensors.slice(known).filter(({ isDisposed }) => !isDisposed).length;

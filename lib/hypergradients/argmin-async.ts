@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { checkFunction } from '../options';
 import { split } from '../problems';
-import { checkSolver, gmres } from '../solvers';
+import { checkedSolution, checkSolver, gmres } from '../solvers';
 import { mapTensors, tensors } from '../spaces';
 import {
   type ArgminOptions,
@@ -87,10 +87,8 @@ export function argminAsync<X extends Point>(
           const recorded = recordedAt(x, { F, varies }, θ);
           const still = tensors.keep(mapTensors(moving, (value) => tf.zerosLike(value)));
           try {
-            const { value: v, ...report } = await solver.solve(
-              transposedOf(recorded, still),
-              right,
-            );
+            const found = await solver.solve(transposedOf(recorded, still), right);
+            const { value: v, ...report } = checkedSolution(solver, found, tensors, right);
             try {
               judge(report, Object.keys(x), onFailure);
               return tf.tidy(() =>

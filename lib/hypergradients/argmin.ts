@@ -10,7 +10,13 @@ import {
 import { InputError, ShapeError, UnsupportedError } from '../errors';
 import { checkFunction, checkOptionNames, phrase } from '../options';
 import { join, split } from '../problems';
-import { gmres, type LinearSolver, type Solution } from '../solvers';
+import {
+  checkedDeferred,
+  checkedSolution,
+  gmres,
+  type LinearSolver,
+  type Solution,
+} from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { checkOnFailure, notSolved, type OnFailure } from './failure';
 
@@ -334,11 +340,12 @@ function solveTransposed(
     );
     if (!tensors.readableNow()) {
       if (onFailure === 'throw') throw notReadable();
-      const solution = solver.solveDeferred(A, u);
+      const solution = checkedDeferred(solver, solver.solveDeferred(A, u), tensors, u);
       solution.dispose();
       return solution.value;
     }
-    const { value, ...report } = solver.solveSync(A, u);
+    const found = checkedSolution(solver, solver.solveSync(A, u), tensors, u);
+    const { value, ...report } = found;
     judge(report, Object.keys(x), onFailure);
     return value;
   });

@@ -89,7 +89,8 @@ const NAMES = [
 
 function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V): void {
   checkOptionNames('bilevel', options, NAMES);
-  const { how, inner, outer, tolerance, steps, batches, w, progress, checkpoint } = options;
+  const { how, inner, outer, tolerance, steps, batches, w, progress, checkpoint, restart } =
+    options;
   const wrong = (given: string, expected: string, remedy: string) =>
     new InputError({ given, expected, remedy });
   const isWay = how?.name === 'implicit' || how?.name === 'unrolled';
@@ -129,6 +130,9 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
       'a whole number of at least 1',
       'Leave it out for no end.',
     );
+  }
+  if (restart !== undefined && typeof restart !== 'boolean') {
+    throw wrong(`restart: ${shown(restart)}`, 'true or false', 'Leave it out for false.');
   }
   if (how.name === 'unrolled') {
     if (inner === undefined && tolerance === undefined) return;

@@ -1,8 +1,9 @@
 import type { Flat } from '../autodiff';
-import { NotFiniteError, ShapeError } from '../errors';
+import { NotFiniteError } from '../errors';
 import { random } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkFunction, checkOptionNames } from '../options';
 import {
+  checkPair,
   type Form,
   flatProblem,
   formOf,
@@ -10,7 +11,7 @@ import {
   type LossProblem,
   type UnrolledProblem,
 } from '../problems';
-import { cg, heedsSpace, type Solution } from '../solvers';
+import { cg, checkedSolution, heedsSpace, type Solution } from '../solvers';
 import {
   type LinearOperator,
   type NamedTensors,
@@ -102,11 +103,14 @@ async function differentiate<V extends Vector>(
   options: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
   const began = performance.now();
-  const space = spaceOf(w);
-  checkSpaces(space, λ);
-  space.check(w, w, 'the weights');
-  space.check(λ, λ, 'the hyperparameters');
+  checkPair(w, λ);
+  checkOptionNames('differentiate', options, ['start', 'factors', 'watch']);
   const { start, factors, watch } = options;
+  if (start !== undefined) checkPair(w, start, 'the start');
+  if (factors !== undefined) checkFunction(factors, 'factors');
+  if (watch !== undefined) checkFunction(watch, 'watch');
+  const space = spaceOf(w);
+  if (start !== undefined) space.check(start, w, 'the start');
   const count: Count = { products: 0, ...(watch && { watch }) };
   const form = formOf(problem, λ);
   const flat = await differentiateFlat(settings, problem, w, λ, options, count);
@@ -120,9 +124,9 @@ async function differentiate<V extends Vector>(
     curvature: (derivative) =>
       (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
       countProducts(form.curvature(w, curvature), count),
-    solve: (A, b) =>
+    solve: async (A, b) =>
       factors === undefined
-        ? solver.solve(A, b, start ? { start } : {})
+        ? checkedSolution(solver, await solver.solve(A, b, start ? { start } : {}), space, b)
         : sampledSeries(
             space,
             solver,
@@ -167,7 +171,6 @@ async function differentiateFlat<V extends Vector>(
   let flatStart: Flat | undefined;
   try {
     if (start !== undefined) {
-      spaceOf(w).check(start, w, 'the start');
       flatStart = space.keep(space.from(start as NamedTensors, setting.w.layout));
     }
     const found = await differentiateIn<Flat>(settings, count, {
@@ -285,15 +288,6 @@ function hessianOf<V>(
     return hessian(v);
   };
   return { apply, transpose: apply, dispose() {} };
-}
-
-function checkSpaces<V extends Vector>(space: Space<V, unknown>, λ: V): void {
-  if (spaceOf(λ) === space) return;
-  throw new ShapeError({
-    given: 'weights and hyperparameters of two kinds',
-    expected: 'both as Float64Arrays or both as named tensors',
-    remedy: 'A problem has derivatives in float64, or losses of named tensors.',
-  });
 }
 
 function requireFinite(norm: number, what: string): void {

@@ -4,16 +4,28 @@ import { checkFloat64, checkList } from '../options';
 /** A matrix by its rows, in double precision. */
 export type Matrix = readonly Float64Array[];
 
-/** @throws InputError for anything but a matrix or a vector. */
-function checkProduct(A: unknown, x: unknown): void {
+/** @throws InputError for anything but a matrix and a vector; ShapeError for ones that do not fit. */
+function checkProduct(A: unknown, x: unknown, transposed: boolean): void {
   checkList(A, 'a matrix, by its rows');
-  if ((A as unknown[]).length > 0) checkFloat64((A as unknown[])[0], 'a row of a matrix');
   checkFloat64(x, 'the vector of a product');
+  const rows = A as Float64Array[];
+  if (rows.length === 0) return;
+  checkFloat64(rows[0], 'a row of a matrix');
+  const width = rows[0]!.length;
+  const isEven = rows.every((row) => row?.length === width);
+  const length = (x as Float64Array).length;
+  if (isEven && length === (transposed ? rows.length : width)) return;
+  const lengths = isEven ? `${rows.length} rows of length ${width}` : 'rows of several lengths';
+  throw new ShapeError({
+    given: `${lengths}${transposed ? ', transposed,' : ''} times a vector of length ${length}`,
+    expected: 'a matrix and a vector that can be multiplied',
+    remedy: 'Rows have one length, that of the vector; transposed, there is a row for each entry.',
+  });
 }
 
 /** `A x`. */
 export function multiply(A: Matrix, x: Float64Array): Float64Array {
-  checkProduct(A, x);
+  checkProduct(A, x, false);
   const product = new Float64Array(A.length);
   for (let i = 0; i < product.length; i++) product[i] = dot(A[i]!, x);
   return product;
@@ -21,7 +33,7 @@ export function multiply(A: Matrix, x: Float64Array): Float64Array {
 
 /** `Aᵀ x`. */
 export function multiplyTransposed(A: Matrix, x: Float64Array): Float64Array {
-  checkProduct(A, x);
+  checkProduct(A, x, true);
   const sum = new Float64Array(A[0]?.length ?? 0);
   for (let i = 0; i < A.length; i++) {
     const row = A[i]!;

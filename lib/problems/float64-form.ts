@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { requireFunctions } from './checks';
 import type { InnerDerivatives } from './derivatives';
@@ -10,7 +11,7 @@ export function float64Form(problem: DerivativeProblem, λ: Float64Array): Form<
   requireFunctions(problem, ['innerGradient', 'innerHessian', 'innerMixed', 'outer']);
   return {
     ...float64InnerForm(problem, λ),
-    outer: (w) => gradientsOf(problem.outer(w, λ)),
+    outer: (w) => gradientsOf(problem.outer(w, λ), w, λ),
     curvature: (w, kind) => curvatureAt(problem, w, λ, kind),
   };
 }
@@ -21,35 +22,48 @@ export function float64InnerForm(
   λ: Float64Array,
 ): InnerForm<Float64Array> {
   return {
-    gradient: (w, step) => problem.innerGradient(w, λ, step),
+    gradient: (w, step) => like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
     linearize(w, step) {
       const H = problem.innerHessian(w, λ, step);
+      checkMethods(H, 'innerHessian', ['apply', 'dispose']);
       const B = problem.innerMixed(w, λ, step);
+      checkMethods(B, 'innerMixed', ['jvp', 'vjp']);
+      const Hv = (v: Float64Array) => like(H.apply(v), w, 'a product with innerHessian');
+      const Bv = (v: Float64Array) => like(B.jvp(v), w, 'jvp of innerMixed');
       return {
-        value: problem.innerGradient(w, λ, step),
-        jvp(dw, dλ) {
-          const Hw = H.apply(dw);
-          const Bλ = B.jvp(dλ);
-          return float64.axpy(1, Hw, Bλ);
-        },
+        value: like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
+        jvp: (dw, dλ) => float64.axpy(1, Hv(dw), Bv(dλ)),
         ...(H.applyAll && {
           jvpAll: (dws: readonly Float64Array[], dλs: readonly Float64Array[]) =>
             H.applyAll!(dws).map((Hw, j) => {
               // A product with H is the caller's: no third vector is needed.
-              const Bλ = B.jvp(dλs[j]!);
+              like(Hw, w, 'a product with innerHessian');
+              const Bλ = Bv(dλs[j]!);
               for (let i = 0; i < Hw.length; i++) Hw[i]! += Bλ[i]!;
               return Hw;
             }),
         }),
-        vjp: (u) => ({ w: H.apply(u), λ: B.vjp(u) }),
+        vjp: (u) => ({ w: Hv(u), λ: like(B.vjp(u), λ, 'vjp of innerMixed') }),
         dispose: () => H.dispose(),
       };
     },
   };
 }
 
-function gradientsOf({ dw, dλ, dlambda }: OuterDerivatives): OuterGradients<Float64Array> {
-  return { dw, dλ: dλ ?? dlambda };
+function gradientsOf(
+  outer: OuterDerivatives,
+  w: Float64Array,
+  λ: Float64Array,
+): OuterGradients<Float64Array> {
+  checkRecord(outer, 'what outer returns', '{ value, dw, dλ }');
+  const { dw, dλ, dlambda } = outer;
+  return { dw: like(dw, w, 'dw of outer'), dλ: like(dλ ?? dlambda, λ, 'dλ of outer') };
+}
+
+/** What a user's function has returned. @throws InputError or ShapeError unless it is a vector like w. */
+function like(value: Float64Array, w: Float64Array, what: string): Float64Array {
+  float64.check(value, w, what);
+  return value;
 }
 
 function curvatureAt(
@@ -58,8 +72,13 @@ function curvatureAt(
   λ: Float64Array,
   kind: InnerCurvature,
 ) {
-  if (kind === 'hessian') return problem.innerHessian(w, λ);
-  if ('innerGaussNewton' in problem) return problem.innerGaussNewton(w, λ);
+  const known = kind === 'hessian' || 'innerGaussNewton' in problem;
+  if (known) {
+    const isHessian = !('innerGaussNewton' in problem) || kind === 'hessian';
+    const A = isHessian ? problem.innerHessian(w, λ) : problem.innerGaussNewton(w, λ);
+    checkMethods(A, isHessian ? 'innerHessian' : 'innerGaussNewton', ['apply', 'dispose']);
+    return A;
+  }
   throw new InputError({
     given: "curvature: 'gauss-newton' for a problem without innerGaussNewton",
     expected: 'its products, or the Hessian',

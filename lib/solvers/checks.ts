@@ -1,5 +1,12 @@
 import { DisposedError, InputError } from '../errors';
-import { checkCount, checkOptionNames, phrase, shown } from '../options';
+import {
+  checkCount,
+  checkFunction,
+  checkMethods,
+  checkOptionNames,
+  phrase,
+  shown,
+} from '../options';
 import { type LinearOperator, observed, type Space, spaceOf, type Vector } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
@@ -33,7 +40,10 @@ export function checkDamping(name: string, damping: number) {
 export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
   const given = A as unknown;
   // Every function has an `apply` of its own.
-  if (typeof given === 'object' && given !== null && typeof A.apply === 'function') return;
+  if (typeof given === 'object' && given !== null && typeof A.apply === 'function') {
+    if (A.applyAll !== undefined) checkFunction(A.applyAll, `applyAll of the operator of ${name}`);
+    return;
+  }
   throw new InputError({
     given: `${typeof given === 'function' ? 'a function' : phrase(given)} as the operator of ${name}`,
     expected: 'an operator: { apply(v), dispose() }',
@@ -104,6 +114,8 @@ export function checkSystem<V extends Vector>(
 ): void {
   checkOperator(name, A);
   checkSolveOptions(name, options as object);
+  if (A.space !== undefined)
+    checkMethods(A.space, `the space of the operator of ${name}`, ['check']);
   const space = A.space ?? spaceOf(b);
   space.check(b, b, 'the right-hand side b');
 }
@@ -111,7 +123,7 @@ export function checkSystem<V extends Vector>(
 /** The ways of running a solver. */
 type Way = 'solve' | 'solveSync' | 'solveDeferred';
 
-const waysInWords: Record<Way, string> = {
+export const waysInWords: Record<Way, string> = {
   solve: 'await solver.solve(A, b) returns { value, status, iterations, residualNorm }',
   solveSync: 'solver.solveSync(A, b) returns { value, status, iterations, residualNorm }, at once',
   solveDeferred:

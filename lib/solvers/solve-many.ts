@@ -5,6 +5,7 @@ import { checkOptionNames } from '../options';
 import { float64, type LinearOperator, type Space, shifted, spaceOf, type Vector } from '../spaces';
 import { blockCg } from './block-cg';
 import { type CgOptions, cg } from './cg';
+import { checkedSolution } from './checked-solution';
 import { checkedProducts, checkOperator, checkSolver } from './checks';
 import { type DenseOptions, matrixOf } from './dense';
 import { readVectors, sizeOf, vectorOf } from './flat';
@@ -69,7 +70,8 @@ export async function solveMany<V extends Vector>(
     for (const [i, b] of bs.entries()) {
       const start = await nearest(space, b, bs.slice(0, i), solutions);
       try {
-        solutions.push(await solver.solve(A, b, start === undefined ? {} : { start }));
+        const found = await solver.solve(A, b, start === undefined ? {} : { start });
+        solutions.push(checkedSolution(solver, found, space, b));
       } finally {
         space.free(start);
       }

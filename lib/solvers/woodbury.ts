@@ -17,13 +17,21 @@ export interface LowRankOperator<V extends Vector> extends LinearOperator<V> {
  * The step of a Gauss–Newton method is of this form: J the Jacobian of the outputs (n C of them),
  * S the step size times the Hessian of the loss with respect to them.
  *
- * @throws InputError if d is not a positive number.
+ * @throws InputError if d is not a positive number; ShapeError, from its products, for parts that do
+ *   not fit.
  */
 export function lowRank<V extends Vector, U extends Vector>(
   parts: LowRankParts<V, U>,
 ): LowRankOperator<V> {
   checkMethods(parts, 'the parts of lowRank', ['jvp', 'vjp']);
-  const { diagonal, jvp, vjp, middle = (u: U) => u } = parts;
+  const { diagonal, middle = (u: U) => u } = parts;
+  const outputs = spaceOf(parts.outputs);
+  outputs.check(parts.outputs, parts.outputs, 'the outputs of lowRank');
+  const jvp = (v: V) => {
+    const u = parts.jvp(v);
+    outputs.check(u, parts.outputs, 'jvp of lowRank');
+    return u;
+  };
   if (!(typeof diagonal === 'number' && diagonal > 0 && diagonal < Number.POSITIVE_INFINITY)) {
     throw new InputError({
       given: `lowRank({ diagonal: ${shown(diagonal)} })`,
@@ -32,10 +40,14 @@ export function lowRank<V extends Vector, U extends Vector>(
     });
   }
   return {
-    lowRank: parts as unknown as LowRankParts<V, Vector>,
+    lowRank: { ...parts, jvp } as unknown as LowRankParts<V, Vector>,
     apply(v) {
       const space = spaceOf(v);
-      return space.tidy(() => space.axpy(space.scalars.of(diagonal), v, vjp(middle(jvp(v)))));
+      return space.tidy(() => {
+        const pulled = parts.vjp(middle(jvp(v)));
+        space.check(pulled, v, 'vjp of lowRank');
+        return space.axpy(space.scalars.of(diagonal), v, pulled);
+      });
     },
     dispose() {},
   };
@@ -93,6 +105,7 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
       const space = spaceOf(b);
       const value = hold(() => {
         const share = vjp(vectorOf(y, outputs));
+        space.check(share, b, 'vjp of the operator');
         return space.scale(space.scalars.of(1 / d), space.subtract(b, share));
       });
       return { value, products: size };

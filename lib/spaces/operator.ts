@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import type { Pausing } from '../event-loop';
-import { checkFunction, checkMethods, shown } from '../options';
+import { checkFunction, checkMethods, phrase, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
 
@@ -72,7 +72,7 @@ export function observed<V>(
     apply: (v) => see(() => A.apply(v), v),
     ...(A.transpose && { transpose: (v: V) => see(() => A.transpose!(v), v) }),
     ...(A.applyAll && {
-      applyAll: (vs: readonly V[]) => A.applyAll!(vs).map((Av, i) => see(() => Av, vs[i])),
+      applyAll: (vs: readonly V[]) => allOf(A, vs).map((Av, i) => see(() => Av, vs[i])),
     }),
     ...(A.applyInPieces && {
       *applyInPieces(v: V) {
@@ -114,7 +114,7 @@ export function shifted<V, S>(
     apply: (v) => add(v, A.apply(v)),
     ...(A.transpose && { transpose: (v: V) => add(v, A.transpose!(v)) }),
     ...(A.applyAll && {
-      applyAll: (vs: readonly V[]) => A.applyAll!(vs).map((Av, i) => add(vs[i]!, Av)),
+      applyAll: (vs: readonly V[]) => allOf(A, vs).map((Av, i) => add(vs[i]!, Av)),
     }),
     ...(A.applyInPieces && {
       *applyInPieces(v: V) {
@@ -142,7 +142,7 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
     apply: (v) => minus(v, M.apply(v)),
     ...(M.transpose && { transpose: (v: V) => minus(v, M.transpose!(v)) }),
     ...(M.applyAll && {
-      applyAll: (vs: readonly V[]) => M.applyAll!(vs).map((Mv, i) => minus(vs[i]!, Mv)),
+      applyAll: (vs: readonly V[]) => allOf(M, vs).map((Mv, i) => minus(vs[i]!, Mv)),
     }),
     ...(M.applyInPieces && {
       *applyInPieces(v: V) {
@@ -165,6 +165,17 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
       }),
     dispose: () => M.dispose?.(),
   };
+}
+
+/** The products with all of some vectors, by an operator that has them. */
+function allOf<V>(A: LinearOperator<V>, vs: readonly V[]): V[] {
+  const products = A.applyAll!(vs);
+  if (Array.isArray(products) && products.length === vs.length) return products;
+  throw new InputError({
+    given: `${Array.isArray(products) ? `${products.length} products` : phrase(products)} of applyAll for ${vs.length} vectors`,
+    expected: 'an array with a product for each',
+    remedy: 'Return them in the order of the vectors.',
+  });
 }
 
 /** The parts with some of them changed; the outputs may be those of something disposed later. */

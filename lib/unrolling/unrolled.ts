@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { arithmeticOf, fixed, type LearnedSettings, learnSettings } from '../methods';
-import { flatProblem, formOf, type LossProblem, type UnrolledProblem } from '../problems';
+import { checkFunction, checkOptionNames } from '../options';
+import {
+  checkPair,
+  flatProblem,
+  formOf,
+  type LossProblem,
+  type UnrolledProblem,
+} from '../problems';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
 import { reverse } from './reverse-mode';
@@ -41,9 +48,9 @@ export function unrolled<V extends Vector = NamedTensors>(
       problem: UnrolledProblem<W>,
       w: W,
       λ: W,
-      { watch }: { watch?: () => void } = {},
+      how: { watch?: () => void } = {},
     ) =>
-      differentiate(options as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, watch),
+      differentiate(options as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, how),
   }) as typeof record & DifferentiateUnrolled;
 }
 
@@ -76,10 +83,12 @@ async function differentiate<V extends Vector>(
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
-  watch?: () => void,
+  how: { watch?: () => void },
 ): Promise<UnrolledDerivative<V>> {
-  spaceOf(w).check(w, w, 'the weights');
-  spaceOf(λ).check(λ, λ, 'the hyperparameters');
+  checkPair(w, λ);
+  checkOptionNames('differentiate', how, ['watch']);
+  const { watch } = how;
+  if (watch !== undefined) checkFunction(watch, 'watch');
   const form = formOf(problem, λ);
   const flat = await differentiateFlat(options, problem, w, λ, watch);
   if (flat !== undefined) return flat;

@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../../errors';
 import { cholesky, crossProducts, type SquareMatrix, transposed } from '../../numbers';
-import type { LinearSolver } from '../../solvers';
+import { checkedSolution, type LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
 import type { Linearized } from './problem';
 
@@ -75,7 +75,8 @@ function byProducts(at: Linearized, solver: LinearSolver): DescendAt {
       dispose() {},
     };
     const b = at.transpose(u);
-    const { value, iterations } = solver.solveSync(A, b);
+    const found = checkedSolution(solver, solver.solveSync(A, b), float64, b);
+    const { value, iterations } = found;
     return { step: float64.scale(-delta, iterations > 0 ? value : b), products };
   };
 }

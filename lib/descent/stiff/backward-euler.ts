@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkCount, checkOptionNames, shown } from '../../options';
+import { checkCount, checkFunction, checkOptionNames, shown } from '../../options';
 import { checkSolver, dense, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
 import { checkJacobian, type Jacobian } from './jacobian';
@@ -11,6 +11,7 @@ import {
   MAX_STEPS,
   type RightHandSide,
   Stops,
+  slopesOf,
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
@@ -111,11 +112,15 @@ function* integrate(
   const { from = 0, to, step, adaptive, jacobian, maxSteps = MAX_STEPS } = options;
   checkTolerance(adaptive);
   const newton = newtonOptions(options);
-  if (jacobian) checkJacobian(jacobian(y0, from), y0.length);
+  if (jacobian !== undefined) {
+    checkFunction(jacobian, 'the Jacobian');
+    checkJacobian(jacobian(y0.slice(), from), y0.length);
+  }
   const work = { evaluations: 0, newtonIterations: 0, products: 0 };
+  const slopes = slopesOf(f, y0.length);
   const counted: RightHandSide = (y, t) => {
     work.evaluations += 1;
-    return f(y, t);
+    return slopes(y, t);
   };
 
   const stops = new Stops(options);

@@ -1,5 +1,5 @@
-import { InputError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { InputError, NotFiniteError } from '../../errors';
+import { checkOptionNames, shown } from '../../options';
 
 /** Something that happens where a function of the solution crosses 0. */
 export interface OdeEvent {
@@ -31,7 +31,7 @@ export function occurrencesIn(
 ): Occurrence[] {
   const found: Occurrence[] = [];
   events.forEach(({ value, direction = 'both' }, event) => {
-    const g = (t: number) => value(at(t), t);
+    const g = (t: number) => checkedValue(value(at(t), t), event);
     let [left, gLeft] = [from, g(from)];
     for (let k = 1; k <= PARTS; k++) {
       const right = k === PARTS ? to : from + ((to - from) * k) / PARTS;
@@ -48,6 +48,17 @@ export function occurrencesIn(
   found.sort((a, b) => a.t - b.t);
   const last = found.findIndex(({ event }) => events[event]!.ends);
   return last < 0 ? found : found.slice(0, last + 1);
+}
+
+/** @throws InputError or NotFiniteError for anything but a number, whose sign would mean nothing. */
+function checkedValue(value: unknown, event: number): number {
+  if (typeof value === 'number' && !Number.isNaN(value)) return value;
+  const parts = {
+    given: `${shown(value)} as the value of event ${event}`,
+    expected: 'a number, which is 0 where the event happens',
+    remedy: 'Return a number for each state on the way.',
+  };
+  throw typeof value === 'number' ? new NotFiniteError(parts) : new InputError(parts);
 }
 
 /** Where g changes its sign, to the last digits of t: the first time at which it has. */

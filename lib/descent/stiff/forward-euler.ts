@@ -7,6 +7,7 @@ import {
   MAX_STEPS,
   type RightHandSide,
   Stops,
+  slopesOf,
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
@@ -53,6 +54,7 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
   checkStep('forwardEuler', options);
   const { from = 0, to, step, maxSteps = MAX_STEPS } = options;
   const stops = new Stops(options);
+  const slopes = slopesOf(f, y0.length);
   const times = [from];
   const states: Float64Array[] = [y0.slice()];
   let [evaluations, start, steps] = [0, from, 0];
@@ -68,7 +70,7 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
     const aimed = start + (steps + 1) * step;
     const stop = stops.next(t);
     const end = aimed + step * 1e-9 >= stop ? stop : aimed;
-    const next = float64.axpy(end - t, f(y, stops.seenAfter(t)), y);
+    const next = float64.axpy(end - t, slopes(y, stops.seenAfter(t)), y);
     evaluations += 1;
     if (!allFinite(next)) {
       status = 'diverged';

@@ -72,7 +72,7 @@ export function* jacobianRows(
   slope: Float64Array,
   sizes: Float64Array,
 ): Work<Float64Array[]> {
-  if (jacobian) return Array.from(jacobian(x, t), (row) => Float64Array.from(row));
+  if (jacobian) return givenRows(jacobian, x, t);
   const rows = Array.from(x, () => new Float64Array(x.length));
   const product = differences(f, x, t, slope, sizes);
   for (let j = 0; j < x.length; j++) {
@@ -84,6 +84,13 @@ export function* jacobianRows(
     });
   }
   return rows;
+}
+
+/** A copy of the rows that a Jacobian of the user's returns. @throws ShapeError for others than it needs. */
+export function givenRows(jacobian: Jacobian, x: Float64Array, t: number): Float64Array[] {
+  const rows = jacobian(x.slice(), t);
+  checkJacobian(rows, x.length);
+  return Array.from(rows, (row) => Float64Array.from(row));
 }
 
 /** @throws ShapeError unless there are `count` rows of that length. */

@@ -1,6 +1,6 @@
 import type { LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
-import { differences, type Jacobian, typicalSizes } from './jacobian';
+import { differences, givenRows, type Jacobian, typicalSizes } from './jacobian';
 import type { RightHandSide } from './ode';
 import { solution, type Work } from './work';
 
@@ -66,7 +66,9 @@ function* newton(
     const { x, slope, residual, size } = point;
     if (size === 0) return x;
     const sizes = typicalSizes(y, x, change, floor);
-    const J = jacobian ? matrixProduct(jacobian(x, t)) : differences(f, x, t, slope, sizes);
+    const J = jacobian
+      ? matrixProduct(givenRows(jacobian, x, t))
+      : differences(f, x, t, slope, sizes);
     const A: LinearOperator<Float64Array> = {
       apply: (v) => float64.axpy(-h, J(v), v),
       dispose() {},

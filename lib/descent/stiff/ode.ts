@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { checkCount, checkList, checkOptionNames, checkRecord, shown } from '../../options';
+import { checkCount, checkList, checkOptionNames, checkRecord, phrase, shown } from '../../options';
 
 /** The right-hand side of `y' = f(y, t)`; it returns a new array of the length of y. */
 export type RightHandSide = (y: Float64Array, t: number) => Float64Array;
@@ -44,11 +44,21 @@ export interface Trajectory {
 
 export const MAX_STEPS = 100_000;
 
-/** The last state of a trajectory. */
+/**
+ * The last state of a trajectory.
+ *
+ * @throws InputError for anything but a trajectory.
+ */
 export function finalState(trajectory: Pick<Trajectory, 'states'>): Float64Array {
   checkRecord(trajectory, 'a trajectory', 'what an integrator returns');
   checkList(trajectory.states, 'the states of a trajectory');
-  return trajectory.states.at(-1)!;
+  const last = trajectory.states.at(-1);
+  if (last !== undefined) return last;
+  throw new InputError({
+    given: 'a trajectory without a state',
+    expected: 'what an integrator returns, whose first state is y0',
+    remedy: 'Pass the whole solution.',
+  });
 }
 
 /**
@@ -86,14 +96,14 @@ export function checkStart(
     });
   }
   checkCount(maxSteps, `${name} with maxSteps:`, { remedy: `Leave it out for ${MAX_STEPS}.` });
-  const slope = f(y0.slice(), from);
-  if (slope?.length !== y0.length) {
-    throw new ShapeError({
-      given: `an f of length ${slope?.length} for a y0 of length ${y0.length}`,
-      expected: 'one derivative for each component',
-      remedy: 'f(y, t) returns y′ as a Float64Array as long as y.',
+  if (y0.length === 0) {
+    throw new InputError({
+      given: `${name} from an empty y0`,
+      expected: 'at least one number',
+      remedy: 'There is nothing to integrate otherwise.',
     });
   }
+  const slope = slopesOf(f, y0.length)(y0, from);
   if (!allFinite(y0) || !allFinite(slope)) {
     throw new NotFiniteError({
       given: `y0 = [${y0}] with f(y0) = [${slope}]`,
@@ -101,6 +111,25 @@ export function checkStart(
       remedy: 'Start where f is defined.',
     });
   }
+}
+
+/**
+ * f with arguments and values that are nobody else's, so that it may change the one and use the other
+ * again; its values are looked at.
+ *
+ * @throws ShapeError, when it is called, for a value that is not as long as y.
+ */
+export function slopesOf(f: RightHandSide, size: number): RightHandSide {
+  return (y, t) => {
+    const slope: unknown = f(y.slice(), t);
+    const isList = slope instanceof Float64Array || Array.isArray(slope);
+    if (isList && slope.length === size) return Float64Array.from(slope);
+    throw new ShapeError({
+      given: `an f ${isList ? `of length ${slope.length}` : `that returned ${phrase(slope)}`} for a y of length ${size}`,
+      expected: 'one derivative for each component',
+      remedy: 'f(y, t) returns y′ as a Float64Array as long as y.',
+    });
+  };
 }
 
 /** @throws InputError for a step that is not positive, or that rounding hides. */

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { shown } from '../../options';
+import { checkFunction, shown } from '../../options';
 import { checkEvents, type Occurrence, type OdeEvent, occurrencesIn } from './events';
 import { checkJacobian, type Jacobian, jacobianRows, typicalSizes } from './jacobian';
 import {
@@ -8,6 +8,7 @@ import {
   MAX_STEPS,
   type RightHandSide,
   Stops,
+  slopesOf,
   type TimeSpan,
   type Trajectory,
   type TrajectoryStatus,
@@ -101,11 +102,15 @@ function* integrate(
   const { from = 0, to, jacobian, maxSteps = MAX_STEPS, events = [], relative = 1e-6 } = options;
   const absolute = tolerances(options, y0.length);
   checkEvents('radau', events);
-  if (jacobian) checkJacobian(jacobian(y0, from), y0.length);
+  if (jacobian !== undefined) {
+    checkFunction(jacobian, 'the Jacobian');
+    checkJacobian(jacobian(y0.slice(), from), y0.length);
+  }
   const work = { evaluations: 0, jacobians: 0, factorizations: 0, rejected: 0 };
+  const slopes = slopesOf(f, y0.length);
   const counted: RightHandSide = (y, t) => {
     work.evaluations += 1;
-    return f(y, t);
+    return slopes(y, t);
   };
   const stops = new Stops(options);
   const sizeOf = (y: Float64Array, other = y) =>

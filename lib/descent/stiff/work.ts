@@ -1,6 +1,6 @@
 import { giveWay } from '../../event-loop';
-import type { LinearSolver, Solution } from '../../solvers';
-import type { LinearOperator } from '../../spaces';
+import { checkedSolution, type LinearSolver, type Solution } from '../../solvers';
+import { float64, type LinearOperator } from '../../spaces';
 
 interface LinearSystem {
   solver: LinearSolver;
@@ -21,7 +21,7 @@ export function atOnce<T>(work: Work<T>): T {
   let turn = work.next();
   while (!turn.done) {
     const system = turn.value;
-    turn = work.next(system?.solver.solveSync(system.A, system.b));
+    turn = work.next(system && checked(system, system.solver.solveSync(system.A, system.b)));
   }
   return turn.value;
 }
@@ -33,10 +33,13 @@ export async function inTurns<T>(work: Work<T>): Promise<T> {
     const system = turn.value;
     const pause = giveWay();
     if (pause !== undefined) await pause;
-    turn = work.next(system && (await solved(system)));
+    turn = work.next(system && checked(system, await solved(system)));
   }
   return turn.value;
 }
+
+const checked = ({ solver, b }: LinearSystem, found: Solution<Float64Array>) =>
+  checkedSolution(solver, found, float64, b);
 
 const solved = async ({ solver, A, b }: LinearSystem): Promise<Solution<Float64Array>> =>
   typeof solver.solve === 'function' ? solver.solve(A, b) : solver.solveSync(A, b);

@@ -1,6 +1,14 @@
 import type { LeastSquaresProblem } from '../../descent';
 import { InputError, ShapeError } from '../../errors';
-import { checkFunction, checkList, checkMethods, checkOptionNames, shown } from '../../options';
+import {
+  checkFunction,
+  checkList,
+  checkMethods,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+  shown,
+} from '../../options';
 import type { Jet, JetFactors, TanhNetwork } from './tanh-network';
 
 /** What an equation leaves over at a point, and how that depends on u there. */
@@ -109,7 +117,18 @@ function checkedTerms(conditions: readonly Condition[]): Term[] {
     checkList(points, 'the points of a condition');
     checkFunction(equation, 'the equation of a condition');
     if (points.length > 0 && Number.isFinite(weight) && weight > 0) {
-      return { points, equation, root: Math.sqrt(weight / points.length) };
+      const looked: Condition['equation'] = (u, x) => {
+        const found = equation(u, x);
+        checkRecord(found, 'what an equation returns', '{ residual, slopes }');
+        checkRecord(found.slopes, 'the slopes of an equation', '{ value, first, second }');
+        if (typeof found.residual === 'number') return found;
+        throw new InputError({
+          given: `${phrase(found.residual)} as the residual of an equation`,
+          expected: 'a number',
+          remedy: 'It is 0 where the equation holds.',
+        });
+      };
+      return { points, equation: looked, root: Math.sqrt(weight / points.length) };
     }
     throw new InputError({
       given: `a condition of ${points.length} points and weight ${shown(weight)}`,
