@@ -300,12 +300,10 @@ describe('a promise where a value is meant is refused', () => {
     [
       'a network in gaussNewton',
       () =>
-        tf.tidy(() =>
-          il.gaussNewton(
-            { predict: async () => tf.zeros([1]), loss: (z: tf.Tensor) => tf.sum(z) } as never,
-            record(),
-          ),
-        ),
+        tf.tidy(() => {
+          const network = { predict: async () => tf.zeros([1]), loss: (z: tf.Tensor) => tf.sum(z) };
+          il.gaussNewton(network as never, record());
+        }),
     ],
   ])('%s', async (_, call) => {
     await expectRefused(call);
@@ -313,7 +311,14 @@ describe('a promise where a value is meant is refused', () => {
 });
 
 describe('a tensor that was freed is refused', () => {
-  const at = <T>(f: (x: il.NamedTensors) => T) => tf.tidy(() => f({ w: tf.tensor1d([1, 2]) }));
+  const at = async (f: (x: { w: tf.Tensor }, l: tf.Tensor) => unknown): Promise<void> => {
+    const [w, l] = [tf.tensor1d([1, 2]), tf.tensor1d([0, 1])];
+    try {
+      await f({ w }, l);
+    } finally {
+      tf.dispose([w, l]);
+    }
+  };
   it.each<[string, () => unknown]>([
     ['as a loss of hessian', () => at((x) => il.hessian(() => freed() as tf.Scalar, x))],
     [
@@ -330,11 +335,11 @@ describe('a tensor that was freed is refused', () => {
     [
       'as an outer loss',
       () =>
-        at((x) =>
+        at((x, l) =>
           il.hypergradient(
             { ...problem, outer: () => freed() as tf.Scalar },
             x,
-            { l: x.w! },
+            { l },
             il.implicit(),
           ),
         ),
