@@ -1,5 +1,11 @@
 import type { Form, GradientDerivative } from '../problems';
-import { type LinearOperator, observed, type Space } from '../spaces';
+import {
+  type LinearOperator,
+  type LoopReport,
+  observed,
+  type SolverLoops,
+  type Space,
+} from '../spaces';
 
 /** How many products were made, and what is called before each. */
 export interface Count {
@@ -38,6 +44,7 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
         return derivative.hessian!(v);
       },
     }),
+    ...(derivative.loops && { loops: countLoops(derivative.loops, count) }),
     ...(derivative.mixed && {
       mixed(u: V) {
         note(count);
@@ -47,6 +54,21 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
     dispose: () => derivative.dispose(),
   };
   return counted;
+}
+
+/** Iterations in one call whose products are counted. */
+function countLoops<V>(loops: SolverLoops<V>, count: Count): SolverLoops<V> {
+  const counted = <R extends LoopReport>(run: () => R): R => {
+    count.watch?.();
+    const report = run();
+    count.products += report.taken;
+    return report;
+  };
+  return {
+    conjugateGradients: (state, stop) => counted(() => loops.conjugateGradients(state, stop)),
+    richardson: (state, stop) => counted(() => loops.richardson(state, stop)),
+    shifted: (tau) => countLoops(loops.shifted(tau), count),
+  };
 }
 
 /** All at one point, for the estimate of the error. */

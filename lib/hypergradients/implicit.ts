@@ -279,7 +279,7 @@ async function differentiateIn<V>(
 /** The Hessian from the evaluation that the mixed derivative comes from, where that gives it alone. */
 function hessianOf<V>(
   space: Space<V, unknown>,
-  { hessian }: GradientDerivative<V>,
+  { hessian, loops }: GradientDerivative<V>,
   w: V,
 ): LinearOperator<V> | undefined {
   if (hessian === undefined) return undefined;
@@ -287,7 +287,7 @@ function hessianOf<V>(
     space.check(v, w, 'a direction');
     return hessian(v);
   };
-  return { apply, transpose: apply, dispose() {} };
+  return { apply, transpose: apply, ...(loops && { loops }), dispose() {} };
 }
 
 function requireFinite(norm: number, what: string): void {

@@ -1,4 +1,4 @@
-import type { LinearOperator, NamedTensors } from '../spaces';
+import type { LinearOperator, NamedTensors, SolverLoops } from '../spaces';
 
 /** The gradient of an inner objective f at fixed hyperparameters, for every step and every w. */
 export interface InnerForm<V> {
@@ -33,6 +33,8 @@ export interface GradientDerivative<V> {
   vjp(u: V): { w: V; λ: V };
   /** `H v` alone, where that is less work. */
   hessian?(v: V): V;
+  /** Iterations of solves with H, many in one call. */
+  readonly loops?: SolverLoops<V>;
   /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
   mixed?(u: V): V;
   dispose(): void;

@@ -1,9 +1,15 @@
 import { InputError } from '../errors';
 import { checkOptionNames, quoted } from '../options';
-import type { LinearOperator, Vector } from '../spaces';
+import type { LinearOperator, LoopStop, Vector } from '../spaces';
 import { checkCountOption, checkPreconditioner } from './checks';
 import { iterativeSolver } from './iterative';
-import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
+import {
+  freeingIfItThrows,
+  type Iterate,
+  type IterativeMethod,
+  type LinearSystem,
+  negate,
+} from './method';
 import type { LinearSolver } from './solver';
 import { type TraceOption, traced } from './trace';
 
@@ -90,6 +96,37 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
     },
 
     direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.p!,
+
+    advanceMany<V, S>(
+      { space, A }: LinearSystem<V, S>,
+      { x, vectors }: Iterate<V, S>,
+      { rho }: Readonly<Record<string, number>>,
+      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+    ) {
+      if (A.loops === undefined || preconditioner || A.floor !== undefined) return undefined;
+      const copied = () => ({
+        x: space.clone(x),
+        r: space.clone(vectors.r!),
+        p: space.clone(vectors.p!),
+        ...(keepsBest && { best: space.clone(x) }),
+      });
+      const { best, ...state } = space.keep(space.tidy(copied));
+      const report = freeingIfItThrows(space, [state, best], () =>
+        A.loops!.conjugateGradients(
+          { ...state, rho: rho!, ...(best !== undefined && { best }) },
+          stop,
+        ),
+      );
+      const { of } = space.scalars;
+      const next = {
+        x: state.x,
+        residual: of(report.residual),
+        curvature: of(report.curvature),
+        vectors: { r: state.r, p: state.p },
+        scalars: { rho: of(report.rho) },
+      };
+      return { next, best, report };
+    },
 
     advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, p: V, q: V) {
       const { r } = memory.vectors as { r: V };

@@ -57,7 +57,7 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
  * @throws ShapeError, when it is applied, for a product of another shape.
  */
 export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
-  return observed(A, (multiply, v) => {
+  const checked = observed(A, (multiply, v) => {
     const product = multiply();
     if (v !== undefined) {
       checkAlive(product);
@@ -65,6 +65,7 @@ export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>):
     }
     return product;
   });
+  return A.loops === undefined ? checked : { ...checked, loops: A.loops };
 }
 
 /** @throws DisposedError for a product one of whose tensors was freed, as one that is handed out twice is. */

@@ -1,4 +1,5 @@
 import { NotFiniteError } from '../errors';
+import { Portions } from '../event-loop';
 import { float64 } from '../spaces';
 import { judge } from './accept';
 import {
@@ -12,6 +13,7 @@ import {
   inPieces,
   isToVerify,
   type LinearSystem,
+  lastIsBest,
   residualAt,
   SLACK,
   type StoppingRule,
@@ -269,7 +271,13 @@ function* improve<V, S>(
   const { space } = system;
   const growth = 1 + Math.sqrt(space.epsilon);
   let least = run.best.residual;
+  const portions = new Portions();
   while (run.best.residual > goal && run.iterations < maxIterations) {
+    const many = yield* severalAtOnce(run, portions, { growth, least });
+    if (many !== undefined) {
+      least = many.least;
+      continue;
+    }
     const { current, best } = run;
     const next = yield* after(system, method, current);
     const [residual, curvature] = (yield [next.residual, next.curvature]) as [number, number];
@@ -298,6 +306,47 @@ function* improve<V, S>(
     run.trace?.({ iteration: run.iterations, residualNorm: Math.sqrt(residual), curvature });
   }
   return undefined;
+}
+
+/**
+ * Takes as many iterations in one call as some milliseconds allow; returns undefined where none was
+ * taken, since the operator does not offer it, each is to be traced, or the next one is no good.
+ */
+function* severalAtOnce<V, S>(
+  run: Run<V, S>,
+  portions: Portions,
+  { growth, least }: { growth: number; least: number },
+): Generator<readonly S[], { least: number } | undefined, number[]> {
+  const { system, method, current, best, goal, limit, maxIterations } = run;
+  const isOffered = system.A.loops !== undefined && method.advanceMany !== undefined;
+  if (!isOffered || run.trace !== undefined || hasFallback(system, method)) return undefined;
+  const names = Object.keys(current.scalars);
+  const values = yield Object.values(current.scalars);
+  const numbers = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+  const keepsBest = !lastIsBest(method);
+  const began = performance.now();
+  const done = method.advanceMany!(system, current, numbers, {
+    count: portions.next(maxIterations - run.iterations),
+    goal,
+    limit,
+    growth: method.contracts ? growth : Number.POSITIVE_INFINITY,
+    least,
+    best: best.residual,
+    keepsBest,
+  });
+  if (done === undefined) return undefined;
+  const { next, best: better, report } = done;
+  if (report.taken === 0) {
+    system.space.free([next, better]);
+    return undefined;
+  }
+  portions.took(report.taken, performance.now() - began);
+  run.iterations += report.taken;
+  run.current = next;
+  if (!keepsBest) run.best = { x: next.x, residual: report.residual };
+  else if (report.best < best.residual) run.best = { x: better!, residual: report.best };
+  system.space.free([current, best, better], [run.current, run.best, run.verified, run.start]);
+  return { least: report.least };
 }
 
 /** `‖b − A x‖²` of the best iterate, and its energy where the method has an eye on it. */

@@ -1,4 +1,4 @@
-import type { LinearOperator, Space } from '../spaces';
+import type { LinearOperator, LoopReport, LoopStop, Space } from '../spaces';
 import type { SolverTrace } from './trace';
 
 /** `A x = b` in a space. */
@@ -35,6 +35,19 @@ export interface IterativeMethod {
     system: LinearSystem<V, S>,
     r: V,
   ): Generator<readonly S[], IterativeMethod, number[]>;
+  /**
+   * Iterations in one call, where the operator has them, from an iterate that is left as it is. `best`
+   * is the one of least residual among them where that is kept and there is a better one.
+   *
+   * @param numbers the scalars of the iterate
+   * @returns undefined where there are none; else vectors that the caller frees
+   */
+  advanceMany?<V, S>(
+    system: LinearSystem<V, S>,
+    iterate: Iterate<V, S>,
+    numbers: Readonly<Record<string, number>>,
+    stop: LoopStop & { keepsBest: boolean },
+  ): { next: Iterate<V, S>; best: V | undefined; report: LoopReport } | undefined;
   /**
    * Whether the residual can only shrink where the method converges: then any growth is
    * divergence, and the last iterate, not the one of least residual, is the result.
@@ -149,4 +162,14 @@ export function divideOrZero<V, S>({ scalars }: Space<V, S>, a: S, b: S): S {
 
 export function negate<V, S>({ scalars }: Space<V, S>, a: S): S {
   return scalars.subtract(scalars.of(0), a);
+}
+
+/** What f returns; where it throws, vectors are freed before. */
+export function freeingIfItThrows<V, S, T>(space: Space<V, S>, vectors: unknown, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    space.free(vectors);
+    throw error;
+  }
 }

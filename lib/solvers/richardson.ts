@@ -1,4 +1,11 @@
-import { type Iterate, type IterativeMethod, type LinearSystem, negate } from './method';
+import type { LoopStop } from '../spaces';
+import {
+  freeingIfItThrows,
+  type Iterate,
+  type IterativeMethod,
+  type LinearSystem,
+  negate,
+} from './method';
 
 /**
  * `x ← x + α (b − A x)`: from zero, K steps add up the K terms `α Σ_{k<K} (I − αA)ᵏ b`.
@@ -23,6 +30,32 @@ export function richardson(
       };
     },
     direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.r!,
+    advanceMany<V, S>(
+      { space, A }: LinearSystem<V, S>,
+      { x, vectors }: Iterate<V, S>,
+      { alpha }: Readonly<Record<string, number>>,
+      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+    ) {
+      if (A.loops === undefined) return undefined;
+      const copied = () => ({
+        x: space.clone(x),
+        r: space.clone(vectors.r!),
+        ...(keepsBest && { best: space.clone(x) }),
+      });
+      const { best, ...state } = space.keep(space.tidy(copied));
+      const report = freeingIfItThrows(space, [state, best], () =>
+        A.loops!.richardson({ ...state, alpha: alpha!, ...(best !== undefined && { best }) }, stop),
+      );
+      const { of } = space.scalars;
+      const next = {
+        x: state.x,
+        residual: of(report.residual),
+        curvature: of(report.curvature),
+        vectors: { r: state.r },
+        scalars: { alpha: of(alpha!) },
+      };
+      return { next, best, report };
+    },
     advance<V, S>({ space }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, r: V, Ar: V) {
       const { alpha } = memory.scalars as { alpha: S };
       const nextR = space.axpy(negate(space, alpha), Ar, r);

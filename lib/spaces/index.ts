@@ -3,8 +3,11 @@ export { normsOf } from './norms';
 export {
   identityMinus,
   type LinearOperator,
+  type LoopReport,
+  type LoopStop,
   type LowRankParts,
   observed,
+  type SolverLoops,
   shifted,
 } from './operator';
 export type { Scalars, Space } from './space';

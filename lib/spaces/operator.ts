@@ -18,6 +18,49 @@ export interface LowRankParts<V, U> {
   readonly outputs: U;
 }
 
+/** When iterations in one call end; norms are squared. */
+export interface LoopStop {
+  /** How many there are at most. */
+  count: number;
+  /** The residual at which the best iterate is good enough. */
+  goal: number;
+  /** A residual from which on an iteration is no good. */
+  limit: number;
+  /** So many times the least residual so far, too; infinite where the residual may grow. */
+  growth: number;
+  least: number;
+  /** The residual of the best iterate so far. */
+  best: number;
+}
+
+/** What iterations in one call have led to. */
+export interface LoopReport {
+  /** How many were taken: it ends before one that is no good, which is to be taken by itself. */
+  taken: number;
+  residual: number;
+  /** `pᵀAp` of the last one; 1 where nothing is asked of it. */
+  curvature: number;
+  least: number;
+  /** The residual of the best iterate. */
+  best: number;
+}
+
+/**
+ * Iterations of solves with an operator, many in one call, where it can do so. Vectors are changed in
+ * place, and are to be different ones; `best` takes the iterate of least residual, where it is given.
+ */
+export interface SolverLoops<V> {
+  /** Of conjugate gradients; ρ = ‖r‖². */
+  conjugateGradients(
+    state: { x: V; r: V; p: V; best?: V; rho: number },
+    stop: LoopStop,
+  ): LoopReport & { rho: number };
+  /** `x ← x + α r`, `r ← r − α A r`. */
+  richardson(state: { x: V; r: V; best?: V; alpha: number }, stop: LoopStop): LoopReport;
+  /** Those of `A + τI`. */
+  shifted(tau: number): SolverLoops<V>;
+}
+
 /**
  * A linear map of a vector space into itself, known only by its products.
  *
@@ -51,6 +94,8 @@ export interface LinearOperator<V> {
    * iterate of least residual. Default 0.
    */
   readonly floor?: number;
+  /** Iterations in one call; what observes single products does not hand them on. */
+  readonly loops?: SolverLoops<V>;
   /** What A is made of, where it is a multiple of the identity and something of low rank. */
   readonly lowRank?: LowRankParts<V, Vector>;
   /** Gives back whatever the operator holds; harmless when repeated. */
@@ -123,6 +168,7 @@ export function shifted<V, S>(
     }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor + tau }),
+    ...(A.loops && { loops: A.loops.shifted(tau) }),
     ...(lowRank && { lowRank: changed(lowRank, { diagonal: lowRank.diagonal + tau }) }),
     dispose: () => A.dispose?.(),
   };

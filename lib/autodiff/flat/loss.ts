@@ -1,11 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import type { NamedTensors } from '../../spaces';
+import type { NamedTensors, SolverLoops } from '../../spaces';
 import { requireFiniteLoss } from '../check';
 import { gradientOf, namesOf } from '../gradient-derivative';
 import { isolated } from '../tape';
-import { knownPrograms, type ProductKind, type Recipe, type Remembered } from '../traced';
+import {
+  knownPrograms,
+  type Prepared,
+  type ProductKind,
+  type Recipe,
+  type Remembered,
+} from '../traced';
 import { type Flat, Layout } from './flat';
+import { flatLoops } from './solver-loops';
 import { type FlatSpace, flatSpaceOn } from './space';
 import { boundOf, descentOn, type StepUpdates } from './step-loop';
 
@@ -21,6 +28,8 @@ export interface FlatDerivative {
   hessian(v: Flat): Flat;
   /** `Bᵀ u` alone. */
   mixed(u: Flat): Flat;
+  /** Iterations of solves with H, many in one call. */
+  readonly loops: SolverLoops<Flat>;
   dispose(): void;
 }
 
@@ -155,6 +164,15 @@ export class FlatLoss {
       const results = of === kind ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
       this.#recipe.program(nameOf(of)).finishAt([...given, ...vectors], kept.address, results);
     };
+    const preparedHessian = (v: Flat, out: Flat): Prepared => {
+      const of = 'pull to the varied';
+      const kept = half(of);
+      const outputs =
+        of === kind ? [0, ...w.layout.sizes.map(() => 0), ...out.parts()] : out.parts();
+      return this.#recipe
+        .program(nameOf(of))
+        .prepare('late', [...given, ...nothing, ...v.parts()], kept.address, outputs);
+    };
     half(kind);
     this.#checkedValue([value, ...halves.values()]);
     this.#recipe.retain();
@@ -183,6 +201,7 @@ export class FlatLoss {
         product('pull to the rest', [...nothing, ...u.parts()], out.parts());
         return out;
       },
+      loops: flatLoops(space, preparedHessian),
       dispose: () => {
         if (!alive) return;
         alive = false;

@@ -81,6 +81,11 @@ export class FlatSpace implements Space<Flat, number> {
     return new Int32Array(memoryOf(this.heap).buffer, address, layout.size);
   }
 
+  /** The same memory as numbers of float64, two for each. */
+  doubles({ address, layout }: Flat): Float64Array {
+    return new Float64Array(memoryOf(this.heap).buffer, address, layout.size / 2);
+  }
+
   #numbers(address: number, size: number): Float32Array {
     return new Float32Array(memoryOf(this.heap).buffer, address, size);
   }
