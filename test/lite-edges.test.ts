@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../setup/lite/serve.mjs';
+import { BEATS_CELL } from './lite-beats';
 import { LiteNotebook, SOFTWARE_GPU, startBrowser, textOf } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
@@ -200,6 +201,21 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(await notebook.say(0, 'tf.dispose(all);\n(await tf.ones([9]).sum().data())[0]')).toBe(
         '9',
       );
+    },
+    patience,
+  );
+
+  test(
+    'beats leave results as they are, at a cost that is printed',
+    async () => {
+      const notebook = await open();
+      const said = await notebook.say(0, BEATS_CELL);
+      const ratios = JSON.parse(said.replace(/^'|'$/g, '')) as Record<string, [number, number]>;
+      for (const [name, [beating, plain]] of Object.entries(ratios)) {
+        const [ms, ratio] = [plain.toFixed(1), (beating / plain).toFixed(2)];
+        console.log(`beats: ${name}: ${ms} ms without, × ${ratio} with`);
+      }
+      expect(Object.keys(ratios)).toHaveLength(7);
     },
     patience,
   );
