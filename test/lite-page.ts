@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { chromiumPath } from './needs';
 
@@ -247,10 +248,18 @@ export class LiteNotebook {
     );
   }
 
-  /** A picture of the page, into the folder that `LITE_PICTURES` names. */
+  /** Pictures of the page, light and dark, into the folder that `LITE_PICTURES` names. */
   async look(name: string): Promise<void> {
     const folder = process.env.LITE_PICTURES;
-    if (folder) await this.page.screenshot({ path: `${folder}/${name}.png` });
+    if (!folder) return;
+    for (const theme of ['Dark', 'Light']) {
+      await this.page.evaluate(
+        (theme) => jupyterapp.commands.execute('apputils:change-theme', { theme }),
+        `JupyterLab ${theme}`,
+      );
+      await this.page.waitForTimeout(2000);
+      await this.page.screenshot({ path: join(folder, `${name}-${theme.toLowerCase()}.png`) });
+    }
   }
 
   async interrupt(): Promise<void> {
