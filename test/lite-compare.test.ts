@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compare } from './lite-compare';
+import { compare, compareClaims, isSmaller } from './lite-compare';
 import type { Output } from './lite-page';
 
 /** What a comparison of two lessons takes for the same, and what it does not. */
@@ -63,5 +63,16 @@ Adam, η = 1  ${error}  ${reached.padEnd(11)}  ${seconds}
     expect(compare(shown('a', 'b'), shown('a')).words).toEqual(['2 outputs, not 1']);
     const stopped = 'race: stopped at 3 of 20 after 2.0 s';
     expect(compare(shown(stopped), shown('race: 20 in 2.0 s')).words).toHaveLength(1);
+  });
+
+  test('of a lesson with smaller sizes, claims are compared', () => {
+    const [stored, now] = [3, 1].map((seeds) =>
+      shown(`medians of ${seeds} seeds`, `✓ it holds within ${seeds} % (ratio ${seeds}.5)`),
+    );
+    expect(isSmaller(shown('In a page, this lesson takes one seed instead of three.'))).toBe(true);
+    expect(isSmaller(stored!)).toBe(false);
+    expect(compareClaims(now!, stored!).words).toEqual([]);
+    expect(compareClaims(shown('✗ it holds within 3 %'), stored!).words).toHaveLength(1);
+    expect(compareClaims([], stored!).words).toHaveLength(1);
   });
 });

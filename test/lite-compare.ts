@@ -23,6 +23,8 @@ const TIME =
 const OF_A_CLOCK =
   /\b(?:milliseconds?|seconds?|minutes|ms|µs|times? (?:of|in|on)|processor time)\b/i;
 const HEADED_BY_TIME = /\((?:µs|ms|s)\)|\b(?:seconds|milliseconds|ms|µs)\b/;
+/** What a page says that runs a lesson with smaller sizes. */
+const SMALLER = /^In a page, this lesson takes /;
 const FIGURE = 'application/vnd.plotly.v1+json';
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 
@@ -55,12 +57,30 @@ export function sum(parts: readonly Comparison[]): Comparison {
   return all;
 }
 
-/** What a page alone shows: how far it has come in fetching the digits. */
-const FETCHED = /^the MNIST digits, MB: /;
+/** What a page alone shows: how far it has come in fetching the digits, and where it takes a smaller size. */
+const OF_A_PAGE = [/^the MNIST digits, MB: /, SMALLER];
 
-function isShown({ data }: Output): boolean {
-  if (!data) return true;
-  return !(WIDGET in data) && !FETCHED.test([data['text/plain']].flat().join(''));
+function isShown(output: Output): boolean {
+  const { data = {} } = output;
+  return !(WIDGET in data) && !OF_A_PAGE.some((start) => start.test(textOf([output])));
+}
+
+/** Whether a page has run a lesson with smaller sizes: its numbers are others, and its claims hold as well. */
+export const isSmaller = (outputs: readonly Output[]): boolean =>
+  outputs.some((output) => SMALLER.test(textOf([output])));
+
+/** Compares the claims alone, without their numbers: those that hold, and those that do not. */
+export function compareClaims(outputs: readonly Output[], stored: readonly Output[]): Comparison {
+  const [mine, wanted] = [outputs, stored].map((all) =>
+    textOf(all)
+      .split('\n')
+      .filter((line) => /^[✓✗] /.test(line))
+      .map((line) => withoutNumbers(line.replace(/ \([^()]*\)$/, ''))),
+  );
+  const words = wanted!.flatMap((claim, i) =>
+    mine![i] === claim ? [] : [`"${mine![i]}" in the place of "${claim}"`],
+  );
+  return { numbers: 0, differing: 0, largest: 0, words, samples: [] };
 }
 
 function compareTexts(now: string, before: string, found: Comparison): void {

@@ -248,10 +248,19 @@ export class LiteNotebook {
     );
   }
 
-  /** Pictures of the page, light and dark, into the folder that `LITE_PICTURES` names. */
-  async look(name: string): Promise<void> {
+  /**
+   * Pictures of the page, light and dark, into the folder that `LITE_PICTURES` names; with the first element that
+   * `what` selects.
+   */
+  async look(name: string, what?: string): Promise<void> {
     const folder = process.env.LITE_PICTURES;
     if (!folder) return;
+    if (what)
+      await this.page
+        .locator(what)
+        .first()
+        .scrollIntoViewIfNeeded({ timeout })
+        .catch(() => {});
     for (const theme of ['Dark', 'Light']) {
       await this.page.evaluate(
         (theme) => jupyterapp.commands.execute('apputils:change-theme', { theme }),
