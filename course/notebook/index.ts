@@ -18,6 +18,7 @@ export { isFullRun } from './full-run';
 export { DIVERGING, PALETTE, SEQUENTIAL } from './look';
 export { type Progress, progress, track } from './progress';
 export { runSeed } from './run-seed';
+export { sizeHere } from './size-here';
 export { ClaimError, type ClaimOptions, claim, type Finding, predict } from './statements';
 export { type Cell, type Column, type TableOptions, table, tableBundle } from './table';
 export type { Axis, Layout, Trace, Values } from './trace';
