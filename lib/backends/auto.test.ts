@@ -33,10 +33,19 @@ test('where it is named it is looked for as well', async () => {
 
 test('a software driver is passed over, and so is a GPU on which nothing starts', async () => {
   vi.mocked(findAdapter).mockResolvedValue({ ...gpu, software: true });
-  const passedOver = async () => (await useBackend('auto', { threads: 1 })).passedOver[0];
+  const passedOver = async () => (await useBackend()).passedOver[0];
   expect(await passedOver()).toEqual({ name: 'webgpu', reason: 'a GPU is a software driver' });
   expect(useWebgpu).not.toHaveBeenCalled();
   vi.mocked(findAdapter).mockResolvedValue(gpu);
   vi.mocked(useWebgpu).mockRejectedValue(new Error('no device'));
   expect(await passedOver()).toEqual({ name: 'webgpu', reason: 'no device' });
+});
+
+test('a GPU is not looked for where threads of the processor are asked for', async () => {
+  const { passedOver } = await useBackend('auto', { threads: 1 });
+  expect(passedOver[0]).toEqual({
+    name: 'webgpu',
+    reason: 'threads of the processor were asked for',
+  });
+  expect(findAdapter).not.toHaveBeenCalled();
 });

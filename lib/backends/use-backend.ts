@@ -12,7 +12,10 @@ export const backendNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 export interface BackendOptions {
-  /** Threads of wasm, or of the BLAS it uses, 1 to 8; by default as many as there are cores. */
+  /**
+   * Threads of wasm, or of the BLAS it uses, 1 to 8; by default as many as there are cores. Where they are given,
+   * `'auto'` passes a GPU over.
+   */
   threads?: number;
   /** Whether wasm multiplies matrices by the system's OpenBLAS where it is installed; by default yes. */
   blas?: boolean;
@@ -54,12 +57,16 @@ const start: Record<BackendName, Start> = {
 };
 
 /** Why `auto` should not even try a backend, or what was found for it. */
-async function look(name: BackendName): Promise<{ reason: string } | { adapter?: Adapter }> {
+async function look(
+  name: BackendName,
+  { threads }: BackendOptions,
+): Promise<{ reason: string } | { adapter?: Adapter }> {
   if (name === 'tensorflow') {
     const found = findTensorflow();
     return 'reason' in found ? found : {};
   }
   if (name !== 'webgpu') return {};
+  if (threads !== undefined) return { reason: 'threads of the processor were asked for' };
   const adapter = await findAdapter();
   if ('reason' in adapter) return adapter;
   return adapter.software ? { reason: `${adapter.device} is a software driver` } : { adapter };
@@ -99,7 +106,7 @@ async function startOrRestore(name: BackendName, ...given: Parameters<Start>): P
  * Chooses what TensorFlow.js computes on, and returns a report of the choice.
  *
  * A name is obeyed. `'auto'`, the default, takes the name in the environment variable
- * `IMPLICIT_BACKEND`; without one, webgpu where there is a real GPU, else tensorflow where
+ * `IMPLICIT_BACKEND`; without one, webgpu where there is a real GPU and no `threads` are given, else tensorflow where
  * tfjs-node is installed with its addon, else wasm with threads, else cpu.
  *
  * @throws InputError for an unknown name or number of threads.
@@ -125,7 +132,7 @@ export async function useBackend(
   const passedOver: BackendReport['passedOver'] = [];
   for (const candidate of backendNames) {
     try {
-      const found = await look(candidate);
+      const found = await look(candidate, options);
       if ('reason' in found) {
         passedOver.push({ name: candidate, reason: found.reason });
         continue;
