@@ -47,8 +47,11 @@ const isForHere = ({ os, cpu }) =>
 /** Whether node_modules holds the packages of the lock, for this platform. */
 function isInstalled() {
   const present = new Map(packagesOf(installed));
-  const holds = (/** @type {[string, Entry]} */ [path, { version, optional }]) =>
-    path === '' || optional || present.get(path)?.version === version;
+  const holds = (/** @type {[string, Entry]} */ [path, { version, optional, link }]) => {
+    // A workspace is in the checkout: what npm adds is the link to it.
+    if (link) return existsSync(inRoot(path));
+    return !path.includes('node_modules/') || optional || present.get(path)?.version === version;
+  };
   const wanted = packagesOf(lock);
   return wanted.length > 0 && wanted.every(holds) && [...present.values()].every(isForHere);
 }

@@ -51,7 +51,7 @@ function argument(tex: string, at: number): Read {
 
 function command(tex: string, at: number): Read {
   const [, name] = /^\\([a-zA-Z]+|.)/s.exec(tex.slice(at)) ?? ['', ''];
-  // The space that only ends the name is no space: `\delta H`.
+  // A space that ends the name of a command is dropped: `\delta H`.
   const [gap] = /^( +(?=[\\{(a-zA-Z]))?/.exec(tex.slice(at + 1 + name!.length)) ?? [''];
   const end = at + 1 + name!.length + gap.length;
   if (FRACTIONS.has(name!)) {

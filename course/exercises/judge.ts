@@ -88,7 +88,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
     verdict.remarks.push(
       `your function changes its argument ${changed + 1}. ${
         verdict.passed
-          ? 'Here that does no harm, but whoever calls it may not expect it.'
+          ? 'Here that does no harm, but a caller may not expect it.'
           : 'From there on it is no longer what was given: is that meant?'
       }`,
     );

@@ -27,7 +27,7 @@ export function withBytesOf<T>(bytes: () => number | undefined, run: () => T): T
 }
 
 /**
- * The bytes that are alive now, after a collection of garbage: of objects and of buffers outside of
+ * The bytes that are alive now, after a collection of garbage: of objects and of buffers outside
  * the heap. Nothing where garbage cannot be collected on demand.
  *
  * Called from within what a probe hands over, it tells what an answer keeps while it runs. It takes

@@ -7,7 +7,7 @@ export function isCalled(name: string, error: unknown): boolean {
   }
 }
 
-/** Throws the kernel's interrupt on: it is nobody's mistake, and ends the check. */
+/** Rethrows the kernel's interrupt: it is not a mistake of the answer, and ends the check. */
 export function passInterrupt(error: unknown): void {
   if (isCalled('KeyboardInterrupt', error)) throw error;
 }

@@ -42,7 +42,7 @@ export interface Verdict {
   explanation: string;
   /** The numbers that gave it away. */
   evidence: Evidence[];
-  /** What is no mistake, but worth knowing: inputs changed, tensors left behind. */
+  /** What is worth knowing and not a mistake: inputs changed, tensors left behind. */
   remarks: string[];
 }
 

@@ -56,7 +56,7 @@ export interface Look {
 
 /** What a training run showed. */
 export interface TrainingCourse {
-  /** From the first look on to the last one whose losses are finite; none if there is no such. */
+  /** From the first look on to the last one whose losses are finite; empty if there is none. */
   looks: Look[];
   /** Whether a loss or a step was not finite, which ended the run. */
   diverged: boolean;

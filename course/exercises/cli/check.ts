@@ -87,7 +87,7 @@ export async function checkSaved(
   return verdict;
 }
 
-/** Whether nobody has written anything in an exercise: then it need not be run. */
+/** Whether an exercise is as it was handed out: then it need not be run. */
 export function isUntouched(source: Source, id: string): boolean {
   const saved = codeFor(readNotebook(source.notebook), id);
   const fresh = codeFor(source.fresh(), id);

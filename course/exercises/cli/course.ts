@@ -5,7 +5,7 @@ import { courseFolder, textsIn } from '../lessons';
 import { exerciseNotebook, type Notebook } from '../source/notebook';
 import { exercisesIn, parseSource, type SourceCell } from '../source/parse';
 
-/** Something the user can put right, told in a sentence; the command ends with status 2. */
+/** An error that the user can put right, as a sentence; the command ends with status 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }

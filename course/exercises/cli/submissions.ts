@@ -123,7 +123,7 @@ function placeFor(folder: string, isSandbox: boolean): Place {
 const hiddenFolders = (folder: string) =>
   [folder, courseFolder(), dirname(__dirname)].map((path) => realpathSync(path));
 
-/** By its name alone, so that a submission that is added changes nobody else's part. */
+/** By its name alone, so that adding a submission does not move others to another part. */
 function isInShard(file: string, { k, n }: Shard): boolean {
   return createHash('sha256').update(file).digest().readUInt32LE(0) % n === k - 1;
 }
@@ -244,7 +244,7 @@ function notebooksBelow(folder: string, depth: number): string[] {
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return depth < DEEPEST ? notebooksBelow(path, depth + 1) : [];
-      // Also what is no file or a link, which reading it will tell: nothing is left out in silence.
+      // Folders and links too: reading them gives an error, so nothing is left out in silence.
       return entry.name.endsWith('.ipynb') || entry.isSymbolicLink() ? [path] : [];
     });
 }

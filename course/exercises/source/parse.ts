@@ -95,7 +95,7 @@ function parseCode(lines: string[], file: string, first: number) {
     const begin = SOLUTION_CODE.exec(line);
     if (begin) {
       if (since !== undefined) {
-        throw new SourceError(file, first + i, 'a solution begins inside of a solution.');
+        throw new SourceError(file, first + i, 'a solution begins inside another one.');
       }
       since = first + i;
       stub.push(`${begin[1]}${begin[2] ?? STUB}`);

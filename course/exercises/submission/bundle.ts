@@ -11,7 +11,7 @@ export const DATA = join(__dirname, '..', '..', '..', 'data');
  * Makes a folder with the program that runs learners' programs and the library as one file, which
  * starts four times as fast. Of the exercises nothing is in it but `check` and `hint`.
  *
- * @throws Error where esbuild is not installed, as outside of a checkout
+ * @throws Error where esbuild is not installed, as outside a checkout
  */
 export function makeProgram(): string {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lab-program-'));

@@ -21,7 +21,7 @@ import { type Coded, type Numbers, type ReaderHooks, readValue, tensorsIn, Write
 const CHANNEL = 3;
 
 const { exit } = process;
-// What fails outside of the function that is judged is not judged.
+// Errors outside the function that is judged do not count.
 process.on('unhandledRejection', () => {});
 process.on('uncaughtException', () => {});
 // Keeps the process alive while a promise is waited for that nothing will resolve.
@@ -64,14 +64,14 @@ function receive(): Frame<Request> {
   return { head, bytes: take(bytes) };
 }
 
-/** The arguments of a call, as far as they can be told apart later. */
+/** The arguments of a call, that are identified later. */
 interface Given {
   tensors: Map<tf.Tensor, number>;
   arrays: Map<number, { array: Numbers; copy: Numbers }>;
 }
 
 const answers = new Map<string, unknown>();
-/** Functions that need not be told any more how many bytes are alive. */
+/** Functions that no longer need the number of bytes alive. */
 const unmeasured = new Set<number>();
 
 async function serve() {

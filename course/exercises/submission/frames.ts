@@ -34,7 +34,7 @@ export class FrameReader {
   /**
    * The messages that are complete with this piece.
    *
-   * @throws FormatError for what is no message, or a larger one than is let in
+   * @throws FormatError if it is not a message, or larger than allowed
    */
   take(piece: Buffer): Frame[] {
     this.pieces.push(piece);

@@ -60,7 +60,7 @@ export class Recording {
     }
   }
 
-  /** How the other process comes by a tensor; nothing where it has to be told its numbers. */
+  /** How the other process comes by a tensor; nothing where its numbers have to be sent. */
   codeOf(tensor: tf.Tensor): Coded | undefined {
     return this.known.get(tensor.id);
   }

@@ -12,12 +12,12 @@ export interface Launch {
 
 export const DEFAULT_MEMORY = 2048;
 
-/** What Node.js itself is told about its memory, in MB. */
+/** The flag by which Node.js limits its memory, in MB. */
 export const heapFlag = (memory: number) => `--max-old-space-size=${Math.floor(memory / 2)}`;
 
 /**
- * A process with the rights of this one: it keeps accidents apart, and is no wall against someone
- * who means harm.
+ * A process with the rights of this one: it keeps accidents apart, and does not stop someone who
+ * means harm.
  *
  * @param program the folder of `makeProgram`, where many are started; the sources otherwise
  */

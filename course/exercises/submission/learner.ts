@@ -191,7 +191,7 @@ export class LearnerProcess {
     };
   }
 
-  /** Arguments are given names, so that changes and returned tensors can be told by them. */
+  /** Arguments are given names, by which changes and returned tensors are identified. */
   private writerFor(
     call: Call,
     { isNaming = false, known }: { isNaming?: boolean; known?: WriterHooks['tensor'] } = {},

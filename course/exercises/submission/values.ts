@@ -189,7 +189,7 @@ class Other {
   constructor(readonly what: string) {}
 }
 
-/** What came is no value: it was not written by a {@link Writer}. */
+/** The bytes received are not a value: no {@link Writer} wrote them. */
 export class FormatError extends Error {
   override name = 'FormatError';
 }
@@ -243,7 +243,7 @@ function read(code: Coded, bytes: Uint8Array, hooks: ReaderHooks, depth: number)
 
 /** Stands for a function of the other process that cannot be called from here. */
 const stranger = () => {
-  throw new TypeError('this function cannot be called outside of its own process');
+  throw new TypeError('this function cannot be called outside its own process');
 };
 
 function named<T extends tf.Tensor | Numbers>(code: { id?: number }, value: T, hooks: ReaderHooks) {

@@ -25,7 +25,7 @@ export interface SliderOptions {
 /**
  * A slider, for {@link interact}.
  *
- * @throws InputError if the range is empty, the value outside of it, or a log scale not positive
+ * @throws InputError if the range is empty, the value is outside it, or a log scale not positive
  */
 export function slider(given: SliderOptions): Control<number> {
   checkOptionNames('slider', given, ['min', 'max', 'step', 'value', 'label', 'scale']);

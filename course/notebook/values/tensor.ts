@@ -21,10 +21,10 @@ export async function tensorLine(tensor: tf.Tensor): Promise<string> {
 export async function tensorText(tensor: tf.Tensor): Promise<string> {
   const kind = tensor instanceof tf.Variable ? `Variable '${tensor.name}'` : 'Tensor';
   const head = `${kind}: ${await tensorLine(tensor)}`;
-  const told = tensor.isDisposed || tensor.dtype === 'complex64' || tensor.size === 0;
+  const isComplete = tensor.isDisposed || tensor.dtype === 'complex64' || tensor.size === 0;
   const rank = tensor.shape.filter((size) => size > 1).length;
   const listed = rank < 2 && tensor.size <= FEW && isNumeric(tensor) && tensor.dtype !== 'bool';
-  return told || listed ? head : `${head}\n\n${await beginningOf(tensor)}`;
+  return isComplete || listed ? head : `${head}\n\n${await beginningOf(tensor)}`;
 }
 
 const isNumeric = ({ dtype }: tf.Tensor) => dtype !== 'string' && dtype !== 'complex64';

@@ -15,7 +15,7 @@ function collector(): (() => void) | undefined {
 let collect: (() => void) | undefined | null = null;
 
 /**
- * The bytes that are alive now, after a collection of garbage: of objects and of buffers outside of
+ * The bytes that are alive now, after a collection of garbage: of objects and of buffers outside
  * the heap. Nothing where garbage cannot be collected on demand.
  */
 export function bytesAlive(): number | undefined {
