@@ -44,5 +44,6 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: SlowFirst },
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

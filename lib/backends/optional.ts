@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../errors';
 
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'];
@@ -11,8 +12,8 @@ export const refuseMissing =
   (error: NodeJS.ErrnoException): never => {
     if (!NOT_FOUND.includes(error.code ?? '') || !error.message.includes(name)) throw error;
     throw new UnsupportedError({
-      given: `an installation without the package ${name}`,
-      expected: 'one that has it',
-      remedy: `Run \`npm install ${name}\`, or use \`useBackend('cpu')\`.`,
+      given: `one whose package ${name} is not installed`,
+      expected: 'an installed backend',
+      remedy: `Run \`npm install ${name}@${tf.version_core}\`, or use \`useBackend('cpu')\`.`,
     });
   };
