@@ -27,7 +27,7 @@ it("is a page's where that is asked for, and is told", () => {
       'text/plain':
         'In a page, this lesson takes a < b, so that no cell takes minutes. The installed course takes all.',
       'text/html':
-        '<p><small>In a page, this lesson takes a &lt; b, so that no cell takes minutes. The installed course takes all.</small></p>',
+        '<p><small>In a page, this lesson takes a &#60; b, so that no cell takes minutes. The installed course takes all.</small></p>',
     },
   ]);
 });
