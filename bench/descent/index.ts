@@ -2,6 +2,7 @@ import { useBackend } from '../../lib/backends';
 import { auto } from './auto';
 import { breakEven } from './break-even';
 import { convex } from './convex';
+import { deep } from './deep';
 import { writePart } from './page';
 import { pinn } from './pinn';
 import { size } from './size';
@@ -18,25 +19,27 @@ const parts: Record<string, Part> = {
   auto,
   pinn,
   convex,
+  deep,
 };
 
 /** Parts that have a page of their own. */
-const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md' };
+const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md', deep: 'deep.md' };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
  * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), on
- * convex problems (`convex`), what a step costs in time and memory (`size`), and whether one needs a
+ * convex problems (`convex`), on long memories and deep autoencoders (`deep`), what a step costs in time and memory (`size`), and whether one needs a
  * rate (`auto`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | convex …] [full]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | convex | deep …] [full] [kept]`
  *
  * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
- * kept in `bench/results/descent`, so what was interrupted goes on where it was.
+ * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of
+ * `auto`, `convex` and `deep` are written of the runs that there are.
  */
 export async function run(args: string[]): Promise<void> {
   const profile = profiles[args.includes('full') ? 'full' : 'short'];
-  const asked = args.filter((arg) => arg !== 'full');
+  const asked = args.filter((arg) => arg !== 'full' && arg !== 'kept');
   const names = asked.length === 0 ? Object.keys(parts) : asked;
   const unknown = names.find((name) => !(name in parts));
   if (unknown !== undefined) {

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RESULTS } from './grid';
-import type { Course } from './train';
+import { type Course, emptyCourse } from './train';
 
 /** Runs that are kept in a file, a line each, so that a study goes on where it was stopped. */
 export class Runs {
@@ -18,6 +18,9 @@ export class Runs {
     }
   }
 
+  /** Whether a page is written of the runs that there are, and none is made. */
+  static readonly onlyKept = process.argv.includes('kept');
+
   has(key: string): boolean {
     return this.#known.has(key);
   }
@@ -26,6 +29,7 @@ export class Runs {
   async get(key: string, run: () => Promise<Course>): Promise<Course> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    if (Runs.onlyKept) return emptyCourse();
     const course = rounded(await run());
     this.#known.set(key, course);
     mkdirSync(RESULTS, { recursive: true });

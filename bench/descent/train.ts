@@ -32,8 +32,18 @@ export const lossOf =
   };
 
 /** What a task is judged by. */
-export const judged = ({ model, judge }: Task, params: NamedTensors, examples: FeatureExamples) =>
-  judge ? judge(params, examples) : evaluate(model, params, examples);
+export const judged = (task: Task, params: NamedTensors, examples: FeatureExamples) =>
+  task.judge?.(params, examples) ?? evaluate(task.model, params, examples);
+
+/** A method that takes the batch apart itself, where a `Stepper` sees the loss alone. */
+export interface Learner {
+  learn(
+    variables: Record<string, tf.Variable>,
+    batch: FeatureExamples,
+    loss: (params: NamedTensors) => tf.Scalar,
+  ): void;
+  dispose(): void;
+}
 
 /** When a run ends. */
 export interface Budget {
@@ -77,7 +87,7 @@ const SPACING = 0.2;
 /** Trains from the weights of a seed; evaluation is not on the clock. */
 export async function train(
   task: Task,
-  make: () => Stepper,
+  make: () => Stepper | Learner,
   budget: Budget,
   seed = 1,
 ): Promise<Course> {
@@ -114,7 +124,8 @@ export async function train(
         try {
           const clock = startClock();
           const loss = lossOf(task, { x, y });
-          optimizer.minimize(() => loss(variables), false, list);
+          if ('learn' in optimizer) optimizer.learn(variables, { x, y }, loss);
+          else optimizer.minimize(() => loss(variables), false, list);
           const { cpu, real } = clock();
           seconds += cpu;
           wall += real;

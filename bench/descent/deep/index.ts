@@ -1,0 +1,245 @@
+import { availableParallelism, loadavg } from 'node:os';
+import * as tf from '@tensorflow/tfjs';
+import { sigmoidCrossEntropy } from '../../../lib/backends';
+import { implicitAdam, implicitSGD } from '../../../lib/descent';
+import { rateGrid, type Spread, spreadOf } from '../../../lib/experiments';
+import { PALETTE } from '../../../lib/notebook';
+import type { Stepper } from '../adam-variants';
+import { markdownTable, type Panel, writeGrid } from '../grid';
+import { drawBits, kfac } from '../kfac';
+import { Runs } from '../runs';
+import type { Profile } from '../study';
+import { disposeTask } from '../tasks';
+import { type Course, type Learner, train } from '../train';
+import { type DeepTask, deepTasks } from './tasks';
+
+interface DeepMethod {
+  name: string;
+  /** Run by `full` only. */
+  long?: boolean;
+  colour: string;
+  dash?: string;
+  /** Where the search for a rate begins; without it nothing is chosen. */
+  first?: number;
+  make(rate: number, task: DeepTask): Stepper | Learner;
+}
+
+const curvature = 'gauss-newton';
+/** Of K-FAC; written down before the runs. */
+const DAMPING = 0.1;
+
+/** Written down before the runs: the methods, and where their grids of factors √10 begin. */
+const methods: readonly DeepMethod[] = [
+  {
+    name: "implicitSGD('auto')",
+    colour: PALETTE[0]!,
+    make: () => implicitSGD('auto', { curvature }),
+  },
+  {
+    name: "implicitAdam('auto')",
+    colour: PALETTE[1]!,
+    make: () => implicitAdam('auto', { curvature }),
+  },
+  { name: 'Adam', colour: PALETTE[2]!, first: 0.01, make: (r) => tf.train.adam(r) },
+  { name: 'momentum', colour: PALETTE[4]!, first: 0.01, make: (r) => tf.train.momentum(r, 0.9) },
+  {
+    name: 'RMSprop',
+    long: true,
+    colour: PALETTE[6]!,
+    first: 0.0032,
+    make: (r) => tf.train.rmsprop(r),
+  },
+];
+
+const kfacs: DeepMethod = {
+  name: 'K-FAC',
+  colour: PALETTE[3]!,
+  dash: 'dash',
+  first: 0.1,
+  make: (rate, { layers, train: { x } }) =>
+    kfac(
+      { layers: layers!, activate: (z) => tf.sigmoid(z) },
+      (y, z) => tf.mul(x.shape[1]!, sigmoidCrossEntropy(y, z)) as tf.Scalar,
+      { rate, damping: DAMPING, draw: drawBits },
+    ),
+};
+
+interface Outcome {
+  method: DeepMethod;
+  rate: number;
+  interior: boolean;
+  courses: Course[];
+  tried: { rate: number; error: number }[];
+}
+
+/** Long memory and deep autoencoders: which method has the least error, by the second? */
+export async function deep({ name, seeds }: Profile): Promise<string> {
+  const runs = new Runs(`deep-${name}`);
+  const results: { task: DeepTask; outcomes: Outcome[] }[] = [];
+  for (const maker of deepTasks.filter(({ long }) => !long || name === 'full')) {
+    const task = maker.make();
+    const all = task.layers === undefined ? methods : [...methods, kfacs];
+    const contenders = all.filter((method) => !method.long || name === 'full');
+    const outcomes = await outcomesOf(task, contenders, seeds, runs, name);
+    if (outcomes.length > 0) results.push({ task, outcomes });
+    disposeTask(task);
+  }
+  await writeGrid(
+    'deep.png',
+    results.map(panelOf),
+    'Error by processor time, of each method at its best rate; median and range of the seeds.',
+  );
+  return page(results, seeds.length, name);
+}
+
+async function outcomesOf(
+  task: DeepTask,
+  contenders: readonly DeepMethod[],
+  seeds: readonly number[],
+  runs: Runs,
+  profile: Profile['name'],
+): Promise<Outcome[]> {
+  const budget = { seconds: task.seconds, steps: 1e6, patience: task.seconds / 3 };
+  const course = (method: DeepMethod, rate: number, seed: number) =>
+    runs.get([task.name, method.name, rate, seed].join(' | '), async () => {
+      const one = await train(task, () => method.make(rate, task), budget, seed);
+      const load = loadavg()[0]!.toFixed(0);
+      console.log(task.name, method.name, rate, seed, endOf(one), one.steps.at(-1), `load ${load}`);
+      return one;
+    });
+  // In the short profile a rate is chosen with the first seed alone.
+  const judges = profile === 'full' ? seeds : seeds.slice(0, 1);
+  const score = async (method: DeepMethod, rate: number) => {
+    const ends: number[] = [];
+    for (const seed of judges) ends.push(endOf(await course(method, rate, seed), 'validation'));
+    return spreadOf(ends).middle;
+  };
+  const outcomes: Outcome[] = [];
+  for (const method of contenders) {
+    const { rate, interior, tried } = await searched(method, (rate) => score(method, rate));
+    outcomes.push({ method, rate, interior, courses: [], tried });
+  }
+  // Contenders take turns, so that all see the same load.
+  for (const seed of seeds) {
+    for (const { method, rate, courses } of outcomes) {
+      courses.push(await course(method, rate, seed));
+    }
+  }
+  return outcomes.filter(({ courses }) => courses.every(({ steps }) => steps.length > 0));
+}
+
+/** Outwards from the first rate until the best one has a neighbour on both sides. */
+async function searched(
+  { first }: DeepMethod,
+  score: (rate: number) => Promise<number>,
+): Promise<Pick<Outcome, 'rate' | 'interior' | 'tried'>> {
+  if (first === undefined) return { rate: 1, interior: true, tried: [] };
+  const grid = rateGrid(1e-6, 1e3);
+  const found = new Map<number, number>();
+  let best = grid.indexOf(first);
+  for (let moves = 0; moves < 10; moves++) {
+    for (const at of [best, best - 1, best + 1]) {
+      const rate = grid[at]!;
+      if (!found.has(rate)) found.set(rate, await score(rate));
+    }
+    const around = [best - 1, best, best + 1];
+    const errors = around.map((at) => found.get(grid[at]!)!);
+    const next = around[errors.indexOf(Math.min(...errors))]!;
+    if (next === best) break;
+    best = next;
+  }
+  const tried = [...found]
+    .map(([rate, error]) => ({ rate, error }))
+    .sort((a, b) => a.rate - b.rate);
+  const rates = tried.map(({ rate }) => rate);
+  const at = rates.indexOf(grid[best]!);
+  return { rate: grid[best]!, interior: at > 0 && at < rates.length - 1, tried };
+}
+
+const endOf = (course: Course, on: 'losses' | 'validation' = 'losses') =>
+  course.diverged || course.steps.length === 0 ? Number.POSITIVE_INFINITY : course[on].at(-1)!;
+
+/** The error that a seed had last been seen with by a time. */
+function errorAt({ seconds, losses }: Course, time: number): number {
+  const seen = seconds.filter((second) => second <= time).length;
+  return losses[Math.max(0, seen - 1)]!;
+}
+
+const panelOf = ({ task, outcomes }: { task: DeepTask; outcomes: Outcome[] }): Panel => ({
+  title: task.name,
+  xaxis: { title: 'processor time (s)' },
+  yaxis: { title: task.error },
+  lines: outcomes.map(({ method, courses }) => {
+    const times = Array.from({ length: 21 }, (_, i) => (task.seconds * i) / 20);
+    const at = times.map((time) => spreadOf(courses.map((course) => errorAt(course, time))));
+    return {
+      name: method.name,
+      colour: method.colour,
+      ...(method.dash && { dash: method.dash }),
+      x: times,
+      y: at.map(({ middle }) => middle),
+      low: at.map(({ low }) => low),
+      high: at.map(({ high }) => high),
+    };
+  }),
+});
+
+function page(
+  results: { task: DeepTask; outcomes: Outcome[] }[],
+  seeds: number,
+  profile: Profile['name'],
+): string {
+  const sections = results.map(({ task, outcomes }) => {
+    const adam = outcomes.find(({ method }) => method.name === 'Adam');
+    const goal = adam ? spreadOf(adam.courses.map((course) => endOf(course))).middle : -Infinity;
+    const adamSeconds = adam ? arrival(adam, goal) : Number.NaN;
+    const rows = outcomes.map((outcome) => {
+      const { method, rate, interior, courses } = outcome;
+      const seconds = arrival(outcome, goal);
+      return {
+        method: method.name,
+        rate: method.first === undefined ? '' : `${rate}${interior ? '' : ' (edge)'}`,
+        steps: String(spreadOf(courses.map(({ steps }) => steps.at(-1)!)).middle),
+        [`${task.error} in the end`]: shown(spreadOf(courses.map((course) => endOf(course)))),
+        "seconds to Adam's": Number.isFinite(seconds) ? number(seconds) : 'never',
+        'share of Adam’s time': Number.isFinite(seconds) ? number(seconds / adamSeconds) : '',
+      };
+    });
+    const tried = outcomes
+      .filter(({ tried }) => tried.length > 0)
+      .map(({ method, tried }) => {
+        const list = tried.map(({ rate, error }) => `${rate}: ${number(error)}`);
+        return `${method.name}: ${list.join(', ')}.`;
+      });
+    return `### ${task.name}: ${task.words}
+
+${task.seconds} s of one processor a run.
+
+${markdownTable(rows)}
+
+Rates tried, and validation errors at the end. ${tried.join(' ')}`;
+  });
+  const chosen =
+    profile === 'full'
+      ? 'with all seeds'
+      : 'with the first seed alone, which is not to the protocol';
+  return `![Error by processor time](deep.png)
+
+${seeds} seeds, median (least … largest). Rates a factor of √10 apart, extended until the best has a neighbour on both sides; chosen by the error at the end on 500 digits held out, ${chosen}; reported on 500 test digits. The implicit methods take Gauss–Newton products and every other option at its default, nothing chosen. “Seconds to Adam’s”: when the median of the seeds is first at most where tuned Adam ends; a third of Adam’s time was to be reached. K-FAC (own code, \`bench/descent/kfac.ts\`): damping ${DAMPING}, factors averaged over batches, inverted every 20 steps, momentum 0.9. Seconds are those of one processor, wasm on one thread; evaluation is not counted. Load of the machine when it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
+
+${sections.join('\n\n')}`;
+}
+
+/** When the median of the seeds is first at most the goal. */
+function arrival({ courses }: Outcome, goal: number): number {
+  const times = [...new Set(courses.flatMap(({ seconds }) => seconds))].sort((a, b) => a - b);
+  const isThere = (time: number) =>
+    spreadOf(courses.map((course) => errorAt(course, time))).middle <= goal;
+  return times.find(isThere) ?? Number.POSITIVE_INFINITY;
+}
+
+const shown = ({ low, middle, high }: Spread) =>
+  `${number(middle)} (${number(low)} … ${number(high)})`;
+
+const number = (value: number) =>
+  Number.isFinite(value) ? String(Number(value.toPrecision(3))) : 'diverged';
