@@ -1,9 +1,9 @@
 import { availableParallelism, loadavg } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
+import { rateGrid, type Spread, spreadOf } from '../../../course/experiments';
+import { PALETTE } from '../../../course/notebook';
 import { sigmoidCrossEntropy } from '../../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../../lib/descent';
-import { rateGrid, type Spread, spreadOf } from '../../../lib/experiments';
-import { PALETTE } from '../../../lib/notebook';
 import type { Stepper } from '../adam-variants';
 import { markdownTable, type Panel, writeGrid } from '../grid';
 import { drawBits, kfac } from '../kfac';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { type Digits, type FeatureExamples, mnist, subset, toTensors } from 'implicit-lab-course';
 import { sigmoidCrossEntropy } from '../../../lib/backends';
-import { type Digits, mnist, subset, toTensors } from '../../../lib/datasets';
-import { type FeatureExamples, type Model, mlp, rnn } from '../../../lib/models';
+import { type Model, mlp, rnn } from '../../../lib/models';
 import { random } from '../../../lib/numbers';
 import type { NamedTensors } from '../../../lib/spaces';
 import type { Task } from '../train';
