@@ -18,4 +18,4 @@ export {
 export type { Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { stepUpdates } from './step-updates';
-export { traceStep } from './trace-step';
+export { repetitions, traceStep } from './trace-step';

@@ -22,8 +22,6 @@ export interface TracedStep {
   gradient: number;
   /** The next state, by the names of its vectors. */
   next: Readonly<Record<string, number>>;
-  /** The same for steps that differ in their numbers alone. */
-  word: string;
 }
 
 /**
@@ -38,41 +36,99 @@ export function traceStep(
   const operations = new Map<number, TracedOperation>();
   const numbers: number[] = [];
   let place = names.length;
-  let word = `${names}`;
   let asked = 0;
   let [point, gradient] = [0, 0];
   const put = (kind: TracedOperation['kind'], of: readonly number[], given: readonly number[]) => {
     operations.set(place, { kind, of, numbers: numbers.length });
     numbers.push(...given);
-    word += `;${kind} ${of}`;
     return place++;
   };
-  const arithmetic: Arithmetic<number> = {
-    combine: (terms) =>
-      put(
-        'combine',
-        terms.map(([, x]) => x),
-        terms.map(([a]) => numberOf(a)),
-      ),
-    multiply: (x, y) => put('multiply', [x, y], []),
-    divide: (x, y) => put('divide', [x, y], []),
-    sqrt: (x) => put('sqrt', [x], []),
-    shift: (x, c) => put('shift', [x], [numberOf(c)]),
-  };
-  const state = Object.fromEntries(names.map((name, i) => [name, i])) as State<number>;
   const next = iteration.step(
     t,
-    state,
+    placesOf(names),
     (x) => {
       asked++;
       point = x;
       gradient = place++;
-      word += `;gradient ${x}`;
       return gradient;
     },
-    arithmetic,
+    {
+      combine: (terms) =>
+        put(
+          'combine',
+          terms.map(([, x]) => x),
+          terms.map(([a]) => numberOf(a)),
+        ),
+      multiply: (x, y) => put('multiply', [x, y], []),
+      divide: (x, y) => put('divide', [x, y], []),
+      sqrt: (x) => put('sqrt', [x], []),
+      shift: (x, c) => put('shift', [x], [numberOf(c)]),
+    },
   );
-  if (asked !== 1) return undefined;
-  word += `;${Object.entries(next)}`;
-  return { operations, numbers, point, gradient, next, word };
+  return asked === 1 ? { operations, numbers, point, gradient, next } : undefined;
+}
+
+const placesOf = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name, i) => [name, i])) as State<number>;
+
+/**
+ * Adds the numbers of later steps to those of a first one, as long as the steps differ in nothing else.
+ *
+ * It is asked for thousands of steps: nothing is built anew.
+ *
+ * @returns whether step t, the next one, was such a step
+ */
+export function repetitions(
+  iteration: Iteration,
+  names: readonly string[],
+  first: TracedStep,
+  numbers: number[],
+): (t: number) => boolean {
+  const state = placesOf(names);
+  const wanted = Object.keys(first.next).length;
+  let place = 0;
+  let same = true;
+  const follows = (kind: TracedOperation['kind'], x: number, y: number | undefined) => {
+    const operation = first.operations.get(place);
+    same &&= operation?.kind === kind && operation.of[0] === x && operation.of[1] === y;
+    return place++;
+  };
+  const arithmetic: Arithmetic<number> = {
+    combine(terms) {
+      const operation = first.operations.get(place);
+      same &&= operation?.kind === 'combine' && operation.of.length === terms.length;
+      for (let i = 0; i < terms.length; i++) {
+        const [a, x] = terms[i]!;
+        same &&= operation?.of[i] === x;
+        numbers.push(numberOf(a));
+      }
+      return place++;
+    },
+    multiply: (x, y) => follows('multiply', x, y),
+    divide: (x, y) => follows('divide', x, y),
+    sqrt: (x) => follows('sqrt', x, undefined),
+    shift(x, c) {
+      numbers.push(numberOf(c));
+      return follows('shift', x, undefined);
+    },
+  };
+  const gradient = (x: number) => {
+    same &&= place === first.gradient && x === first.point;
+    return place++;
+  };
+  return (t) => {
+    const before = numbers.length;
+    place = names.length;
+    same = true;
+    const next = iteration.step(t, state, gradient, arithmetic);
+    let found = 0;
+    for (const name in next) {
+      found++;
+      same &&= next[name] === first.next[name];
+    }
+    same &&= found === wanted && numbers.length - before === first.numbers.length;
+    same &&= place === names.length + first.operations.size + 1;
+    if (!same) numbers.length = before;
+    return same;
+  };
 }

@@ -1,5 +1,5 @@
 import type { Flat, FlatLoss } from '../autodiff';
-import { type Iteration, type State, stepUpdates, traceStep } from '../methods';
+import { type Iteration, repetitions, type State, stepUpdates, traceStep } from '../methods';
 
 /** Steps to take: how many at most after so many others, and what norm of the gradient ends them. */
 export interface Stretch {
@@ -23,19 +23,16 @@ export function descend(
   const updates = first && stepUpdates(first, names);
   if (first === undefined || updates === undefined) return 0;
   const numbers = [...first.numbers];
-  for (let t = from + 2; t <= from + count; t++) {
-    const step = stepOrNone(iteration, t, names);
-    if (step?.word !== first.word) break;
-    numbers.push(...step.numbers);
-  }
+  const repeats = repetitions(iteration, names, first, numbers);
+  for (let t = from + 2; t <= from + count && canRepeat(repeats, t); t++);
   return loss.descend(updates, vectors, λ, { numbers, enough });
 }
 
-/** A step that has no numbers is refused when it is taken: it may not come to that. */
-function stepOrNone(iteration: Iteration, t: number, names: readonly string[]) {
+/** A step that has no numbers throws when it is taken: it may not come to that. */
+function canRepeat(repeats: (t: number) => boolean, t: number): boolean {
   try {
-    return traceStep(iteration, t, names);
+    return repeats(t);
   } catch {
-    return undefined;
+    return false;
   }
 }
