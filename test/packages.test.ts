@@ -13,7 +13,7 @@ const root = join(__dirname, '..');
 const python = process.env.PYTHON ?? join(root, '.venv', 'bin', 'python');
 const time = needs('time');
 const registry = time.available ? needs('registry') : time;
-const patience = 300_000;
+const patience = 900_000;
 
 const run = async (command: string, args: string[], options: { cwd: string; env?: object }) => {
   const { stdout } = await promisify(execFile)(command, args, {

@@ -4,19 +4,10 @@ import { checkFunction } from '../options';
 import { split } from '../problems';
 import { checkedSolution, checkSolver, gmres } from '../solvers';
 import { mapTensors, tensors } from '../spaces';
-import {
-  type ArgminOptions,
-  checkArguments,
-  checkCommonOptions,
-  checkSolution,
-  judge,
-  linearizedAt,
-  numbered,
-  type Optimality,
-  type Point,
-  rootAt,
-  transposedOf,
-} from './argmin';
+import { rootAt } from './argmin';
+import { checkArguments, checkCommonOptions, checkSolution } from './argmin-checks';
+import type { ArgminOptions, Optimality, Point } from './argmin-options';
+import { judge, linearizedAt, numbered, transposedOf } from './implicit-function';
 
 /** A solution with its derivative. */
 export interface ImplicitSolution<X extends Point> {

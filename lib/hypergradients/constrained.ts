@@ -4,7 +4,7 @@ import type { Constraint } from '../constraints';
 import { InputError } from '../errors';
 import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
-import type { Optimality } from './argmin';
+import type { Optimality } from './argmin-options';
 
 /**
  * The optimality of a minimum on a convex set, as a fixed point of projected gradient descent:

@@ -1,12 +1,6 @@
-export {
-  type ArgminOptions,
-  argmin,
-  attach,
-  type Optimality,
-  type Point,
-  stationarity,
-} from './argmin';
+export { argmin, attach, stationarity } from './argmin';
 export { argminAsync, type ImplicitSolution } from './argmin-async';
+export type { ArgminOptions, Optimality, Point } from './argmin-options';
 export { bilevel, decreasingTolerance } from './bilevel';
 export type {
   BatchPlan,

@@ -1,0 +1,205 @@
+import * as tf from '@tensorflow/tfjs';
+import { engine, isolated, linearize } from '../autodiff';
+import { UnsupportedError } from '../errors';
+import { join, split } from '../problems';
+import { checkedDeferred, checkedSolution, type LinearSolver, type Solution } from '../solvers';
+import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
+import { notSolved, type OnFailure } from './failure';
+
+const notReadable = () =>
+  new UnsupportedError({
+    given: `onFailure: 'throw' on the backend '${tf.getBackend()}'`,
+    expected: 'a backend whose numbers can be read without waiting, such as wasm',
+    remedy: "Take hypergradient(…, implicit({ onFailure: 'throw' })), which waits.",
+  });
+
+/** F as a function of records, with any number of θs. */
+export type Root = (x: NamedTensors, θ: tf.Tensor[]) => NamedTensors;
+
+interface ImplicitRule {
+  F: Root;
+  solver: LinearSolver;
+  onFailure: OnFailure;
+  /** Which of the θs have derivatives; the others are constants. */
+  varies: readonly boolean[];
+  /** Whether the θs were not passed by a caller, so that no warning is given about them. */
+  silent?: boolean;
+}
+
+/** x as a function of θ with the derivative of the implicit function theorem. */
+export function implicitFunction(
+  x: NamedTensors,
+  rule: ImplicitRule,
+  θ: tf.Tensor[],
+): NamedTensors {
+  const count = θ.length;
+  const varying = θ.filter((_, i) => rule.varies[i]);
+  if (varying.length === 0) return mapTensors(x, (value) => value.clone());
+  const attached = tf.customGrad((...args) => {
+    // TensorFlow.js hands over `save` as the last argument; its types omit it.
+    const save = args[varying.length] as unknown as (kept: tf.Tensor[]) => void;
+    const given = args.slice(0, varying.length) as tf.Tensor[];
+    save([...θ.map((value, i) => (rule.varies[i] ? given.shift()! : value)), ...Object.values(x)]);
+    return {
+      value: pack(x),
+      gradFunc: (u: tf.Tensor, saved: tf.Tensor[]) => {
+        const values = saved.slice(count);
+        const solution = Object.fromEntries(Object.keys(x).map((name, i) => [name, values[i]!]));
+        return pullBack(unpack(u, solution), solution, rule, saved.slice(0, count));
+      },
+    };
+  });
+  return unpack(attached(...varying), x);
+}
+
+/** The θs that vary, by their places. */
+export const numbered = (θ: readonly tf.Tensor[], varies: readonly boolean[]): NamedTensors =>
+  Object.fromEntries(θ.map((value, i) => [String(i), value] as const).filter((_, i) => varies[i]));
+
+/** F as a function of x and the θs that vary, linearized at copies of them. */
+export function linearizedAt(
+  x: NamedTensors,
+  { F, varies }: Pick<ImplicitRule, 'F' | 'varies'>,
+  θ: readonly tf.Tensor[],
+) {
+  const copies = (record: NamedTensors) => mapTensors(record, (value) => value.clone());
+  return linearize(
+    (both) => {
+      const parts = split(both);
+      return F(
+        parts.w,
+        θ.map((value, i) => parts.λ[String(i)] ?? value),
+      );
+    },
+    join(copies(x), copies(numbered(θ, varies))),
+  );
+}
+
+/** `−(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`. */
+function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]) {
+  const at = (x: NamedTensors, θ: tf.Tensor[]) => linearizedAt(x, rule, θ);
+  const negated = (pulled: NamedTensors) =>
+    Object.values(split(pulled).λ).map((part) => tf.neg(part));
+
+  const recorded = isolated(() => at(x, θ));
+  try {
+    const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ, rule.varies), rule));
+    if (!engine().isTapeOn()) {
+      const gradients = negated(recorded.vjp(v));
+      if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
+      return gradients;
+    }
+    // This derivative will be differentiated: x and v are functions of θ and u as well.
+    const again = implicitFunction(x, rule, θ);
+    const names = Object.keys(x);
+    const named = (list: tf.Tensor[]) =>
+      Object.fromEntries(names.map((name, i) => [name, list[i]!.clone()]));
+    const G: Root = (v, given) => {
+      const [u, at] = [given.slice(0, names.length), given.slice(names.length, 2 * names.length)];
+      const θ = given.slice(2 * names.length);
+      const J = linearize((x) => rule.F(x, θ), named(at));
+      try {
+        return tensors.subtract(J.vjp(v), named(u));
+      } finally {
+        J.dispose();
+      }
+    };
+    const inputs = [...Object.values(u), ...Object.values(again), ...θ];
+    const varies = [...names, ...names].map(() => true).concat(rule.varies);
+    const v1 = implicitFunction(v, { ...rule, F: G, varies, silent: true }, inputs);
+    const last = at(again, θ);
+    try {
+      return negated(last.vjp(v1));
+    } finally {
+      last.dispose();
+    }
+  } finally {
+    recorded.dispose();
+  }
+}
+
+/** `v ↦ (∂F/∂x)ᵀ v`, from what was recorded of F at x and θ; zeros in the shape of θ are the caller's. */
+export function transposedOf(
+  recorded: { jvp(v: NamedTensors): NamedTensors; vjp(u: NamedTensors): NamedTensors },
+  still: NamedTensors,
+): LinearOperator<NamedTensors> {
+  return {
+    apply: (v) => split(recorded.vjp(v)).w,
+    transpose: (v) => recorded.jvp(join(v, still)),
+    dispose() {},
+  };
+}
+
+/** Warns of a linear solve that did not converge, or throws. */
+export function judge(
+  { status, residualNorm }: Pick<Solution<NamedTensors>, 'status' | 'residualNorm'>,
+  names: readonly string[],
+  onFailure: OnFailure,
+): void {
+  if (status === 'converged') return;
+  if (onFailure === 'throw') throw notSolved({ status, residualNorm });
+  console.warn(
+    `The linear solve of an implicit derivative of ${names.join(', ')} ended as '${status}' with a ` +
+      `residual of ${residualNorm.toPrecision(2)}: the derivative is as inexact. Give more ` +
+      'iterations, a wider tolerance or another solver.',
+  );
+}
+
+function solveTransposed(
+  recorded: Parameters<typeof transposedOf>[0],
+  u: NamedTensors,
+  x: NamedTensors,
+  θ: NamedTensors,
+  { solver, onFailure }: Pick<ImplicitRule, 'solver' | 'onFailure'>,
+): NamedTensors {
+  return tf.tidy(() => {
+    const A = transposedOf(
+      recorded,
+      mapTensors(θ, (value) => tf.zerosLike(value)),
+    );
+    if (!tensors.readableNow()) {
+      if (onFailure === 'throw') throw notReadable();
+      const solution = checkedDeferred(solver, solver.solveDeferred(A, u), tensors, u);
+      solution.dispose();
+      return solution.value;
+    }
+    const found = checkedSolution(solver, solver.solveSync(A, u), tensors, u);
+    const { value, ...report } = found;
+    judge(report, Object.keys(x), onFailure);
+    return value;
+  });
+}
+
+function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[], varies: readonly boolean[]): void {
+  if (!tensors.readableNow()) return;
+  const sizes = tf.tidy(() =>
+    tensors.readSync(
+      [...Object.values(u), ...gradients].map((part) => tf.sum(tf.abs(part)) as tf.Scalar),
+    ),
+  );
+  const shares = sizes.splice(0, Object.keys(u).length);
+  if (shares.every((share) => share === 0)) return;
+  const places = varies.flatMap((varies, i) => (varies ? [i] : []));
+  sizes.forEach((size, k) => {
+    if (size !== 0) return;
+    const i = places[k]!;
+    console.warn(
+      `The implicit derivative with respect to argument ${i + 1} is exactly 0. A solution does not ` +
+        'depend on where its solver started; if this is not a starting point, the optimality ' +
+        'condition does not use it. To differentiate the steps themselves, use unrolled().',
+    );
+  });
+}
+
+/** All numbers in one vector. */
+const pack = (x: NamedTensors): tf.Tensor1D =>
+  tf.concat(Object.values(x).map((value) => tf.reshape(value, [-1]))) as tf.Tensor1D;
+
+function unpack(flat: tf.Tensor, like: NamedTensors): NamedTensors {
+  let from = 0;
+  return mapTensors(like, ({ size, shape }) => {
+    const part = tf.reshape(tf.slice(flat, [from], [size]), shape);
+    from += size;
+    return part;
+  });
+}
