@@ -27,7 +27,7 @@ export interface CellSource {
 }
 
 /** Parsed as a module, so that `await` at the top is what it is in cells. */
-export function parse(text: string, kind = ts.ScriptKind.TS): ts.SourceFile {
+export function parse(text: string, kind = ts.ScriptKind.TS, name = 'cell.ts'): ts.SourceFile {
   const options: ts.CreateSourceFileOptions = {
     languageVersion: ts.ScriptTarget.ESNext,
     setExternalModuleIndicator: (file) => {
@@ -35,7 +35,7 @@ export function parse(text: string, kind = ts.ScriptKind.TS): ts.SourceFile {
       Object.assign(file, { externalModuleIndicator: true });
     },
   };
-  return ts.createSourceFile('cell.ts', text, options, true, kind);
+  return ts.createSourceFile(name, text, options, true, kind);
 }
 
 export function syntaxErrorsOf(file: ts.SourceFile): readonly ts.DiagnosticWithLocation[] {

@@ -1,5 +1,6 @@
 import ts from 'typescript';
 import type { Live } from './earlier';
+import type { View } from './lasting';
 import { globalsOfNode } from './node-types';
 import type { Project } from './project';
 import { signatureAt } from './signature';
@@ -20,12 +21,12 @@ type Found = { name: string; kind: string; rank: string };
 /** @param shift how many characters stand before the cell in `text`. */
 export function completionsAt(
   project: Project,
+  { file, entriesAt }: View,
   text: string,
   position: number,
   shift: number,
   live: ReadonlyMap<string, Live>,
 ): Completions {
-  const file = project.program().getSourceFile(project.cell)!;
   const literal = literalAt(file, position);
   const word = /[\w$\p{L}]*$/u.exec(text.slice(0, position))![0];
   const start = literal ? literal.start : position - word.length;
@@ -36,7 +37,7 @@ export function completionsAt(
   const place = { start: start - shift, end: end - shift };
   const atArgument = !literal && word === '' && /[(,]\s*$/.test(text.slice(0, position));
   const signature = atArgument ? signatureAt(project, position) : undefined;
-  const { entries, everything } = entriesAt(project, position, typed);
+  const { entries, everything } = readEntries(entriesAt(position, PREFERENCES), typed);
   const found = entries.filter(
     // Only what the parameter itself asks for.
     ({ rank }) => signature === undefined || rank < FROM_SCOPE,
@@ -74,18 +75,28 @@ const AMONG_GLOBALS = '15';
 /** A value and a type. */
 const IN_EVERY_SCOPE = 'Array';
 
+const PREFERENCES: ts.GetCompletionsAtPositionOptions = {
+  includeCompletionsForModuleExports: false,
+  includeCompletionsForImportStatements: false,
+  includeCompletionsWithInsertText: false,
+  includeExternalModuleExports: false,
+};
+
+/** The cell as the language service sees it. */
+export function viewOfService(project: Project): View {
+  const { service, cell } = project;
+  return {
+    file: project.program().getSourceFile(cell)!,
+    entriesAt: (position, preferences) =>
+      service.getCompletionsAtPosition(cell, position, preferences),
+  };
+}
+
 /** What TypeScript offers, and whether that is all that is in scope. */
-function entriesAt(
-  project: Project,
-  position: number,
+function readEntries(
+  info: ts.CompletionInfo | undefined,
   typed: string,
 ): { entries: Found[]; everything: boolean } {
-  const info = project.service.getCompletionsAtPosition(project.cell, position, {
-    includeCompletionsForModuleExports: false,
-    includeCompletionsForImportStatements: false,
-    includeCompletionsWithInsertText: false,
-    includeExternalModuleExports: false,
-  });
   const directory = typed.slice(0, typed.lastIndexOf('/') + 1);
   const entries = (info?.entries ?? []).flatMap(
     ({ name, kind, sortText, kindModifiers = '' }): Found[] => {

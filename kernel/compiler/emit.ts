@@ -6,7 +6,7 @@ import { decodeMappings } from './source-map';
 
 const f = ts.factory;
 
-/** A cell, checked and found good, as a JavaScript module whose last value goes to `__implicit_cell__`. */
+/** A cell, checked and found good, as a JavaScript module whose last value goes to the cell's object. */
 export function emitCell(
   program: ts.Program,
   file: ts.SourceFile,
@@ -19,12 +19,37 @@ export function emitCell(
     file,
     (path, text) => {
       if (path.endsWith('.map')) mappings = JSON.parse(text).mappings;
-      else code = text.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
+      else code = text;
     },
     undefined,
     false,
     { before: [(context) => (given) => ownPart(given, cell, context)] },
   );
+  return moduleOf(code, mappings, cell, live);
+}
+
+/** The same by its text alone, for a cell whose form no type decides: one that imports nothing. */
+export function transpileCell(
+  text: string,
+  options: ts.CompilerOptions,
+  cell: CellSource,
+  live: ReadonlyMap<string, Live>,
+): CellModule {
+  const { outputText, sourceMapText } = ts.transpileModule(text, {
+    fileName: 'cell.ts',
+    compilerOptions: options,
+    transformers: { before: [(context) => (given) => ownPart(given, cell, context)] },
+  });
+  return moduleOf(outputText, JSON.parse(sourceMapText!).mappings, cell, live);
+}
+
+function moduleOf(
+  output: string,
+  mappings: string,
+  cell: CellSource,
+  live: ReadonlyMap<string, Live>,
+): CellModule {
+  const code = output.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
   const map = decodeMappings(mappings);
   if (cell.shift > 0 && map.length > 0) {
     for (const segments of map) {

@@ -32,6 +32,7 @@ export class Project {
   readonly resolution: Resolution;
   private readonly declarations: Declarations;
   readonly service: ts.LanguageService;
+  readonly host: ts.LanguageServiceHost;
   private readonly texts: Texts;
   private readonly registry: ts.DocumentRegistry;
   readonly cell: string;
@@ -59,7 +60,8 @@ export class Project {
     this.resolution = new Resolution(surroundings, this.sources, this.declarations);
     this.options = compilerOptions(surroundings, this.sources);
     this.registry = parsed?.registry ?? keepingRegistry();
-    this.service = ts.createLanguageService(this.host(), this.registry);
+    this.host = this.hostOfService();
+    this.service = ts.createLanguageService(this.host, this.registry);
     this.setModules('');
     this.setCell('');
   }
@@ -127,6 +129,19 @@ export class Project {
     return asked && this.addNodeTypes() ? this.service.getProgram()! : program;
   }
 
+  /** A program that holds the kept cells `ids`, and all that they import. */
+  programOf(ids: readonly number[]): ts.Program {
+    const imports = ids.map((id) => `import ${JSON.stringify(Project.nameOf(id))};`);
+    this.setCell([...imports, 'export {};'].join('\n'));
+    return this.program();
+  }
+
+  /** The text of a kept cell. */
+  textOf(path: string): string | undefined {
+    const snapshot = this.virtual.get(path)?.snapshot;
+    return snapshot?.getText(0, snapshot.getLength());
+  }
+
   get hasNodeTypes(): boolean {
     return this.node !== undefined || this.surroundings.types !== undefined;
   }
@@ -191,7 +206,7 @@ export class Project {
     return `${stamp} ${generations.get(directory) ?? 0} ${generations.get('') ?? 0}`;
   }
 
-  private host(): Host {
+  private hostOfService(): Host {
     const { sources, resolution, declarations, virtual, surroundings } = this;
     const own = (name: string): string => `${surroundings.kernel}/compiler/${name}.d.ts`;
     return {
@@ -244,7 +259,8 @@ export class Project {
     };
   }
 
-  private earlierCell(name: string): ts.ResolvedModuleFull | undefined {
+  /** Where the name of the module leads that an earlier cell is. */
+  earlierCell(name: string): ts.ResolvedModuleFull | undefined {
     if (!name.startsWith(`./${MARK}-`)) return undefined;
     const resolvedFileName = `${this.directory}/${name.slice(2)}.ts`;
     return { resolvedFileName, extension: ts.Extension.Ts, isExternalLibraryImport: false };

@@ -1,14 +1,15 @@
 import type ts from 'typescript';
 import { adviceFor } from './advice';
-import { cellProgram, namesExportedBy } from './cell-program';
+import { type CellModule, cellProgram, namesExportedBy } from './cell-program';
 import { type CellSource, parse, readCell, syntaxErrorsOf } from './cell-source';
 import { completeness } from './completeness';
-import { type Completions, completionsAt } from './completion';
+import { type Completions, completionsAt, viewOfService } from './completion';
 import { type Diagnostic, diagnosticIn } from './diagnostics';
 import { type Live, surroundings } from './earlier';
-import { emitCell } from './emit';
+import { emitCell, transpileCell } from './emit';
 import type { Surroundings } from './files';
 import { inspectionAt } from './inspection';
+import { LastingChecker, type View } from './lasting';
 import { adviceOnMoved, movedNames } from './moved';
 import { asksForNode } from './node-types';
 import { type Parsed, Project } from './project';
@@ -71,6 +72,9 @@ export class Session {
   private readonly kept = new Map<number, Committed>();
   private readonly compiled = new Map<string, Known>();
   private readonly advised = new Set<string>();
+  /** The kept cells that import. */
+  private readonly imports = new Set<number>();
+  private lasting: LastingChecker;
   private pending: { cell: CellSource; text: string; values: ReadonlySet<string> } | undefined;
 
   /** @param parsed files that another session has read; its own if it is left out. */
@@ -79,6 +83,7 @@ export class Session {
     parsed?: Parsed,
   ) {
     this.project = new Project(surroundings, parsed);
+    this.lasting = new LastingChecker(this.project);
     // The first check of a program is slow; let it happen before the first cell.
     this.compile('0');
   }
@@ -118,6 +123,7 @@ export class Session {
     const modules = cell.modules.map(({ name, text }): [string, string] => [name, text]);
     const committed = { id, text, global: cell.global, live, modules };
     this.keep(committed);
+    if (isSimple(cell)) this.lasting.keep(id);
     return committed;
   }
 
@@ -129,7 +135,8 @@ export class Session {
   /** Forgets all cells: their variables are lost. */
   reset(): void {
     this.pending = undefined;
-    for (const known of [this.live, this.modules, this.kept]) known.clear();
+    for (const known of [this.live, this.modules, this.kept, this.imports]) known.clear();
+    this.lasting.clear();
     this.project.clear();
     this.compiled.clear();
   }
@@ -137,14 +144,21 @@ export class Session {
   complete(code: string, position: number): Completions {
     try {
       const asked = this.ask(code);
-      const find = ({ text, shift }: typeof asked): Completions =>
-        completionsAt(this.project, text, position + shift, shift, this.live);
-      const found = find(asked);
-      return found.matches.length === 0 && this.project.addNodeTypes() ? find(asked) : found;
+      const { text, shift } = asked;
+      const find = (): Completions =>
+        completionsAt(this.project, this.viewOf(asked), text, position + shift, shift, this.live);
+      const found = find();
+      return found.matches.length === 0 && this.project.addNodeTypes() ? find() : found;
     } catch {
       // TypeScript fails at some of what is half written: then it has nothing to offer.
       return { matches: [], kinds: [], start: position, end: position };
     }
+  }
+
+  private viewOf({ text, isSimple }: { text: string; isSimple: boolean }): View {
+    const view = isSimple ? this.lasting.view(text, this.importing()) : undefined;
+    this.project.setCell(text);
+    return view ?? viewOfService(this.project);
   }
 
   /** The type and documentation of the name at `position`, or `undefined` where there is none. */
@@ -176,6 +190,11 @@ export class Session {
       this.pending = { cell, text, values: known.values };
       return known.result;
     }
+    if (isSimple(cell) && this.lasting.accepts(text, this.importing())) {
+      const module = transpileCell(text, this.project.compilerOptions, cell, this.live);
+      return this.compiledTo(module, { code, text, cell }).result;
+    }
+    this.project.setCell(text);
     const program = this.project.program();
     const file = program.getSourceFile(this.project.cell)!;
     const found = program
@@ -193,6 +212,14 @@ export class Session {
       return { ok: false, diagnostics: [...diagnostics, ...inModules] };
     }
     const module = emitCell(program, file, cell, this.live);
+    const { result } = this.compiledTo(module, { code, text, cell });
+    return { ...result, advice: this.adviceOnTypes(file, found) };
+  }
+
+  private compiledTo(
+    module: CellModule,
+    { code, text, cell }: { code: string; text: string; cell: CellSource },
+  ): { result: Compiled & { ok: true } } {
     const values = new Set(namesExportedBy(parse(module.code)));
     for (const name of module.ambient) values.delete(name);
     this.pending = { cell, text, values };
@@ -206,7 +233,13 @@ export class Session {
       ...this.paths(cell),
     };
     this.remember(`${code}\n${text}\n${this.project.state}`, { result, values });
-    return { ...result, advice: this.adviceOnTypes(file, found) };
+    return { result };
+  }
+
+  /** The kept cells that later ones take names from, and that import. */
+  private importing(): number[] {
+    const ids = new Set([...this.live.values()].map((live) => live.cell));
+    return [...ids].filter((id) => this.imports.has(id)).sort((a, b) => a - b);
   }
 
   /** A cell that is run again, with the same names and files around it, is not compiled again. */
@@ -238,13 +271,13 @@ export class Session {
    * Makes a cell that is being written the one that is asked about. The names of earlier cells stand
    * before it: behind it, they would become a part of what is still open.
    */
-  private ask(code: string): { text: string; shift: number } {
+  private ask(code: string): { text: string; shift: number; isSimple: boolean } {
     const cell = this.read(code);
     if (asksForNode(cell, this.live)) this.project.addNodeTypes();
     const before = `${surroundings({ ...cell, declared: new Map(), mentioned: unclaimed(cell) }, this.live)}\n`;
     const text = before + cell.text;
     this.project.setCell(text);
-    return { text, shift: before.length + cell.shift };
+    return { text, shift: before.length + cell.shift, isSimple: isSimple(cell) };
   }
 
   private refusal(code: string, cell: CellSource, errors: readonly ts.Diagnostic[]): Diagnostic[] {
@@ -301,6 +334,7 @@ export class Session {
     const { id, text, live, modules } = committed;
     this.kept.set(id, committed);
     this.project.keep(id, text);
+    if (/\b(?:import|require)\b/.test(withoutEarlier(text))) this.imports.add(id);
     for (const [name, one] of live) this.live.set(name, one);
     for (const [name, one] of modules) this.modules.set(name, one);
     if (!committed.global) return;
@@ -314,6 +348,7 @@ export class Session {
 
   private renew(): void {
     this.project = new Project(this.surroundings);
+    this.lasting = new LastingChecker(this.project);
     this.compiled.clear();
     for (const cell of this.kept.values()) this.keep(cell);
   }
@@ -321,6 +356,16 @@ export class Session {
   private nextId(): number {
     return this.kept.size + 1;
   }
+}
+
+/** The text of a kept cell without the lines that take names from earlier ones. */
+function withoutEarlier(text: string): string {
+  return text.replace(/^.*"\.\/~cell-\d+".*$/gm, '');
+}
+
+/** Whether no type decides what becomes of a cell, and it changes nothing that others see. */
+function isSimple({ imports, global, modules, text }: CellSource): boolean {
+  return !imports && !global && modules.length === 0 && !/@ts-|\benum\b/.test(text);
 }
 
 /** What a cell mentions and does not declare. */

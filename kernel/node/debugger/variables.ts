@@ -5,7 +5,8 @@ import type { Inspector } from './inspector';
 export interface Variable {
   name: string;
   value: string;
-  type: string;
+  /** Of an object its class. Where there is none, JupyterLab's tree shows the value in its place. */
+  type?: string;
   evaluateName: string;
   variablesReference: number;
 }
@@ -50,7 +51,7 @@ export class Variables {
     return {
       name,
       value: textOf(value),
-      type: className ?? subtype ?? value.type,
+      ...(objectId !== undefined && { type: className ?? subtype ?? value.type }),
       evaluateName: name,
       variablesReference: objectId === undefined ? 0 : this.numbered({ objects: [objectId] }),
     };
