@@ -8,6 +8,7 @@ const full = needs('full');
 
 /** Starting JupyterLab and a browser beside other tests, on two cores. */
 const patience = 300_000;
+const slow = { timeout: 30_000 };
 
 const CELL = `function area(width: number, height: number): number {
   const product = width * height;
@@ -31,14 +32,13 @@ describe.skipIf(!browser.available || !full.available)("JupyterLab's debugger", 
       const panel = page.locator('.jp-DebuggerSidebar');
       const variables = panel.locator('.jp-DebuggerVariables-body').first();
       const frames = panel.locator('.jp-DebuggerCallstackFrame');
-      const press = (name: string) =>
-        panel.locator(`[title^="${name}"]`).first().click();
+      const press = (name: string) => panel.locator(`[title^="${name}"]`).first().click();
 
       await page.locator('.jp-DebuggerBugButton').click();
       await page.locator('.jp-DebuggerBugButton[aria-pressed="true"]').waitFor();
       // The first of a gutter has no size: it holds the place of the highest number.
       const lines = notebook.cell(0).locator('.cm-breakpoint-gutter .cm-gutterElement');
-      await expect.poll(() => lines.count()).toBe(1 + CELL.split('\n').length);
+      await expect.poll(() => lines.count(), slow).toBe(1 + CELL.split('\n').length);
       await lines.nth(2).click();
       await panel.locator('.jp-DebuggerBreakpoint').waitFor();
 
@@ -46,20 +46,20 @@ describe.skipIf(!browser.available || !full.available)("JupyterLab's debugger", 
       await page.keyboard.press('Control+Enter');
       await frames.first().waitFor();
       await expect
-        .poll(() => frames.allInnerTexts())
+        .poll(() => frames.allInnerTexts(), slow)
         .toEqual([expect.stringMatching(/^area\s.*:2$/s), expect.stringMatching(/^cell\s.*:7$/s)]);
       await expect
-        .poll(() => namesAndValues(variables))
+        .poll(() => namesAndValues(variables), slow)
         .toEqual(expect.arrayContaining(['width 3', 'height 4', 'product undefined']));
       await notebook.look('debugger-stopped');
 
       await press('Next');
-      await expect.poll(() => namesAndValues(variables)).toContain('product 12');
+      await expect.poll(() => namesAndValues(variables), slow).toContain('product 12');
       await press('Next');
-      await expect.poll(() => namesAndValues(variables)).toContain('half 6');
-      await expect.poll(() => frames.first().innerText()).toMatch(/:4$/);
+      await expect.poll(() => namesAndValues(variables), slow).toContain('half 6');
+      await expect.poll(() => frames.first().innerText(), slow).toMatch(/:4$/);
       await panel.locator('select[aria-label="Scope"]').selectOption('Notebook');
-      await expect.poll(() => namesAndValues(variables)).toContain('sides Array');
+      await expect.poll(() => namesAndValues(variables), slow).toContain('sides Array');
       await notebook.look('debugger-stepped');
 
       await press('Continue');

@@ -20,6 +20,7 @@ import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { endThreads, followProcesses, followThreads } from './started';
 import { captureStreams } from './streams';
+import { tidyLater } from './tidy';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
@@ -51,6 +52,7 @@ const cells = new Cells({
       await modules.prepare();
     }
     await scope.run(request, progress);
+    if (request.imports) tidyLater();
   },
   abandon(cell) {
     endThreads(cell);

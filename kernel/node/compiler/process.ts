@@ -68,7 +68,11 @@ let least = 0;
 function tidy(): void {
   const used = getHeapStatistics().used_heap_size;
   if (least !== 0 && used < least * GROWN) return;
-  if (least !== 0) globalThis.gc?.();
+  if (least !== 0) {
+    globalThis.gc?.();
+    // The first finds what is not used, the second hands the memory back.
+    globalThis.gc?.({ type: 'major', flavor: 'last-resort' } as NodeJS.GCOptions);
+  }
   least = getHeapStatistics().used_heap_size;
 }
 
