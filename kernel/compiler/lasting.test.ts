@@ -104,6 +104,11 @@ test(
     expect(run('x.length')).toBe(true);
     expect(run('const x = 5')).toBe(true);
     expect(run('x.length')).toBe(false);
+    expect(run('const again = [1]')).toBe(true);
+    // As expressions of a front end are, which no cell keeps.
+    lasting.compile("const again = 'another'");
+    expect(run('const again = [1]')).toBe(true);
+    expect(run('again.push(2)')).toBe(true);
     expect(run('const made = 1, lost = 2', ['made'])).toBe(true);
     expect(run('made + 1')).toBe(true);
     expect(run('lost + 1')).toBe(false);

@@ -114,6 +114,11 @@ export class LastingChecker {
     this.latest = undefined;
   }
 
+  /** Another cell comes, and the one that was accepted last is not kept. */
+  forget(): void {
+    this.latest = undefined;
+  }
+
   clear(): void {
     this.base = undefined;
     this.latest = undefined;

@@ -178,6 +178,7 @@ export class Session {
 
   private tryCompile(code: string): Compiled {
     this.pending = undefined;
+    this.lasting.forget();
     if (/\b(?:import|require)\b/.test(code)) this.project.refresh();
     const cell = this.read(code);
     const wrong = syntaxErrorsOf(parse(cell.text));
