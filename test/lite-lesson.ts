@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BrowserContext } from 'playwright-core';
 import { type Comparison, compare, compareClaims, isSmaller, sum } from './lite-compare';
 import { LiteNotebook, type Output, startBrowser } from './lite-page';
-import { memoryOf } from './lite-site';
+import { tabOf } from './lite-site';
 
 const root = join(__dirname, '..');
 
@@ -16,8 +16,9 @@ export interface LessonReport extends Comparison {
   smaller: boolean;
   /** Cells with an error. */
   failed: string[];
-  /** What the tab holds at its end. */
+  /** What the tab holds at its end, and has worked since it was opened. */
   megabytes: number;
+  processorSeconds: number;
 }
 
 /** Runs a lesson by *Run all* in a browser of its own, and compares it with its stored outputs. */
@@ -48,7 +49,7 @@ export async function runLesson(
       seconds: Math.round(seconds.reduce((total, each) => total + each, 0)),
       slowest: `cell ${seconds.indexOf(slowest)}: ${Math.round(slowest)} s`,
       failed,
-      megabytes: memoryOf(profile),
+      ...tabOf(profile),
       ...sum(cells.map(({ outputs }, i) => against(outputs, stored[i] ?? []))),
       smaller,
     };

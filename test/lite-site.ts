@@ -16,22 +16,42 @@ export async function findSite(folder: string): Promise<string> {
   return site;
 }
 
-/**
- * What the tab of the browser with this profile holds, with its workers, in MB: private memory, and its part of
- * what it shares. The browser's own pages, and one that it holds ready, are smaller. 0 where the system does not
- * say.
- */
-export function memoryOf(profile: string): number {
+/** What a tab takes, with its workers; 0 where the system does not say. */
+interface Tab {
+  /** Private memory, and its part of what it shares. */
+  megabytes: number;
+  /** What it has worked: unlike seconds on the clock, they do not depend on what else the machine does. */
+  processorSeconds: number;
+}
+
+/** The tab of the browser with this profile. The browser's own pages, and one that it holds ready, are smaller. */
+export function tabOf(profile: string): Tab {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const parents = new Map(processes.map((id) => [id, statusOf(id)]));
   const isOurs = (id: string): boolean => {
     const { parent = '', command = '' } = parents.get(id) ?? {};
     return command.includes(profile) || (parent !== '' && parent !== '1' && isOurs(parent));
   };
-  const kilobytes = processes
+  const tabs = processes
     .filter((id) => parents.get(id)?.command.includes('--type=renderer') && isOurs(id))
-    .map((id) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${id}/smaps_rollup`))?.[1] ?? 0));
-  return Math.round(Math.max(0, ...kilobytes) / 1000);
+    .map(
+      (id): Tab => ({
+        megabytes: Math.round(
+          Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${id}/smaps_rollup`))?.[1] ?? 0) / 1000,
+        ),
+        processorSeconds: workOf(id),
+      }),
+    );
+  return tabs.reduce((most, tab) => (tab.megabytes > most.megabytes ? tab : most), {
+    megabytes: 0,
+    processorSeconds: 0,
+  });
+}
+
+/** Hundredths of seconds in the program and in the system for it are behind its name, which may hold anything. */
+function workOf(id: string): number {
+  const fields = read(`/proc/${id}/stat`).split(') ').at(-1)!.split(' ');
+  return Math.round((Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100);
 }
 
 function statusOf(id: string): { parent: string; command: string } {
