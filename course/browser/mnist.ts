@@ -33,6 +33,8 @@ async function load(): Promise<void> {
         host.files.set(`${MNIST}/${name}`, content);
       }),
     );
+    // The pieces may add up to a bit less.
+    bar.update(megabytes);
   } finally {
     bar.end();
   }
