@@ -208,7 +208,8 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
   test(
     'beats leave results as they are, at a cost that is printed',
     async () => {
-      const notebook = await open();
+      // Where memory is shared there is nothing to wait for.
+      const notebook = await open({ isolated: true });
       const said = await notebook.say(0, BEATS_CELL);
       const ratios = JSON.parse(said.replace(/^'|'$/g, '')) as Record<string, [number, number]>;
       for (const [name, [beating, plain]] of Object.entries(ratios)) {

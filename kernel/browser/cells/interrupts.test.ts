@@ -58,4 +58,40 @@ describe('beat', () => {
       loop();
     }
   });
+
+  test('asks less often where answers take long, and at least every second', () => {
+    const asked: number[] = [];
+    let takes = 5;
+    const now = () => performance.now();
+    vi.stubGlobal(
+      'XMLHttpRequest',
+      class {
+        status = 200;
+        responseText = '{}';
+        open() {}
+        send() {
+          asked.push(now());
+          vi.advanceTimersByTime(takes);
+        }
+      },
+    );
+    listenBy(undefined, { url: 'here', id: 'page' });
+    becomeBusy();
+    const pauses = (rounds: number) => {
+      asked.length = 0;
+      for (let i = 0; i < rounds; i++) {
+        vi.advanceTimersByTime(10);
+        beat();
+      }
+      return asked.slice(1).map((at, i) => at - asked[i]! - takes);
+    };
+    expect(Math.max(...pauses(200))).toBeLessThanOrEqual(270);
+    takes = 60;
+    pauses(100);
+    expect(Math.min(...pauses(400))).toBeGreaterThanOrEqual(480);
+    takes = 500;
+    pauses(100);
+    expect(Math.max(...pauses(1000))).toBeLessThanOrEqual(1020);
+    vi.unstubAllGlobals();
+  });
 });

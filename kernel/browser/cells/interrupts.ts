@@ -13,12 +13,18 @@ const QUICK_MS = 1;
 /** and none once one came so late. */
 const LATE_MS = 20;
 
-/** How often a busy cell asks the page, where no memory is shared. */
+/**
+ * How often a busy cell asks the page, where no memory is shared. The cell waits for the answer, which takes long on a
+ * machine that does much else: then it asks less often, so as not to wait more than it works.
+ */
 const ASK_EVERY_MS = 250;
+const ASK_AT_LEAST_EVERY_MS = 1000;
+const WORK_FOR_WAITING = 8;
 
 let signals: Int32Array | undefined;
 let asking: Asking | undefined;
 let asked = 0;
+let pause = ASK_EVERY_MS;
 let looked = 0;
 let allowance = 0;
 
@@ -79,7 +85,7 @@ export function takeInterrupt(): boolean {
 function isAsked(): boolean {
   if (told) return true;
   if (signals) return Atomics.exchange(signals, 0, 0) === 1;
-  return asking !== undefined && performance.now() - asked > ASK_EVERY_MS && ask(asking);
+  return asking !== undefined && performance.now() - asked > pause && ask(asking);
 }
 
 /**
@@ -100,6 +106,7 @@ export function beat(): number {
 
 /** Asks the page without returning to the event loop, by way of the service worker. */
 function ask({ url, id }: Asking): boolean {
+  const began = performance.now();
   try {
     const request = new XMLHttpRequest();
     request.open('POST', url, false);
@@ -111,5 +118,7 @@ function ask({ url, id }: Asking): boolean {
     return false;
   } finally {
     asked = performance.now();
+    const waited = WORK_FOR_WAITING * (asked - began);
+    pause = Math.min(Math.max(ASK_EVERY_MS, waited), ASK_AT_LEAST_EVERY_MS);
   }
 }
