@@ -41,7 +41,13 @@ const methods: readonly DeepMethod[] = [
     make: () => implicitAdam('auto', { curvature }),
   },
   { name: 'Adam', colour: PALETTE[2]!, first: 0.01, make: (r) => tf.train.adam(r) },
-  { name: 'momentum', colour: PALETTE[4]!, first: 0.01, make: (r) => tf.train.momentum(r, 0.9) },
+  {
+    name: 'momentum',
+    long: true,
+    colour: PALETTE[4]!,
+    first: 0.01,
+    make: (r) => tf.train.momentum(r, 0.9),
+  },
   {
     name: 'RMSprop',
     long: true,
