@@ -1,5 +1,6 @@
 import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
+import { giveWay } from '../event-loop';
 import { random } from '../numbers';
 import { checkFunction, checkOptionNames } from '../options';
 import {
@@ -227,14 +228,19 @@ async function differentiateIn<V>(
     space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
     space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
 
+    // Each of the three evaluations is one piece.
+    await giveWay();
     const derivative = countDerivative(form.linearize(w, 1), count);
     operators.push(derivative);
+    await giveWay();
     const A = curvature(derivative);
     operators.push(A);
+    await giveWay();
     const { value: v, ...solve } = await solved(A, outer.dw);
     result.adjoint = v;
     if (onFailure === 'throw' && solve.status !== 'converged') throw notSolved(solve);
 
+    await giveWay();
     const pulled = space.keep(
       estimate === false && derivative.mixed !== undefined
         ? { λ: derivative.mixed(v) }
