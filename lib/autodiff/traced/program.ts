@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
-import { loopOn } from '../../backends/wasm/fused/loops';
+import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall, workOf } from '../../backends/wasm/fused/products';
 import { type Call, perform, placed, sequenceOn } from '../../backends/wasm/fused/sequence';
 import { memoryOf } from '../../backends/wasm/kernels/assembly';
@@ -98,6 +98,10 @@ export class Program {
     const early = [...plan.early, ...steps(copies.filter(isFirst))];
     const late = [...plan.late, ...steps(copies.filter((copy) => !isFirst(copy)))];
     this.steps = { early: early.length, late: late.length };
+    makeLoops(
+      heap,
+      [...early, ...late].filter((step) => step.kind === 'loop'),
+    );
     const compiled = (of: readonly Step[]) =>
       sequenceOn(
         heap,

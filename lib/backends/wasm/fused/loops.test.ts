@@ -4,7 +4,7 @@ import { useBackend } from '../..';
 import { memoryOf } from '../kernels/assembly';
 import type { Heap } from '../kernels/heap';
 import { apply, type Expression } from './expression';
-import { type Into, loopOn, type Pattern } from './loops';
+import { type Into, type Loop, loopOn, makeLoops, type Pattern } from './loops';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
@@ -78,4 +78,36 @@ it.each(cases)('sums and maxima of %s are those of plain loops', (_, expression,
       }
     }
   }
+});
+
+it('makes several in a module that a page may compile, and none twice', () => {
+  const heap = tf.backend() as Heap;
+  const loops = Array.from({ length: 20 }, (_, i): Loop => {
+    const expression = apply('add', apply('exponential', input(0)), { kind: 'number', value: i });
+    return { expression, patterns: ['place'], into: 'places' };
+  });
+  const before = loopOn(heap, loops[3]!);
+  const { Module } = WebAssembly;
+  const sizes: number[] = [];
+  WebAssembly.Module = class extends Module {
+    constructor(bytes: BufferSource) {
+      super(bytes);
+      sizes.push(bytes.byteLength);
+    }
+  };
+  try {
+    for (let i = 0; i < 2; i++) makeLoops(heap, [...loops, ...loops]);
+  } finally {
+    WebAssembly.Module = Module;
+  }
+  expect(sizes.length).toBeLessThan(10);
+  expect(sizes.length).toBeGreaterThan(1);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
+  expect(loopOn(heap, loops[3]!)).toBe(before);
+  const at = onHeap(heap, 3, () => 0);
+  loops.forEach((loop, i) => {
+    loopOn(heap, loop)(at + 4, 1, 4, at);
+    expect(new Float32Array(memoryOf(heap).buffer, at, 3)[1]).toBe(1 + i);
+  });
+  heap.wasm._free(at - 16);
 });
