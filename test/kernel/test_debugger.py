@@ -55,6 +55,9 @@ class Debugger:
     def where(self):
         return [(f["name"], f["line"]) for f in self.body("stackTrace", threadId=1)["stackFrames"]]
 
+    def numbers_of_frames(self):
+        return [f["id"] for f in self.body("stackTrace", threadId=1)["stackFrames"]]
+
     def variables(self, frame=0, scope="Locals"):
         scopes = {s["name"]: s for s in self.body("scopes", frameId=frame)["scopes"]}
         listed = self.body("variables", variablesReference=scopes[scope]["variablesReference"])["variables"]
@@ -113,9 +116,13 @@ def test_a_cell_stops_at_its_breakpoint_and_goes_on(kernel, debugger):
     assert debugger.values()["first"] == "20"
     assert "second" not in debugger.values()
     assert debugger.body("evaluate", expression="first * 2 + 1", frameId=0)["result"] == "41"
+    before = debugger.numbers_of_frames()
     debugger.body("next", threadId=1)
     assert debugger.wait("stopped")["reason"] == "step"
     assert debugger.where() == [("cell", 4)]
+    numbers = debugger.numbers_of_frames()
+    assert not set(before) & set(numbers), "JupyterLab looks again only at frames with other numbers"
+    assert debugger.values(numbers[0])["second"] == "21"
     assert debugger.values()["second"] == "21"
     debugger.body("next", threadId=1)
     debugger.wait("stopped")

@@ -25,6 +25,9 @@ interface Script {
 /** How often a step may go on within the same line. */
 const MOST_STEPS = 200;
 
+/** More than the inspector tells of. */
+const MOST_FRAMES = 1000;
+
 const THREAD = 1;
 
 /** Files that are stepped over. */
@@ -55,6 +58,11 @@ export class Debugger {
   private readonly urls = new Map<string, string>();
   private exceptions: 'none' | 'uncaught' | 'all' = 'none';
   private frames: Cdp.CallFrame[] = [];
+  /**
+   * The number of the first frame, another one at each stop: JupyterLab looks at the variables again
+   * only where the frame is another one.
+   */
+  private firstFrame = 0;
   private variables: Variables;
   private stopped = false;
   private step: { method: string; from: string; left: number } | undefined;
@@ -311,6 +319,7 @@ export class Debugger {
       }
     }
     this.step = undefined;
+    this.firstFrame += MOST_FRAMES;
     this.frames = callFrames;
     this.stopped = true;
     this.stoppedLine = hitBreakpoints
@@ -344,13 +353,20 @@ export class Debugger {
       const { path, name, column } = place;
       // The engine stops at the end of a `return`, whose line may be the next.
       const line = (id === 0 ? this.stoppedLine : undefined) ?? place.line;
-      return [{ id, name, line, column, source: { path, sourceReference: 0 } }];
+      return [
+        { id: this.firstFrame + id, name, line, column, source: { path, sourceReference: 0 } },
+      ];
     });
     return { stackFrames, totalFrames: stackFrames.length };
   }
 
+  /** By its number, or counted from the top. */
+  private frameAt(id: number): Cdp.CallFrame | undefined {
+    return this.frames[id >= this.firstFrame ? id - this.firstFrame : id];
+  }
+
   private scopesOf(frameId: number): Cdp.Scope[] {
-    const frame = this.frames[frameId];
+    const frame = this.frameAt(frameId);
     if (!frame) throw new Error(`There is no frame ${frameId}.`);
     return frame.scopeChain.filter(({ type }) => type !== 'global' && type !== 'script');
   }
@@ -379,7 +395,7 @@ export class Debugger {
 
   /** The value of an expression, in a frame or, where nothing is stopped, among the cells' names. */
   private async valueOf(expression: string, frameId: unknown): Promise<Runtime.RemoteObject> {
-    const frame = this.frames[Number(frameId ?? 0)];
+    const frame = this.frameAt(Number(frameId ?? 0));
     type Evaluated = { result: Runtime.RemoteObject; exceptionDetails?: Runtime.ExceptionDetails };
     const options = { generatePreview: true, silent: true };
     let evaluated: Evaluated;
