@@ -2,7 +2,8 @@
 
 import pytest
 from cells import GROUPS, MODULES, PROJECT, ok, prints, says, warns
-from conftest import Kernel
+from cells_more import GROUPS as MORE
+from conftest import Kernel, full
 
 
 def differing(kernel, rows):
@@ -34,6 +35,15 @@ def holds(ran, verdict):
 def test_cells(kernel, group):
     rows = GROUPS[group]
     found = differing(kernel, rows)
+    print(f"{group}: {len(rows) - len(found)} of {len(rows)}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.skipif(not full(), reason="takes a minute: FULL=1 runs it")
+@pytest.mark.parametrize("group", MORE)
+def test_more_cells(fresh_kernel, group):
+    rows = MORE[group]
+    found = differing(fresh_kernel, rows)
     print(f"{group}: {len(rows) - len(found)} of {len(rows)}")
     assert not found, "\n".join(found)
 
