@@ -10,8 +10,11 @@ const MAIN = '__main__';
 /** A variable of each cell: how many beats may go by until the next look for an interrupt. */
 const LEFT = '__left';
 
-/** A loop that only counts looks once in so many rounds: a power of 2. */
-const ROUNDS = 1024;
+/** The same for loops whose rounds are over at once. */
+const QUICK_LEFT = '__quickLeft';
+
+/** Such a loop looks once in so many rounds, which is a power of 2: in fewer, looks would take longer than the rest. */
+const ROUNDS = 65_536;
 
 /**
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
@@ -25,7 +28,7 @@ const ROUNDS = 1024;
  */
 export function withBeats({ code, mappings }: Code): Code {
   const { outputText, sourceMapText } = ts.transpileModule(
-    `async function ${MAIN}(require, __implicit_cell__) { let ${LEFT} = 0;\n${code}\n}`,
+    `async function ${MAIN}(require, __implicit_cell__) { let ${LEFT} = 0, ${QUICK_LEFT} = 0;\n${code}\n}`,
     {
       fileName: 'cell.js',
       compilerOptions: {
@@ -58,13 +61,13 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
     );
   /** `--__left < 0` */
-  const nothingLeft = () =>
+  const nothingLeft = (left = LEFT) =>
     factory.createBinaryExpression(
-      factory.createPrefixUnaryExpression(MinusMinusToken, factory.createIdentifier(LEFT)),
+      factory.createPrefixUnaryExpression(MinusMinusToken, factory.createIdentifier(left)),
       LessThanToken,
       factory.createNumericLiteral(0),
     );
-  /** `(i & 1023) === 1023` */
+  /** `(i & 65535) === 65535` */
   const roundsOver = (counter: string) =>
     factory.createBinaryExpression(
       factory.createParenthesizedExpression(
@@ -79,8 +82,31 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     );
   const beat = (when: ts.Expression = nothingLeft()): ts.Statement =>
     factory.createIfStatement(when, factory.createExpressionStatement(look()));
+  const inside = (body: ts.Statement) => (ts.isBlock(body) ? body.statements : [body]);
   const withBeat = (body: ts.Statement, when?: ts.Expression): ts.Statement =>
-    factory.createBlock([beat(when), ...(ts.isBlock(body) ? body.statements : [body])]);
+    factory.createBlock([beat(when), ...inside(body)]);
+  /** `if (--__quickLeft < 0) { __left = __beat(); __quickLeft = 65535; }` */
+  const quickBeat = (): ts.Statement =>
+    factory.createIfStatement(
+      nothingLeft(QUICK_LEFT),
+      factory.createBlock([
+        factory.createExpressionStatement(look()),
+        factory.createExpressionStatement(
+          factory.createAssignment(
+            factory.createIdentifier(QUICK_LEFT),
+            factory.createNumericLiteral(ROUNDS - 1),
+          ),
+        ),
+      ]),
+    );
+  /** The beat of a loop, by what is done in each of its rounds. */
+  const withBeatFor = (
+    body: ts.Statement,
+    ...rounds: readonly (ts.Node | undefined)[]
+  ): ts.Statement =>
+    rounds.every((part) => !part || isQuick(part))
+      ? factory.createBlock([quickBeat(), ...inside(body)])
+      : withBeat(body);
   /** Directives have to stay first. */
   const functionWithBeat = (body: ts.Block): ts.Block => {
     const directives = body.statements.findIndex(
@@ -160,20 +186,33 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       return again ? withBeatInside(visited) : visited;
     }
     if (ts.isWhileStatement(visited)) {
-      return factory.updateWhileStatement(visited, visited.expression, withBeat(visited.statement));
+      const { expression, statement } = node as ts.WhileStatement;
+      return factory.updateWhileStatement(
+        visited,
+        visited.expression,
+        withBeatFor(visited.statement, expression, statement),
+      );
     }
     if (ts.isDoStatement(visited)) {
-      return factory.updateDoStatement(visited, withBeat(visited.statement), visited.expression);
+      const { expression, statement } = node as ts.DoStatement;
+      return factory.updateDoStatement(
+        visited,
+        withBeatFor(visited.statement, expression, statement),
+        visited.expression,
+      );
     }
     if (ts.isForStatement(visited)) {
       const { initializer, condition, incrementor, statement } = visited;
-      const counter = counterOf(node as ts.ForStatement);
+      const loop = node as ts.ForStatement;
+      const counter = counterOf(loop);
       return factory.updateForStatement(
         visited,
         initializer,
         condition,
         incrementor,
-        withBeat(statement, counter === undefined ? undefined : roundsOver(counter)),
+        counter === undefined
+          ? withBeatFor(statement, loop.condition, loop.incrementor, loop.statement)
+          : withBeat(statement, roundsOver(counter)),
       );
     }
     if (ts.isForOfStatement(visited)) {
@@ -202,7 +241,8 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
  * The counter of a loop that only counts up by 1 from a whole number, and in which no round takes long: there is
  * neither another loop in it nor a call, those of `Math` excepted.
  */
-function counterOf({ initializer, incrementor, statement }: ts.ForStatement): string | undefined {
+function counterOf(loop: ts.ForStatement): string | undefined {
+  const { initializer, condition, incrementor, statement } = loop;
   if (!initializer || !ts.isVariableDeclarationList(initializer)) return undefined;
   const [declared] = initializer.declarations;
   if (!declared?.initializer || !ts.isIdentifier(declared.name)) return undefined;
@@ -216,11 +256,12 @@ function counterOf({ initializer, incrementor, statement }: ts.ForStatement): st
     (ts.isPostfixUnaryExpression(incrementor) || ts.isPrefixUnaryExpression(incrementor)) &&
     incrementor.operator === ts.SyntaxKind.PlusPlusToken &&
     isCounter(incrementor.operand);
-  return counts && isQuick(statement, isCounter) ? text : undefined;
+  const isOver = (part: ts.Node | undefined): boolean => !part || isQuick(part, isCounter);
+  return counts && isOver(statement) && isOver(condition) ? text : undefined;
 }
 
-/** Whether a round is over at once, and leaves the counter alone. */
-function isQuick(node: ts.Node, isCounter: (node: ts.Node) => boolean): boolean {
+/** Whether a round is over at once, and leaves the counter alone, where there is one. */
+function isQuick(node: ts.Node, isCounter: (node: ts.Node) => boolean = () => false): boolean {
   if (ts.isIterationStatement(node, false) || isFunction(node)) return false;
   if (ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node)) return false;
   if (ts.isAwaitExpression(node) || ts.isYieldExpression(node)) return false;
