@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { StockAnswer } from '../platform/browser/stock';
 
-// The kernel puts a call of this at the head of each loop of a cell, and so of a function sent here.
-Object.assign(globalThis, { __beat: () => {} });
+// The kernel puts a beat, which uses these, at the head of each loop of a cell, and so of a function sent here.
+Object.assign(globalThis, { __beat: () => 0, __left: 0, __quickLeft: 0 });
 
 self.onmessage = async ({ data: expression }: MessageEvent<string>) => {
   const answer = (given: StockAnswer) => self.postMessage(given);
