@@ -33,7 +33,7 @@ const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md', de
  *
  * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | convex | deep …] [full] [kept]`
  *
- * All parts in the short profile take about six minutes on a quiet machine; `full` takes hours. Runs are
+ * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of
  * `auto`, `convex` and `deep` are written of the runs that there are.
  */
