@@ -42,6 +42,7 @@ const bytesOf = ({ arguments: given }: Call<number>) => 40 + 9 * given.length;
  * is what is called. It is handed the address of a table, the addresses of all places as integers.
  */
 export function sequenceOn(heap: Heap, calls: readonly Call<number>[]): Imported {
+  if (calls.length === 0) return imported('sequence', BY_TABLE, () => {});
   const memory = memoryOf(heap);
   const pieces = piecesOf(calls).map((piece) => {
     const known = new Map<Call<number>['run'], Imported>();
