@@ -365,6 +365,15 @@ describe('a tensor that was freed is refused', () => {
   });
 });
 
+it('a tolerance of radau that is a tensor is refused, whether it lives or not', async () => {
+  await expectRefused(() => il.radau(decay, numbers(1), { to: 1, absolute: freed([1]) as never }));
+  await expectRefused(() =>
+    tf.tidy(() => {
+      il.radau(decay, numbers(1), { to: 1, absolute: tf.ones([1]) as never });
+    }),
+  );
+});
+
 describe('differentiate, without hypergradient, looks at its arguments too', () => {
   const [w, λ] = [numbers(1, 2), numbers(1, 2)];
   const method = il.gradientDescent(0.1);

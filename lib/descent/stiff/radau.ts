@@ -307,14 +307,15 @@ function tolerances(
   { relative = 1e-6, absolute = 1e-9, step }: RadauOptions,
   count: number,
 ): Float64Array {
+  const isList = Array.isArray(absolute) || ArrayBuffer.isView(absolute);
   const each =
     typeof absolute === 'number'
       ? new Float64Array(count).fill(absolute)
-      : Float64Array.from(absolute ?? []);
+      : Float64Array.from(isList ? absolute : []);
   const sound = each.length === count && each.every((a) => Number.isFinite(a) && a > 0);
   if (!(typeof relative === 'number' && relative >= 1e-14 && relative < 1 && sound)) {
     throw new InputError({
-      given: `radau({ relative: ${shown(relative)}, absolute: ${typeof absolute === 'number' ? absolute : `[${[...each]}]`} })`,
+      given: `radau({ relative: ${shown(relative)}, absolute: ${isList ? `[${[...each]}]` : shown(absolute)} })`,
       expected: 'a relative tolerance from 1e-14 to 1, and positive absolute ones',
       remedy: 'Try { relative: 1e-6, absolute: 1e-9 }; the absolute one is in the unit of y.',
     });
