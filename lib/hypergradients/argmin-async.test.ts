@@ -86,6 +86,17 @@ describe('argminAsync', () => {
     expect(tf.memory().numTensors).toBe(before - 2);
   });
 
+  it('solves nothing where no argument has a derivative', async () => {
+    const solve = vi.fn();
+    const solver = { ...gmres(), solve };
+    const F = (x: tf.Tensor, n: tf.Tensor) => tf.sub(x, tf.cast(n, 'float32'));
+    const n = tf.tensor1d([1, 2], 'int32');
+    const solution = await argminAsync((n) => tf.cast(n!, 'float32'), F as never, { solver })(n);
+    expect(await solution.pullBack(tf.ones([2]))).toEqual([]);
+    expect(solve).not.toHaveBeenCalled();
+    solution.dispose();
+  });
+
   it('gives timers a turn between the products of its solve', async () => {
     const size = 24;
     let inOneTurn = 0;
@@ -172,6 +183,7 @@ describe('argminAsync', () => {
       const gone = tf.ones([2]);
       gone.dispose();
       await expect(solution.pullBack(gone)).rejects.toThrow(DisposedError);
+      await expect(solution.pullBack(3 as never)).rejects.toThrow(InputError);
       solution.dispose();
     }
     expect(warn).toHaveBeenCalledTimes(1);
