@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { version } from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { unsupported } from './lesson-text';
 
@@ -30,8 +31,23 @@ interface Cell {
 }
 interface Notebook {
   cells: Cell[];
-  metadata: { kernelspec: { name: string }; 'implicit-lab': { sha256: string } };
+  metadata: {
+    kernelspec: { name: string };
+    language_info?: object;
+    'implicit-lab': { sha256: string };
+  };
 }
+
+/** What the kernel says of its language: JupyterLab marks a notebook as changed that has anything else. */
+const LANGUAGE = {
+  name: 'typescript',
+  version,
+  mimetype: 'text/typescript',
+  file_extension: '.ts',
+  pygments_lexer: 'typescript',
+  codemirror_mode: 'typescript',
+  nbconvert_exporter: 'script',
+};
 
 const textOf = ({ source }: Cell) => (Array.isArray(source) ? source.join('') : source);
 /** The code of the cells that a lesson's text makes. */
@@ -78,6 +94,10 @@ describe.each(lessons)('%s', (name) => {
 
   it("runs on the course's kernel, was executed whole, and ended without an error", () => {
     expectWhole(notebook());
+  });
+
+  it('is unmodified when JupyterLab has opened it', () => {
+    expect(read('notebooks', name).metadata.language_info).toEqual(LANGUAGE);
   });
 
   it('has in every figure a picture for plain readers, and words for all', () => {
@@ -174,6 +194,12 @@ describe.each(exercises)('the exercises and solutions %s', (name) => {
     const outputs = read('exercises', name).cells.flatMap((cell) => cell.outputs ?? []);
     expect(outputs).toEqual([]);
     expectWhole(read('solutions', name));
+  });
+
+  it('are unmodified when JupyterLab has opened them', () => {
+    for (const folder of ['exercises', 'solutions']) {
+      expect(read(folder, name).metadata.language_info).toEqual(LANGUAGE);
+    }
   });
 
   it('are small enough to be shown everywhere', () => {
