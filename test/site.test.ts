@@ -140,8 +140,10 @@ describe.skipIf(!time.available)('the site', () => {
         const box = async (selector: string) => (await figure.locator(selector).boundingBox())!;
         const [title, subtitle] = [await box('.gtitle'), await box('.gtitle-subtitle')];
         expect(subtitle.y).toBeGreaterThanOrEqual(title.y + title.height);
-        const outputs = page.locator('.outputs', { has: figure });
-        const hidden = await outputs.evaluate((node) => node.scrollWidth - node.clientWidth);
+        const hidden = await figure.evaluate((node) => {
+          const outputs = node.closest('.outputs')!;
+          return outputs.scrollWidth - outputs.clientWidth;
+        });
         expect(hidden).toBe(0);
       } finally {
         await browser.close();

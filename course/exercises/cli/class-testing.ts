@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { linesOf, type Notebook, textOf } from '../source/notebook';
 
 const ROOT = join(__dirname, '..', '..', '..');
-const COMMAND = join(ROOT, 'lib', 'bin', 'implicit-lab.cjs');
+const COMMAND = join(ROOT, 'course', 'bin', 'implicit-lab.cjs');
 export const LESSON = '09-inverse-hessian-products';
 
 /** A right answer to `neumann-01`, from the third line of its function on. */

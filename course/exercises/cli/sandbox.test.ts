@@ -46,14 +46,14 @@ const attacks: Record<string, () => Attack> = {
   'reads the solution': () => ({
     code: report(
       read(join(ROOT, 'solutions', `${LESSON}.ipynb`)),
-      read(join(ROOT, 'lib', 'exercises', 'catalogue', 'neumann-01.ts')),
+      read(join(ROOT, 'course', 'exercises', 'catalogue', 'neumann-01.ts')),
       read(join(ROOT, 'exercises', `${LESSON}.md`)),
       `require.resolve`,
       `fs.readdirSync('/course').sort().join()`,
       `/one term too many|mutants/.test(fs.readFileSync('/course/course/platform/node/child.cjs', 'utf8'))`,
     ).replace('require.resolve', "'-'"),
     status: 'threw',
-    told: /`Error: ENOENT ENOENT ENOENT - data,lib,node,node_modules false`/,
+    told: /`Error: ENOENT ENOENT ENOENT - course,data,node,node_modules false`/,
   }),
   'reads what the lecturer has': () => ({
     code: report(
