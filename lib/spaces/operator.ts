@@ -76,9 +76,7 @@ export interface LinearOperator<V> {
    * `A v` for several v at once, where that costs less than one after the other: of a matrix that is
    * read once for all, as the Hessian of `quadratic`. Curvatures of a recording do not have it: of
    * k directions stacked, the multiplications are the same in a k-th of the kernel calls, which saves
-   * less than half for networks of some thousand weights and more. (An upper bound, k products on a
-   * batch over one on a batch k times as large, by processor time on wasm for k = 4 … 16: 0.9 … 2.0
-   * for 100-50-10, 1.2 … 1.7 for 784-200-10; 3.5 … 7 for 20-20-5, whose product takes half a millisecond.)
+   * less than half for networks of some thousand weights and more.
    */
   applyAll?(vs: readonly V[]): V[];
   /**
