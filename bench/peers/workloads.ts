@@ -85,7 +85,7 @@ export async function workloads(): Promise<Workloads> {
   const lossOf = (n: number) => {
     const x = tf.slice(tensor('net_X'), [0, 0], [n, 784]);
     const y = tf.slice(tensor('net_Y'), [0, 0], [n, 10]);
-    return (w: NamedTensors) => softmaxCrossEntropy(y, mlp(w, x, tf.relu));
+    return compiled((w: NamedTensors) => softmaxCrossEntropy(y, mlp(w, x, tf.relu)));
   };
 
   const theory = giveQuadratic(data, draw);

@@ -2,8 +2,18 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../test/needs';
 import { useBackend } from '../backends';
+import { NotFiniteError } from '../errors';
 import type { NamedTensors } from '../spaces';
-import { compiled, freePrograms, gradientOf, recordGradientOf, rememberedOf } from '.';
+import {
+  compiled,
+  freePrograms,
+  gradientOf,
+  hessian,
+  markAuxiliary,
+  recordGradientOf,
+  rememberedOf,
+  valueAndGradient,
+} from '.';
 import { normal, relativeError } from './testing';
 
 /** Programs multiply matrices by the system's library, or by themselves. */
@@ -104,5 +114,106 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     const batched = (_: NamedTensors, __: NamedTensors, batch: number) => tf.scalar(batch);
     expect(() => compiled(batched as never)).toThrow(/two|alone/);
     expect(() => gradientOf(varying, ...x, rememberedOf(varying))).toThrow(/tf.Variable/);
+  });
+});
+
+describe('compiled, as a loss of x alone', () => {
+  beforeAll(() => useBackend('wasm', { threads: 1 }));
+
+  function network() {
+    const [X, Y] = [normal([9, 4], 1) as tf.Tensor2D, normal([9, 3], 2)];
+    const calls = { count: 0 };
+    const plain = ({ W, b }: NamedTensors) => {
+      calls.count++;
+      const z = tf.add(tf.matMul(X, W as tf.Tensor2D), b!);
+      return tf.mean(tf.square(tf.sub(tf.tanh(z), Y))) as tf.Scalar;
+    };
+    return { plain, loss: compiled(plain), calls };
+  }
+  const point = (seed: number) => ({ W: normal([4, 3], seed), b: normal([3], seed + 1) });
+
+  it('gives value, gradient and products of the same, and is called once', () => {
+    const { plain, loss, calls } = network();
+    for (const seed of [3, 5, 7]) {
+      const x = point(seed);
+      const found = valueAndGradient(loss, x);
+      const H = hessian(loss, x);
+      expect(calls.count).toBe(1);
+      const product = H.apply(x);
+      calls.count = 0;
+      const truth = valueAndGradient(plain, x);
+      const wanted = hessian(plain, x);
+      expect(relativeError(found.value, truth.value)).toBeLessThan(1e-6);
+      expect(relativeError(H.value, truth.value)).toBeLessThan(1e-6);
+      expect(relativeError(found.gradient, truth.gradient)).toBeLessThan(1e-6);
+      expect(relativeError(H.gradient, truth.gradient)).toBeLessThan(1e-6);
+      expect(relativeError(product, wanted.apply(x))).toBeLessThan(1e-5);
+      calls.count = 1;
+      H.dispose();
+      wanted.dispose();
+    }
+    loss.free();
+  });
+
+  it('leaves no tensor behind, and sees other numbers of the point', () => {
+    const { loss } = network();
+    tf.dispose(valueAndGradient(loss, point(3)));
+    const before = tf.memory().numTensors;
+    const values = [3, 4].map((seed) => {
+      const x = point(seed);
+      const { value, gradient } = valueAndGradient(loss, x);
+      const H = hessian(loss, x);
+      tf.dispose(H.apply(x));
+      H.dispose();
+      const number = value.dataSync()[0]!;
+      tf.dispose([value, gradient, x]);
+      return number;
+    });
+    expect(values[0]).not.toBe(values[1]);
+    expect(tf.memory().numTensors).toBe(before);
+    loss.free();
+  });
+
+  it('is called each time where it marks something, whoever asked first', () => {
+    const marking = () =>
+      compiled(({ x }: NamedTensors) => {
+        markAuxiliary({ largest: tf.max(x!) });
+        return tf.sum(tf.square(x!)) as tf.Scalar;
+      });
+    const [first, second] = [marking(), marking()];
+    const at = (largest: number) => ({ x: tf.tensor1d([1, largest]) });
+    hessian(second, at(2)).dispose();
+    for (const loss of [first, second]) {
+      for (const largest of [3, 5, 7]) {
+        const { auxiliary } = valueAndGradient(loss, at(largest));
+        expect(auxiliary!.largest!.dataSync()[0]).toBe(largest);
+      }
+    }
+  });
+
+  it('throws for a loss that is not finite, at first and when it is known', () => {
+    const loss = compiled(({ x }: NamedTensors) => tf.sum(tf.log(x!)) as tf.Scalar);
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 3; i++) {
+      const bad = { x: tf.tensor1d([1, -1]) };
+      expect(() => valueAndGradient(loss, bad)).toThrow(NotFiniteError);
+      const good = { x: tf.tensor1d([1, 2]) };
+      const { value, gradient } = valueAndGradient(loss, good);
+      expect(gradient.x!.dataSync()).toEqual(Float32Array.of(1, 0.5));
+      tf.dispose([value, gradient, bad, good]);
+    }
+    loss.free();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('can be differentiated further', () => {
+    const loss = compiled(({ x }: NamedTensors) => tf.sum(tf.exp(x!)) as tf.Scalar);
+    const x = tf.tensor1d([0, 1]);
+    const twice = () =>
+      tf.grad((x) => tf.sum(tf.square(valueAndGradient(loss, { x }).gradient.x!)))(x);
+    tf.dispose(valueAndGradient(loss, { x }));
+    for (let i = 0; i < 2; i++) {
+      expect(relativeError(twice(), tf.mul(2, tf.exp(tf.mul(2, x))))).toBeLessThan(1e-6);
+    }
   });
 });

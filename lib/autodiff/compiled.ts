@@ -2,16 +2,19 @@ import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { checkFunction } from '../options';
 import type { NamedTensors } from '../spaces';
+import { collectAuxiliary } from './auxiliary';
+import { namesOf } from './named';
 import { Remembered } from './traced';
 
-/** A loss of weights and hyperparameters, as `inner` of a problem is. */
+/** A loss of weights and hyperparameters, as `inner` of a problem is; or of weights alone. */
 export type CompilableLoss = (w: NamedTensors, λ: NamedTensors) => tf.Scalar;
 
 const remembered = new WeakMap<object, Remembered>();
 
 /**
  * The same loss, declared to be a function of its named tensors alone: once traced it is not called
- * any more where its gradient and products are wanted, as `inner` or `outer` of a problem.
+ * any more where its gradient and products are wanted, as `inner` or `outer` of a problem, in
+ * `valueAndGradient` or in `hessian`.
  *
  * It is called for its first evaluation with tensors of some names and shapes, and traced; from then
  * on a program runs. Where `inner` is declared so, solves and inner loops make no tensors. What it
@@ -42,3 +45,22 @@ export function compiled<F extends CompilableLoss>(loss: F): F & { free(): void 
 /** What a loss that was declared so remembers; undefined for any other. */
 export const rememberedOf = (loss: unknown): Remembered | undefined =>
   typeof loss === 'function' ? remembered.get(loss) : undefined;
+
+/** How a loss of x alone is known to what remembers it. */
+export const pureAt = (remembered: Remembered, x: NamedTensors) => ({
+  remembered,
+  names: namesOf(x, {}),
+});
+
+/** The same loss, whose marks are dropped; what remembers it learns that there are some. */
+export function unmarked(
+  loss: () => tf.Scalar,
+  remembered: Remembered | undefined,
+): () => tf.Scalar {
+  return () => {
+    const { result, auxiliary } = collectAuxiliary(loss);
+    for (const marked of Object.values(auxiliary)) marked.dispose();
+    if (remembered && Object.keys(auxiliary).length > 0) remembered.marks = true;
+    return result;
+  };
+}

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { mapTensors, type NamedTensors } from '../spaces';
-import { collectAuxiliary } from './auxiliary';
 import { checkAlive, checkFinite, checkPoint } from './check';
-import { listed, named } from './named';
+import { unmarked } from './compiled';
+import { listed, named, namesOf } from './named';
 import { type Evaluation, evaluateTraced, type Remembered } from './traced';
 
 /** The gradient of a loss in w, with its derivative with respect to w and to other tensors λ. */
@@ -75,9 +75,6 @@ export function gradientOf(
   }
 }
 
-/** The names of two records as a word. */
-export const namesOf = (w: NamedTensors, λ: NamedTensors) => `${Object.keys(w)} ${Object.keys(λ)}`;
-
 function evaluated(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
   w: NamedTensors,
@@ -95,12 +92,7 @@ function evaluated(
   const all = [...Object.values(copies.w), ...Object.values(copies.λ)];
   try {
     const evaluation = evaluateTraced(
-      () => {
-        const { result, auxiliary } = collectAuxiliary(() => loss(copies.w, copies.λ));
-        for (const marked of Object.values(auxiliary)) marked.dispose();
-        if (remembered && Object.keys(auxiliary).length > 0) remembered.marks = true;
-        return result;
-      },
+      unmarked(() => loss(copies.w, copies.λ), remembered),
       { all, varied: Object.keys(w).length },
       purpose,
       remembered && { remembered, names: namesOf(w, λ) },

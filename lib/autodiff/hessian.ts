@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkScalar } from './check';
+import { pureAt, rememberedOf, unmarked } from './compiled';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { type Graph, graph } from './graph';
 import { madeOf } from './inside';
@@ -17,7 +18,8 @@ import { type Evaluation, evaluateTraced } from './traced';
  * The Hessian of a loss at x, with the loss and its gradient from the same evaluation.
  *
  * `apply(v)` = ∇²loss(x) v. The gradient is recorded once, and every product runs along the
- * recorded operations, at about the cost of one gradient. The loss is not called again.
+ * recorded operations, at about the cost of one gradient. The loss is not called again; one that
+ * `compiled` has declared is not called at all once it is known.
  *
  * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
  *   infinite, UnsupportedError for an operation without a second derivative.
@@ -28,9 +30,12 @@ export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): 
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
   return atCopies(x, (copies) => {
-    const f = () => loss(copies);
+    const remembered = rememberedOf(loss);
+    const called = () => loss(copies);
+    const f = remembered === undefined ? called : unmarked(called, remembered);
     const all = Object.values(copies);
-    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'products');
+    const pure = remembered && pureAt(remembered, copies);
+    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'products', pure);
     if (evaluation === undefined) return recordHessian(f, always(copies));
     if (evaluation.recorded === undefined) return byProgram(evaluation, loss, copies);
     const { tape, value, gradient } = evaluation.recorded;

@@ -8,3 +8,6 @@ export const listed = (like: NamedTensors, x: NamedTensors): tf.Tensor[] =>
 /** The record whose values, in the order of the names of `like`, are `values`. */
 export const named = (like: NamedTensors, values: readonly tf.Tensor[]): NamedTensors =>
   Object.fromEntries(Object.keys(like).map((name, i) => [name, values[i]!]));
+
+/** The names of two records as a word. */
+export const namesOf = (w: NamedTensors, λ: NamedTensors) => `${Object.keys(w)} ${Object.keys(λ)}`;

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import type { NamedTensors, SolverLoops } from '../../spaces';
 import { requireFiniteLoss } from '../check';
-import { gradientOf, namesOf } from '../gradient-derivative';
+import { gradientOf } from '../gradient-derivative';
+import { namesOf } from '../named';
 import { isolated } from '../tape';
 import {
   knownPrograms,
