@@ -11,7 +11,7 @@ const LOOPS: Readonly<Record<string, string>> = {
     'const box = { total: 0 }; for (const x of a) box.total += x; return box.total;',
   'map and reduce': 'return a.map((x) => 2 * x).reduce((s, x) => s + x, 0);',
   recursion:
-    'function f(n = 0) { let sum = n; if (n > 1) sum = f(n - 1) + f(n - 2); return sum; } return f(27);',
+    'function fib(n = 0) { let sum = n; if (n > 1) sum = fib(n - 1) + fib(n - 2); return sum; } return fib(27);',
 };
 
 /**

@@ -12,6 +12,8 @@ export interface LessonReport extends Comparison {
   name: string;
   seconds: number;
   slowest: string;
+  /** Seconds of each code cell, in their order. */
+  cells: number[];
   /** Whether the page took smaller sizes: then its claims alone are compared. */
   smaller: boolean;
   /** Cells with an error. */
@@ -48,6 +50,7 @@ export async function runLesson(
       name,
       seconds: Math.round(seconds.reduce((total, each) => total + each, 0)),
       slowest: `cell ${seconds.indexOf(slowest)}: ${Math.round(slowest)} s`,
+      cells: seconds.map(Math.round),
       failed,
       ...tabOf(profile),
       ...sum(cells.map(({ outputs }, i) => against(outputs, stored[i] ?? []))),

@@ -1,6 +1,7 @@
 import ts from 'typescript';
 import { LINES_BEFORE_CODE } from '../../compiler/session';
 import { composeMaps, decodeMappings, encodeMappings } from '../../compiler/source-map';
+import { inPortions } from './portions';
 
 type Code = { code: string; mappings: string };
 
@@ -10,25 +11,19 @@ const MAIN = '__main__';
 /** A variable of each cell: how many beats may go by until the next look for an interrupt. */
 const LEFT = '__left';
 
-/** The same for loops whose rounds are over at once. */
-const QUICK_LEFT = '__quickLeft';
-
-/** Such a loop looks once in so many rounds, which is a power of 2: in fewer, looks would take longer than the rest. */
-const ROUNDS = 65_536;
-
 /**
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
  *
  * - at the head of each loop, of each function that comes back to itself, and of each that is handed to another
  *   one, there is a beat. A beat counts down, and once nothing is left it calls `__beat()`, from which an interrupt
  *   is thrown, and which returns how many beats may go by until the next call. In the tightest loops, even
- *   counting down would take longer than the rest: they look at their own counter;
+ *   counting down would take longer than the rest: they go in portions (`portions.ts`);
  * - async functions become generators (ES2016), so that each of them goes on by
  *   `Promise.prototype.then`, where the cell is followed.
  */
 export function withBeats({ code, mappings }: Code): Code {
   const { outputText, sourceMapText } = ts.transpileModule(
-    `async function ${MAIN}(require, __implicit_cell__) { let ${LEFT} = 0, ${QUICK_LEFT} = 0;\n${code}\n}`,
+    `async function ${MAIN}(require, __implicit_cell__) { let ${LEFT} = 0;\n${code}\n}`,
     {
       fileName: 'cell.js',
       compilerOptions: {
@@ -53,7 +48,6 @@ export function withBeats({ code, mappings }: Code): Code {
 const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
   const { factory } = context;
   let recursive = new Set<string>();
-  const { LessThanToken, EqualsEqualsEqualsToken, AmpersandToken, MinusMinusToken } = ts.SyntaxKind;
   /** `__left = __beat()` */
   const look = () =>
     factory.createAssignment(
@@ -61,52 +55,15 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
     );
   /** `--__left < 0` */
-  const nothingLeft = (left = LEFT) =>
-    factory.createBinaryExpression(
-      factory.createPrefixUnaryExpression(MinusMinusToken, factory.createIdentifier(left)),
-      LessThanToken,
+  const nothingLeft = () =>
+    factory.createLessThan(
+      factory.createPrefixDecrement(factory.createIdentifier(LEFT)),
       factory.createNumericLiteral(0),
     );
-  /** `(i & 65535) === 65535` */
-  const roundsOver = (counter: string) =>
-    factory.createBinaryExpression(
-      factory.createParenthesizedExpression(
-        factory.createBinaryExpression(
-          factory.createIdentifier(counter),
-          AmpersandToken,
-          factory.createNumericLiteral(ROUNDS - 1),
-        ),
-      ),
-      EqualsEqualsEqualsToken,
-      factory.createNumericLiteral(ROUNDS - 1),
-    );
-  const beat = (when: ts.Expression = nothingLeft()): ts.Statement =>
-    factory.createIfStatement(when, factory.createExpressionStatement(look()));
-  const inside = (body: ts.Statement) => (ts.isBlock(body) ? body.statements : [body]);
-  const withBeat = (body: ts.Statement, when?: ts.Expression): ts.Statement =>
-    factory.createBlock([beat(when), ...inside(body)]);
-  /** `if (--__quickLeft < 0) { __left = __beat(); __quickLeft = 65535; }` */
-  const quickBeat = (): ts.Statement =>
-    factory.createIfStatement(
-      nothingLeft(QUICK_LEFT),
-      factory.createBlock([
-        factory.createExpressionStatement(look()),
-        factory.createExpressionStatement(
-          factory.createAssignment(
-            factory.createIdentifier(QUICK_LEFT),
-            factory.createNumericLiteral(ROUNDS - 1),
-          ),
-        ),
-      ]),
-    );
-  /** The beat of a loop, by what is done in each of its rounds. */
-  const withBeatFor = (
-    body: ts.Statement,
-    ...rounds: readonly (ts.Node | undefined)[]
-  ): ts.Statement =>
-    rounds.every((part) => !part || isQuick(part))
-      ? factory.createBlock([quickBeat(), ...inside(body)])
-      : withBeat(body);
+  const beat = (): ts.Statement =>
+    factory.createIfStatement(nothingLeft(), factory.createExpressionStatement(look()));
+  const withBeat = (body: ts.Statement): ts.Statement =>
+    factory.createBlock([beat(), ...(ts.isBlock(body) ? body.statements : [body])]);
   /** Directives have to stay first. */
   const functionWithBeat = (body: ts.Block): ts.Block => {
     const directives = body.statements.findIndex(
@@ -186,33 +143,28 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       return again ? withBeatInside(visited) : visited;
     }
     if (ts.isWhileStatement(visited)) {
-      const { expression, statement } = node as ts.WhileStatement;
-      return factory.updateWhileStatement(
-        visited,
-        visited.expression,
-        withBeatFor(visited.statement, expression, statement),
+      return (
+        inPortions(node as ts.WhileStatement, visited, look(), context) ??
+        factory.updateWhileStatement(visited, visited.expression, withBeat(visited.statement))
       );
     }
     if (ts.isDoStatement(visited)) {
-      const { expression, statement } = node as ts.DoStatement;
-      return factory.updateDoStatement(
-        visited,
-        withBeatFor(visited.statement, expression, statement),
-        visited.expression,
+      return (
+        inPortions(node as ts.DoStatement, visited, look(), context) ??
+        factory.updateDoStatement(visited, withBeat(visited.statement), visited.expression)
       );
     }
     if (ts.isForStatement(visited)) {
       const { initializer, condition, incrementor, statement } = visited;
-      const loop = node as ts.ForStatement;
-      const counter = counterOf(loop);
-      return factory.updateForStatement(
-        visited,
-        initializer,
-        condition,
-        incrementor,
-        counter === undefined
-          ? withBeatFor(statement, loop.condition, loop.incrementor, loop.statement)
-          : withBeat(statement, roundsOver(counter)),
+      return (
+        inPortions(node as ts.ForStatement, visited, look(), context) ??
+        factory.updateForStatement(
+          visited,
+          initializer,
+          condition,
+          incrementor,
+          withBeat(statement),
+        )
       );
     }
     if (ts.isForOfStatement(visited)) {
@@ -236,58 +188,6 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     return ts.visitEachChild(file, visit, context);
   };
 };
-
-/**
- * The counter of a loop that only counts up by 1 from a whole number, and in which no round takes long: there is
- * neither another loop in it nor a call, those of `Math` excepted.
- */
-function counterOf(loop: ts.ForStatement): string | undefined {
-  const { initializer, condition, incrementor, statement } = loop;
-  if (!initializer || !ts.isVariableDeclarationList(initializer)) return undefined;
-  const [declared] = initializer.declarations;
-  if (!declared?.initializer || !ts.isIdentifier(declared.name)) return undefined;
-  if (!ts.isNumericLiteral(declared.initializer) || !/^\d+$/.test(declared.initializer.text)) {
-    return undefined;
-  }
-  const { text } = declared.name;
-  const isCounter = (node: ts.Node): boolean => ts.isIdentifier(node) && node.text === text;
-  const counts =
-    incrementor &&
-    (ts.isPostfixUnaryExpression(incrementor) || ts.isPrefixUnaryExpression(incrementor)) &&
-    incrementor.operator === ts.SyntaxKind.PlusPlusToken &&
-    isCounter(incrementor.operand);
-  const isOver = (part: ts.Node | undefined): boolean => !part || isQuick(part, isCounter);
-  return counts && isOver(statement) && isOver(condition) ? text : undefined;
-}
-
-/** Whether a round is over at once, and leaves the counter alone, where there is one. */
-function isQuick(node: ts.Node, isCounter: (node: ts.Node) => boolean = () => false): boolean {
-  if (ts.isIterationStatement(node, false) || isFunction(node)) return false;
-  if (ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node)) return false;
-  if (ts.isAwaitExpression(node) || ts.isYieldExpression(node)) return false;
-  if (ts.isSpreadElement(node) || ts.isClassLike(node)) return false;
-  if (ts.isCallExpression(node)) {
-    const { expression } = node;
-    const isMath =
-      ts.isPropertyAccessExpression(expression) && expression.expression.getText() === 'Math';
-    if (!isMath) return false;
-  }
-  if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) {
-    const { PlusPlusToken, MinusMinusToken } = ts.SyntaxKind;
-    const writes = node.operator === PlusPlusToken || node.operator === MinusMinusToken;
-    if (writes && isCounter(node.operand)) return false;
-  }
-  if (ts.isBinaryExpression(node) && assigns(node)) {
-    if (mentions(node.left, isCounter) && !ts.isElementAccessExpression(node.left)) return false;
-  }
-  return ts.forEachChild(node, (child) => !isQuick(child, isCounter)) !== true;
-}
-
-const assigns = ({ operatorToken: { kind } }: ts.BinaryExpression): boolean =>
-  kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
-
-const mentions = (node: ts.Node, isMeant: (node: ts.Node) => boolean): boolean =>
-  isMeant(node) || ts.forEachChild(node, (child) => mentions(child, isMeant)) === true;
 
 /** What a function is called by: its own name, or that of what it is assigned to. */
 function nameOf(node: ts.Node): string | undefined {
