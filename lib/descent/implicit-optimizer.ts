@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type Pausing, withoutPause, withPauses } from '../event-loop';
-import type { LinearSolver } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
@@ -16,23 +15,13 @@ import {
   weighted,
 } from './batches';
 import { candidates, reachedBy } from './candidates';
-import { configOf, fromConfig } from './config';
-import { type AutoRate, checkRate, isAuto, type LearningRate, rateAt } from './rate';
 import { recordLosses } from './recorded-losses';
-import {
-  fromWeights,
-  type Moment,
-  type NamedWeights,
-  type SavedState,
-  wrongState,
-} from './saved-state';
 import { factorAt } from './schedule';
-import { apart, SelfTuning, tuningFrom, type Verdict } from './self-tuning';
-import { Guarded, watched } from './settings';
+import type { Verdict } from './self-tuning';
+import { StatefulOptimizer } from './stateful-optimizer';
 import { PendingStats, type StepStats, secondsSince } from './stats';
-import { StepCount } from './step-count';
 import { gradientOf, type OwnedStepGradient, steadied } from './step-gradient';
-import { checkTuned, defaultSolver, type ImplicitStepOptions } from './step-options';
+import type { ImplicitStepOptions } from './step-options';
 import type { Proposal, StepDraft, StepGradient, StepPlan, StepRecord } from './step-parts';
 import { disposedUnderWay, StepQueue } from './step-queue';
 import { acceptStep, learnFrom } from './step-verdict';
@@ -42,52 +31,13 @@ import { checkFinite, checkUnmoved, move } from './variables';
  * An optimizer whose step solves a linear system with the curvature of the loss: the course of a step, which all
  * of them share. `propose` defines what a step is.
  */
-export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends Guarded {
-  /** Whether x was made by this class: TensorFlow.js takes whatever has its methods for an optimizer. */
-  static override [Symbol.hasInstance](x: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: each class asks for itself.
-    return Function.prototype[Symbol.hasInstance].call(this, x);
-  }
-
-  readonly #options: O;
-  #learningRate: AutoRate;
-  /** Finds δ, where it is not given. */
-  readonly #tuning: SelfTuning | undefined;
-  /** Where the implicit parameters are among the variables; names change when a model is saved. */
-  #places: readonly number[] | undefined;
+export abstract class ImplicitOptimizer<
+  O extends ImplicitStepOptions,
+> extends StatefulOptimizer<O> {
   readonly #queue = new StepQueue();
   /** How often the optimizer has forgotten its steps: a step under way notices. */
   #disposals = 0;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
-  readonly #count = new StepCount();
-
-  /** @param check throws for options that cannot be */
-  constructor(learningRate: AutoRate, options: O, check: (options: O) => void) {
-    super();
-    checkRate(learningRate);
-    const checkAll = (next: O) => {
-      check(next);
-      checkTuned(isAuto(learningRate), next);
-    };
-    checkAll(options);
-    this.#learningRate = learningRate;
-    this.#options = watched({ ...options }, checkAll);
-    if (isAuto(learningRate)) this.#tuning = new SelfTuning(options.initial ?? 1);
-  }
-
-  /** The options; to assign to one, or to the property of its name, counts from the next step on. */
-  get options(): O {
-    return this.#options;
-  }
-
-  /** @throws InputError always: options are changed one by one. */
-  set options(_: O) {
-    throw new InputError({
-      given: 'other options for an optimizer that is there',
-      expected: 'an assignment to one of them, such as optimizer.options.solver = cg()',
-      remedy: 'Or make a new optimizer, and give it the state of this one by setWeights.',
-    });
-  }
 
   /** The step that follows from what was recorded. */
   protected abstract propose(
@@ -95,34 +45,6 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
     plan: StepPlan,
     seen: StepGradient,
   ): Asking<Proposal>;
-
-  /** What the optimizer keeps of parameters, to be saved. */
-  protected kept(): readonly Moment[] {
-    return [];
-  }
-
-  /** δ of the next step, before its schedule. */
-  get learningRate(): number {
-    if (this.#tuning) return this.#tuning.region.delta;
-    return rateAt(this.#learningRate, this.iterations);
-  }
-
-  /** Changes δ from the next step on; with `'auto'` it goes on from there. */
-  set learningRate(learningRate: LearningRate) {
-    this.setLearningRate(learningRate);
-  }
-
-  /** Changes δ from the next step on; with `'auto'` it goes on from there. */
-  setLearningRate(learningRate: LearningRate): void {
-    checkRate(learningRate, this.#tuning !== undefined);
-    if (this.#tuning) this.#tuning.region.delta = rateAt(learningRate, this.iterations);
-    else this.#learningRate = learningRate;
-  }
-
-  /** Solves the linear system of the next step. */
-  protected get solverNow(): LinearSolver {
-    return this.options.solver ?? this.#tuning?.region.solver ?? defaultSolver;
-  }
 
   /**
    * Takes one step on the loss `f()`; returns the loss before it, if asked to.
@@ -228,65 +150,8 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   override dispose(): void {
     this.#disposals++;
     this.#last?.dispose();
-    this.#tuning?.dispose();
-    this.#count.dispose();
     this.#last = undefined;
-  }
-
-  /**
-   * The count of steps, and what is kept of parameters: the optimizer's own tensors, which live until
-   * the next step, or the next call.
-   */
-  override async getWeights(): Promise<NamedWeights> {
-    const weights = this.#count.weights(this.iterations, this.kept());
-    return [...weights, ...(this.#tuning?.saved() ?? [])];
-  }
-
-  /**
-   * Takes copies of what `getWeights` returned, of this optimizer or of another one of its kind.
-   *
-   * @throws InputError, ShapeError, NotFiniteError or DisposedError for anything but the state of such an
-   *   optimizer; nothing has changed then.
-   */
-  override async setWeights(weights: NamedWeights): Promise<void> {
-    const { plain, tuning } = apart(weights);
-    if (this.#tuning === undefined) {
-      this.restore(await fromWeights(weights));
-    } else {
-      const state = await fromWeights(plain);
-      const tuned = await tuningFrom(tuning).catch((error) => {
-        tensors.free(state.moments);
-        throw error;
-      });
-      try {
-        this.restore(state);
-      } catch (error) {
-        tensors.free(tuned.steps);
-        throw error;
-      }
-      this.#tuning.restore(tuned);
-    }
-    this.#recount();
-  }
-
-  /** Takes over a state, or throws. */
-  protected restore({ iterations, moments }: SavedState): void {
-    if (moments.length > 0) {
-      tensors.free(moments);
-      throw wrongState(`the moments of ${moments.length} parameters`);
-    }
-    this.iterations_ = iterations;
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return configOf(this.#learningRate, this.options, this.#places);
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(...fromConfig(config));
+    super.dispose();
   }
 
   /** What the next step may move, and its step size. */
@@ -308,7 +173,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   /** The same for a step that may be measured. */
   *#begin(losses: WeightedLosses, varList?: tf.Variable[], tapes?: Tapes): Pausing<StepRecord> {
     const draft = this.draft(varList);
-    const tuning = this.#tuning;
+    const { tuning } = this;
     try {
       return yield* this.record(tuning?.begin(losses) ?? losses, draft, tapes);
     } catch (error) {
@@ -321,14 +186,12 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
   protected remember(stats: Pick<PendingStats, 'read' | 'dispose'>, { places }: StepPlan): void {
     this.#last?.dispose();
     this.#last = stats;
-    this.#places = places;
-    this.incrementIterations();
-    this.#recount();
+    this.countStep(places);
   }
 
   *#take(record: StepRecord, returnCost: boolean): Asking<tf.Scalar | null> {
     const { recorded, plan, before, auxiliary, began, disposals } = record;
-    const tuning = this.#tuning;
+    const { tuning } = this;
     let seen: OwnedStepGradient | undefined;
     let proposal: Proposal | undefined;
     let sound: tf.Scalar | undefined;
@@ -359,8 +222,7 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       acceptStep(proposal, sound, verdict);
       const known = { stepSize, products: solved.products, seconds: secondsSince(began) };
       const uncount = () => {
-        this.iterations_ = this.iterations - 1;
-        this.#recount();
+        this.uncountStep();
         undone?.();
       };
       const tuned = verdict && learnFrom(verdict, proposal, tuning!);
@@ -381,10 +243,5 @@ export abstract class ImplicitOptimizer<O extends ImplicitStepOptions> extends G
       recorded.dispose();
       tuning?.end();
     }
-  }
-
-  #recount(): void {
-    this.#count.set(this.iterations);
-    this.#tuning?.saved();
   }
 }

@@ -1,15 +1,12 @@
-import { auxiliaryNumbers } from '../autodiff';
 import { DisposedError } from '../errors';
 import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
-import { isSolverName, solverFromRecord } from '../solvers';
-import { type NamedTensors, normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
+import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
 import { StepProblems } from './bilevel-steps';
 import { type BilevelCheckpoint, save, saveMemory } from './checkpoint';
-import { type DifferentiateImplicit, implicit } from './implicit';
-import type { DifferentiateOptions, ImplicitOptions } from './implicit-options';
 import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
+import { implicitDerivative, type OuterDerivative, unrolledDerivative } from './outer-derivative';
 import { type Turn, Turns } from './turns';
 
 /** See `bilevel`. */
@@ -261,63 +258,24 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     }
   }
 
-  async #differentiate(k: number, tolerance: number, turn: Turn) {
+  async #differentiate(k: number, tolerance: number, turn: Turn): Promise<OuterDerivative<V>> {
     const { how } = this.#options;
-    // One of two overloads, each for problem and vectors of a kind, which bilevel() has paired.
-    const args = [
-      this.#problems.outer(k, this.#innerSteps, how.name) as LossProblem,
-      this.#w.value as NamedTensors,
-      this.#λ.value as NamedTensors,
-    ] as const;
+    const problem = this.#problems.outer(k, this.#innerSteps, how.name) as LossProblem;
+    const { watch, goOn } = { watch: turn.goOn, goOn: () => this.#goOn(turn) };
     if (how.name === 'unrolled') {
-      const { value, w, adjoint, auxiliary, stats } = await how.differentiate(...args, {
-        watch: turn.goOn,
-      });
-      tensors.free(adjoint);
-      try {
-        this.#goOn(turn);
-        this.#w.assign(w as V);
-      } catch (error) {
-        tensors.free([value, auxiliary]);
-        throw error;
-      } finally {
-        tensors.free(w);
-      }
-      this.#innerSteps += how.steps;
-      const marked = await numbersOf(auxiliary);
-      return { value: value as V, stats: { products: stats.products, ...marked } };
+      const take = (w: V) => {
+        goOn();
+        this.#w.assign(w);
+        this.#innerSteps += how.steps;
+      };
+      return unrolledDerivative(how, problem, this.#point, { watch, take });
     }
-    const options: DifferentiateOptions<NamedTensors> = { watch: turn.goOn };
-    if (this.#adjoint !== undefined) options.start = this.#adjoint as NamedTensors;
-    const factors = this.#problems.factors(k);
-    if (factors !== undefined) options.factors = factors;
-    const result = await tightened(how, tolerance).differentiate(...args, options);
-    try {
-      this.#goOn(turn);
-    } catch (error) {
-      tensors.free([result.value, result.adjoint, result.auxiliary]);
-      throw error;
-    }
-    // The last adjoint lives on in the snapshot until the step is done.
-    this.#adjoint = result.adjoint as V;
-    const { innerGradientNorm, status, zero, error, products } = result.stats;
-    const marked = await numbersOf(result.auxiliary);
-    const known = { innerGradientNorm, status, zero, products, ...marked };
-    return {
-      value: result.value as V,
-      stats: error === undefined ? known : { ...known, error: error.bound },
+    const take = (adjoint: V) => {
+      goOn();
+      // The last adjoint lives on in the snapshot until the step is done.
+      this.#adjoint = adjoint;
     };
+    const known = { start: this.#adjoint, factors: this.#problems.factors(k), tolerance };
+    return implicitDerivative(how, problem, this.#point, { ...known, watch, take });
   }
-}
-
-/** What a loss has marked, if anything, as numbers; the tensors are freed. */
-const numbersOf = async (marked: NamedTensors | undefined) =>
-  marked === undefined ? {} : { auxiliary: await auxiliaryNumbers(marked) };
-
-/** The same way, with the tolerance of its solver set; a solver of the user's own solves as it does. */
-function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
-  const { solver, ...rest } = how;
-  if (tolerance === 0 || !isSolverName(solver?.name)) return how;
-  const tight = solverFromRecord({ ...solver!, tolerance: Math.min(tolerance, 0.5) } as never);
-  return implicit({ ...rest, solver: tight });
 }

@@ -1,12 +1,7 @@
-export {
-  type Evaluation,
-  evaluateTraced,
-  freePrograms,
-  knownPrograms,
-  type Leaves,
-  type TracedCounts,
-  tracedCounts,
-} from './evaluate';
+export { evaluateTraced } from './evaluate';
+export type { Evaluation } from './evaluation';
+export { freePrograms, knownPrograms, type TracedCounts, tracedCounts } from './known-recipes';
+export type { Leaves } from './leaves';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
 export { Remembered } from './remembered';

@@ -1,6 +1,7 @@
 import { apply, type Expression, number } from '../../backends/wasm/fused/expression';
-import type { Into, Pattern } from '../../backends/wasm/fused/loops';
-import { type Entries, NotLowered, type Operation, type Value, type View, viewsIn } from './lower';
+import type { Into, Pattern } from '../../backends/wasm/fused/loop';
+import { viewsIn } from './entries';
+import { type Entries, NotLowered, type Operation, type Value, type View } from './value';
 
 /** One thing to do: a loop, a product of matrices or a transposition. */
 export type Step =

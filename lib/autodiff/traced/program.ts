@@ -2,28 +2,15 @@ import * as tf from '@tensorflow/tfjs';
 import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
-import { productCalls, transposeCall, workOf } from '../../backends/wasm/fused/products';
+import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
 import { type Call, perform, placed, sequenceOn } from '../../backends/wasm/fused/sequence';
 import { memoryOf } from '../../backends/wasm/kernels/assembly';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
-import { MOST_TERMS, type Value, type View } from './lower';
-import { inputsOf, type Plan, planned, type Step } from './plan';
-import { copyStep } from './steps';
-
-/** Where a value lies while a program runs. */
-interface Place {
-  where: 'given' | 'constant' | 'scratch' | 'kept' | 'output';
-  /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */
-  at: number;
-}
-
-interface Halves {
-  /** Whether tangents are handed over apart, as often as wanted. */
-  inHalves: boolean;
-  /** How many of the outputs, from the first on, the first half hands out. */
-  first?: number;
-}
+import { type Halves, Layout, type Place } from './layout';
+import { planned, type Step } from './plan';
+import { MOST_TERMS } from './products';
+import type { Value, View } from './value';
 
 /** Places by where they are: the number of the address, and the number or offset there. */
 type Moving = Record<
@@ -42,9 +29,6 @@ export interface Kept {
   tensor: tf.Tensor;
 }
 
-const ALIGNMENT = 16;
-const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-
 /**
  * Some outputs as functions of given tensors: loops and products on the backend's memory.
  *
@@ -52,17 +36,10 @@ const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
  */
 export class Program {
   readonly #heap: Heap;
-  readonly #plan: Plan;
-  readonly #inHalves: boolean;
-  readonly #first: number;
+  readonly #layout: Layout;
   readonly #shapes: readonly (readonly number[])[];
-  readonly #indices = new Map<Value, number>();
-  readonly #places: Place[] = [];
   readonly #early: Imported;
   readonly #late: Imported;
-  readonly #scratch: number;
-  /** The place where a product works. */
-  readonly #work: number;
   /** How many steps it takes: before the tangents, and after. */
   readonly steps: { early: number; late: number };
   /** Where the addresses of all places are in the last run, and which of them are set anew in each. */
@@ -71,28 +48,15 @@ export class Program {
   readonly #moving: Moving;
   #scratchBefore = 0;
   #disposed = false;
-  /** Bytes kept from the first half for the second. */
-  readonly keptBytes: number;
-  readonly #constants: number[] = [];
 
-  constructor(heap: Heap, outputs: readonly View[], { inHalves, first = 0 }: Halves) {
+  constructor(heap: Heap, outputs: readonly View[], halves: Halves) {
+    const { inHalves, first = 0 } = halves;
     this.#heap = heap;
-    this.#inHalves = inHalves;
-    this.#first = first;
     this.#shapes = outputs.map(({ shape }) => shape);
     const plan = planned(outputs);
-    this.#plan = plan;
-    const needed = this.#neededLate();
-    plan.outputs.forEach(({ value, own }, i) => {
-      const isInPlace = i < first ? !needed.has(value) : value.late === inHalves;
-      if (own && isInPlace) this.#place(value, { where: 'output', at: i });
-    });
-    const layout = this.#lay(needed);
-    const products = [...plan.early, ...plan.late].filter((step) => step.kind === 'product');
-    this.#work = this.#places.push({ where: 'scratch', at: layout.scratch }) - 1;
-    this.#scratch = layout.scratch + aligned(Math.max(0, ...products.map(workOf)));
-    this.keptBytes = layout.kept;
-    const copies = this.#copies();
+    const layout = new Layout(heap, plan, halves);
+    this.#layout = layout;
+    const { copies, places } = layout;
     const isFirst = ({ at }: { at: number }) => !inHalves || at < first;
     const steps = (chosen: typeof copies) => chosen.map(({ step }) => step);
     const early = [...plan.early, ...steps(copies.filter(isFirst))];
@@ -109,13 +73,11 @@ export class Program {
       );
     this.#early = compiled(early);
     this.#late = compiled(late);
-    this.#table = heap.wasm._malloc(4 * this.#places.length);
+    this.#table = heap.wasm._malloc(4 * places.length);
     this.#addresses = new Int32Array(0);
-    this.#addressesNow().set(this.#places.map(({ where, at }) => (where === 'constant' ? at : 0)));
+    this.#addressesNow().set(places.map(({ where, at }) => (where === 'constant' ? at : 0)));
     const placesOf = (where: Place['where']) =>
-      this.#places.flatMap((place, index) =>
-        place.where === where ? [{ index, at: place.at }] : [],
-      );
+      places.flatMap((place, index) => (place.where === where ? [{ index, at: place.at }] : []));
     this.#moving = {
       given: placesOf('given'),
       kept: placesOf('kept'),
@@ -142,9 +104,13 @@ export class Program {
     return this.#half(this.#late, given, tensor, true);
   }
 
+  /** Bytes kept from the first half for the second. */
+  get keptBytes(): number {
+    return this.#layout.keptBytes;
+  }
+
   dispose(): void {
-    for (const address of this.#constants) this.#heap.wasm._free(address);
-    this.#constants.length = 0;
+    this.#layout.freeConstants();
     if (this.#disposed) return;
     this.#disposed = true;
     this.#heap.wasm._free(this.#table);
@@ -154,7 +120,7 @@ export class Program {
     const { buffer } = memoryOf(this.#heap);
     // The buffer is another one after the memory has grown.
     if (this.#addresses.buffer !== buffer) {
-      this.#addresses = new Int32Array(buffer, this.#table, this.#places.length);
+      this.#addresses = new Int32Array(buffer, this.#table, this.#layout.places.length);
     }
     return this.#addresses;
   }
@@ -206,7 +172,7 @@ export class Program {
 
   #setAddresses(given: readonly number[], kept: number, outputs: readonly number[]): void {
     // Before the table is looked at: an allocation may grow the memory, which moves no address.
-    const scratch = scratchOn(this.#heap, this.#scratch);
+    const scratch = scratchOn(this.#heap, this.#layout.scratch);
     const addresses = this.#addressesNow();
     const { given: fromGiven, kept: fromKept, output, scratch: fromScratch } = this.#moving;
     for (const { index, at } of fromGiven) addresses[index] = given[at] ?? 0;
@@ -218,94 +184,8 @@ export class Program {
     }
   }
 
-  #place(value: Value, place: Place): number {
-    const known = this.#indices.get(value);
-    if (known !== undefined) return known;
-    const index = this.#places.push(place) - 1;
-    this.#indices.set(value, index);
-    return index;
-  }
-
-  #constant(numbers: Float32Array): number {
-    const address = this.#heap.wasm._malloc(numbers.byteLength);
-    new Float32Array(memoryOf(this.#heap).buffer, address, numbers.length).set(numbers);
-    this.#constants.push(address);
-    return address;
-  }
-
-  /** What the second half reads, or hands out. */
-  #neededLate(): ReadonlySet<Value> {
-    const { late, outputs } = this.#plan;
-    const needed = new Set(late.flatMap(inputsOf));
-    if (this.#inHalves) for (const { value } of outputs.slice(this.#first)) needed.add(value);
-    return needed;
-  }
-
-  /** Gives each value its place: kept where the second half needs it, else in memory that is used again. */
-  #lay(needed: ReadonlySet<Value>): { scratch: number; kept: number } {
-    const { early, late, outputs } = this.#plan;
-    let kept = 0;
-    for (const step of [...early, ...late]) {
-      for (const value of [...inputsOf(step)]) this.#placeGiven(value);
-    }
-    for (const { value } of outputs) this.#placeGiven(value);
-    for (const { out } of early) {
-      if (!needed.has(out) || this.#indices.has(out)) continue;
-      this.#place(out, { where: 'kept', at: kept });
-      kept += aligned(4 * out.size);
-    }
-    const handedOut = new Set(outputs.map(({ value }) => value));
-    const scratch = Math.max(this.#scratchOf(early, handedOut), this.#scratchOf(late, handedOut));
-    return { scratch, kept };
-  }
-
-  #placeGiven(value: Value): void {
-    if (value.given !== undefined) this.#place(value, { where: 'given', at: value.given });
-    else if (value.constant !== undefined && !this.#indices.has(value)) {
-      this.#place(value, { where: 'constant', at: this.#constant(value.constant) });
-    }
-  }
-
-  /** First fit; a place is free again after the last step that reads it. */
-  #scratchOf(steps: readonly Step[], handedOut: ReadonlySet<Value>): number {
-    const lastRead = new Map<Value, number>();
-    steps.forEach((step, i) => {
-      for (const value of inputsOf(step)) lastRead.set(value, i);
-    });
-    for (const value of handedOut) lastRead.set(value, steps.length);
-    const taken: { from: number; to: number; until: number }[] = [];
-    let most = 0;
-    steps.forEach(({ out }, i) => {
-      if (this.#indices.has(out)) return;
-      const bytes = aligned(4 * out.size);
-      for (let j = taken.length - 1; j >= 0; j--) if (taken[j]!.until < i) taken.splice(j, 1);
-      taken.sort((a, b) => a.from - b.from);
-      let at = 0;
-      for (const { from, to } of taken) {
-        if (from - at >= bytes) break;
-        at = Math.max(at, to);
-      }
-      taken.push({ from: at, to: at + bytes, until: lastRead.get(out) ?? i });
-      most = Math.max(most, at + bytes);
-      this.#place(out, { where: 'scratch', at });
-    });
-    return most;
-  }
-
-  /** What is handed out though it is given, constant, or handed out already. */
-  #copies(): { step: Step; at: number }[] {
-    return this.#plan.outputs.flatMap(({ value }, i) => {
-      const index = this.#indices.get(value);
-      const place = index === undefined ? undefined : this.#places[index]!;
-      if (place?.where === 'output' && place.at === i) return [];
-      const out: Value = { size: value.size, late: value.late };
-      this.#place(out, { where: 'output', at: i });
-      return [{ step: copyStep(value, out), at: i }];
-    });
-  }
-
   #calls(step: Step): Call<number>[] {
-    const index = (value: Value) => this.#indices.get(value)!;
+    const index = (value: Value) => this.#layout.indexOf(value);
     const heap = this.#heap;
     const out = index(step.out);
     if (step.kind === 'loop') {
@@ -317,7 +197,7 @@ export class Program {
       const places = { a: index(step.of), out };
       return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
     }
-    const places = { a: index(step.a), b: index(step.b), out, work: this.#work };
+    const places = { a: index(step.a), b: index(step.b), out, work: this.#layout.work };
     const own = productCalls(heap, step);
     const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
     const calls = isSmall ? own : [byLibrary(heap, step, own)];

@@ -1,7 +1,7 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import type { View } from './lower';
 import { planned } from './plan';
 import { Program } from './program';
+import type { View } from './value';
 
 /**
  * What a program computes: the value, the gradient, both, or products with its derivative; of

@@ -1,6 +1,6 @@
 import { number } from '../../backends/wasm/fused/expression';
-import type { Value } from './lower';
 import type { Step } from './plan';
+import type { Value } from './value';
 
 /** Fills `out` with a value that lies elsewhere, or with one number. */
 export function copyStep(value: Value, out: Value): Step {

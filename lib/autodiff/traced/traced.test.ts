@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { needs } from '../../../test/needs';
 import { softmaxCrossEntropy, useBackend } from '../../backends';
 import { kernels, normal, oneHot, relativeError } from '../testing';
-import { type Evaluation, evaluateTraced, freePrograms, tracedCounts } from './evaluate';
+import { type Evaluation, evaluateTraced, freePrograms, tracedCounts } from '.';
 import { structureOf } from './trace';
 
 type Loss = (x: tf.Tensor[], data: tf.Tensor) => tf.Tensor;

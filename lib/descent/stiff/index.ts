@@ -16,7 +16,9 @@ export {
   type Trajectory,
   type TrajectoryStatus,
 } from './ode';
-export { type RadauOptions, type RadauSolution, radau, radauAsync } from './radau';
+export { radau, radauAsync } from './radau';
+export type { RadauOptions } from './radau-options';
+export type { RadauSolution } from './radau-solution';
 export {
   amplification,
   type Complex,

@@ -1,62 +1,12 @@
-import { InputError } from '../../errors';
-import { checkFunction, shown } from '../../options';
-import { checkEvents, type Occurrence, type OdeEvent, occurrencesIn } from './events';
-import { checkJacobian, type Jacobian, jacobianRows, typicalSizes } from './jacobian';
-import {
-  allFinite,
-  checkStart,
-  MAX_STEPS,
-  type RightHandSide,
-  Stops,
-  slopesOf,
-  type TimeSpan,
-  type Trajectory,
-  type TrajectoryStatus,
-} from './ode';
-import { interpolation } from './radau-method';
-import {
-  type StageMatrices,
-  type Stages,
-  solveStages,
-  stageError,
-  stageMatrices,
-} from './radau-stages';
+import { checkFunction } from '../../options';
+import { checkEvents, type Occurrence, occurrencesIn } from './events';
+import { checkJacobian, jacobianRows, typicalSizes } from './jacobian';
+import { allFinite, checkStart, MAX_STEPS, type RightHandSide, Stops, slopesOf } from './ode';
+import { type RadauOptions, tolerances } from './radau-options';
+import { guess, type RadauSolution, type Segment, stateAt, stateIn } from './radau-solution';
+import { type StageMatrices, solveStages, stageError, stageMatrices } from './radau-stages';
+import { errorOf, firstStep, StepControl, weighted } from './step-control';
 import { atOnce, inTurns, type Work } from './work';
-
-export interface RadauOptions extends TimeSpan {
-  /** `∂f/∂y` as rows. Default: differences, n evaluations of f each time. */
-  jacobian?: Jacobian;
-  /** The relative part of the tolerance of a step, `absolute + relative |yᵢ|`. Default 1e-6. */
-  relative?: number;
-  /** Its absolute part, in the unit of y: one number, or one for each component. Default 1e-9. */
-  absolute?: number | ArrayLike<number>;
-  /** The first step. Default: a guess from y0 and f(y0). */
-  step?: number;
-  /** What to look for on the way. */
-  events?: readonly OdeEvent[];
-}
-
-export interface RadauSolution extends Omit<Trajectory, 'status'> {
-  /** As of a {@link Trajectory}, or `event` where an event ended it. */
-  status: TrajectoryStatus | 'event';
-  /** The state at any time from the start to the last of `times`, by collocation: order 3. */
-  at(t: number): Float64Array;
-  /** The events met, in the order of time. */
-  events: Occurrence[];
-  /** Steps that were computed and given up. */
-  rejected: number;
-  /** How often the Jacobian was formed, and how often matrices were factorized. */
-  jacobians: number;
-  factorizations: number;
-}
-
-/** A step taken: y(t) = y + Σ weights zᵢ for t from `from` to `from + h`. */
-interface Segment {
-  from: number;
-  h: number;
-  y: Float64Array;
-  stages: Stages;
-}
 
 /**
  * Integrates a stiff `y' = f(y, t)` by the three-stage Radau IIA method of order 5, in double
@@ -131,7 +81,7 @@ function* integrate(
   let rows: Float64Array[] | undefined;
   let fresh = false;
   let matrices: StageMatrices | undefined;
-  let accepted: { h: number; error: number } | undefined;
+  const control = new StepControl();
   let retrying = true;
   let status: RadauSolution['status'] = 'finished';
 
@@ -181,35 +131,25 @@ function* integrate(
     const { stages, iterations, rate } = solution;
     const next = y.map((value, i) => value + stages[2][i]!);
     const scale = sizeOf(y, next);
-    let estimate: Float64Array = stageError(matrices, slope, stages);
-    let error = Math.max(weighted(estimate, scale), 1e-10);
+    const estimate = stageError(matrices, slope, stages);
+    let error = errorOf(estimate, scale);
     if (error >= 1 && retrying) {
       // The first estimate is far too large where a stiff component starts off its course.
       const shifted = counted(
         y.map((value, i) => value + estimate[i]!),
         stops.seenAfter(t),
       );
-      if (allFinite(shifted)) {
-        estimate = stageError(matrices, shifted, stages);
-        error = Math.max(weighted(estimate, scale), 1e-10);
-      }
+      if (allFinite(shifted)) error = errorOf(stageError(matrices, shifted, stages), scale);
     }
-    const safety = (0.9 * 21) / (20 + iterations);
-    let factor = Math.min(8, Math.max(0.2, safety * error ** -0.25));
     if (!(error < 1) || !allFinite(next)) {
       work.rejected += 1;
-      h = Number.isFinite(error) ? taken * Math.min(factor, 0.9) : taken / 4;
+      h = control.afterRejected({ h: taken, error, iterations });
       retrying = true;
       if (!fresh) rows = undefined;
       continue;
     }
 
-    // Gustafsson's controller looks at the last error too.
-    if (accepted) {
-      const predicted = (taken / accepted.h) * safety * (accepted.error / error ** 2) ** 0.25;
-      factor = Math.min(factor, Math.max(0.2, predicted));
-    }
-    accepted = { h: taken, error: Math.max(error, 1e-2) };
+    const factor = control.afterAccepted({ h: taken, error, iterations });
     const segment = { from: t, h: taken, y, stages };
     segments.push(segment);
     const met = occurrencesIn(events, t, end, (at) => stateIn(segment, at));
@@ -243,89 +183,4 @@ function* integrate(
 
   const at = (time: number) => stateAt(segments, states[0]!, times, time);
   return { times: Float64Array.from(times), states, status, at, events: occurrences, ...work };
-}
-
-/** A step in which an explicit one would change y by a hundredth, or by little. */
-function firstStep(y: Float64Array, slope: Float64Array, sizes: Float64Array): number {
-  const [size, speed] = [weighted(y, sizes), weighted(slope, sizes)];
-  if (speed === 0) return Number.POSITIVE_INFINITY;
-  return size > 1e-5 ? (0.01 * size) / speed : 1e-6 / speed;
-}
-
-/** The root of the mean square in units of the tolerance. */
-function weighted(x: Float64Array, sizes: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i]! / sizes[i]!) ** 2;
-  return Math.sqrt(sum / x.length);
-}
-
-/** The polynomial of the last step, gone on with; zero at first. */
-function guess(last: Segment | undefined, t: number, h: number, y: Float64Array): Stages {
-  const c = [(4 - Math.sqrt(6)) / 10, (4 + Math.sqrt(6)) / 10, 1];
-  if (last === undefined || h > 10 * last.h) {
-    return c.map(() => new Float64Array(y.length)) as Stages;
-  }
-  return c.map((node) => {
-    const state = stateIn(last, t + node * h);
-    return state.map((value, i) => value - y[i]!);
-  }) as Stages;
-}
-
-function stateIn({ from, h, y, stages }: Segment, t: number): Float64Array {
-  const weights = interpolation((t - from) / h);
-  return y.map(
-    (value, i) =>
-      value + weights[0] * stages[0][i]! + weights[1] * stages[1][i]! + weights[2] * stages[2][i]!,
-  );
-}
-
-function stateAt(
-  segments: readonly Segment[],
-  first: Float64Array,
-  times: readonly number[],
-  t: number,
-): Float64Array {
-  if (!(Number.isFinite(t) && t >= times[0]! && t <= times.at(-1)!)) {
-    throw new InputError({
-      given: `at(${shown(t)})`,
-      expected: `a time from ${times[0]} to ${times.at(-1)}`,
-      remedy: 'The solution is known as far as its last step.',
-    });
-  }
-  if (segments.length === 0) return first.slice();
-  let [low, high] = [0, segments.length - 1];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (segments[middle]!.from <= t) low = middle;
-    else high = middle - 1;
-  }
-  return stateIn(segments[low]!, t);
-}
-
-/** The absolute tolerance of each component. */
-function tolerances(
-  { relative = 1e-6, absolute = 1e-9, step }: RadauOptions,
-  count: number,
-): Float64Array {
-  const isList = Array.isArray(absolute) || ArrayBuffer.isView(absolute);
-  const each =
-    typeof absolute === 'number'
-      ? new Float64Array(count).fill(absolute)
-      : Float64Array.from(isList ? absolute : []);
-  const sound = each.length === count && each.every((a) => Number.isFinite(a) && a > 0);
-  if (!(typeof relative === 'number' && relative >= 1e-14 && relative < 1 && sound)) {
-    throw new InputError({
-      given: `radau({ relative: ${shown(relative)}, absolute: ${isList ? `[${[...each]}]` : shown(absolute)} })`,
-      expected: 'a relative tolerance from 1e-14 to 1, and positive absolute ones',
-      remedy: 'Try { relative: 1e-6, absolute: 1e-9 }; the absolute one is in the unit of y.',
-    });
-  }
-  if (step !== undefined && !(Number.isFinite(step) && step > 0)) {
-    throw new InputError({
-      given: `radau({ step: ${shown(step)} })`,
-      expected: 'a positive first step',
-      remedy: 'Leave it out for a guess.',
-    });
-  }
-  return each;
 }

@@ -2,7 +2,8 @@ import { memoryOf } from '../kernels/assembly';
 import type { Heap } from '../kernels/heap';
 import { loopsOn, wholeRounds } from '../kernels/vectors';
 import { apply, type Expression } from './expression';
-import { loopOn, type Pattern, type RunLoop } from './loops';
+import type { Pattern } from './loop';
+import { loopOn, type RunLoop } from './loops';
 
 /** What is done with numbers that lie one after another in the backend's memory; addresses in bytes. */
 export interface FlatLoops {

@@ -4,7 +4,8 @@ import { useBackend } from '../..';
 import { memoryOf } from '../kernels/assembly';
 import type { Heap } from '../kernels/heap';
 import { apply, type Expression } from './expression';
-import { type Into, type Loop, loopOn, makeLoops, type Pattern } from './loops';
+import type { Into, Loop, Pattern } from './loop';
+import { loopOn, makeLoops } from './loops';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs';
+import { DisposedError } from '../../errors';
+import { graph } from '../graph';
+import { compile } from '../plan';
+import type { Tape } from '../tape';
+import { heapNow } from './known-recipes';
+import type { Leaves } from './leaves';
+import type { Kept } from './program';
+import type { ProductKind, Recipe } from './recipe';
+
+/** A loss at a point: its value, its gradient for some leaves, and products with its derivative. */
+export interface Evaluation {
+  readonly value: tf.Scalar;
+  /** For the varied leaves; the caller's. */
+  gradient(): tf.Tensor[];
+  /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
+  product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
+  /** The product on numbers in the backend's memory, by their addresses, where a program is known. */
+  productAt?(kind: ProductKind, vectors: readonly number[], out: readonly number[]): void;
+  /** Where no program is known: the recording, and the gradient on it if products were the purpose. */
+  readonly recorded?: { tape: Tape; value: tf.Scalar; gradient: readonly tf.Tensor[] };
+  /** @throws DisposedError after `dispose`. */
+  checkAlive(what: string): void;
+  dispose(): void;
+}
+
+/** Operation by operation, as they were recorded. */
+export function onTape(
+  tape: Tape,
+  value: tf.Scalar,
+  { all, varied }: Leaves,
+  gradient: readonly tf.Tensor[],
+): Evaluation {
+  const programs = new Map<ProductKind, ReturnType<typeof compile>>();
+  const leavesOf: Record<ProductKind, readonly tf.Tensor[]> = {
+    push: all,
+    pull: all,
+    'pull to the varied': all.slice(0, varied),
+    'pull to the rest': all.slice(varied),
+  };
+  return {
+    value,
+    recorded: { tape, value, gradient },
+    gradient: () => gradient.map((g) => g.clone()),
+    product(kind, vectors) {
+      tape.checkAlive('evaluation');
+      const known =
+        programs.get(kind) ??
+        tape.within(() => compile(graph(tape.nodes, [...leavesOf[kind]], [...gradient]), tape));
+      programs.set(kind, known);
+      return kind === 'push' ? known.pushDense(vectors) : known.pullDense(vectors);
+    },
+    checkAlive: (what) => tape.checkAlive(what),
+    dispose: () => tape.dispose(),
+  };
+}
+
+export function byRecipe(
+  recipe: Recipe,
+  { value, gradient: known = [] }: { value: tf.Scalar; gradient?: readonly tf.Tensor[] },
+  { all }: Leaves,
+  given: readonly tf.Tensor[],
+): Evaluation {
+  recipe.retain();
+  const halves = new Map<ProductKind, Kept>();
+  const noTangents = all.map(() => undefined);
+  const halfOf = (kind: ProductKind) => {
+    const half = halves.get(kind) ?? recipe.program(kind).begin(given);
+    halves.set(kind, half);
+    return half;
+  };
+  const addressOf = (x: tf.Tensor) => heapNow()!.typedArrayFromHeap(x).byteOffset;
+  let addresses: readonly number[] | undefined;
+  let alive = true;
+  const checkAlive = (what: string) => {
+    if (alive) return;
+    throw new DisposedError({
+      given: `a disposed ${what}`,
+      expected: `a live ${what}`,
+      remedy: 'Record again, or dispose later.',
+    });
+  };
+  return {
+    value,
+    gradient() {
+      checkAlive('evaluation');
+      if (known.length > 0) return known.map((g) => g.clone());
+      return recipe.program('gradient').run(given);
+    },
+    product(kind, vectors) {
+      checkAlive('evaluation');
+      const vectorsInPlace = kind === 'push' ? vectors : [...noTangents, ...vectors];
+      return recipe.program(kind).finish([...given, ...vectorsInPlace], halfOf(kind));
+    },
+    productAt(kind, vectors, out) {
+      checkAlive('evaluation');
+      const half = halfOf(kind);
+      addresses ??= given.map(addressOf);
+      const vectorsInPlace = kind === 'push' ? vectors : [...all.map(() => 0), ...vectors];
+      recipe.program(kind).finishAt([...addresses, ...vectorsInPlace], addressOf(half.tensor), out);
+    },
+    checkAlive,
+    dispose() {
+      if (!alive) return;
+      alive = false;
+      for (const { tensor } of halves.values()) tensor.dispose();
+      tf.dispose([value, ...known, ...given]);
+      recipe.release();
+    },
+  };
+}

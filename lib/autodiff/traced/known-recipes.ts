@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs';
+import { variable } from '#platform/environment';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { engine } from '../tape';
+import { keyOf, type Leaves } from './leaves';
+import { Recipe } from './recipe';
+import type { Remembered } from './remembered';
+
+/** How often what happened. */
+export interface TracedCounts {
+  /** Evaluations that a program was known for. */
+  hits: number;
+  /** Evaluations that were traced. */
+  traced: number;
+  /** Evaluations that run operation by operation, since something in them has no loop. */
+  refused: number;
+}
+
+export const counts: TracedCounts = { hits: 0, traced: 0, refused: 0 };
+
+/** How many structures are remembered for one heap. */
+const MOST = 128;
+
+export type Known = Map<string, Recipe | 'refused' | 'seen'>;
+
+export const recipes = new WeakMap<Heap, Known>();
+
+/** Counts so far, and what they were made of. */
+export const tracedCounts = (): Readonly<TracedCounts> => ({ ...counts });
+
+/** Frees all programs; they are made again when they are needed. */
+export function freePrograms(): void {
+  const heap = heapNow();
+  const known = heap && recipes.get(heap);
+  if (known === undefined) return;
+  for (const recipe of known.values()) if (recipe instanceof Recipe) recipe.drop();
+  known.clear();
+}
+
+export function heapNow(): Heap | undefined {
+  return tf.getBackend() === 'wasm' ? (tf.backend() as Heap) : undefined;
+}
+
+/**
+ * Where programs can run: wasm, unless `IMPLICIT_COMPILE` is 0, and no tape is running. What
+ * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
+ */
+export function heapForPrograms(): Heap | undefined {
+  if (variable('IMPLICIT_COMPILE') === '0') return undefined;
+  const { gradientDepth, kernelDepth, profiling } = engine().state;
+  return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
+}
+
+/**
+ * The programs of a pure loss on tensors of these names and shapes, where they are known and can run
+ * now, and what the loss captures.
+ */
+export function knownPrograms(
+  remembered: Remembered,
+  { all, varied }: Leaves,
+  names: string,
+): { heap: Heap; recipe: Recipe; outside: readonly tf.Tensor[] } | undefined {
+  const heap = heapForPrograms();
+  return heap && remembered.find(heap, keyOf({ all, varied }, names));
+}
+
+export function recall(known: Known, word: string) {
+  const found = known.get(word);
+  if (found === undefined) return undefined;
+  known.delete(word);
+  known.set(word, found);
+  return found;
+}
+
+export function remember(known: Known, word: string, recipe: Recipe | 'refused' | 'seen'): void {
+  known.set(word, recipe);
+  if (known.size <= MOST) return;
+  // The one that was not used for longest.
+  const [oldest, dropped] = known.entries().next().value!;
+  known.delete(oldest);
+  if (dropped instanceof Recipe) dropped.drop();
+}

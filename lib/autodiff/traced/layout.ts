@@ -1,0 +1,160 @@
+import { workOf } from '../../backends/wasm/fused/products';
+import { memoryOf } from '../../backends/wasm/kernels/assembly';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { inputsOf, type Plan, type Step } from './plan';
+import { copyStep } from './steps';
+import type { Value } from './value';
+
+/** Where a value lies while a program runs. */
+export interface Place {
+  where: 'given' | 'constant' | 'scratch' | 'kept' | 'output';
+  /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */
+  at: number;
+}
+
+export interface Halves {
+  /** Whether tangents are handed over apart, as often as wanted. */
+  inHalves: boolean;
+  /** How many of the outputs, from the first on, the first half hands out. */
+  first?: number;
+}
+
+const ALIGNMENT = 16;
+const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** The places of all values of a program, and of the memory in which its products work. */
+export class Layout {
+  readonly #heap: Heap;
+  readonly #plan: Plan;
+  readonly #halves: Halves;
+  readonly #indices = new Map<Value, number>();
+  readonly #places: Place[] = [];
+  readonly #constants: number[] = [];
+  /** The place where a product works. */
+  readonly work: number;
+  /** Bytes of scratch memory. */
+  readonly scratch: number;
+  /** Bytes kept from the first half for the second. */
+  readonly keptBytes: number;
+  /** What has to be copied to the outputs, and to which. */
+  readonly copies: readonly { step: Step; at: number }[];
+
+  constructor(heap: Heap, plan: Plan, halves: Halves) {
+    const { inHalves, first = 0 } = halves;
+    this.#heap = heap;
+    this.#plan = plan;
+    this.#halves = halves;
+    const needed = this.#neededLate();
+    plan.outputs.forEach(({ value, own }, i) => {
+      const isInPlace = i < first ? !needed.has(value) : value.late === inHalves;
+      if (own && isInPlace) this.#place(value, { where: 'output', at: i });
+    });
+    const { scratch, kept } = this.#lay(needed);
+    const products = [...plan.early, ...plan.late].filter((step) => step.kind === 'product');
+    this.work = this.#places.push({ where: 'scratch', at: scratch }) - 1;
+    this.scratch = scratch + aligned(Math.max(0, ...products.map(workOf)));
+    this.keptBytes = kept;
+    this.copies = this.#copies();
+  }
+
+  /** All places, each at its index. */
+  get places(): readonly Place[] {
+    return this.#places;
+  }
+
+  indexOf(value: Value): number {
+    return this.#indices.get(value)!;
+  }
+
+  freeConstants(): void {
+    for (const address of this.#constants) this.#heap.wasm._free(address);
+    this.#constants.length = 0;
+  }
+
+  #place(value: Value, place: Place): number {
+    const known = this.#indices.get(value);
+    if (known !== undefined) return known;
+    const index = this.#places.push(place) - 1;
+    this.#indices.set(value, index);
+    return index;
+  }
+
+  #constant(numbers: Float32Array): number {
+    const address = this.#heap.wasm._malloc(numbers.byteLength);
+    new Float32Array(memoryOf(this.#heap).buffer, address, numbers.length).set(numbers);
+    this.#constants.push(address);
+    return address;
+  }
+
+  /** What the second half reads, or hands out. */
+  #neededLate(): ReadonlySet<Value> {
+    const { late, outputs } = this.#plan;
+    const needed = new Set(late.flatMap(inputsOf));
+    if (this.#halves.inHalves)
+      for (const { value } of outputs.slice(this.#halves.first ?? 0)) needed.add(value);
+    return needed;
+  }
+
+  /** Gives each value its place: kept where the second half needs it, else in memory that is used again. */
+  #lay(needed: ReadonlySet<Value>): { scratch: number; kept: number } {
+    const { early, late, outputs } = this.#plan;
+    let kept = 0;
+    for (const step of [...early, ...late]) {
+      for (const value of [...inputsOf(step)]) this.#placeGiven(value);
+    }
+    for (const { value } of outputs) this.#placeGiven(value);
+    for (const { out } of early) {
+      if (!needed.has(out) || this.#indices.has(out)) continue;
+      this.#place(out, { where: 'kept', at: kept });
+      kept += aligned(4 * out.size);
+    }
+    const handedOut = new Set(outputs.map(({ value }) => value));
+    const scratch = Math.max(this.#scratchOf(early, handedOut), this.#scratchOf(late, handedOut));
+    return { scratch, kept };
+  }
+
+  #placeGiven(value: Value): void {
+    if (value.given !== undefined) this.#place(value, { where: 'given', at: value.given });
+    else if (value.constant !== undefined && !this.#indices.has(value)) {
+      this.#place(value, { where: 'constant', at: this.#constant(value.constant) });
+    }
+  }
+
+  /** First fit; a place is free again after the last step that reads it. */
+  #scratchOf(steps: readonly Step[], handedOut: ReadonlySet<Value>): number {
+    const lastRead = new Map<Value, number>();
+    steps.forEach((step, i) => {
+      for (const value of inputsOf(step)) lastRead.set(value, i);
+    });
+    for (const value of handedOut) lastRead.set(value, steps.length);
+    const taken: { from: number; to: number; until: number }[] = [];
+    let most = 0;
+    steps.forEach(({ out }, i) => {
+      if (this.#indices.has(out)) return;
+      const bytes = aligned(4 * out.size);
+      for (let j = taken.length - 1; j >= 0; j--) if (taken[j]!.until < i) taken.splice(j, 1);
+      taken.sort((a, b) => a.from - b.from);
+      let at = 0;
+      for (const { from, to } of taken) {
+        if (from - at >= bytes) break;
+        at = Math.max(at, to);
+      }
+      taken.push({ from: at, to: at + bytes, until: lastRead.get(out) ?? i });
+      most = Math.max(most, at + bytes);
+      this.#place(out, { where: 'scratch', at });
+    });
+    return most;
+  }
+
+  /** What is handed out though it is given, constant, or handed out already. */
+  #copies(): { step: Step; at: number }[] {
+    return this.#plan.outputs.flatMap(({ value }, i) => {
+      const index = this.#indices.get(value);
+      const place = index === undefined ? undefined : this.#places[index]!;
+      if (place?.where === 'output' && place.at === i) return [];
+      const out: Value = { size: value.size, late: value.late };
+      this.#place(out, { where: 'output', at: i });
+      return [{ step: copyStep(value, out), at: i }];
+    });
+  }
+}

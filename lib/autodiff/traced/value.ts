@@ -1,0 +1,52 @@
+import type { FunctionName } from '../../backends/wasm/fused/expression';
+
+/** Memory of so many numbers, and what puts them there. */
+export interface Value {
+  readonly size: number;
+  /** What computes it; none for what is given from outside. */
+  readonly by?: Operation;
+  /** The number that all its entries are, where that is known. */
+  readonly uniform?: number;
+  /** Numbers that are the same in each evaluation. */
+  readonly constant?: Float32Array;
+  /** Given: a leaf, a tensor from outside, a tangent. */
+  readonly given?: number;
+  /** Whether it depends on a tangent. */
+  readonly late: boolean;
+  /** Why it cannot be computed, where it cannot. */
+  readonly failed?: string;
+}
+
+/** A value seen in a shape. */
+export interface View {
+  value: Value;
+  shape: readonly number[];
+}
+
+/** A function of entries, with views for its inputs. */
+export type Entries =
+  | { kind: 'view'; view: View }
+  | { kind: 'number'; value: number }
+  | { kind: 'apply'; name: FunctionName; of: readonly Entries[] };
+
+export type Operation =
+  | { kind: 'entries'; entries: Entries; shape: readonly number[] }
+  | { kind: 'reduce'; how: Reduction; of: View; rows: number; columns: number }
+  | {
+      kind: 'product';
+      a: View;
+      b: View;
+      transposeA: boolean;
+      transposeB: boolean;
+      m: number;
+      n: number;
+      k: number;
+    }
+  | { kind: 'transpose'; of: View; rows: number; columns: number };
+
+export type Reduction = 'sum' | 'row sums' | 'row maxima' | 'column sums';
+
+/** Thrown where a recording has something that is not lowered. */
+export class NotLowered extends Error {}
+
+export const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);

@@ -1,0 +1,60 @@
+import type { Flat } from '../autodiff';
+import { random } from '../numbers';
+import { flatProblem, type LossProblem, type UnrolledProblem } from '../problems';
+import { heedsSpace } from '../solvers';
+import type { NamedTensors, Vector } from '../spaces';
+import { differentiateIn, hessianOf } from './differentiate-in';
+import type { Count } from './evaluation';
+import type { DifferentiateOptions, ImplicitDerivative, ImplicitOptions } from './implicit-options';
+import { solveIn } from './solve-in';
+import { flatZerosOf } from './zero-parts';
+
+/** The same on flat vectors: where the problem has programs, and the solver asks for nothing else. */
+export async function differentiateFlat<V extends Vector>(
+  settings: Required<ImplicitOptions>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  { start, factors }: DifferentiateOptions<V>,
+  count: Count,
+): Promise<ImplicitDerivative<V> | undefined> {
+  const { solver, curvature } = settings;
+  const isPlain = curvature === 'hessian' && factors === undefined && heedsSpace(solver);
+  if (w instanceof Float64Array || !isPlain) return undefined;
+  const setting = flatProblem(
+    problem as LossProblem,
+    w as NamedTensors,
+    λ as NamedTensors,
+    'pull to the varied',
+  );
+  if (setting === undefined) return undefined;
+  const { space, form } = setting;
+  let flatStart: Flat | undefined;
+  try {
+    if (start !== undefined) {
+      flatStart = space.keep(space.from(start as NamedTensors, setting.w.layout));
+    }
+    const found = await differentiateIn<Flat>(settings, count, {
+      space,
+      form,
+      w: setting.w,
+      λ: setting.λ,
+      curvature: (derivative) => hessianOf(space, derivative, setting.w)!,
+      solve: (A, b) => solveIn(solver, { ...A, space }, b, flatStart),
+      zerosOf: async (xs) => flatZerosOf(space, xs),
+      probe() {
+        const x = space.allocate(setting.w.layout);
+        space.numbers(x).set(random(1).normals(x.layout.size));
+        return x;
+      },
+    });
+    const { value, adjoint, ...rest } = found;
+    const inTensors = { value: space.toTensors(value), adjoint: space.toTensors(adjoint) };
+    space.free([value, adjoint]);
+    // V are named tensors here.
+    return { ...inTensors, ...rest } as ImplicitDerivative<Vector> as ImplicitDerivative<V>;
+  } finally {
+    space.free(flatStart);
+    setting.dispose();
+  }
+}
