@@ -1,30 +1,11 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-
-/** The modules that each home has; others of a folder are its own. */
-const namesIn = (home: string) =>
-  readdirSync(join(__dirname, home))
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    .map((name) => name.slice(0, -3));
-const shared = namesIn('node');
-
-const exportsOf = async (home: string, name: string) =>
-  Object.keys(await import(`./${home}/${name}.ts`)).sort();
+import { type Same, testTwoHomes } from '../../test/two-homes';
 
 describe('the two homes of the course', () => {
-  it('have the same modules', () => {
-    expect(shared.filter((name) => !namesIn('browser').includes(name))).toEqual([]);
-  });
+  const modules = testTwoHomes(__dirname);
 
-  it.each(shared)('%s has in a page what it has in Node.js', async (name) => {
-    const [here, there] = await Promise.all([exportsOf('node', name), exportsOf('browser', name)]);
-    expect(here.filter((member) => !there.includes(member))).toEqual([]);
-  });
-
-  it('have functions of the same types', async () => {
+  it('have functions of the same types', () => {
     // The compiler compares them: what is not assignable fails `npm run check`.
-    type Same<Node, _Page extends Node> = true;
     const checked: [
       Same<typeof import('./node/clock'), typeof import('./browser/clock')>,
       Same<typeof import('./node/course'), typeof import('./browser/course')>,
@@ -40,6 +21,6 @@ describe('the two homes of the course', () => {
     ] = Array(11).fill(true) as never;
     expect(checked).toHaveLength(11);
     // The picture's `Plot` is an element of jsdom in Node.js alone.
-    expect([...shared].sort()).toHaveLength(checked.length + 1);
+    expect(modules).toHaveLength(checked.length + 1);
   });
 });

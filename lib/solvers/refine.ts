@@ -5,7 +5,9 @@ import type { SolveState } from './solve-state';
 import type { SolverStatus } from './solver';
 
 /** Improves the verified iterate until it is good enough or gets no better; returns the status. */
-export function* refine<V, S>(run: SolveState<V, S>): Generator<readonly S[], SolverStatus, number[]> {
+export function* refine<V, S>(
+  run: SolveState<V, S>,
+): Generator<readonly S[], SolverStatus, number[]> {
   const { space } = run.system;
   const solved = () => run.verified.residual <= SLACK ** 2 * run.goal;
   const rounding = run.method.contracts ? 1 + Math.sqrt(space.epsilon) : 1;

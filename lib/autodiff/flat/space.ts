@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type FlatLoops, flatLoopsOn } from '../../backends/wasm/fused/flat-loops';
-import { memoryOf } from '../../backends/wasm/kernels/assembly';
-import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { DisposedError, ShapeError } from '../../errors';
 import { giveWay } from '../../event-loop';
 import type { NamedTensors, Space } from '../../spaces';

@@ -1,7 +1,6 @@
 import { FunctionBody, type Imported, instantiated } from '../../backends/wasm/assembler';
 import { type Formula, updateOn } from '../../backends/wasm/fused/updates';
-import { memoryOf } from '../../backends/wasm/kernels/assembly';
-import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Prepared } from '../traced';
 import { dotOn, squaredNorm } from './dot';
 

@@ -1,6 +1,5 @@
 import { workOf } from '../../backends/wasm/fused/products';
-import { memoryOf } from '../../backends/wasm/kernels/assembly';
-import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { inputsOf, type Plan, type Step } from './plan';
 import { copyStep } from './steps';
 import type { Value } from './value';

@@ -1,22 +1,5 @@
 import type { Matrix } from '../../numbers';
-import {
-  addDoubles,
-  addTwoDoubles,
-  advance,
-  assembledOn,
-  type Code,
-  constant,
-  doubleConstant,
-  doubleLane,
-  forEach,
-  get,
-  i32,
-  loadFour,
-  multiplyTwoDoubles,
-  set,
-  storeDouble,
-  v128,
-} from './kernels/assembly';
+import { FunctionBody, instantiated, type Local } from './assembler';
 
 /** Products with a matrix of float64 that stays what it is. */
 export interface StoredMatrix {
@@ -32,81 +15,76 @@ const GROUP = 4;
 const MOST_BYTES = 2 ** 26;
 const PAGE = 2 ** 16;
 
-/** Addresses in bytes; `end` is where the matrix ends, `stride` the length of a row and of a vector. */
-type Product = (A: number, x: number, y: number, end: number, stride: number) => void;
-
-/** y ← A x for `count` vectors x, one after the other, and as many y a `height` apart. */
-function productOf(count: number): Code {
-  const [A, X, Y, END, STRIDE] = [0, 1, 2, 3, 4];
-  const height = 5;
-  const parameters = [i32, i32, i32, i32, i32, i32] as (typeof i32)[];
-  const first = parameters.length;
-  const [at, stop] = [first, first + 1];
-  const rows = Array.from({ length: GROUP }, (_, r) => first + 2 + r);
-  const vectors = Array.from({ length: count }, (_, c) => first + 2 + GROUP + c);
-  const base = first + 2 + GROUP + count;
-  const loaded = Array.from({ length: count }, (_, c) => base + c);
-  const row = base + count;
-  const sum = (r: number, c: number) => row + 1 + r * count + c;
-  const each = <T>(of: readonly T[], f: (value: T, i: number) => number[]) => of.flatMap(f);
-  const twoZeros = [...doubleConstant(0), 0xfd, 0x14];
-  const body = forEach(
-    A,
-    END,
-    each(rows, (local, r) => [
-      ...get(r === 0 ? A : rows[r - 1]!),
-      ...(r === 0 ? [] : [...get(STRIDE), 0x6a]),
-      ...set(local),
-    ]),
-    each(vectors, (local, c) => [
-      ...get(c === 0 ? X : vectors[c - 1]!),
-      ...(c === 0 ? [] : [...get(STRIDE), 0x6a]),
-      ...set(local),
-    ]),
-    each(rows, (_, r) => each(vectors, (_, c) => [...twoZeros, ...set(sum(r, c))])),
-    [...constant(0), ...set(at), ...get(STRIDE), ...set(stop)],
-    forEach(
-      at,
-      stop,
-      each(vectors, (local, c) => [...get(local), ...loadFour(), ...set(loaded[c]!)]),
-      each(rows, (local, r) => [
-        ...[...get(local), ...loadFour(), ...set(row)],
-        ...each(vectors, (_, c) => [
-          ...[...get(row), ...get(loaded[c]!), ...multiplyTwoDoubles],
-          ...[...get(sum(r, c)), ...addTwoDoubles, ...set(sum(r, c))],
-        ]),
-      ]),
-      ...[at, ...rows, ...vectors].map((local) => advance(local, constant(16))),
-    ),
+/**
+ * y ← A x for `count` vectors x, one after the other, and as many y a `height` apart. Addresses in
+ * bytes; `end` is where the matrix ends, `stride` the length of a row and of a vector.
+ */
+function productOf(name: string, count: number): FunctionBody {
+  const f = new FunctionBody(name, {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [A, x, y, end, stride, height] = f.parameters;
+  const [at, stop] = f.locals('i32', 'i32');
+  const rows = f.localsOf('i32', GROUP);
+  const vectors = f.localsOf('i32', count);
+  const loaded = f.localsOf('v128', count);
+  const row = f.local('v128');
+  const sums = rows.map(() => f.localsOf('v128', count));
+  /** Each of some addresses a stride after the one before. */
+  const setAddresses = (first: Local, addresses: readonly Local[]) => {
+    addresses.forEach((local, i) => {
+      if (i === 0) f.get(first);
+      else f.get(addresses[i - 1]!, stride).do('i32.add');
+      f.set(local);
+    });
+  };
+  return f.while(A, end, () => {
+    setAddresses(A, rows);
+    setAddresses(x, vectors);
+    for (const sum of sums.flat()) f.f64x2(0).set(sum);
+    f.i32(0).set(at).get(stride).set(stop);
+    f.while(at, stop, () => {
+      vectors.forEach((local, c) => {
+        f.get(local).memory('v128.load').set(loaded[c]!);
+      });
+      rows.forEach((local, r) => {
+        f.get(local).memory('v128.load').set(row);
+        sums[r]!.forEach((sum, c) => {
+          f.get(row, loaded[c]!).do('f64x2.mul').get(sum).do('f64x2.add').set(sum);
+        });
+      });
+      for (const local of [at, ...rows, ...vectors]) f.advance(local, 16);
+    });
     // Where the rows of this group go in the first result; the others are a height further each.
-    [...get(Y), ...set(at)],
-    each(vectors, (_, c) => [
-      ...each(rows, (_, r) => [
-        ...get(at),
-        ...[...get(sum(r, c)), ...doubleLane(0), ...get(sum(r, c)), ...doubleLane(1)],
-        ...[...addDoubles, ...storeDouble(8 * r)],
-      ]),
-      ...advance(at, get(height)),
-    ]),
-    advance(Y, constant(8 * GROUP)),
+    f.get(y).set(at);
+    for (let c = 0; c < count; c++) {
+      sums.forEach((ofRow, r) => {
+        const sum = ofRow[c]!;
+        f.get(at, sum).lane('f64x2.extract_lane', 0).get(sum).lane('f64x2.extract_lane', 1);
+        f.do('f64.add').memory('f64.store', 8 * r);
+      });
+      f.advance(at, height);
+    }
+    f.advance(y, 8 * GROUP);
     // The last row pointer is at its end: the next group begins there.
-    [...get(rows[GROUP - 1]!), ...set(A)],
-  );
-  const locals = [
-    ...[i32, i32],
-    ...rows.map(() => i32),
-    ...vectors.map(() => i32),
-    ...loaded.map(() => v128),
-    v128,
-    ...rows.flatMap(() => vectors.map(() => v128)),
-  ] as (typeof i32 | typeof v128)[];
-  return { parameters, locals, body };
+    f.get(rows[GROUP - 1]!).set(A);
+  });
 }
+
+type Product = (
+  A: number,
+  x: number,
+  y: number,
+  end: number,
+  stride: number,
+  height: number,
+) => void;
 
 interface Machine {
   memory: WebAssembly.Memory;
-  one: (...args: [...Parameters<Product>, height: number]) => void;
-  two: (...args: [...Parameters<Product>, height: number]) => void;
+  one: Product;
+  two: Product;
   /** Counts how often everything was thrown out. */
   generation: number;
   used: number;
@@ -117,8 +95,8 @@ let machine: Machine | undefined;
 function started(): Machine {
   if (machine !== undefined) return machine;
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / PAGE });
-  const { one, two } = assembledOn(memory, { one: productOf(1), two: productOf(2) });
-  machine = { memory, generation: 0, used: 0, one, two } as unknown as Machine;
+  const { one, two } = instantiated(memory, [productOf('one', 1), productOf('two', 2)], []);
+  machine = { memory, generation: 0, used: 0, one: one!, two: two! };
   return machine;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FunctionBody, imported, instantiated } from '.';
 import { signed, unsigned } from './encoding';
-import { instructions, memoryInstructions } from './instructions';
+import { instructions, laneInstructions, memoryInstructions } from './instructions';
 
 const memory = () => new WebAssembly.Memory({ initial: 1 });
 
@@ -53,6 +53,63 @@ describe('the assembler', () => {
       f.get(...f.parameters).memory(name as keyof typeof memoryInstructions, 300);
       expect(() => instantiated(memory(), [f], []), name).not.toThrow();
     }
+    for (const [name, { takes, gives }] of Object.entries(laneInstructions)) {
+      const f = new FunctionBody('f', { parameters: takes, results: gives });
+      f.get(...f.parameters).lane(name as keyof typeof laneInstructions, 1);
+      expect(() => instantiated(memory(), [f], []), name).not.toThrow();
+    }
+  });
+
+  it('writes vectors by their lanes', () => {
+    const f = new FunctionBody('f', { parameters: ['i32', 'i32'], results: [] });
+    const [from, to] = f.parameters;
+    f.get(to, from).memory('v128.load', 16).get(from).memory('v128.load');
+    f.shuffle(0, 3, 4, 7)
+      .i32x4(10, -20, 30, 2 ** 31)
+      .do('i32x4.add')
+      .memory('v128.store');
+    const space = memory();
+    new Int32Array(space.buffer).set([1, 2, 3, 4, 5, 6, 7, 8]);
+    instantiated(space, [f], []).f!(0, 32);
+    const numbers = new Int32Array(space.buffer, 32, 4);
+    expect([...numbers]).toEqual([15, -12, 31, 4 + 2 ** 31 - 2 ** 32]);
+    expect(() =>
+      new FunctionBody('g', { parameters: [], results: [] }).shuffle(0, 0, 0, 0),
+    ).toThrow('g: i8x16.shuffle takes v128, and there is nothing');
+  });
+
+  it('chooses between values and between branches', () => {
+    const f = new FunctionBody('f', { parameters: ['i32'], results: ['f64'] });
+    const [x] = f.parameters;
+    const [one, other] = f.locals('f64', 'f64');
+    f.get(x).if(
+      () => f.f64(1).set(one),
+      () => f.f64(2).set(other),
+    );
+    f.get(one, other, x).select('f64');
+    const { f: run } = instantiated(memory(), [f], []);
+    expect([run!(0), run!(1)]).toEqual([2, 1]);
+    const g = () => new FunctionBody('g', { parameters: ['i32', 'f32'], results: [] });
+    const mixed = g();
+    expect(() =>
+      mixed
+        .get(...mixed.parameters)
+        .i32(1)
+        .select('f32'),
+    ).toThrow('select takes f32');
+    const left = g();
+    const leave = () => void left.i32(1);
+    expect(() => left.get(left.parameters[0]).if(leave, () => {})).toThrow(/end of a branch has/);
+    expect(() => left.i32(1).if(() => {}, leave)).toThrow(/end of a block has/);
+    // What comes after a branch that returns is reached by the other one.
+    const returns = new FunctionBody('h', { parameters: ['i32'], results: ['i32'] });
+    returns.get(returns.parameters[0]).if(
+      () => returns.i32(7).return(),
+      () => returns.i32(8).set(returns.parameters[0]),
+    );
+    returns.get(returns.parameters[0]);
+    const { h } = instantiated(memory(), [returns], []);
+    expect([h!(1), h!(0)]).toEqual([7, 8]);
   });
 
   it('throws where an operand is wrong', () => {

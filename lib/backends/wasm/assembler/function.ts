@@ -2,6 +2,8 @@ import { doubleBytes, floatBytes, signed, unsigned } from './encoding';
 import {
   type InstructionName,
   instructions,
+  type LaneInstructionName,
+  laneInstructions,
   type MemoryInstructionName,
   memoryInstructions,
   typeCodes,
@@ -9,8 +11,8 @@ import {
 } from './instructions';
 
 /** What a function is handed and gives back. */
-export interface Signature {
-  parameters: readonly ValueType[];
+export interface Signature<P extends readonly ValueType[] = readonly ValueType[]> {
+  parameters: P;
   results: readonly ValueType[];
 }
 
@@ -39,26 +41,44 @@ type Piece = number | Callable;
  * The types on the stack are kept: an operand that is missing or of another type throws where it is
  * written, with the name of the instruction.
  */
-export class FunctionBody implements Callable {
+export class FunctionBody<const P extends readonly ValueType[] = readonly ValueType[]>
+  implements Callable
+{
   readonly name: string;
   readonly signature: Signature;
-  readonly parameters: readonly Local[];
+  readonly parameters: { readonly [I in keyof P]: Local };
   readonly #locals: ValueType[] = [];
   readonly #pieces: Piece[] = [];
   readonly #stack: ValueType[] = [];
   /** For each open block how high the stack was, and whether what comes next is never reached. */
   readonly #open: { height: number; unreachable: boolean }[] = [];
 
-  constructor(name: string, signature: Signature) {
+  constructor(name: string, signature: Signature<P>) {
     this.name = name;
     this.signature = signature;
-    this.parameters = signature.parameters.map((type, index) => ({ index, type }));
+    const parameters = signature.parameters.map((type, index) => ({ index, type }));
+    this.parameters = parameters as { readonly [I in keyof P]: Local };
     this.#open.push({ height: 0, unreachable: false });
   }
 
   /** A new local variable, 0 at first. */
   local(type: ValueType): Local {
-    return { index: this.parameters.length + this.#locals.push(type) - 1, type };
+    return { index: this.signature.parameters.length + this.#locals.push(type) - 1, type };
+  }
+
+  /** New ones, one of each type. */
+  locals<const T extends readonly ValueType[]>(...types: T): { [I in keyof T]: Local } {
+    return types.map((type) => this.local(type)) as { [I in keyof T]: Local };
+  }
+
+  /** So many new ones of one type. */
+  localsOf(type: ValueType, count: number): Local[] {
+    return Array.from({ length: count }, () => this.local(type));
+  }
+
+  /** About how many bytes it takes in a module. */
+  get size(): number {
+    return this.#pieces.length + 2 * this.#locals.length;
   }
 
   get(...locals: readonly Local[]): this {
@@ -87,6 +107,42 @@ export class FunctionBody implements Callable {
     return this.#emit(0x44, ...doubleBytes(value)).#push('f64');
   }
 
+  /** `f32.const` and `f32x4.splat`: a number in all four lanes. */
+  f32x4(value: number): this {
+    return this.f32(value).do('f32x4.splat');
+  }
+
+  /** `f64.const` and `f64x2.splat`. */
+  f64x2(value: number): this {
+    return this.f64(value).do('f64x2.splat');
+  }
+
+  /** `v128.const`, by four integers. */
+  i32x4(...lanes: readonly [number, number, number, number]): this {
+    const bytes = lanes.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff));
+    return this.#emit(0xfd, 0x0c, ...bytes).#push('v128');
+  }
+
+  /** `i8x16.shuffle` of whole numbers of 32 bits: 0 to 3 are those of the first vector, 4 to 7 of the second. */
+  shuffle(...lanes: readonly [number, number, number, number]): this {
+    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+    this.#takeAll('i8x16.shuffle', ['v128', 'v128']).#emit(0xfd, 0x0d, ...bytes);
+    return this.#push('v128');
+  }
+
+  /** The number in one lane. */
+  lane(name: LaneInstructionName, index: number): this {
+    const { code, takes, gives } = laneInstructions[name];
+    return this.#takeAll(name, takes)
+      .#emit(...code, index)
+      .#push(...gives);
+  }
+
+  /** The first of two values where the number on top of them is not 0, else the second. */
+  select(type: ValueType): this {
+    return this.#takeAll('select', [type, type, 'i32']).#emit(0x1b).#push(type);
+  }
+
   /** Instructions without immediates, one after the other. */
   do(...names: readonly InstructionName[]): this {
     for (const name of names) {
@@ -105,9 +161,10 @@ export class FunctionBody implements Callable {
     return this.#push(...gives);
   }
 
-  /** Adds a constant to a local variable. */
-  advance(local: Local, by: number): this {
-    return this.get(local).i32(by).do('i32.add').set(local);
+  /** Adds a constant, or another one, to a local variable. */
+  advance(local: Local, by: number | Local): this {
+    this.get(local);
+    return (typeof by === 'number' ? this.i32(by) : this.get(by)).do('i32.add').set(local);
   }
 
   call(called: Callable): this {
@@ -133,9 +190,19 @@ export class FunctionBody implements Callable {
     return this.#nested(0x03, body);
   }
 
-  /** What is done where the number on the stack is not 0. */
-  if(then: () => void): this {
-    return this.#pop('if', 'i32').#nested(0x04, then);
+  /** What is done where the number on the stack is not 0, and where it is. */
+  if(then: () => void, otherwise?: () => void): this {
+    this.#pop('if', 'i32');
+    if (otherwise === undefined) return this.#nested(0x04, then);
+    return this.#nested(0x04, () => {
+      then();
+      this.#checkHeight('the end of a branch', 0);
+      const top = this.#open.at(-1)!;
+      this.#stack.length = top.height;
+      top.unreachable = false;
+      this.#emit(0x05);
+      otherwise();
+    });
   }
 
   br({ depth }: Label): this {

@@ -28,7 +28,8 @@ const simd = (number: number, takes: readonly ValueType[], gives: readonly Value
 const i32 = (code: number) => of(code, ['i32', 'i32'], ['i32']);
 const f32 = (code: number) => of(code, ['f32', 'f32'], ['f32']);
 const f64 = (code: number) => of(code, ['f64', 'f64'], ['f64']);
-const fours = (number: number) => simd(number, ['v128', 'v128'], ['v128']);
+const vector = (number: number) => simd(number, ['v128'], ['v128']);
+const vectors = (number: number) => simd(number, ['v128', 'v128'], ['v128']);
 
 /** Instructions without immediates, by their names in the specification, §5.4. */
 export const instructions = {
@@ -45,10 +46,12 @@ export const instructions = {
   'i32.mul': i32(0x6c),
   'i32.and': i32(0x71),
   'i32.or': i32(0x72),
+  'i32.shl': i32(0x74),
   'f32.abs': of(0x8b, ['f32'], ['f32']),
   'f32.lt': of(0x5d, ['f32', 'f32'], ['i32']),
   'f32.add': f32(0x92),
   'f32.mul': f32(0x94),
+  'f32.max': f32(0x97),
   'f64.lt': of(0x63, ['f64', 'f64'], ['i32']),
   'f64.gt': of(0x64, ['f64', 'f64'], ['i32']),
   'f64.le': of(0x65, ['f64', 'f64'], ['i32']),
@@ -61,17 +64,54 @@ export const instructions = {
   'f64.min': f64(0xa4),
   'f32.demote_f64': of(0xb6, ['f64'], ['f32']),
   'f64.promote_f32': of(0xbb, ['f32'], ['f64']),
+  'i32x4.splat': simd(0x11, ['i32'], ['v128']),
   'f32x4.splat': simd(0x13, ['f32'], ['v128']),
-  'f32x4.eq': fours(0x41),
-  'f32x4.sqrt': simd(0xe3, ['v128'], ['v128']),
-  'f32x4.add': fours(0xe4),
-  'f32x4.sub': fours(0xe5),
-  'f32x4.mul': fours(0xe6),
-  'f32x4.div': fours(0xe7),
+  'f64x2.splat': simd(0x14, ['f64'], ['v128']),
+  'f32x4.eq': vectors(0x41),
+  'f32x4.ne': vectors(0x42),
+  'f32x4.lt': vectors(0x43),
+  'f32x4.gt': vectors(0x44),
+  'f32x4.le': vectors(0x45),
+  'f32x4.ge': vectors(0x46),
+  'v128.and': vectors(0x4e),
+  'v128.or': vectors(0x50),
   'v128.bitselect': simd(0x52, ['v128', 'v128', 'v128'], ['v128']),
+  'f32x4.demote_f64x2_zero': vector(0x5e),
+  'f64x2.promote_low_f32x4': vector(0x5f),
+  'f32x4.nearest': vector(0x6a),
+  'i32x4.shl': simd(0xab, ['v128', 'i32'], ['v128']),
+  'i32x4.shr_s': simd(0xac, ['v128', 'i32'], ['v128']),
+  'i32x4.shr_u': simd(0xad, ['v128', 'i32'], ['v128']),
+  'i32x4.add': vectors(0xae),
+  'i32x4.sub': vectors(0xb1),
+  'f32x4.abs': vector(0xe0),
+  'f32x4.neg': vector(0xe1),
+  'f32x4.sqrt': vector(0xe3),
+  'f32x4.add': vectors(0xe4),
+  'f32x4.sub': vectors(0xe5),
+  'f32x4.mul': vectors(0xe6),
+  'f32x4.div': vectors(0xe7),
+  'f32x4.min': vectors(0xe8),
+  'f32x4.max': vectors(0xe9),
+  'f32x4.pmax': vectors(0xeb),
+  'f64x2.add': vectors(0xf0),
+  'f64x2.mul': vectors(0xf2),
+  'f64x2.div': vectors(0xf3),
+  'f64x2.min': vectors(0xf4),
+  'f64x2.max': vectors(0xf5),
+  'i32x4.trunc_sat_f32x4_s': vector(0xf8),
+  'f32x4.convert_i32x4_s': vector(0xfa),
 } as const satisfies Record<string, Instruction>;
 
 export type InstructionName = keyof typeof instructions;
+
+/** Instructions that are followed by the number of a lane. */
+export const laneInstructions = {
+  'f32x4.extract_lane': simd(0x1f, ['v128'], ['f32']),
+  'f64x2.extract_lane': simd(0x21, ['v128'], ['f64']),
+} as const satisfies Record<string, Instruction>;
+
+export type LaneInstructionName = keyof typeof laneInstructions;
 
 /** An instruction that reads or writes memory: what the alignment is at most, as a power of two. */
 interface MemoryInstruction extends Instruction {
@@ -96,8 +136,10 @@ export const memoryInstructions = {
   'v128.load': memory(simd(0x00, ['i32'], ['v128']), 2),
   'v128.load32_splat': memory(simd(0x09, ['i32'], ['v128']), 2),
   'v128.load32_zero': memory(simd(0x5c, ['i32'], ['v128']), 2),
+  'v128.load64_zero': memory(simd(0x5d, ['i32'], ['v128']), 2),
   'v128.store': memory(simd(0x0b, ['i32', 'v128'], []), 2),
   'v128.store32_lane': memory(simd(0x5a, ['i32', 'v128'], []), 2, true),
+  'v128.store64_lane': memory(simd(0x5b, ['i32', 'v128'], []), 2, true),
 } as const satisfies Record<string, MemoryInstruction>;
 
 export type MemoryInstructionName = keyof typeof memoryInstructions;

@@ -1,4 +1,4 @@
-import { get, set } from '../kernels/assembly';
+import type { FunctionBody, InstructionName, Local } from '../assembler';
 import * as code from './functions';
 
 /** What is computed for each entry: of inputs by their number, and numbers. */
@@ -7,48 +7,52 @@ export type Expression =
   | { kind: 'number'; value: number }
   | { kind: 'apply'; name: FunctionName; of: readonly Expression[] };
 
-const { four, choose, bitsAnd } = code;
-/** 1 where a comparison holds, else 0. */
-const asNumber = (comparison: number[]) => [...comparison, ...four(1), ...bitsAnd];
-
-type Emit = (arguments_: number[], local: () => number) => number[];
+type Write = (f: FunctionBody, of: readonly Local[], local: () => Local) => void;
 
 const plain =
-  (operation: number[]): Emit =>
-  (of) => [...of.flatMap(get), ...operation];
+  (...names: readonly InstructionName[]): Write =>
+  (f, of) =>
+    f.get(...of).do(...names);
+/** 1 where a comparison holds, else 0. */
+const comparison =
+  (name: InstructionName): Write =>
+  (f, of) =>
+    f
+      .get(...of)
+      .do(name)
+      .f32x4(1)
+      .do('v128.and');
 const unary =
-  (f: code.Fours): Emit =>
-  ([x], local) =>
-    f(x!, local);
+  (write: code.Fours): Write =>
+  (f, [x], local) =>
+    write(f, x!, local);
 
 /** Each leaves its result on the stack, from arguments in locals. */
 const functions = {
-  add: plain(code.plus),
-  subtract: plain(code.minus),
-  multiply: plain(code.times),
-  divide: plain(code.over),
-  minimum: plain(code.least),
-  maximum: plain(code.most),
-  absolute: plain(code.absolute),
-  negate: plain(code.negated),
-  root: plain(code.root),
-  equal: plain(asNumber(code.areEqual)),
-  differ: plain(asNumber(code.differ)),
-  less: plain(asNumber(code.areLess)),
-  greater: plain(asNumber(code.areGreater)),
-  atMost: plain(asNumber(code.areAtMost)),
-  atLeast: plain(asNumber(code.areAtLeast)),
+  add: plain('f32x4.add'),
+  subtract: plain('f32x4.sub'),
+  multiply: plain('f32x4.mul'),
+  divide: plain('f32x4.div'),
+  minimum: plain('f32x4.min'),
+  maximum: plain('f32x4.max'),
+  absolute: plain('f32x4.abs'),
+  negate: plain('f32x4.neg'),
+  root: plain('f32x4.sqrt'),
+  equal: comparison('f32x4.eq'),
+  differ: comparison('f32x4.ne'),
+  less: comparison('f32x4.lt'),
+  greater: comparison('f32x4.gt'),
+  atMost: comparison('f32x4.le'),
+  atLeast: comparison('f32x4.ge'),
   exponential: unary(code.exponential),
   logarithm: unary(code.logarithm),
   softplus: unary(code.softplus),
   sigmoid: unary(code.sigmoid),
   tanh: unary(code.hyperbolicTangent),
   /** The second where the first is not 0, else the third. */
-  choose: (([mask, then, otherwise]) => [
-    ...[...get(then!), ...get(otherwise!)],
-    ...[...get(mask!), ...four(0), ...code.differ, ...choose],
-  ]) as Emit,
-} satisfies Record<string, Emit>;
+  choose: (f, [mask, then, otherwise]) =>
+    f.get(then!, otherwise!, mask!).f32x4(0).do('f32x4.ne', 'v128.bitselect'),
+} satisfies Record<string, Write>;
 
 export type FunctionName = keyof typeof functions;
 
@@ -60,30 +64,34 @@ export const apply = (name: FunctionName, ...of: Expression[]): Expression => ({
   of,
 });
 
-/** Code that leaves the value of an expression on the stack; what is used twice is computed once. */
-export function emitted(
+/**
+ * Writes what leaves the value of an expression on the stack; what is used twice is computed once.
+ *
+ * @param load puts an input on the stack
+ * @param local a local of four numbers for a result
+ */
+export function writeExpression(
+  f: FunctionBody,
   expression: Expression,
-  load: (index: number) => number[],
-  local: () => number,
-): number[] {
-  const results = new Map<Expression, number>();
-  const before: number[] = [];
-  const at = (each: Expression): number => {
+  load: (index: number) => void,
+  local: () => Local,
+): void {
+  const results = new Map<Expression, Local>();
+  const resultOf = (each: Expression): Local => {
     const known = results.get(each);
     if (known !== undefined) return known;
-    const code = codeOf(each);
+    write(each);
     const result = local();
     results.set(each, result);
-    before.push(...code, ...set(result));
+    f.set(result);
     return result;
   };
-  const codeOf = (each: Expression): number[] => {
-    if (each.kind === 'number') return four(each.value);
-    if (each.kind === 'input') return load(each.index);
-    return functions[each.name](each.of.map(at), local);
+  const write = (each: Expression): void => {
+    if (each.kind === 'number') f.f32x4(each.value);
+    else if (each.kind === 'input') load(each.index);
+    else functions[each.name](f, each.of.map(resultOf), local);
   };
-  const last = codeOf(expression);
-  return [...before, ...last];
+  write(expression);
 }
 
 /** An expression as a word: the same for the same computation. */

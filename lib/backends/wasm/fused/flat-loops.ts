@@ -1,5 +1,4 @@
-import { memoryOf } from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { type Heap, memoryOf } from '../kernels/heap';
 import { loopsOn, wholeRounds } from '../kernels/vectors';
 import { apply, type Expression } from './expression';
 import type { Pattern } from './loop';

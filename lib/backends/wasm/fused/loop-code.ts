@@ -1,168 +1,137 @@
-import {
-  add,
-  addDoubles,
-  addFours,
-  advance,
-  and,
-  type Code,
-  constant,
-  demote,
-  doubleConstant,
-  f64,
-  forEach,
-  get,
-  i32,
-  isLessUnsigned,
-  lane,
-  loadFour,
-  loadOne,
-  promote,
-  select,
-  set,
-  storeFloat,
-  storeFour,
-  storeOne,
-  v128,
-} from '../kernels/assembly';
-import { emitted } from './expression';
-import { four, most } from './functions';
-import { BLOCK, COLUMNS, INPUT, type Into, type Loop, loadSplat, OUT, ROWS } from './loop';
-import { groupsOf, isCheap } from './row-groups';
+import { FunctionBody, type Local } from '../assembler';
+import { writeExpression } from './expression';
+import { BLOCK, LANES, type Loop, poolOf } from './loop';
+import { isCheap, writeGroups } from './row-groups';
 
-export function codeOf({ expression, patterns, into }: Loop): Code {
-  const locals: (typeof i32 | typeof v128 | typeof f64)[] = [];
-  const parameters = [i32, i32, i32, ...patterns.map(() => i32)] as (typeof i32)[];
-  const newLocal = (type: typeof i32 | typeof v128 | typeof f64) =>
-    parameters.length + locals.push(type) - 1;
-  const pointer = (i: number) => INPUT + i;
+/**
+ * The function of a loop: of the addresses of the result, the number of rows, the bytes of a row, and
+ * the addresses of the inputs.
+ */
+export function loopBody(name: string, loop: Loop): FunctionBody {
+  const { expression, patterns, into } = loop;
+  const addresses = patterns.map(() => 'i32' as const);
+  const parameters = ['i32', 'i32', 'i32', ...addresses] as const;
+  const f = new FunctionBody(name, { parameters, results: [] });
+  const [out, rows, columns, ...inputs] = f.parameters;
   /** Where an input is read in the row: its own pointer, or one that begins anew with each row. */
-  const inRow = patterns.map((pattern, i) => (pattern === 'column' ? newLocal(i32) : pointer(i)));
-  const splat = patterns.map(() => newLocal(v128));
-  const [row, at, whole, stop] = [newLocal(i32), newLocal(i32), newLocal(i32), newLocal(i32)];
-  const total = newLocal(f64);
-  const sum = newLocal(v128);
+  const inRow = patterns.map((pattern, i) => (pattern === 'column' ? f.local('i32') : inputs[i]!));
+  const splats = f.localsOf('v128', patterns.length);
+  const [row, at, whole, stop] = f.locals('i32', 'i32', 'i32', 'i32');
+  const [total, sum] = f.locals('f64', 'v128');
+  const moving = inRow.filter((_, i) => patterns[i] === 'place' || patterns[i] === 'column');
 
-  const width = {
-    4: { load: loadFour(), store: storeFour() },
-    1: { load: loadOne(), store: storeOne() },
-  };
-  /** The locals of one evaluation serve the next one too. */
-  const pool: number[] = [];
+  const evaluation = poolOf(f);
   const value = (lanes: 1 | 4) => {
-    let used = 0;
-    const local = () => {
-      if (used === pool.length) pool.push(newLocal(v128));
-      return pool[used++]!;
+    const load = (i: number) => {
+      if (patterns[i] === 'place' || patterns[i] === 'column') {
+        f.get(inRow[i]!).memory(LANES[lanes].load);
+      } else f.get(splats[i]!);
     };
-    const load = (i: number) =>
-      patterns[i] === 'place' || patterns[i] === 'column'
-        ? [...get(inRow[i]!), ...width[lanes].load]
-        : get(splat[i]!);
-    return emitted(expression, load, local);
+    writeExpression(f, expression, load, evaluation());
+    return f;
   };
-  const moving = patterns.flatMap((pattern, i) =>
-    pattern === 'place' || pattern === 'column' ? [inRow[i]!] : [],
-  );
-  const along = (until: number, lanes: 1 | 4, ...body: number[][]) =>
-    forEach(
-      at,
-      until,
-      ...body,
-      ...[at, ...moving].map((local) => advance(local, constant(4 * lanes))),
-    );
+  const along = (until: Local, lanes: 1 | 4, body: () => void) =>
+    f.while(at, until, () => {
+      body();
+      for (const local of [at, ...moving]) f.advance(local, 4 * lanes);
+    });
+  const beginRow = () => f.i32(0).set(at).get(columns).i32(-16).do('i32.and').set(whole);
+  const outAt = () => f.get(out, at).do('i32.add');
+  const splat = (i: number) => f.get(inputs[i]!).memory('v128.load32_splat').set(splats[i]!);
+  const prepareRow = () => {
+    patterns.forEach((pattern, i) => {
+      if (pattern === 'column') f.get(inputs[i]!).set(inRow[i]!);
+      if (pattern === 'row') splat(i).advance(inputs[i]!, 4);
+    });
+    beginRow();
+  };
 
-  const prepareRow = [
-    ...patterns.flatMap((pattern, i) => {
-      if (pattern === 'column') return [...get(pointer(i)), ...set(inRow[i]!)];
-      if (pattern !== 'row') return [];
-      return [
-        ...[...get(pointer(i)), ...loadSplat, ...set(splat[i]!)],
-        ...advance(pointer(i), constant(4)),
-      ];
-    }),
-    ...[...constant(0), ...set(at), ...get(COLUMNS), ...constant(-16), ...and, ...set(whole)],
-  ];
-  const outAt = [...get(OUT), ...get(at), ...add];
-  const addLanes = [
-    ...get(total),
-    ...[0, 1, 2, 3].flatMap((i) => [...get(sum), ...lane(i), ...promote, ...addDoubles]),
-    ...set(total),
-  ];
-  const clearTotal = [...doubleConstant(0), ...set(total)];
-  const storeTotal = [...get(OUT), ...get(total), ...demote, ...storeFloat];
-  const sumRow = [
-    ...forEach(
-      at,
-      whole,
-      [...get(at), ...constant(BLOCK), ...add, ...get(whole)],
-      [
-        ...get(at),
-        ...constant(BLOCK),
-        ...add,
-        ...get(whole),
-        ...isLessUnsigned,
-        ...select,
-        ...set(stop),
-      ],
-      [...four(0), ...set(sum)],
-      along(stop, 4, value(4), [...get(sum), ...addFours, ...set(sum)]),
-      addLanes,
-    ),
-    ...along(COLUMNS, 1, value(1), [
-      ...lane(0),
-      ...promote,
-      ...get(total),
-      ...addDoubles,
-      ...set(total),
-    ]),
-  ];
-  const rows: Record<Into, number[]> = {
-    places: [
-      ...along(whole, 4, outAt, value(4), width[4].store),
-      ...along(COLUMNS, 1, outAt, value(1), width[1].store),
-      ...advance(OUT, get(COLUMNS)),
-    ],
-    sum: sumRow,
-    'row sums': [...clearTotal, ...sumRow, ...storeTotal, ...advance(OUT, constant(4))],
-    'row maxima': [
-      ...[...four(Number.NEGATIVE_INFINITY), ...set(sum)],
-      ...along(whole, 4, value(4), [...get(sum), ...most, ...set(sum)]),
-      ...along(COLUMNS, 1, [
-        ...value(1),
-        ...lane(0),
-        0xfd,
-        0x13,
-        ...get(sum),
-        ...most,
-        ...set(sum),
-      ]),
-      ...get(OUT),
-      ...[...get(sum), ...lane(0), ...get(sum), ...lane(1), 0x97],
-      ...[...get(sum), ...lane(2), 0x97, ...get(sum), ...lane(3), 0x97],
-      ...storeFloat,
-      ...advance(OUT, constant(4)),
-    ],
-    'column sums': [
-      ...along(whole, 4, outAt, outAt, width[4].load, value(4), addFours, width[4].store),
-      ...along(COLUMNS, 1, outAt, outAt, width[1].load, value(1), addFours, width[1].store),
-    ],
+  /** Adds a row to the total: blocks in float32, their sums in float64. */
+  const sumRow = () => {
+    f.while(at, whole, () => {
+      f.get(at).i32(BLOCK).do('i32.add').get(whole);
+      f.get(at).i32(BLOCK).do('i32.add').get(whole).do('i32.lt_u').select('i32').set(stop);
+      f.f32x4(0).set(sum);
+      along(stop, 4, () => value(4).get(sum).do('f32x4.add').set(sum));
+      f.get(total);
+      for (const i of [0, 1, 2, 3]) {
+        f.get(sum).lane('f32x4.extract_lane', i).do('f64.promote_f32', 'f64.add');
+      }
+      f.set(total);
+    });
+    along(columns, 1, () => {
+      value(1).lane('f32x4.extract_lane', 0).do('f64.promote_f32');
+      f.get(total).do('f64.add').set(total);
+    });
   };
-  const zero = [
-    ...[...constant(0), ...set(at), ...get(COLUMNS), ...constant(-16), ...and, ...set(whole)],
-    ...forEach(at, whole, outAt, four(0), width[4].store, advance(at, constant(16))),
-    ...forEach(at, COLUMNS, outAt, four(0), width[1].store, advance(at, constant(4))),
-  ];
-  const groups = isCheap(expression)
-    ? groupsOf({ expression, patterns, into }, { newLocal, splat, at, whole, row })
-    : [];
-  const body = [
-    ...patterns.flatMap((pattern, i) =>
-      pattern === 'all' ? [...get(pointer(i)), ...loadSplat, ...set(splat[i]!)] : [],
-    ),
-    ...(into === 'column sums' ? zero : []),
-    ...groups,
-    ...forEach(row, ROWS, prepareRow, rows[into], advance(row, constant(1))),
-    ...(into === 'sum' ? storeTotal : []),
-  ];
-  return { parameters, locals, body };
+  const storeTotal = () => f.get(out, total).do('f32.demote_f64').memory('f32.store');
+  const maximumOfRow = () => {
+    f.f32x4(Number.NEGATIVE_INFINITY).set(sum);
+    along(whole, 4, () => value(4).get(sum).do('f32x4.max').set(sum));
+    along(columns, 1, () => {
+      value(1).lane('f32x4.extract_lane', 0).do('f32x4.splat');
+      f.get(sum).do('f32x4.max').set(sum);
+    });
+    f.get(out, sum).lane('f32x4.extract_lane', 0);
+    for (const i of [1, 2, 3]) f.get(sum).lane('f32x4.extract_lane', i).do('f32.max');
+    f.memory('f32.store').advance(out, 4);
+  };
+  const each = (write: (lanes: 1 | 4) => void) => {
+    along(whole, 4, () => write(4));
+    along(columns, 1, () => write(1));
+  };
+  const writeRow = () => {
+    switch (into) {
+      case 'places':
+        each((lanes) => {
+          outAt();
+          value(lanes).memory(LANES[lanes].store);
+        });
+        f.advance(out, columns);
+        return;
+      case 'sum':
+        sumRow();
+        return;
+      case 'row sums':
+        f.f64(0).set(total);
+        sumRow();
+        storeTotal().advance(out, 4);
+        return;
+      case 'row maxima':
+        maximumOfRow();
+        return;
+      case 'column sums':
+        each((lanes) => {
+          outAt();
+          outAt().memory(LANES[lanes].load);
+          value(lanes).do('f32x4.add').memory(LANES[lanes].store);
+        });
+    }
+  };
+
+  patterns.forEach((pattern, i) => {
+    if (pattern === 'all') splat(i);
+  });
+  if (into === 'column sums') {
+    beginRow();
+    const clear = (until: Local, lanes: 1 | 4) =>
+      f.while(at, until, () => {
+        outAt()
+          .f32x4(0)
+          .memory(LANES[lanes].store)
+          .advance(at, 4 * lanes);
+      });
+    clear(whole, 4);
+    clear(columns, 1);
+  }
+  if (isCheap(expression)) {
+    writeGroups(f, loop, { out, rows, columns, inputs, splats, at, whole, row });
+  }
+  f.while(row, rows, () => {
+    prepareRow();
+    writeRow();
+    f.advance(row, 1);
+  });
+  if (into === 'sum') storeTotal();
+  return f;
 }

@@ -1,3 +1,4 @@
+import type { FunctionBody, Local } from '../assembler';
 import type { Expression } from './expression';
 
 /**
@@ -16,8 +17,23 @@ export interface Loop {
   into: Into;
 }
 
-export const loadSplat = [0xfd, 0x09, 2, 0];
-
-export const [OUT, ROWS, COLUMNS, INPUT] = [0, 1, 2, 3];
 /** Bytes of a row that are summed in float32; their sums are added in float64. */
 export const BLOCK = 1024;
+
+/** How numbers are read and written, four at a time or one. */
+export const LANES = {
+  4: { load: 'v128.load', store: 'v128.store' },
+  1: { load: 'v128.load32_zero', store: 'v128.store32_lane' },
+} as const;
+
+/** Locals that one evaluation of an expression after the other uses: each asks for them from the first on. */
+export function poolOf(f: FunctionBody): () => () => Local {
+  const pool: Local[] = [];
+  return () => {
+    let used = 0;
+    return () => {
+      if (used === pool.length) pool.push(f.local('v128'));
+      return pool[used++]!;
+    };
+  };
+}

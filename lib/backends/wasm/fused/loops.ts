@@ -1,13 +1,13 @@
-import { assembled, type Code } from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { type FunctionBody, instantiated } from '../assembler';
+import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 import { wordOf } from './expression';
 import type { Loop } from './loop';
-import { codeOf } from './loop-code';
+import { loopBody } from './loop-code';
 
 /** Runs a loop; addresses in bytes. */
 export type RunLoop = (out: number, rows: number, columns: number, ...inputs: number[]) => void;
 
-const ofHeaps = new WeakMap<Heap, Map<string, RunLoop>>();
+const knownOn = perHeap(() => new Map<string, RunLoop>());
 
 /** The function of a loop, which is made once for all programs. */
 export function loopOn(heap: Heap, loop: Loop): RunLoop {
@@ -25,31 +25,22 @@ export function makeLoops(heap: Heap, loops: readonly Loop[]): void {
   const known = knownOn(heap);
   const missing = new Map(loops.map((loop) => [keyOf(loop), loop]));
   for (const key of known.keys()) missing.delete(key);
-  let batch: [key: string, code: Code][] = [];
+  const batch = new Map<string, FunctionBody>();
   let bytes = 0;
   const finish = () => {
-    if (batch.length === 0) return;
-    const made = assembled(heap, Object.fromEntries(batch.map(([, code], i) => [`f${i}`, code])));
-    batch.forEach(([key], i) => {
-      known.set(key, made[`f${i}`] as RunLoop);
-    });
-    batch = [];
+    const made = instantiated(memoryOf(heap), [...batch.values()], []);
+    for (const [key, { name }] of batch) known.set(key, made[name]!);
+    batch.clear();
     bytes = 0;
   };
-  for (const [key, loop] of missing) {
-    const code = codeOf(loop);
-    const size = code.body.length + 2 * code.locals.length + 40;
-    if (bytes + size > MOST_BYTES) finish();
-    batch.push([key, code]);
+  for (const [i, [key, loop]] of [...missing].entries()) {
+    const body = loopBody(`f${i}`, loop);
+    const size = body.size + 40;
+    if (bytes + size > MOST_BYTES && batch.size > 0) finish();
+    batch.set(key, body);
     bytes += size;
   }
-  finish();
-}
-
-function knownOn(heap: Heap): Map<string, RunLoop> {
-  const known = ofHeaps.get(heap) ?? new Map<string, RunLoop>();
-  ofHeaps.set(heap, known);
-  return known;
+  if (batch.size > 0) finish();
 }
 
 const keyOf = ({ into, patterns, expression }: Loop) =>

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../..';
-import { memoryOf } from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { type Heap, memoryOf } from '../kernels/heap';
 import { productCalls, transposeCall, workOf } from './products';
 import { type Call, perform } from './sequence';
 

@@ -1,24 +1,6 @@
-import {
-  addFours,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  floatConstant,
-  forEach,
-  get,
-  i32,
-  loadFour,
-  loadOne,
-  multiplyFours,
-  set,
-  spread,
-  storeFour,
-  storeOne,
-  type ValueType,
-  v128,
-} from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { FunctionBody, instantiated } from '../assembler';
+import { type Heap, memoryOf, perHeap } from '../kernels/heap';
+import { LANES } from './loop';
 import type { Call } from './sequence';
 
 /** A product of two matrices in the backend's memory: out ← op(a) · op(b), of m × k and k × n numbers. */
@@ -46,130 +28,110 @@ interface ProductLoops {
   transpose(x: number, rows: number, width: number, out: number, height: number): void;
 }
 
-const [A, ROW_A, COLUMN_A, B, WIDTH, OUT, END, K] = [0, 1, 2, 3, 4, 5, 6, 7];
-const multiplyIntegers = [0x6c];
-const loadSplat = [0xfd, 0x09, 2, 0];
 /** As many rows are worked on at once, in as many columns: their sums stay in registers. */
 const ROWS = 4;
-const COLUMNS = 8;
+const COLUMNS = 8 as const;
 
-const product: Code = (() => {
-  const parameters: ValueType[] = [i32, i32, i32, i32, i32, i32, i32, i32];
-  const locals: ValueType[] = [];
-  const local = (type: ValueType) => parameters.length + locals.push(type) - 1;
-  const [column, stop, p, atB] = [local(i32), local(i32), local(i32), local(i32)];
-  const ofA = Array.from({ length: ROWS }, () => local(i32));
-  const sums = Array.from({ length: ROWS * 2 }, () => local(v128));
-  const [b0, b1, factor] = [local(v128), local(v128), local(v128)];
-  const add = [0x6a];
+function productBody(): FunctionBody {
+  const f = new FunctionBody('product', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [a, rowOfA, columnOfA, b, width, out, end, k] = f.parameters;
+  const [column, stop, p, at] = f.locals('i32', 'i32', 'i32', 'i32');
+  const pointers = f.localsOf('i32', ROWS);
+  const sums = pointers.map(() => f.locals('v128', 'v128'));
+  const [b0, b1, factor, whole] = f.locals('v128', 'v128', 'v128', 'i32');
 
   /** `count` rows in as many columns as one or two vectors hold, or in one. */
-  const tile = (count: number, width: 1 | 4 | 8): number[] => {
-    const vectors = width === 8 ? [b0, b1] : [b0];
-    const load = width === 1 ? loadOne : loadFour;
-    const store = width === 1 ? storeOne : storeFour;
-    const rows = ofA.slice(0, count);
-    const sum = (r: number, v: number) => sums[2 * r + v]!;
-    return [
-      ...rows.flatMap((at, r) => [
-        ...(r === 0 ? get(A) : [...get(rows[r - 1]!), ...get(ROW_A), ...add]),
-        ...set(at),
-        ...vectors.flatMap((_, v) => [...floatConstant(0), ...spread, ...set(sum(r, v))]),
-      ]),
-      ...[...get(B), ...get(column), ...add, ...set(atB), ...constant(0), ...set(p)],
-      ...forEach(
-        p,
-        K,
-        vectors.flatMap((vector, v) => [...get(atB), ...load(16 * v), ...set(vector)]),
-        rows.flatMap((at, r) => [
-          ...[...get(at), ...loadSplat, ...set(factor)],
-          ...vectors.flatMap((vector, v) => [
-            ...[...get(factor), ...get(vector), ...multiplyFours],
-            ...[...get(sum(r, v)), ...addFours, ...set(sum(r, v))],
-          ]),
-          ...advance(at, get(COLUMN_A)),
-        ]),
-        advance(atB, get(WIDTH)),
-        advance(p, constant(1)),
-      ),
-      ...[...get(OUT), ...get(column), ...add, ...set(atB)],
-      ...rows.flatMap((_, r) => [
-        ...vectors.flatMap((_, v) => [...get(atB), ...get(sum(r, v)), ...store(16 * v)]),
-        ...advance(atB, get(WIDTH)),
-      ]),
-      ...advance(column, constant(4 * width)),
-    ];
+  const tile = (count: number, columns: 1 | 4 | typeof COLUMNS) => {
+    const vectors = columns === COLUMNS ? [b0, b1] : [b0];
+    const { load, store } = LANES[columns === 1 ? 1 : 4];
+    const rows = pointers.slice(0, count);
+    rows.forEach((pointer, r) => {
+      if (r === 0) f.get(a);
+      else f.get(rows[r - 1]!, rowOfA).do('i32.add');
+      f.set(pointer);
+      vectors.forEach((_, v) => {
+        f.f32x4(0).set(sums[r]![v]!);
+      });
+    });
+    f.get(b, column).do('i32.add').set(at).i32(0).set(p);
+    f.while(p, k, () => {
+      vectors.forEach((vector, v) => {
+        f.get(at)
+          .memory(load, 16 * v)
+          .set(vector);
+      });
+      rows.forEach((pointer, r) => {
+        f.get(pointer).memory('v128.load32_splat').set(factor);
+        vectors.forEach((vector, v) => {
+          const sum = sums[r]![v]!;
+          f.get(factor, vector).do('f32x4.mul').get(sum).do('f32x4.add').set(sum);
+        });
+        f.advance(pointer, columnOfA);
+      });
+      f.advance(at, width).advance(p, 1);
+    });
+    f.get(out, column).do('i32.add').set(at);
+    rows.forEach((_, r) => {
+      vectors.forEach((_, v) => {
+        f.get(at, sums[r]![v]!).memory(store, 16 * v);
+      });
+      f.advance(at, width);
+    });
+    f.advance(column, 4 * columns);
   };
-  /** STOP ← so many bytes of a row as are whole groups of columns. */
-  const until = (bytes: number) => [...get(WIDTH), ...constant(-bytes), 0x71, ...set(stop)];
-  const strip = (count: number): number[] => [
-    ...[...constant(0), ...set(column), ...until(4 * COLUMNS)],
-    ...forEach(column, stop, tile(count, 8)),
-    ...until(16),
-    ...forEach(column, stop, tile(count, 4)),
-    ...forEach(column, WIDTH, tile(count, 1)),
-    ...advance(A, get(ROW_A), constant(count), multiplyIntegers),
-    ...advance(OUT, get(WIDTH), constant(count), multiplyIntegers),
-  ];
-  const whole = local(i32);
-  const body = [
-    // Where the last whole group of rows ends.
-    ...[
-      ...get(END),
-      ...get(WIDTH),
-      ...constant(ROWS - 1),
-      ...multiplyIntegers,
-      0x6b,
-      ...set(whole),
-    ],
-    ...forEachSigned(OUT, whole, strip(ROWS)),
-    ...forEach(OUT, END, strip(1)),
-  ];
-  return { parameters, locals, body };
-})();
-
-/** As `forEach`, where the end may be before the beginning. */
-function forEachSigned(at: number, until: number, body: number[]): number[] {
-  return [
-    ...[0x02, 0x40, 0x03, 0x40],
-    ...[...get(at), ...get(until), 0x4e, 0x0d, 1],
-    ...body,
-    ...[0x0c, 0, 0x0b, 0x0b],
-  ];
+  /** Computes `count` rows of the result, in columns from `column` to what is left over. */
+  const strip = (count: number) => {
+    f.i32(0).set(column);
+    for (const columns of [COLUMNS, 4] as const) {
+      f.get(width)
+        .i32(-4 * columns)
+        .do('i32.and')
+        .set(stop);
+      f.while(column, stop, () => tile(count, columns));
+    }
+    f.while(column, width, () => tile(count, 1));
+    f.get(a, rowOfA).i32(count).do('i32.mul', 'i32.add').set(a);
+    f.get(out, width).i32(count).do('i32.mul', 'i32.add').set(out);
+  };
+  // Where the last whole group of rows ends, which may be before the first one begins.
+  f.get(end, width)
+    .i32(ROWS - 1)
+    .do('i32.mul', 'i32.sub')
+    .set(whole);
+  f.block((done) => {
+    f.loop((again) => {
+      f.get(out, whole).do('i32.ge_s').brIf(done);
+      strip(ROWS);
+      f.br(again);
+    });
+  });
+  return f.while(out, end, () => strip(1));
 }
 
-const transpose: Code = (() => {
-  const [X, COUNT, LENGTH, TO, HEIGHT] = [0, 1, 2, 3, 4];
-  const [row, column, at] = [5, 6, 7];
-  return {
-    parameters: [i32, i32, i32, i32, i32],
-    locals: [i32, i32, i32],
-    body: forEach(
-      row,
-      COUNT,
-      [...get(TO), ...set(at), ...constant(0), ...set(column)],
-      forEach(
-        column,
-        LENGTH,
-        [...get(at), ...get(X), 0x2a, 2, 0, 0x38, 2, 0],
-        advance(X, constant(4)),
-        advance(at, get(HEIGHT)),
-        advance(column, constant(4)),
-      ),
-      advance(TO, constant(4)),
-      advance(row, constant(1)),
-    ),
-  };
-})();
-
-const ofHeaps = new WeakMap<Heap, ProductLoops>();
-
-function loopsOn(heap: Heap): ProductLoops {
-  const known =
-    ofHeaps.get(heap) ?? (assembled(heap, { product, transpose }) as unknown as ProductLoops);
-  ofHeaps.set(heap, known);
-  return known;
+function transposeBody(): FunctionBody {
+  const f = new FunctionBody('transpose', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [x, count, length, to, height] = f.parameters;
+  const [row, column, at] = f.locals('i32', 'i32', 'i32');
+  return f.while(row, count, () => {
+    f.get(to).set(at).i32(0).set(column);
+    f.while(column, length, () => {
+      f.get(at, x).memory('f32.load').memory('f32.store');
+      f.advance(x, 4).advance(at, height).advance(column, 4);
+    });
+    f.advance(to, 4).advance(row, 1);
+  });
 }
+
+const loopsOn = perHeap((heap): ProductLoops => {
+  const made = instantiated(memoryOf(heap), [productBody(), transposeBody()], []);
+  return { product: made.product!, transpose: made.transpose! };
+});
 
 /** The bytes that a product needs for itself: a right factor is transposed first. */
 export const workOf = ({ transposeB, n, k }: MatrixProduct): number => (transposeB ? 4 * n * k : 0);

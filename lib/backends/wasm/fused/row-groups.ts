@@ -1,26 +1,6 @@
-import {
-  add,
-  addFloats,
-  addFours,
-  advance,
-  and,
-  choose,
-  constant,
-  forEach,
-  get,
-  i32,
-  isLessUnsigned,
-  lane,
-  loadFour,
-  loadOne,
-  set,
-  storeFour,
-  storeOne,
-  v128,
-} from '../kernels/assembly';
-import { type Expression, emitted } from './expression';
-import { four } from './functions';
-import { BLOCK, COLUMNS, INPUT, type Loop, OUT, type Pattern, ROWS } from './loop';
+import type { FunctionBody, Local } from '../assembler';
+import { type Expression, writeExpression } from './expression';
+import { BLOCK, LANES, type Loop, type Pattern, poolOf } from './loop';
 
 const CHEAP: readonly string[] = [
   ...['add', 'subtract', 'multiply', 'divide', 'minimum', 'maximum', 'absolute', 'negate', 'root'],
@@ -39,135 +19,144 @@ export function isCheap(expression: Expression): boolean {
   return visit(expression);
 }
 
+/** The locals of a loop. */
 interface Shared {
-  newLocal(type: typeof i32 | typeof v128): number;
+  out: Local;
+  rows: Local;
+  columns: Local;
+  inputs: readonly Local[];
   /** What inputs with one entry for all are. */
-  splat: readonly number[];
-  at: number;
-  whole: number;
-  row: number;
+  splats: readonly Local[];
+  at: Local;
+  whole: Local;
+  row: Local;
 }
 
 /** So many rows are summed at once. */
 const GROUP = 4;
-
 const GROUP_ROWS = [0, 1, 2, 3];
 
 /**
  * The sums of rows and columns in whole groups of rows: what is read of the columns is read once for a
  * group, and the additions of one row do not wait for those of another. The rest of the rows is left.
  */
-export function groupsOf(
+export function writeGroups(
+  f: FunctionBody,
   { expression, patterns, into }: Loop,
-  { newLocal, splat, at, whole, row }: Shared,
-): number[] {
-  if (into !== 'row sums' && into !== 'column sums') return [];
-  const indices = patterns.map((_, i) => i);
-  const having = (pattern: Pattern) => indices.filter((i) => patterns[i] === pattern);
-  const ofRows = patterns.map(() => GROUP_ROWS.map(() => 0));
-  for (const i of having('place')) ofRows[i] = GROUP_ROWS.map(() => newLocal(i32));
-  for (const i of having('row')) ofRows[i] = GROUP_ROWS.map(() => newLocal(v128));
-  const ofColumn = patterns.map((pattern) => (pattern === 'column' ? newLocal(v128) : 0));
-  const end = newLocal(i32);
-  const pool: number[] = [];
-  const loads = { 4: loadFour(), 1: loadOne() };
+  { out, rows, columns, inputs, splats, at, whole, row }: Shared,
+): void {
+  if (into !== 'row sums' && into !== 'column sums') return;
+  const having = (pattern: Pattern) =>
+    inputs.flatMap((pointer, i) => (patterns[i] === pattern ? [{ i, pointer }] : []));
+  const perRow = (pattern: Pattern, type: 'i32' | 'v128') =>
+    new Map(having(pattern).map(({ i }) => [i, f.localsOf(type, GROUP)]));
+  const pointers = perRow('place', 'i32');
+  const ofRows = perRow('row', 'v128');
+  const ofColumn = new Map(having('column').map(({ i }) => [i, f.local('v128')]));
+  const end = f.local('i32');
+  const evaluation = poolOf(f);
+
   const value = (lanes: 1 | 4, r: number) => {
-    let used = 0;
-    const local = () => {
-      if (used === pool.length) pool.push(newLocal(v128));
-      return pool[used++]!;
-    };
     const load = (i: number) => {
-      if (patterns[i] === 'place')
-        return [...get(ofRows[i]![r]!), ...get(at), ...add, ...loads[lanes]];
-      if (patterns[i] === 'row') return get(ofRows[i]![r]!);
-      return get(patterns[i] === 'column' ? ofColumn[i]! : splat[i]!);
+      const pointer = pointers.get(i)?.[r];
+      if (pointer !== undefined) f.get(pointer, at).do('i32.add').memory(LANES[lanes].load);
+      else f.get(ofRows.get(i)?.[r] ?? ofColumn.get(i) ?? splats[i]!);
     };
-    return emitted(expression, load, local);
+    writeExpression(f, expression, load, evaluation());
+    return f;
   };
-  const along = (until: number, lanes: 1 | 4, body: number[]) =>
-    forEach(
-      at,
-      until,
-      having('column').flatMap((i) => [
-        ...[...get(INPUT + i), ...get(at), ...add, ...loads[lanes]],
-        ...set(ofColumn[i]!),
-      ]),
-      body,
-      advance(at, constant(4 * lanes)),
-    );
-  const prepare = [
-    ...having('place').flatMap((i) =>
-      GROUP_ROWS.flatMap((r) => [
-        ...(r === 0 ? get(INPUT + i) : [...get(ofRows[i]![r - 1]!), ...get(COLUMNS), ...add]),
-        ...set(ofRows[i]![r]!),
-      ]),
-    ),
-    ...having('row').flatMap((i) =>
-      GROUP_ROWS.flatMap((r) => [
-        ...[...get(INPUT + i), 0xfd, 0x09, 2, 4 * r],
-        ...set(ofRows[i]![r]!),
-      ]),
-    ),
-    ...[...constant(0), ...set(at), ...get(COLUMNS), ...constant(-16), ...and, ...set(whole)],
-  ];
-  const moved = [
-    ...having('place').flatMap((i) => [
-      ...[...get(ofRows[i]![GROUP - 1]!), ...get(COLUMNS), ...add],
-      ...set(INPUT + i),
-    ]),
-    ...having('row').flatMap((i) => advance(INPUT + i, constant(4 * GROUP))),
-    ...advance(row, constant(GROUP)),
-  ];
-  const outAt = [...get(OUT), ...get(at), ...add];
-  const columnSums = (lanes: 1 | 4) => [
-    ...[...outAt, ...outAt, ...loads[lanes]],
-    ...GROUP_ROWS.flatMap((r) => [...value(lanes, r), ...addFours]),
-    ...(lanes === 4 ? storeFour() : storeOne()),
-  ];
-  const untilGroups = [...get(ROWS), ...constant(-GROUP), ...and, ...set(end)];
+  const along = (until: Local, lanes: 1 | 4, body: () => void) =>
+    f.while(at, until, () => {
+      for (const { i, pointer } of having('column')) {
+        f.get(pointer, at).do('i32.add').memory(LANES[lanes].load).set(ofColumn.get(i)!);
+      }
+      body();
+      f.advance(at, 4 * lanes);
+    });
+  const prepare = () => {
+    for (const { i, pointer } of having('place')) {
+      pointers.get(i)!.forEach((local, r, all) => {
+        if (r === 0) f.get(pointer).set(local);
+        else
+          f.get(all[r - 1]!, columns)
+            .do('i32.add')
+            .set(local);
+      });
+    }
+    for (const { i, pointer } of having('row')) {
+      ofRows.get(i)!.forEach((local, r) => {
+        f.get(pointer)
+          .memory('v128.load32_splat', 4 * r)
+          .set(local);
+      });
+    }
+    f.i32(0).set(at).get(columns).i32(-16).do('i32.and').set(whole);
+  };
+  const moveOn = () => {
+    for (const { i, pointer } of having('place')) {
+      f.get(pointers.get(i)![GROUP - 1]!, columns)
+        .do('i32.add')
+        .set(pointer);
+    }
+    for (const { pointer } of having('row')) f.advance(pointer, 4 * GROUP);
+    f.advance(row, GROUP);
+  };
+  const groups = (body: () => void) => {
+    f.get(rows).i32(-GROUP).do('i32.and').set(end);
+    f.while(row, end, () => {
+      prepare();
+      body();
+      moveOn();
+    });
+  };
+
   if (into === 'column sums') {
-    const group = [...along(whole, 4, columnSums(4)), ...along(COLUMNS, 1, columnSums(1))];
-    return [...untilGroups, ...forEach(row, end, prepare, group, moved)];
+    const addTo = (lanes: 1 | 4) => {
+      for (const _ of [0, 1]) f.get(out, at).do('i32.add');
+      f.memory(LANES[lanes].load);
+      for (const r of GROUP_ROWS) value(lanes, r).do('f32x4.add');
+      f.memory(LANES[lanes].store);
+    };
+    groups(() => {
+      along(whole, 4, () => addTo(4));
+      along(columns, 1, () => addTo(1));
+    });
+    return;
   }
-  const sums = GROUP_ROWS.map(() => newLocal(v128));
-  const rests = GROUP_ROWS.map(() => newLocal(v128));
-  const added = (to: readonly number[], lanes: 1 | 4) =>
-    to.flatMap((sum, r) => [...value(lanes, r), ...get(sum), ...addFours, ...set(sum)]);
-  const rowSums = [
-    ...[...sums, ...rests].flatMap((sum) => [...four(0), ...set(sum)]),
-    ...along(whole, 4, added(sums, 4)),
-    ...along(COLUMNS, 1, added(rests, 1)),
-    ...together(sums),
-    ...set(sums[0]!),
+  const [sums, rests] = [f.localsOf('v128', GROUP), f.localsOf('v128', GROUP)];
+  const addTo = (to: readonly Local[], lanes: 1 | 4) => {
+    to.forEach((sum, r) => {
+      value(lanes, r).get(sum).do('f32x4.add').set(sum);
+    });
+  };
+  const rowSums = () => {
+    for (const sum of [...sums, ...rests]) f.f32x4(0).set(sum);
+    along(whole, 4, () => addTo(sums, 4));
+    along(columns, 1, () => addTo(rests, 1));
+    addTogether(f, sums);
+    const all = sums[0]!;
+    f.set(all);
     // Of the rests the first lane alone counts.
-    ...GROUP_ROWS.flatMap((r) => [
-      ...[...get(OUT), ...get(sums[0]!), ...lane(r), ...get(rests[r]!), ...lane(0), ...addFloats],
-      ...[0x38, 2, 4 * r],
-    ]),
-    ...advance(OUT, constant(4 * GROUP)),
-  ];
+    rests.forEach((rest, r) => {
+      f.get(out, all).lane('f32x4.extract_lane', r).get(rest).lane('f32x4.extract_lane', 0);
+      f.do('f32.add').memory('f32.store', 4 * r);
+    });
+    f.advance(out, 4 * GROUP);
+  };
   // Of long rows blocks are added up in float64, row by row.
-  const areShort = [...get(COLUMNS), ...constant(BLOCK + 1), ...isLessUnsigned];
-  return choose(areShort, [...untilGroups, ...forEach(row, end, prepare, rowSums, moved)], []);
+  f.get(columns)
+    .i32(BLOCK + 1)
+    .do('i32.lt_u')
+    .if(() => groups(rowSums));
 }
 
-/** Lanes of the first vector are 0 to 3, of the second 4 to 7. */
-const shuffle = (...lanes: number[]) => [
-  ...[0xfd, 0x0d],
-  ...lanes.flatMap((from) => [0, 1, 2, 3].map((byte) => 4 * from + byte)),
-];
-
-/** The sums of the lanes of four vectors, as one. */
-function together([a, b, c, d]: readonly number[]): number[] {
-  const halves = (x: number, y: number) => [
-    ...[...get(x), ...get(y), ...shuffle(0, 4, 1, 5), ...get(x), ...get(y), ...shuffle(2, 6, 3, 7)],
-    ...addFours,
-    ...set(x),
-  ];
-  return [
-    ...[...halves(a!, b!), ...halves(c!, d!)],
-    ...[...get(a!), ...get(c!), ...shuffle(0, 1, 4, 5), ...get(a!), ...get(c!)],
-    ...[...shuffle(2, 3, 6, 7), ...addFours],
-  ];
+/** Leaves the sums of the lanes of four vectors on the stack, as one. */
+function addTogether(f: FunctionBody, vectors: readonly Local[]): void {
+  const [a, b, c, d] = vectors as [Local, Local, Local, Local];
+  const halves = (x: Local, y: Local) => {
+    f.get(x, y).shuffle(0, 4, 1, 5).get(x, y).shuffle(2, 6, 3, 7).do('f32x4.add').set(x);
+  };
+  halves(a, b);
+  halves(c, d);
+  f.get(a, c).shuffle(0, 1, 4, 5).get(a, c).shuffle(2, 3, 6, 7).do('f32x4.add');
 }

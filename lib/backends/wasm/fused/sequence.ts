@@ -1,6 +1,5 @@
 import { FunctionBody, type Imported, imported, instantiated, type Signature } from '../assembler';
-import { memoryOf } from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { type Heap, memoryOf } from '../kernels/heap';
 
 /** The address of something that lies at a place, plus some bytes. */
 export interface At<P> {

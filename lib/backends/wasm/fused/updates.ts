@@ -1,6 +1,5 @@
 import { FunctionBody, type Imported, imported, instantiated, type Local } from '../assembler';
-import { memoryOf } from '../kernels/assembly';
-import type { Heap } from '../kernels/heap';
+import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 
 /** What is computed for each entry, of vectors and numbers by their places. */
 export type Formula =
@@ -17,7 +16,7 @@ export interface Update {
   outputs: readonly { to: number; formula: Formula }[];
 }
 
-const ofHeaps = new WeakMap<Heap, Map<string, Imported>>();
+const knownOn = perHeap(() => new Map<string, Imported>());
 
 /**
  * The function of an update, made once: of the bytes of a vector, the address of the numbers, and the
@@ -25,8 +24,7 @@ const ofHeaps = new WeakMap<Heap, Map<string, Imported>>();
  * place of what is read.
  */
 export function updateOn(heap: Heap, update: Update): Imported {
-  const known = ofHeaps.get(heap) ?? new Map<string, Imported>();
-  ofHeaps.set(heap, known);
+  const known = knownOn(heap);
   const word = JSON.stringify(update);
   const found = known.get(word) ?? made(heap, update);
   known.set(word, found);

@@ -1,65 +1,40 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import {
-  add,
-  addFours,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  forEach,
-  get,
-  i32,
-  loadFour,
-  loadOne,
-  set,
-  storeFour,
-  storeOne,
-} from './assembly';
-import { floats, type Heap } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap } from './heap';
 
-/** Addresses, and lengths in bytes: that of a row, and of the part of it that is made of fours. */
-type AddRow = (
-  x: number,
-  end: number,
-  row: number,
-  fours: number,
-  length: number,
-  out: number,
-) => void;
-
-const [X, END, ROW, FOURS, LENGTH, OUT, COLUMN] = [0, 1, 2, 3, 4, 5, 6];
-
-/** Adds some numbers at once, until COLUMN reaches a local. */
-const addUntil = (until: number, bytes: number, load: number[], store: number[]) =>
-  forEach(
-    COLUMN,
-    until,
-    get(OUT),
-    [...get(X), ...load, ...get(ROW), ...get(COLUMN), ...add, ...load, ...addFours],
-    store,
-    ...[X, COLUMN, OUT].map((local) => advance(local, constant(bytes))),
-  );
-
-const addRow: Code = {
-  parameters: [i32, i32, i32, i32, i32, i32],
-  locals: [i32],
-  body: forEach(
-    X,
-    END,
-    [...constant(0), ...set(COLUMN)],
-    addUntil(FOURS, 16, loadFour(), storeFour()),
-    addUntil(LENGTH, 4, loadOne(), storeOne()),
-  ),
-};
-
-const ofBackends = new WeakMap<Heap, AddRow>();
-
-function addRowOn(heap: Heap): AddRow {
-  const known = ofBackends.get(heap) ?? (assembled(heap, { addRow }).addRow as unknown as AddRow);
-  ofBackends.set(heap, known);
-  return known;
+/**
+ * Adds a row to each row of x: addresses, and lengths in bytes, that of a row and of the part of it
+ * that is made of fours.
+ */
+function addRow(): FunctionBody {
+  const f = new FunctionBody('addRow', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [x, end, row, fours, length, out] = f.parameters;
+  const column = f.local('i32');
+  /** Adds some numbers at once, until `column` reaches a local. */
+  const addUntil = (
+    until: Local,
+    bytes: number,
+    load: 'v128.load' | 'v128.load32_zero',
+    store: 'v128.store' | 'v128.store32_lane',
+  ) =>
+    f.while(column, until, () => {
+      f.get(out, x).memory(load);
+      f.get(row, column).do('i32.add').memory(load);
+      f.do('f32x4.add').memory(store);
+      for (const local of [x, column, out]) f.advance(local, bytes);
+    });
+  return f.while(x, end, () => {
+    f.i32(0).set(column);
+    addUntil(fours, 16, 'v128.load', 'v128.store');
+    addUntil(length, 4, 'v128.load32_zero', 'v128.store32_lane');
+  });
 }
+
+const addRowOn = perHeap((heap) => instantiated(memoryOf(heap), [addRow()], []).addRow!);
 
 /** x with a row added to each of its rows. */
 function added(heap: Heap, x: tf.TensorInfo, row: tf.TensorInfo): tf.TensorInfo {

@@ -1,41 +1,47 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import { floatConstant, get, maxOfFours, minOfFours, set, spread, v128 } from './assembly';
 import { type Entrywise, entrywise } from './entrywise';
 import type { Heap } from './heap';
 
 type Two = Call<'a' | 'b', object>;
 
-const of = (instruction: number[]) =>
+const of = (instruction: 'f32x4.min' | 'f32x4.max') =>
   entrywise({
     inputs: 2,
     lanes: 4,
-    locals: [],
-    prepare: () => [],
-    entries: (load) => [...load(0), ...load(1), ...instruction],
+    write: (f) => (load) => {
+      load(0);
+      load(1);
+      f.do(instruction);
+    },
   });
 
 const clip = entrywise({
   inputs: 1,
   numbers: 2,
   lanes: 4,
-  locals: [v128, v128],
-  prepare: ([least, most], numbers) => [
-    ...[...get(numbers[0]!), ...spread, ...set(least!)],
-    ...[...get(numbers[1]!), ...spread, ...set(most!)],
-  ],
-  entries: (load, [least, most]) => [
-    ...[...load(0), ...get(most!), ...minOfFours],
-    ...[...get(least!), ...maxOfFours],
-  ],
+  write(f, [least, most]) {
+    const [low, high] = f.locals('v128', 'v128');
+    f.get(least!).do('f32x4.splat').set(low);
+    f.get(most!).do('f32x4.splat').set(high);
+    return (load) => {
+      load(0);
+      f.get(high).do('f32x4.min').get(low).do('f32x4.max');
+    };
+  },
 });
 
 const positivePart = entrywise({
   inputs: 1,
   lanes: 4,
-  locals: [v128],
-  prepare: ([zero]) => [...floatConstant(0), ...spread, ...set(zero!)],
-  entries: (load, [zero]) => [...load(0), ...get(zero!), ...maxOfFours],
+  write(f) {
+    const zero = f.local('v128');
+    f.f32x4(0).set(zero);
+    return (load) => {
+      load(0);
+      f.get(zero).do('f32x4.max');
+    };
+  },
 });
 
 /** Repeats a tensor along the axes that another shape has more of. */
@@ -76,8 +82,8 @@ function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
  * sets where it computes one, so that 0 · ∞ was silently 0.
  */
 export function repairExtremes(): void {
-  repair('Maximum', of(maxOfFours));
-  repair('Minimum', of(minOfFours));
+  repair('Maximum', of('f32x4.max'));
+  repair('Minimum', of('f32x4.min'));
   const stock = kernelFunction('ClipByValue', 'wasm');
   type Clip = Call<'x', { clipValueMin: number; clipValueMax: number }>;
   replaceKernel('ClipByValue', 'wasm', (call: Clip) => {

@@ -1,68 +1,38 @@
 import type * as tf from '@tensorflow/tfjs';
-import {
-  addFloats,
-  addFours,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  f32,
-  floatConstant,
-  forEach,
-  get,
-  i32,
-  lane,
-  loadFour,
-  loadOne,
-  multiplyFours,
-  set,
-  spread,
-  v128,
-} from './assembly';
-import { floats, type Heap } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap } from './heap';
 
-type SumOfZeros = (from: number, whole: number, end: number) => number;
-
-const [FROM, WHOLE, END, ZEROS, FIRST] = [0, 1, 2, 3, 4];
-/** Offsets of the fours of numbers that one round looks at. */
-const fours = [0, 16, 32, 48];
+/** Bytes of four numbers, and of a round of several fours. */
+const FOUR = 16;
 const ROUND = 64;
 
-const addZeros = (load: number[], i: number) => [
-  ...[...get(FROM), ...load, ...get(ZEROS), ...multiplyFours],
-  ...[...get(FIRST + i), ...addFours, ...set(FIRST + i)],
-];
-
-/** Σ 0 · x, which is zero where all x are finite and else a NaN. */
-const sumOfZeros: Code = {
-  parameters: [i32, i32, i32],
-  result: f32,
-  locals: [v128, ...fours.map(() => v128 as typeof v128)],
-  body: [
-    ...[...floatConstant(0), ...spread, ...set(ZEROS)],
-    ...forEach(
-      FROM,
-      WHOLE,
-      ...fours.map((offset, i) => addZeros(loadFour(offset), i)),
-      advance(FROM, constant(ROUND)),
-    ),
-    ...forEach(FROM, END, addZeros(loadOne(), 0), advance(FROM, constant(4))),
-    ...[1, 2, 3].flatMap((i) => [
-      ...[...get(FIRST), ...get(FIRST + i), ...addFours, ...set(FIRST)],
-    ]),
-    ...[...get(FIRST), ...lane(0)],
-    ...[1, 2, 3].flatMap((i) => [...get(FIRST), ...lane(i), ...addFloats]),
-  ],
-};
-
-const ofBackends = new WeakMap<Heap, SumOfZeros>();
-
-function sumOn(heap: Heap): SumOfZeros {
-  const known =
-    ofBackends.get(heap) ?? (assembled(heap, { sumOfZeros }).sumOfZeros as unknown as SumOfZeros);
-  ofBackends.set(heap, known);
-  return known;
+/** Σ 0 · x from one address to another, which is zero where all x are finite and else a NaN. */
+function sumOfZeros(): FunctionBody {
+  const f = new FunctionBody('sumOfZeros', { parameters: ['i32', 'i32', 'i32'], results: ['f32'] });
+  const [from, whole, end] = f.parameters;
+  const zeros = f.local('v128');
+  const sums = f.localsOf('v128', ROUND / FOUR);
+  const first = sums[0]!;
+  const addZeros = (load: 'v128.load' | 'v128.load32_zero', offset: number, sum: Local) =>
+    f.get(from).memory(load, offset).get(zeros).do('f32x4.mul').get(sum).do('f32x4.add').set(sum);
+  f.f32x4(0).set(zeros);
+  f.while(from, whole, () => {
+    sums.forEach((sum, i) => {
+      addZeros('v128.load', FOUR * i, sum);
+    });
+    f.advance(from, ROUND);
+  });
+  f.while(from, end, () => {
+    addZeros('v128.load32_zero', 0, first);
+    f.advance(from, 4);
+  });
+  for (const sum of sums.slice(1)) f.get(first, sum).do('f32x4.add').set(first);
+  f.get(first).lane('f32x4.extract_lane', 0);
+  for (const i of [1, 2, 3]) f.get(first).lane('f32x4.extract_lane', i).do('f32.add');
+  return f;
 }
+
+const sumOn = perHeap((heap) => instantiated(memoryOf(heap), [sumOfZeros()], []).sumOfZeros!);
 
 /** Whether no entry of a float32 tensor is NaN or infinite. */
 export function isFiniteThroughout(heap: Heap, x: tf.TensorInfo): boolean {

@@ -19,6 +19,21 @@ export interface Heap extends tf.KernelBackend {
   dataIdMap: { get(dataId: tf.DataId): { dtype: tf.DataType } };
 }
 
+/** The memory that the backend's tensors are in; its buffer is another one after it has grown. */
+export const memoryOf = ({ wasm }: Heap): WebAssembly.Memory => wasm.wasmMemory ?? wasm.asm.memory!;
+
+/** What is made for each heap when it is first asked for, such as functions on its memory. */
+export function perHeap<T>(make: (heap: Heap) => T): (heap: Heap) => T {
+  const made = new WeakMap<Heap, { value: T }>();
+  return (heap) => {
+    const known = made.get(heap);
+    if (known !== undefined) return known.value;
+    const value = make(heap);
+    made.set(heap, { value });
+    return value;
+  };
+}
+
 /** A float32 tensor's numbers in place. */
 export const floats = (heap: Heap, x: tf.TensorInfo) => heap.typedArrayFromHeap(x) as Float32Array;
 

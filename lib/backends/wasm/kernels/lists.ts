@@ -1,5 +1,4 @@
-import { memoryOf } from './assembly';
-import type { Heap } from './heap';
+import { type Heap, memoryOf, perHeap } from './heap';
 
 /** A list of integers in the backend's memory: where it begins and ends, in bytes. */
 export interface List {
@@ -10,7 +9,7 @@ export interface List {
 /** Lists that a backend keeps; a network has a few, each of some ten kilobytes. */
 const kept = 64;
 
-const ofBackends = new WeakMap<Heap, Map<string, List>>();
+const listsOn = perHeap(() => new Map<string, List>());
 
 /**
  * The list of a name, made when it is first asked for; those asked for last are kept.
@@ -18,8 +17,7 @@ const ofBackends = new WeakMap<Heap, Map<string, List>>();
  * Writing it down may move the heap: views of tensors are to be taken afterwards.
  */
 export function listOf(heap: Heap, name: string, make: () => number[]): List {
-  const lists = ofBackends.get(heap) ?? new Map<string, List>();
-  ofBackends.set(heap, lists);
+  const lists = listsOn(heap);
   const list = lists.get(name) ?? written(heap, make());
   // The last in a map is the newest.
   lists.delete(name);

@@ -1,122 +1,67 @@
 import type * as tf from '@tensorflow/tfjs';
-import {
-  add,
-  addIntegers,
-  advance,
-  areGreater,
-  assembled,
-  type Code,
-  chooseBits,
-  constant,
-  floatConstant,
-  forEach,
-  fourIntegers,
-  get,
-  greaterOfFours,
-  i32,
-  loadFour,
-  loadInteger,
-  loadOne,
-  set,
-  shiftIntegersRight,
-  spread,
-  spreadInteger,
-  storeFour,
-  storeOne,
-  subtractIntegers,
-  v128,
-} from './assembly';
-import { floats, type Heap } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap } from './heap';
 import { listOf } from './lists';
 import type { Space } from './window';
 
-/** All in bytes; `whole` is the part of a pixel's `channels` that is made of fours. */
-type Find = (
-  windows: number,
-  end: number,
-  x: number,
-  image: number,
-  last: number,
-  whole: number,
-  channels: number,
-  places: number,
-) => void;
+/**
+ * Finds the maxima of all windows in each image, for every channel. All in bytes; `whole` is the part of
+ * a pixel's `channels` that is made of fours.
+ */
+function find(): FunctionBody {
+  const f = new FunctionBody('find', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [windows, end, x, image, stop, whole, channels, indices] = f.parameters;
+  const [start, window, next] = f.locals('i32', 'i32', 'i32');
+  const [pixel, channel, at] = f.locals('i32', 'i32', 'i32');
+  const [found, largest, value, greater] = f.locals('v128', 'v128', 'v128', 'v128');
 
-const [WINDOWS, END, X, IMAGE, STOP, WHOLE, CHANNELS, PLACES] = [0, 1, 2, 3, 4, 5, 6, 7];
-const [START, WINDOW, NEXT, PIXEL, CHANNEL, AT, FOUND, LARGEST, VALUE, GREATER] = [
-  8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
-];
+  const findPixel = () =>
+    f.get(x, channel).do('i32.add').get(pixel).memory('i32.load').do('i32.add').set(at);
+  /** Finds the maxima of one window for some channels at a time, until `channel` reaches a local. */
+  const findUntil = (
+    until: Local,
+    lanes: 1 | 4,
+    load: 'v128.load' | 'v128.load32_zero',
+    store: 'v128.store' | 'v128.store32_lane',
+  ) =>
+    f.while(channel, until, () => {
+      f.get(window).i32(4).do('i32.add').set(pixel);
+      findPixel();
+      // As on cpu a NaN is not a maximum, not even the first.
+      f.f32x4(Number.NEGATIVE_INFINITY).get(at).memory(load).do('f32x4.pmax').set(largest);
+      f.get(at).do('i32x4.splat').set(found);
+      f.advance(pixel, 4);
+      f.while(pixel, next, () => {
+        findPixel();
+        f.get(at).memory(load).set(value);
+        f.get(value, largest).do('f32x4.gt').set(greater);
+        f.get(value, largest, greater).do('v128.bitselect').set(largest);
+        f.get(at).do('i32x4.splat').get(found, greater).do('v128.bitselect').set(found);
+        f.advance(pixel, 4);
+      });
+      f.get(indices, found, start).do('i32x4.splat', 'i32x4.sub');
+      f.i32(2).do('i32x4.shr_u').i32x4(0, 1, 2, 3).do('i32x4.add').memory(store);
+      f.advance(channel, 4 * lanes).advance(indices, 4 * lanes);
+    });
 
-/** Finds the maxima of one window for some channels at a time, until CHANNEL reaches a local. */
-function maximaUntil(
-  until: number,
-  width: 1 | 4,
-  [load, store]: readonly [number[], number[]],
-): number[] {
-  const pixel = [
-    ...[...get(X), ...get(CHANNEL), ...add, ...get(PIXEL), ...loadInteger(0), ...add],
-    ...set(AT),
-  ];
-  return forEach(
-    CHANNEL,
-    until,
-    [...get(WINDOW), ...constant(4), ...add, ...set(PIXEL)],
-    pixel,
-    // As on cpu a NaN is not a maximum, not even the first.
-    [...floatConstant(Number.NEGATIVE_INFINITY), ...spread],
-    [...get(AT), ...load, ...greaterOfFours, ...set(LARGEST)],
-    [...get(AT), ...spreadInteger, ...set(FOUND)],
-    advance(PIXEL, constant(4)),
-    forEach(
-      PIXEL,
-      NEXT,
-      pixel,
-      [...get(AT), ...load, ...set(VALUE)],
-      [...get(VALUE), ...get(LARGEST), ...areGreater, ...set(GREATER)],
-      [...get(VALUE), ...get(LARGEST), ...get(GREATER), ...chooseBits, ...set(LARGEST)],
-      [...get(AT), ...spreadInteger],
-      [...get(FOUND), ...get(GREATER), ...chooseBits, ...set(FOUND)],
-      advance(PIXEL, constant(4)),
-    ),
-    get(PLACES),
-    [...get(FOUND), ...get(START), ...spreadInteger, ...subtractIntegers],
-    [...constant(2), ...shiftIntegersRight, ...fourIntegers([0, 1, 2, 3]), ...addIntegers],
-    store,
-    advance(CHANNEL, constant(4 * width)),
-    advance(PLACES, constant(4 * width)),
-  );
+  f.get(x).set(start);
+  return f.while(x, stop, () => {
+    f.get(windows).set(window);
+    f.while(window, end, () => {
+      f.get(window).memory('i32.load').get(window).do('i32.add').set(next);
+      f.i32(0).set(channel);
+      findUntil(whole, 4, 'v128.load', 'v128.store');
+      findUntil(channels, 1, 'v128.load32_zero', 'v128.store32_lane');
+      f.get(next).set(window);
+    });
+    f.advance(x, image);
+  });
 }
 
-const find: Code = {
-  parameters: [i32, i32, i32, i32, i32, i32, i32, i32],
-  locals: [i32, i32, i32, i32, i32, i32, v128, v128, v128, v128],
-  body: [
-    ...[...get(X), ...set(START)],
-    ...forEach(
-      X,
-      STOP,
-      [...get(WINDOWS), ...set(WINDOW)],
-      forEach(
-        WINDOW,
-        END,
-        [...get(WINDOW), ...loadInteger(0), ...get(WINDOW), ...add, ...set(NEXT)],
-        [...constant(0), ...set(CHANNEL)],
-        maximaUntil(WHOLE, 4, [loadFour(), storeFour()]),
-        maximaUntil(CHANNELS, 1, [loadOne(), storeOne()]),
-        [...get(NEXT), ...set(WINDOW)],
-      ),
-      advance(X, get(IMAGE)),
-    ),
-  ],
-};
-
-const ofBackends = new WeakMap<Heap, Find>();
-
-function finderOn(heap: Heap): Find {
-  const known = ofBackends.get(heap) ?? (assembled(heap, { find }).find as unknown as Find);
-  ofBackends.set(heap, known);
-  return known;
-}
+const finderOn = perHeap((heap) => instantiated(memoryOf(heap), [find()], []).find!);
 
 /** The pixels of one image that each window covers: how far the next window is, then where they lie. */
 function windowsOf({ channels, depth, height, width }: Space): number[] {

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import { addFours, multiplyFours } from './assembly';
 import { entrywise } from './entrywise';
 import type { Heap } from './heap';
 
@@ -9,9 +8,13 @@ type MultiplyAdd = Call<'a' | 'b' | 'addend', object>;
 const sumOfProduct = entrywise({
   inputs: 3,
   lanes: 4,
-  locals: [],
-  prepare: () => [],
-  entries: (load) => [...load(0), ...load(1), ...multiplyFours, ...load(2), ...addFours],
+  write: (f) => (load) => {
+    load(0);
+    load(1);
+    f.do('f32x4.mul');
+    load(2);
+    f.do('f32x4.add');
+  },
 });
 
 /**

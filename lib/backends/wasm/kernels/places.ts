@@ -1,63 +1,49 @@
 import type * as tf from '@tensorflow/tfjs';
-import {
-  add,
-  addFloats,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  forEach,
-  get,
-  i32,
-  loadFloat,
-  loadInteger,
-  set,
-  shiftLeft,
-  storeFloat,
-} from './assembly';
-import { floats, type Heap } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap } from './heap';
 
-/** Goes through places, from an address to another, in a tensor x, along with other numbers. */
-type Walk = (places: number, end: number, x: number, others: number) => void;
+/**
+ * Goes through the places from an address to another, in a tensor x, along with other numbers: `move`
+ * is handed the address of the number of x, and that of the other number.
+ */
+function walk(
+  name: string,
+  move: (f: FunctionBody, at: Local, others: Local) => void,
+): FunctionBody {
+  const f = new FunctionBody(name, { parameters: ['i32', 'i32', 'i32', 'i32'], results: [] });
+  const [places, end, x, others] = f.parameters;
+  const at = f.local('i32');
+  f.while(places, end, () => {
+    f.get(x, places).memory('i32.load').i32(2).do('i32.shl', 'i32.add').set(at);
+    move(f, at, others);
+    f.advance(places, 4).advance(others, 4);
+  });
+  return f;
+}
 
-const [PLACES, END, X, OTHERS, AT] = [0, 1, 2, 3, 4];
+const gather = () =>
+  walk('gather', (f, at, others) => f.get(others, at).memory('f32.load').memory('f32.store'));
 
-const walk = (move: number[]): Code => ({
-  parameters: [i32, i32, i32, i32],
-  locals: [i32],
-  body: forEach(
-    PLACES,
-    END,
-    [...get(X), ...get(PLACES), ...loadInteger(0), ...constant(2), ...shiftLeft, ...add],
-    set(AT),
-    move,
-    advance(PLACES, constant(4)),
-    advance(OTHERS, constant(4)),
-  ),
-});
+const scatterAdd = () =>
+  walk('scatterAdd', (f, at, others) => {
+    f.get(at, at).memory('f32.load').get(others).memory('f32.load');
+    f.do('f32.add').memory('f32.store');
+  });
 
-const value = (address: number) => [...get(address), ...loadFloat];
-
-const walks = {
-  take: walk([...get(OTHERS), ...value(AT), ...storeFloat]),
-  put: walk([...get(AT), ...value(AT), ...value(OTHERS), ...addFloats, ...storeFloat]),
-};
-
-const ofBackends = new WeakMap<Heap, Record<keyof typeof walks, Walk>>();
+const walksOn = perHeap((heap) => instantiated(memoryOf(heap), [gather(), scatterAdd()], []));
 
 /** Makes a walk of x at flat places, along with the numbers of another tensor. */
 const walking =
-  (what: keyof typeof walks) =>
+  (what: 'gather' | 'scatterAdd') =>
   (heap: Heap, x: tf.TensorInfo, places: tf.TensorInfo, others: tf.TensorInfo): void => {
-    const known = ofBackends.get(heap) ?? (assembled(heap, walks) as Record<typeof what, Walk>);
-    ofBackends.set(heap, known);
+    const run = walksOn(heap)[what]!;
     const { byteOffset, byteLength } = heap.typedArrayFromHeap(places);
     const [at, along] = [x, others].map((each) => floats(heap, each).byteOffset);
-    known[what](byteOffset, byteOffset + byteLength, at!, along!);
+    run(byteOffset, byteOffset + byteLength, at!, along!);
   };
 
 /** Copies the numbers of x at places to the other tensor. */
-export const take = walking('take');
+export const take = walking('gather');
 
 /** Adds the numbers of the other tensor to x at places: the transpose of {@link take}. */
-export const addAt = walking('put');
+export const addAt = walking('scatterAdd');

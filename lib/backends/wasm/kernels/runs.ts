@@ -1,25 +1,5 @@
-import {
-  add,
-  addFloats,
-  addFours,
-  advance,
-  assembled,
-  type Code,
-  choose,
-  constant,
-  forEach,
-  get,
-  i32,
-  isLess,
-  loadFloat,
-  loadFour,
-  loadInteger,
-  set,
-  storeFloat,
-  storeFour,
-  v128,
-} from './assembly';
-import type { Heap } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { type Heap, memoryOf, perHeap } from './heap';
 import { listOf } from './lists';
 
 /**
@@ -47,81 +27,67 @@ interface Mover {
   scatter: Move;
 }
 
-const [RUNS, END, FROM, TO, IMAGES, FROM_STRIDE, TO_STRIDE] = [0, 1, 2, 3, 4, 5, 6];
-const [RUN, SOURCE, TARGET, LENGTH, DONE] = [7, 8, 9, 10, 11];
-const [LAST_SOURCE, LAST_TARGET, LAST_FOUR] = [12, 13, 14];
 const RUN_BYTES = 12;
 
-/** Sets a local to the sum of some numbers. */
-const setSum = (local: number, first: number[], ...others: number[][]) => [
-  ...first,
-  ...others.flatMap((other) => [...other, ...add]),
-  ...set(local),
-];
-
-/** What is to be stored at an address: what is found at another, perhaps added to what is there. */
-const moved = (source: number, target: number, load: number[], sum: number[] | undefined) =>
-  sum ? [...get(target), ...load, ...get(source), ...load, ...sum] : [...get(source), ...load];
-
-/** Moves some bytes at a time until SOURCE reaches a local. */
-const moveUntil = (until: number, bytes: number, value: number[], store: number[]) =>
-  forEach(
-    SOURCE,
-    until,
-    [...get(TARGET), ...value, ...store],
-    advance(SOURCE, constant(bytes)),
-    advance(TARGET, constant(bytes)),
-  );
-
 /**
- * Moves a run of four numbers or more, four at a time; the last four may overlap those before.
+ * Moves the runs of all images; the fields of a run are where its numbers come from and go to.
  *
- * They are computed first, so that no number is added twice.
+ * A run of four numbers or more is moved four at a time; the last four may overlap those before, and
+ * are computed first, so that no number is added twice.
  */
-const inFours = (sum: number[] | undefined) => [
-  ...setSum(LAST_SOURCE, get(SOURCE), get(LENGTH), constant(-16)),
-  ...setSum(LAST_TARGET, get(TARGET), get(LENGTH), constant(-16)),
-  ...[...moved(LAST_SOURCE, LAST_TARGET, loadFour(), sum), ...set(LAST_FOUR)],
-  ...moveUntil(LAST_SOURCE, 16, moved(SOURCE, TARGET, loadFour(), sum), storeFour()),
-  ...[...get(LAST_TARGET), ...get(LAST_FOUR), ...storeFour()],
-];
+function moving(name: string, sourceField: number, targetField: number, adds: boolean) {
+  const f = new FunctionBody(name, {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [runs, end, from, to, images, fromStride, toStride] = f.parameters;
+  const [run, source, target, length] = f.locals('i32', 'i32', 'i32', 'i32');
+  const [done, lastSource, lastTarget, lastFour] = f.locals('i32', 'i32', 'i32', 'v128');
+  const fours = { load: 'v128.load', store: 'v128.store', sum: 'f32x4.add' } as const;
+  const ones = { load: 'f32.load', store: 'f32.store', sum: 'f32.add' } as const;
+  type Width = typeof fours | typeof ones;
 
-const oneByOne = (sum: number[] | undefined) => [
-  ...setSum(LAST_SOURCE, get(SOURCE), get(LENGTH)),
-  ...moveUntil(LAST_SOURCE, 4, moved(SOURCE, TARGET, loadFloat, sum), storeFloat),
-];
-
-/** Moves the runs of all images; the fields of a run are where its numbers come from and go to. */
-function moving(sourceField: number, targetField: number, adds: boolean): Code {
-  const body = forEach(
-    DONE,
-    IMAGES,
-    [...get(RUNS), ...set(RUN)],
-    forEach(
-      RUN,
-      END,
-      setSum(SOURCE, get(FROM), [...get(RUN), ...loadInteger(sourceField)]),
-      setSum(TARGET, get(TO), [...get(RUN), ...loadInteger(targetField)]),
-      [...get(RUN), ...loadInteger(8), ...set(LENGTH)],
-      choose(
-        [...get(LENGTH), ...constant(16), ...isLess],
-        oneByOne(adds ? addFloats : undefined),
-        inFours(adds ? addFours : undefined),
-      ),
-      advance(RUN, constant(RUN_BYTES)),
-    ),
-    advance(FROM, get(FROM_STRIDE)),
-    advance(TO, get(TO_STRIDE)),
-    advance(DONE, constant(1)),
-  );
-  return {
-    parameters: [i32, i32, i32, i32, i32, i32, i32],
-    locals: [i32, i32, i32, i32, i32, i32, i32, v128],
-    body,
+  /** What is found at an address, perhaps added to what is at another. */
+  const moved = (at: Local, to: Local, { load, sum }: Width) => {
+    if (!adds) return f.get(at).memory(load);
+    return f.get(to).memory(load).get(at).memory(load).do(sum);
   };
+  /** Moves some bytes at a time until `source` reaches `lastSource`. */
+  const moveUntilLast = (bytes: number, width: Width) =>
+    f.while(source, lastSource, () => {
+      f.get(target);
+      moved(source, target, width).memory(width.store);
+      f.advance(source, bytes).advance(target, bytes);
+    });
+  const oneByOne = () => {
+    f.get(source, length).do('i32.add').set(lastSource);
+    moveUntilLast(4, ones);
+  };
+  const inFours = () => {
+    f.get(source, length).do('i32.add').i32(-16).do('i32.add').set(lastSource);
+    f.get(target, length).do('i32.add').i32(-16).do('i32.add').set(lastTarget);
+    moved(lastSource, lastTarget, fours).set(lastFour);
+    moveUntilLast(16, fours);
+    f.get(lastTarget, lastFour).memory('v128.store');
+  };
+  return f.while(done, images, () => {
+    f.get(runs).set(run);
+    f.while(run, end, () => {
+      f.get(from, run).memory('i32.load', sourceField).do('i32.add').set(source);
+      f.get(to, run).memory('i32.load', targetField).do('i32.add').set(target);
+      f.get(run).memory('i32.load', 8).set(length);
+      f.get(length).i32(16).do('i32.lt_s').if(oneByOne, inFours);
+      f.advance(run, RUN_BYTES);
+    });
+    f.advance(from, fromStride).advance(to, toStride).advance(done, 1);
+  });
 }
 
-const moves = { gather: moving(4, 0, false), scatter: moving(0, 4, true) };
+const moverOn = perHeap((heap): Mover => {
+  const bodies = [moving('gather', 4, 0, false), moving('scatter', 0, 4, true)];
+  const { gather, scatter } = instantiated(memoryOf(heap), bodies, []);
+  return { gather: gather!, scatter: scatter! };
+});
 
 /** Where the runs of one image lie: numbers of the table, of the image, and how many. */
 export type Visit = (table: number, image: number, count: number) => void;
@@ -147,14 +113,6 @@ function written({ each }: Arrangement): number[] {
     if (count > 0) integers.push(4 * table, 4 * image, 4 * count);
   });
   return integers;
-}
-
-const ofBackends = new WeakMap<Heap, Mover>();
-
-function moverOn(heap: Heap): Mover {
-  const known = ofBackends.get(heap) ?? (assembled(heap, moves) as unknown as Mover);
-  ofBackends.set(heap, known);
-  return known;
 }
 
 /**

@@ -1,37 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
-import {
-  add,
-  addDoubles,
-  addFloats,
-  addFours,
-  addTwoDoubles,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  demote,
-  divideDoubles,
-  doubleConstant,
-  doubleLane,
-  f64,
-  floatConstant,
-  forEach,
-  get,
-  i32,
-  loadFloat,
-  loadFour,
-  loadTwoDoubles,
-  promote,
-  set,
-  spread,
-  storeFloat,
-  storeFour,
-  subtract,
-  type ValueType,
-  v128,
-} from './assembly';
-import { floats, type Heap, zeros } from './heap';
+import { FunctionBody, instantiated, type Local } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap, zeros } from './heap';
 
 type Sum = Call<'x', { axis: number | number[]; keepDims: boolean }>;
 
@@ -109,7 +79,7 @@ function sumOfRows(heap: Heap, x: tf.TensorInfo, shape: number[]): tf.TensorInfo
 /** Adds each BRANCHES rows to one. */
 function addRowsTo(heap: Heap, from: Float32Array, to: Float32Array, length: number): void {
   const row = 4 * length;
-  const addRows = addRowsOn(heap);
+  const { addRows } = loopsOn(heap);
   for (let i = 0; 4 * i * BRANCHES * length < from.byteLength; i++) {
     const start = from.byteOffset + i * BRANCHES * row;
     const end = Math.min(start + BRANCHES * row, from.byteOffset + from.byteLength);
@@ -129,111 +99,76 @@ function sumsOfRuns(heap: Heap, x: tf.TensorInfo, shape: number[], divisor: numb
   return out;
 }
 
-type AddRows = (from: number, end: number, out: number, wholeRow: number, row: number) => void;
-
-const [FROM, END, OUT, WHOLE_ROW, ROW, TO, STOP] = [0, 1, 2, 3, 4, 5, 6];
-
-/** Adds the entries of a row up to so many bytes of it, some at a time. */
-const addUpTo = (
-  bytesOfRow: number,
-  step: number,
-  load: number[],
-  plus: number[],
-  store: number[],
-) => [
-  ...[...get(OUT), ...get(bytesOfRow), ...add, ...set(STOP)],
-  ...forEach(
-    TO,
-    STOP,
-    get(TO),
-    [...get(TO), ...load, ...get(FROM), ...load, ...plus],
-    store,
-    advance(TO, constant(step)),
-    advance(FROM, constant(step)),
-  ),
-];
-
-/** Adds rows in memory to one that starts at zero; lengths in bytes, `wholeRow` in fours of numbers. */
-const addRows: Code = {
-  parameters: [i32, i32, i32, i32, i32],
-  locals: [i32, i32],
-  body: forEach(
-    FROM,
-    END,
-    [...get(OUT), ...set(TO)],
-    addUpTo(WHOLE_ROW, 16, loadFour(), addFours, storeFour()),
-    addUpTo(ROW, 4, loadFloat, addFloats, storeFloat),
-  ),
-};
+/** Adds the rows from an address to another to one that starts at zero; `fours` are bytes of whole fours. */
+function addRows(): FunctionBody {
+  const f = new FunctionBody('addRows', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [from, end, out, fours, row] = f.parameters;
+  const [to, stop] = f.locals('i32', 'i32');
+  /** Adds the entries of a row up to so many bytes of it, some at a time. */
+  const addUpTo = (bytesOfRow: Local, step: number, add: () => void) => {
+    f.get(out, bytesOfRow).do('i32.add').set(stop);
+    f.while(to, stop, () => {
+      f.get(to);
+      add();
+      f.advance(to, step).advance(from, step);
+    });
+  };
+  return f.while(from, end, () => {
+    f.get(out).set(to);
+    addUpTo(fours, 16, () => {
+      f.get(to).memory('v128.load').get(from).memory('v128.load');
+      f.do('f32x4.add').memory('v128.store');
+    });
+    addUpTo(row, 4, () => {
+      f.get(to).memory('f32.load').get(from).memory('f32.load').do('f32.add').memory('f32.store');
+    });
+  });
+}
 
 /** Bytes of a run that are added at once. */
 const ROUND = 32;
 
-type SumRuns = (
-  from: number,
-  out: number,
-  end: number,
-  whole: number,
-  run: number,
-  divisor: number,
-) => void;
-
-const [SOURCE, TARGET, LAST, WHOLE, RUN, DIVISOR, UNTIL, TOTAL, SUM] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-const twos = [0, 8, 16, 24];
-
-/** Sums runs of so many bytes, `whole` of which are rounds; each sum is written to the next place. */
-const sumRuns: Code = {
-  parameters: [i32, i32, i32, i32, i32, f64],
-  locals: [i32, f64, ...twos.map((): ValueType => v128)],
-  body: forEach(
-    TARGET,
-    LAST,
-    [...doubleConstant(0), ...set(TOTAL)],
-    twos.flatMap((_, i) => [...floatConstant(0), ...spread, ...set(SUM + i)]),
-    [...get(SOURCE), ...get(WHOLE), ...add, ...set(UNTIL)],
-    forEach(
-      SOURCE,
-      UNTIL,
-      ...twos.map((offset, i) => [
-        ...[...get(SOURCE), ...loadTwoDoubles(offset)],
-        ...[...get(SUM + i), ...addTwoDoubles, ...set(SUM + i)],
-      ]),
-      advance(SOURCE, constant(ROUND)),
-    ),
-    [...get(UNTIL), ...get(WHOLE), ...subtract, ...get(RUN), ...add, ...set(UNTIL)],
-    forEach(
-      SOURCE,
-      UNTIL,
-      [...get(SOURCE), ...loadFloat, ...promote, ...get(TOTAL), ...addDoubles, ...set(TOTAL)],
-      advance(SOURCE, constant(4)),
-    ),
-    [1, 2, 3].flatMap((i) => [...[...get(SUM), ...get(SUM + i), ...addTwoDoubles, ...set(SUM)]]),
-    get(TARGET),
-    [...get(TOTAL), ...get(SUM), ...doubleLane(0), ...addDoubles],
-    [
-      ...get(SUM),
-      ...doubleLane(1),
-      ...addDoubles,
-      ...get(DIVISOR),
-      ...divideDoubles,
-      ...demote,
-      ...storeFloat,
-    ],
-    advance(TARGET, constant(4)),
-  ),
-};
-
-interface Loops {
-  addRows: AddRows;
-  sumRuns: SumRuns;
+/**
+ * Sums runs of so many bytes, `whole` of which are rounds, in float64; each sum is divided and written
+ * to the next place.
+ */
+function sumRuns(): FunctionBody {
+  const f = new FunctionBody('sumRuns', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'f64'],
+    results: [],
+  });
+  const [source, target, last, whole, run, divisor] = f.parameters;
+  const [until, total] = f.locals('i32', 'f64');
+  const sums = f.localsOf('v128', ROUND / 8);
+  const sum = sums[0]!;
+  return f.while(target, last, () => {
+    f.f64(0).set(total);
+    for (const each of sums) f.f32x4(0).set(each);
+    f.get(source, whole).do('i32.add').set(until);
+    f.while(source, until, () => {
+      sums.forEach((each, i) => {
+        f.get(source).memory('v128.load64_zero', 8 * i);
+        f.do('f64x2.promote_low_f32x4').get(each).do('f64x2.add').set(each);
+      });
+      f.advance(source, ROUND);
+    });
+    f.get(until, whole).do('i32.sub').get(run).do('i32.add').set(until);
+    f.while(source, until, () => {
+      f.get(source).memory('f32.load').do('f64.promote_f32').get(total).do('f64.add').set(total);
+      f.advance(source, 4);
+    });
+    for (const other of sums.slice(1)) f.get(sum, other).do('f64x2.add').set(sum);
+    f.get(target, total);
+    for (const i of [0, 1]) f.get(sum).lane('f64x2.extract_lane', i).do('f64.add');
+    f.get(divisor).do('f64.div', 'f32.demote_f64').memory('f32.store');
+    f.advance(target, 4);
+  });
 }
 
-const ofBackends = new WeakMap<Heap, Loops>();
-
-function loopsOn(heap: Heap): Loops {
-  const known = ofBackends.get(heap) ?? (assembled(heap, { addRows, sumRuns }) as unknown as Loops);
-  ofBackends.set(heap, known);
-  return known;
-}
-
-const addRowsOn = (heap: Heap): AddRows => loopsOn(heap).addRows;
+const loopsOn = perHeap((heap) => {
+  const made = instantiated(memoryOf(heap), [addRows(), sumRuns()], []);
+  return { addRows: made.addRows!, sumRuns: made.sumRuns! };
+});

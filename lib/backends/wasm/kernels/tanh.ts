@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import { get, set, v128 } from './assembly';
+import type { FunctionBody, Local } from '../assembler';
 import { entrywise } from './entrywise';
 import type { Heap } from './heap';
 
@@ -29,39 +29,38 @@ function lambert(terms: number): [numerator: number[], denominator: number[]] {
   return [q, p];
 }
 
-// Instructions on two numbers of float64 at once.
-const promote = [0xfd, 0x5f];
-const demote = [0xfd, 0x5e];
-const both = (value: number) => [
-  ...[0x44, ...new Uint8Array(Float64Array.of(value).buffer)],
-  ...[0xfd, 0x14],
-];
-const [plus, times, over, least, greatest] = [0xf0, 0xf2, 0xf3, 0xf4, 0xf5].map((operation) => [
-  ...[0xfd, operation, 0x01],
-]) as [number[], number[], number[], number[], number[]];
-
 const [numerator, denominator] = lambert(TERMS);
-const coefficients = [...numerator, ...denominator];
 
 /** Σ cᵢ tⁱ, by Horner's rule. */
-const polynomial = ([c, ...higher]: number[], t: number): number[] =>
-  higher.length === 0
-    ? get(c!)
-    : [...polynomial(higher, t), ...get(t), ...times, ...get(c!), ...plus];
+function polynomial(f: FunctionBody, [c, ...higher]: readonly Local[], t: Local): void {
+  if (higher.length === 0) {
+    f.get(c!);
+    return;
+  }
+  polynomial(f, higher, t);
+  f.get(t).do('f64x2.mul').get(c!).do('f64x2.add');
+}
 
 const tanh = entrywise({
   inputs: 1,
   lanes: 2,
-  locals: [...coefficients, 'x', 't'].map(() => v128),
-  prepare: (locals) => coefficients.flatMap((c, i) => [...both(c), ...set(locals[i]!)]),
-  entries(load, locals) {
-    const [p, q] = [locals.slice(0, numerator.length), locals.slice(numerator.length, -2)];
-    const [x, t] = locals.slice(-2) as [number, number];
-    return [
-      ...[...load(0), ...promote, ...both(ONE), ...least, ...both(-ONE), ...greatest, ...set(x)],
-      ...[...get(x), ...get(x), ...times, ...set(t)],
-      ...[...get(x), ...polynomial(p, t), ...times, ...polynomial(q, t), ...over, ...demote],
-    ];
+  write(f) {
+    const p = f.localsOf('v128', numerator.length);
+    const q = f.localsOf('v128', denominator.length);
+    const [x, t] = f.locals('v128', 'v128');
+    const all = [...p, ...q];
+    [...numerator, ...denominator].forEach((c, i) => {
+      f.f64x2(c).set(all[i]!);
+    });
+    return (load) => {
+      load(0);
+      f.do('f64x2.promote_low_f32x4').f64x2(ONE).do('f64x2.min').f64x2(-ONE).do('f64x2.max');
+      f.set(x).get(x, x).do('f64x2.mul').set(t).get(x);
+      polynomial(f, p, t);
+      f.do('f64x2.mul');
+      polynomial(f, q, t);
+      f.do('f64x2.div', 'f32x4.demote_f64x2_zero');
+    };
   },
 });
 

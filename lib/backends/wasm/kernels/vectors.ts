@@ -1,36 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Call } from '../../kernels/kernel';
-import {
-  add,
-  addDoubles,
-  addFloats,
-  addFours,
-  advance,
-  assembled,
-  type Code,
-  constant,
-  f32,
-  f64,
-  floatConstant,
-  forEach,
-  get,
-  i32,
-  isLessUnsigned,
-  lane,
-  loadFloat,
-  loadFour,
-  multiplyFloats,
-  multiplyFours,
-  promote,
-  select,
-  set,
-  spread,
-  storeFloat,
-  storeFour,
-  type ValueType,
-  v128,
-} from './assembly';
-import { floats, type Heap } from './heap';
+import { FunctionBody, instantiated } from '../assembler';
+import { floats, type Heap, memoryOf, perHeap } from './heap';
 
 /** Addresses in bytes; `whole` and `end` are where x's last round of ROUND bytes ends, and x. */
 export interface VectorLoops {
@@ -40,98 +11,78 @@ export interface VectorLoops {
   dot(x: number, y: number, whole: number, end: number): number;
 }
 
-const [X, Y, WHOLE, END, OUT, A, FACTOR] = [0, 1, 2, 3, 4, 5, 6];
-/** Offsets of the fours of numbers that one round works on: enough to hide that each takes a while. */
-const fours = [0, 16, 32, 48, 64, 80, 96, 112];
-/** Bytes of one round: a power of two. */
+/** Bytes of four numbers, and of one round: a power of two, enough to hide that each step takes a while. */
+const FOUR = 16;
 export const ROUND = 128;
+const OFFSETS = Array.from({ length: ROUND / FOUR }, (_, i) => FOUR * i);
 
-const advanceAll = (locals: number[], bytes: number) =>
-  locals.map((local) => advance(local, constant(bytes)));
+function axpy(): FunctionBody {
+  const f = new FunctionBody('axpy', {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'],
+    results: [],
+  });
+  const [x, y, whole, end, out, a] = f.parameters;
+  const factor = f.local('v128');
+  const advanceAll = (bytes: number) => {
+    for (const local of [x, y, out]) f.advance(local, bytes);
+  };
+  f.get(a).do('f32x4.splat').set(factor);
+  f.while(x, whole, () => {
+    for (const offset of OFFSETS) {
+      f.get(out, factor, x).memory('v128.load', offset).do('f32x4.mul');
+      f.get(y).memory('v128.load', offset).do('f32x4.add').memory('v128.store', offset);
+    }
+    advanceAll(ROUND);
+  });
+  return f.while(x, end, () => {
+    f.get(out, a, x).memory('f32.load').do('f32.mul');
+    f.get(y).memory('f32.load').do('f32.add').memory('f32.store');
+    advanceAll(4);
+  });
+}
 
-const axpy: Code = {
-  parameters: [i32, i32, i32, i32, i32, f32],
-  locals: [v128],
-  body: [
-    ...[...get(A), ...spread, ...set(FACTOR)],
-    ...forEach(
-      X,
-      WHOLE,
-      ...fours.map((offset) => [
-        ...get(OUT),
-        ...[...get(FACTOR), ...get(X), ...loadFour(offset), ...multiplyFours],
-        ...[...get(Y), ...loadFour(offset), ...addFours],
-        ...storeFour(offset),
-      ]),
-      ...advanceAll([X, Y, OUT], ROUND),
-    ),
-    ...forEach(
-      X,
-      END,
-      get(OUT),
-      [...get(A), ...get(X), ...loadFloat, ...multiplyFloats],
-      [...get(Y), ...loadFloat, ...addFloats],
-      storeFloat,
-      ...advanceAll([X, Y, OUT], 4),
-    ),
-  ],
-};
-
-const [STOP, TOTAL] = [4, 5];
-/** Four sums for each four of a round. */
-const sums = fours.map((_, i) => TOTAL + 1 + i);
 /** Bytes of x whose products are summed in float32; their sums are added in float64. */
 const BLOCK = 16 * ROUND;
 
-/** STOP ← where the block ends that begins at X: the end of the whole rounds at the latest. */
-const findStop = [
-  ...[...get(X), ...constant(BLOCK), ...add, ...get(WHOLE)],
-  ...[...get(X), ...constant(BLOCK), ...add, ...get(WHOLE), ...isLessUnsigned],
-  ...[...select, ...set(STOP)],
-];
-
-const addBlock = [
-  ...sums.flatMap((sum) => [...floatConstant(0), ...spread, ...set(sum)]),
-  ...forEach(
-    X,
-    STOP,
-    ...fours.map((offset, i) => [
-      ...[...get(X), ...loadFour(offset), ...get(Y), ...loadFour(offset), ...multiplyFours],
-      ...[...get(sums[i]!), ...addFours, ...set(sums[i]!)],
-    ]),
-    ...advanceAll([X, Y], ROUND),
-  ),
-  ...sums.flatMap((sum, i) => [...get(sum), ...(i === 0 ? [] : addFours)]),
-  ...set(sums[0]!),
-  ...get(TOTAL),
-  ...[0, 1, 2, 3].flatMap((i) => [...get(sums[0]!), ...lane(i), ...promote, ...addDoubles]),
-  ...set(TOTAL),
-];
-
-const dot: Code = {
-  parameters: [i32, i32, i32, i32],
-  result: f64,
-  locals: [i32, f64, ...sums.map((): ValueType => v128)],
-  body: [
-    ...forEach(X, WHOLE, findStop, addBlock),
-    ...forEach(
-      X,
-      END,
-      [...get(X), ...loadFloat, ...get(Y), ...loadFloat, ...multiplyFloats, ...promote],
-      [...get(TOTAL), ...addDoubles, ...set(TOTAL)],
-      ...advanceAll([X, Y], 4),
-    ),
-    ...get(TOTAL),
-  ],
-};
-
-const ofBackends = new WeakMap<Heap, VectorLoops>();
-
-export function loopsOn(heap: Heap): VectorLoops {
-  const known = ofBackends.get(heap) ?? (assembled(heap, { axpy, dot }) as unknown as VectorLoops);
-  ofBackends.set(heap, known);
-  return known;
+function dot(): FunctionBody {
+  const f = new FunctionBody('dot', { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['f64'] });
+  const [x, y, whole, end] = f.parameters;
+  const [stop, total] = f.locals('i32', 'f64');
+  const sums = f.localsOf('v128', OFFSETS.length);
+  const sum = sums[0]!;
+  const advanceBoth = (bytes: number) => f.advance(x, bytes).advance(y, bytes);
+  f.while(x, whole, () => {
+    // The block ends at the end of the whole rounds at the latest.
+    f.get(x).i32(BLOCK).do('i32.add').get(whole);
+    f.get(x).i32(BLOCK).do('i32.add').get(whole).do('i32.lt_u').select('i32').set(stop);
+    for (const each of sums) f.f32x4(0).set(each);
+    f.while(x, stop, () => {
+      sums.forEach((each, i) => {
+        f.get(x).memory('v128.load', OFFSETS[i]).get(y).memory('v128.load', OFFSETS[i]);
+        f.do('f32x4.mul').get(each).do('f32x4.add').set(each);
+      });
+      advanceBoth(ROUND);
+    });
+    f.get(sum);
+    for (const each of sums.slice(1)) f.get(each).do('f32x4.add');
+    f.set(sum).get(total);
+    for (const i of [0, 1, 2, 3]) {
+      f.get(sum).lane('f32x4.extract_lane', i).do('f64.promote_f32', 'f64.add');
+    }
+    f.set(total);
+  });
+  f.while(x, end, () => {
+    f.get(x).memory('f32.load').get(y).memory('f32.load').do('f32.mul', 'f64.promote_f32');
+    f.get(total).do('f64.add').set(total);
+    advanceBoth(4);
+  });
+  return f.get(total);
 }
+
+export const loopsOn = perHeap((heap): VectorLoops => {
+  const made = instantiated(memoryOf(heap), [axpy(), dot()], []);
+  return { axpy: made.axpy!, dot: made.dot! };
+});
 
 export const wholeRounds = (bytes: number) => bytes - (bytes % ROUND);
 
