@@ -4,6 +4,7 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const { Module } = require('node:module');
 const path = require('node:path');
+const { shareNamespaces } = require('./namespaces.cjs');
 
 const ROOT = path.dirname(__dirname);
 const PACKAGES = `${path.sep}node_modules${path.sep}`;
@@ -24,12 +25,12 @@ for (const ending of ['.ts', '.tsx']) {
     if (stamp === undefined) return loadByTsx(module, file);
     const name = path.relative(made.folder, file);
     const known = made.files[name];
-    if (known?.stamp === stamp) return module._compile(known.code, file);
+    if (known?.stamp === stamp) return module._compile(shareNamespaces(known.code), file);
     module._compile = (code, ...rest) => {
       delete module._compile;
       made.files[name] = { stamp, code: withSmallMap(code) };
       writeSoon(made);
-      return module._compile(code, ...rest);
+      return module._compile(shareNamespaces(code), ...rest);
     };
     try {
       return loadByTsx(module, file);

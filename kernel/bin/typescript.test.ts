@@ -86,3 +86,42 @@ test.skipIf(!slow.available)('where nothing can be kept, all is made anew', () =
   write('export const value: number = 3;');
   expect(value()).toBe('3');
 });
+
+test.skipIf(!slow.available)(
+  'files share the namespace of a module, which stays live and grows',
+  () => {
+    const at = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    at('other.ts', "import * as all from './counter'; export const seen = all;");
+    at('counter.ts', 'export let count = 0; export const more = () => ++count; export default 7;');
+    at('plain.cjs', 'exports.first = 1; exports.grow = () => { exports.later = 2; };');
+    at(
+      'early.ts',
+      "import * as plain from './plain.cjs'; plain.grow(); export const early = plain;",
+    );
+    write(`import * as all from './counter'; import seven from './counter';
+    import * as plain from './plain.cjs'; import whole from './plain.cjs';
+    import { seen } from './other'; import { early } from './early';
+    import * as grown from './plain.cjs'; import * as path from 'node:path';
+    all.more();
+    export const value = JSON.stringify([
+      seen === all, all.count, seen.count, seven, all.default, Object.keys(all).sort(),
+      early.first, Object.keys(require('./late.ts').late), whole.first, path.default === require('node:path'),
+      plain.default === whole, Object.keys(grown).length > 0,
+    ]);`);
+    at('late.ts', "import * as plain from './plain.cjs'; export const late = plain;");
+    expect(JSON.parse(value())).toEqual([
+      true,
+      1,
+      1,
+      7,
+      7,
+      ['count', 'default', 'more'],
+      1,
+      ['default', 'first', 'grow', 'later'],
+      1,
+      true,
+      true,
+      true,
+    ]);
+  },
+);
