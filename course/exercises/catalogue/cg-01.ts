@@ -150,6 +150,19 @@ export const exercise: Exercise<ConjugateGradients> = {
       ],
     },
     {
+      // By its largest entry this residual is small an iteration too early.
+      name: 'one large entry among small ones',
+      args: () => [
+        countedMatrix(
+          Array.from({ length: 8 }, (_, i) =>
+            Array.from({ length: 8 }, (_, j) => (i === j ? i + 1 : 0)),
+          ),
+        ),
+        Float64Array.of(9, 2, 2, 2, 2, 2, 2, 2),
+        { tolerance: 0.3, maxIterations: 20 },
+      ],
+    },
+    {
       name: 'indefinite',
       args: () => [
         countedMatrix(indefinite()),

@@ -147,6 +147,18 @@ export const exercise: Exercise<Choose> = {
       name: 'a single step',
       args: () => known({ steps: 1, hyperparameters: 1, memory: 9 }),
     },
+    {
+      name: 'memory for the tangent alone',
+      args: () => known({ hyperparameters: 1, memory: 1, steps: 65 }),
+    },
+    {
+      name: 'many minima, hardly any memory',
+      args: () => known({ wanted: 'solution', stronglyConvex: false, memory: 3, steps: 45 }),
+    },
+    {
+      name: 'minibatches, hardly any memory',
+      args: () => known({ wanted: 'solution', stochastic: true, memory: 4, steps: 35 }),
+    },
   ],
   properties: [
     {
@@ -227,6 +239,12 @@ export const exercise: Exercise<Choose> = {
       answer: choose({ order: (a, b) => a.time - b.time || b.states - a.states }),
       diagnosis:
         'Where two ways are equally fast, the one that needs *more* memory is taken. (Sorting keeps equals in the order they were in: compare the states as well.)',
+    },
+    {
+      name: 'a tie goes to the first in the table',
+      answer: choose({ order: (a, b) => a.time - b.time }),
+      diagnosis:
+        'Of equally fast ways the first in the table is taken. With one hyperparameter forward and reverse mode are equally fast, and after a single step it is reverse mode that needs less memory: compare the states as well.',
     },
     {
       name: 'the states of reverse mode and the end',

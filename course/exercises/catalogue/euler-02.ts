@@ -52,15 +52,15 @@ function solved(
 
 const step: Step = (system, ...given) => solved(system, given);
 
-/** `y' = −A(y + y³)`, each component with a cube of its own. */
-function cubic(A: Matrix): System {
+/** `y' = −A(y + y³/u²)`, each component with a cube of its own, for numbers of the size u. */
+function cubic(A: Matrix, unit = 1): System {
   return {
     f: (y) =>
       multiply(
         A,
-        y.map((value) => value + value ** 3),
+        y.map((value) => value + value * (value / unit) ** 2),
       ).map((value) => -value),
-    jacobian: (y) => A.map((row) => row.map((a, j) => -a * (1 + 3 * y[j]! ** 2))),
+    jacobian: (y) => A.map((row) => row.map((a, j) => -a * (1 + 3 * (y[j]! / unit) ** 2))),
   };
 }
 
@@ -127,6 +127,16 @@ export const exercise: Exercise<Step> = {
         0.05,
       ],
     },
+    {
+      // What moves little here may still be far from its end.
+      name: 'small numbers (10⁻⁴)',
+      args: () => [
+        cubic(shiftedMatrix(1, randomMatrix(23, 2, 2, 0.5)), 1e-4),
+        Float64Array.of(2.2e-4, -1.3e-4),
+        Float64Array.of(2e-4, -1e-4),
+        1.5,
+      ],
+    },
   ],
   properties: [
     {
@@ -134,7 +144,7 @@ export const exercise: Exercise<Step> = {
       complaint({ args: [{ f }, before, y, h], result, probe }) {
         const known = right.known(y, before);
         const residual = norm(plus(plus(known, (2 / 3) * h, f(result)), -1, result));
-        return residual > 1e-7 * (1 + h * norm(f(y)))
+        return residual > 1e-7 * (norm(y) + norm(known) + h * norm(f(y)))
           ? `On the ${probe} probe, put into the equation of the task, your $y^+$ leaves a residual of ${residual.toPrecision(3)}; it should be 0 to rounding.`
           : undefined;
       },

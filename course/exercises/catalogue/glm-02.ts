@@ -70,6 +70,7 @@ export const exercise: Exercise<Root> = {
     probe('class 0', [0, 0.7, 3], [1.5, 0.2]),
     probe('sure and wrong', [1, -9, 0.6], [40, 0.01]),
     probe('large rate', [0, 3, 4], [1e6, 1e-7]),
+    probe('small rate', [1, 0.5, 2], [1e-6, 3]),
     probe('far out (xᵀw = 800)', [0, 800, 1], [900, 1e-4]),
     probe('far out on the other side (xᵀw = −800)', [1, -800, 1.5], [900, 0]),
   ],
@@ -78,10 +79,10 @@ export const exercise: Exercise<Root> = {
       name: 'lies in its bracket',
       complaint({ args: [example, rates], result }) {
         const end = right(example, rates, 0);
-        const inside = result * end >= 0 && Math.abs(result) <= Math.abs(end) * (1 + 1e-9);
+        const inside = result * end >= 0 && Math.abs(result) <= Math.abs(end) * (1 + 1e-6);
         return inside
           ? undefined
-          : `Your $\\xi = ${result.toPrecision(4)}$ is not between 0 and ${end.toPrecision(4)}, the right side of the equation at $\\xi = 0$.`;
+          : `Your $\\xi = ${result.toPrecision(7)}$ is not between 0 and ${end.toPrecision(7)}, the right side of the equation at $\\xi = 0$.`;
       },
     },
     {

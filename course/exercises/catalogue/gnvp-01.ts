@@ -75,7 +75,7 @@ export const exercise: Exercise<GaussNewtonProduct> = {
       complaint({ args: [, v], result }) {
         const curvature = dot(v, result);
         return curvature < -1e-12
-          ? `The result has vᵀGv = ${curvature}; a Gauss–Newton matrix of a convex loss has none below 0.`
+          ? `The result has vᵀGv = ${curvature.toPrecision(3)}; a Gauss–Newton matrix of a convex loss has none below 0.`
           : undefined;
       },
     },

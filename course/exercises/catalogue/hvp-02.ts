@@ -77,8 +77,8 @@ interface TracedField extends Field {
 }
 
 /**
- * The gradient of a loss of which the third derivatives at `centre` are large and the fourth are
- * not, over lengths of the size `scale`: the first shows in one-sided differences, the other in all.
+ * The gradient of a loss that changes over lengths of the size `scale`, by terms of second and third
+ * order at `centre`: the first shows in one-sided differences, the other in all.
  */
 function gradientOf(seed: number, centre: Float64Array, scale: number): TracedField {
   const A = randomMatrix(seed, centre.length + 1, centre.length);
@@ -89,7 +89,7 @@ function gradientOf(seed: number, centre: Float64Array, scale: number): TracedFi
       field.points.push(x.slice());
       const slope = at(x).map((z, i) => {
         const d = z - start[i]!;
-        return scale * (z + 500 * d ** 2 + 20 * d ** 3);
+        return scale * (z + 10 * d ** 2 + d ** 3);
       });
       return x.map((_, j) => A.reduce((sum, row, i) => sum + row[j]! * slope[i]!, 0));
     },

@@ -80,15 +80,19 @@ function jacobian(seed: number, p: number, size: number): Matrix {
   return made;
 }
 
-/** A fixed point whose map is no contraction: eigenvalues of its Jacobian reach −2. */
-function fixedPoint(seed: number, p: number, m: number, size: number): Watched {
+/**
+ * A fixed point whose map is no contraction: eigenvalues of its Jacobian reach −2.
+ *
+ * @param unit the size of the outer gradients
+ */
+function fixedPoint(seed: number, p: number, m: number, size: number, unit = 1): Watched {
   const inner = countedMatrix(jacobian(seed, p, size));
   const mixed = countedMatrix(randomMatrix(seed + 1, p, m));
   return {
     inner: { jvp: (v) => inner.apply(v), vjp: (q) => inner.transpose(q) },
     mixed: { jvp: (u) => mixed.apply(u), vjp: (q) => mixed.transpose(q) },
-    outerW: randomVector(seed + 2, p),
-    outerLambda: randomVector(seed + 3, m),
+    outerW: randomVector(seed + 2, p, unit),
+    outerLambda: randomVector(seed + 3, m, unit),
     counted: { inner, mixed },
   };
 }
@@ -107,6 +111,8 @@ export const exercise: Exercise<Hypergradient> = {
     { name: 'square', args: () => [fixedPoint(20, 4, 4, 0.7)] },
     { name: 'tall', args: () => [fixedPoint(30, 6, 3, 0.6)] },
     { name: 'wide', args: () => [fixedPoint(40, 3, 5, 0.5)] },
+    // Seven digits of these are not seven digits of 1.
+    { name: 'small gradients (10⁻⁶)', args: () => [fixedPoint(60, 5, 4, 0.6, 1e-6)] },
     { name: 'large', args: () => [fixedPoint(50, 150, 8, 0.4)] },
   ],
   properties: [
@@ -231,7 +237,7 @@ export const exercise: Exercise<Hypergradient> = {
       answer(at) {
         let term = at.outerW.map((value) => 0.4 * value);
         let sum = term;
-        while (Math.hypot(...term) > 1e-9) {
+        while (Math.hypot(...term) > 1e-9 * Math.hypot(...at.outerW)) {
           const pulled = at.inner.vjp(term);
           term = term.map((value, i) => 0.6 * value + 0.4 * pulled[i]!);
           sum = axpy(1, term, sum);

@@ -538,7 +538,7 @@ export const tries: Try[] = [
     id: 'glm-02',
     name: 'with tanh for h',
     answer: illinois(400, Math.tanh),
-    verdict: 'property: satisfies its equation',
+    verdict: 'property: lies in its bracket',
   },
   {
     id: 'glm-02',

@@ -7,6 +7,9 @@ import { tries as curvature } from './curvature';
 import { tries as freshSolving } from './fresh-solving';
 import { tries as freshSteps } from './fresh-steps';
 import { tries as freshUnrolling } from './fresh-unrolling';
+import { tries as ownWordsDerivatives } from './own-words-derivatives';
+import { tries as ownWordsProducts } from './own-words-products';
+import { tries as ownWordsSteps } from './own-words-steps';
 import { tries as secondLook } from './second-look';
 import { tries as steps } from './steps';
 import { tries as unrolled } from './unrolled';
@@ -25,14 +28,17 @@ const all = [
   ...freshUnrolling,
   ...secondLook,
   ...afterTheLesson,
+  ...ownWordsSteps,
+  ...ownWordsProducts,
+  ...ownWordsDerivatives,
 ];
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-it('are more than three hundred, and some for every exercise', () => {
-  expect(all.length).toBeGreaterThan(300);
+it('are more than four hundred, and some for every exercise', () => {
+  expect(all.length).toBeGreaterThan(400);
   const tried = new Set(all.map(({ id }) => id));
   expect(exerciseIds().filter((id) => !tried.has(id))).toEqual([]);
 });
