@@ -86,7 +86,7 @@ export async function distanceTable(): Promise<void> {
   await keepResult('distance', {
     title: 'Distance to the exact hypergradient of a network',
     note:
-      `‖∇f‖ = ${exact.stats.innerGradientNorm.toExponential(1)} at w, λ_min ≈ ${exact.stats.error!.constants.mu.toExponential(1)}. Gauss–Newton solved exactly has the ` +
+      `‖∇f‖ = ${exact.stats.innerGradientNorm.toExponential(1)} at w, μ ≈ ${exact.stats.error!.constants.mu.toExponential(1)}. Gauss–Newton solved exactly has the ` +
       `cosine ${limit.cosine.toFixed(3)} and the distance ${limit.distance.toFixed(3)}, and gets no nearer.`,
     rows,
     traces: ways.map(([name], i) => ({

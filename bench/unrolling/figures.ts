@@ -96,7 +96,7 @@ async function ridgeFigure(): Promise<Entry> {
   return panelFigure('ridge.png', 'Ridge regression on real data', rows, {
     range: { iterate: [-4, 0.3], jacobian: [-3, 1.6] },
     words:
-      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, on these raw pixels, **no method shows the curse**: the error is (P − λP′)(H) H⁻¹x*, and H⁻¹x* is concentrated on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. That is a property of these features: once they are standardised, some methods do show it from 0 (lesson 13 has the table, on two pairs of digits and three draws). From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
+      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, on these raw pixels, **no method shows the curse**: the error is (P − sP′)(H) H⁻¹x*, and H⁻¹x* is concentrated on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. That is a property of these features: once they are standardised, some methods do show it from 0 (lesson 13 has the table, on two pairs of digits and three draws). From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
   });
 }
 

@@ -100,26 +100,26 @@ export const exercise: Exercise<Root> = {
       name: 'the penalty is forgotten',
       answer: (example, { delta }) => root(example, { delta, lambda: 0 }),
       diagnosis:
-        'Your root is that for $\\lambda = 0$, as in the lesson: $\\rho$ is missing before $\\eta + \\xi\\lVert x \\rVert^2$.',
+        'Your root is that for $\\lambda = 0$, as in the lesson: $\\rho$ is missing before $x^\\top w + \\xi\\lVert x \\rVert^2$.',
     },
     {
       name: 'ρ before ξ only',
       answer: ({ y, eta, squared }, rates) =>
         bisected((xi) => rates.delta * (y - sigmoid(eta + shrinking(rates) * xi * squared))),
       diagnosis:
-        'In the argument of $h$, $\\rho$ stands before $\\xi\\lVert x \\rVert^2$ only. All of $w^+$ is shrunk: the old part of the prediction is $\\rho\\eta$.',
+        'In the argument of $h$, $\\rho$ stands before $\\xi\\lVert x \\rVert^2$ only. All of $w^+$ is shrunk: the old part of the prediction is $\\rho x^\\top w$.',
     },
     {
-      name: 'ρ before η only',
+      name: 'ρ before xᵀw only',
       answer: ({ y, eta, squared }, rates) =>
         bisected((xi) => rates.delta * (y - sigmoid(shrinking(rates) * eta + xi * squared))),
       diagnosis:
-        'In the argument of $h$, $\\rho$ stands before $\\eta$ only. The new part, $\\xi\\lVert x \\rVert^2$, is shrunk as well.',
+        'In the argument of $h$, $\\rho$ stands before $x^\\top w$ only. The new part, $\\xi\\lVert x \\rVert^2$, is shrunk as well.',
     },
     {
       name: 'the explicit step',
       answer: ({ y, eta }, { delta }) => delta * (y - sigmoid(eta)),
-      diagnosis: 'This is $\\delta\\,(y - h(\\eta))$, with the residual *before* the step.',
+      diagnosis: 'This is $\\delta\\,(y - h(x^\\top w))$, with the residual *before* the step.',
     },
     {
       name: 'the end of the bracket',
@@ -272,7 +272,7 @@ export const exercise: Exercise<Root> = {
   ],
   hints: [
     'The left side, $\\xi$, rises; the right side falls. They cross once, between 0 and the value of the right side at $\\xi = 0$.',
-    'Bisection: the bracket is $[0, r]$ or $[r, 0]$ with $r = \\delta\\,(y - h(\\rho\\eta))$. In the middle, if $\\xi$ is smaller than the right side, the root lies above. (And $h$ must not become NaN at $\\pm 800$: `1 / (1 + Math.exp(-z))` does not.)',
+    'Bisection: the bracket is $[0, r]$ or $[r, 0]$ with $r = \\delta\\,(y - h(\\rho x^\\top w))$. In the middle, if $\\xi$ is smaller than the right side, the root lies above. (And $h$ must not become NaN at $\\pm 800$: `1 / (1 + Math.exp(-z))` does not.)',
     'Nearly the code:\n```ts\nconst rho = 1 / (1 + delta * lambda);\nconst right = (xi: number) => delta * (y - h(rho * (eta + xi * squared)));\nlet [low, high] = right(0) > 0 ? [0, right(0)] : [right(0), 0];\nfor (let k = 0; k < 200; k++) {\n  const middle = (low + high) / 2;\n  if (middle < right(middle)) /* which end moves? */\n}\n```',
   ],
 };

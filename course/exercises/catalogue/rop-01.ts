@@ -30,13 +30,13 @@ const zeros = (M: Matrix): Matrix => M.map((row) => row.map(() => 0));
 
 /** Which of the terms of the R-operator are there; mutants leave one out. */
 interface Terms {
-  /** σ″ in R{δ}, by h and the slope; −2h · slope is right. */
+  /** σ″ in R{e}, by h and the slope; −2h · slope is right. */
   bend(h: number, slope: number): number;
   /** The matrix that leads one step back in time; Wᵀ is right. */
   back(W: Matrix): Matrix;
-  /** Ẇᵀδ in R{g}. */
+  /** Ẇᵀe in R{g}. */
   weightsBackwards: boolean;
-  /** δ R{h}ᵀ in the product for W. */
+  /** e R{h}ᵀ in the product for W. */
   statesInProduct: boolean;
   /** W R{h} in R{z}. */
   statesForwards: boolean;
@@ -196,7 +196,7 @@ export const exercise: Exercise<HessianProduct> = {
       answer: (weights, sequence, direction) =>
         hessianProduct(weights, sequence, direction, { bend: () => 0 }),
       diagnosis:
-        'In $\\delta_t = (1 - h_t^2) \\odot g_t$ both factors change with the weights. $R\\{1 - h_t^2\\} = -2h_t \\odot R\\{h_t\\}$ is missing.',
+        'In $e_t = (1 - h_t^2) \\odot g_t$ both factors change with the weights. $R\\{1 - h_t^2\\} = -2h_t \\odot R\\{h_t\\}$ is missing.',
     },
     {
       name: 'the sign of σ″',
@@ -226,21 +226,21 @@ export const exercise: Exercise<HessianProduct> = {
       answer: (weights, sequence, direction) =>
         hessianProduct(weights, sequence, direction, { back: (W) => W }),
       diagnosis:
-        'Backwards, $W$ and $\\dot W$ are applied as they are. $g_{t-1} = W^\\top\\delta_t$; $W$ is square, so the sizes do not tell.',
+        'Backwards, $W$ and $\\dot W$ are applied as they are. $g_{t-1} = W^\\top e_t$; $W$ is square, so the sizes do not tell.',
     },
     {
       name: 'the term with Ẇ on the way back',
       answer: (weights, sequence, direction) =>
         hessianProduct(weights, sequence, direction, { weightsBackwards: false }),
       diagnosis:
-        'Backwards, $g_{t-1} = W^\\top\\delta_t$ is a product of two things that change. $W^\\top R\\{\\delta_t\\}$ is there, the other half is not.',
+        'Backwards, $g_{t-1} = W^\\top e_t$ is a product of two things that change. $W^\\top R\\{e_t\\}$ is there, the other half is not.',
     },
     {
       name: 'the change of the states in the product for W',
       answer: (weights, sequence, direction) =>
         hessianProduct(weights, sequence, direction, { statesInProduct: false }),
       diagnosis:
-        'The gradient for $W$ is $\\sum_t \\delta_t h_{t-1}^\\top$: a product again. $R\\{\\delta_t\\}h_{t-1}^\\top$ is there, $\\delta_t R\\{h_{t-1}\\}^\\top$ is not. With a single step the two cannot be told apart, since $h_0 = 0$ does not change.',
+        'The gradient for $W$ is $\\sum_t e_t h_{t-1}^\\top$: a product again. $R\\{e_t\\}h_{t-1}^\\top$ is there, $e_t R\\{h_{t-1}\\}^\\top$ is not. With a single step the two cannot be told apart, since $h_0 = 0$ does not change.',
     },
     {
       name: 'the state after the step in the product for W',
@@ -347,7 +347,7 @@ export const exercise: Exercise<HessianProduct> = {
   ],
   hints: [
     'First write the gradient by backpropagation through time: one walk forwards that keeps the states, one back. Then differentiate *every line* of it along the direction. A product of two things gives two terms.',
-    'Forwards: $R\\{z_t\\} = \\dot W h_{t-1} + W R\\{h_{t-1}\\} + \\dot U x_t$, $R\\{h_t\\} = (1 - h_t^2) \\odot R\\{z_t\\}$. Backwards, from $g_T = h_T - y$, $R\\{g_T\\} = R\\{h_T\\}$: $R\\{\\delta_t\\} = -2h_t \\odot R\\{h_t\\} \\odot g_t + (1 - h_t^2) \\odot R\\{g_t\\}$, and $R\\{g_{t-1}\\} = \\dot W^\\top\\delta_t + W^\\top R\\{\\delta_t\\}$.',
-    'What is added up at each step on the way back, with `g` and `Rg` carried along:\n```ts\nconst slope = h[t].map((value) => 1 - value * value);\nconst delta = slope.map((s, i) => s * g[i]);\nconst Rdelta = slope.map((s, i) => -2 * h[t][i] * Rh[t][i] * g[i] + s * Rg[i]);\n// W: outer(Rdelta, h[t - 1]) and one more outer product\n// U: outer(Rdelta, inputs[t - 1])\n// then g and Rg of the step before\n```',
+    'Forwards: $R\\{z_t\\} = \\dot W h_{t-1} + W R\\{h_{t-1}\\} + \\dot U x_t$, $R\\{h_t\\} = (1 - h_t^2) \\odot R\\{z_t\\}$. Backwards, from $g_T = h_T - y$, $R\\{g_T\\} = R\\{h_T\\}$: $R\\{e_t\\} = -2h_t \\odot R\\{h_t\\} \\odot g_t + (1 - h_t^2) \\odot R\\{g_t\\}$, and $R\\{g_{t-1}\\} = \\dot W^\\top e_t + W^\\top R\\{e_t\\}$.',
+    'What is added up at each step on the way back, with `g` and `Rg` carried along:\n```ts\nconst slope = h[t].map((value) => 1 - value * value);\nconst e = slope.map((s, i) => s * g[i]);\nconst Re = slope.map((s, i) => -2 * h[t][i] * Rh[t][i] * g[i] + s * Rg[i]);\n// W: outer(Re, h[t - 1]) and one more outer product\n// U: outer(Re, inputs[t - 1])\n// then g and Rg of the step before\n```',
   ],
 };
