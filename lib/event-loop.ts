@@ -72,3 +72,38 @@ export async function withPauses<T>(work: Pausing<T>): Promise<T> {
     if (pause) await pause;
   }
 }
+
+/** Does work that asks for something at each `yield`; where an answer throws, so does the `yield`. */
+export function driveAtOnce<Q, A, T>(work: Generator<Q, T, A>, answer: (asked: Q) => A): T {
+  let turn = work.next();
+  while (!turn.done) {
+    let given: A;
+    try {
+      given = answer(turn.value);
+    } catch (error) {
+      turn = work.throw(error);
+      continue;
+    }
+    turn = work.next(given);
+  }
+  return turn.value;
+}
+
+/** The same with answers that are waited for. */
+export async function drive<Q, A, T>(
+  work: Generator<Q, T, A>,
+  answer: (asked: Q) => Promise<A>,
+): Promise<T> {
+  let turn = work.next();
+  while (!turn.done) {
+    let given: A;
+    try {
+      given = await answer(turn.value);
+    } catch (error) {
+      turn = work.throw(error);
+      continue;
+    }
+    turn = work.next(given);
+  }
+  return turn.value;
+}

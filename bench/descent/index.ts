@@ -1,4 +1,5 @@
 import { useBackend } from '../../lib/backends';
+import { chosenParts } from '../parts';
 import { auto } from './auto';
 import { breakEven } from './break-even';
 import { convex } from './convex';
@@ -40,13 +41,8 @@ const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md', de
 export async function run(args: string[]): Promise<void> {
   const profile = profiles[args.includes('full') ? 'full' : 'short'];
   const asked = args.filter((arg) => arg !== 'full' && arg !== 'kept');
-  const names = asked.length === 0 ? Object.keys(parts) : asked;
-  const unknown = names.find((name) => !(name in parts));
-  if (unknown !== undefined) {
-    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}, full`);
-    process.exitCode = 1;
-    return;
-  }
+  const names = chosenParts(asked, parts, ['full', 'kept']);
+  if (names === undefined) return;
   // One thread: then processor time is what a quiet machine would take.
   const report = await useBackend('wasm', { threads: 1 });
   console.log(`${report.name}, one thread, ${report.device}, BLAS: ${report.blas ?? 'none'}`);

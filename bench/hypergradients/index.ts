@@ -1,4 +1,5 @@
 import { useBackend } from '../../lib';
+import { chosenParts } from '../parts';
 import { augmentTable } from './augment';
 import { biasTable } from './bias';
 import { biasedTable } from './biased';
@@ -37,13 +38,8 @@ const parts: Record<string, () => Promise<void>> = {
  * LOG=1 they print a line now and then.
  */
 export async function run(args: string[]): Promise<void> {
-  const names = args.length === 0 ? Object.keys(parts) : args;
-  const unknown = names.find((name) => !(name in parts));
-  if (unknown !== undefined) {
-    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}`);
-    process.exitCode = 1;
-    return;
-  }
+  const names = chosenParts(args, parts);
+  if (names === undefined) return;
   await useBackend('wasm', { threads: 1 });
   for (const name of names) await parts[name]!();
 }

@@ -1,3 +1,4 @@
+import { chosenParts } from '../parts';
 import { bargainTable } from './bargain';
 import { burnInTable } from './burn-in';
 import { figures } from './figures';
@@ -26,13 +27,8 @@ const parts: Record<string, () => void | Promise<void>> = {
  * `npm run bench -- unrolling [burn-in | spectra | sobolev | late | real | network | memory | bargain | scenarios | figures …]`
  */
 export async function run(args: string[]): Promise<void> {
-  const names = args.length === 0 ? Object.keys(parts) : args;
-  const unknown = names.find((name) => !(name in parts));
-  if (unknown !== undefined) {
-    console.error(`'${unknown}' is none of: ${Object.keys(parts).join(', ')}`);
-    process.exitCode = 1;
-    return;
-  }
+  const names = chosenParts(args, parts);
+  if (names === undefined) return;
   for (const name of names) await parts[name]!();
 }
 

@@ -1,51 +1,27 @@
 import * as tf from '@tensorflow/tfjs';
-import { formatNumber } from '../output';
+import { commonFactor, differenceInForm, distance, notFinite, worstEntry } from './compare';
+import { firstComplaint, sameComplaint } from './complaints';
+import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
+import { type Answer, disposeExcept, type Pair, safely, tensorsIn } from './judge-parts';
 import {
-  commonFactor,
-  differenceInForm,
-  distance,
-  type Evidence,
-  notFinite,
-  worstEntry,
-} from './compare';
-import { describe } from './describe';
-import {
-  DEFAULT_SECONDS,
-  DEFAULT_TOLERANCE,
-  type Exercise,
-  type Mutant,
-  type Probe,
-  type Run,
-  type Task,
-} from './exercise';
-import { inTypesOf, type Part, partsOf } from './reading';
-import { Snapshot } from './snapshot';
+  differs,
+  leftBehind,
+  notAFunction,
+  threw,
+  tooSlow,
+  verdictOf,
+  wrongPaths,
+} from './judge-verdicts';
+import { nearestMutant } from './mutants';
+import { inTypesOf, partsOf } from './reading';
 import { passInterrupt } from './thrown';
-import { describeError, LATE, tryOut, within } from './trial';
-import type { Status, Verdict } from './verdict';
+import { describeError, tryOut } from './trial';
+import type { Verdict } from './verdict';
 
-/** An answer's result on a probe beside the right one. */
-interface Pair {
-  probe: Probe<Task>;
-  args: unknown[];
-  value: unknown;
-  /** The value in the types of the reference, for properties. */
-  result: unknown;
-  mine: Part[];
-  right: Part[];
-  rightValue: unknown;
-  /** The first argument that was changed. */
-  changed: number | undefined;
-  /** How many tensors the answer made and left behind. */
-  kept: number;
-  /** What was thrown instead of a result. */
-  thrown: { error: unknown } | undefined;
-}
+export { leftBehind } from './judge-verdicts';
 
 /** What a run that threw has to show. */
 const NOTHING = { value: undefined, parts: [] };
-
-type Function = (...args: never[]) => unknown;
 
 /**
  * Judges an answer: runs it on the probes of an exercise and compares what comes back with the
@@ -75,7 +51,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   if (typeof answer !== 'function') return notAFunction(exercise.id, answer);
   const began = performance.now();
   const pairs: Pair[] = [];
-  const verdict = await tried(exercise, answer as Function, seconds, pairs);
+  const verdict = await tried(exercise, answer as Answer, seconds, pairs);
   const elapsed = (performance.now() - began) / 1000;
   const changed = pairs.map(({ changed }) => changed).find((at) => at !== undefined);
   for (const pair of pairs)
@@ -97,20 +73,10 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   return verdict;
 }
 
-/** The remark on tensors that an answer made and did not dispose of; none where there are none. */
-export function leftBehind(kept: number, calls: number): string[] {
-  if (!(kept > 0 && calls > 0)) return [];
-  const tensors = kept === 1 ? 'a tensor was' : `${kept} tensors were`;
-  const times = calls === 1 ? 'one call' : `${calls} calls`;
-  return [
-    `${tensors} left behind in ${times}. \`tf.tidy\` or \`dispose()\` gives their memory back.`,
-  ];
-}
-
 /** Fills `pairs` as far as it comes. */
 async function tried(
   exercise: Exercise,
-  answer: Function,
+  answer: Answer,
   seconds: number,
   pairs: Pair[],
 ): Promise<Verdict> {
@@ -152,7 +118,7 @@ async function tried(
   return verdictOn(exercise, answer, pairs);
 }
 
-async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): Promise<Verdict> {
+async function verdictOn(exercise: Exercise, answer: Answer, pairs: Pair[]): Promise<Verdict> {
   const { id, tolerance = DEFAULT_TOLERANCE } = exercise;
   const returned = pairs.filter(({ thrown }) => !thrown);
   const form = firstOf(returned, ({ mine, right }) => differenceInForm(mine, right));
@@ -207,7 +173,7 @@ async function verdictOn(exercise: Exercise, answer: Function, pairs: Pair[]): P
 /** For numbers that are right: whether they were also come by in the right way. */
 async function checkProperties(
   exercise: Exercise,
-  answer: Function,
+  answer: Answer,
   pairs: Pair[],
 ): Promise<Verdict> {
   const failed = await firstComplaint(exercise, answer, pairs, { strict: true });
@@ -225,232 +191,8 @@ async function checkProperties(
   });
 }
 
-/**
- * The mutant whose numbers are right, too, and about which the same property complains with the same
- * words, numbers in it within a tenth: only then is its diagnosis the reason.
- */
-async function sameComplaint(
-  exercise: Exercise,
-  { name, complaint, probe }: Complaint,
-): Promise<Mutant<Task> | undefined> {
-  const property = exercise.properties?.find((one) => one.name === name);
-  const at = exercise.probes.find((one) => one.name === probe);
-  if (!property || !at) return undefined;
-  for (const mutant of exercise.mutants.filter(({ caughtBy }) => caughtBy === name)) {
-    const trial = await tryOut(mutant.answer, at, DEFAULT_SECONDS * 1000);
-    if (trial.outcome !== 'returned') continue;
-    const { args, value, parts } = trial;
-    const rightValue = await exercise.reference(...(at.args() as never[]));
-    const again: unknown[] = [];
-    const result = safely(() => inTypesOf(rightValue, parts));
-    const pair = { probe: at, args, result, rightValue } as Pair;
-    try {
-      const words = await property.complaint(runOf(pair, mutant.answer as Function, again));
-      if (words !== undefined && saysTheSame(words, complaint)) return mutant;
-    } catch (error) {
-      passInterrupt(error);
-    } finally {
-      disposeExcept([args, value, result, rightValue, again], undefined);
-    }
-  }
-  return undefined;
-}
-
-const NUMBER = /\d+(?:\.\d+)?(?:e[+-]?\d+)?/g;
-
-/** Whether two sentences have the same words, and numbers that are within a tenth of each other. */
-function saysTheSame(one: string, other: string): boolean {
-  if (one.replace(NUMBER, '#') !== other.replace(NUMBER, '#')) return false;
-  const [a, b] = [one, other].map((words) => (words.match(NUMBER) ?? []).map(Number));
-  return a!.every((x, i) => Math.abs(x - b![i]!) <= 0.1 * Math.max(x, b![i]!));
-}
-
-interface Complaint {
-  name: string;
-  complaint: string;
-  /** The probe on which the property does not hold. */
-  probe: string;
-}
-
-/**
- * The first property that does not hold. Where the numbers are wrong already (not `strict`), those
- * that are there to catch mutants with right numbers, costs that is, are no explanation, and one
- * that cannot even be computed says nothing.
- */
-async function firstComplaint(
-  { properties = [], mutants }: Exercise,
-  answer: Function,
-  pairs: Pair[],
-  { strict = false }: { strict?: boolean } = {},
-): Promise<Complaint | undefined> {
-  for (const { name, complaint } of properties) {
-    if (!strict && mutants.some(({ caughtBy }) => caughtBy === name)) continue;
-    for (const pair of pairs) {
-      const again: unknown[] = [];
-      try {
-        const words = await within(
-          Promise.resolve(complaint(runOf(pair, answer, again))),
-          DEFAULT_SECONDS * 1000,
-        );
-        if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
-        // Of numbers that are wrong beyond all measure a property has nothing to say.
-        if (!strict && /NaN|Infinity/.test(words ?? '')) continue;
-        if (words !== undefined) return { name, complaint: words, probe: pair.probe.name };
-      } catch (error) {
-        passInterrupt(error);
-        const words = `It could not be checked: ${describeError(error)}`;
-        if (strict) return { name, complaint: words, probe: pair.probe.name };
-      } finally {
-        disposeExcept(again, undefined);
-      }
-    }
-  }
-  return undefined;
-}
-
-/** A run as a property sees it; what the answer gives back when it is called `again` is kept there. */
-function runOf(
-  { probe, args, result, rightValue }: Pair,
-  answer: Function,
-  again: unknown[],
-): Run<Task> {
-  const run = {
-    probe: probe.name,
-    args,
-    result,
-    async answer(...more: never[]) {
-      const snapshot = new Snapshot(more);
-      const value = await answer(...more);
-      const parts = await partsOf(value);
-      snapshot.restore();
-      const typed = inTypesOf(rightValue, parts);
-      again.push(value, typed);
-      return typed;
-    },
-  };
-  return run as unknown as Run<Task>;
-}
-
-async function nearestMutant(exercise: Exercise, pairs: Pair[], tolerance: number) {
-  let nearest: { name: string; diagnosis: string } | undefined;
-  let least = tolerance;
-  // One whose numbers are right explains no wrong ones, however near they are.
-  for (const mutant of exercise.mutants.filter(({ caughtBy }) => !caughtBy)) {
-    const far = await distanceToMutant(mutant.answer, pairs, least);
-    if (far <= least) {
-      least = far;
-      nearest = mutant;
-    }
-  }
-  return nearest;
-}
-
-/**
- * How far an answer is from a mutant; infinite where one of them throws and the other does not.
- * Breaks off where it is further than `limit`.
- */
-async function distanceToMutant(mutant: Function, pairs: Pair[], limit: number): Promise<number> {
-  // Two that throw on every probe have nothing in common but that.
-  if (pairs.every(({ thrown }) => thrown)) return Number.POSITIVE_INFINITY;
-  let largest = 0;
-  for (const { probe, mine, right, thrown } of pairs) {
-    const trial = await tryOut(mutant, probe, DEFAULT_SECONDS * 1000);
-    if ('args' in trial) disposeExcept(trial, undefined);
-    if (thrown && trial.outcome === 'threw') continue;
-    if (thrown || trial.outcome !== 'returned') return Number.POSITIVE_INFINITY;
-    largest = Math.max(largest, distance(mine, trial.parts, right));
-    if (largest > limit) return largest;
-  }
-  return largest;
-}
-
 const largestDistance = (pairs: Pair[]) =>
   Math.max(...pairs.map(({ mine, right }) => distance(mine, right, right)));
-
-/** What is known of wrong numbers: that, and no guess at a reason. */
-function differs(
-  pairs: Pair[],
-  {
-    apart,
-    tolerance,
-    wrong,
-    factor,
-  }: { apart: number; tolerance: number; wrong: string[]; factor: number | undefined },
-): string {
-  const only = wrong.length === 1 && wrong[0] !== '' ? `\`${wrong[0]!.slice(1)}\`` : undefined;
-  const opening = only ? `Only ${only} differs. ` : '';
-  const subject = only ?? 'Your result';
-  if (factor !== undefined && Math.abs(factor + 1) < 1e-3) {
-    return `${opening}${subject} has the opposite sign, on all probes.`;
-  }
-  if (factor !== undefined) {
-    return `${opening}${subject} is ${formatNumber(factor, 4)} times the right one, on all probes. Which constant is missing, or there twice?`;
-  }
-  if (apart < 1e3 * tolerance) {
-    return `${opening}It is close, but not close enough: the relative difference is ${formatNumber(apart, 3)}, and at most ${formatNumber(tolerance, 1)} is asked for.`;
-  }
-  const good = pairs.filter(({ mine, right }) => distance(mine, right, right) <= tolerance);
-  return good.length === 0
-    ? `${opening}No known mistake gives this result. It is wrong on all probes; a hint may help.`
-    : `${opening}No known mistake gives this result. It is right on ${listed(good)} and wrong elsewhere: what is special there?`;
-}
-
-/** The parts of the result that are wrong on some probe. */
-function wrongPaths(pairs: Pair[], tolerance: number): string[] {
-  const paths = new Set(pairs.flatMap(({ right }) => right.map(({ path }) => path)));
-  return [...paths].filter((path) =>
-    pairs.some(({ mine, right }) => {
-      const at = (parts: Part[]) => parts.filter((part) => part.path === path);
-      return distance(at(mine), at(right), right) > tolerance;
-    }),
-  );
-}
-
-function notAFunction(id: string, answer: unknown): Verdict {
-  return verdictOf(id, 'not-a-function', 'a function is wanted', {
-    explanation: `What was handed over is ${describe(answer)}. Pass the function itself, without calling it: \`await check('${id}', yourFunction)\`.`,
-  });
-}
-
-function threw(id: string, probe: string, error: unknown, others: Pair[]): Verdict {
-  const fine = others.length > 0 ? ` On ${listed(others)} it ran through.` : '';
-  return verdictOf(id, 'threw', 'your function threw', {
-    explanation: `On the ${probe} probe: \`${describeError(error).replaceAll('`', "'")}\`.${fine}`,
-  });
-}
-
-function listed(pairs: Pair[]): string {
-  const names = pairs.map(({ probe }) => `*${probe.name}*`);
-  return names.length === 1
-    ? `the ${names[0]} probe`
-    : `the probes ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-}
-
-function tooSlow(id: string, probe: string | undefined, seconds: number, took?: number): Verdict {
-  const explanation =
-    took === undefined
-      ? `No result on the ${probe} probe within ${seconds} s. Is there a promise that is never resolved, or an iteration without end?`
-      : `The numbers are right, but they took ${took.toFixed(1)} s where ${seconds} s is plenty.`;
-  return verdictOf(id, 'too-slow', 'too slow', { explanation });
-}
-
-function verdictOf(
-  exercise: string,
-  status: Status,
-  title: string,
-  more: { mistake?: string; explanation?: string; evidence?: Evidence[] } = {},
-): Verdict {
-  return {
-    exercise,
-    passed: status === 'right',
-    status,
-    title,
-    explanation: '',
-    evidence: [],
-    remarks: [],
-    ...more,
-  };
-}
 
 function firstOf<T>(
   pairs: Pair[],
@@ -461,21 +203,4 @@ function firstOf<T>(
     if (found !== undefined) return { pair, found };
   }
   return undefined;
-}
-
-/** Gives back tensors that are not also in what was returned. */
-function disposeExcept(args: unknown, returned: unknown) {
-  const kept = new Set(tensorsIn(returned));
-  for (const tensor of tensorsIn(args)) if (!kept.has(tensor)) tensor.dispose();
-}
-
-const tensorsIn = (value: unknown): tf.Tensor[] =>
-  safely(() => tf.tensor_util.getTensorsInContainer(value as tf.TensorContainer)) ?? [];
-
-function safely<T>(compute: () => T): T | undefined {
-  try {
-    return compute();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 import type ts from 'typescript';
 import { adviceFor } from './advice';
-import { type CellModule, cellProgram, namesExportedBy } from './cell-program';
+import { type CellModule, cellProgram } from './cell-program';
 import { type CellSource, parse, readCell, syntaxErrorsOf } from './cell-source';
 import { completeness } from './completeness';
 import { type Completions, completionsAt, viewOfService } from './completion';
@@ -14,6 +14,7 @@ import { adviceOnMoved, movedNames } from './moved';
 import { asksForNode } from './node-types';
 import { type Parsed, Project } from './project';
 import { isUntyped } from './resolution';
+import { namesExportedBy } from './shared-names';
 import { encodeMappings } from './source-map';
 import { isPackaged } from './sources';
 

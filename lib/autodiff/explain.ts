@@ -4,6 +4,7 @@ import { phrase } from '../options';
 import type { Curvature } from './curvature';
 import type { Step } from './graph';
 import { insideOf } from './inside';
+import { kernelNames } from './kernel-names';
 import type { Linearization } from './linearize';
 import { compile } from './plan';
 import { Cut, Join } from './plan/rows';
@@ -11,7 +12,6 @@ import { Sum } from './plan/sum';
 import { Multiple, Product, type Term } from './plan/terms';
 import type { Instruction, Program } from './program';
 import { ruleFor } from './rules';
-import { engine } from './tape';
 import { Values } from './values';
 
 /** One line: a recorded operation, or an instruction that the plan has added. */
@@ -157,29 +157,10 @@ function kernelsOf(
     for (const each of instructions)
       found.set(
         each,
-        namesOf(() => each.push(values)),
+        kernelNames(() => each.push(values)),
       );
     return found as never;
   });
-}
-
-/** The names of the kernels that f runs. */
-function namesOf(f: () => void): string[] {
-  const names: string[] = [];
-  const e = engine();
-  const before = Object.getOwnPropertyDescriptor(e, 'runKernel');
-  const { runKernel } = e;
-  e.runKernel = function (name, inputs, attrs) {
-    names.push(name);
-    return runKernel.call(this, name, inputs, attrs);
-  };
-  try {
-    f();
-  } finally {
-    if (before === undefined) delete (e as Partial<typeof e>).runKernel;
-    else Object.defineProperty(e, 'runKernel', before);
-  }
-  return names;
 }
 
 function text(product: string, steps: readonly ExplainedStep[]): string {

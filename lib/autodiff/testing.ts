@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NamedTensors } from '../spaces';
-import { engine } from './tape';
+
+export { kernelNames as kernels } from './kernel-names';
 
 /** A small seeded model for tests: its parameters, its network, and the loss of its output. */
 export interface TestModel {
@@ -57,25 +58,6 @@ export function differenceError(
     return relativeError(product, tf.tensor1d(slope));
   });
   return Math.min(...errors);
-}
-
-/** The kernels that f runs, by name. */
-export function kernels(f: () => void): string[] {
-  const names: string[] = [];
-  const e = engine();
-  const { runKernel } = e;
-  const own = Object.hasOwn(e, 'runKernel');
-  e.runKernel = function (name, inputs, attrs) {
-    names.push(name);
-    return runKernel.call(this, name, inputs, attrs);
-  };
-  try {
-    f();
-  } finally {
-    if (own) e.runKernel = runKernel;
-    else delete (e as Partial<typeof e>).runKernel;
-  }
-  return names;
 }
 
 /** −Σ y log softmax(z) / n; shifted by a constant, so that no exponential overflows. */

@@ -1,3 +1,4 @@
+import { drive, driveAtOnce } from '../event-loop';
 import {
   checkedDeferred,
   checkedSolution,
@@ -20,40 +21,14 @@ export type Asking<T> = Generator<SolveRequest, T, DeferredSolution<NamedTensors
 const UNVERIFIED = { verify: false };
 
 /** Does the work at once. */
-export function atOnce<T>(work: Asking<T>): T {
-  let turn = work.next();
-  while (!turn.done) {
-    let solution: DeferredSolution<NamedTensors>;
-    try {
-      solution = deferred(turn.value);
-    } catch (error) {
-      turn = work.throw(error);
-      continue;
-    }
-    turn = work.next(solution);
-  }
-  return turn.value;
-}
+export const atOnce = <T>(work: Asking<T>): T => driveAtOnce(work, deferred);
 
 /**
  * Does the work, and gives timers and drawing a turn between the iterations of its solves.
  *
  * On a GPU nothing is waited for: the processor is free as soon as the work is handed over.
  */
-export async function inTurns<T>(work: Asking<T>): Promise<T> {
-  let turn = work.next();
-  while (!turn.done) {
-    let solution: DeferredSolution<NamedTensors>;
-    try {
-      solution = await solved(turn.value);
-    } catch (error) {
-      turn = work.throw(error);
-      continue;
-    }
-    turn = work.next(solution);
-  }
-  return turn.value;
-}
+export const inTurns = <T>(work: Asking<T>): Promise<T> => drive(work, solved);
 
 async function solved(request: SolveRequest): Promise<DeferredSolution<NamedTensors>> {
   const { solver, A, b } = request;
@@ -63,5 +38,6 @@ async function solved(request: SolveRequest): Promise<DeferredSolution<NamedTens
   return { value, report: async () => report, dispose() {} };
 }
 
-const deferred = ({ solver, A, b }: SolveRequest): DeferredSolution<NamedTensors> =>
-  checkedDeferred(solver, solver.solveDeferred(A, b, UNVERIFIED), tensors, b);
+function deferred({ solver, A, b }: SolveRequest): DeferredSolution<NamedTensors> {
+  return checkedDeferred(solver, solver.solveDeferred(A, b, UNVERIFIED), tensors, b);
+}

@@ -1,10 +1,11 @@
 import { NotFiniteError, UnsupportedError } from '../errors';
-import type { Pausing } from '../event-loop';
+import { drive, driveAtOnce, type Pausing } from '../event-loop';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkDamping, checkTolerance } from './checks';
 import { readVectors, readVectorsSync } from './flat';
 import {
   type DeferredSolution,
+  inTidy,
   type LinearSolver,
   type Solution,
   type SolveOptions,
@@ -47,15 +48,7 @@ export function directSolver<
     b: V,
     { start }: SolveOptions<V> = {},
   ): Promise<Solution<V>> {
-    const steps = judged(A, b, start, method, record);
-    let turn = steps.next();
-    while (!turn.done) {
-      turn = await readVectors(turn.value).then(
-        (numbers) => steps.next(numbers),
-        (error) => steps.throw(error),
-      );
-    }
-    return turn.value;
+    return drive(judged(A, b, start, method, record), readVectors);
   }
 
   function solveSync<V extends Vector>(
@@ -65,12 +58,8 @@ export function directSolver<
   ): Solution<V> {
     const space = spaceOf(b);
     space.readSync([]);
-    const steps = judged(A, b, start, method, record);
-    let turn = steps.next();
-    while (!turn.done) turn = steps.next(readVectorsSync(turn.value));
-    const value = space.clone(turn.value.value);
-    space.free(turn.value.value);
-    return { ...turn.value, value };
+    const solution = driveAtOnce(judged(A, b, start, method, record), readVectorsSync);
+    return inTidy(space, solution);
   }
 
   function solveDeferred<V extends Vector>(

@@ -1,3 +1,4 @@
+import { drive, driveAtOnce } from '../event-loop';
 import { type LinearOperator, shifted, spaceOf, type Vector } from '../spaces';
 import { checkDamping, checkedProducts, checkTolerance } from './checks';
 import { iterate } from './loop';
@@ -5,6 +6,7 @@ import { iterateMasked } from './masked';
 import type { IterativeMethod, StoppingRule } from './method';
 import {
   type DeferredSolution,
+  inTidy,
   type LinearSolver,
   type Solution,
   type SolveOptions,
@@ -44,14 +46,7 @@ export function iterativeSolver<
   ): Promise<Solution<V>> {
     const { space, ...rest } = system(A, b);
     const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
-    let turn = steps.next();
-    while (!turn.done) {
-      turn = await space.read(turn.value).then(
-        (numbers) => steps.next(numbers),
-        (error) => steps.throw(error),
-      );
-    }
-    return turn.value;
+    return drive(steps, (scalars) => space.read(scalars));
   }
 
   function solveSync<V extends Vector>(
@@ -62,12 +57,10 @@ export function iterativeSolver<
     const { space, ...rest } = system(A, b);
     space.readSync([]);
     const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
-    let turn = steps.next();
-    while (!turn.done) turn = steps.next(space.readSync(turn.value));
-    // A clone belongs to the tidy around the call, as the kept value would not.
-    const value = space.clone(turn.value.value);
-    space.free(turn.value.value);
-    return { ...turn.value, value };
+    return inTidy(
+      space,
+      driveAtOnce(steps, (scalars) => space.readSync(scalars)),
+    );
   }
 
   function solveDeferred<V extends Vector>(

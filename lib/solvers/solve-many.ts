@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError } from '../errors';
-import { giveWay, withPauses } from '../event-loop';
+import { drive, giveWay, withPauses } from '../event-loop';
 import { factorize, factorizeInPieces, multiply } from '../numbers';
 import { checkOptionNames } from '../options';
 import { float64, type LinearOperator, type Space, shifted, spaceOf, type Vector } from '../spaces';
@@ -170,15 +170,7 @@ async function byOneFactorization<V extends Vector>(
   { tolerance = 1e-6, damping = 0 }: DenseOptions,
 ): Promise<Solution<V>[]> {
   const size = sizeOf(bs[0]!);
-  const reading = matrixOf(A, bs[0]!);
-  let turn = reading.next();
-  while (!turn.done) {
-    turn = await readVectors(turn.value).then(
-      (numbers) => reading.next(numbers),
-      (error) => reading.throw(error),
-    );
-  }
-  const { entries } = turn.value;
+  const { entries } = await drive(matrixOf(A, bs[0]!), readVectors);
   for (let i = 0; i < size; i++) entries[i * (size + 1)]! += damping;
   const rows = Array.from({ length: size }, (_, i) => entries.subarray(i * size, (i + 1) * size));
   const solve = await withPauses(factorizeInPieces({ size, entries }, space.epsilon));

@@ -1,4 +1,4 @@
-import type { LinearOperator, Vector } from '../spaces';
+import type { LinearOperator, Space, Vector } from '../spaces';
 import { checkSystem } from './checks';
 
 /**
@@ -75,6 +75,16 @@ export interface LinearSolver {
     b: V,
     options?: SolveOptions<V>,
   ): DeferredSolution<V>;
+}
+
+/** A solution that was kept, for the tidy around the call: its value is a clone, and is freed with the rest. */
+export function inTidy<V>(
+  space: Space<V, unknown>,
+  { value, ...report }: Solution<V>,
+): Solution<V> {
+  const clone = space.clone(value);
+  space.free(value);
+  return { value: clone, ...report };
 }
 
 /** A solver as the record of its options, with the ways of running it as hidden properties. */

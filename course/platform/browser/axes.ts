@@ -1,14 +1,6 @@
-/** A layout of known size. */
-export interface Area {
-  width: number;
-  height: number;
-}
+import type { Area, Spec } from '../spec';
 
-/** What plotly.js draws. */
-export interface Spec<L extends Area> {
-  data: unknown[];
-  layout: L;
-}
+export type { Area, Spec };
 
 /** plotly.js's record of what it laid out. */
 export interface Plot {

@@ -1,22 +1,12 @@
 import { createRequire } from 'node:module';
+import type { Area, Spec } from '../spec';
 import { FAMILY, fontFiles, SIGNS_FAMILY, signRuns } from './picture/fonts';
 import { type Plot, plotlyPage } from './picture/page';
 import { encodeOpaquePng } from './picture/png';
 
 export { textWidth } from './picture/fonts';
 export type { Plot } from './picture/page';
-
-/** A layout of known size. */
-export interface Area {
-  width: number;
-  height: number;
-}
-
-/** What plotly.js draws. */
-export interface Spec<L extends Area> {
-  data: unknown[];
-  layout: L;
-}
+export type { Area, Spec };
 
 /** A drawn figure, and the layout it was drawn with. */
 export interface Picture<L extends Area> {

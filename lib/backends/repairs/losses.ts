@@ -16,31 +16,22 @@ const float = (x: tf.Tensor | tf.TensorLike) =>
  */
 export function repairLosses(): void {
   differentiateCrossEntropies();
-  tf.losses.softmaxCrossEntropy = (
-    onehotLabels,
-    logits,
-    weights,
-    labelSmoothing = 0,
-    reduction = tf.Reduction.SUM_BY_NONZERO_WEIGHTS,
-  ) =>
-    tf.tidy(() => {
-      const z = float(logits);
-      const classes = z.shape[z.rank - 1]!;
-      let y = float(onehotLabels);
-      if (labelSmoothing > 0) y = tf.add(tf.mul(y, 1 - labelSmoothing), labelSmoothing / classes);
-      return tf.losses.computeWeightedLoss(softmaxCrossEntropies(y, z), weights, reduction);
-    });
-  tf.losses.sigmoidCrossEntropy = (
-    multiClassLabels,
-    logits,
-    weights,
-    labelSmoothing = 0,
-    reduction = tf.Reduction.SUM_BY_NONZERO_WEIGHTS,
-  ) =>
-    tf.tidy(() => {
-      const z = float(logits);
-      let y = float(multiClassLabels);
-      if (labelSmoothing > 0) y = tf.add(tf.mul(y, 1 - labelSmoothing), labelSmoothing / 2);
-      return tf.losses.computeWeightedLoss(sigmoidCrossEntropies(y, z), weights, reduction);
-    });
+  tf.losses.softmaxCrossEntropy = repaired(softmaxCrossEntropies, (z) => z.shape[z.rank - 1]!);
+  tf.losses.sigmoidCrossEntropy = repaired(sigmoidCrossEntropies, () => 2);
 }
+
+/** A weighted mean of cross-entropies, whose labels are smoothed towards so many classes. */
+const repaired =
+  (
+    entropies: (labels: tf.Tensor, logits: tf.Tensor) => tf.Tensor,
+    classesOf: (logits: tf.Tensor) => number,
+  ): typeof tf.losses.softmaxCrossEntropy =>
+  (labels, logits, weights, labelSmoothing = 0, reduction = tf.Reduction.SUM_BY_NONZERO_WEIGHTS) =>
+    tf.tidy(() => {
+      const z = float(logits);
+      let y = float(labels);
+      if (labelSmoothing > 0) {
+        y = tf.add(tf.mul(y, 1 - labelSmoothing), labelSmoothing / classesOf(z));
+      }
+      return tf.losses.computeWeightedLoss(entropies(y, z), weights, reduction);
+    });

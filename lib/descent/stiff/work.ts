@@ -1,4 +1,4 @@
-import { giveWay } from '../../event-loop';
+import { drive, driveAtOnce, giveWay } from '../../event-loop';
 import { checkedSolution, type LinearSolver, type Solution } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
 
@@ -17,29 +17,24 @@ export function* solution(system: LinearSystem): Work<Solution<Float64Array>> {
 }
 
 /** Does the work in one piece. */
-export function atOnce<T>(work: Work<T>): T {
-  let turn = work.next();
-  while (!turn.done) {
-    const system = turn.value;
-    turn = work.next(system && checked(system, system.solver.solveSync(system.A, system.b)));
-  }
-  return turn.value;
-}
+export const atOnce = <T>(work: Work<T>): T =>
+  driveAtOnce(
+    work,
+    (system) => system && checked(system, system.solver.solveSync(system.A, system.b)),
+  );
 
 /** Does the work, and gives timers and drawing a turn where it can be left. */
-export async function inTurns<T>(work: Work<T>): Promise<T> {
-  let turn = work.next();
-  while (!turn.done) {
-    const system = turn.value;
+export const inTurns = <T>(work: Work<T>): Promise<T> =>
+  drive(work, async (system) => {
     const pause = giveWay();
     if (pause !== undefined) await pause;
-    turn = work.next(system && checked(system, await solved(system)));
-  }
-  return turn.value;
+    return system && checked(system, await solved(system));
+  });
+
+function checked({ solver, b }: LinearSystem, found: Solution<Float64Array>) {
+  return checkedSolution(solver, found, float64, b);
 }
 
-const checked = ({ solver, b }: LinearSystem, found: Solution<Float64Array>) =>
-  checkedSolution(solver, found, float64, b);
-
-const solved = async ({ solver, A, b }: LinearSystem): Promise<Solution<Float64Array>> =>
-  typeof solver.solve === 'function' ? solver.solve(A, b) : solver.solveSync(A, b);
+async function solved({ solver, A, b }: LinearSystem): Promise<Solution<Float64Array>> {
+  return typeof solver.solve === 'function' ? solver.solve(A, b) : solver.solveSync(A, b);
+}

@@ -36,11 +36,7 @@ const flat: Axis = { length: 1, outputs: 1, size: 1, stride: 1, dilation: 1, bef
 type Info2D = ReturnType<typeof tf.backend_util.computePool2DInfo>;
 type Info3D = ReturnType<typeof tf.backend_util.computePool3DInfo>;
 
-/** The window of a pool or a convolution over images. */
-export const overImages = (info: Info2D): Space => ({
-  batch: info.batchSize,
-  channels: info.inChannels,
-  depth: flat,
+const heightAndWidth = (info: Info2D | Info3D): Pick<Space, 'height' | 'width'> => ({
   height: {
     length: info.inHeight,
     outputs: info.outHeight,
@@ -57,6 +53,14 @@ export const overImages = (info: Info2D): Space => ({
     dilation: info.dilationWidth,
     before: info.padInfo.left,
   },
+});
+
+/** The window of a pool or a convolution over images. */
+export const overImages = (info: Info2D): Space => ({
+  batch: info.batchSize,
+  channels: info.inChannels,
+  depth: flat,
+  ...heightAndWidth(info),
   outShape: info.outShape,
 });
 
@@ -72,22 +76,7 @@ export const overVolumes = (info: Info3D): Space => ({
     dilation: info.dilationDepth,
     before: info.padInfo.front,
   },
-  height: {
-    length: info.inHeight,
-    outputs: info.outHeight,
-    size: info.filterHeight,
-    stride: info.strideHeight,
-    dilation: info.dilationHeight,
-    before: info.padInfo.top,
-  },
-  width: {
-    length: info.inWidth,
-    outputs: info.outWidth,
-    size: info.filterWidth,
-    stride: info.strideWidth,
-    dilation: info.dilationWidth,
-    before: info.padInfo.left,
-  },
+  ...heightAndWidth(info),
   outShape: info.outShape,
 });
 

@@ -1,0 +1,20 @@
+import { engine } from './tape';
+
+/** The names of the kernels that f runs. */
+export function kernelNames(f: () => void): string[] {
+  const names: string[] = [];
+  const e = engine();
+  const before = Object.getOwnPropertyDescriptor(e, 'runKernel');
+  const { runKernel } = e;
+  e.runKernel = function (name, inputs, attrs) {
+    names.push(name);
+    return runKernel.call(this, name, inputs, attrs);
+  };
+  try {
+    f();
+  } finally {
+    if (before === undefined) delete (e as Partial<typeof e>).runKernel;
+    else Object.defineProperty(e, 'runKernel', before);
+  }
+  return names;
+}
