@@ -17,6 +17,7 @@ export {
   type FlatDerivative,
   FlatLoss,
   type FlatSpace,
+  type FlatSteps,
   flatLossOf,
   flatSpaceOn,
   Layout,

@@ -17,5 +17,6 @@ export {
 } from './residual-polynomial';
 export type { Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
+export { type StepAdjoints, stepAdjoints } from './step-adjoints';
 export { stepUpdates } from './step-updates';
-export { repetitions, traceStep } from './trace-step';
+export { repetitions, type TracedStep, traceStep } from './trace-step';

@@ -10,7 +10,7 @@ import {
 } from '../autodiff';
 import { type Arithmetic, flatArithmetic, type Iteration, type State } from '../methods';
 import { type NamedTensors, tensors } from '../spaces';
-import { descend, type Stretch } from './flat-descent';
+import { descend, type RecordedStretch, recordStretch, type Stretch } from './flat-descent';
 import { formOf } from './form';
 import type { Form, OuterGradients } from './form-types';
 import { join, split } from './pair';
@@ -31,6 +31,16 @@ export interface FlatProblem {
    * @returns how many: fewer than asked for, or none, where the next one has to be taken by itself
    */
   descend(iteration: Iteration, state: State<Flat>, stretch: Stretch): number;
+  /**
+   * Takes steps of an iteration in one call that can be walked back in one; the state is left as it is.
+   *
+   * @returns undefined where the next step has to be taken by itself
+   */
+  recordMany(
+    iteration: Iteration,
+    state: State<Flat>,
+    stretch: Omit<Stretch, 'enough'>,
+  ): RecordedStretch | undefined;
   /** Undefined where the outer loss has no program. */
   outerLoss: ((w: Flat) => number) | undefined;
   dispose(): void;
@@ -85,6 +95,8 @@ export function flatProblem(
     w: flatW,
     λ: flatλ,
     descend: (iteration, state, stretch) => descend(inner, flatλ, iteration, state, stretch),
+    recordMany: (iteration, state, stretch) =>
+      recordStretch(inner, flatλ, iteration, state, stretch),
     innerLoss: (x) => inner.value(x, flatλ),
     outerLoss: outer && ((x) => outer.value(x, flatλ)),
     dispose() {

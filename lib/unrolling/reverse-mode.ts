@@ -1,13 +1,18 @@
-import type { Adjoint, RecordedStep } from './record-step';
+import type { Adjoint } from './record-step';
 import type { Action } from './schedule';
-import { requireFiniteState, type UnrolledResult, type UnrolledRun } from './unrolled-run';
+import {
+  type RecordedSteps,
+  requireFiniteState,
+  type UnrolledResult,
+  type UnrolledRun,
+} from './unrolled-run';
 
 /** Walks the recorded steps back, by a schedule whose first `reverse` ends at the last step. */
 export async function reverse<V>(
   run: UnrolledRun<V>,
   actions: readonly Action[],
 ): Promise<UnrolledResult<V>> {
-  const records: RecordedStep<V>[] = [];
+  const records: RecordedSteps<V>[] = [];
   let result: UnrolledResult<V> | undefined;
   let adjoint: Adjoint<V> = {};
   try {
@@ -27,7 +32,8 @@ export async function reverse<V>(
       }
       while (records.length > 0) {
         const record = records[records.length - 1]!;
-        const pulled = run.pull(record, adjoint, result.value, records.length);
+        const recorded = records.reduce((sum, { count }) => sum + count, 0);
+        const pulled = run.pull(record, adjoint, result.value, recorded);
         run.free(adjoint, pulled.adjoint);
         run.free(result.value);
         adjoint = pulled.adjoint;

@@ -9,7 +9,7 @@ import {
 } from '../methods';
 import type { Form, OuterGradients } from '../problems';
 import { normsOf, type Space } from '../spaces';
-import { type Adjoint, type LearnedAdjoint, type RecordedStep, recordStep } from './record-step';
+import { type Adjoint, type LearnedAdjoint, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
 
 /** What a mode of differentiation yields. */
@@ -30,8 +30,30 @@ export interface UnrolledSetting<V> {
     state: State<V>,
     stretch: { from: number; count: number; enough: number },
   ): number;
+  /**
+   * Takes steps in one call that can be walked back in one; undefined where the next one is taken by itself.
+   * Missing as `descend` is.
+   */
+  recordMany?(
+    iteration: Iteration,
+    state: State<V>,
+    stretch: { from: number; count: number },
+  ): RecordedSteps<V> | undefined;
   /** The bytes of all vectors, where they are counted. */
   bytes?: () => number;
+}
+
+/** Steps that were taken, and can be walked back with their share of the derivative. */
+export interface RecordedSteps<V> {
+  readonly count: number;
+  /** The state after them, which belongs to the caller. */
+  readonly next: State<V>;
+  /** The adjoint of the state before them, and the derivative with what they add; the caller's. */
+  pull(
+    adjoint: Adjoint<V>,
+    total: V,
+  ): { state: Adjoint<V>; total: V; learned?: readonly LearnedAdjoint[] };
+  dispose(): void;
 }
 
 /** An iteration under way: its stored states, and what it has cost so far. */
@@ -45,13 +67,14 @@ export class UnrolledRun<V> {
   /** The derivatives with respect to learned numbers so far, by k. */
   readonly #learned = new Map<number, unknown>();
   readonly #descend: UnrolledSetting<V>['descend'];
+  readonly #recordMany: UnrolledSetting<V>['recordMany'];
   readonly #bytes: (() => number) | undefined;
   readonly #bytesBefore: number;
   #stepsSincePause = 0;
 
   constructor(
     readonly iteration: Iteration,
-    { space, arithmetic, form, λ, descend, bytes }: UnrolledSetting<V>,
+    { space, arithmetic, form, λ, descend, recordMany, bytes }: UnrolledSetting<V>,
     w: V,
     readonly watch?: () => void,
   ) {
@@ -60,6 +83,7 @@ export class UnrolledRun<V> {
     this.form = form;
     this.λ = λ;
     this.#descend = descend;
+    this.#recordMany = recordMany;
     this.#bytes = bytes;
     this.#bytesBefore = bytes?.() ?? 0;
     this.states.set(0, iteration.begin(this.copy(w)));
@@ -114,32 +138,53 @@ export class UnrolledRun<V> {
   }
 
   /** Adds to `records` the steps from the stored state `from` to state `to`. */
-  async record(from: number, to: number, records: RecordedStep<V>[]): Promise<void> {
+  async record(from: number, to: number, records: RecordedSteps<V>[]): Promise<void> {
     let state = this.states.get(from)!;
-    for (let t = from + 1; t <= to; t++) {
-      records.push(recordStep(this.iteration, t, state, this));
-      state = records[records.length - 1]!.next;
-      this.stats.gradients++;
-      this.recordPeaks(records.length);
+    const portions = new Portions();
+    let recorded = records.reduce((sum, { count }) => sum + count, 0);
+    for (let t = from; t < to; ) {
+      const began = performance.now();
+      const stretch = { from: t, count: portions.next(to - t) };
+      const many = this.#recordMany?.(this.iteration, state, stretch);
+      if (many !== undefined) portions.took(many.count, performance.now() - began);
+      const steps = many ?? this.#single(t + 1, state);
+      records.push(steps);
+      state = steps.next;
+      t += steps.count;
+      recorded += steps.count;
+      this.stats.gradients += steps.count;
+      this.recordPeaks(recorded);
       await this.pause(state.x);
     }
   }
 
-  /** The adjoint of the state before a step, and the derivative with the part of the step. */
-  pull(record: RecordedStep<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
+  /** One step that is taken by itself. */
+  #single(t: number, state: State<V>): RecordedSteps<V> {
+    const { next, pull, dispose } = recordStep(this.iteration, t, state, this);
+    return {
+      count: 1,
+      next,
+      pull: (adjoint, before) => {
+        const { state, λ, learned } = pull(adjoint);
+        const total = this.arithmetic.combine([
+          [1, before],
+          [1, λ],
+        ]);
+        return { state, total, learned };
+      },
+      dispose,
+    };
+  }
+
+  /** The adjoint of the state before some steps, and the derivative with the part of the steps. */
+  pull(steps: RecordedSteps<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
     const { space } = this;
     const pulled = space.tidy(() => {
-      const { state, λ, learned } = record.pull(adjoint);
+      const { state, total, learned = [] } = steps.pull(adjoint, value);
       this.#learn(learned);
-      return space.keep({
-        adjoint: state,
-        value: this.arithmetic.combine([
-          [1, value],
-          [1, λ],
-        ]),
-      });
+      return space.keep({ adjoint: state, value: total });
     });
-    this.stats.products++;
+    this.stats.products += steps.count;
     this.recordPeaks(recorded);
     return pulled;
   }

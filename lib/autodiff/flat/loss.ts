@@ -13,6 +13,8 @@ import {
   type Remembered,
 } from '../traced';
 import { type Flat, Layout } from './flat';
+import { type FlatSteps, recordSteps } from './recorded';
+import type { RecordedUpdates } from './recorded-loops';
 import { flatLoops } from './solver-loops';
 import { type FlatSpace, flatSpaceOn } from './space';
 import { boundOf, descentOn, type StepUpdates } from './step-loop';
@@ -137,6 +139,28 @@ export class FlatLoss {
     } finally {
       space.free([gradient, own, table, given]);
     }
+  }
+
+  /**
+   * Steps of a first-order method in one call that can be walked back; the state is left as it is.
+   *
+   * @param numbers those of each step, one after the other: there are as many steps
+   * @returns undefined where the first step wants to be looked at, since the loss is not finite
+   */
+  record(
+    updates: RecordedUpdates,
+    state: readonly Flat[],
+    λ: Flat,
+    numbers: readonly number[],
+  ): FlatSteps | undefined {
+    const setting = {
+      space: this.space,
+      recipe: this.#recipe,
+      λ,
+      captured: this.#captured,
+      value: this.#value,
+    };
+    return recordSteps(setting, updates, state, numbers);
   }
 
   /**

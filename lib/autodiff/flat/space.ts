@@ -89,6 +89,11 @@ export class FlatSpace implements Space<Flat, number> {
     return new Float32Array(memoryOf(this.heap).buffer, address, size);
   }
 
+  /** Copies so many numbers from one address to another. */
+  move(from: number, to: number, size: number): void {
+    this.#numbers(to, size).set(this.#numbers(from, size));
+  }
+
   zeros({ layout }: Flat): Flat {
     const out = this.allocate(layout);
     this.numbers(out).fill(0);

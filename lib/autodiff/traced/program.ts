@@ -159,6 +159,15 @@ export class Program {
     return { sequence: half === 'early' ? this.#early : this.#late, table: this.#table };
   }
 
+  /**
+   * Where in the table the addresses are that go with the point of a program in halves: those of the
+   * first tensors that it is given, so many, and of what is kept.
+   */
+  placesOf(count: number): readonly number[] {
+    const { given, kept } = this.#moving;
+    return [...given.filter(({ at }) => at < count), ...kept].map(({ index }) => index);
+  }
+
   #runAt(
     sequence: Imported,
     given: readonly number[],

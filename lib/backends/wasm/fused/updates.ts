@@ -5,6 +5,7 @@ import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 export type Formula =
   | { kind: 'vector'; index: number }
   | { kind: 'number'; index: number }
+  | { kind: 'constant'; value: number }
   | { kind: 'apply'; name: 'add' | 'multiply' | 'quotient' | 'root'; of: readonly Formula[] };
 
 /** Several vectors that are computed entry by entry, each perhaps in place of one that is read. */
@@ -50,6 +51,10 @@ function made(heap: Heap, { vectors, numbers, outputs }: Update): Imported {
     const compute = (formula: Formula): void => {
       if (formula.kind === 'number') {
         f.get(factors[formula.index]!);
+        return;
+      }
+      if (formula.kind === 'constant') {
+        f.f32(formula.value).do('f32x4.splat');
         return;
       }
       const local = shared.get(formula) ?? f.local('v128');
