@@ -55,6 +55,18 @@ export function inNextTurn(callback: () => void): void {
 /** Work that can be left for a while at each `yield`. */
 export type Pausing<T> = Generator<void, T, void>;
 
+/** Does steps of some work until they have taken long enough for a turn of others; returns how many in all. */
+export function portion(from: number, count: number, step: (i: number) => void): number {
+  const began = performance.now();
+  let i = from;
+  while (i < count) {
+    step(i);
+    i++;
+    if (performance.now() - began >= SPELL) break;
+  }
+  return i;
+}
+
 /** Does the work without a pause. */
 export function withoutPause<T>(work: Pausing<T>): T {
   for (;;) {

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import type { CurvatureKind } from './curvature-kind';
 import { listed, named } from './named';
+import { type Product, whileAlive } from './product';
 import type { RowSpace } from './row-space';
 import type { Tape } from './tape';
 
@@ -18,6 +20,7 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   readonly value: tf.Scalar;
   readonly gradient: NamedTensors;
   transpose(v: NamedTensors): NamedTensors;
+  applyInPieces(v: NamedTensors): Pausing<NamedTensors>;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
   /**
@@ -49,7 +52,7 @@ interface Parts {
   /** The variables among which the products are taken. */
   block: NamedTensors;
   /** Plans the products, on the first one; the tape owns what is computed for them. */
-  plan(): (v: tf.Tensor[]) => tf.Tensor[];
+  plan(): Product;
   /** Looks for the row space, when first asked. */
   rowSpace(products: number): RowSpace | undefined;
   factors?: Factors;
@@ -59,13 +62,16 @@ interface Parts {
 export function curvatureOf(parts: Parts): Curvature {
   const { kind, tape, value, gradient, block, plan, factors } = parts;
   let rowSpace: { found: RowSpace | undefined } | undefined;
-  let product: ((v: tf.Tensor[]) => tf.Tensor[]) | undefined;
-  const apply = (v: NamedTensors) => {
+  let product: Product | undefined;
+  const planned = (v: NamedTensors) => {
     tape.checkAlive('curvature');
     checkLike(v, block, 'a direction');
     product ??= tape.within(plan);
-    const multiply = product;
-    return tf.tidy(() => named(block, multiply(listed(block, v))));
+    return product;
+  };
+  const apply = (v: NamedTensors) => {
+    const { whole } = planned(v);
+    return tf.tidy(() => named(block, whole(listed(block, v))));
   };
   return {
     kind,
@@ -79,6 +85,10 @@ export function curvatureOf(parts: Parts): Curvature {
     },
     apply,
     transpose: apply,
+    *applyInPieces(v) {
+      const { inPieces } = planned(v);
+      return named(block, yield* whileAlive(tape, 'curvature', inPieces(listed(block, v))));
+    },
     rowSpace(products = Number.POSITIVE_INFINITY) {
       tape.checkAlive('curvature');
       rowSpace ??= { found: tape.within(() => parts.rowSpace(products)) };

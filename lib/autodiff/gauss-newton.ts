@@ -8,6 +8,7 @@ import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
+import { kept, type Product } from './product';
 import type { Program } from './program';
 import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
@@ -91,10 +92,28 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
   const J = once(() => tape.within(() => (whole ? result.J : jacobian(tape, inBlock, cuts))));
   const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
   const H = once(() => upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]));
-  const product = (J: Program, H: UpperHessian) => (v: tf.Tensor[]) => {
-    const curved = H([...J.pushDense(v), ...v]);
-    return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
-  };
+  const product = (J: Program, H: UpperHessian): Product => ({
+    whole(v) {
+      const curved = H([...J.pushDense(v), ...v]);
+      return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
+    },
+    *inPieces(v) {
+      const held = new Set<tf.Tensor>();
+      const hold = <T extends (tf.Tensor | undefined)[]>(made: T): T => {
+        for (const x of made) if (x !== undefined) held.add(tf.keep(x));
+        return made;
+      };
+      try {
+        const pushed = hold(yield* J.pushInPieces(v));
+        const curved = hold(H([...pushed, ...v]));
+        const pulled = hold(yield* J.pullInPieces(curved.slice(0, cuts.length)));
+        const sums = () => addEach(pulled, curved.slice(cuts.length));
+        return kept(() => sums().map((x) => (held.has(x) ? x.clone() : x)));
+      } finally {
+        tf.dispose([...held]);
+      }
+    },
+  });
   const G = curvatureOf({
     kind: 'gauss-newton',
     tape,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Pausing } from '../event-loop';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkAlive, checkFinite, checkPoint } from './check';
 import { unmarked } from './compiled';
@@ -17,6 +18,13 @@ export interface RecordedGradient {
   hessian(v: NamedTensors): NamedTensors;
   /** `Bᵀ u` alone: what only w decides is left out. */
   mixed(u: NamedTensors): NamedTensors;
+  /** The products to be left for a while, where they go operation by operation; what they return is kept. */
+  readonly inPieces?: {
+    jvp(dw: NamedTensors, dλ: NamedTensors): Pausing<NamedTensors>;
+    vjp(u: NamedTensors): Pausing<{ w: NamedTensors; λ: NamedTensors }>;
+    hessian(v: NamedTensors): Pausing<NamedTensors>;
+    mixed(u: NamedTensors): Pausing<NamedTensors>;
+  };
   /** A product on numbers in the backend's memory, by their addresses, where a program is known. */
   readonly productAt?: Evaluation['productAt'];
   dispose(): void;
@@ -41,16 +49,34 @@ export function recordGradientOf(
   const ofW = (x: readonly tf.Tensor[]) => named(w, [...x]);
   const ofλ = (x: readonly tf.Tensor[]) => named(λ, [...x]);
   const count = Object.keys(w).length;
+  const both = (pulled: tf.Tensor[]) => ({
+    w: ofW(pulled.slice(0, count)),
+    λ: ofλ(pulled.slice(count)),
+  });
   const gradient = evaluation.gradient().map((g) => tf.keep(g));
+  const pieces = evaluation.productInPieces;
   return {
     gradient: ofW(gradient),
     jvp: (dw, dλ) => ofW(evaluation.product('push', [...listed(w, dw), ...listed(λ, dλ)])),
-    vjp(u) {
-      const pulled = evaluation.product('pull', listed(w, u));
-      return { w: ofW(pulled.slice(0, count)), λ: ofλ(pulled.slice(count)) };
-    },
+    vjp: (u) => both(evaluation.product('pull', listed(w, u))),
     hessian: (v) => ofW(evaluation.product('pull to the varied', listed(w, v))),
     mixed: (u) => ofλ(evaluation.product('pull to the rest', listed(w, u))),
+    ...(pieces && {
+      inPieces: {
+        *jvp(dw, dλ) {
+          return ofW(yield* pieces('push', [...listed(w, dw), ...listed(λ, dλ)]));
+        },
+        *vjp(u) {
+          return both(yield* pieces('pull', listed(w, u)));
+        },
+        *hessian(v) {
+          return ofW(yield* pieces('pull to the varied', listed(w, v)));
+        },
+        *mixed(u) {
+          return ofλ(yield* pieces('pull to the rest', listed(w, u)));
+        },
+      },
+    }),
     ...(evaluation.productAt && { productAt: evaluation.productAt }),
     dispose() {
       for (const tensor of gradient) tensor.dispose();

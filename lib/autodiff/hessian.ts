@@ -8,6 +8,7 @@ import { type Graph, graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
+import { symmetric } from './product';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
@@ -72,6 +73,10 @@ function byProgram(
     },
     apply,
     transpose: apply,
+    // By a program a product is one call.
+    *applyInPieces(v) {
+      return mapTensors(apply(v), (x) => tf.keep(x));
+    },
     rowSpace(products) {
       evaluation.checkAlive('curvature');
       recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
@@ -132,11 +137,7 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
     gradient,
     tape,
     block,
-    plan() {
-      const program = compile(path(), tape);
-      // The Hessian is symmetric: where an operation knows its derivative one way only, go that way.
-      return program.roundabout ? (v) => program.pullDense(v) : (v) => program.pushDense(v);
-    },
+    plan: () => symmetric(compile(path(), tape)),
     rowSpace: (products) => inRowSpace(tape, block, path(), { gradients, products }),
   });
   return madeOf(H, () => ({ product: 'H v', tape, path: path() }));
@@ -160,10 +161,7 @@ function inRowSpace(
   const { space, pathTo, curvature } = coordinates;
   const targets = gradients.map((gradient, i) => slopes[i]?.tensor ?? gradient);
   const program = compile(pathTo(targets), tape);
-  const product = (σ: tf.Tensor[]) =>
-    program.roundabout
-      ? program.pullDense(listed(block, space.weigh(named(block, σ))))
-      : program.pushDense(σ);
+  const product = symmetric(program, (σ) => listed(block, space.weigh(named(block, σ))));
   return curvature(
     'hessian',
     gradients.map((gradient, i) => slopes[i]?.value ?? gradient),

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Pausing } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
@@ -6,6 +7,7 @@ import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
+import { whileAlive } from './product';
 import type { Program } from './program';
 import { record } from './tape';
 
@@ -17,6 +19,11 @@ export interface Linearization<Y extends tf.Tensor | NamedTensors> {
   jvp(v: NamedTensors): Y;
   /** Jᵀ u, the gradient with respect to x of ⟨u, f(x)⟩. */
   vjp(u: Y): NamedTensors;
+  /** The products to be left for a while between operations; what they return is kept. */
+  readonly inPieces: {
+    jvp(v: NamedTensors): Pausing<Y>;
+    vjp(u: Y): Pausing<NamedTensors>;
+  };
   /** Frees the value and the tape; harmless when repeated. */
   dispose(): void;
 }
@@ -68,6 +75,18 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
     vjp(u) {
       checkLike(wrap(u), value, 'a cotangent');
       return named(leaves, program().pullDense(listed(value, wrap(u))));
+    },
+    inPieces: {
+      *jvp(v) {
+        checkLike(v, leaves, 'a direction');
+        const work = program().pushInPieces(listed(leaves, v));
+        return unwrap(named(value, yield* whileAlive(tape, 'linearization', work)));
+      },
+      *vjp(u) {
+        checkLike(wrap(u), value, 'a cotangent');
+        const work = program().pullInPieces(listed(value, wrap(u)));
+        return named(leaves, yield* whileAlive(tape, 'linearization', work));
+      },
     },
     dispose: () => tape.dispose(),
   };

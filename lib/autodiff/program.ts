@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { type Pausing, portion } from '../event-loop';
 import type { End, Graph, Step } from './graph';
 import { copy } from './kernels';
 import type { Tape } from './tape';
@@ -96,32 +97,18 @@ export class Program {
   /** J v: a tangent for each leaf in, one for each target out (`undefined`: zero). */
   push(tangents: readonly tf.Tensor[]): Slots {
     return inTidy(() => {
-      const values = new Values(this.#graph.slots, tangents);
-      this.#graph.leaves.forEach((leaf, i) => {
-        values.put(leaf.slot!, tangents[i]!);
-      });
-      this.instructions.forEach((instruction, i) => {
-        instruction.push(values);
-        for (const slot of this.#lastReads[i]!) values.clear(slot);
-      });
-      return distinct(this.#graph.targets.map(at(values)), tangents);
+      const { step, count, results } = this.#pushing(tangents);
+      for (let i = 0; i < count; i++) step(i);
+      return results();
     });
   }
 
   /** Jᵀ u: a cotangent for each target in, one for each leaf out (`undefined`: zero). */
   pull(cotangents: Readonly<Slots>): Slots {
     return inTidy(() => {
-      const values = new Values(this.#graph.slots, cotangents);
-      this.#graph.targets.forEach(({ slot }, i) => {
-        const cotangent = cotangents[i];
-        if (slot !== undefined && cotangent !== undefined) values.add(slot, cotangent);
-      });
-      for (let i = this.instructions.length - 1; i >= 0; i--) {
-        const instruction = this.instructions[i]!;
-        instruction.pull(values);
-        for (const slot of instruction.writes) if (slot !== undefined) values.clear(slot);
-      }
-      return distinct(this.#graph.leaves.map(at(values)), cotangents);
+      const { step, count, results } = this.#pulling(cotangents);
+      for (let i = 0; i < count; i++) step(i);
+      return results();
     });
   }
 
@@ -133,6 +120,83 @@ export class Program {
   /** As `pull`, with zeros where the derivative is zero by structure. */
   pullDense(cotangents: Readonly<Slots>): tf.Tensor[] {
     return fill(this.pull(cotangents), this.#graph.leaves);
+  }
+
+  /** As `pushDense`, to be left for a while between instructions; what it returns is kept. */
+  *pushInPieces(tangents: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
+    return fill(yield* inPieces(() => this.#pushing(tangents)), this.#graph.targets, tf.keep);
+  }
+
+  /** As `pullDense`, to be left for a while between instructions; what it returns is kept. */
+  *pullInPieces(cotangents: Readonly<Slots>): Pausing<tf.Tensor[]> {
+    return fill(yield* inPieces(() => this.#pulling(cotangents)), this.#graph.leaves, tf.keep);
+  }
+
+  #pushing(tangents: readonly tf.Tensor[]): Walk {
+    const values = new Values(this.#graph.slots, tangents);
+    this.#graph.leaves.forEach((leaf, i) => {
+      values.put(leaf.slot!, tangents[i]!);
+    });
+    return {
+      values,
+      count: this.instructions.length,
+      step: (i) => {
+        this.instructions[i]!.push(values);
+        for (const slot of this.#lastReads[i]!) values.clear(slot);
+      },
+      results: () => distinct(this.#graph.targets.map(at(values)), tangents),
+    };
+  }
+
+  #pulling(cotangents: Readonly<Slots>): Walk {
+    const values = new Values(this.#graph.slots, cotangents);
+    this.#graph.targets.forEach(({ slot }, i) => {
+      const cotangent = cotangents[i];
+      if (slot !== undefined && cotangent !== undefined) values.add(slot, cotangent);
+    });
+    const last = this.instructions.length - 1;
+    return {
+      values,
+      count: this.instructions.length,
+      step: (i) => {
+        const instruction = this.instructions[last - i]!;
+        instruction.pull(values);
+        for (const slot of instruction.writes) if (slot !== undefined) values.clear(slot);
+      },
+      results: () => distinct(this.#graph.leaves.map(at(values)), cotangents),
+    };
+  }
+}
+
+/** A way through the instructions of a program, step by step. */
+interface Walk {
+  values: Values;
+  count: number;
+  step(i: number): void;
+  /** After the last step. */
+  results(): Slots;
+}
+
+/** Walks in portions of some milliseconds; what is in the slots between two of them is kept. */
+function* inPieces(begin: () => Walk): Pausing<Slots> {
+  let walk: Walk | undefined;
+  let results: Slots = [];
+  try {
+    let done = 0;
+    do {
+      if (done > 0) yield;
+      tf.tidy(() => {
+        walk ??= begin();
+        done = portion(done, walk.count, walk.step);
+        walk.values.keep();
+        if (done < walk.count) return;
+        results = walk.results();
+        for (const result of results) if (result !== undefined) tf.keep(result);
+      });
+    } while (done < walk!.count);
+    return results;
+  } finally {
+    walk?.values.dispose(results);
   }
 }
 
@@ -156,8 +220,8 @@ function lastReads(graph: Graph, instructions: readonly Instruction[]): number[]
 const at = (values: Values) => (end: End) =>
   end.slot === undefined ? undefined : values.get(end.slot);
 
-const fill = (values: Slots, ends: End[]) =>
-  values.map((value, i) => value ?? tf.zeros(ends[i]!.shape));
+const fill = (values: Slots, ends: End[], own = (x: tf.Tensor) => x) =>
+  values.map((value, i) => value ?? own(tf.zeros(ends[i]!.shape)));
 
 /** Copies what the caller would otherwise get twice, or get back as given. */
 function distinct(values: Slots, given: Readonly<Slots>): Slots {

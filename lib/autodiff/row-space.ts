@@ -6,6 +6,7 @@ import { type Graph, graph, isCopy, type Step } from './graph';
 import { matMul, reshape } from './kernels';
 import { listed, named } from './named';
 import type { Node } from './node';
+import { type Product, whileAlive } from './product';
 import { ROW_PRODUCT } from './rules/row-product';
 import { sameShape } from './rules/shapes';
 import type { Tape } from './tape';
@@ -127,11 +128,7 @@ export interface Coordinates {
   /** The path from the coordinates to targets: at a layer's product stands `K σ`. */
   pathTo(targets: tf.Tensor[]): Graph;
   /** The curvature, by its product with coordinates. */
-  curvature(
-    kind: CurvatureKind,
-    gradient: tf.Tensor[],
-    product: (σ: tf.Tensor[]) => tf.Tensor[],
-  ): RowSpace;
+  curvature(kind: CurvatureKind, gradient: tf.Tensor[], product: Product): RowSpace;
 }
 
 /** Coordinates for a block whose parameters, in order, are those of layers, or none. */
@@ -179,7 +176,12 @@ export function coordinatesOf(
         kind,
         gradient: own,
         space,
-        apply: (σ) => checked(σ, () => tf.tidy(() => named(block, product(listed(block, σ))))),
+        apply: (σ) =>
+          checked(σ, () => tf.tidy(() => named(block, product.whole(listed(block, σ))))),
+        *applyInPieces(σ) {
+          const work = checked(σ, () => product.inPieces(listed(block, σ)));
+          return named(block, yield* whileAlive(tape, 'curvature', work));
+        },
         expand: (σ) => checked(σ, () => named(block, listed(block, σ).map(expanded))),
         dispose() {},
       };

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { add } from './kernels';
 
 /** The tensors in a program's slots while it runs; one that is in no slot any more is freed. */
@@ -6,9 +6,12 @@ export class Values {
   readonly #slots: (tf.Tensor | undefined)[];
   readonly #uses = new Map<tf.Tensor, number>();
 
-  /** @param given tensors of the caller, which are not freed */
+  readonly #given: Readonly<(tf.Tensor | undefined)[]>;
+
+  /** @param given tensors of the caller, which are neither kept nor freed */
   constructor(slots: number, given: Readonly<(tf.Tensor | undefined)[]>) {
     this.#slots = new Array(slots);
+    this.#given = given;
     for (const tensor of given) if (tensor !== undefined) this.#uses.set(tensor, 1);
   }
 
@@ -28,6 +31,18 @@ export class Values {
     const before = this.#slots[slot];
     this.put(slot, before === undefined ? tensor : add(before, tensor));
     if (!this.#uses.has(tensor)) tensor.dispose();
+  }
+
+  /** Keeps what is in the slots from the tidy around the call. */
+  keep(): void {
+    for (const tensor of this.#uses.keys()) if (!this.#given.includes(tensor)) tf.keep(tensor);
+  }
+
+  /** Frees what is in the slots, but for what is to stay. */
+  dispose(staying: Readonly<(tf.Tensor | undefined)[]>): void {
+    for (const tensor of this.#uses.keys()) {
+      if (!this.#given.includes(tensor) && !staying.includes(tensor)) tensor.dispose();
+    }
   }
 
   clear(slot: number): void {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { markOutput } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
-import { InputError, NotFiniteError } from '../errors';
+import { ImplicitLabError, InputError, NotFiniteError } from '../errors';
 import { random } from '../numbers';
 import { cg } from '../solvers';
 import {
@@ -247,6 +247,45 @@ describe.each(Object.entries(makers))("%s('auto')", (_, make) => {
     );
     await expect(tuned.setWeights(broken)).rejects.toThrow(InputError);
     expect(tuned.learningRate).toBe(1);
+  });
+
+  it('takes no other tensors for its last step, none with a NaN, and is as before', async () => {
+    const w = tf.variable(tf.tensor1d([1, 2]), true, 'w');
+    const optimizer = make('auto');
+    await optimizer.step(() => tf.sum(tf.pow(w, 4)) as tf.Scalar, [w]);
+    const state = (await optimizer.getWeights()).map((entry) => ({
+      ...entry,
+      tensor: entry.tensor.clone(),
+    }));
+    const numbers = async () =>
+      (await optimizer.getWeights()).map(({ name, tensor }) => [name, [...tensor.dataSync()]]);
+    const before = await numbers();
+    const last = state.at(-1)!;
+    for (const spoilt of [
+      [...state, ...state],
+      [...state.slice(0, -1), { ...last, tensor: tf.tensor1d([1, Number.NaN]) }],
+      [...state.slice(0, -1), { ...last, tensor: tf.tensor1d([1, 2], 'int32') }],
+      [...state, undefined as never],
+    ]) {
+      await expect(optimizer.setWeights(spoilt)).rejects.toThrow(ImplicitLabError);
+      expect(await numbers()).toEqual(before);
+    }
+    w.dispose();
+  });
+
+  it('gives a restored last step back to the variables it was of, in whatever order they come', async () => {
+    const run = async (restored: boolean) => {
+      const [a, b] = [tf.variable(tf.tensor1d([1, 2])), tf.variable(tf.tensor1d([3, -1]))];
+      const f = () => tf.add(tf.sum(tf.pow(a, 4)), tf.mul(5, tf.sum(tf.square(b)))) as tf.Scalar;
+      const optimizer = make('auto');
+      for (let t = 0; t < 3; t++) await optimizer.step(f, [a, b]);
+      if (restored) await optimizer.setWeights(await optimizer.getWeights());
+      for (let t = 0; t < 3; t++) await optimizer.step(f, [b, a]);
+      const rate = optimizer.learningRate;
+      tf.dispose([a, b]);
+      return rate;
+    };
+    expect(await run(true)).toBe(await run(false));
   });
 
   it('goes on from a δ that is assigned', async () => {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import { isNumber } from './candidates';
 import type { NamedWeights } from './saved-state';
 import type { NamedVariables } from './variables';
 
@@ -7,7 +8,7 @@ import type { NamedVariables } from './variables';
 export class LastStep {
   readonly #kept = new Map<tf.Variable, tf.Tensor>();
   /** What was saved, until the next step shows whose it is. */
-  #saved: tf.Tensor[] = [];
+  #saved: NamedWeights = [];
 
   /** The vector for these variables; undefined unless all of them, and no others, took the step. */
   of(variables: NamedVariables): NamedTensors | undefined {
@@ -28,27 +29,40 @@ export class LastStep {
   /** As weights, which stay this object's. */
   saved(): NamedWeights {
     const known = [...this.#kept].map(([{ name }, tensor]) => ({ name: `${name}/step`, tensor }));
-    return [...known, ...this.#saved.map((tensor, i) => ({ name: `${i}/step`, tensor }))];
+    return [...known, ...this.#saved];
   }
 
-  /** Takes over saved tensors, for the variables of the next step, in their order. */
-  restore(saved: tf.Tensor[]): void {
+  /**
+   * Takes over saved tensors: for the variables of the last step where they are of their names and
+   * shapes, else for those of the next one.
+   */
+  restore(saved: NamedWeights): void {
+    const kept = [...this.#kept.keys()].filter(({ isDisposed }) => !isDisposed);
     this.dispose();
     this.#saved = saved;
+    const same =
+      kept.length === saved.length && kept.every((v, i) => saved[i]!.name === `${v.name}/step`);
+    if (same) this.#claim(kept);
   }
 
   dispose(): void {
-    tensors.free([...this.#kept.values(), this.#saved]);
+    tensors.free([...this.#kept.values(), this.#saved.map(({ tensor }) => tensor)]);
     this.#kept.clear();
     this.#saved = [];
   }
 
   #claim(list: readonly tf.Variable[]): void {
     const saved = this.#saved;
-    const fits = ({ shape }: tf.Variable, i: number) =>
-      saved[i] !== undefined && tf.util.arraysEqual(shape, saved[i].shape);
-    if (saved.length === 0 || saved.length !== list.length || !list.every(fits)) return;
+    if (saved.length === 0 || saved.length !== list.length) return;
+    // Loading changes names, and TensorFlow.js makes names up: then their places decide.
+    const named = list.map(({ name }) => {
+      const found = isNumber(name) ? [] : saved.filter((each) => each.name === `${name}/step`);
+      return found.length === 1 ? found[0] : undefined;
+    });
+    const matched = named.every((each) => each !== undefined) ? named : saved;
+    const fits = list.every(({ shape }, i) => tf.util.arraysEqual(shape, matched[i]!.tensor.shape));
+    if (!fits) return;
     this.#saved = [];
-    for (const [i, variable] of list.entries()) this.#kept.set(variable, saved[i]!);
+    for (const [i, variable] of list.entries()) this.#kept.set(variable, matched[i]!.tensor);
   }
 }

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { Replay } from '../autodiff';
+import { NotFiniteError } from '../errors';
+import { quoted } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import type { WeightedLosses } from './batches';
 import { LastStep } from './last-step';
@@ -247,7 +249,7 @@ const REGION = 'region';
 interface TuningState {
   region: RegionState;
   /** Held by the caller. */
-  steps: tf.Tensor[];
+  steps: NamedWeights;
 }
 
 /** Weights apart: those of any optimizer, and those of one that finds its own rate. */
@@ -261,14 +263,17 @@ export function apart(weights: NamedWeights): { plain: NamedWeights; tuning: Nam
 /**
  * Reads what {@link SelfTuning.saved} saved, by copies.
  *
- * @throws InputError for anything else.
+ * @throws InputError or NotFiniteError for anything else.
  */
 export async function tuningFrom(weights: NamedWeights): Promise<TuningState> {
-  const sound = weights.every(({ tensor }) => tensor instanceof tf.Tensor && !tensor.isDisposed);
+  const sound = weights.every(
+    (entry) => entry?.tensor instanceof tf.Tensor && !entry.tensor.isDisposed,
+  );
   if (weights.length === 0 || !sound) throw wrongState('weights without the trust region of δ');
   const [region, ...steps] = weights as [NamedWeights[number], ...NamedWeights];
-  const copies = steps.map(({ tensor }) => tf.keep(tensor.clone()));
+  for (const each of steps) await checkStep(each);
   const numbers = [...(await region.tensor.data())];
+  const copies = steps.map(({ name, tensor }) => ({ name, tensor: tf.keep(tensor.clone()) }));
   if (
     numbers.length === REGION_FIELDS.length &&
     numbers.every(Number.isFinite) &&
@@ -277,6 +282,19 @@ export async function tuningFrom(weights: NamedWeights): Promise<TuningState> {
     const state = Object.fromEntries(REGION_FIELDS.map((field, i) => [field, numbers[i]!]));
     return { region: state as unknown as RegionState, steps: copies };
   }
-  tf.dispose(copies);
+  tf.dispose(copies.map(({ tensor }) => tensor));
   throw wrongState(`the trust region [${numbers}]`);
+}
+
+/** Checks a part of the last step among saved weights. */
+async function checkStep({ name, tensor }: NamedWeights[number]): Promise<void> {
+  if (typeof name !== 'string' || !name.endsWith('/step') || tensor.dtype !== 'float32') {
+    throw wrongState(`${quoted(name)} (${tensor.dtype}) after the trust region of δ`);
+  }
+  if ((await tensor.data()).every(Number.isFinite)) return;
+  throw new NotFiniteError({
+    given: `the saved '${name}', which is not finite`,
+    expected: 'finite numbers',
+    remedy: 'Look at how the state was saved.',
+  });
 }

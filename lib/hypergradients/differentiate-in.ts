@@ -4,7 +4,7 @@ import type { Form, GradientDerivative } from '../problems';
 import type { Solution } from '../solvers';
 import { type LinearOperator, normsOf, type Space } from '../spaces';
 import { errorEstimate } from './error-estimate';
-import { type Count, countDerivative } from './evaluation';
+import { type Count, countDerivative, mixedBack, pulledBack } from './evaluation';
 import { notSolved } from './failure';
 import type { ImplicitDerivative, ImplicitOptions, ImplicitStats } from './implicit-options';
 import { zeroParts } from './zero-parts';
@@ -51,11 +51,10 @@ export async function differentiateIn<V>(
     if (onFailure === 'throw' && solve.status !== 'converged') throw notSolved(solve);
 
     await giveWay();
-    const pulled = space.keep(
-      estimate === false && derivative.mixed !== undefined
-        ? { λ: derivative.mixed(v) }
-        : derivative.vjp(v),
-    );
+    const pulled =
+      estimate === false
+        ? await mixedBack(space, derivative, v)
+        : await pulledBack(space, derivative, v);
     held.push(pulled);
     result.value = space.keep(space.subtract(outer.dλ, pulled.λ));
 
@@ -95,7 +94,7 @@ export async function differentiateIn<V>(
 /** The Hessian from the evaluation that the mixed derivative comes from, where that gives it alone. */
 export function hessianOf<V>(
   space: Space<V, unknown>,
-  { hessian, loops }: GradientDerivative<V>,
+  { hessian, loops, inPieces }: GradientDerivative<V>,
   w: V,
 ): LinearOperator<V> | undefined {
   if (hessian === undefined) return undefined;
@@ -103,7 +102,14 @@ export function hessianOf<V>(
     space.check(v, w, 'a direction');
     return hessian(v);
   };
-  return { apply, transpose: apply, ...(loops && { loops }), dispose() {} };
+  const pieces = inPieces?.hessian;
+  return {
+    apply,
+    transpose: apply,
+    ...(loops && { loops }),
+    ...(pieces && { applyInPieces: pieces }),
+    dispose() {},
+  };
 }
 
 function requireFinite(norm: number, what: string): void {

@@ -1,7 +1,8 @@
 import { NotFiniteError } from '../errors';
+import type { GradientDerivative } from '../problems';
 import { cg } from '../solvers';
-import { normsOf, type Space } from '../spaces';
-import { countDerivative, type Evaluation } from './evaluation';
+import { type LinearOperator, normsOf, type Space } from '../spaces';
+import { countDerivative, type Evaluation, pulledBack, pushed } from './evaluation';
 import { smallestRitzValue } from './lanczos';
 import { solveIn } from './solve-in';
 
@@ -84,7 +85,7 @@ export async function errorEstimate<V>(
       ]),
     );
     const noChange = scope.hold(() => space.zeros(at.λ));
-    const H = (x: V) => derivative.jvp(x, noChange);
+    const H = hessianIn(space, derivative, noChange);
     // Without a gradient, a residual or an outer gradient there is nothing to be wrong about.
     const mu = givenMu ?? (await smallestRitzValue(space, H, mixture, products)) ?? 1;
     const mixedNorm = await normOfMixed(at, scope, length! > 0 ? v : mixture);
@@ -130,18 +131,30 @@ const atSolution: Outlook = {
   near: { step: 0, slope: 0 },
 };
 
+/** The Hessian by the derivative of the gradient. */
+function hessianIn<V>(
+  space: Space<V, unknown>,
+  { jvp, inPieces }: GradientDerivative<V>,
+  noChange: V,
+): LinearOperator<V> & { space: Space<V, unknown> } {
+  return {
+    apply: (x) => jvp(x, noChange),
+    ...(inPieces && { applyInPieces: (x: V) => inPieces.jvp(x, noChange) }),
+    space,
+    dispose() {},
+  };
+}
+
 /** Slopes of h, r and B between w and a point near the inner solution. */
 async function lookAhead<V>(
   { space, form, count, w, v, outer, derivative, pulled }: Evaluation<V>,
   scope: Scope<V>,
-  H: (x: V) => V,
+  H: LinearOperator<V> & { space: Space<V, unknown> },
   r: V,
   products: number,
 ): Promise<Outlook> {
   const newton = cg({ tolerance: NEWTON_TOLERANCE, maxIterations: products });
-  const step = scope.add(
-    (await solveIn(newton, { apply: H, space, dispose() {} }, derivative.value)).value,
-  );
+  const step = scope.add((await solveIn(newton, H, derivative.value)).value);
   const [stepLength, wLength, vLength] = await norms(space, [step, w, v]);
   const direction = stepLength! > 0 ? step : derivative.value;
   const directionLength = stepLength! > 0 ? stepLength! : (await norms(space, [direction]))[0]!;
@@ -154,7 +167,7 @@ async function lookAhead<V>(
     const outerThere = scope.add(form.outer(there));
     const derivativeThere = countDerivative(form.linearize(there, 1), count);
     try {
-      const pulledThere = scope.add(derivativeThere.vjp(v));
+      const pulledThere = scope.add(await pulledBack(space, derivativeThere, v));
       const changes = scope.hold(() => {
         const mixed = space.subtract(pulledThere.λ, pulled.λ);
         return [
@@ -195,12 +208,12 @@ async function normOfMixed<V>(
   let [length] = await norms(space, [u]);
   let norm = 0;
   for (let i = 0; i < POWER_STEPS && length! > 0; i++) {
-    const along = scope.add(derivative.vjp(u)).λ;
+    const along = scope.add(await pulledBack(space, derivative, u)).λ;
     const [size] = await norms(space, [along]);
     norm = Math.max(norm, size! / length!);
     if (!(size! > 0)) break;
     const direction = scope.hold(() => space.scale(space.scalars.of(1 / size!), along));
-    u = scope.add(derivative.jvp(still, direction));
+    u = scope.add(await pushed(space, derivative, still, direction));
     [length] = await norms(space, [u]);
     norm = Math.max(norm, length!);
   }

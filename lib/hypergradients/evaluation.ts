@@ -1,4 +1,5 @@
-import type { Form, GradientDerivative } from '../problems';
+import { withPauses } from '../event-loop';
+import type { DerivativePieces, Form, GradientDerivative } from '../problems';
 import {
   type LinearOperator,
   type LoopReport,
@@ -51,9 +52,68 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
         return derivative.mixed!(u);
       },
     }),
+    ...(derivative.inPieces && { inPieces: countPieces(derivative.inPieces, count) }),
     dispose: () => derivative.dispose(),
   };
   return counted;
+}
+
+function countPieces<V>(
+  { jvp, vjp, hessian, mixed }: DerivativePieces<V>,
+  count: Count,
+): DerivativePieces<V> {
+  return {
+    *jvp(dw, dλ) {
+      note(count);
+      return yield* jvp(dw, dλ);
+    },
+    *vjp(u) {
+      note(count);
+      return yield* vjp(u);
+    },
+    ...(hessian && {
+      *hessian(v: V) {
+        note(count);
+        return yield* hessian(v);
+      },
+    }),
+    ...(mixed && {
+      *mixed(u: V) {
+        note(count);
+        return yield* mixed(u);
+      },
+    }),
+  };
+}
+
+/** `H u` and `Bᵀ u`, kept, with a turn for timers in between where it takes long. */
+export async function pulledBack<V>(
+  space: Space<V, unknown>,
+  { inPieces, vjp }: GradientDerivative<V>,
+  u: V,
+): Promise<{ w: V; λ: V }> {
+  return inPieces ? withPauses(inPieces.vjp(u)) : space.keep(vjp(u));
+}
+
+/** The same of `Bᵀ u` alone. */
+export async function mixedBack<V>(
+  space: Space<V, unknown>,
+  derivative: GradientDerivative<V>,
+  u: V,
+): Promise<{ λ: V }> {
+  const { inPieces, mixed } = derivative;
+  if (inPieces?.mixed !== undefined) return { λ: await withPauses(inPieces.mixed(u)) };
+  return mixed === undefined ? pulledBack(space, derivative, u) : { λ: space.keep(mixed(u)) };
+}
+
+/** The same of `H dw + B dλ`. */
+export async function pushed<V>(
+  space: Space<V, unknown>,
+  { inPieces, jvp }: GradientDerivative<V>,
+  dw: V,
+  dλ: V,
+): Promise<V> {
+  return inPieces ? withPauses(inPieces.jvp(dw, dλ)) : space.keep(space.tidy(() => jvp(dw, dλ)));
 }
 
 /** Iterations in one call whose products are counted. */

@@ -1,5 +1,6 @@
+import { withPauses } from '../event-loop';
 import { tridiagonalEigen } from '../numbers';
-import type { Space } from '../spaces';
+import type { LinearOperator, Space } from '../spaces';
 
 /**
  * The smallest Ritz value of a symmetric A after some Lanczos steps from `start`.
@@ -12,7 +13,7 @@ import type { Space } from '../spaces';
  */
 export async function smallestRitzValue<V>(
   space: Space<V, unknown>,
-  A: (v: V) => V,
+  A: LinearOperator<V>,
   start: V,
   steps: number,
 ): Promise<number | undefined> {
@@ -35,7 +36,8 @@ export async function smallestRitzValue<V>(
     let before = start;
     let v = hold(() => space.scale(s.of(1 / length), start));
     while (diagonal.length < steps) {
-      const Av = hold(() => A(v));
+      const Av = await productOf(space, A, v);
+      held.push(Av);
       const product = hold(() => space.dot(v, Av));
       const delta = (await space.read([product]))[0]!;
       diagonal.push(delta);
@@ -56,4 +58,10 @@ export async function smallestRitzValue<V>(
   } finally {
     space.free(held);
   }
+}
+
+/** `A v`, kept. */
+async function productOf<V>(space: Space<V, unknown>, A: LinearOperator<V>, v: V): Promise<V> {
+  if (A.applyInPieces !== undefined) return withPauses(A.applyInPieces(v));
+  return space.keep(space.tidy(() => A.apply(v)));
 }

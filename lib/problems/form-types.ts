@@ -1,3 +1,4 @@
+import type { Pausing } from '../event-loop';
 import type { LinearOperator, NamedTensors, SolverLoops } from '../spaces';
 
 /** The gradient of an inner objective f at fixed hyperparameters, for every step and every w. */
@@ -37,7 +38,17 @@ export interface GradientDerivative<V> {
   readonly loops?: SolverLoops<V>;
   /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
   mixed?(u: V): V;
+  /** The same products to be left for a while, where they take long; what they return is kept. */
+  readonly inPieces?: DerivativePieces<V>;
   dispose(): void;
+}
+
+/** Products with the derivative of a gradient that can be left for a while. */
+export interface DerivativePieces<V> {
+  jvp(dw: V, dλ: V): Pausing<V>;
+  vjp(u: V): Pausing<{ w: V; λ: V }>;
+  hessian?(v: V): Pausing<V>;
+  mixed?(u: V): Pausing<V>;
 }
 
 /** The partial gradients of the outer loss, and what it has marked by `markAuxiliary`. */

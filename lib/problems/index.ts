@@ -10,6 +10,7 @@ export { type FlatProblem, flatProblem } from './flat-problem';
 export { float64InnerForm } from './float64-form';
 export { formOf } from './form';
 export type {
+  DerivativePieces,
   Form,
   GradientDerivative,
   InnerCurvature,

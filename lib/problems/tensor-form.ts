@@ -66,6 +66,12 @@ function tensorInnerForm(
         value: recorded.value,
         jvp: (dw, dλ) => recorded.jvp(join(dw, dλ)),
         vjp: (u) => split(recorded.vjp(u)),
+        inPieces: {
+          jvp: (dw, dλ) => recorded.inPieces.jvp(join(dw, dλ)),
+          *vjp(u) {
+            return split(yield* recorded.inPieces.vjp(u));
+          },
+        },
         dispose: () => recorded.dispose(),
       };
     },

@@ -141,10 +141,17 @@ export function* inPieces<V, S>(
   x: V,
 ): Generator<readonly S[], V | undefined, number[]> {
   const work = A.applyInPieces?.(x);
+  if (work === undefined) return undefined;
   for (;;) {
-    const turn = work?.next();
-    if (turn === undefined || turn.done) return turn?.value;
-    yield [];
+    const turn = work.next();
+    if (turn.done) return turn.value;
+    try {
+      yield [];
+    } catch (error) {
+      // The solve is broken off: what the product holds is freed.
+      work.throw(error);
+      throw error;
+    }
   }
 }
 

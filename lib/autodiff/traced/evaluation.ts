@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError } from '../../errors';
+import type { Pausing } from '../../event-loop';
 import { graph } from '../graph';
 import { compile } from '../plan';
+import { whileAlive } from '../product';
 import type { Tape } from '../tape';
 import { heapNow } from './known-recipes';
 import type { Leaves } from './leaves';
@@ -15,6 +17,8 @@ export interface Evaluation {
   gradient(): tf.Tensor[];
   /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
   product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
+  /** The same, to be left for a while and kept, where it goes operation by operation. */
+  productInPieces?(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]>;
   /** The product on numbers in the backend's memory, by their addresses, where a program is known. */
   productAt?(kind: ProductKind, vectors: readonly number[], out: readonly number[]): void;
   /** Where no program is known: the recording, and the gradient on it if products were the purpose. */
@@ -38,17 +42,26 @@ export function onTape(
     'pull to the varied': all.slice(0, varied),
     'pull to the rest': all.slice(varied),
   };
+  const programOf = (kind: ProductKind) => {
+    tape.checkAlive('evaluation');
+    const known =
+      programs.get(kind) ??
+      tape.within(() => compile(graph(tape.nodes, [...leavesOf[kind]], [...gradient]), tape));
+    programs.set(kind, known);
+    return known;
+  };
   return {
     value,
     recorded: { tape, value, gradient },
     gradient: () => gradient.map((g) => g.clone()),
     product(kind, vectors) {
-      tape.checkAlive('evaluation');
-      const known =
-        programs.get(kind) ??
-        tape.within(() => compile(graph(tape.nodes, [...leavesOf[kind]], [...gradient]), tape));
-      programs.set(kind, known);
-      return kind === 'push' ? known.pushDense(vectors) : known.pullDense(vectors);
+      const program = programOf(kind);
+      return kind === 'push' ? program.pushDense(vectors) : program.pullDense(vectors);
+    },
+    *productInPieces(kind, vectors) {
+      const program = programOf(kind);
+      const work = kind === 'push' ? program.pushInPieces(vectors) : program.pullInPieces(vectors);
+      return yield* whileAlive(tape, 'evaluation', work);
     },
     checkAlive: (what) => tape.checkAlive(what),
     dispose: () => tape.dispose(),
