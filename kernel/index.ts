@@ -9,23 +9,23 @@ export type { Bundle } from './child/messages';
 export type { Display, Sink } from './child/sink';
 
 /*
- * What a library may use inside of a cell. A library that must not depend on the kernel finds the
+ * What a library may use inside a cell. A library that must not depend on the kernel finds the
  * same things as `globalThis[Symbol.for('implicit-kernel.display')]`, `….clearOutput` and `….comms`;
- * outside of the kernel they are missing.
+ * outside the kernel they are missing.
  */
 
 /**
  * Shows a bundle of representations, by MIME type, under the running cell; with `update`, replaces
  * the output that has the same `transient.display_id`.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const display: Display = (bundle, update) => hook<Display>('display')(bundle, update);
 
 /**
  * Removes what the running cell has shown; with `wait`, only once something new is shown.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const clearOutput: typeof ClearOutput = (wait) =>
   hook<typeof ClearOutput>('clearOutput')(wait);
@@ -33,7 +33,7 @@ export const clearOutput: typeof ClearOutput = (wait) =>
 /**
  * Opens channels to objects of the front end, as widgets use them.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const comms: Comms = {
   open: (target, data, extras) => hook<Comms>('comms').open(target, data, extras),
@@ -44,7 +44,7 @@ export const comms: Comms = {
  * Calls `run` and returns what it returns; what it and all that it starts show and print goes to
  * `sink`.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const redirect: typeof Redirect = (sink, run) =>
   hook<typeof Redirect>('redirect')(sink, run);
@@ -52,20 +52,20 @@ export const redirect: typeof Redirect = (sink, run) =>
 /**
  * Whether the front end of the running cell can ask a person, as JupyterLab can and `nbclient` cannot.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const attended = (): boolean => hook<() => boolean>('attended')();
 
 function hook<T>(name: string): T {
   const found = (globalThis as Record<symbol, unknown>)[Symbol.for(`implicit-kernel.${name}`)];
-  if (!found) throw new Error(`${name} works inside of the kernel’s cells only.`);
+  if (!found) throw new Error(`${name} works inside the kernel’s cells only.`);
   return found as T;
 }
 
 /**
  * What a notebook can set in one of its cells: `settings.silentSemicolon = true`.
  *
- * @throws Error outside of the kernel's cells.
+ * @throws Error outside the kernel's cells.
  */
 export const settings: Settings = new Proxy<Settings>(
   {},

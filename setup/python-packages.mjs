@@ -27,7 +27,7 @@ export function venvIsReady(place = main) {
 }
 
 /**
- * Makes an environment anew with its pinned packages, `.venv` unless another is given; whatever
+ * Makes an environment again with its pinned packages, `.venv` unless another is given; whatever
  * fails, no half-made one stays.
  *
  * @param {import('./machine.mjs').Python} python

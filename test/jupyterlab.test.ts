@@ -59,7 +59,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       await crumbs.getByText('notebooks').waitFor();
       const items = page.locator('.jp-DirListing-item');
       await items.filter({ hasText: '00-second-derivatives.ipynb' }).waitFor();
-      // What notebooks are built from lies beside them, and is not for the learner.
+      // What notebooks are built from is beside them, and is not for the learner.
       expect(await items.filter({ hasText: /\d\d-.*\.md/ }).count()).toBe(0);
       await crumbs.locator('.jp-BreadCrumbs-home').click();
       await page.locator('.jp-DirListing-item', { hasText: 'package.json' }).waitFor();
@@ -124,7 +124,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       const live = page.locator('.implicit-lab-live');
       const line = live.locator('.scatterlayer path.js-line');
       await line.waitFor();
-      // Behind the live figure stands its still, for other readers.
+      // Behind the live figure is its still, for other readers.
       expect(await page.locator('.jp-RenderedPlotly').count()).toBe(1);
       expect(await page.locator('.jp-RenderedPlotly').isVisible()).toBe(false);
 

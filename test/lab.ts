@@ -24,7 +24,7 @@ export interface SavedCell {
 /**
  * The JupyterLab that `npm start` starts, in a browser.
  *
- * Its notebooks lie in a folder of their own inside of the checkout, which git ignores, so that cells
+ * Its notebooks are in a folder of their own inside the checkout, which git ignores, so that cells
  * find the course's packages; so do a user's settings, and the journal of exercises.
  */
 export class Lab {

@@ -30,7 +30,7 @@ CLAIM = "application/vnd.implicit-lab.claim+json"
 
 def main():
     options = arguments()
-    # To run the solutions is no progress of whoever works in this checkout.
+    # Running the solutions must not count as progress in this checkout.
     os.environ["IMPLICIT_LAB_PROGRESS"] = "off"
     notebooks = options.notebooks or [
         path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder).glob("*.ipynb"))

@@ -176,7 +176,7 @@ it('leaves no notebook without a text', () => {
   expect(orphans).toEqual([]);
 });
 
-// What stands in exercises and solutions, course/exercises/gate.test.ts compares with their sources.
+// Exercises and solutions are compared with their sources by course/exercises/gate.test.ts.
 describe.each(exercises)('the exercises and solutions %s', (name) => {
   it('belong to a lesson, which leads to them', () => {
     expect(lessons).toContain(name);

@@ -373,7 +373,7 @@ describe('npm start', () => {
   );
 
   test.skipIf(!time.available)(
-    'a half-made .venv, and one for other requirements, is made anew',
+    'a half-made .venv, and one for other requirements, is made again',
     async () => {
       write('.venv/bin/python', 'half');
       const first = await startServer(ownWheels());

@@ -7,7 +7,7 @@ const EXERCISES = 'exercises/09-inverse-hessian-products.ipynb';
 const CHECK = "check('neumann-01'";
 const FUNCTION = 'inverseRoot';
 const FIGURE = 'application/vnd.plotly.v1+json';
-/** How often a step is begun anew before it counts as failed. */
+/** How often a step is begun again before it counts as failed. */
 const MOST_TRIES = 6;
 
 /** What became of a student's afternoon. */

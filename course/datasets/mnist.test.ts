@@ -25,7 +25,7 @@ describe('mnist, on the real files', () => {
     expect(batches(test, { size: 7, seed: 2 }).next().value).toEqual(batch);
   });
 
-  it('keeps what is written into grey values and labels, and reads the file anew', () => {
+  it('keeps what is written into grey values and labels, and reads the file again', () => {
     const { test } = mnist();
     test.images.fill(0.5, 0, PIXELS);
     test.labels[0] = 3;

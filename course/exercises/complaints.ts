@@ -54,7 +54,7 @@ interface Complaint {
 
 /**
  * The first property that does not hold. Where the numbers are wrong already (not `strict`), those
- * that are there to catch mutants with right numbers, costs that is, are no explanation, and one
+ * that are there to catch mutants with right numbers, costs that is, explain nothing, and one
  * that cannot even be computed says nothing.
  */
 export async function firstComplaint(

@@ -164,7 +164,7 @@ describe('what is wrong is called by its name', () => {
     });
   });
 
-  it('the same error on every probe is no common mistake', async () => {
+  it('the same error on every probe is not a common mistake', async () => {
     const throwing = {
       ...exercise,
       mutants: [
@@ -183,7 +183,7 @@ describe('what is wrong is called by its name', () => {
     expect(found.status).toBe('threw');
   });
 
-  it('a cost that some mutant has is no explanation of wrong numbers', async () => {
+  it('a cost that some mutant has is not an explanation of wrong numbers', async () => {
     counts.calls = 7;
     const found = await verdict((x: Float64Array) => x.map((value) => value ** 3));
     counts.calls = 0;

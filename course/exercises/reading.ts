@@ -3,7 +3,7 @@ import { describe, isTensor, isTypedArray } from './describe';
 
 /** A piece of a result: numbers with their shape, a word, or something that is neither. */
 export interface Part {
-  /** Where it lies in the result: `''` for the whole, `'.w'`, `'[2].loss'`. */
+  /** Where it is in the result: `''` for the whole, `'.w'`, `'[2].loss'`. */
   path: string;
   kind: 'numbers' | 'word' | 'other';
   /** Of numbers; `[]` for a single one. */
@@ -90,7 +90,7 @@ async function readList(
 
 /**
  * What was read, in the types of `template`, whose form it must have: a `number[]` becomes the
- * `Float64Array` that stands there, a plain number the tensor.
+ * `Float64Array` that is there, a plain number the tensor.
  */
 export function inTypesOf(template: unknown, parts: readonly Part[], path = ''): unknown {
   const part = parts.find((one) => one.path === path);

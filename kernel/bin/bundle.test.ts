@@ -182,7 +182,7 @@ testWithSnapshot(
 );
 
 testWithSnapshot(
-  'a snapshot is outdated once a library is packed anew',
+  'a snapshot is outdated once a library is packed again',
   {
     timeout: 120_000,
     ...mayMeetAnother,

@@ -80,7 +80,7 @@ test.skipIf(!slow.available)('a damaged file of what was made is not used', () =
   expect(value()).toBe('1');
 });
 
-test.skipIf(!slow.available)('where nothing can be kept, all is made anew', () => {
+test.skipIf(!slow.available)('where nothing can be kept, all is made again', () => {
   writeFileSync(join(folder, 'node_modules', '.cache'), '');
   expect(value()).toBe('1');
   write('export const value: number = 3;');

@@ -8,7 +8,7 @@ export async function unpacked(url: string): Promise<ArrayBuffer> {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(`${url}: ${response.status}`);
   const bytes = await response.arrayBuffer();
-  // A site that says `Content-Encoding: gzip` of it has had the browser unpack it already.
+  // Where a site sends it with `Content-Encoding: gzip`, the browser has unpacked it already.
   const [first, second] = new Uint8Array(bytes);
   if (first !== 0x1f || second !== 0x8b) return bytes;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));

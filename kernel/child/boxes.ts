@@ -9,7 +9,7 @@ export class Boxes {
 
   /** A box without its value at first: the engine then takes its kind from the first one. */
   box(name: string): Box {
-    // In an object like all others, `__proto__` is no property of its own.
+    // In an object like all others, `__proto__` is not a property of its own.
     const box = this.boxes.get(name) ?? (name === '__proto__' ? Object.create(null) : {});
     this.boxes.set(name, box);
     return box;
@@ -28,7 +28,7 @@ export class Boxes {
     }
   }
 
-  /** An export of a module that may change is read anew each time, until a cell redefines the name. */
+  /** An export of a module that may change is read again each time, until a cell redefines the name. */
   private bind(name: string, exported: ReturnType<typeof exportOf>): void {
     const box = this.box(name);
     const plain = { configurable: true, enumerable: true, writable: true };
@@ -45,7 +45,7 @@ export class Boxes {
   }
 }
 
-/** What a cell tells of itself while it runs. */
+/** A cell's messages while it runs. */
 export interface Progress {
   made(...names: string[]): void;
   result(value: unknown): void;

@@ -33,7 +33,7 @@ export function enter(cell: Cell | undefined): void {
   current = cell;
 }
 
-/** Makes `cell` the one that things are put down to which cannot be told. */
+/** Makes `cell` the one to which everything is attributed whose cell is unknown. */
 export function setLatest(cell: Cell): void {
   latest = cell;
 }

@@ -29,7 +29,7 @@ type Formatters = Map<string, (value: unknown) => Promise<Data | undefined> | Da
 /**
  * How a value is shown: by its own `Symbol.for('Jupyter.display')` method where it has one (as in
  * Deno's kernel), by a library's formatter, else as Node.js would print it. Nothing is shown where
- * the method gives an empty record; where it throws, that is told below, and the value is printed.
+ * the method gives an empty record; where it throws, the error is shown below, and the value is printed.
  */
 export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
   const { data } = (await ownData(value)) ?? {

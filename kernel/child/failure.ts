@@ -8,7 +8,7 @@ const MOST_CHARACTERS = 100_000;
 const MOST_ERRORS = 20;
 const MOST_LEVELS = 8;
 
-/** What `inspect` says of the fields of an error, which may hold a whole request or model. */
+/** `inspect`'s text of the fields of an error, which may hold a whole request or model. */
 const FIELDS = { depth: 2, breakLength: 80, maxArrayLength: 20, maxStringLength: 1000 };
 
 export const INTERRUPTED: Failure = {
@@ -17,7 +17,7 @@ export const INTERRUPTED: Failure = {
 };
 
 /**
- * What was thrown, as it can be sent: also when it is no error, or looking at it throws.
+ * What was thrown, as it can be sent: also when it is not an error, or looking at it throws.
  *
  * @param around the errors that hold this one, which end a circle of causes.
  */

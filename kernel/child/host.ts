@@ -6,7 +6,7 @@ export interface Host {
   send(message: FromChild): void;
   /** A value as Node.js prints it. */
   inspect(value: unknown, options?: object): string;
-  /** The name of the method by which a value says how it is printed. */
+  /** The name of the method by which a value prints itself. */
   readonly ownInspect: symbol;
   /** The stack trace of an error, by the lines of TypeScript. */
   stackOf(error: Error): string | undefined;

@@ -45,7 +45,7 @@ export function syntaxErrorsOf(file: ts.SourceFile): readonly ts.DiagnosticWithL
   return parseDiagnostics;
 }
 
-/** Reads a cell. `isTyped` tells whether there are types for a module already. */
+/** Reads a cell. `isTyped` returns whether there are types for a module already. */
 export function readCell(cell: string, isTyped: (module: string) => boolean): CellSource {
   const object = asObject(cell);
   const file = parse(object ?? cell);
@@ -105,7 +105,7 @@ function isGlobal(statement: ts.Statement): boolean {
 /** From where to where spaces replace a text, and what is put at their beginning. */
 type Blanked = [start: number, end: number, put?: string];
 
-/** A cell is a module whose names are all exported: `export` says nothing more and may stand. */
+/** A cell is a module whose names are all exported: `export` adds nothing and is allowed. */
 function exportsOf(statement: ts.Statement, file: ts.SourceFile): Blanked[] {
   if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) {
     return [[statement.getStart(file), statement.end]];

@@ -101,7 +101,7 @@ function readEntries(
   const entries = (info?.entries ?? []).flatMap(
     ({ name, kind, sortText, kindModifiers = '' }): Found[] => {
       if (name.startsWith('~cell')) return [];
-      // What is only a declaration of types is no completion of a value's place, but harmless.
+      // What is only a declaration of types is not a completion of a value's place, but harmless.
       const inPath =
         kind === ts.ScriptElementKind.scriptElement || kind === ts.ScriptElementKind.directory;
       const isPath = inPath || kind === ts.ScriptElementKind.externalModuleName;
@@ -160,7 +160,7 @@ function literalAt(
   const closed = node.end - 1 > node.getStart(file) && /['"`]/.test(file.text.charAt(node.end - 1));
   const end = closed ? node.end - 1 : node.end;
   if (position > end) return undefined;
-  // What stands behind the cursor on the line of an open text is code.
+  // What follows the cursor on the line of an open text is code.
   return { start: node.getStart(file) + 1, end: closed ? end : position };
 }
 

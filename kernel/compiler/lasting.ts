@@ -21,7 +21,7 @@ interface Inner {
   };
 }
 
-/** A checker tells what is wrong in a file by a method that its type leaves out. */
+/** A checker finds what is wrong in a file by a method that its type omits. */
 type Checker = ts.TypeChecker & { getDiagnostics(file: ts.SourceFile): readonly ts.Diagnostic[] };
 
 type Bound = ts.SourceFile & {
@@ -59,7 +59,7 @@ const NEVER: ts.CancellationToken = {
  * has to find out again what `Array`, `tf` and all else mean that a cell mentions; this one goes on
  * from cell to cell, as nothing that it knows changes by another cell.
  *
- * It only ever says that a cell is good. What it is not sure of, the language service decides; so
+ * It only ever accepts a cell. Whatever it cannot decide is left to the language service; so
  * it does where TypeScript has not what is needed here.
  */
 export class LastingChecker {

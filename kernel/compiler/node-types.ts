@@ -40,7 +40,7 @@ export function globalsOfNode(): string[] {
  * they declare.
  */
 export function asksForNode(cell: CellSource, earlier: { has(name: string): boolean }): boolean {
-  // What it says of all files could contradict them, and an error that it expects may be theirs.
+  // Its declarations for all files could contradict theirs, and an error that it expects may be theirs.
   if (cell.global || cell.modules.length > 0 || cell.text.includes('@ts-')) return true;
   return globalsOfNode().some(
     (name) => cell.mentioned.has(name) && !cell.declared.has(name) && !earlier.has(name),

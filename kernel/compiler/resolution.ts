@@ -77,7 +77,7 @@ export class Resolution {
     return !this.sources.exists(`${file.slice(0, file.lastIndexOf('/'))}/buffer.buffer.d.ts`);
   }
 
-  /** Where the names that `directory` imports lead, outside of packages. */
+  /** Where the names that `directory` imports lead, outside packages. */
   ownModules(directory: string): Record<string, string> {
     const found: Record<string, string> = {};
     for (const [key, { resolvedModule }] of this.known) {
@@ -92,7 +92,7 @@ export class Resolution {
   /**
    * Looks again for what was not found, had no types, or led to a file that is gone.
    *
-   * @returns the directories from which names now lead elsewhere; all where that cannot be told.
+   * @returns the directories from which names now lead elsewhere; all of them where that is unknown.
    */
   refresh(changed: readonly string[], options: ts.CompilerOptions): ReadonlySet<string> | 'all' {
     this.cache = undefined;

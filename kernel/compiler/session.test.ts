@@ -12,7 +12,7 @@ function code(cell: string): string {
   return compiled.code.replace(/\s+/g, ' ');
 }
 
-test('a name is one box wherever it stands', () => {
+test('a name is one box wherever it is used', () => {
   const text = code('let s = 1; const f = () => { s += 1; return { s } }; f()');
   expect(text).toContain('s__implicit_box.s = 1');
   expect(text).toContain('s__implicit_box.s += 1');
@@ -27,7 +27,7 @@ test('a local name that looks like a shared one stays local', () => {
   expect(text).not.toContain('x__implicit_box');
 });
 
-test('the name of a property in a pattern is no name of an earlier cell', () => {
+test('the name of a property in a pattern is not a name of an earlier cell', () => {
   session.reset();
   for (const cell of ['const f = (x: number) => ({ a: x })', 'const loss = 3']) {
     session.compile(cell);

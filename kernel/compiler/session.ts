@@ -64,7 +64,7 @@ export const LINES_BEFORE_CODE = 1;
 /**
  * The TypeScript side of a kernel: it knows what the cells so far have declared.
  *
- * A cell's declarations count only once `commit` says that it ran, wholly or in part.
+ * A cell's declarations count only after `commit`: it ran, wholly or in part.
  */
 export class Session {
   private project: Project;
@@ -340,7 +340,7 @@ export class Session {
     for (const [name, one] of live) this.live.set(name, one);
     for (const [name, one] of modules) this.modules.set(name, one);
     if (!committed.global) return;
-    // What a cell says of all files holds until it is run again.
+    // What a cell declares for all files holds until it is run again.
     for (const other of this.kept.values()) {
       if (other.id !== id && other.text === text) other.global = false;
     }

@@ -82,7 +82,7 @@ function sharedVariable(
   return at(f.createExpressionStatement(assignment), declaration);
 }
 
-/** `[a, { b: c = 1 }, ...d]` as what stands on the left of an assignment. */
+/** `[a, { b: c = 1 }, ...d]` as the left side of an assignment. */
 function assignmentPattern(pattern: ts.BindingPattern): ts.Expression {
   if (ts.isArrayBindingPattern(pattern)) {
     return f.createArrayLiteralExpression(

@@ -11,7 +11,7 @@ export function watchParent(ended: () => void): void {
   const parent = process.ppid;
   const server = process.platform === 'win32' ? parent : Number(given);
   const timer = setInterval(() => {
-    // Whoever has lost its parent gets another one, also while the old one waits to be buried.
+    // A process whose parent has ended gets another one, also while the old one waits to be buried.
     const orphaned = parent === server && process.ppid !== parent;
     if (!orphaned && (!Number.isInteger(server) || server <= 0 || isAlive(server))) return;
     clearInterval(timer);

@@ -5,7 +5,7 @@ import { encodeBase64, type Json, type Message } from '../protocol';
 export class CommTable {
   private readonly targets = new Map<string, string>();
 
-  /** To be told of every comm message, whichever way it goes. */
+  /** Called with every comm message, in both directions. */
   note({ type, content }: CommMessage): void {
     const id = String(content.comm_id);
     if (type === 'comm_open') this.targets.set(id, String(content.target_name));

@@ -21,7 +21,7 @@ export interface Home {
   exit(): void;
 }
 
-/** What the kernel says of itself. */
+/** The kernel's description of itself. */
 export interface About {
   /** Of the kernel. */
   version: string;
@@ -71,7 +71,7 @@ export interface Debugging {
   answer(request: Json): Promise<Json>;
   /** To be called before a cell runs whose code is in `file`. */
   prepare(file: string, code: string, mappings: string): Promise<void>;
-  /** What the inspector tells by itself. */
+  /** The events of the inspector. */
   receive(method: string, params: object): void;
   /** The child is gone; the next one knows nothing of a debugger yet. */
   reset(): void;

@@ -20,7 +20,7 @@ export type FromCell = Exclude<
 export interface RunnerEvents {
   message(message: FromCell): void;
   output(name: Stream, text: string): void;
-  /** What the inspector of the process tells by itself. */
+  /** The events of the inspector of the process. */
   inspector(method: string, params: object): void;
   /** The process ended, with all variables, and a fresh one takes its place. */
   replaced(ending: Ending): void;

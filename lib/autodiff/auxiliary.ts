@@ -10,10 +10,10 @@ let collected: NamedTensors | undefined;
  *
  * The values come back as `auxiliary` of `valueAndGradient` and `hypergradient` (those of the outer loss)
  * and, as numbers, of the steps of `bilevel` and in the stats of the implicit optimizers: from the
- * evaluation that the gradient is taken of, so that nothing is computed twice. They have no part in the derivative. Where nobody collects, nothing
+ * evaluation that the gradient is taken of, so that nothing is computed twice. They have no part in the derivative. Where they are not collected, nothing
  * happens; of a name marked twice the last value counts.
  *
- * @throws InputError or DisposedError for what are no live float32 tensors.
+ * @throws InputError or DisposedError for anything but live float32 tensors.
  */
 export function markAuxiliary(values: NamedTensors): void {
   checkTensors(values, 'the auxiliary values');

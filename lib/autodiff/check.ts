@@ -75,7 +75,7 @@ export function checkScalar(loss: unknown): asserts loss is tf.Scalar {
     expected: 'a float32 scalar',
     remedy:
       loss instanceof Promise
-        ? 'Derivatives are recorded synchronously: await what it needs before, outside of the loss.'
+        ? 'Derivatives are recorded synchronously: await what it needs before, outside the loss.'
         : 'Reduce it, for example by `tf.mean`.',
   });
 }

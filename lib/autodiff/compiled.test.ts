@@ -60,7 +60,7 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     expect(calls.count).toBe(3);
   });
 
-  it('is called anew for other shapes and other names', () => {
+  it('is called again for other shapes and other names', () => {
     const calls: string[] = [];
     const loss = compiled((w, λ) => {
       calls.push(Object.keys(w).join());

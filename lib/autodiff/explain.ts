@@ -45,7 +45,7 @@ const COLUMNS = ['operation', 'shapes', 'rule', 'plan', 'kernels'] as const;
  * A line per recorded operation on a path from the variables: its shapes, the rule of its derivative,
  * what the plan makes of it, and the kernels that a product runs for it. Operations whose derivative
  * was merged into a later line have neither plan nor kernels. `String(explanation)` and `console.log`
- * show a table, a notebook shows it formatted. It plans the product anew and runs it once, with zeros.
+ * show a table, a notebook shows it formatted. It plans the product again and runs it once, with zeros.
  *
  * When not to use it: a Hessian whose product is pulled backwards is shown as it would be pushed.
  *

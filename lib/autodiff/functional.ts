@@ -34,7 +34,7 @@ interface Weight {
 /**
  * Any `tf.LayersModel` with one output as a function of its trainable weights, to differentiate.
  *
- * `apply(params, x)` = model(x; params). While it runs, each weight's variable stands aside for the
+ * `apply(params, x)` = model(x; params). While it runs, each weight's variable is replaced by the
  * tensor of that name, so `linearize`, `hessian` and `gaussNewton` see through the layers. The
  * moving averages of batch normalization are read where `training` is false, and never updated.
  *
@@ -115,7 +115,7 @@ function checkInputs(x: tf.Tensor | tf.Tensor[], count: number): void {
 /** Each weight once, by the name it was given, which differs from the registered one after a reload. */
 function byName(weights: Weight[]): Record<string, Weight> {
   const result: Record<string, Weight> = {};
-  // A layer that is both inside a nested model and outside of it is listed twice.
+  // A layer that is both inside a nested model and outside it is listed twice.
   for (const weight of new Set(weights)) {
     let name = weight.originalName;
     for (let i = 1; Object.hasOwn(result, name); i++) name = `${weight.originalName}_${i}`;

@@ -123,7 +123,7 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
     plan: () => product(J(), H()),
     rowSpace(products) {
       const layers = layersOf(graph(tape.nodes, inBlock, cuts), products);
-      // A parameter with a penalty has a gradient beside that by the cuts.
+      // A parameter with a penalty has a gradient in addition to that by the cuts.
       const alone = layers.map((layer, i) => (byBlock[i] === undefined ? layer : undefined));
       const coordinates = coordinatesOf(tape, block, alone);
       if (coordinates === undefined) return undefined;

@@ -100,7 +100,7 @@ test('tensors that a function closes over are constants, even those of the point
   expect(numbers(hvp(proximal, point, point))).toEqual([2, 4, 6]);
 });
 
-test('a penalty on the weights counts in full beside the cut', () => {
+test('a penalty on the weights counts in full next to the cut', () => {
   const { x, predict, loss } = linearModel(1);
   const penalized = (x: NamedTensors, z: tf.Tensor) =>
     tf.add(loss(z), tf.sum(tf.pow(x.W!, 4))) as tf.Scalar;

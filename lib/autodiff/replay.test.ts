@@ -72,14 +72,14 @@ describe.each(['cpu', 'wasm'] as const)('a replay on %s', (backend) => {
     replay.dispose();
   });
 
-  it('leaves it to others to refuse what is no loss', () => {
+  it('leaves it to others to refuse what is not a loss', () => {
     const replay = new Replay();
     expect(replay.record(() => undefined as unknown as tf.Scalar)).toBeUndefined();
     expect(() => replay.value()).toThrow(DisposedError);
     replay.dispose();
   });
 
-  it('leaves what is no variable as it was', () => {
+  it('leaves what is not a variable as it was', () => {
     const W = tf.variable(tf.scalar(3), true, 'W');
     const mean = tf.variable(tf.scalar(1), false, 'mean');
     const data = tf.scalar(5);

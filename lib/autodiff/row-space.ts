@@ -43,7 +43,7 @@ export interface Layer {
 }
 
 /**
- * Whether the row space of a layer pays: the coordinates are fewer, with a margin for the inner products
+ * Whether the row space of a layer is worth it: the coordinates are fewer, with a margin for the inner products
  * with K, and so many products save more than K costs, `rows² inputs` multiplications. A product takes
  * `2 rows inputs outputs` of them without K, and about `3 rows² outputs` with it.
  */
@@ -52,7 +52,7 @@ const pays = ([rows, inputs, outputs]: readonly [number, number, number], produc
 
 /**
  * For each leaf of a path, the layer that it is multiplied in, if that is all that is done with it and
- * its row space pays for so many products.
+ * its row space is worth it for so many products.
  */
 export function layersOf({ steps, leaves }: Graph, products: number): (Layer | undefined)[] {
   return leaves.map(({ slot }) => {
@@ -125,7 +125,7 @@ function producerOf(nodes: readonly Node[], { id }: tf.Tensor): Node | undefined
 /** What the row space of some layers of a block is made of. */
 export interface Coordinates {
   space: WeightedSpace;
-  /** The path from the coordinates to targets: at a layer's product stands `K σ`. */
+  /** The path from the coordinates to targets: a layer's product becomes `K σ`. */
   pathTo(targets: tf.Tensor[]): Graph;
   /** The curvature, by its product with coordinates. */
   curvature(kind: CurvatureKind, gradient: tf.Tensor[], product: Product): RowSpace;

@@ -171,7 +171,7 @@ export function isolated<T>(f: () => T): T {
  * Lets the engine note on each node its attributes and its kind while a tape runs.
  *
  * TensorFlow.js drops the attributes from the node and gives copies and custom gradients the name
- * of the scope they ran in; what tells them apart is the gradient function they bring along.
+ * of the scope they ran in; they differ in the gradient function that they carry.
  */
 function rememberAttributes(e: RecordingEngine): () => void {
   const restore = restorer(e, ['addTapeNode', 'runKernel']);

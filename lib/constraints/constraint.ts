@@ -3,7 +3,7 @@ import { checkTensors } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { checkFloat64 } from '../options';
 
-/** A convex set that vectors are to lie in, by the projection onto it. */
+/** A convex set of vectors, given by the projection onto it. */
 export interface Constraint {
   readonly name: string;
   /**

@@ -83,7 +83,7 @@ describe.each(sets)('%s', (name, set, contains) => {
     }
   });
 
-  it('prints as a record, and refuses what is no vector', () => {
+  it('prints as a record, and refuses what is not a vector', () => {
     expect(JSON.parse(JSON.stringify(set)).name).toBe(
       name.split(' ')[0]!.replace('half-line', 'box'),
     );

@@ -185,7 +185,7 @@ it('evaluates again where the step began, and undoes what a loss itself assigns'
   for (const exact of [false, true]) close(await path('one', exact), await path('all', exact));
 });
 
-it('refuses losses that are drawn anew, unless each is evaluated once', async () => {
+it('refuses losses that are drawn again, unless each is evaluated once', async () => {
   const { on, reached } = network();
   const noise = random(5);
   const noisy = [on(0, 6), on(6, 6)].map(

@@ -99,7 +99,7 @@ tf.serialization.registerClass(Spare);
 
 /** Models of which `model.fit` lists weights twice, or weights that the loss does not see. */
 const models: Record<string, () => tf.LayersModel> = {
-  'a layer inside a nested model and outside of it'() {
+  'a layer inside a nested model and outside it'() {
     const block = tf.sequential({ layers: [layer(3, { inputShape: [3], activation: 'tanh' })] });
     const input = tf.input({ shape: [3] });
     const parts = [block.apply(input), block.layers[0]!.apply(input)] as tf.SymbolicTensor[];

@@ -296,7 +296,7 @@ describe('blocks', () => {
 
 describe('as a drop-in', () => {
   it.each([[[1]], [[3]]])(
-    'takes a variable of shape %j made anew under an old name for a new one',
+    'takes a variable of shape %j made again under an old name for a new one',
     (shape) => {
       const once = (optimizer: ImplicitAdam, start: tf.Tensor) => {
         const x = tf.variable(start, true, 'x');
@@ -324,11 +324,11 @@ describe('as a drop-in', () => {
     expect(tf.memory().numTensors).toBe(before);
     await optimizer.lastStep();
     optimizer.dispose();
-    // The variable x, which the first step may have assigned anew.
+    // The variable x, which the first step may have assigned again.
     expect(tf.memory().numTensors).toBe(start);
   });
 
-  it('starts anew after dispose', () => {
+  it('starts again after dispose', () => {
     const { x, loss } = quadratic([1, 2], [3, 4]);
     const optimizer = implicitAdam(0.1);
     optimizer.minimize(loss);

@@ -45,7 +45,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * the moments as they were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries
  * on is the last displacement.
  *
- * Moments belong to a variable, not to its name: a second model, or a variable made anew, starts
+ * Moments belong to a variable, not to its name: a second model, or a variable made again, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *
  * When not to use it: at rates that Adam bears, it takes the same steps for one product per iteration of
@@ -126,7 +126,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     };
   }
 
-  /** Frees the moments and the stats of the last step; the next one starts anew. */
+  /** Frees the moments and the stats of the last step; the next one starts again. */
   override dispose(): void {
     super.dispose();
     this.#moments.dispose();

@@ -392,7 +392,7 @@ describe('bad input is refused, with the weights as they were', () => {
     const { loss } = coupled();
     expect(() => implicitSGD(1, { parameters: () => false }).minimize(loss)).toThrow(/no param/);
   });
-  it('a loss that is no scalar', () => {
+  it('a loss that is not a scalar', () => {
     const { a } = coupled();
     expect(() => implicitSGD(1).minimize(() => tf.square(a) as unknown as tf.Scalar)).toThrow(
       /scalar/,

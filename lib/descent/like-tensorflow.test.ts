@@ -238,7 +238,7 @@ describe.each(Object.entries(models))('%s', (_, make) => {
   });
 });
 
-describe('outside of fit', () => {
+describe('outside fit', () => {
   it('a loss may be the variable itself', async () => {
     for (const optimizer of [
       implicitSGD(0.1),

@@ -169,7 +169,7 @@ export class SelfTuning {
   saved(): NamedWeights {
     const numbers = REGION_FIELDS.map((field) => this.region.state[field]);
     const isOld = this.#written.numbers.some((number, i) => number !== numbers[i]);
-    // Somebody who restores the state may have freed what it was before.
+    // A caller who restores the state may have freed the one before.
     if (isOld || this.#written.tensor === undefined || this.#written.tensor.isDisposed) {
       tensors.free(this.#written.tensor);
       this.#written = { numbers, tensor: tf.keep(tf.tensor1d(numbers)) };

@@ -165,7 +165,7 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
     this.#recount();
   }
 
-  /** Frees the tensors of the state; the next step makes them anew. */
+  /** Frees the tensors of the state; the next step makes them again. */
   override dispose(): void {
     this.#tuning?.dispose();
     this.#count.dispose();

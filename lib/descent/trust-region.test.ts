@@ -113,7 +113,7 @@ describe('the trust region of δ', () => {
     expect(region.carried).toBeCloseTo(0.25, 6);
   });
 
-  it('learns nothing from what is no number', () => {
+  it('learns nothing from what is not a number', () => {
     const region = new TrustRegion(1);
     region.learn({ gained: 0, fall: 0, length: 0 });
     region.learn({ gained: Number.NaN, fall: Number.NaN, length: Number.NaN });

@@ -45,7 +45,7 @@ export const REGION_FIELDS = [
 
 /** Beyond these float32 holds no step. */
 const [LEAST, LARGEST] = [1e-12, 1e12];
-/** Ratios from which on a step was no failure, δ stays, and δ rises; the last but one where slope is left. */
+/** Ratios from which on a step was not a failure, δ stays, and δ rises; the last but one where slope is left. */
 const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
 /** What is left of the slope where a step was too long, long enough, and too short. */
 const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.2, 0, 0.2];
@@ -108,7 +108,7 @@ export class TrustRegion {
     return this.#state.delta;
   }
 
-  /** δ from here on; it is looked for anew. */
+  /** δ from here on; it is looked for again. */
   set delta(delta: number) {
     this.#state = { ...begun(delta), moved: this.#state.moved };
   }
@@ -219,7 +219,7 @@ export class TrustRegion {
     const next = { ...this.#state, ...change };
     for (const field of REGION_FIELDS) {
       const value = Math.fround(next[field]);
-      // What is no number is no news.
+      // A NaN teaches nothing.
       next[field] = Number.isFinite(value) ? value : this.#state[field];
     }
     next.delta = bounded(next.delta);

@@ -183,7 +183,7 @@ describe('arguments of a solution', () => {
     for (const gradient of gradients) close(gradient, [30, -30]);
   });
 
-  it('that are no tensors, and an optimality in another shape, are refused', () => {
+  it('that are not tensors, and an optimality in another shape, are refused', () => {
     expect(() => shifted(3 as never, 4 as never)).toThrow(/the number 3 as argument 1/);
     const loss = argmin((θ) => θ!, ((x: tf.Tensor, θ: tf.Tensor) =>
       tf.sum(tf.square(tf.sub(x, θ)))) as never) as (θ: tf.Tensor) => tf.Tensor;

@@ -11,7 +11,7 @@ export function solveIn<V>(
   b: V,
   start?: V,
 ): Promise<Solution<V>> {
-  // The type of `solve` knows the vectors alone whose space can be told by looking at them.
+  // The type of `solve` accepts only vectors whose space can be found from their type.
   const solve = solver.solve as unknown as (
     A: LinearOperator<V>,
     b: V,

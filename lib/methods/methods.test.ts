@@ -141,7 +141,7 @@ describe('residual polynomials', () => {
     expect(difference[3]).toBe(P(1).derivative);
   });
 
-  it('refuses what is no polynomial method', () => {
+  it('refuses what is not a polynomial method', () => {
     expect(() => residualPolynomial(adam(0.1), spectrum, 3)(1)).toThrow(/adam/);
     expect(() => residualPolynomial(chebyshev(), spectrum, 2.5)).toThrow(/2.5/);
   });

@@ -74,7 +74,7 @@ const placesOf = (names: readonly string[]) =>
 /**
  * Adds the numbers of later steps to those of a first one, as long as the steps differ in nothing else.
  *
- * It is asked for thousands of steps: nothing is built anew.
+ * It is asked for thousands of steps: nothing is built again.
  *
  * @returns whether step t, the next one, was such a step
  */

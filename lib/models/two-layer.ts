@@ -30,7 +30,7 @@ export interface Recorded {
 export interface TwoLayer {
   /** How many parameters there are. */
   size: number;
-  /** Where the parts lie in the vector of parameters: `[from, to)`. */
+  /** Where the parts are in the vector of parameters: `[from, to)`. */
   parts: Record<'W1' | 'b1' | 'W2' | 'b2', readonly [number, number]>;
   /** Weights uniform on ±√(6 / (fan-in + fan-out)), biases 0; the same for the same seed. */
   init(seed: number): Float64Array;

@@ -49,7 +49,7 @@ describe('random', () => {
     expect(kurtosis).toBeCloseTo(3, 0);
   });
 
-  it('draws whole numbers evenly, also where 2³² is no multiple of the limit', () => {
+  it('draws whole numbers evenly, also where 2³² is not a multiple of the limit', () => {
     const stream = random(5);
     const below = 3 * 2 ** 30;
     const lowThird = Array.from({ length: 30_000 }, () => stream.integer(below)).filter(
@@ -69,7 +69,7 @@ describe('random', () => {
     expect([...random(1).permutation(0)]).toEqual([]);
   });
 
-  it('refuses what is no whole number', () => {
+  it('refuses what is not a whole number', () => {
     for (const seed of [Number.NaN, -1, 1.5, Number.POSITIVE_INFINITY]) {
       expect(() => random(seed)).toThrow(InputError);
     }

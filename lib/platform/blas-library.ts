@@ -1,7 +1,7 @@
 /**
  * C = A B on row-major matrices in memory, A and B possibly transposed, added to C where asked.
  *
- * `strides` are how far rows lie apart in A and B as they are in memory, where they are parts of longer
+ * `strides` are how far apart the rows of A and B are in memory, where they are parts of longer
  * ones.
  */
 export type Multiply = (

@@ -19,7 +19,7 @@ import { type FlatProblem, flatProblem } from './flat-problem';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
-/** A loss of 5 · 3 + 3 numbers, which is no multiple of four. */
+/** A loss of 5 · 3 + 3 numbers, which is not a multiple of four. */
 function setting(): FlatProblem {
   const X = normal([7, 5], 1) as tf.Tensor2D;
   const loss = compiled(({ W, b }: NamedTensors, { λ }: NamedTensors) => {

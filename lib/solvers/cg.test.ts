@@ -333,7 +333,7 @@ describe('on named tensors', () => {
     expect(await zero.report()).toEqual({ iterations: 0, residualNorm: 0, status: 'converged' });
   });
 
-  it('leaks nothing where it begins anew, and where that is in vain', async () => {
+  it('leaks nothing where it starts again, and where that is in vain', async () => {
     const spectrum = tf.tensor1d(Array.from({ length: 30 }, (_, i) => 10 ** (-i / 5)));
     const hard: LinearOperator<NamedTensors> = {
       apply: ({ x }) => ({ x: tf.mul(spectrum, x!) }),

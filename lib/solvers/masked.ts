@@ -37,7 +37,7 @@ export function iterateMasked<V, S>(
 
   const { value, facts } = space.tidy(() => {
     const lift = liftScalar(space, space.dot(system.b, system.b));
-    // Made anew where it is used, which is seldom: it would be one more vector to hold.
+    // Made again where it is used, which is seldom: it would be one more vector to hold.
     const lifted = {
       ...system,
       get b() {

@@ -20,7 +20,7 @@ export interface NystromOptions {
  * A randomised preconditioner `M ≈ (A + τI)⁻¹` for a symmetric positive semidefinite A.
  *
  * Products with `rank` random directions give the largest eigenvalues λ and vectors U of A, about
- * right; M is `U (Λ + τ)⁻¹ Uᵀ` in their span and `1/(λ_last + τ)` outside. It pays where the
+ * right; M is `U (Λ + τ)⁻¹ Uᵀ` in their span and `1/(λ_last + τ)` outside. It is worth it where the
  * spectrum falls off within the rank, as Hessians of networks and kernels do, and where it is used
  * for several solves with the same A, or nearly the same. The vectors that it holds are its own:
  * dispose it.

@@ -71,7 +71,7 @@ function* lookedAt<V, S>({
   }
 }
 
-/** Begins anew at the verified iterate, without what rounding has spoilt. */
+/** Begins again at the verified iterate, without the effects of rounding. */
 function* restart<V, S>(run: SolveState<V, S>): Generator<readonly S[], void, number[]> {
   const { system, method, current, best, verified } = run;
   const { space } = system;

@@ -40,7 +40,7 @@ describe.each(Object.entries(makers))('%s', (name, make) => {
     expect(small * 2 ** 700).toBeCloseTo(first, 10);
   });
 
-  it('changes nothing, and is no part of the record in JSON', async () => {
+  it('changes nothing, and is not part of the record in JSON', async () => {
     const { value, solver } = await solved(b);
     const plain = make({ tolerance: 1e-8 });
     expect([...value]).toEqual([...(await plain.solve(A, b)).value]);

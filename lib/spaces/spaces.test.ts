@@ -59,7 +59,7 @@ describe('the two spaces agree on every operation', () => {
     expect(norm! / scale).toBeCloseTo(13, 4);
   });
 
-  it('norm, at the ends of float64, of nothing, and of what is no number', () => {
+  it('norm, at the ends of float64, of nothing, and of what is not a number', () => {
     for (const scale of [1e-300, 1e300]) {
       expect(float64.norm(Float64Array.of(3 * scale, 4 * scale)) / scale).toBeCloseTo(5, 12);
     }
@@ -149,7 +149,7 @@ describe('a vector is known for what it is', () => {
       expect(() => spaceOf(x as never)).toThrow(/Float64Array/);
     },
   );
-  it('names the entry of a record that is no tensor', () => {
+  it('names the entry of a record that is not a tensor', () => {
     expect(() => spaceOf({ a: tf.scalar(1), l: -2 } as never)).toThrow(/'l' is the number -2/);
   });
   it('refuses a bare tensor and says how to name it', () => {
@@ -172,7 +172,7 @@ describe('mismatched vectors are named', () => {
 });
 
 describe('reading', () => {
-  it('a backend that is not known to lie in memory is not read at once', async () => {
+  it('a backend that is not known to be in memory is not read at once', async () => {
     tf.registerBackend('elsewhere', () => new tf.KernelBackend());
     await tf.setBackend('elsewhere');
     try {

@@ -61,7 +61,7 @@ const NOT_YET = Symbol('not yet');
 /**
  * A step on vectors that carry tangents, which gives way between the products of a gradient.
  *
- * The step itself may not wait, so it is begun anew with each gradient that has become known; all that
+ * The step itself may not wait, so it is begun again with each gradient that has become known; all that
  * is repeated are its sums of vectors.
  */
 async function stepInTurns<V extends Vector>(

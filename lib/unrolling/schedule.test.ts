@@ -104,7 +104,7 @@ it('√T checkpointing takes one more pass and 2√T of memory', () => {
   }
 });
 
-it('refuses what is no schedule', () => {
+it('refuses what is not a schedule', () => {
   expect(() => schedule(0, 9, { snapshots: 0 })).toThrow(/snapshots of 0/);
   expect(() => schedule(0, 9, 'often' as 'sqrt')).toThrow(/often/);
 });

@@ -451,7 +451,7 @@ describe('as a value', () => {
   });
 
   it.each(['reverse', 'forward'] as const)(
-    'does not take an Adam whose squares overflow for one that stands still: %s',
+    'does not take an Adam whose squares overflow for one that has stopped: %s',
     async (mode) => {
       const steep = (unit: number): LossProblem => ({
         inner: ({ w }, { l }) => tf.mul(unit, tf.sum(tf.square(tf.sub(w!, l!)))) as tf.Scalar,

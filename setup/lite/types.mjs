@@ -120,7 +120,7 @@ const isFile = (place) => place !== undefined && /\.\w+$/.test(place) && existsS
 const foldersOf = (path) =>
   [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index)).filter(Boolean);
 
-/** The dialogs; what Node.js adds for itself stands behind them in some versions of the file. */
+/** The dialogs; what Node.js adds for itself follows them in some versions of the file. */
 function globals() {
   const [dialogs = ''] = read(inRoot('kernel', 'compiler', 'globals.d.ts')).split(
     '/*\n * What every Node.js has',

@@ -5,7 +5,7 @@ Usage: pages.py OUTPUT [LIVE]
 LIVE is the address of a site of `npm run lite`, absolute or from the root of the pages; each notebook
 then leads to its live page.
 
-A page lies where its source lies in the checkout, so that relative links stay right; what else a
+A page is where its source is in the checkout, so that relative links stay right; what else a
 page links to inside the checkout is copied. Maths is left as `<span class="math">` for KaTeX.
 """
 
@@ -72,7 +72,7 @@ def is_page(path: Path) -> bool:
 
 
 def target_of(source: Path) -> Path:
-    """Where the page of a source lies in the site."""
+    """Where the page of a source is in the site."""
     path = source.relative_to(ROOT)
     if source.is_dir():
         return path / "index.html"

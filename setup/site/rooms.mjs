@@ -3,7 +3,7 @@ import { Comment, CommentTag, Converter, JSX } from 'typedoc';
 import { inRoot } from '../paths.mjs';
 
 /**
- * A TypeDoc plugin: every public name stands in the category of the folder it comes from, and every
+ * A TypeDoc plugin: every public name is put into the category of the folder it comes from, and every
  * page leads back to the course.
  *
  * @param {import('typedoc').Application} app

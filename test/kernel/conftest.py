@@ -105,7 +105,7 @@ class Kernel:
         return self.finish(msg_id)
 
     def stray_texts(self, seconds):
-        """What arrives outside of any cell's run, printed by what goes on."""
+        """What arrives outside any cell's run, printed by what goes on."""
         end = time.monotonic() + seconds
         texts = [m["content"]["text"] for m in self.strays if m["msg_type"] == "stream"]
         self.strays.clear()

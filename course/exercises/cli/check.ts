@@ -46,7 +46,7 @@ export async function checkOwn({ ids, all, json, seconds }: CheckOptions): Promi
       if (!(error instanceof NotebookError)) throw error;
       problems.set(
         file,
-        `${error.message}. \`npx implicit-lab reset ${id}\` makes it anew, and keeps a copy of what is there.`,
+        `${error.message}. \`npx implicit-lab reset ${id}\` makes it again, and keeps a copy of what is there.`,
       );
     }
   });

@@ -119,7 +119,7 @@ it('replaces names, everywhere, in an order that tells nothing of them', async (
   }
 });
 
-it('is a table in CSV, where a name is no formula, and a document in JSON', async () => {
+it('is a table in CSV, where a name is not a formula, and a document in JSON', async () => {
   const rows = (await printed('csv')).split('\r\n');
   expect(rows[0]).toBe('submission,exercise,state,status,mistake,title,seconds');
   expect(rows[1]).toBe("'=cem,ift-01,right,right,,right,1.5");

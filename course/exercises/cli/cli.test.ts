@@ -183,12 +183,12 @@ describe('reset', () => {
   });
 
   it.skipIf(!time.available)(
-    'makes a notebook anew that cannot be read, and keeps that too',
+    'makes a notebook again that cannot be read, and keeps that too',
     () => {
       const whole = fresh();
       writeFileSync(file(), '<<<<<<< HEAD');
       const { stdout } = run('reset', 'neumann-01');
-      expect(stdout).toContain('all of it was made anew');
+      expect(stdout).toContain('all of it was made again');
       expect(fresh()).toEqual(whole);
       expect(readdirSync(join(course, 'exercises', '.backup'))).toHaveLength(1);
     },

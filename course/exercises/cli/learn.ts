@@ -21,7 +21,7 @@ export function reset(id: string): number {
   const path = relative(process.cwd(), source.notebook);
   if (!existsSync(source.notebook)) {
     write(source.notebook, source.fresh());
-    console.log(`${path} was missing: made anew.`);
+    console.log(`${path} was missing: made again.`);
     return 0;
   }
   const copy = backUp(source.notebook, id);
@@ -31,7 +31,7 @@ export function reset(id: string): number {
   } catch (error) {
     if (!(error instanceof NotebookError)) throw error;
     write(source.notebook, source.fresh());
-    console.log(`${path} could not be read (${error.message}): all of it was made anew.`);
+    console.log(`${path} could not be read (${error.message}): all of it was made again.`);
   }
   console.log(
     `What was there is kept in ${relative(process.cwd(), copy)}. Reload the notebook in JupyterLab.`,

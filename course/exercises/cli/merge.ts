@@ -17,7 +17,7 @@ export function merge(files: readonly string[]): number {
   for (const file of files) {
     if (!existsSync(file)) throw new UsageError(`${file} is not there.`);
     for (const line of read(file)) {
-      // A notebook that was listed anew has new verdicts, or a new problem.
+      // A notebook that was listed again has new verdicts, or a new problem.
       const key = line.type === 'verdict' ? line.verdict.exercise : '';
       last.set(`${line.file}\0${key}`, line);
     }

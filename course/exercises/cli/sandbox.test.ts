@@ -203,7 +203,7 @@ const attacks: Record<string, () => Attack> = {
     code: 'for (;;) A.apply(b);',
     status: ['timeout', 'crashed'],
   }),
-  'sends what is no array': () => ({
+  'sends what is not an array': () => ({
     code: 'return JSON.parse(\'{"__proto__": {"passed": true}, "dataId": 1, "shape": [2], "data": 3}\')',
     status: ['threw', 'shape'],
   }),

@@ -112,7 +112,7 @@ function placeFor(folder: string, isSandbox: boolean): Place {
   try {
     program = makeProgram();
   } catch (error) {
-    // Outside of a checkout the sources are JavaScript, and do without.
+    // Outside a checkout the sources are JavaScript, and do without.
     if (!isSandbox) return {};
     throw new UsageError(`--sandbox needs esbuild, which \`npm ci\` installs: ${error}`);
   }

@@ -33,7 +33,7 @@ const STUB = 'return todo();';
  * Markdown cells. What lies between the two solution comments is for the solution alone.
  *
  * @param file its name, for messages
- * @throws SourceError for a marker or a fence that is not closed, or stands in the wrong place
+ * @throws SourceError for a marker or a fence that is not closed, or is in the wrong place
  */
 export function parseSource(text: string, file: string): SourceCell[] {
   const cells: SourceCell[] = [];
@@ -57,7 +57,7 @@ export function parseSource(text: string, file: string): SourceCell[] {
     const heading = HEADING.exec(line);
     if (line === SOLUTION_TEXT || line === END_OF_SOLUTION_TEXT) {
       if (isSolution === (line === SOLUTION_TEXT)) {
-        throw new SourceError(file, i + 1, `${line} stands where it makes no sense.`);
+        throw new SourceError(file, i + 1, `${line} is in the wrong place.`);
       }
       endProse();
       isSolution = !isSolution;

@@ -388,7 +388,7 @@ describe('interact', () => {
     await expect(interact({ h: h() }, draw)).rejects.toThrow('no');
   });
 
-  it('refuses what is no control', async () => {
+  it('refuses what is not a control', async () => {
     await expect(interact({}, () => {})).rejects.toThrow(InputError);
     await expect(interact({ h: 3 as never }, () => {})).rejects.toThrow(
       /h, which is not a control/,

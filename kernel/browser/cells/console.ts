@@ -113,7 +113,7 @@ function formatOf(kind: string, value: unknown): string {
   }
 }
 
-/** Rows in a frame; what is no table is printed. */
+/** Rows in a frame; what is not a table is printed. */
 function tableOf(rows: unknown, columns?: readonly string[]): string {
   if (typeof rows !== 'object' || rows === null) return printed(rows);
   const names = new Set<string>(columns);

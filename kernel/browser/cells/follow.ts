@@ -14,7 +14,7 @@ export function followCells(): void {
   for (const name of ['setTimeout', 'setInterval', 'queueMicrotask'] as const) follow(name);
 }
 
-/** The cell that an error comes from which nobody caught. */
+/** The cell that an uncaught error comes from. */
 export function leaveAll(): void {
   enter(undefined);
   becomeBusy();

@@ -48,7 +48,7 @@ let isInsisting = false;
 
 let told = false;
 
-/** A message has told of an interrupt: the next operation on tensors or beat throws it. */
+/** A message has announced an interrupt: the next operation on tensors or beat throws it. */
 export function tellInterrupt(): void {
   told = true;
 }

@@ -15,7 +15,7 @@ const MODULES_OF_NODE =
 /** Packages that are made of native code. */
 const NATIVE = /^(?:@tensorflow\/tfjs-node(?:-gpu)?|koffi|webgpu|zeromq|@resvg\/resvg-js)$/;
 
-/** One sentence in the place of what TypeScript says of something that only Node.js has. */
+/** One sentence in place of TypeScript's messages about something that only Node.js has. */
 export function withAbsences(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.map((diagnostic) => {
     const sentence = sentenceFor(diagnostic);

@@ -3,7 +3,7 @@ import ts from 'typescript';
 /** Rounds of a quick loop between two looks for an interrupt: in fewer, looks would take longer than the rest. */
 const ROUNDS = 65_536;
 
-/** A label and a variable: portions are never inside of each other. */
+/** A label and a variable: portions are never inside each other. */
 const LOOP = '__loop';
 const ROUND = '__round';
 
@@ -19,8 +19,8 @@ type Loop = ts.ForStatement | ts.WhileStatement | ts.DoStatement;
  * A beat within the loop would take longer than the rest: an engine makes slow code of a tight loop that has a call in
  * it, even one that is hardly ever reached. The condition is asked once a round, as before.
  *
- * @param loop as it stands in the source
- * @param visited the same loop, with what is inside of it already transformed
+ * @param loop as it is in the source
+ * @param visited the same loop, with what is inside it already transformed
  * @returns undefined where a round may take long, or the loop cannot be taken apart
  */
 export function inPortions(

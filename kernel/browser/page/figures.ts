@@ -75,7 +75,7 @@ export function figures(
         });
       };
       observer.observe(node);
-      // Those that nobody has looked at are drawn as well: a saved notebook has their pictures.
+      // Those that were not looked at are drawn as well: a saved notebook has their pictures.
       void firstCell.over.then(() => whenIdle(draw));
     }
 

@@ -1,7 +1,7 @@
 import type { Application, NotebookPanel, PageParts } from './lite';
 
 /**
- * What a new build of the site means to a learner: they are told, and go over to it when they want to. Their
+ * What a new build of the site means to a learner: they are notified, and switch to it when they want to. Their
  * notebooks stay as they are. The site's own version of one is offered as another file.
  */
 

@@ -50,7 +50,7 @@ worker.addEventListener('fetch', (event) => {
   }
 });
 
-/** What earlier pages have loaded stays loaded: from their cache where it is the same, or anew. */
+/** What earlier pages have loaded stays loaded: from their cache where it is the same, or again. */
 async function install(): Promise<void> {
   const cache = await caches.open(cacheOf(BUILD));
   for (const name of (await caches.keys()).filter(isCourseCache)) {

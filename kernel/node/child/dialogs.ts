@@ -17,7 +17,7 @@ export interface Dialogs {
 export function dialogs(signals: Int32Array, answers: MessagePort): Dialogs {
   const ask = (question: string): string => {
     const cell = currentCell();
-    // What an interrupt has left unheard belongs to nobody.
+    // What is left after an interrupt belongs to no cell.
     while (receiveMessageOnPort(answers));
     Atomics.store(signals, Slot.asking, 1);
     send({ type: 'input', cell: cell.id, prompt: question, password: false });

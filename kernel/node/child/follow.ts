@@ -5,13 +5,13 @@ import { blamedFor, type Cell, currentCell, enter, knownCell, within } from '../
 
 /**
  * Follows cells through what they start: promises, timers, ticks. `AsyncLocalStorage` would do the
- * same, but up to Node.js 22 it aborts the process when execution is terminated inside of it, and
+ * same, but up to Node.js 22 it aborts the process when execution is terminated inside it, and
  * terminating is how a loop is interrupted.
  */
 
 const suspended: (Cell | undefined)[] = [];
 
-/** The cell that an error or a promise comes from which nobody caught. */
+/** The cell that an uncaught error or rejection comes from. */
 export function originOf(error: unknown, promise?: object): Cell {
   return blamedFor(error) ?? (promise && Stamp.of(promise)) ?? currentCell();
 }
@@ -83,7 +83,7 @@ class Returned {
   }
 }
 
-/** Notes a cell on a promise, in a private field: fast, and nobody who prints it sees it. */
+/** Notes a cell on a promise, in a private field: fast, and not printed with it. */
 class Stamp extends Returned {
   readonly #cell: Cell;
 

@@ -25,7 +25,7 @@ export class FreshModules {
     };
   }
 
-  /** To be told of every file that is imported as an ES module. */
+  /** Called with every file that is imported as an ES module. */
   note(file: string): void {
     if (isOwn(file)) this.imported.set(file, modificationTime(file));
   }
@@ -33,7 +33,7 @@ export class FreshModules {
   /**
    * Makes the next `require` read what has changed.
    *
-   * @returns whether an ES module has: then all of them are to be imported anew.
+   * @returns whether an ES module has: then all of them are to be imported again.
    */
   refresh(): boolean {
     this.refreshRequired();

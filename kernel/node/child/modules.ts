@@ -142,7 +142,7 @@ function isESModule(file: string): boolean {
   }
 }
 
-/** Node.js tells where a module of JavaScript is malformed when it ends by it, and not in the error. */
+/** Node.js prints where a JavaScript module is malformed only when it exits, not in the error. */
 function tellPlace(error: SyntaxError, file: string): void {
   if (!error.stack?.startsWith('SyntaxError') || !/\.m?js$/.test(file)) return;
   const { NODE_OPTIONS: _, ...env } = process.env;

@@ -2,7 +2,7 @@ import { ChildProcess } from 'node:child_process';
 import workers from 'node:worker_threads';
 import { type Cell, currentCell } from '../../child/context';
 
-/** What the main thread tells its watchdog: cell `cell` has started process `pid`. */
+/** The main thread's message to its watchdog: cell `cell` has started process `pid`. */
 export interface Spawned {
   type: 'spawned';
   pid: number;

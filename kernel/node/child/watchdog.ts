@@ -32,7 +32,7 @@ socket.on('data', (text: string) => {
   partial = lines.pop()!;
   for (const line of lines) receive(JSON.parse(line));
 });
-// Without a parent there is nobody to work for.
+// Without a parent there is nothing left to do.
 socket.on('close', () => {
   endStarted(process.pid, process.env[MARK] ?? '');
   process.kill(process.pid, 'SIGKILL');
@@ -88,7 +88,7 @@ const reached = { started: new Map<number, number>(), awaited: new Map<number, n
  * Interrupts processes of a cell as a terminal would, with a signal; those that go on are ended.
  *
  * @param kind those that it has started, or the one that it waits for in a call that does not return,
- *   such as `execSync`: nobody has told of that one, it is what no cell is known to have started.
+ *   such as `execSync`: its start is not reported, and no cell is known to have started it.
  */
 function reach(cell: number, kind: 'started' | 'awaited'): void {
   const all = descendants(process.pid);
@@ -105,7 +105,7 @@ function reach(cell: number, kind: 'started' | 'awaited'): void {
 }
 
 /**
- * Until the engine says that it has terminated something, messages wait: the one that is handled
+ * Until the engine reports that it has terminated something, messages wait: the one that is handled
  * next could be what it terminates. Empty messages give it something else.
  */
 function terminate(): void {

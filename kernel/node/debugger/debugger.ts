@@ -25,7 +25,7 @@ interface Script {
 /** How often a step may go on within the same line. */
 const MOST_STEPS = 200;
 
-/** More than the inspector tells of. */
+/** More than the inspector reports. */
 const MOST_FRAMES = 1000;
 
 const THREAD = 1;
@@ -50,7 +50,7 @@ export class Debugger {
   private readonly lines = new Map<string, number>();
   /** The line of the breakpoint at which the program is stopped. */
   private stoppedLine: number | undefined;
-  /** What the front end has told of, by path. */
+  /** The texts that the front end has sent, by path. */
   private readonly texts = new Map<string, string>();
   /** By URL or name of file. */
   private readonly scripts = new Map<string, Script>();
@@ -102,7 +102,7 @@ export class Debugger {
     for (const breakpoint of this.breakpoints.get(path) ?? []) await this.place(file, breakpoint);
   }
 
-  /** What the inspector tells by itself. */
+  /** The events of the inspector. */
   receive(method: string, params: object): void {
     if (method === 'Debugger.paused') void this.pause(params as Cdp.PausedEventDataType);
     else if (method === 'Debugger.resumed') this.resume();
@@ -280,7 +280,7 @@ export class Debugger {
       this.scripts.set(url, { path, positions: new Positions(mappings) });
       for (const one of this.breakpoints.get(path) ?? []) void this.place(url, one);
     } catch {
-      // A map that nobody can read is as none.
+      // A map that cannot be read is ignored.
     }
   }
 

@@ -54,7 +54,7 @@ describe('Codec', () => {
     }
   });
 
-  test('refuses signed frames that are no objects or lack a header', () => {
+  test('refuses signed frames that are not objects or lack a header', () => {
     const unsigned = new Codec('', 'hmac-sha256');
     const message = (header: string): Buffer[] =>
       ['<IDS|MSG>', '', header, '{}', '{}', '{}'].map((text) => Buffer.from(text));

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, statSync } from 'node:fs';
 
-/** What Jupyter's connection file says: where to bind, and the key that signs messages. */
+/** Jupyter's connection file: where to bind, and the key that signs messages. */
 export interface Connection {
   transport: string;
   ip: string;

@@ -1,4 +1,4 @@
-/** How named tensors lie one after another in memory. */
+/** How named tensors are stored one after another. */
 export class Layout {
   readonly names: readonly string[];
   readonly shapes: readonly (readonly number[])[];

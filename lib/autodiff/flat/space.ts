@@ -13,7 +13,7 @@ const [LEAST, MOST] = [1e-20, 1e30];
  * Vectors of float32 on the wasm heap; scalars are numbers.
  *
  * An operation is one call of a compiled loop, where one on tensors costs tens of microseconds of
- * bookkeeping. `tidy`, `keep` and `free` are as for tensors; what nobody frees stays allocated.
+ * bookkeeping. `tidy`, `keep` and `free` are as for tensors; what is not freed stays allocated.
  */
 export class FlatSpace implements Space<Flat, number> {
   readonly name = 'flat';
@@ -228,7 +228,7 @@ export class FlatSpace implements Space<Flat, number> {
     });
   }
 
-  /** Sees to it that the numbers of x stay in memory until `letGo`, whoever frees it. */
+  /** Keeps the numbers of x in memory until `letGo`, even if it is freed. */
   hold(x: Flat): void {
     x.readers++;
   }

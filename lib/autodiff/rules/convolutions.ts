@@ -78,12 +78,12 @@ function withShapes({ kernelName, attrs, saved }: Node): Attributes {
 
 /**
  * Tables are kept up to so many bytes, if the lines of the window are shorter than so many numbers:
- * an image of few channels. Longer lines are laid out anew as fast as a table is read from memory.
+ * an image of few channels. Longer lines are laid out again as fast as a table is read from memory.
  */
 const MOST_KEPT = 2 ** 25;
 const SHORT_LINE = 32;
 
-/** The table of x, one for all who need the same; x itself where it does not pay to keep it. */
+/** The table of x, one for all who need the same; x itself where keeping it is not worth it. */
 function seenOf(x: tf.Tensor, outputs: number[], attrs: Attributes, tape: Tape): () => tf.Tensor {
   const { strides, pad, dimRoundingMode, filterShape } = attrs;
   const [rows, places] = [outputs, filterShape].map((shape) => size(shape.slice(0, -1)));

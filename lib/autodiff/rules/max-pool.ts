@@ -11,7 +11,7 @@ import { using } from './shapes';
 /** Beyond this a float32 no longer holds every whole number. */
 const exactWhole = 2 ** 24;
 
-/** The maximum over windows: J v picks the entries of v where the maxima lie, found once. */
+/** The maximum over windows: J v picks the entries of v where the maxima are, found once. */
 export const maxPool: Rule = (step, tape) => {
   const [fast, general] = [byKernel(step, tape), byOperations(step, tape)];
   const way = () => (hasKernel('TakeAt') ? fast : general);
@@ -44,7 +44,7 @@ export const maxPoolGrad: Rule = (step, tape) => {
   };
 };
 
-/** Where the maxima lie in the input of a pool, which its node saves first, as does its gradient's. */
+/** Where the maxima are in the input of a pool, which its node saves first, as does its gradient's. */
 function placesOf({ attrs, saved }: Node, tape: Tape): () => tf.Tensor {
   const { filterSize, strides, pad, dimRoundingMode } = attrs;
   const name = `maxima ${JSON.stringify([filterSize, strides, pad, dimRoundingMode])}`;
@@ -67,7 +67,7 @@ const byOperations: Derive = (step, tape) => {
   return reverse(step, tape);
 };
 
-/** Where each entry lies in exactly one window: J v is the sum over windows of v at the maxima. */
+/** Where each entry is in exactly one window: J v is the sum over windows of v at the maxima. */
 const byMask: Derive = (step, tape) => {
   const { attrs, outputs, inputs } = step.node;
   const count = inputs.x!.size / outputs[0]!.size;

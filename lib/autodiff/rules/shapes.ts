@@ -29,14 +29,14 @@ export function reduce(x: tf.Tensor, shape: number[]): tf.Tensor {
   return result;
 }
 
-/** f(x) for an x that nobody else needs, where f may return x itself. */
+/** f(x) for an x that is not needed again, where f may return x itself. */
 export function using(x: tf.Tensor, f: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
   const result = f(x);
   if (result !== x) x.dispose();
   return result;
 }
 
-/** f(x) for an x that belongs to somebody else, where f may return x itself. */
+/** f(x) for an x that belongs to the caller, where f may return x itself. */
 export function fresh(x: tf.Tensor, f: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
   const result = f(x);
   return result === x ? copy(x) : result;

@@ -4,7 +4,7 @@ import { inputsOf, type Plan, type Step } from './plan';
 import { copyStep } from './steps';
 import type { Value } from './value';
 
-/** Where a value lies while a program runs. */
+/** Where a value is while a program runs. */
 export interface Place {
   where: 'given' | 'constant' | 'scratch' | 'kept' | 'output';
   /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */

@@ -129,7 +129,7 @@ function stepOf(out: Value, uses: Uses): Step {
   return loop.step(loop.expression(entries, by.of.shape), by.how, by.rows * by.columns);
 }
 
-/** @throws NotLowered for a matrix of one number all over, which lies nowhere. */
+/** @throws NotLowered for a matrix of one repeated number, which is not stored. */
 function materialized(value: Value): Value {
   if (value.uniform !== undefined) throw new NotLowered('a product with a constant');
   return value;
@@ -151,7 +151,7 @@ class Loop {
     this.#columns = columns;
   }
 
-  /** Entries seen in a shape as an expression of inputs, with what nobody else reads put in. */
+  /** Entries seen in a shape as an expression of inputs, with values that are read only here put in. */
   expression(entries: Entries, shape: readonly number[]): Expression {
     if (entries.kind === 'number') return number(entries.value);
     if (entries.kind === 'apply') {

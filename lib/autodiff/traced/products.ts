@@ -67,7 +67,7 @@ function productOf(product: Product): Value {
   if (!isVector) return computed({ kind: 'product', ...product }, [a, b], m * n);
   const [matrix, vector] = n === 1 ? [a, b] : [b, a];
   const size = n === 1 ? m : n;
-  // Whether the sum runs along the rows of the matrix as it lies in memory.
+  // Whether the sum runs along the rows of the matrix as it is in memory.
   const alongRows = n === 1 ? !transposeA : transposeB;
   const [rows, columns] = alongRows ? [size, k] : [k, size];
   const shape = [rows, columns];

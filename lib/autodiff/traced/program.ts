@@ -41,7 +41,7 @@ export class Program {
   readonly #late: Imported;
   /** How many steps it takes: before the tangents, and after. */
   readonly steps: { early: number; late: number };
-  /** Where the addresses of all places are in the last run, and which of them are set anew in each. */
+  /** Where the addresses of all places are in the last run, and which of them are set again in each. */
   readonly #table: number;
   #addresses: Int32Array;
   readonly #moving: Moving;

@@ -2,7 +2,7 @@ import { number } from '../../backends/wasm/fused/expression';
 import type { Step } from './plan';
 import type { Value } from './value';
 
-/** Fills `out` with a value that lies elsewhere, or with one number. */
+/** Fills `out` with a value that is elsewhere, or with one number. */
 export function copyStep(value: Value, out: Value): Step {
   const isNumber = value.uniform !== undefined;
   return {

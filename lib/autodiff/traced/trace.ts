@@ -26,7 +26,7 @@ export class Trace {
   read = false;
   /** Copies of tensors from outside, by their ids: what they are copies of. */
   readonly copies = new Map<number, number>();
-  /** Whether a variable was used that is no leaf. */
+  /** Whether a variable was used that is not a leaf. */
   sawVariable = false;
   /** While the loss runs: what no leaf decides comes from outside, however it was computed. */
   inLoss = true;

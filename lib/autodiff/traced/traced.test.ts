@@ -191,7 +191,7 @@ describe.each(libraries)('what is traced, with OpenBLAS: %s', (blas) => {
     });
   });
 
-  it('sees numbers that the loss makes anew each time', () => {
+  it('sees numbers that the loss makes again each time', () => {
     let factor = 1;
     const changing: Loss = ([a]) => tf.mul(tf.sum(a!), tf.mul(factor, tf.scalar(factor)));
     tf.tidy(() => {

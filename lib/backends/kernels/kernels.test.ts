@@ -106,7 +106,7 @@ const near0 = {
   selu: [tf.selu, (x) => (x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * Math.expm1(x))],
 } satisfies Record<string, [(x: tf.Tensor) => tf.Tensor, (x: number) => number]>;
 
-/** Places outside of a tensor of shape [2, 3]. */
+/** Places outside a tensor of shape [2, 3]. */
 const outside: [string, (x: tf.Tensor2D) => tf.Tensor][] = [
   ['gatherND', (x) => tf.gatherND(x, tf.tensor2d([[5, 0]], [1, 2], 'int32'))],
   ['gatherND before it', (x) => tf.gatherND(x, tf.tensor2d([[-1, 0]], [1, 2], 'int32'))],
@@ -139,13 +139,13 @@ describe.each([
       const found = [...(await y.data())];
       y.dispose();
       const errors = found.map((value, i) => Math.abs(value / exact(xs[i]!) - 1));
-      // cpu's own selu is wrong for numbers that vanish beside 1 in float64.
+      // cpu's own selu is wrong for numbers that vanish next to 1 in float64.
       const known = name === 'cpu' && f === tf.selu ? errors.slice(3) : errors;
       expect(Math.max(...known)).toBeLessThan(2e-6);
     },
   );
 
-  test.each(outside)('%s outside of a tensor is refused', async (_, f) => {
+  test.each(outside)('%s outside a tensor is refused', async (_, f) => {
     await useBackend(name, options);
     const x = tf.ones([2, 3]) as tf.Tensor2D;
     const before = tf.memory().numTensors;

@@ -13,7 +13,7 @@ interface Weight {
 /**
  * A layer as a function of its input and its trainable weights.
  *
- * The layer is built anew at each call, on whatever backend is current.
+ * The layer is built again at each call, on whatever backend is current.
  */
 function layer(
   op: string,

@@ -5,7 +5,7 @@ import { type Case, evaluate, inputsOf, opTable, quotients } from '.';
 import { withoutDerivative } from './without-derivative';
 
 const largest = (a: number[]) => a.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-/** Errors are measured beside the largest entry, and beside 1 where all entries are small. */
+/** Errors are measured relative to the largest entry, and to 1 where all entries are small. */
 const scale = (a: number[]) => Math.max(1, largest(a));
 const distance = (a: number[], b: number[]) => largest(a.map((x, i) => x - b[i]!)) / scale(b);
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);

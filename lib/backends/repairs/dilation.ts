@@ -35,7 +35,7 @@ function windowsOf(x: tf.Tensor, filter: tf.Tensor, attributes: Attributes): Win
   return [vertical, horizontal];
 }
 
-/** Where in x the maxima lie. */
+/** Where in x the maxima are. */
 function maxima(x: tf.Tensor, filter: tf.Tensor, y: tf.Tensor, axes: Window[]): tf.Tensor {
   return unrecorded(() => {
     const weights = tf.unstack(tf.reshape(filter, [-1, filter.shape[2]!]));

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { StridedSlice } from '../kernels/strided-slice';
 import { differentiate, positions, scatterTo, sumTo, zerosLike } from './gradient';
 
-/** Where the largest elements along the last axis lie, as flat positions. */
+/** Where the largest elements along the last axis are, as flat positions. */
 function flatIndices(indices: tf.Tensor, columns: number): tf.Tensor {
   const k = indices.shape[indices.rank - 1]!;
   const rows = indices.size / k;

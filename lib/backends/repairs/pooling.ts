@@ -53,7 +53,7 @@ const toWindow = ([size, stride, before, outputs]: number[]): Window => ({
   outputs: outputs!,
 });
 
-/** The elements of `t` at the places where the maxima of x lie. */
+/** The elements of `t` at the places where the maxima of x are. */
 function takeAtMaxima(t: tf.Tensor, x: tf.Tensor, y: tf.Tensor, pool: Pool): tf.Tensor {
   const places = unrecorded(() => {
     const axes = windowsOf(x, pool);

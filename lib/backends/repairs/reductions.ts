@@ -36,7 +36,7 @@ function repairExtremum(kernel: 'Max' | 'Min') {
  * The derivative of a running product, by a scan from its end.
  *
  * dxᵢ = Pᵢ Sᵢ with Pᵢ the product of what comes before xᵢ, and Sᵢ = dyᵢ + xᵢ₊₁ Sᵢ₊₁. Without a
- * division: zeros among the factors are no exception.
+ * division: zeros among the factors are allowed.
  */
 function runningProduct(dy: tf.Tensor, x: tf.Tensor, { axis, exclusive, reverse }: Along) {
   const flip = (t: tf.Tensor) => (reverse ? tf.reverse(t, axis) : t);

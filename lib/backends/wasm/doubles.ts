@@ -11,7 +11,7 @@ export interface StoredMatrix {
 
 /** So many rows are multiplied at once; matrices are filled up with zeros to whole groups of them. */
 const GROUP = 4;
-/** So many bytes hold all matrices; where they are full, all are put there anew when they are needed. */
+/** So many bytes hold all matrices; where they are full, all are put there again when they are needed. */
 const MOST_BYTES = 2 ** 26;
 const PAGE = 2 ** 16;
 
@@ -120,7 +120,7 @@ export const LEAST_ENTRIES = 400;
  * A matrix of float64 laid out for products by WebAssembly, two numbers at once.
  *
  * The matrix is read now, and must not change; it is put into a memory that all such matrices share
- * when it is first multiplied with.
+ * when it is first used in a product.
  *
  * @returns undefined for one that is too small to be worth it, or too large
  */

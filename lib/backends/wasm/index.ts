@@ -23,7 +23,7 @@ export interface WasmReport {
 
 const running = () => engine().registry.wasm;
 
-// A literal name: bundlers look for it. The handler tells them that it may be missing.
+// A literal name: bundlers look for it. The error handler shows them that it may be missing.
 const load = () =>
   import('@tensorflow/tfjs-backend-wasm').catch(refuseMissing('@tensorflow/tfjs-backend-wasm'));
 

@@ -143,7 +143,7 @@ function repairSoftmax() {
 /**
  * Normalization that is NaN where a neighbour is, for every power.
  *
- * The stock shader takes the power by a logarithm, which is no NaN of a NaN on some drivers; for the
+ * The stock shader takes the power by a logarithm, which does not return NaN for NaN on some drivers; for the
  * power 1 it divides.
  */
 function repairNormalization() {

@@ -15,7 +15,7 @@ interface WebgpuBackend {
   getBufferData(buffer: unknown): Promise<ArrayBuffer>;
 }
 
-/** How long after a failure the loss behind it may be told. */
+/** How long after a failure the lost device may be reported. */
 const PATIENCE_MS = 200;
 
 /** Backends whose device is gone, with why. */

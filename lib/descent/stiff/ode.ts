@@ -114,7 +114,7 @@ export function checkStart(
 }
 
 /**
- * f with arguments and values that are nobody else's, so that it may change the one and use the other
+ * f with arguments and values of its own, so that it may change the one and use the other
  * again; its values are looked at.
  *
  * @throws ShapeError, when it is called, for a value that is not as long as y.

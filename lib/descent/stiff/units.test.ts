@@ -171,7 +171,7 @@ describe('at the door', () => {
     expect(call).toThrow(message);
   });
 
-  it('refuses a y0 that is no Float64Array, and an f that is no function', () => {
+  it('refuses a y0 that is not a Float64Array, and an f that is not a function', () => {
     const options = { to: 1, step: 0.1 };
     expect(() => backwardEuler(decay, [1] as never, options)).toThrow(/Float64Array\.of/);
     expect(() => forwardEuler(undefined as never, Float64Array.of(1), options)).toThrow(InputError);

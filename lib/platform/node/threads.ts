@@ -11,7 +11,7 @@ export const defaultThreads = () => Math.min(os.availableParallelism(), mostThre
 /** Why there can be one thread only: nothing is in the way. */
 export const threadsObstacle = (): string | undefined => undefined;
 
-/** The folder of the WebAssembly files: they are beside the package's code. */
+/** The folder of the WebAssembly files: they are next to the package's code. */
 export const wasmFolder = (): string | undefined => undefined;
 
 const build = '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-threaded-simd';

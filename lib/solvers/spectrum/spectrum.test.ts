@@ -238,7 +238,7 @@ describe('of named tensors', () => {
     }
   });
 
-  it('frees what it holds when a product throws or is no number', async () => {
+  it('frees what it holds when a product throws or is not a number', async () => {
     const like = { w: tf.zeros([9]) };
     const before = tf.memory().numTensors;
     let count = 0;

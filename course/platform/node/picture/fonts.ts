@@ -34,7 +34,7 @@ let files: string[] | undefined;
 const metrics = new Map<string, Metrics>();
 
 /**
- * Where the font files lie.
+ * Where the font files are.
  *
  * @throws DataError if their packages are not installed
  */

@@ -59,7 +59,7 @@ function open(): Page {
   return { plotly, document: window.document, restartNames };
 }
 
-/** plotly.js builds its list of attributes anew, in half a second, each time that it validates. */
+/** plotly.js builds its list of attributes again, in half a second, each time that it validates. */
 function rememberSchema(plotly: Plotly) {
   const build = plotly.PlotSchema.get;
   let schema: unknown;

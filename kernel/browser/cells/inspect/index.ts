@@ -27,7 +27,7 @@ type Shape = {
   entries?: string[];
   list?: readonly unknown[];
   cut?: boolean;
-  /** Own keys that are no properties, such as the indices of a list. */
+  /** Own keys that are not properties, such as the indices of a list. */
   hidden?: (key: PropertyKey) => boolean;
 };
 

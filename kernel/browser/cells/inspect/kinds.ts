@@ -24,7 +24,7 @@ export function prefixOf(value: object, name: string | undefined): string {
   return name === 'Object' && tag === '' ? '' : `${name}${tag} `;
 }
 
-/** What nobody can look into. */
+/** What cannot be looked into. */
 export function unknownInside(value: object): string[] {
   if (value instanceof WeakMap || value instanceof WeakSet) return ['<items unknown>'];
   if (value instanceof ArrayBuffer) {

@@ -28,7 +28,7 @@ export interface Local {
   readonly type: ValueType;
 }
 
-/** A block that can be left, or a loop that can be begun anew. */
+/** A block that can be left, or a loop that can be begun again. */
 export interface Label {
   readonly depth: number;
 }
@@ -185,7 +185,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     return this.#nested(0x02, body);
   }
 
-  /** What `br` with its label begins anew. */
+  /** What `br` with its label starts again. */
   loop(body: (label: Label) => void): this {
     return this.#nested(0x03, body);
   }

@@ -4,7 +4,7 @@ import { apply, type Expression } from './expression';
 import type { Pattern } from './loop';
 import { loopOn, type RunLoop } from './loops';
 
-/** What is done with numbers that lie one after another in the backend's memory; addresses in bytes. */
+/** What is done with numbers that are stored one after another in the backend's memory; addresses in bytes. */
 export interface FlatLoops {
   /** out ← Σ aᵢxᵢ. */
   combine(out: number, size: number, factors: readonly number[], xs: readonly number[]): void;

@@ -13,7 +13,7 @@ export function loopBody(name: string, loop: Loop): FunctionBody {
   const parameters = ['i32', 'i32', 'i32', ...addresses] as const;
   const f = new FunctionBody(name, { parameters, results: [] });
   const [out, rows, columns, ...inputs] = f.parameters;
-  /** Where an input is read in the row: its own pointer, or one that begins anew with each row. */
+  /** Where an input is read in the row: its own pointer, or one that starts again with each row. */
   const inRow = patterns.map((pattern, i) => (pattern === 'column' ? f.local('i32') : inputs[i]!));
   const splats = f.localsOf('v128', patterns.length);
   const [row, at, whole, stop] = f.locals('i32', 'i32', 'i32', 'i32');

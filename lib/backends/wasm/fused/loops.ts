@@ -17,7 +17,7 @@ export function loopOn(heap: Heap, loop: Loop): RunLoop {
   return known.get(key)!;
 }
 
-/** Some browsers compile no more than 4 KB without waiting; a module has some bytes beside its code. */
+/** Some browsers compile no more than 4 KB without waiting; a module has some bytes in addition to its code. */
 const MOST_BYTES = 3600;
 
 /** Makes those of some loops that are not known yet, several in a module: each module costs a wait. */

@@ -13,7 +13,7 @@ export interface MatrixProduct {
 }
 
 interface ProductLoops {
-  /** Strides and widths in bytes; b lies row after row. */
+  /** Strides and widths in bytes; b is stored row by row. */
   product(
     a: number,
     rowOfA: number,

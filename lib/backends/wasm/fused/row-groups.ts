@@ -9,7 +9,7 @@ const CHEAP: readonly string[] = [
 
 const MOST_NODES = 8;
 
-/** Whether an expression takes so few instructions that loops over several rows at once pay. */
+/** Whether an expression takes so few instructions that loops over several rows at once are faster. */
 export function isCheap(expression: Expression): boolean {
   let nodes = 0;
   const visit = (each: Expression): boolean => {

@@ -1,13 +1,13 @@
 import { FunctionBody, type Imported, imported, instantiated, type Signature } from '../assembler';
 import { type Heap, memoryOf } from '../kernels/heap';
 
-/** The address of something that lies at a place, plus some bytes. */
+/** The address of something that is at a place, plus some bytes. */
 export interface At<P> {
   at: P;
   plus?: number;
 }
 
-/** One function to call with addresses, by the places they lie at, and whole numbers. */
+/** One function to call with addresses, by the places they are at, and whole numbers. */
 export interface Call<P> {
   run: (...values: number[]) => void;
   arguments: readonly (number | At<P>)[];

@@ -65,7 +65,7 @@ function areRows(whole: number[], row: number[]): boolean {
 /**
  * Adds a row to each row of a tensor, which is what a bias is.
  *
- * The stock kernel starts anew for each row, and the rows of an image are as short as its channels.
+ * The stock kernel starts again for each row, and the rows of an image are as short as its channels.
  */
 export function repairBiases(): void {
   const stock = kernelFunction('Add', 'wasm');

@@ -11,7 +11,7 @@ import { overImages, type Space } from './window';
 function maxima(x: Float32Array, space: Space, addend: Float32Array): Int32Array {
   const { batch, channels, depth, height, width } = space;
   const places = new Int32Array(batch * depth.outputs * height.outputs * width.outputs * channels);
-  // What the window sees of the input: where its pixels lie, and their rows in the addend.
+  // What the window sees of the input: where its pixels are, and their rows in the addend.
   const pixels = new Int32Array(depth.size * height.size * width.size);
   const rows = new Int32Array(pixels.length);
   let o = 0;

@@ -43,7 +43,7 @@ function loopOf({ inputs, numbers = 0, lanes, write }: Expression): FunctionBody
   return f;
 }
 
-/** Applies an expression to float32 tensors of one size, on the backend they lie in. */
+/** Applies an expression to float32 tensors of one size, on the backend they are in. */
 export type Entrywise = (
   heap: Heap,
   inputs: tf.TensorInfo[],

@@ -56,7 +56,7 @@ const isFiniteInput = (call: Plain, name: string) =>
 const endsWith = (shape: number[], end: number[]) =>
   end.length > 0 && tf.util.arraysEqual(shape.slice(-end.length), end);
 
-/** Whether places in a tensor, rows of `indices`, lie in it; the build would read or write beyond it. */
+/** Whether places in a tensor, rows of `indices`, are in it; the build would read or write beyond it. */
 function liesIn(heap: Heap, indices: tf.TensorInfo, shape: number[]): boolean {
   const depth = indices.shape.at(-1) ?? 1;
   const places = heap.typedArrayFromHeap(indices);

@@ -63,7 +63,7 @@ function find(): FunctionBody {
 
 const finderOn = perHeap((heap) => instantiated(memoryOf(heap), [find()], []).find!);
 
-/** The pixels of one image that each window covers: how far the next window is, then where they lie. */
+/** The pixels of one image that each window covers: how far the next window is, then where they are. */
 function windowsOf({ channels, depth, height, width }: Space): number[] {
   const list: number[] = [];
   const covered = ({ length, size, stride, dilation, before }: Space['depth'], output: number) =>

@@ -57,7 +57,7 @@ describe.each([1, 2])('maxima on wasm with %i threads', (threads) => {
     expect(sum(foundSlopes!)).toBe(sum(slopes!));
   });
 
-  it('lie at the first of several places, and are taken there and put back', async () => {
+  it('are at the first of several places, and are taken there and put back', async () => {
     await useBackend('wasm', { threads });
     tf.tidy(() => {
       const shape = [2, 4, 6, 5];

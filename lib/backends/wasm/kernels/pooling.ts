@@ -28,7 +28,7 @@ function maxPool({ inputs: { x }, attrs, backend }: Call<'x', Pool>): tf.TensorI
 
 type Argmax = Call<'x', Pool & { includeBatchInIndex: boolean }>;
 
-/** The maxima over images or volumes, and where they lie. */
+/** The maxima over images or volumes, and where they are. */
 function maxPoolWithArgmax({ inputs: { x }, attrs, backend }: Argmax): tf.TensorInfo[] {
   const heap = backend as Heap;
   const indices = maxima(heap, x, poolSpace(x.shape, attrs));

@@ -89,7 +89,7 @@ const moverOn = perHeap((heap): Mover => {
   return { gather: gather!, scatter: scatter! };
 });
 
-/** Where the runs of one image lie: numbers of the table, of the image, and how many. */
+/** Where the runs of one image are: numbers of the table, of the image, and how many. */
 export type Visit = (table: number, image: number, count: number) => void;
 
 /** An arrangement of runs, the same for every image, and its name. */
@@ -98,7 +98,7 @@ export interface Arrangement {
   each(visit: Visit): void;
 }
 
-/** Moves numbers between images and their tables, which lie one after the other. */
+/** Moves numbers between images and their tables, which are stored one after the other. */
 export interface Runs {
   /** Copies the runs of each image into its table. */
   gather(images: Float32Array, tables: Float32Array, count: number): void;

@@ -21,7 +21,7 @@ it('tanh is right to one unit in the last place, from the smallest numbers to th
   expect(worst).toBeLessThan(1);
 });
 
-it('tanh of infinities, of zeros and of what is no number', async () => {
+it('tanh of infinities, of zeros and of what is not a number', async () => {
   const [above, below, zero, minusZero, nan] = await tanh([Infinity, -Infinity, 0, -0, NaN]);
   expect([above, below, zero, minusZero, nan]).toEqual([1, -1, 0, -0, NaN]);
 });

@@ -5,7 +5,7 @@ import { tensors } from '../../../spaces';
 import { useBackend } from '../..';
 
 const vector = (size: number, seed: number) => Float32Array.from(random(seed).normals(size));
-/** Sizes around the number that is worked on at once, and shapes that are no list. */
+/** Sizes around the number that is worked on at once, and shapes that are not a list. */
 const shapes = [[1], [7], [8191], [8192], [8193], [3, 5000], [20001], [0]];
 
 it.each([true, false])(
