@@ -333,6 +333,24 @@ describe("implicitSGD('auto')", () => {
     expect(Math.abs(numbers(x)[0]!)).toBeLessThan(0.1);
   });
 
+  it.each([
+    ['10,000, where δ hardly bounds it, though the loss fell', 1e4, false],
+    ['2, where δ bounds it', 2, true],
+  ])(
+    'with less than half of what was promised, takes no step of δ = %s',
+    async (_, initial, isTaken) => {
+      // Newton's step from x leads to −x³: of 0.41 that the parabola promises 0.16 are gained.
+      const x = tf.variable(tf.tensor1d([0.8]));
+      const optimizer = implicitSGD('auto', { initial });
+      const { taken, ratio } = await optimizer.step(() => bent(x), [x]);
+      expect(taken).toBe(isTaken);
+      if (isTaken) return;
+      expect(ratio).toBeCloseTo(0.383, 2);
+      expect(numbers(x)[0]).toBe(Math.fround(0.8));
+      expect(optimizer.learningRate).toBeLessThan(4);
+    },
+  );
+
   it('measures the mean of several losses', async () => {
     const x = tf.variable(tf.tensor1d([3, -2]));
     const optimizer = implicitSGD('auto', { initial: 0.1, solver: cg({ tolerance: 1e-6 }) });

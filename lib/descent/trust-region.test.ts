@@ -71,6 +71,41 @@ describe('the trust region of δ', () => {
     expect(other.delta).toBe(1);
   });
 
+  it.each([0.6, 1, 2, 100])(
+    'makes the next step a fifth shorter where slope is lacking, at δ/δ̂ = %f',
+    (curved) => {
+      const region = new TrustRegion(1);
+      region.bend({ fall: 1 + curved, length: 1 });
+      region.heed(-0.5);
+      // The length goes like δ/(1 + δ/δ̂).
+      const length = (delta: number) => delta / (1 + delta * curved);
+      const least = length(0.5) / length(1);
+      expect(length(region.delta) / length(1)).toBeCloseTo(Math.max(0.8, least), 5);
+    },
+  );
+
+  it('leaves δ to a straight step where slope is lacking: there it is noise', () => {
+    const region = new TrustRegion(1);
+    region.bend({ fall: 1.4, length: 1 });
+    region.heed(-0.5);
+    expect(region.delta).toBe(1);
+  });
+
+  it('measures every step of a beginning, fair or not', () => {
+    const region = new TrustRegion(1);
+    const { fall, length } = onParabola(1);
+    const due: boolean[] = [];
+    for (let t = 0; t < 12; t++) {
+      const { isDue } = region;
+      region.count(isDue);
+      due.push(isDue);
+      // Of a ratio that keeps δ where it is.
+      if (isDue) region.learn({ fall, length, gained: 0.7 * ((fall + length) / 2) });
+    }
+    expect(due.slice(0, 7)).toEqual(Array(7).fill(true));
+    expect(due.slice(7).filter(Boolean)).toHaveLength(1);
+  });
+
   it('measures each step while it searches, and a quarter of them in the long run', () => {
     const region = new TrustRegion(1);
     const { fall, length } = onParabola(1);

@@ -51,8 +51,11 @@ const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
 const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.2, 0, 0.2];
 /** Of the tolerance of a solve. */
 const [TIGHTEST, LOOSEST] = [0.03, 0.3];
-/** One step in so many is measured once δ has been found, and as many as this more while it is not. */
-const [EVERY, CREDIT] = [4, 8];
+/**
+ * One step in so many is measured once δ has been found, and as many as this more while it is not;
+ * with more than `BEGINNING` of these left every step is.
+ */
+const [EVERY, CREDIT, BEGINNING] = [4, 8, 3];
 const ITERATIONS = 10;
 /** A rate of Adam is about what each weight moves by: at less than this nothing is to be seen yet. */
 const SMALL = 0.03;
@@ -67,10 +70,12 @@ const [WITHOUT, WITH_MOMENTUM] = [
 /** `δ/δ̂` beyond which δ makes no difference, and would not come back soon. */
 const LOOSE = 100;
 /** Where `δ/δ̂` is below this the step is one of gradient descent yet; where it is above, of Newton's. */
-const [STRAIGHT, CURVED] = [0.5, 10];
+const [STRAIGHT, CURVED] = [0.5, 3];
+/** What is left of the length of a step after one that went too far, and the most that δ falls by. */
+const [SHORTER, LEAST_FALL] = [0.8, 0.5];
 
-/** The least ratio of a step that is taken; more is asked of one of Newton's, whose length δ does not bound. */
-export const leastRatio = { CURVED, plain: 0, newton: POOR };
+/** The least ratio of a step that is taken; more is asked of one of Newton's, whose length δ hardly bounds. */
+export const leastRatio = { CURVED, plain: 0, newton: FAIR };
 
 /**
  * The rate δ of an implicit step as a trust region, that needs no tuning.
@@ -82,13 +87,15 @@ export const leastRatio = { CURVED, plain: 0, newton: POOR };
  *
  * - **The ratio** ρ of what the loss of the same batch fell by to what was promised: whether the model
  *   holds that far. Below ½ the next step is shorter, above 0.9 it may be longer, and a step with
- *   ρ ≤ 0 is not taken, nor one with ρ < ¼ and δ > 10 δ̂. By Hebden's rule the length goes like `δ/(1 + δ/δ̂)` with
- *   `δ̂ = ‖s‖²/sᵀCs` and `δ/δ̂ = (a − ℓ)/ℓ`, so δ goes to δ̂ at once from where a step is still one of
- *   gradient descent, or no longer depends on δ.
+ *   ρ ≤ 0 is not taken, nor one with ρ < ½ and δ > 3 δ̂: where the model is that wrong about a step
+ *   that δ hardly shortens, it would leave the weights where later steps get on slowly. By Hebden's
+ *   rule the length goes like `δ/(1 + δ/δ̂)` with `δ̂ = ‖s‖²/sᵀCs` and `δ/δ̂ = (a − ℓ)/ℓ`, so δ goes to
+ *   δ̂ at once from where a step is still one of gradient descent, or no longer depends on δ.
  * - **The slope that is left**, `sᵀg⁺ / sᵀg` with the gradient g⁺ of the next batch, at no cost. The
  *   ratio is biased: s was made of the noise of the very batch that it is judged by. The next batch
  *   had no part in s, so its slope is an unbiased one of the loss itself; where it is negative,
- *   the step went beyond the minimum along itself. Where it averages less than −0.2, δ falls.
+ *   the step went beyond the minimum along itself. Where it averages less than −0.2, δ falls, so that
+ *   the next step is a fifth shorter.
  *
  * @see Moré, [The Levenberg–Marquardt algorithm: implementation and
  *   theory](https://doi.org/10.1007/BFb0067700), 1978; Martens, [Deep learning via Hessian-free
@@ -160,8 +167,10 @@ export class TrustRegion {
     const left = (this.#state.left + Math.max(-1, Math.min(1, share))) / 2;
     this.#note({ left });
     // On average it is no less than −(δ/δ̂)/(1 + δ/δ̂): for a straight step that is noise.
-    if (left < TOO_FAR && this.#state.curved > STRAIGHT) {
-      this.#note({ delta: this.#state.delta / 1.5, left: left / 1.5 });
+    const { curved } = this.#state;
+    if (left < TOO_FAR && curved > STRAIGHT) {
+      const fall = Math.max(LEAST_FALL, shortened(SHORTER, curved));
+      this.#note({ delta: this.#state.delta * fall, left: left / 1.5 });
     }
     if (left > TOO_NEAR || share < -0.5) this.#note({ wait: 0 });
   }
@@ -176,6 +185,7 @@ export class TrustRegion {
   learn(gain: Gain, stepSize = this.#state.delta): number {
     const ratio = gain.gained / ((gain.fall + gain.length) / 2);
     const { watchful } = growth(gain.share);
+    const { credit } = this.#state;
     const factor = this.#factor(gain, ratio, stepSize);
     // NaN is as bad as can be.
     const off = Number.isFinite(ratio) ? Math.abs(1 - ratio) : 1;
@@ -183,9 +193,9 @@ export class TrustRegion {
       delta: stepSize * factor,
       ratio: Number.isFinite(ratio) ? ratio : -1e30,
       tolerance: Math.min(LOOSEST, Math.max(TIGHTEST, off)),
-      wait: factor > watchful || !(ratio >= FAIR) ? 0 : EVERY - 1,
+      wait: factor > watchful || !(ratio >= FAIR) || credit > BEGINNING ? 0 : EVERY - 1,
       // A leap is always looked at.
-      credit: Math.max(this.#state.credit, factor > 2 || !(ratio >= POOR) ? 1 : 0),
+      credit: Math.max(credit, factor > 2 || !(ratio >= POOR) ? 1 : 0),
     });
     return ratio;
   }
@@ -211,8 +221,7 @@ export class TrustRegion {
     // The minimum of the parabola through both losses with the slope at the first.
     const best = Number.isFinite(gained) ? fall / (2 * (fall - gained)) : 0;
     const shorter = Math.min(ratio >= POOR ? 0.75 : 0.5, Math.max(0.1, best));
-    const share = (shorter * curved) / (1 + curved);
-    return Math.min(shorter, Math.max(1e-8, share / (1 - share) / curved));
+    return Math.min(shorter, Math.max(1e-8, shortened(shorter, curved)));
   }
 
   #note(change: Partial<RegionState>): void {
@@ -226,6 +235,9 @@ export class TrustRegion {
     this.#state = next;
   }
 }
+
+/** What δ is multiplied by so that the length, which goes like `δ/(1 + δ/δ̂)`, is multiplied by `part`. */
+const shortened = (part: number, curved: number) => part / (1 + (1 - part) * curved);
 
 const growth = (share = 1) => (share < 1 ? WITH_MOMENTUM : WITHOUT);
 

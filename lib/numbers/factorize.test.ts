@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { withPauses } from '../event-loop';
-import { factorize, factorizeInPieces, random, type SquareMatrix } from '.';
+import {
+  cholesky,
+  crossProducts,
+  factorize,
+  factorizeInPieces,
+  random,
+  type SquareMatrix,
+} from '.';
 
 /** A symmetric matrix with the eigenvalues of `1 + i/2` shifted by `shift`, about. */
 function made(size: number, shift: number): SquareMatrix {
@@ -11,6 +18,43 @@ function made(size: number, shift: number): SquareMatrix {
   }
   return { size, entries };
 }
+
+it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 30])(
+  'Cholesky of %i rows has the entries of the textbook, to the last bit',
+  (size) => {
+    const stream = random(size);
+    const rows = Array.from({ length: size }, () => stream.normals(size + 2));
+    const matrix = crossProducts(rows);
+    const b = stream.normals(size);
+    // Row by row, entry by entry (Golub & Van Loan, §4.2).
+    const L = rows.map(() => new Float64Array(size));
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = matrix.entries[i * size + j]!;
+        for (let k = 0; k < j; k++) sum -= L[i]![k]! * L[j]![k]!;
+        L[i]![j] = j < i ? sum / L[j]![j]! : Math.sqrt(sum);
+      }
+    }
+    const x = b.slice();
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < i; k++) x[i]! -= L[i]![k]! * x[k]!;
+      x[i]! /= L[i]![i]!;
+    }
+    for (let i = size - 1; i >= 0; i--) {
+      for (let k = i + 1; k < size; k++) x[i]! -= L[k]![i]! * x[k]!;
+      x[i]! /= L[i]![i]!;
+    }
+    expect(cholesky(matrix, Number.EPSILON)!(b)).toEqual(x);
+  },
+);
+
+it('Cholesky finds that a matrix is not positive definite, at any pivot', () => {
+  for (const at of [0, 3, 5, 9]) {
+    const matrix = made(10, 1);
+    matrix.entries[at * 11] = -0.5;
+    expect(cholesky(matrix, Number.EPSILON)).toBeUndefined();
+  }
+});
 
 describe.each([
   ['by Cholesky', 1],

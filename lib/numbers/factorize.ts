@@ -32,16 +32,12 @@ function* choleskyInPieces(
       yield;
       sinceTurn = 0;
     }
-    for (let j = 0; j <= i; j++) {
-      let sum = L[i * size + j]!;
-      for (let k = 0; k < j; k++) sum -= L[i * size + k]! * L[j * size + k]!;
-      if (j < i) {
-        L[i * size + j] = sum / L[j * size + j]!;
-      } else {
-        if (!(sum > precision * largest)) return undefined;
-        L[i * size + i] = Math.sqrt(sum);
-      }
-    }
+    let j = 0;
+    for (; j + 4 <= i; j += 4) fourEntries(L, size, i, j);
+    for (; j < i; j++) L[i * size + j] = less(L, size, i, j) / L[j * size + j]!;
+    const pivot = less(L, size, i, i);
+    if (!(pivot > precision * largest)) return undefined;
+    L[i * size + i] = Math.sqrt(pivot);
   }
   return (b) => {
     const x = b.slice();
@@ -55,6 +51,42 @@ function* choleskyInPieces(
     }
     return x;
   };
+}
+
+/** Entry (i, j) less the products of the entries of L before column j, in their order. */
+function less(L: Float64Array, size: number, i: number, j: number): number {
+  const [row, other] = [i * size, j * size];
+  let sum = L[row + j]!;
+  for (let k = 0; k < j; k++) sum -= L[row + k]! * L[other + k]!;
+  return sum;
+}
+
+/** Entries j … j + 3 of row i: four sums at a time, which do not wait for each other. */
+function fourEntries(L: Float64Array, size: number, i: number, j: number): void {
+  const row = i * size;
+  const a = j * size;
+  const b = a + size;
+  const c = b + size;
+  const d = c + size;
+  let s0 = L[row + j]!;
+  let s1 = L[row + j + 1]!;
+  let s2 = L[row + j + 2]!;
+  let s3 = L[row + j + 3]!;
+  for (let k = 0; k < j; k++) {
+    const l = L[row + k]!;
+    s0 -= l * L[a + k]!;
+    s1 -= l * L[b + k]!;
+    s2 -= l * L[c + k]!;
+    s3 -= l * L[d + k]!;
+  }
+  s0 /= L[a + j]!;
+  s1 = (s1 - s0 * L[b + j]!) / L[b + j + 1]!;
+  s2 = (s2 - s0 * L[c + j]! - s1 * L[c + j + 1]!) / L[c + j + 2]!;
+  s3 = (s3 - s0 * L[d + j]! - s1 * L[d + j + 1]! - s2 * L[d + j + 2]!) / L[d + j + 3]!;
+  L[row + j] = s0;
+  L[row + j + 1] = s1;
+  L[row + j + 2] = s2;
+  L[row + j + 3] = s3;
 }
 
 /**
