@@ -5,7 +5,7 @@ import { breakEven } from './break-even';
 import { convex } from './convex';
 import { deep } from './deep';
 import { writePart } from './page';
-import { pinn } from './pinn';
+import { pinn, pinnWide } from './pinn';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
 import { transfer } from './transfer';
@@ -19,24 +19,30 @@ const parts: Record<string, Part> = {
   size,
   auto,
   pinn,
+  'pinn-wide': pinnWide,
   convex,
   deep,
 };
 
 /** Parts that have a page of their own. */
-const pages: Record<string, string> = { pinn: 'pinn.md', convex: 'convex.md', deep: 'deep.md' };
+const pages: Record<string, string> = {
+  pinn: 'pinn.md',
+  'pinn-wide': 'pinn.md',
+  convex: 'convex.md',
+  deep: 'deep.md',
+};
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`), on
+ * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`), on
  * convex problems (`convex`), on long memories and deep autoencoders (`deep`), what a step costs in time and memory (`size`), and whether one needs a
  * rate (`auto`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | convex | deep …] [full] [kept]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | pinn-wide | convex | deep …] [full] [kept]`
  *
  * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of
- * `auto`, `convex` and `deep` are written of the runs that there are.
+ * `auto`, `pinn-wide`, `convex` and `deep` are written of the runs that there are.
  */
 export async function run(args: string[]): Promise<void> {
   const profile = profiles[args.includes('full') ? 'full' : 'short'];

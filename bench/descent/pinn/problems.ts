@@ -49,7 +49,7 @@ export function poisson(width = 10): Pinn {
     test: line.flatMap((x) => line.map((y) => Float64Array.of(x, y))),
   };
   return {
-    name: 'Poisson',
+    name: width === 10 ? 'Poisson' : `Poisson, width ${width}`,
     words: '−Δu = 2π² sin πx sin πy on the unit square, u = 0 at its edges',
     network,
     problem,
@@ -84,7 +84,7 @@ export function reactionDiffusion(width = 10, epsilon = 0.02): Pinn {
     test: Array.from({ length: 1001 }, (_, i) => Float64Array.of(i / 1000)),
   };
   return {
-    name: 'reaction–diffusion',
+    name: width === 10 ? 'reaction–diffusion' : `reaction–diffusion, width ${width}`,
     words: `−ε²u″ + u = 1 on [0, 1], u = 0 at both ends, ε = ${epsilon}`,
     network,
     problem,

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rateGrid, type Spread, spreadOf } from '../../../course/experiments';
 import { RESULTS } from '../grid';
+import { Runs } from '../runs';
 import { endError, type PinnCourse } from './course';
 import type { PinnMethod } from './methods';
 import type { Pinn } from './problems';
@@ -18,6 +19,8 @@ export interface PinnOutcome {
   /** All values that were tried, with the first seed. */
   tried: { value: number; validation: number }[];
 }
+
+const NOT_RUN: PinnCourse = { steps: [], seconds: [], validation: [], test: [], values: [] };
 
 /** Runs that are kept in a file, a line each, so that a study goes on where it was stopped. */
 class Kept {
@@ -39,6 +42,7 @@ class Kept {
   async get(key: string, run: () => PinnCourse | Promise<PinnCourse>): Promise<PinnCourse> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    if (Runs.onlyKept) return NOT_RUN;
     const course = await run();
     this.#known.set(key, course);
     mkdirSync(RESULTS, { recursive: true });
@@ -73,7 +77,7 @@ export async function outcomesOf(
       outcomes.push({ method, value, interior, courses, tried });
     }
   }
-  return outcomes;
+  return outcomes.filter(({ courses }) => courses.every(({ steps }) => steps.length > 0));
 }
 
 async function searched(method: PinnMethod, score: (value: number) => Promise<number>) {
