@@ -126,7 +126,7 @@ exports.makeSnapshotLater = (bundle) => {
 };
 
 /** A snapshot can be read only under the flags under which it was made. */
-exports.COMPILER_FLAGS = ['--max-semi-space-size=8', '--expose-gc', '--no-warnings'];
+exports.COMPILER_FLAGS = ['--max-semi-space-size=4', '--expose-gc', '--no-warnings'];
 
 /** What the compiler is told of this machine. */
 exports.places = () => {

@@ -26,6 +26,10 @@ const CELL_MODULE = /import\("[^"]*\/~cell(?:-\d+)?"(?:, [^)]*)?\)\./g;
 const ASK_FOR_DOM = /\. Do you need to change your target library\?.*'dom'\.$/;
 const NO_DOM = ': cells run in Node.js, which has no DOM.';
 
+/** Or for a later standard, where it is the engine that does not have it. */
+const ASK_FOR_LATER = /\. Do you need to change your target library\?.*'es\w+' or later\.$/;
+const NOT_YET = ': it is newer than what runs the cells.';
+
 /** @param shift how many characters stand before the cell in `text`. */
 export function diagnosticIn(
   text: string,
@@ -37,7 +41,10 @@ export function diagnosticIn(
   return {
     start: positionIn(text, shift, start),
     end: positionIn(text, shift, start + length),
-    messageText: message.replace(CELL_MODULE, '').replace(ASK_FOR_DOM, NO_DOM),
+    messageText: message
+      .replace(CELL_MODULE, '')
+      .replace(ASK_FOR_DOM, NO_DOM)
+      .replace(ASK_FOR_LATER, NOT_YET),
     category: found.category,
     code: found.code,
     ...(fileName === undefined ? {} : { fileName }),

@@ -54,19 +54,25 @@ function sessions(): [lasting: Session, plain: Session, accepted: () => number] 
   const { accepts } = LastingChecker.prototype;
   let count = 0;
   const [lasting, plain] = made as [Session, Session];
-  Object.assign(checkerOf(lasting), {
+  Object.assign(opened(lasting).lasting, {
     accepts(this: LastingChecker, ...given: Parameters<typeof accepts>) {
       const isGood = accepts.apply(this, given);
       if (isGood) count++;
       return isGood;
     },
   });
-  Object.assign(checkerOf(plain), { accepts: () => false });
+  // As it is where TypeScript has changed what it keeps to itself.
+  opened(plain).lasting = new LastingChecker(opened(plain).project, {});
   return [lasting, plain, () => count];
 }
 
-function checkerOf(session: Session): LastingChecker {
-  return (session as unknown as { lasting: LastingChecker }).lasting;
+interface Opened {
+  lasting: LastingChecker;
+  project: ConstructorParameters<typeof LastingChecker>[0];
+}
+
+function opened(session: Session): Opened {
+  return session as unknown as Opened;
 }
 
 /** Two sessions on a busy machine. */
@@ -85,6 +91,12 @@ test(
         expect([cell, wrong, lasting.compile(wrong)]).toEqual([cell, wrong, told]);
       }
     }
+    for (const asked of ['a.', 'new C(', 'list.ma', 'N.', 'E.', 'a.map((x) => x.']) {
+      const complete = (session: Session) => session.complete(asked, asked.length);
+      expect([asked, complete(lasting)]).toEqual([asked, complete(plain)]);
+      expect(lasting.inspect(asked, 1)).toEqual(plain.inspect(asked, 1));
+    }
+    expect(lasting.complete('a.', 2).matches).toContain('concat');
     // All others import, declare an enumeration, change what all see, or take more than one look.
     expect(accepted()).toBeGreaterThan(15);
   },

@@ -31,8 +31,6 @@ type Bound = ts.SourceFile & {
   bindDiagnostics: readonly ts.Diagnostic[];
 };
 
-const inner = ts as unknown as Inner;
-
 /** A checker holds the types of all that it has checked: after so many cells, another one is made. */
 const MOST_CELLS = 250;
 
@@ -69,7 +67,11 @@ export class LastingChecker {
   private latest: Bound | undefined;
   private count = 0;
 
-  constructor(private readonly project: Project) {}
+  /** @param inner TypeScript, with what it does not declare; without that, the service does all. */
+  constructor(
+    private readonly project: Project,
+    private readonly inner: Inner = ts as unknown as Inner,
+  ) {}
 
   /**
    * Whether a cell is good.
@@ -94,7 +96,7 @@ export class LastingChecker {
   /** A text that is being written, to be asked about; `undefined` where the service has to be. */
   view(text: string, importing: readonly number[]): View | undefined {
     const base = this.baseFor(importing);
-    const { Completions } = inner;
+    const { Completions } = this.inner;
     if (!base || !Completions) return undefined;
     const file = this.bound(text, base);
     const { host } = this.project;
@@ -129,12 +131,12 @@ export class LastingChecker {
     const { project } = this;
     const state = `${project.state}\n${importing.join()}`;
     if (this.base?.state === state && this.count < MOST_CELLS) return this.base;
-    if (!inner.createTypeChecker || !inner.bindSourceFile) return undefined;
+    if (!this.inner.createTypeChecker || !this.inner.bindSourceFile) return undefined;
     this.clear();
     this.count = 0;
     const program = project.programOf(importing);
     const extended = this.extended(program);
-    const checker = inner.createTypeChecker(extended);
+    const checker = this.inner.createTypeChecker(extended);
     extended.getTypeChecker = () => checker;
     // The types of Node.js may have come with it.
     const now = `${project.state}\n${importing.join()}`;
@@ -176,7 +178,7 @@ export class LastingChecker {
   private bind(path: string, text: string, program: ts.Program): Bound {
     const file = parse(text, ts.ScriptKind.TS, path) as Bound;
     Object.assign(file, { path, resolvedPath: path, originalFileName: path });
-    inner.bindSourceFile!(file, program.getCompilerOptions());
+    this.inner.bindSourceFile!(file, program.getCompilerOptions());
     return file;
   }
 }

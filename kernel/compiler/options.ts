@@ -29,13 +29,13 @@ const FROM_CONFIG = [
 ] as const;
 
 /**
- * The library types of what this Node.js can run, and never less than ES2023. Not the DOM: its names
- * would pass the check, and then be missing.
+ * The library types of what this Node.js can run, and never less than ES2023. Not the DOM, nor all of
+ * `esnext`, which has Temporal: their names would pass the check, and then be missing.
  */
 export function libraries(nodeMajor: number): string[] {
   const names = ['esnext.disposable', 'decorators', 'es2023'];
-  if (nodeMajor >= 22) names.push('es2024', 'es2025.collection', 'es2025.iterator');
-  if (nodeMajor >= 24) names.push('esnext');
+  if (nodeMajor >= 22) names.push('es2024', 'es2025.collection', 'es2025.iterator', 'esnext.array');
+  if (nodeMajor >= 24) names.push('es2025', 'esnext.error', 'esnext.sharedmemory');
   return names.map((name) => `lib.${name}.d.ts`);
 }
 

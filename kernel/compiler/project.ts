@@ -129,6 +129,24 @@ export class Project {
     return asked && this.addNodeTypes() ? this.service.getProgram()! : program;
   }
 
+  /** The files that the cell imports by a path, `./a` or `../b/c`, and those that they import so. */
+  importedByPath(program: ts.Program): Set<string> {
+    const found = new Set<string>();
+    const waiting = [this.cell];
+    for (let from = waiting.pop(); from !== undefined; from = waiting.pop()) {
+      const text = program.getSourceFile(from)?.text ?? '';
+      for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles) {
+        if (!/^\.\.?\//.test(fileName) || this.earlierCell(fileName)) continue;
+        const { resolvedModule } = this.resolution.module(fileName, from, undefined, this.options);
+        const path = resolvedModule?.resolvedFileName;
+        if (path === undefined || found.has(path)) continue;
+        found.add(path);
+        waiting.push(path);
+      }
+    }
+    return found;
+  }
+
   /** A program that holds the kept cells `ids`, and all that they import. */
   programOf(ids: readonly number[]): ts.Program {
     const imports = ids.map((id) => `import ${JSON.stringify(Project.nameOf(id))};`);

@@ -296,12 +296,16 @@ export class Session {
     return [{ ...diagnostics[0]!, code: 0, messageText: adviceOnMoved([first, ...others]) }];
   }
 
-  /** Errors in the modules beside the notebook that the cell imports. Packages are not checked. */
+  /**
+   * Errors in the modules that the cell imports from below the notebook's folder, or by a path, and in those
+   * that these import by a path. Packages are not checked.
+   */
   private errorsInModules(program: ts.Program): Diagnostic[] {
     const beside = `${this.surroundings.directory}/`;
+    const own = this.project.importedByPath(program);
     const files = program.getSourceFiles().filter(({ fileName }) => {
-      const own = fileName.startsWith(beside) && !isPackaged(fileName);
-      return own && !this.project.isCell(fileName) && /\.[cm]?tsx?$/.test(fileName);
+      const isOwn = (fileName.startsWith(beside) || own.has(fileName)) && !isPackaged(fileName);
+      return isOwn && !this.project.isCell(fileName) && /(?<!\.d)\.[cm]?tsx?$/.test(fileName);
     });
     return files.flatMap((file) => {
       const found = [

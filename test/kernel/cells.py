@@ -173,6 +173,10 @@ TYPES = [
     ("document.title", says("Cannot find name 'document'", "no DOM")),
     ("window", says("TS2304")),
     ("localStorage", says("TS2304")),
+    ("Temporal.Now", says("Cannot find name 'Temporal'")),
+    ("new WeakMap<object, number>().getOrInsert({}, 2)", says("TS2550", "'getOrInsert' does not exist on type 'WeakMap<object, number>': it is newer")),
+    ("new Uint8Array(1).toBase64()", says("TS2550", "newer than what runs the cells")),
+    ("Object.hasOwn({ a: 1 }, 'a')", "true"),
     ("typeof fetch + typeof URL + typeof structuredClone + typeof performance.now()", "'functionfunctionfunctionnumber'"),
     ("new TextEncoder().encode('a').length", "1"),
     ("new AbortController().signal.aborted", "false"),
@@ -245,6 +249,9 @@ AWAIT = [
 #: Beside the notebook of the next group, and above it.
 PROJECT = {
     "src/above.ts": "export const above: number = 7",
+    "src/mistyped.ts": "export const text: string = 7\nexport const fine = 1",
+    "src/leads-there.ts": "export { fine } from './mistyped'",
+    "src/malformed.ts": "export const fine = 1\nexport const = 2",
     "node_modules/esm-only/package.json": '{ "name": "esm-only", "type": "module", "exports": { ".": { "import": "./index.js" } } }',
     "node_modules/esm-only/index.js": "export const e = 1; export let live = 0; export const next = () => ++live; export default function hello() { return 'hi' }",
     "node_modules/tla/package.json": '{ "name": "tla", "type": "module", "exports": { "types": "./index.d.ts", "import": "./index.js" } }',
@@ -280,6 +287,9 @@ PROJECT = {
 
 MODULES = [
     ("import { above } from '../src/above'; above", "7"),
+    ("import { fine } from '../src/mistyped'; fine", says("src/mistyped.ts:1:14 - TS2322", "> 1 | export const text")),
+    ("import { fine } from '../src/leads-there'; fine", says("src/mistyped.ts:1:14 - TS2322")),
+    ("import { fine } from '../src/malformed'; fine", says("src/malformed.ts:2:14 - TS1134")),
     ("import { a } from './a.ts'; a", "4"),
     ("import { a as other } from './a'; other", "4"),
     ("import Def, { type A } from './a'; const one: A = { x: new Def().v }; one", "{ x: 1 }"),

@@ -3,7 +3,7 @@
 import pytest
 from cells import GROUPS, MODULES, PROJECT, ok, prints, says, warns
 from cells_more import GROUPS as MORE
-from conftest import Kernel, full
+from conftest import VERDICTS, Kernel, full
 
 
 def differing(kernel, rows):
@@ -35,7 +35,7 @@ def holds(ran, verdict):
 def test_cells(kernel, group):
     rows = GROUPS[group]
     found = differing(kernel, rows)
-    print(f"{group}: {len(rows) - len(found)} of {len(rows)}")
+    VERDICTS.append(f"{group}: {len(rows) - len(found)} of {len(rows)}")
     assert not found, "\n".join(found)
 
 
@@ -44,7 +44,7 @@ def test_cells(kernel, group):
 def test_more_cells(fresh_kernel, group):
     rows = MORE[group]
     found = differing(fresh_kernel, rows)
-    print(f"{group}: {len(rows) - len(found)} of {len(rows)}")
+    VERDICTS.append(f"{group}: {len(rows) - len(found)} of {len(rows)}")
     assert not found, "\n".join(found)
 
 
@@ -62,7 +62,7 @@ def project(tmp_path_factory):
 
 def test_modules(project):
     found = differing(project, MODULES)
-    print(f"modules: {len(MODULES) - len(found)} of {len(MODULES)}")
+    VERDICTS.append(f"modules: {len(MODULES) - len(found)} of {len(MODULES)}")
     assert not found, "\n".join(found)
 
 

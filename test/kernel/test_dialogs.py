@@ -36,6 +36,25 @@ def test_dialogs_and_input_take_turns(kernel):
     assert ran.value == "[ '1', '2', '3' ]"
 
 
+def test_a_question_of_readline_is_asked_as_input_is(kernel):
+    kernel.run("import readline from 'node:readline'; import * as soon from 'node:readline/promises'; import { promisify } from 'node:util'")
+    create = "createInterface({ input: process.stdin, output: process.stdout })"
+    prompts, ran = asked(kernel, f"const rl = soon.{create}; const a = [await rl.question('A? '), await rl.question('B? ')]; rl.close(); a", "1", "2")
+    assert (prompts, ran.value) == (["A? ", "B? "], "[ '1', '2' ]")
+    prompts, ran = asked(kernel, f"const old = readline.{create}; [await new Promise((r) => old.question('C? ', r)), await promisify(old.question).call(old, 'D? ')]", "3", "4")
+    assert (prompts, ran.value) == (["C? ", "D? "], "[ '3', '4' ]")
+    for question in (f"await soon.{create}.question('?')", f"await new Promise((r) => readline.{create}.question('?', r))"):
+        assert "front end" in kernel.run(question, allow_stdin=False).error["evalue"]
+
+
+def test_stdin_is_at_its_end_each_time_it_is_read(kernel):
+    read = "const lines = []; for await (const line of readline.createInterface({ input: process.stdin })) lines.push(line); lines"
+    kernel.run("import readline from 'node:readline'; import { text } from 'node:stream/consumers'; import { readFileSync } from 'node:fs'")
+    for _ in range(2):
+        assert kernel.run(read).value == "[]"
+        assert kernel.run("[await text(process.stdin), readFileSync(0, 'utf8'), process.stdin.read()]").value == "[ '', '', null ]"
+
+
 def test_they_say_when_nobody_can_be_asked(kernel):
     for name in ("prompt", "confirm"):
         assert "front end" in kernel.run(f"{name}('?')", allow_stdin=False).error["evalue"]

@@ -102,3 +102,27 @@ def test_a_missing_module_is_named(kernel):
     assert "no-such-package" in kernel.run("require('no-such-package')").traceback
 
 
+
+
+def test_a_cells_own_listener_hears_what_nothing_catches(fresh_kernel):
+    kernel = fresh_kernel
+    wait = "await new Promise((r) => setTimeout(r, 30))"
+    kernel.run("process.on('uncaughtException', (e, from) => console.log('heard', e.message, from)); 0")
+    ran = kernel.run(f"setTimeout(() => {{ throw new Error('one') }}); {wait}")
+    assert (ran.text(), ran.text("stderr")) == ("heard one uncaughtException\n", "")
+    ran = kernel.run(f"void Promise.reject(new Error('two')); {wait}")
+    assert (ran.text(), ran.text("stderr")) == ("heard two unhandledRejection\n", "")
+    kernel.run("process.removeAllListeners('uncaughtException'); process.once('uncaughtException', () => { throw new Error('worse') }); 0")
+    ran = kernel.run(f"setTimeout(() => {{ throw new Error('three') }}); {wait}")
+    assert "Error: worse" in ran.text("stderr")
+    ran = kernel.run(f"setTimeout(() => {{ throw new Error('four') }}); {wait}")
+    assert "Error: four" in ran.text("stderr")
+    kernel.run("process.on('unhandledRejection', (e) => console.log('rejected', (e as Error).message)); 0")
+    ran = kernel.run(f"void Promise.reject(new Error('five')); {wait}")
+    assert (ran.text(), ran.text("stderr")) == ("rejected five\n", "")
+    assert kernel.interrupted_after("for (;;) {}", 0.1).error["ename"] == "KeyboardInterrupt"
+    # Libraries made with emscripten throw it again.
+    kernel.run("import vm from 'node:vm'; vm.runInThisContext(`(p) => p.on('uncaughtException', (e) => { throw e })`)(process); 0")
+    ran = kernel.run(f"setTimeout(() => {{ throw new Error('six') }}); {wait}")
+    assert "Error: six" in ran.text("stderr")
+    assert kernel.run("6 * 7").value == "42"

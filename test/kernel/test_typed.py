@@ -7,7 +7,7 @@ import json
 
 import pytest
 from cells import ok, prints, says, warns
-from conftest import Kernel
+from conftest import VERDICTS, Kernel
 from test_cells import differing
 
 FILES = {
@@ -222,7 +222,7 @@ def typed(tmp_path_factory):
 
 def test_cells_as_they_are_typed(typed):
     found = differing(typed, CELLS)
-    print(f"typed: {len(CELLS) - len(found)} of {len(CELLS)}")
+    VERDICTS.append(f"typed: {len(CELLS) - len(found)} of {len(CELLS)}")
     assert not found, "\n".join(found)
 
 
@@ -235,6 +235,7 @@ def test_completions_as_they_are_typed(typed):
         found = content["matches"]
         if (expected not in found) if expected else found:
             wrong.append((text, expected, found[:5]))
+    VERDICTS.append(f"completions: {len(COMPLETIONS) - len(wrong)} of {len(COMPLETIONS)}")
     assert not wrong
 
 
@@ -247,4 +248,5 @@ def test_inspections_as_they_are_asked_for(typed):
         said = content["data"].get("text/plain", "")
         if content["found"] is not (expected is not None) or (expected or "") not in said:
             wrong.append((text, expected, said[:200]))
+    VERDICTS.append(f"inspections: {len(INSPECTIONS) - len(wrong)} of {len(INSPECTIONS)}")
     assert not wrong

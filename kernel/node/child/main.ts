@@ -19,6 +19,7 @@ import { NotebookModules } from './modules';
 import { reportStrayErrors } from './rejections';
 import { Scope } from './scope';
 import { endThreads, followProcesses, followThreads } from './started';
+import { provideStdin } from './stdin';
 import { captureStreams } from './streams';
 import { tidyLater } from './tidy';
 import { send } from './wire';
@@ -31,6 +32,7 @@ Error.stackTraceLimit = 30;
 // The terminal's interrupt is the parent's affair.
 process.on('SIGINT', () => {});
 captureStreams();
+provideStdin();
 guardConsole();
 reportStrayErrors();
 reportExit();
