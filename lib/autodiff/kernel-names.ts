@@ -13,7 +13,7 @@ export function kernelNames(f: () => void): string[] {
   try {
     f();
   } finally {
-    if (before === undefined) delete (e as Partial<typeof e>).runKernel;
+    if (before === undefined) Reflect.deleteProperty(e, 'runKernel');
     else Object.defineProperty(e, 'runKernel', before);
   }
   return names;

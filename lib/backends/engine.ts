@@ -10,8 +10,10 @@ export interface TapeNode {
   gradient?: (dys: (tf.Tensor | null)[]) => Record<string, () => tf.Tensor>;
 }
 
-/** The parts of the engine that the repairs reach into; they are private in 4.22.0, hence the exact pin. */
+/** The parts of the engine that are patched or private in 4.22.0, hence the exact pin. */
 export interface Engine {
+  /** Marks of what was done to it. */
+  [mark: symbol]: boolean | undefined;
   state: {
     activeTape: TapeNode[] | null;
     gradientDepth: number;
@@ -47,9 +49,11 @@ export interface Engine {
     inputs: Record<string, tf.Tensor>,
     attrs?: tf.NamedAttrMap,
   ): tf.Tensor;
+  makeTensor(...args: unknown[]): tf.Tensor;
+  readSync(...args: unknown[]): unknown;
   findBackend(name: string): tf.KernelBackend | null;
   findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
 }
 
-/** TensorFlow.js' one engine, with the private members that the repairs need. */
+/** TensorFlow.js' one engine, with its private members, and with marks of what was done to it. */
 export const engine = (): Engine => tf.engine() as unknown as Engine;

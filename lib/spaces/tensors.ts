@@ -188,8 +188,7 @@ function dotOf(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
 
 /** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
 function hasKernel(name: string): boolean {
-  const engine = tf.engine() as unknown as { isTapeOn(): boolean };
-  return tf.getKernel(name, tf.getBackend()) !== undefined && !engine.isTapeOn();
+  return tf.getKernel(name, tf.getBackend()) !== undefined && !tf.engine().isTapeOn();
 }
 
 /** `tf.where` with a mask of rank 0, without the copies of both values that it makes to broadcast. */

@@ -269,10 +269,7 @@ function contentsOf(x: unknown, into: Contents = { flats: [], tensors: [] }): Co
   return into;
 }
 
-const tensorOf = (info: tf.TensorInfo): tf.Tensor =>
-  (
-    tf.engine() as unknown as { makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor }
-  ).makeTensorFromTensorInfo(info);
+const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromTensorInfo(info);
 
 const spaces = new WeakMap<Heap, FlatSpace>();
 

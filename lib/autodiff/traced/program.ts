@@ -5,7 +5,6 @@ import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
 import { type Call, perform, placed, sequenceOn } from '../../backends/wasm/fused/sequence';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
-import { engine } from '../tape';
 import { type Halves, Layout, type Place } from './layout';
 import { planned, type Step } from './plan';
 import { MOST_TERMS } from './products';
@@ -239,10 +238,7 @@ function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
 /** A product of so many multiplications costs less than the call of a library and its threads. */
 const MOST_OWN = 2 ** 17;
 
-const tensorOf = (info: tf.TensorInfo): tf.Tensor =>
-  (
-    engine() as unknown as { makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor }
-  ).makeTensorFromTensorInfo(info);
+const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromTensorInfo(info);
 
 const scratches = new WeakMap<Heap, { address: number; bytes: number }>();
 

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Engine } from '../../backends/engine';
 import { engine, isolated } from '../tape';
 
 /** One kernel that ran: its inputs and outputs are tensors only in so far as they have an id. */
@@ -8,11 +7,6 @@ export interface Ran {
   inputs: readonly (readonly [name: string, tensor: tf.Tensor])[];
   attrs: tf.NamedAttrMap;
   outputs: readonly tf.Tensor[];
-}
-
-interface TracedEngine extends Engine {
-  makeTensor(...args: unknown[]): tf.Tensor;
-  readSync(...args: unknown[]): unknown;
 }
 
 /** All kernels that ran while it was running, in order, whether a tape saw them or not. */
@@ -57,7 +51,7 @@ export class Trace {
 
   /** Notes what `f` runs. */
   during<T>(f: () => T): T {
-    const e = engine() as unknown as TracedEngine & Record<string, unknown>;
+    const e = engine();
     const names = ['runKernel', 'makeTensor', 'readSync'] as const;
     const own = names.map((name) => Object.getOwnPropertyDescriptor(e, name));
     const { runKernel, makeTensor, readSync } = e;
@@ -94,7 +88,7 @@ export class Trace {
     } finally {
       names.forEach((name, i) => {
         const descriptor = own[i];
-        if (descriptor === undefined) delete e[name];
+        if (descriptor === undefined) Reflect.deleteProperty(e, name);
         else Object.defineProperty(e, name, descriptor);
       });
     }

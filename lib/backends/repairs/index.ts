@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { engine } from '../engine';
 import { repairCpuKernels } from '../kernels/cpu';
 import { repairActivations } from './activations';
 import { repairBroadcasting } from './broadcasting';
@@ -23,7 +23,7 @@ const done = Symbol.for('implicit-lab.repairs');
  * Each repair is listed with its cause in `lib/backends/README.md`.
  */
 export function repairGradients(): void {
-  const marked = tf.engine() as unknown as Record<symbol, boolean>;
+  const marked = engine();
   if (marked[done]) return;
   marked[done] = true;
   repairEntries();
