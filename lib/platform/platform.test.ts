@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Same, testTwoHomes } from '../../test/two-homes';
+import { defaultThreads, threadsObstacle } from './node/threads';
 
 describe('the two homes of the library', () => {
   const modules = testTwoHomes(__dirname);
@@ -17,5 +18,16 @@ describe('the two homes of the library', () => {
     ] = Array(7).fill(true) as never;
     expect(checked).toHaveLength(7);
     expect(modules).toHaveLength(checked.length);
+  });
+});
+
+describe('threads', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('run in Node.js, and not in Deno', () => {
+    expect(threadsObstacle()).toBeUndefined();
+    vi.stubGlobal('Deno', {});
+    expect(threadsObstacle()).toMatch(/Deno/);
+    expect(defaultThreads()).toBe(1);
   });
 });

@@ -5,11 +5,13 @@ import workerThreads from 'node:worker_threads';
 /** The threaded build makes its eight workers up front and can use no more. */
 export const mostThreads = 8;
 
-/** As many threads as there are cores, up to what the build can use. */
-export const defaultThreads = () => Math.min(os.availableParallelism(), mostThreads);
+/** Why there can be one thread only; undefined in Node.js, whose workers run the build. */
+export const threadsObstacle = (): string | undefined =>
+  'Deno' in globalThis ? "Deno's workers do not run the threaded build" : undefined;
 
-/** Why there can be one thread only: nothing is in the way. */
-export const threadsObstacle = (): string | undefined => undefined;
+/** As many threads as there are cores, up to what the build can use. */
+export const defaultThreads = () =>
+  threadsObstacle() === undefined ? Math.min(os.availableParallelism(), mostThreads) : 1;
 
 /** The folder of the WebAssembly files: they are next to the package's code. */
 export const wasmFolder = (): string | undefined => undefined;
