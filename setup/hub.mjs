@@ -138,7 +138,7 @@ function checkIsolation({ isolation }) {
   }
   if (process.getuid?.() === 0) {
     console.log(
-      'This runs as root. Better let an account of its own do it, one that nothing else belongs to.',
+      'This runs as root, who owns the devices of this machine: a student could change their modes. Let an account of its own run it, one that nothing else belongs to.',
     );
   }
 }

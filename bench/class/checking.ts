@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { NO_FACTOR, RIGHT, TestClass } from '../../course/exercises/cli/class-testing';
 import { sandboxProblem } from '../../course/exercises/submission';
-import { usageOf } from '../../course/exercises/submission/watch';
+import { residentBytes, usageOf } from '../../course/exercises/submission/watch';
 
 const COMMAND = join(__dirname, '..', '..', 'course', 'bin', 'implicit-lab.cjs');
 /** Clock ticks a second in `/proc`, on every Linux there is. */
@@ -89,7 +89,7 @@ async function measured(args: string[], count: number) {
   const curve: number[] = [];
   const watch = setInterval(() => {
     peak.all = Math.max(peak.all, usageOf(child.pid!).bytes);
-    const own = residentBytes(child.pid!);
+    const own = residentBytes(child.pid!) || 0;
     peak.own = Math.max(peak.own, own);
     const tenth = Math.min(9, Math.floor((10 * output.split('\n').length) / count));
     curve[tenth] = Math.max(curve[tenth] ?? 0, own);
@@ -98,12 +98,4 @@ async function measured(args: string[], count: number) {
   clearInterval(watch);
   const seconds = (performance.now() - began) / 1000;
   return { seconds, processor: processorOfChildren() - before, output, peak, curve };
-}
-
-function residentBytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
-  } catch {
-    return 0;
-  }
 }

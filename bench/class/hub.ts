@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Hub } from '../../test/hub/hub';
@@ -7,40 +8,125 @@ import { below, megabytesOf, type Process, processes } from './processes';
 
 /** The part of kernels, and of servers, that `--kill` ends. */
 const KILLED = 0.1;
-const SECONDS_BETWEEN_ARRIVALS = 1;
+/** Fifty come within five minutes, as at the beginning of an hour. */
+const SECONDS_BETWEEN_ARRIVALS = 6;
+/** What is left to the machine. Where less is free nobody more is let in; at half of it all ends. */
+const RESERVE_MB = 1500;
+/** For one who comes, until it is known what those take who are there. */
+const FIRST_GUESS_MB = 700;
+/** As the compilers of kernels rest: `compilerIdleMinutes` of the settings. */
+const REST_MINUTES = 1;
 
 /**
  * Does a class of this size get on, how soon does each see something, and what memory do they take?
  *
- *     npm run bench -- class hub [--students 50] [--kill]
+ *     npm run bench -- class hub [--students 50] [--every SECONDS] [--kill]
+ *
+ * One comes every few seconds (`--every`). Where memory runs short nobody more comes, and it says so.
  */
 export async function measureHub(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { students: { type: 'string', default: '50' }, kill: { type: 'boolean' } },
+    options: {
+      students: { type: 'string', default: '50' },
+      every: { type: 'string', default: String(SECONDS_BETWEEN_ARRIVALS) },
+      kill: { type: 'boolean' },
+    },
   });
-  const count = Number(values.students);
+  const [count, every] = [Number(values.students), Number(values.every)];
+  if (!(count >= 1) || !(every >= 0)) {
+    throw new Error(
+      `--students wants a number from 1 and --every one from 0; they were ${values.students} and ${values.every}.`,
+    );
+  }
   const hub = new Hub();
+  const names = Array.from({ length: count }, (_, i) => `student${i}`);
+  const watch = new MemoryWatch(hub.folder, names);
   try {
-    hub.set({ port: 0, servers: count + 1 });
-    const names = Array.from({ length: count }, (_, i) => `student${i}`);
+    hub.set({ port: 0, servers: count + 1, compilerIdleMinutes: REST_MINUTES });
     await hub.add(...names);
     await hub.start();
     const began = performance.now();
     const killing = values.kill ? new Killing(hub.folder, names) : undefined;
-    const stories = await Promise.all(
-      names.map(async (name, i) => {
-        await new Promise((resolve) => setTimeout(resolve, 1000 * SECONDS_BETWEEN_ARRIVALS * i));
-        return new Learner(hub.student(name), i).work();
-      }),
-    );
+    const atWork: Promise<Story>[] = [];
+    for (const [i, name] of names.entries()) {
+      if (i > 0) await pause(every);
+      const refusal = watch.refusal(atWork.length);
+      if (refusal) {
+        console.log(`${name} and those after do not come: ${refusal}`);
+        break;
+      }
+      atWork.push(new Learner(hub.student(name), i).work());
+    }
+    const stories = await Promise.race([Promise.all(atWork), watch.exhausted]);
     killing?.stop();
+    if (!stories) {
+      console.log(
+        `\nStopped with ${atWork.length} students: less than ${RESERVE_MB / 2} MB were free.`,
+      );
+      return;
+    }
     const seconds = (performance.now() - began) / 1000;
     for (const story of stories) if (!hasDone(hub.folder, story.name)) story.lost.push('the ✓');
-    tell(stories, seconds, memoryOf(hub.folder, names), killing?.killed);
+    const here = names.slice(0, atWork.length);
+    const memory = memoryOf(hub.folder, here);
+    tell(stories, seconds, killing?.killed);
+    tellMemory('at the end of the work', memory);
+    console.log(
+      `\nmost that was in use by all at a time: ${Math.round(watch.most)} MB of this machine`,
+    );
+    await pause(60 * REST_MINUTES + 10);
+    tellMemory('a minute later, when compilers rest', memoryOf(hub.folder, here));
   } finally {
+    watch.stop();
     await hub.close();
   }
+}
+
+const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+
+/** Sees to it that a class does not take the machine with it. */
+class MemoryWatch {
+  /** MB that this machine had in use, more than before. */
+  most = 0;
+  /** Settled where nearly nothing is left. */
+  readonly exhausted: Promise<undefined>;
+  private readonly before = availableMB();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly folder: string,
+    private readonly names: readonly string[],
+  ) {
+    let exhaust: (value: undefined) => void = () => {};
+    this.exhausted = new Promise((resolve) => {
+      exhaust = resolve;
+    });
+    this.timer = setInterval(() => {
+      const free = availableMB();
+      this.most = Math.max(this.most, this.before - free);
+      if (free < RESERVE_MB / 2) exhaust(undefined);
+    }, 1000);
+  }
+
+  /** Why one more would be too much; nothing where there is room. */
+  refusal(there: number): string | undefined {
+    const free = availableMB();
+    const sizes = memoryOf(this.folder, this.names.slice(0, there)).students;
+    const each = Math.max(FIRST_GUESS_MB, ...sizes);
+    // Those who came last have not taken yet what they will.
+    const toCome = sizes.reduce((sum, size) => sum + each - size, each);
+    if (free - toCome > RESERVE_MB) return undefined;
+    return `${Math.round(free)} MB are free, and ${there + 1} would need ${Math.round(toCome)} of them.`;
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
+
+function availableMB(): number {
+  return Number(/MemAvailable:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) / 1024;
 }
 
 /** Whether the journal of a student knows that the exercise is done. */
@@ -80,7 +166,8 @@ class Killing {
           }
         };
         // While most are at work.
-        this.timers.push(setTimeout(attempt, 1000 * (20 + Math.random() * 4 * names.length)));
+        const last = SECONDS_BETWEEN_ARRIVALS * names.length;
+        this.timers.push(setTimeout(attempt, 1000 * (20 + Math.random() * last)));
       }
     }
   }
@@ -99,34 +186,59 @@ function processesOf(folder: string, name: string, all = processes()): Process[]
   return root ? below(root.pid, all) : [];
 }
 
-function memoryOf(folder: string, names: readonly string[]) {
+/** The programs of a student, by what their command lines hold. */
+const PARTS: [name: string, command: RegExp][] = [
+  ['server', /jupyterhub-singleuser|inside\.py/],
+  ['compilers', /compiler\.cjs/],
+  ['processes of cells', /child\.cjs/],
+  ['kernels besides', /implicit-kernel\.cjs|esbuild/],
+];
+
+interface Memory {
+  students: number[];
+  /** Of each kernel with all that it started. */
+  kernels: number[];
+  /** Of each student, by part. */
+  parts: Map<string, number[]>;
+  hub: number;
+}
+
+function memoryOf(folder: string, names: readonly string[]): Memory {
   const all = processes();
   const each = names.map((name) => processesOf(folder, name, all));
   const sum = (some: Process[]) => some.reduce((total, one) => total + megabytesOf(one), 0);
   const kernels = each.flatMap((some) => {
-    const starts = some.filter(({ command }) => /kernel\.cjs|implicit-kernel\.cjs/.test(command));
+    const starts = some.filter(({ command }) => /implicit-kernel\.cjs/.test(command));
     return starts
       .filter(({ parent }) => !starts.some(({ pid }) => pid === parent))
       .map(({ pid }) => sum(below(pid, all)));
   });
+  const parts = PARTS.map(([name, command], i): [string, number[]] => [
+    name,
+    each.map((some) =>
+      sum(
+        some.filter(
+          (one) =>
+            command.test(one.command) &&
+            !PARTS.slice(0, i).some(([, other]) => other.test(one.command)),
+        ),
+      ),
+    ),
+  ]);
   const hub = all.filter(
     ({ command }) =>
       command.includes('-m jupyterhub') || command.includes('configurable-http-proxy'),
   );
-  return { students: each.map(sum), kernels, hub: sum(hub) };
+  return { students: each.map(sum), kernels, parts: new Map(parts), hub: sum(hub) };
 }
 
-function tell(
-  stories: readonly Story[],
-  seconds: number,
-  memory: ReturnType<typeof memoryOf>,
-  killed?: Killing['killed'],
-): void {
+function tell(stories: readonly Story[], seconds: number, killed?: Killing['killed']): void {
   const of = (key: 'firstResult' | 'firstFigure') =>
     stories.flatMap((story) => (story[key] === undefined ? [] : [story[key]]));
   const failed = stories.filter(({ failure }) => failure);
   const lost = stories.filter(({ lost }) => lost.length > 0);
-  console.log(`\n${stories.length} students, ${Math.round(seconds)} s in all`);
+  const cores = availableParallelism();
+  console.log(`\n${stories.length} students on ${cores} cores, ${Math.round(seconds)} s in all`);
   if (killed) {
     const told = stories.filter(({ messages }) => messages.length > 0).length;
     console.log(`killed: ${killed.kernels} kernels, ${killed.servers} servers; ${told} were told`);
@@ -134,16 +246,21 @@ function tell(
   console.log('\n| | median | largest |\n| --- | ---: | ---: |');
   row('seconds to the first result', of('firstResult'));
   row('seconds to the first figure', of('firstFigure'));
-  row('MB of a student, shared pages divided', memory.students);
-  row('MB of a kernel', memory.kernels);
-  console.log(`\nhub and proxy: ${Math.round(memory.hub)} MB`);
-  console.log(`all students: ${Math.round(memory.students.reduce((a, b) => a + b, 0))} MB`);
-  console.log(`failed: ${failed.length}; lost something: ${lost.length}`);
+  console.log(`\nfailed: ${failed.length}; lost something: ${lost.length}`);
   for (const { name, failure } of failed) console.log(`  ${name}: ${failure}`);
   for (const { name, lost: what } of lost) console.log(`  ${name} lost ${what.join(', ')}`);
   for (const { name, messages } of stories) {
     for (const message of messages) console.log(`  ${name} was told: ${message}`);
   }
+}
+
+function tellMemory(when: string, { students, kernels, parts, hub }: Memory): void {
+  console.log(`\n| MB ${when}, shared pages divided | median | largest |\n| --- | ---: | ---: |`);
+  row('a student', students);
+  for (const [name, sizes] of parts) row(`  of that ${name}`, sizes);
+  row('a kernel', kernels);
+  console.log(`\nall students: ${Math.round(students.reduce((a, b) => a + b, 0))} MB`);
+  console.log(`hub and proxy: ${Math.round(hub)} MB`);
 }
 
 function row(name: string, values: number[]): void {

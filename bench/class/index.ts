@@ -5,7 +5,8 @@ import { measureHub } from './hub';
  * What does a class take: of people who work at the same time, and of answers to be checked?
  *
  *     npm run bench -- class                              both
- *     npm run bench -- class hub [--students N] [--kill]  JupyterHub; --kill ends a tenth of all
+ *     npm run bench -- class hub [--students N] [--every SECONDS] [--kill]
+ *                                                         JupyterHub; --kill ends a tenth of all
  *                                                         kernels and servers meanwhile
  *     npm run bench -- class check [SUBMISSIONS [JOBS]]   `npx implicit-lab check`
  */

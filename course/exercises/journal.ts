@@ -1,5 +1,5 @@
-import { variable } from 'implicit-lab/support';
 import { courseFolder } from '#platform/course';
+import { variable } from '#platform/environment';
 import { joined, lastName } from '#platform/files';
 import { appendStored, readStored, renameStored } from '#platform/storage';
 

@@ -36,15 +36,26 @@ export class CompilationInterrupted extends Error {
  * Calls are answered in the order they are made.
  */
 export class Compiler {
-  private worker: CompilerWorker;
+  /** Nothing while it rests. */
+  private worker: CompilerWorker | undefined;
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
   /** What a worker was at when it ended. */
   private lost: Waiting | undefined;
   /** What the session has come to know, for the one that replaces it. */
   private committed: Committed[] = [];
+  /** Whether a cell runs that is not committed yet: another session would know nothing of it. */
+  private isOpen = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly startWorker: () => CompilerWorker) {
+  /**
+   * @param restMs how long nothing is asked before the worker is ended, with the memory that it has;
+   *   the next question starts one that knows what the other knew
+   */
+  constructor(
+    private readonly startWorker: () => CompilerWorker,
+    private readonly restMs?: number,
+  ) {
     this.worker = this.start();
   }
 
@@ -54,7 +65,7 @@ export class Compiler {
   ): Promise<ReturnType<Session[M]>> {
     const id = this.count++;
     const request: Request = { id, method, parameters };
-    this.worker.post(request);
+    this.awake().post(request);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { request, resolve: resolve as Waiting['resolve'], reject });
     });
@@ -72,23 +83,42 @@ export class Compiler {
   private replace(interrupted: Waiting): void {
     this.waiting.delete(interrupted.request.id);
     const rest = [...this.waiting.values()];
-    this.worker.end();
-    this.worker = this.start();
-    void this.call('restore', this.committed);
-    for (const { request } of rest) this.worker.post(request);
+    this.worker?.end();
+    this.worker = undefined;
+    const worker = this.awake();
+    for (const { request } of rest) worker.post(request);
     interrupted.reject(new CompilationInterrupted('the cell was interrupted before it ran'));
   }
 
   /** Ends the session for good. */
   stop(): void {
-    this.worker.end();
+    clearTimeout(this.timer);
+    this.worker?.end();
+  }
+
+  /** The worker; where there is none, one that is told what is known. */
+  private awake(): CompilerWorker {
+    clearTimeout(this.timer);
+    if (this.worker) return this.worker;
+    this.worker = this.start();
+    if (this.committed.length > 0) void this.call('restore', this.committed);
+    return this.worker;
+  }
+
+  private restLater(): void {
+    clearTimeout(this.timer);
+    if (this.restMs === undefined || this.waiting.size > 0 || this.isOpen) return;
+    this.timer = setTimeout(() => {
+      this.worker?.end();
+      this.worker = undefined;
+    }, this.restMs);
   }
 
   /** After the end of a worker: another one takes over, and tries once more what it was at. */
   private recover(): void {
     const rest = [...this.waiting.values()];
-    this.worker = this.start();
-    if (this.committed.length > 0) void this.call('restore', this.committed);
+    this.worker = undefined;
+    const worker = this.awake();
     const [first] = rest;
     if (first && first === this.lost) {
       rest.shift();
@@ -96,7 +126,7 @@ export class Compiler {
       first.reject(new Error('the compiler ended twice at this: it may need too much memory'));
     }
     this.lost = first;
-    for (const { request } of rest) this.worker.post(request);
+    for (const { request } of rest) worker.post(request);
   }
 
   private start(): CompilerWorker {
@@ -114,7 +144,10 @@ export class Compiler {
       const method = waiting?.request.method;
       if (method === 'commit' && answer.value) this.committed.push(answer.value as Committed);
       if (method === 'reset') this.committed = [];
+      if (method === 'compile') this.isOpen = (answer.value as { ok: boolean }).ok;
+      if (method === 'commit' || method === 'reset') this.isOpen = false;
       waiting?.resolve(answer.value);
     }
+    this.restLater();
   }
 }

@@ -22,6 +22,7 @@ export function nodeHome(connection: Connection): Home {
     files,
     startCompiler: () =>
       bundle === undefined ? startCompilerThread() : startCompilerProcess(bundle),
+    compilerRestMs: restMs(),
     startChild: (events) => new ChildProcessOfCells(events),
     startDebugger: (inspector, tell) => new Debugger(inspector, tell),
     notebookMetadata,
@@ -46,6 +47,12 @@ const files: SourceFiles = {
     }
   },
 };
+
+/** As a machine with many kernels sets it. */
+function restMs(): number | undefined {
+  const seconds = Number(process.env.IMPLICIT_KERNEL_REST_SECONDS);
+  return seconds > 0 ? 1000 * seconds : undefined;
+}
 
 /** Of the notebook whose file a Jupyter server names in `JPY_SESSION_NAME`. */
 function notebookMetadata(): Json {

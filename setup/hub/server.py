@@ -9,7 +9,7 @@ def folders(solutions=True):
     return ["notebooks", "exercises", *(["solutions"] if solutions else [])]
 
 
-def variables(root, home, node):
+def variables(root, home, node, compiler_idle_minutes=1):
     """The environment: programs, and where Jupyter and the library keep what is a student's."""
     programs = [
         os.path.join(sys.prefix, "bin"),
@@ -26,6 +26,9 @@ def variables(root, home, node):
         "JUPYTER_CONFIG_PATH": os.path.join(root, "setup", "jupyter"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IMPLICIT_LAB_COURSE": home,
+        # Many share a machine: what is not in use gives its memory back.
+        "IMPLICIT_KERNEL_REST_SECONDS": str(round(60 * compiler_idle_minutes, 1)),
+        "MALLOC_ARENA_MAX": "2",
     }
 
 

@@ -19,6 +19,7 @@ export const namePattern = '^[a-z0-9][a-z0-9._@-]{0,62}$';
  * @property {boolean} solutions
  * @property {number} kernelIdleMinutes
  * @property {number} serverIdleMinutes
+ * @property {number} compilerIdleMinutes
  * @property {number} memoryMB
  * @property {number} processors
  * @property {number} processes
@@ -86,6 +87,7 @@ const rules = {
   solutions: flag,
   kernelIdleMinutes: number(0.05, 100_000),
   serverIdleMinutes: number(0.05, 100_000),
+  compilerIdleMinutes: number(0.05, 100_000),
   memoryMB: whole(500, 10_000_000),
   processors: number(0.1, 10_000),
   processes: whole(100, 1_000_000),

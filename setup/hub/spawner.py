@@ -61,7 +61,12 @@ class CourseSpawner(SimpleLocalProcessSpawner):
         return {
             "LANG": "C.UTF-8",
             **kept,
-            **server.variables(self.settings["root"], home, self.settings["node"]),
+            **server.variables(
+                self.settings["root"],
+                home,
+                self.settings["node"],
+                self.settings["compilerIdleMinutes"],
+            ),
             "HOME": home,
             "USER": "student",
             "SHELL": "/bin/bash",

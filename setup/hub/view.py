@@ -54,7 +54,8 @@ def view_of(settings, home, hub_socket, names):
         *("--die-with-parent", "--new-session", "--hostname", "course"),
         *(part for path in SYSTEM for part in _system_folder(path)),
         *(part for path in FILES for part in ("--ro-bind-try", path, path)),
-        *("--proc", "/proc", "--dev", "/dev", "--size", room, "--tmpfs", "/dev/shm"),
+        # Where the hub runs as root, a student could set what holds for the whole machine (/proc/sys).
+        *("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--size", room, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev", "--size", room, "--tmpfs", "/tmp"),
         *(part for path in seen for part in ("--ro-bind-try", path, path)),
         *("--symlink", os.path.join(root, "node_modules"), "/node_modules"),

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { usageOf } from '../submission/watch';
+import { residentBytes, usageOf } from '../submission/watch';
 import type { Answer, Question } from './worker';
 
 /** Seconds that a worker is given beyond those of the program that it has to watch. */
@@ -8,6 +8,9 @@ const GRACE = 30;
 /** After so many answers, or with so much memory in use, a worker makes room for a new one. */
 const MOST_ANSWERS = 500;
 const MOST_BYTES = 1.2e9;
+/** With so much of its own while it works it is ended: what it computes with came from a submission. */
+const MOST_BYTES_AT_WORK = 2e9;
+const LOOK_MS = 200;
 
 /** What a worker could not answer, and why. */
 export class WorkerLost extends Error {
@@ -58,6 +61,7 @@ function answerOf(child: ChildProcess, question: Question, milliseconds: number)
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       clearTimeout(timer);
+      clearInterval(watch);
       child.off('message', hear).off('exit', lose).off('error', lose);
       act();
     };
@@ -70,6 +74,10 @@ function answerOf(child: ChildProcess, question: Question, milliseconds: number)
       () => settle(() => reject(new WorkerLost('it took too long'))),
       milliseconds,
     );
+    const watch = setInterval(() => {
+      const isLarge = child.pid !== undefined && residentBytes(child.pid) > MOST_BYTES_AT_WORK;
+      if (isLarge) settle(() => reject(new WorkerLost('it took too much memory')));
+    }, LOOK_MS);
     child.on('message', hear).on('exit', lose).on('error', lose);
     child.send(question, (error) => error && lose());
   });
@@ -78,5 +86,7 @@ function answerOf(child: ChildProcess, question: Question, milliseconds: number)
 /** Ends a worker, and gives it a moment to end what it has started. */
 function end(child: ChildProcess): void {
   child.kill('SIGTERM');
-  setTimeout(() => child.kill('SIGKILL'), 1000).unref();
+  // Waited for: one that is caught in a loop does not hear of the end of this process either.
+  const timer = setTimeout(() => child.kill('SIGKILL'), 1000);
+  child.once('exit', () => clearTimeout(timer));
 }

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
+import { type Attack, asynchronous, LIBC, read, report, write } from './attacks-testing';
 import { LESSON, NO_FACTOR, RIGHT, TestClass } from './class-testing';
 
 const bubblewrap = needs('bubblewrap');
@@ -11,24 +12,6 @@ const time = needs('time');
 
 const ROOT = join(__dirname, '..', '..', '..');
 const MARK = `outlives-${process.pid}`;
-
-/** What each of some attempts came to, thrown so that the verdict tells it. */
-const report = (...attempts: string[]) => `
-  const tell = (attempt: () => unknown) => {
-    try { return String(attempt()).slice(0, 40) || 'nothing'; } catch (error) { return (error as { code?: string }).code ?? String(error); }
-  };
-  const fs = await import('node:fs');
-  throw new Error([${attempts.map((attempt) => `tell(() => ${attempt})`).join(', ')}].join(' '));`;
-
-const read = (path: string) => `fs.readFileSync(${JSON.stringify(path)}, 'utf8')`;
-const write = (path: string) => `fs.writeFileSync(${JSON.stringify(path)}, 'x')`;
-
-interface Attack {
-  code: string;
-  status: string | string[];
-  /** What the verdict's explanation has to be like. */
-  told?: RegExp;
-}
 
 let students: TestClass;
 let server: Server;
@@ -53,7 +36,7 @@ const attacks: Record<string, () => Attack> = {
       `/one term too many|mutants/.test(fs.readFileSync('/course/course/platform/node/child.cjs', 'utf8'))`,
     ).replace('require.resolve', "'-'"),
     status: 'threw',
-    told: /`Error: ENOENT ENOENT ENOENT - course,data,node,node_modules false`/,
+    told: /`Error: ENOENT ENOENT ENOENT - course,data,node,node_modules,snapshot false`/,
   }),
   'reads what the lecturer has': () => ({
     code: report(
@@ -126,7 +109,7 @@ const attacks: Record<string, () => Attack> = {
   }),
   'asks the kernel for more': () => ({
     code: `
-      const libc = (await import('koffi')).default.load('libc.so.6');
+      ${LIBC}
       const outcomes = [
         libc.func('int memfd_create(const char *, unsigned int)')('x', 0),
         libc.func('int unshare(int)')(0x10000000),
@@ -239,12 +222,6 @@ afterAll(() => {
   students?.close();
   server?.close();
 });
-
-/** The function of the exercise is made asynchronous, so that attacks may import. */
-const asynchronous = (text: string) =>
-  text
-    .replace(/function inverseRoot/g, 'async function inverseRoot')
-    .replace(/\): Float64Array \{/, ') {');
 
 describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () => {
   it('gives no attacker a ✓, and costs the others nothing', async () => {

@@ -11,7 +11,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { courseFolder } from '../lessons';
-import { makeProgram, sandboxProblem, verdictWithout } from '../submission';
+import { makeProgram, makeSnapshot, sandboxProblem, verdictWithout } from '../submission';
 import { textOf } from './check';
 import { sourceOf, sources, UsageError } from './course';
 import { Worker, WorkerLost } from './pool';
@@ -57,6 +57,8 @@ interface Run {
 }
 
 const DEEPEST = 5;
+/** From so many notebooks on, a faster start of each is worth the seconds that it takes to make. */
+const MANY = 20;
 
 /**
  * `implicit-lab check --all --dir DIR`: every exercise in every notebook of a folder, each in a
@@ -85,6 +87,8 @@ export async function checkSubmissions(options: SubmissionsOptions): Promise<num
   const scratch = mkdtempSync(join(tmpdir(), 'implicit-lab-records-'));
   const records = recordsAt(options.records ?? join(scratch, 'records.jsonl'));
   const place = placeFor(folder, options.sandbox);
+  const { program, sandbox } = place;
+  if (program && submissions.length >= MANY) makeSnapshot(program, sandbox);
   try {
     const run: Run = { folder, ids, seconds, json, place, records };
     await inLanes(submissions, options.jobs ?? defaultJobs(), run);
@@ -185,14 +189,19 @@ async function listed(path: string, file: string, stamp: string, worker: Worker,
 /** The verdict where not only the program ended, but also the process that judged it. */
 function lost(error: unknown, id: string, seconds: number) {
   if (!(error instanceof WorkerLost)) throw error;
-  const status = error.message.includes('too long') ? 'timeout' : 'crashed';
+  const status = error.message.includes('too long')
+    ? 'timeout'
+    : error.message.includes('too much memory')
+      ? 'memory'
+      : 'crashed';
   return { ...verdictWithout(id, status, { seconds }, error.message), seconds };
 }
 
 /** Tells a file from the one that was there before it, without reading it. */
 function stampOf(path: string): string {
-  const { size, mtimeMs } = lstatSync(path);
-  return `${size}-${mtimeMs}`;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  // Taken away meanwhile; or its name is not UTF-8, and what was read of it names nothing.
+  return found ? `${found.size}-${found.mtimeMs}` : 'missing';
 }
 
 /** Prints what was found, and gives the exit status. */

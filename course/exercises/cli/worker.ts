@@ -58,7 +58,8 @@ process.on('message', async (question: Question) => {
 function list(file: string): Answer<{ type: 'list'; file: string }> {
   try {
     // It would show what the lecturer may read, and its owner may not.
-    if (lstatSync(file).isSymbolicLink()) return { problem: 'it is a symbolic link' };
+    if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink())
+      return { problem: 'it is a symbolic link' };
     const known = exerciseIds();
     return { ids: exercisesOf(read(file)).filter((id) => known.includes(id)) };
   } catch (error) {

@@ -15,29 +15,37 @@ export const DATA = join(__dirname, '..', '..', '..', 'data');
  */
 export function makeProgram(): string {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lab-program-'));
-  const entry = ['child.ts', 'child.js'].map((name) => join(__dirname, name)).find(existsSync)!;
-  const { buildSync } = createRequire(__filename)('esbuild') as typeof import('esbuild');
-  buildSync({
-    entryPoints: [entry],
-    outfile: bundleIn(folder),
-    bundle: true,
-    packages: 'external',
-    // All other packages are required when they are used.
-    alias: { 'implicit-lab': libraryFolder() },
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
-  });
+  // All other packages are required when they are used.
+  bundleTo(bundleIn(folder), { packages: 'external' });
   if (hasFilter()) writeFileSync(filterIn(folder), seccompFilter());
   // Where the library looks for it.
   if (existsSync(DATA)) symlinkSync(DATA, join(folder, 'data'));
   return folder;
 }
 
+/** Writes the program of a submission's process as one file, with the library. */
+export function bundleTo(file: string, options: import('esbuild').BuildOptions): void {
+  const entry = ['child.ts', 'child.js'].map((name) => join(__dirname, name)).find(existsSync)!;
+  const { buildSync } = createRequire(__filename)('esbuild') as typeof import('esbuild');
+  buildSync({
+    entryPoints: [entry],
+    outfile: file,
+    bundle: true,
+    alias: { 'implicit-lab': libraryFolder() },
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'error',
+    ...options,
+  });
+}
+
 /** The library, whose code is a part of the program. */
 const libraryFolder = () => dirname(createRequire(__filename).resolve('implicit-lab/package.json'));
 
 export const bundleIn = (folder: string) => join(folder, 'course', 'platform', 'node', 'child.cjs');
+
+/** A process that has loaded all, where it was kept. */
+export const snapshotIn = (folder: string) => join(folder, 'snapshot', 'child.blob');
 
 /** The filter of system calls for a sandbox. */
 export const filterIn = (folder: string) => join(folder, 'filter');

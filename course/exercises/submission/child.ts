@@ -1,5 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { startupSnapshot } from 'node:v8';
 import * as tf from '@tensorflow/tfjs';
 import * as lab from 'implicit-lab';
 import * as course from '../..';
@@ -21,13 +22,8 @@ import { type Coded, type Numbers, type ReaderHooks, readValue, tensorsIn, Write
 const CHANNEL = 3;
 
 const { exit } = process;
-// Errors outside the function that is judged do not count.
-process.on('unhandledRejection', () => {});
-process.on('uncaughtException', () => {});
-// Keeps the process alive while a promise is waited for that nothing will resolve.
-setInterval(() => {}, 60_000);
 
-const waiter = new Int32Array(new SharedArrayBuffer(4));
+let waiter: Int32Array;
 
 /** Tries again where the channel cannot take or give anything at the moment. */
 function patiently(act: () => number): number {
@@ -75,6 +71,12 @@ const answers = new Map<string, unknown>();
 const unmeasured = new Set<number>();
 
 async function serve() {
+  // Errors outside the function that is judged do not count.
+  process.on('unhandledRejection', () => {});
+  process.on('uncaughtException', () => {});
+  // Keeps the process alive while a promise is waited for that nothing will resolve.
+  setInterval(() => {}, 60_000);
+  waiter = new Int32Array(new SharedArrayBuffer(4));
   send({ type: 'ready' });
   for (;;) {
     const { head, bytes } = receive();
@@ -123,7 +125,8 @@ function requireFor() {
   // Both names give all: notebooks from before the course was a package of its own go on counting.
   const library = { ...lab, ...course, ...instead };
   const isOurs = (name: string) => name === 'implicit-lab' || name === 'implicit-lab-course';
-  return (name: string): unknown => (isOurs(name) ? library : require(name));
+  const known = (name: string) => (name === '@tensorflow/tfjs' ? tf : undefined);
+  return (name: string): unknown => (isOurs(name) ? library : (known(name) ?? require(name)));
 }
 
 async function call(id: string, args: Coded, bytes: Uint8Array) {
@@ -245,4 +248,8 @@ function revived(error: Thrown, bytes: Uint8Array): unknown {
   return Object.assign(new Kind(error.message), { name: error.name });
 }
 
-serve().catch(() => exit(1));
+const main = () => void serve().catch(() => exit(1));
+
+// What is loaded by now may be kept, to begin from there.
+if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.setDeserializeMainFunction(main);
+else main();

@@ -4,6 +4,7 @@ interface Calls {
   audit: number;
   clone: number;
   clone3: number;
+  socket: number;
   forbidden: Record<string, number>;
 }
 
@@ -12,6 +13,7 @@ const CALLS: Partial<Record<NodeJS.Architecture, Calls>> = {
     audit: 0xc000003e,
     clone: 56,
     clone3: 435,
+    socket: 41,
     forbidden: {
       fork: 57,
       vfork: 58,
@@ -37,12 +39,28 @@ const CALLS: Partial<Record<NodeJS.Architecture, Calls>> = {
       process_vm_writev: 311,
       io_uring_setup: 425,
       open_by_handle_at: 304,
+      chmod: 90,
+      fchmod: 91,
+      fchmodat: 268,
+      fchmodat2: 452,
+      chown: 92,
+      fchown: 93,
+      lchown: 94,
+      fchownat: 260,
+      utime: 132,
+      utimes: 235,
+      futimesat: 261,
+      utimensat: 280,
+      setxattr: 188,
+      lsetxattr: 189,
+      fsetxattr: 190,
     },
   },
   arm64: {
     audit: 0xc00000b7,
     clone: 220,
     clone3: 435,
+    socket: 198,
     forbidden: {
       ptrace: 117,
       shmget: 194,
@@ -66,6 +84,15 @@ const CALLS: Partial<Record<NodeJS.Architecture, Calls>> = {
       process_vm_writev: 271,
       io_uring_setup: 425,
       open_by_handle_at: 265,
+      fchmod: 52,
+      fchmodat: 53,
+      fchmodat2: 452,
+      fchownat: 54,
+      fchown: 55,
+      utimensat: 88,
+      setxattr: 5,
+      lsetxattr: 6,
+      fsetxattr: 7,
     },
   },
 };
@@ -81,11 +108,17 @@ const KILL = 0x80000000;
 const refuse = (error: number) => 0x00050000 | error;
 const EPERM = 1;
 const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
 
 /** Where the filter finds what it looks at: the call, the architecture, the first argument. */
 const [CALL, ARCHITECTURE, FIRST_ARGUMENT] = [0, 4, 16];
 /** Of `clone`: what is made is a thread, not a process. */
 const CLONE_THREAD = 0x10000;
+/**
+ * The families of sockets that a namespace of networks holds, and that Node.js asks for: Unix, IPv4,
+ * IPv6, the kernel's list of interfaces. Others may lead out of it, as to the host of a virtual machine.
+ */
+const FAMILIES = [1, 2, 10, 16];
 /** On x64: numbers from here on belong to another set of calls. */
 const X32 = 0x40000000;
 
@@ -94,14 +127,15 @@ export const hasFilter = () => process.arch in CALLS;
 
 /**
  * A seccomp filter, as the kernel takes it: no processes (threads are let through), no name spaces,
- * no memory that belongs to no process, nothing that looks into others.
+ * no memory that belongs to no process, nothing that looks into others, no change of a file's mode or
+ * owner: where root checks, devices are root's own in a sandbox too.
  *
  * @see https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
  */
 export function seccompFilter(architecture: NodeJS.Architecture = process.arch): Buffer {
   const calls = CALLS[architecture];
   if (!calls) throw new Error(`there is no filter for ${architecture}`);
-  const { audit, clone, clone3, forbidden } = calls;
+  const { audit, clone, clone3, socket, forbidden } = calls;
   const program: Instruction[] = [
     [LOAD, 0, 0, ARCHITECTURE],
     [EQUAL, 1, 0, audit],
@@ -116,6 +150,11 @@ export function seccompFilter(architecture: NodeJS.Architecture = process.arch):
       [EQUAL, 0, 1, call],
       [RETURN, 0, 0, refuse(EPERM)],
     ]),
+    [EQUAL, 0, FAMILIES.length + 3, socket],
+    [LOAD, 0, 0, FIRST_ARGUMENT],
+    ...FAMILIES.map((family, i): Instruction => [EQUAL, FAMILIES.length - i, 0, family]),
+    [RETURN, 0, 0, refuse(EAFNOSUPPORT)],
+    [RETURN, 0, 0, ALLOW],
     [EQUAL, 0, 3, clone],
     [LOAD, 0, 0, FIRST_ARGUMENT],
     [ANY_BIT, 1, 0, CLONE_THREAD],

@@ -14,7 +14,7 @@ import {
   Writer,
   type WriterHooks,
 } from './values';
-import { usageOf } from './watch';
+import { filesOf, usageOf } from './watch';
 
 /** Why a process with a learner's program ended before it had done all. */
 export interface Ending {
@@ -54,6 +54,7 @@ interface Call {
 const MOST_OUTPUT = 16_384;
 const MOST_PROCESSES = 32;
 const MOST_THREADS = 200;
+const MOST_FILES = 20_000;
 /** What one process may send in all. */
 const MOST_RECEIVED = 512 * 2 ** 20;
 const MOST_FAILURES = 50;
@@ -87,7 +88,7 @@ export class LearnerProcess {
   private readonly ready: Promise<unknown>;
 
   constructor(
-    launch: Launch,
+    private readonly launch: Launch,
     private readonly limits: Limits,
   ) {
     const { command, args, env, folder } = launch;
@@ -340,6 +341,9 @@ export class LearnerProcess {
     if (bytes > memory * MB) this.stop('memory');
     else if (processes > MOST_PROCESSES || threads > MOST_THREADS) {
       this.output += `\nmore than ${MOST_PROCESSES} processes or ${MOST_THREADS} threads`;
+      this.stop('crashed');
+    } else if (this.launch.own && filesOf(pid, this.launch.own) > MOST_FILES) {
+      this.output += `\nmore than ${MOST_FILES} files`;
       this.stop('crashed');
     }
   }

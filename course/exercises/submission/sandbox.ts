@@ -1,15 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { lstatSync, readlinkSync } from 'node:fs';
-import { sep } from 'node:path';
-import { bundleIn, DATA, filterIn, modulesFolder } from './bundle';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { dirname, sep } from 'node:path';
+import { bundleIn, DATA, filterIn, modulesFolder, snapshotIn } from './bundle';
 import { hasFilter } from './filter';
 import { DEFAULT_MEMORY, heapFlag, type Launch } from './launch';
 
 const MB = 2 ** 20;
 /** What a program may write into its own folder, and below `/tmp`. */
 const MOST_FILES = 64 * MB;
+const OWN = ['/tmp', '/work'];
 /** Where the sandbox keeps what is not the system's. */
 const INSIDE = '/course';
+const BUNDLE = `${INSIDE}/course/platform/node/child.cjs`;
+const SNAPSHOT = `${INSIDE}/snapshot/child.blob`;
 
 /** Everything of its own; not `--unshare-all`, which does without a user namespace where it gets none. */
 const NAMESPACES = ['user', 'ipc', 'pid', 'net', 'uts', 'cgroup-try']
@@ -48,25 +51,47 @@ export interface Sandbox {
 }
 
 /** How to start a program in a sandbox. */
-export function sandboxLaunch(
+export function sandboxLaunch(sandbox: Sandbox, limits: SandboxLimits): Launch {
+  const blob = snapshotIn(sandbox.program);
+  if (!existsSync(blob)) return launchOf(sandbox, limits, [], []);
+  return launchOf(sandbox, limits, ['--snapshot-blob', SNAPSHOT], ['--ro-bind', blob, SNAPSHOT]);
+}
+
+/** How to keep, in the same surroundings, a process that has loaded all. */
+export function snapshotLaunch(sandbox: Sandbox, limits: SandboxLimits): Launch {
+  const folder = dirname(snapshotIn(sandbox.program));
+  const flags = ['--snapshot-blob', SNAPSHOT, '--build-snapshot'];
+  return launchOf(sandbox, limits, flags, ['--bind', folder, dirname(SNAPSHOT)]);
+}
+
+interface SandboxLimits {
+  /** In MB. */
+  memory?: number;
+  seconds: number;
+}
+
+function launchOf(
   sandbox: Sandbox,
-  { memory = DEFAULT_MEMORY, seconds }: { memory?: number; seconds: number },
+  { memory = DEFAULT_MEMORY, seconds }: SandboxLimits,
+  flags: string[],
+  view: string[],
 ): Launch {
   // Processor time of all threads; the clock itself is watched from outside.
   const limits = `ulimit -c 0; ulimit -t ${Math.ceil(4 * seconds) + 10}; ulimit -d ${memory * 1024}`;
-  const inner = [`${INSIDE}/node`, heapFlag(memory), `${INSIDE}/course/platform/node/child.cjs`];
-  const bwrap = ['bwrap', ...viewOf(sandbox), '--seccomp', '4', '--', ...inner];
+  const inner = [`${INSIDE}/node`, heapFlag(memory), ...flags, BUNDLE];
+  const bwrap = ['bwrap', ...viewOf(sandbox, view), '--seccomp', '4', '--', ...inner];
   const filter = filterIn(sandbox.program);
   return {
     command: 'sh',
     args: ['-c', `${limits}; exec "$@" 4<"$0"`, filter, ...bwrap],
     env: { PATH: process.env.PATH },
     folder: '/',
+    own: { paths: OWN, size: MOST_FILES },
   };
 }
 
 /** What a program sees, as arguments of bubblewrap. */
-function viewOf({ program, hidden }: Sandbox): string[] {
+function viewOf({ program, hidden }: Sandbox, more: string[]): string[] {
   const modules = modulesFolder();
   const seen = [
     ['/usr', '/usr'],
@@ -89,14 +114,15 @@ function viewOf({ program, hidden }: Sandbox): string[] {
     ...Object.entries(ENVIRONMENT).flatMap(([name, value]) => ['--setenv', name, value]),
     ...SYSTEM.flatMap(systemFolder),
     ...SYSTEM_FILES.flatMap((file) => ['--ro-bind-try', file, file]),
-    ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    // Where root checks, a program could set what holds for the whole machine (`/proc/sys`).
+    ...['--proc', '/proc', '--remount-ro', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
     ...['--ro-bind', process.execPath, `${INSIDE}/node`],
     ...['--ro-bind', modules, `${INSIDE}/node_modules`],
     ...['--ro-bind-try', DATA, `${INSIDE}/data`],
     ...covered.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
-    ...['--ro-bind', bundleIn(program), `${INSIDE}/course/platform/node/child.cjs`],
-    ...['--size', String(MOST_FILES), '--tmpfs', '/tmp'],
-    ...['--size', String(MOST_FILES), '--tmpfs', '/work'],
+    ...['--ro-bind', bundleIn(program), BUNDLE],
+    ...more,
+    ...OWN.flatMap((path) => ['--size', String(MOST_FILES), '--tmpfs', path]),
     ...['--remount-ro', '/', '--chdir', '/work'],
   ];
 }

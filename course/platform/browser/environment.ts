@@ -1,5 +1,7 @@
 import { host } from './host';
 
+export { variable } from 'implicit-lab/support';
+
 /** Whether this is a page. */
 export const isPage: boolean = true;
 
