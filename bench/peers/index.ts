@@ -4,85 +4,113 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
 import { record } from '../measurements';
-import { installed, type Peer, startPeer } from './peer';
+import { figure } from './figure';
+import { type Dtype, installed, type Peer, startPeers } from './peer';
 import { report } from './report';
 import type { Row } from './rows';
-import { type Result, type Workload, workloads } from './workloads';
+import type { Result, Workload } from './workload';
+import { workloads } from './workloads';
 
-const warmUps = 3;
+/** How much is measured: rounds at most, and milliseconds for one workload. */
+interface Effort {
+  rounds: number;
+  milliseconds: number;
+}
+
+const QUICK: Effort = { rounds: 7, milliseconds: 2500 };
+const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000 };
+const WARM_UPS = 3;
+const LEAST_ROUNDS = 3;
 
 /**
- * The same workloads by this library and by JAX: same data, same weights, warm, round by round.
+ * The same workloads by this library, by JAX and by PyTorch: same data, same weights, warm, round by
+ * round.
  *
  * @param args `--quick` for fewer rounds; other words are parts of names: `W3`
  */
 export async function run(args: string[]): Promise<void> {
-  const rounds = args.includes('--quick') ? 7 : 30;
+  const effort = args.includes('--quick') ? QUICK : THOROUGH;
   const only = args.filter((arg) => !arg.startsWith('--'));
   const backend = await useBackend('wasm');
   const all = await workloads();
-  const python = installed();
-  if ('why' in python) console.log(`No peers, ours alone: ${python.why}`);
-  const peer = 'python' in python ? startPeer(python.python, all) : undefined;
+  const { python, systems, missing } = installed();
+  for (const sentence of missing) console.log(sentence);
+  const { peers, stop } = startPeers(python, systems, all);
   const rows: Row[] = [];
-  let version: string | undefined;
+  const versions: Record<string, string> = {};
   try {
     for (const workload of all.list) {
       if (only.length > 0 && !only.some((part) => workload.name.includes(part))) continue;
-      const row = await measured(workload, peer, rounds);
+      const row = await measured(workload, peers, effort, versions);
       rows.push(row);
       record(row.name, row.ours.milliseconds);
       console.log(`${row.name}: ${median(row.ours.milliseconds).toFixed(2)} ms`);
     }
-    version =
-      rows.length > 0
-        ? (await peer?.run(rows[0]!.name, dtypeOf(rows[0]!.name)))?.version
-        : undefined;
   } finally {
-    peer?.stop();
+    stop();
   }
   const about = {
-    rounds,
+    rounds: effort.rounds,
     processor: os.cpus()[0]!.model,
     cores: os.availableParallelism(),
     load: os.loadavg()[0]!,
     node: process.version,
     backend: `${backend.name}, ${backend.blas?.split(' ').slice(0, 2).join(' ') ?? 'without BLAS'}`,
-    jax: version ?? null,
+    versions,
   };
   const text = report(rows, about);
   console.log(`\n${text}`);
-  const folder = join(__dirname, '..', 'results', 'peers');
-  mkdirSync(folder, { recursive: true });
   // A part of the workloads is not the result.
   if (only.length > 0) return;
+  const folder = join(__dirname, '..', 'results', 'peers');
+  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'peers.json'), `${JSON.stringify({ about, rows }, null, 2)}\n`);
   writeFileSync(join(folder, 'peers.txt'), `${text}\n`);
+  writeFileSync(join(folder, 'peers.svg'), figure(rows));
 }
 
-const dtypeOf = (name: string) => (name.includes('float64') ? 'float64' : 'float32');
+const dtypeOf = (name: string): Dtype => (name.includes('float64') ? 'float64' : 'float32');
 
-async function measured(workload: Workload, peer: Peer | undefined, rounds: number): Promise<Row> {
+async function measured(
+  workload: Workload,
+  peers: readonly Peer[],
+  effort: Effort,
+  versions: Record<string, string>,
+): Promise<Row> {
   const { name } = workload;
   const dtype = dtypeOf(name);
-  const row: Row = { name, ours: { milliseconds: [] }, ratios: [] };
+  const row: Row = { name, ours: { milliseconds: [] }, peers: {} };
   const ours = await numbersOf(await workload.run());
-  if (peer) {
-    const exact = await peer.result(name, 'float64');
-    row.peer = { milliseconds: [], error: relativeError(await peer.result(name, dtype), exact) };
-    row.ours.error = relativeError(ours, exact);
+  const exact = await peers[0]?.result(name, 'float64');
+  const having: Peer[] = [];
+  for (const peer of peers) {
+    const result = await peer.result(name, dtype);
+    if (result === undefined) continue;
+    having.push(peer);
+    row.peers[peer.name] = { milliseconds: [], ratios: [] };
+    if (exact) row.peers[peer.name]!.error = relativeError(result, exact);
   }
-  for (let round = -warmUps; round < rounds; round++) {
+  if (exact) row.ours.error = relativeError(ours, exact);
+  let began = performance.now();
+  for (let round = -WARM_UPS; round < effort.rounds; round++) {
+    if (round === 0) began = performance.now();
+    const spent = performance.now() - began;
+    // What is slow has less to be warmed up for.
+    if (round < 0 && spent > effort.milliseconds / 4) continue;
+    if (round >= LEAST_ROUNDS && spent > effort.milliseconds) break;
     const start = performance.now();
     const result = await workload.run();
     const time = performance.now() - start;
     if (!Array.isArray(result)) tf.dispose(result as tf.TensorContainer);
-    const other = await peer?.run(name, dtype);
-    if (round < 0) continue;
-    row.ours.milliseconds.push(time);
-    if (other === undefined) continue;
-    row.peer!.milliseconds.push(1000 * other.seconds);
-    row.ratios.push(time / (1000 * other.seconds));
+    if (round >= 0) row.ours.milliseconds.push(time);
+    for (const peer of having) {
+      const { seconds, version } = (await peer.run(name, dtype))!;
+      versions[peer.name] = version;
+      if (round < 0) continue;
+      const of = row.peers[peer.name]!;
+      of.milliseconds.push(1000 * seconds);
+      of.ratios.push(time / (1000 * seconds));
+    }
   }
   return row;
 }
@@ -109,5 +137,5 @@ function relativeError(a: Float64Array, b: Float64Array): number {
   return Math.sqrt(difference / size);
 }
 
-export const median = (values: readonly number[]) =>
+const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Workloads } from './workloads';
+import type { Workloads } from './workload';
+
+export type Dtype = 'float32' | 'float64';
 
 /** What a peer says of one run. */
 export interface PeerRun {
@@ -15,62 +17,100 @@ export interface PeerRun {
 
 /** Another system in a process of its own, with the data that ours has. */
 export interface Peer {
-  run(name: string, dtype: 'float32' | 'float64'): Promise<PeerRun>;
+  readonly name: string;
+  /** Undefined for a workload that it does not have. */
+  run(name: string, dtype: Dtype): Promise<PeerRun | undefined>;
   /** The numbers that a run has given. */
-  result(name: string, dtype: 'float32' | 'float64'): Promise<Float64Array>;
+  result(name: string, dtype: Dtype): Promise<Float64Array | undefined>;
   stop(): void;
 }
+
+interface System {
+  name: string;
+  /** What is imported to see whether it is there. */
+  modules: string;
+  script: string;
+}
+
+/** The first one gives the exact answers. */
+const SYSTEMS: readonly System[] = [
+  { name: 'JAX', modules: 'jax, jaxopt', script: 'jax_workloads.py' },
+  { name: 'PyTorch', modules: 'torch', script: 'torch_workloads.py' },
+];
 
 /** The environment of the peers: not of the repository, and made when it is first needed. */
 const ENVIRONMENT = process.env.PEERS_ENV ?? join(__dirname, '.venv');
 
-/** Python with the peers; a sentence where it cannot be had. */
-export function installed(): { python: string } | { why: string } {
+/** The systems that run here, and a sentence for each that does not. */
+export function installed(): { python: string; systems: System[]; missing: string[] } {
   const python = join(ENVIRONMENT, 'bin', 'python');
+  const works = ({ modules }: System) => {
+    try {
+      execFileSync(python, ['-c', `import ${modules}`], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let why = 'it cannot be imported';
   try {
     if (!existsSync(python)) execFileSync('python3', ['-m', 'venv', ENVIRONMENT]);
-    const works = () => execFileSync(python, ['-c', 'import jax, jaxopt'], { stdio: 'ignore' });
-    try {
-      works();
-    } catch {
-      console.log(`Installing the peers into ${ENVIRONMENT} …`);
+    if (!SYSTEMS.every(works)) {
+      console.log(`Installing the peers into ${ENVIRONMENT}, several GB with PyTorch …`);
       const requirements = join(__dirname, 'requirements.txt');
       execFileSync(python, ['-m', 'pip', 'install', '-q', '-r', requirements], { stdio: 'pipe' });
-      works();
     }
-    return { python };
   } catch (error) {
-    return { why: (error as Error).message.split('\n')[0]! };
+    why = (error as Error).message.split('\n')[0]!;
   }
+  const systems = SYSTEMS.filter(works);
+  const others = SYSTEMS.filter((system) => !systems.includes(system));
+  return { python, systems, missing: others.map(({ name }) => `Without ${name}: ${why}.`) };
 }
 
-export function startPeer(python: string, { data, settings }: Workloads): Peer {
+/** Starts the systems on the same data. */
+export function startPeers(
+  python: string,
+  systems: readonly System[],
+  { data, settings }: Workloads,
+): { peers: Peer[]; stop(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'peers-'));
   const shapes = Object.fromEntries(Object.entries(data).map(([name, { shape }]) => [name, shape]));
-  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ shapes, settings }));
+  const doubles = Object.keys(data).filter((name) => data[name]!.values instanceof Float64Array);
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ shapes, doubles, settings }));
   for (const [name, { values }] of Object.entries(data)) {
     writeFileSync(join(folder, `${name}.bin`), new Uint8Array(values.buffer));
   }
-  const child: ChildProcess = spawn(python, [join(__dirname, 'workloads.py'), folder], {
+  const peers = systems.map((system) => started(python, system, folder));
+  return {
+    peers,
+    stop() {
+      for (const peer of peers) peer.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function started(python: string, { name, script }: System, folder: string): Peer {
+  const child: ChildProcess = spawn(python, [join(__dirname, script), folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const ask = async (run: string, dtype: string, out?: string): Promise<PeerRun> => {
+  const ask = async (run: string, dtype: Dtype, out?: string): Promise<PeerRun | undefined> => {
     child.stdin!.write(`${JSON.stringify({ run, dtype, out })}\n`);
     const { value, done } = await lines.next();
-    if (done) throw new Error('The peer has ended.');
-    return JSON.parse(value) as PeerRun;
+    if (done) throw new Error(`${name} has ended.`);
+    const answer = JSON.parse(value) as PeerRun | { missing: true };
+    return 'missing' in answer ? undefined : answer;
   };
   return {
-    run: (name, dtype) => ask(name, dtype),
-    async result(name, dtype) {
+    name,
+    run: (workload, dtype) => ask(workload, dtype),
+    async result(workload, dtype) {
       const out = join(folder, 'result.bin');
-      await ask(name, dtype, out);
+      if ((await ask(workload, dtype, out)) === undefined) return undefined;
       return new Float64Array(new Uint8Array(readFileSync(out)).buffer);
     },
-    stop() {
-      child.kill();
-      rmSync(folder, { recursive: true });
-    },
+    stop: () => void child.kill(),
   };
 }

@@ -8,50 +8,58 @@ export interface About {
   load: number;
   node: string;
   backend: string;
-  jax: string | null;
+  /** Of the peers, by their names. */
+  versions: Record<string, string>;
 }
 
-/** The table of a run; what the peer wins is on its first line. */
+/** The table of a run; what the peers win is on its first lines. */
 export function report(rows: readonly Row[], about: About): string {
-  const lost = rows.filter(({ ratios }) => ratios.length > 0 && middle(ratios) > 1);
-  const compared = rows.filter(({ ratios }) => ratios.length > 0).length;
-  const first =
-    compared === 0
-      ? 'Ours alone: no peer is installed.'
-      : `JAX is faster in ${lost.length} of ${compared} workloads${lost.length === 0 ? '' : `: ${lost.map(({ name }) => name).join('; ')}`}.`;
+  const { processor, cores, load, node, backend, versions, rounds } = about;
+  const names = Object.keys(versions);
   const header = [
     'workload',
     'ours ms',
     'spread',
-    'JAX ms',
-    'spread',
-    'ours / JAX',
-    'of the fastest',
+    ...names.flatMap((name) => [`${name} ms`, 'spread', 'ours / it', 'of the fastest']),
     'error',
-    'JAX error',
+    ...names.map((name) => `${name}'s`),
   ];
-  const cells = rows.map(({ name, ours, peer, ratios }) => [
+  const cells = rows.map(({ name, ours, peers }) => [
     name,
     shown(ours.milliseconds),
     spread(ours.milliseconds),
-    peer ? shown(peer.milliseconds) : '–',
-    peer ? spread(peer.milliseconds) : '–',
-    ratios.length > 0 ? middle(ratios).toPrecision(3) : '–',
-    peer ? (least(ours.milliseconds) / least(peer.milliseconds)).toPrecision(3) : '–',
-    ours.error?.toExponential(1) ?? '–',
-    peer?.error?.toExponential(1) ?? '–',
+    ...names.flatMap((of) => {
+      const peer = peers[of];
+      if (peer === undefined) return ['–', '–', '–', '–'];
+      return [
+        shown(peer.milliseconds),
+        spread(peer.milliseconds),
+        middle(peer.ratios).toPrecision(3),
+        (least(ours.milliseconds) / least(peer.milliseconds)).toPrecision(3),
+      ];
+    }),
+    exponential(ours.error),
+    ...names.map((of) => exponential(peers[of]?.error)),
   ]);
-  const { processor, cores, load, node, backend, jax, rounds } = about;
   return [
-    first,
+    ...(names.length === 0 ? ['Ours alone: no peer is installed.'] : []),
+    ...names.map((name) => lost(rows, name)),
     '',
-    `${processor}, ${cores} cores, load ${load.toFixed(1)}; Node ${node}, ${backend}; JAX ${jax ?? '–'}.`,
-    `Medians of ${rounds} rounds in turn, and their quartiles; the ratio is the median of the rounds' ratios.`,
+    `${[`${processor}, ${cores} cores, load ${load.toFixed(1)}`, `Node ${node}, ${backend}`, ...names.map((name) => `${name} ${versions[name]}`)].join('; ')}.`,
+    `Medians of ${rounds} rounds in turn (fewer where one takes long), and their quartiles; a ratio is the median of the rounds' ratios.`,
     'Of the fastest: the fastest round of ours over the fastest of theirs, which other work disturbs least.',
     'Errors are relative to the same algorithm in float64, by JAX.',
     '',
     ...table([header, ...cells]),
   ].join('\n');
+}
+
+/** Where a peer is faster. */
+function lost(rows: readonly Row[], peer: string): string {
+  const compared = rows.filter(({ peers }) => peers[peer] !== undefined);
+  const faster = compared.filter(({ peers }) => middle(peers[peer]!.ratios) > 1);
+  const names = faster.map(({ name }) => name).join('; ');
+  return `${peer} is faster in ${faster.length} of ${compared.length} workloads${names && `: ${names}`}.`;
 }
 
 function table(rows: string[][]): string[] {
@@ -67,7 +75,8 @@ const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 const at = (values: readonly number[], part: number) =>
   sorted(values)[Math.floor(part * (values.length - 1))]!;
 const least = (values: readonly number[]) => at(values, 0);
-const middle = (values: readonly number[]) => at(values, 0.5);
+export const middle = (values: readonly number[]) => at(values, 0.5);
 const shown = (values: readonly number[]) => middle(values).toPrecision(3);
 const spread = (values: readonly number[]) =>
   `${at(values, 0.25).toPrecision(3)}–${at(values, 0.75).toPrecision(3)}`;
+const exponential = (value: number | undefined) => value?.toExponential(1) ?? '–';

@@ -4,10 +4,15 @@ export interface Timed {
   error?: number;
 }
 
+/** A system beside ours. */
+export interface PeerTimed extends Timed {
+  /** Ours over the peer's, round by round. */
+  ratios: number[];
+}
+
 export interface Row {
   name: string;
   ours: Timed;
-  peer?: Timed;
-  /** Ours over the peer's, round by round. */
-  ratios: number[];
+  /** By their names. */
+  peers: Record<string, PeerTimed>;
 }

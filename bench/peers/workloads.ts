@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { mnist, subset, toTensors } from 'implicit-lab-course';
-import { compiled, hessian, valueAndGradient } from '../../lib/autodiff';
+import { compiled, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { bilevel, hypergradient, implicit } from '../../lib/hypergradients';
 import { chebyshev, gradientDescent } from '../../lib/methods';
@@ -9,34 +9,21 @@ import { quadratic } from '../../lib/problems';
 import { cg, neumann } from '../../lib/solvers';
 import { mapTensors, type NamedTensors } from '../../lib/spaces';
 import { unroll, unrolled } from '../../lib/unrolling';
-
-/** One workload: what is timed, and its result as numbers, in the order in which the peers give it. */
-export interface Workload {
-  name: string;
-  run(): Promise<Result>;
-}
-
-/** Arrays or tensors; the latter are disposed by who asked for them. */
-export type Result = readonly Float64Array[] | NamedTensors;
-
-/** An array that all systems are handed. */
-export interface Given {
-  shape: number[];
-  values: Float64Array;
-}
-
-export interface Workloads {
-  list: Workload[];
-  data: Record<string, Given>;
-  /** Numbers that all systems are handed. */
-  settings: Record<string, Record<string, number>>;
-}
+import { equilibriumGradient } from './equilibrium';
+import { type Giving, oneHot } from './given';
+import { BATCHES, gradientAndProducts, ofModels } from './gradients';
+import { implicitSteps } from './implicit-step';
+import { softmaxRegression } from './softmax';
+import type { Given, Workload, Workloads } from './workload';
 
 const settings = {
   w1: { rate: 1, steps: 100, terms: 10, scale: 1 },
   w3: { scale: 0.5 },
+  w4: { steps: 20 },
+  w6: { rate: 0.5, count: 10 },
   w7: { rate: 0.2, steps: 100 },
   unroll: { steps: 100, mu: 0, L: 0 },
+  ...BATCHES,
 };
 
 const NAMES = ['W1', 'b1', 'W2', 'b2'];
@@ -44,18 +31,22 @@ const NAMES = ['W1', 'b1', 'W2', 'b2'];
 /** The workloads, with data and weights that are the same for all systems. */
 export async function workloads(): Promise<Workloads> {
   const data: Record<string, Given> = {};
+  const draw = random(7);
   const give = (name: string, shape: number[], values: ArrayLike<number>) => {
     // Rounded to float32, so that both precisions see the same numbers.
-    data[name] = { shape, values: Float64Array.from(Float32Array.from(values)) };
+    data[name] = { shape, values: Float32Array.from(values) };
   };
   const tensor = (name: string) =>
     tf.tensor(Float32Array.from(data[name]!.values), data[name]!.shape);
-  const tensorsOf = (prefix: string): NamedTensors =>
-    Object.fromEntries(NAMES.map((name) => [name, tensor(`${prefix}_${name}`)]));
+  const named = (prefix: string, names: readonly string[]): NamedTensors =>
+    Object.fromEntries(names.map((name) => [name, tensor(`${prefix}_${name}`)]));
+  const tensorsOf = (prefix: string) => named(prefix, NAMES);
   const giveTensors = (prefix: string, x: NamedTensors) => {
-    for (const name of NAMES) give(`${prefix}_${name}`, x[name]!.shape, x[name]!.dataSync());
+    for (const [name, value] of Object.entries(x)) {
+      give(`${prefix}_${name}`, value.shape, value.dataSync());
+    }
   };
-  const draw = random(7);
+  const giving: Giving = { draw, give, tensor, tensorsOf: named, giveTensors };
 
   giveLogistic(give, draw);
   const logistic = logisticProblem(tensor);
@@ -82,13 +73,20 @@ export async function workloads(): Promise<Workloads> {
   give('net_Y', [512, 10], oneHot(512, 10));
   const net = tensorsOf('net');
   const v = tensorsOf('net_v');
+  const batchOf = (n: number) => ({
+    x: tf.slice(tensor('net_X'), [0, 0], [n, 784]),
+    y: tf.slice(tensor('net_Y'), [0, 0], [n, 10]),
+  });
   const lossOf = (n: number) => {
-    const x = tf.slice(tensor('net_X'), [0, 0], [n, 784]);
-    const y = tf.slice(tensor('net_Y'), [0, 0], [n, 10]);
+    const { x, y } = batchOf(n);
     return compiled((w: NamedTensors) => softmaxCrossEntropy(y, mlp(w, x, tf.relu)));
   };
 
   const theory = giveQuadratic(data, draw);
+  const softmax = softmaxRegression(giving);
+  const balance = equilibriumGradient(giving, settings.w4.steps);
+  const models = ofModels(giving);
+  const small = batchOf(128);
   const { rate, steps, terms, scale } = settings.w1;
   const list: Workload[] = [
     {
@@ -117,31 +115,17 @@ export async function workloads(): Promise<Workloads> {
       alone(`W3 Neumann ${terms}`, network, w3, λ3, { terms, scale: settings.w3.scale }),
     ),
     ...[5, 20].map((count) => alone(`W3 CG ${count}`, network, w3, λ3, { cg: count })),
+    alone('W2 CG 10', softmax.problem, softmax.w, softmax.λ, { cg: 10 }),
+    balance,
     reverse('W7 logistic', logistic, w1(), λ1, { rate, steps }),
     reverse('W7 MLP', network, tensorsOf('w7'), λ3, settings.w7),
-    ...[128, 512].flatMap((n): Workload[] => {
-      const loss = lossOf(n);
-      return [
-        {
-          name: `MLP ${n} gradient`,
-          async run() {
-            const { value, gradient } = valueAndGradient(loss, net);
-            value.dispose();
-            return gradient;
-          },
-        },
-        {
-          name: `MLP ${n} 20 products`,
-          async run() {
-            const H = hessian(loss, net);
-            for (let i = 0; i < 19; i++) tf.dispose(H.apply(v));
-            const last = H.apply(v);
-            H.dispose();
-            return last;
-          },
-        },
-      ];
-    }),
+    ...implicitSteps(
+      net,
+      { predict: (w) => mlp(w, small.x, tf.relu), labels: small.y },
+      settings.w6,
+    ),
+    ...[128, 512].flatMap((n) => gradientAndProducts(`MLP ${n}`, lossOf(n), net, v)),
+    ...models,
     {
       name: 'unroll float64',
       async run() {
@@ -299,12 +283,6 @@ function weights(draw: Draw, [inputs, hidden, outputs]: number[], deviation: num
     W2: normal([hidden!, outputs!]),
     b2: normal([outputs!]),
   };
-}
-
-function oneHot(count: number, classes: number): Float64Array {
-  const rows = new Float64Array(count * classes);
-  for (let i = 0; i < count; i++) rows[i * classes + (i % classes)] = 1;
-  return rows;
 }
 
 /** A quadratic of 100 unknowns and 10 parameters, on which its Hessian and b depend linearly. */

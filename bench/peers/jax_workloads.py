@@ -1,39 +1,15 @@
-"""The workloads in JAX, run on request: one line of JSON in, one line out.
-
-Data come as raw files from the folder that is the first argument. A request is
-{"run": name, "dtype": "float32" | "float64", "out": file or null}; the answer {"seconds": ...}.
-"""
-
-import json
-import resource
-import sys
-import time
-from functools import partial
+"""The workloads in JAX."""
 
 import jax
 
 jax.config.update("jax_enable_x64", True)
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.scipy.sparse.linalg import cg
 from jax.tree_util import tree_leaves, tree_map
 
-folder = sys.argv[1]
-with open(f"{folder}/manifest.json") as file:
-    manifest = json.load(file)
-
-
-def load(dtype):
-    raw = {
-        name: np.fromfile(f"{folder}/{name}.bin", np.float64).reshape(shape)
-        for name, shape in manifest["shapes"].items()
-    }
-    return {name: jnp.asarray(x, dtype) for name, x in raw.items()}
-
-
-settings = manifest["settings"]
+from serve import load, serve, settings
 
 
 def axpy(a, x, y):
@@ -210,40 +186,174 @@ def twenty(w, v, X, Y):
     return lax.fori_loop(0, 20, lambda _, before: product(axpy(1e-12, before, v)), v)
 
 
-def cases(d):
-    ordered = lambda tree: [tree[name] for name in ["W1", "b1", "W2", "b2"]]
+# W2: softmax regression with a penalty for each feature
+
+
+def w2_inner(w, lam, data):
+    X, Y, _, _ = data
+    return cross_entropy(Y, X @ w) + 0.5 * jnp.sum(jnp.exp(lam)[:, None] * w * w)
+
+
+def w2_outer(w, data):
+    _, _, X, Y = data
+    return cross_entropy(Y, X @ w)
+
+
+w2_cg = jax.jit(lambda w, lam, data: implicit(w2_inner, w2_outer, w, lam, data, by_cg(10)))
+
+# W4: the gradient of an equilibrium model
+
+
+@jax.jit
+def w4(w, X, Y):
+    steps = settings["w4"]["steps"]
+
+    def layer(w, z):
+        return jnp.tanh(z @ w["A"] + X @ w["B"] + w["c"])
+
+    driven = X @ w["B"] + w["c"]
+    z = jnp.tanh(driven)
+    z = lax.fori_loop(1, steps, lambda _, z: jnp.tanh(z @ w["A"] + driven), z)
+
+    def loss(w, z):
+        return cross_entropy(Y, z @ w["V"] + w["d"])
+
+    direct, u = jax.grad(loss, (0, 1))(w, z)
+    _, by_z = jax.vjp(lambda z: layer(w, z), z)
+    v = lax.fori_loop(1, steps, lambda _, v: u + by_z(v)[0], u)
+    _, by_w = jax.vjp(lambda w: layer(w, z), w)
+    return axpy(1.0, direct, by_w(v)[0])
+
+
+# W6: an implicit step
+
+
+def implicit_step(curvature):
+    @jax.jit
+    def run(w, X, Y):
+        rate, count = settings["w6"]["rate"], settings["w6"]["count"]
+        g = jax.grad(network_loss)(w, X, Y)
+        product = curvature(w, X, Y)
+        s = cg(lambda v: axpy(rate, product(v), v), g, tol=0.0, maxiter=count)[0]
+        return tree_map(lambda x: -rate * x, s)
+
+    return run
+
+
+def hessian_of_network(w, X, Y):
+    return jax.linearize(lambda w: jax.grad(network_loss)(w, X, Y), w)[1]
+
+
+def gauss_newton_of_network(w, X, Y):
+    f = lambda w: mlp(w, X, jax.nn.relu)
+    z, forward = jax.linearize(f, w)
+    _, back = jax.vjp(f, w)
+    s = jax.nn.softmax(z)
+
+    def product(v):
+        t = s * forward(v)
+        return back((t - s * jnp.sum(t, -1, keepdims=True)) / z.shape[0])[0]
+
+    return product
+
+
+w6 = {
+    "Hessian": implicit_step(hessian_of_network),
+    "Gauss–Newton": implicit_step(gauss_newton_of_network),
+}
+
+# Convolutions, and a recurrence
+
+
+def cnn(w, x):
+    def stage(a, K, c):
+        a = lax.conv_general_dilated(
+            a, K, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        a = jax.nn.relu(a + c)
+        return lax.reduce_window(a, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "SAME")
+
+    a = stage(stage(x.reshape(-1, 28, 28, 1), w["K1"], w["c1"]), w["K2"], w["c2"])
+    return a.reshape(x.shape[0], -1) @ w["W"] + w["b"]
+
+
+def rnn(w, x):
+    driven = jnp.swapaxes(x.reshape(-1, 28, 28), 0, 1) @ w["U"] + w["b"]
+    h = lax.scan(lambda h, a: (jnp.tanh(a + h @ w["W"]), None), jnp.tanh(driven[0]), driven[1:])[0]
+    return h @ w["V"] + w["c"]
+
+
+def of_model(model):
+    loss = lambda w, X, Y: cross_entropy(Y, model(w, X))
+    gradient = jax.jit(jax.grad(loss))
+
+    @jax.jit
+    def product(w, v, X, Y):
+        return jax.jvp(lambda w: jax.grad(loss)(w, X, Y), (w,), (v,))[1]
+
+    @jax.jit
+    def twenty(w, v, X, Y):
+        _, product = jax.linearize(lambda w: jax.grad(loss)(w, X, Y), w)
+        return lax.fori_loop(0, 20, lambda _, before: product(axpy(1e-12, before, v)), v)
+
+    def by_calls(w, v, X, Y):
+        for _ in range(20):
+            last = product(w, v, X, Y)
+        return last
+
+    # A convolution inside of fori_loop is several times slower than one product after the other.
+    return gradient, by_calls if model is cnn else twenty
+
+
+MODELS = {
+    "CNN": (cnn, ["K1", "c1", "K2", "c2", "W", "b"]),
+    "RNN": (rnn, ["U", "W", "b", "V", "c"]),
+}
+
+
+def cases(dtype):
+    d = load(dtype, jnp.asarray)
+    of = lambda prefix, names: {name: d[f"{prefix}_{name}"] for name in names}
+    in_order = lambda tree, names: [tree[name] for name in names]
+    ordered = lambda tree: in_order(tree, ["W1", "b1", "W2", "b2"])
     w1, lam1 = d["w1_w"], d["w1_lam"]
     w3w, lam3, data3 = w3_w(d), w3_w(d, "w3_lam"), w3_data(d)
+    data2 = tuple(d[f"w2_{name}"] for name in ["X", "Y", "Xv", "Yv"])
+    w4_names = ["A", "B", "c", "V", "d"]
     out = {
         "W1 inner steps, Neumann 10": lambda: w1_run(w1, lam1, w1_data(d)),
         "W1 CG 20": lambda: w1_cg(d["w1_solution"], lam1, w1_data(d)),
+        "W2 CG 10": lambda: w2_cg(d["w2_w"], d["w2_lam"], data2),
+        "W4 equilibrium": lambda: in_order(
+            w4(of("w4", w4_names), d["w2_X"][:, :784], d["w4_Y"]), w4_names
+        ),
         "W7 logistic": lambda: w1_unrolled(w1, lam1, w1_data(d)),
         "W7 MLP": lambda: ordered(w7_mlp(w3_w(d, "w7"), lam3, data3)),
     }
     for name, run in w3.items():
         out[name] = lambda run=run: ordered(run(w3w, lam3, data3))
+    w, v = w3_w(d, "net"), w3_w(d, "net_v")
     for n in [128, 512]:
         X, Y = d["net_X"][:n], d["net_Y"][:n]
-        w, v = w3_w(d, "net"), w3_w(d, "net_v")
-        out[f"MLP {n} gradient"] = lambda w=w, X=X, Y=Y: ordered(gradient(w, X, Y))
-        out[f"MLP {n} 20 products"] = lambda w=w, v=v, X=X, Y=Y: ordered(twenty(w, v, X, Y))
+        out[f"MLP {n} gradient"] = lambda X=X, Y=Y: ordered(gradient(w, X, Y))
+        out[f"MLP {n} 20 products"] = lambda X=X, Y=Y: ordered(twenty(w, v, X, Y))
+    for name, run in w6.items():
+        X, Y = d["net_X"][:128], d["net_Y"][:128]
+        out[f"W6 {name}"] = lambda run=run, X=X, Y=Y: ordered(run(w, X, Y))
+    for name, (model, names) in MODELS.items():
+        n = settings[name.lower()]["batch"]
+        given = of(name.lower(), names), of(f"{name.lower()}_v", names)
+        X, Y = d["net_X"][:n], d["net_Y"][:n]
+        slope, products = of_model(model)
+        out[f"{name} gradient"] = lambda f=slope, g=given, X=X, Y=Y, names=names: in_order(
+            f(g[0], X, Y), names
+        )
+        out[f"{name} 20 products"] = lambda f=products, g=given, X=X, Y=Y, names=names: in_order(
+            f(*g, X, Y), names
+        )
     q = [d[f"unroll_{name}"] for name in ["H", "dH", "b", "db", "theta", "x0"]]
     out["unroll float64"] = lambda: chebyshev(*q)
     return out
 
 
-tables = {}
-for line in sys.stdin:
-    request = json.loads(line)
-    dtype = request["dtype"]
-    if dtype not in tables:
-        tables[dtype] = cases(load(dtype))
-    run = tables[dtype][request["run"]]
-    start = time.perf_counter()
-    result = jax.block_until_ready(run())
-    seconds = time.perf_counter() - start
-    if request.get("out"):
-        flat = np.concatenate([np.asarray(x, np.float64).ravel() for x in tree_leaves(result)])
-        flat.tofile(request["out"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak, "version": jax.__version__}), flush=True)
+serve(cases, lambda result: tree_leaves(jax.block_until_ready(result)), jax.__version__)

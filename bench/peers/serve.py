@@ -1,0 +1,64 @@
+"""Workloads of one system, run on request: one line of JSON in, one line out.
+
+Data come as raw files from the folder that is the first argument. A request is
+{"run": name, "dtype": "float32" | "float64", "out": file or null}; the answer {"seconds": ...}.
+"""
+
+import json
+import resource
+import sys
+import time
+import traceback
+
+import numpy as np
+
+folder = sys.argv[1]
+with open(f"{folder}/manifest.json") as file:
+    manifest = json.load(file)
+
+settings = manifest["settings"]
+
+
+def given(name):
+    return np.float64 if name in manifest["doubles"] else np.float32
+
+
+def load(dtype, array):
+    """All data by their names, as arrays of the system."""
+    return {
+        name: array(np.fromfile(f"{folder}/{name}.bin", given(name)).reshape(shape).astype(dtype))
+        for name, shape in manifest["shapes"].items()
+    }
+
+
+def serve(cases, finished, version):
+    """Answers requests.
+
+    cases -- from the name of a dtype to functions by the names of workloads
+    finished -- waits for a result, and returns its arrays in order
+    """
+    tables = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        dtype = request["dtype"]
+        if dtype not in tables:
+            tables[dtype] = cases(dtype)
+        run = tables[dtype].get(request["run"])
+        if run is None:
+            print(json.dumps({"missing": True}), flush=True)
+            continue
+        start = time.perf_counter()
+        try:
+            result = finished(run())
+        except Exception:
+            # Its row is left out; the others go on.
+            traceback.print_exc()
+            print(json.dumps({"missing": True}), flush=True)
+            continue
+        seconds = time.perf_counter() - start
+        if request.get("out"):
+            np.concatenate([np.asarray(x, np.float64).ravel() for x in result]).tofile(
+                request["out"]
+            )
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": seconds, "peak": peak, "version": version}), flush=True)
