@@ -143,12 +143,33 @@ test('a model still trains, and updates its moving averages, after it was applie
   });
 });
 
-test('several outputs and layers with a state are refused', () => {
-  const input = tf.input({ shape: [2] });
+test('a model with several outputs gives them all, to be differentiated', async () => {
+  const input = tf.input({ shape: [4] });
+  const shared = tf.layers
+    .dense({ units: 3, activation: 'tanh', kernelInitializer: uniform() })
+    .apply(input) as tf.SymbolicTensor;
   const outputs = [1, 2].map(
-    (units) => tf.layers.dense({ units }).apply(input) as tf.SymbolicTensor,
+    (units) =>
+      tf.layers.dense({ units, kernelInitializer: uniform() }).apply(shared) as tf.SymbolicTensor,
   );
-  expect(() => functional(tf.model({ inputs: input, outputs }))).toThrow(UnsupportedError);
+  const layers = tf.model({ inputs: input, outputs });
+  const model = functional(layers);
+  const x = normal([5, 4], 1);
+  const own = layers.predict(x) as tf.Tensor[];
+  const all = model.applyAll(model.params, x);
+  expect(all.map(numbers)).toEqual(own.map(numbers));
+  expect(() => model.apply(model.params, x)).toThrow(UnsupportedError);
+  const loss = (params: NamedTensors) => {
+    const [a, b] = model.applyAll(params, x);
+    return tf.add(tf.sum(tf.square(a!)), tf.sum(tf.pow(b!, 4))) as tf.Scalar;
+  };
+  const v = direction(model.params, 2);
+  const { gradient } = valueAndGradient(loss, model.params);
+  const slope = tf.scalar(dot(numbers(gradient), numbers(v)));
+  expect(differenceError(slope, loss, model.params, v)).toBeLessThan(5e-3);
+});
+
+test('layers with a state are refused', () => {
   const stateful = tf.sequential({
     layers: [tf.layers.lstm({ units: 2, stateful: true, batchInputShape: [1, 3, 2] })],
   });

@@ -16,12 +16,20 @@ export interface FunctionalModel {
    *
    * `training` (default false) is what `model.fit` does and `model.predict` does not: dropout
    * drops, batch normalization takes the mean and variance of the batch.
+   *
+   * @throws UnsupportedError for a model with several outputs.
    */
   apply(
     params: NamedTensors,
     x: tf.Tensor | tf.Tensor[],
     options?: { training?: boolean },
   ): tf.Tensor;
+  /** The same for all outputs of a model, in the order of `model.outputs`. */
+  applyAll(
+    params: NamedTensors,
+    x: tf.Tensor | tf.Tensor[],
+    options?: { training?: boolean },
+  ): tf.Tensor[];
 }
 
 /** A weight of a layer, with the variable that TensorFlow.js keeps to itself. */
@@ -32,14 +40,14 @@ interface Weight {
 }
 
 /**
- * Any `tf.LayersModel` with one output as a function of its trainable weights, to differentiate.
+ * Any `tf.LayersModel` as a function of its trainable weights, to differentiate.
  *
- * `apply(params, x)` = model(x; params). While it runs, each weight's variable is replaced by the
- * tensor of that name, so `linearize`, `hessian` and `gaussNewton` see through the layers. The
- * moving averages of batch normalization are read where `training` is false, and never updated.
+ * `apply(params, x)` = model(x; params); `applyAll` for a model with several outputs. While it
+ * runs, each weight's variable is replaced by the tensor of that name, so `linearize`, `hessian`
+ * and `gaussNewton` see through the layers. The moving averages of batch normalization are read where `training` is false, and never updated.
  *
- * @throws UnsupportedError for a model with several outputs, or with layers that carry a state from
- *   one batch to the next; InputError and ShapeError from `apply` for weights that do not fit.
+ * @throws UnsupportedError for a model with layers that carry a state from one batch to the next;
+ *   InputError and ShapeError from `apply` for weights that do not fit.
  */
 export function functional(model: tf.LayersModel): FunctionalModel {
   checkModel(model);
@@ -47,29 +55,43 @@ export function functional(model: tf.LayersModel): FunctionalModel {
   const all = model.weights as unknown as Weight[];
   const params = () =>
     Object.fromEntries(Object.entries(trainable).map(([name, { val }]) => [name, val]));
+  const applyAll: FunctionalModel['applyAll'] = (given, x, options = {}) => {
+    checkOptionNames('apply', options, ['training']);
+    const { training = false } = options;
+    checkLike(given, params(), 'the parameters');
+    checkInputs(x, model.inputs.length);
+    const before = all.map(({ val }) => val);
+    for (const weight of all) weight.write = () => weight;
+    for (const [name, weight] of Object.entries(trainable)) weight.val = given[name]!;
+    try {
+      return [model.apply(x, { training }) as tf.Tensor | tf.Tensor[]].flat();
+    } finally {
+      all.forEach((weight, i) => {
+        weight.val = before[i]!;
+        // The method of the class comes back.
+        delete (weight as Partial<Weight>).write;
+      });
+    }
+  };
   return {
     get params() {
       return params();
     },
-    apply(given, x, options = {}) {
-      checkOptionNames('apply', options, ['training']);
-      const { training = false } = options;
-      checkLike(given, params(), 'the parameters');
-      checkInputs(x, model.inputs.length);
-      const before = all.map(({ val }) => val);
-      for (const weight of all) weight.write = () => weight;
-      for (const [name, weight] of Object.entries(trainable)) weight.val = given[name]!;
-      try {
-        return model.apply(x, { training }) as tf.Tensor;
-      } finally {
-        all.forEach((weight, i) => {
-          weight.val = before[i]!;
-          // The method of the class comes back.
-          delete (weight as Partial<Weight>).write;
-        });
-      }
+    apply(given, x, options) {
+      checkSingle(model);
+      return applyAll(given, x, options)[0]!;
     },
+    applyAll,
   };
+}
+
+function checkSingle({ outputs }: tf.LayersModel): void {
+  if (outputs.length === 1) return;
+  throw new UnsupportedError({
+    given: `apply() of a model with ${outputs.length} outputs`,
+    expected: 'a model with one',
+    remedy: 'Call applyAll(), which returns them all.',
+  });
 }
 
 function checkModel(model: tf.LayersModel): void {
@@ -81,13 +103,6 @@ function checkModel(model: tf.LayersModel): void {
       expected: 'a tf.LayersModel, made of layers',
       remedy:
         'A graph model is frozen: what it computes has no weights to differentiate by. Load the model with tf.loadLayersModel.',
-    });
-  }
-  if (model.outputs.length > 1) {
-    throw new UnsupportedError({
-      given: `a model with ${model.outputs.length} outputs`,
-      expected: 'a model with one',
-      remedy: 'Make one of the same layers: `tf.model({ inputs: model.inputs, outputs })`.',
     });
   }
   const stateful = model.layers.find((layer) => layer.stateful);

@@ -3,7 +3,7 @@ import { variable } from '#platform/environment';
 import { availableThreads, processorName } from '#platform/machine';
 import { findTensorflow, useTensorflow } from '#platform/tensorflow';
 import { InputError, UnsupportedError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkOptionNames, quoted, shown } from '../options';
 import { mostThreads, useWasm } from './wasm';
 import { type Adapter, findAdapter, useWebgpu } from './webgpu';
 
@@ -75,7 +75,7 @@ async function look(
 function checkName(name: string, source: string): asserts name is BackendName | 'auto' {
   if (name === 'auto' || backendNames.includes(name as BackendName)) return;
   throw new InputError({
-    given: `'${name}' ${source}`,
+    given: `${quoted(name)} ${source}`,
     expected: `one of 'auto', ${backendNames.map((n) => `'${n}'`).join(', ')}`,
     remedy: 'Choose one of these, or leave the choice to the machine.',
   });
@@ -85,7 +85,7 @@ function checkThreads(threads: number | undefined) {
   if (threads === undefined) return;
   if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return;
   throw new InputError({
-    given: `threads: ${threads}`,
+    given: `threads: ${shown(threads)}`,
     expected: `a whole number from 1 to ${mostThreads}`,
     remedy: 'The wasm build can use no more; leave it out for as many as there are cores.',
   });

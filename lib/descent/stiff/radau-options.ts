@@ -23,14 +23,15 @@ export function tolerances(
   count: number,
 ): Float64Array {
   const isList = Array.isArray(absolute) || ArrayBuffer.isView(absolute);
-  const each =
+  // Entries as they are: one that is not a number may not even bear to be turned into one.
+  const list: unknown[] =
     typeof absolute === 'number'
-      ? new Float64Array(count).fill(absolute)
-      : Float64Array.from(isList ? absolute : []);
-  const sound = each.length === count && each.every((a) => Number.isFinite(a) && a > 0);
-  if (!(typeof relative === 'number' && relative >= 1e-14 && relative < 1 && sound)) {
+      ? new Array(count).fill(absolute)
+      : Array.from(isList ? (absolute as ArrayLike<unknown>) : []);
+  const isRelative = typeof relative === 'number' && relative >= 1e-14 && relative < 1;
+  if (!isRelative || list.length !== count || !list.every(isPositive)) {
     throw new InputError({
-      given: `radau({ relative: ${shown(relative)}, absolute: ${isList ? `[${[...each]}]` : shown(absolute)} })`,
+      given: `radau({ relative: ${shown(relative)}, absolute: ${isList ? `[${list.map(shown)}]` : shown(absolute)} })`,
       expected: 'a relative tolerance from 1e-14 to 1, and positive absolute ones',
       remedy: 'Try { relative: 1e-6, absolute: 1e-9 }; the absolute one is in the unit of y.',
     });
@@ -42,5 +43,8 @@ export function tolerances(
       remedy: 'Leave it out for a guess.',
     });
   }
-  return each;
+  return Float64Array.from(list);
 }
+
+const isPositive = (x: unknown): x is number =>
+  typeof x === 'number' && x > 0 && x < Number.POSITIVE_INFINITY;

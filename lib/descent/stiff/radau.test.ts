@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
 import {
@@ -177,6 +178,15 @@ describe('at the door', () => {
     const call = () => radau(decay, Float64Array.of(1), { to: 1, ...options });
     expect(call).toThrow(InputError);
     expect(call).toThrow(message);
+  });
+
+  it('refuses absolute tolerances that are no numbers, and need not be able to turn into one', () => {
+    const disposed = tf.scalar(1);
+    disposed.dispose();
+    for (const entry of [disposed, '1', null]) {
+      const call = () => radau(decay, Float64Array.of(1), { to: 1, absolute: [entry as never] });
+      expect(call).toThrow(InputError);
+    }
   });
 
   it('refuses an f or a Jacobian of another size, and a NaN', () => {
