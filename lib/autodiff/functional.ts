@@ -44,7 +44,8 @@ interface Weight {
  *
  * `apply(params, x)` = model(x; params); `applyAll` for a model with several outputs. While it
  * runs, each weight's variable is replaced by the tensor of that name, so `linearize`, `hessian`
- * and `gaussNewton` see through the layers. The moving averages of batch normalization are read where `training` is false, and never updated.
+ * and `gaussNewton` see through the layers. The moving averages of batch normalization are read
+ * where `training` is false, and never updated.
  *
  * @throws UnsupportedError for a model with layers that carry a state from one batch to the next;
  *   InputError and ShapeError from `apply` for weights that do not fit.

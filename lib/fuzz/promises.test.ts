@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as il from '..';
 import { eigen, factorize, multiply, multiplyTransposed, type Random, random } from '../numbers';
 
 /** How many seeds each promise is tried with. */
 const SEEDS = process.env.FULL ? 200 : 12;
+// So many seeds take minutes where the machine has other work.
+if (process.env.FULL) vi.setConfig({ testTimeout: 600_000 });
 
 const compared = { count: 0 };
 
