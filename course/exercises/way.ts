@@ -71,7 +71,7 @@ export function wayHtml(way: Way): string {
     const cell = 'text-align: left; vertical-align: top; padding: 5px 10px 5px 0';
     return [
       '<tr style="background: none">',
-      `<td style="${cell}; opacity: .6; font-variant-numeric: tabular-nums">${lesson.number}</td>`,
+      `<td style="${cell}; opacity: .6; font-variant-numeric: tabular-nums; white-space: nowrap">${lesson.number}</td>`,
       `<td style="${cell}; width: 45%">${question}${askedIn(way, lesson.number)}</td>`,
       `<td style="${cell}; width: 50%">${own.map((exercise) => chip(way, exercise)).join(' ') || '<span style="opacity: .5">–</span>'}</td>`,
       '</tr>',
@@ -83,7 +83,7 @@ export function wayHtml(way: Way): string {
     `<div><b>${escapeHtml(headline(way))}</b></div>`,
     bar(way),
     next ? `<div>Next: <b>${next.id}</b>, ${escapeHtml(next.title)}.</div>` : '',
-    `<table style="width: 100%; border-collapse: collapse; margin-top: 8px; font-size: 100%"><tbody>${rows.join('')}</tbody></table>`,
+    `<table style="width: 100%; table-layout: auto; border-collapse: collapse; margin-top: 8px; font-size: 100%"><tbody>${rows.join('')}</tbody></table>`,
     `<div style="opacity: .7; font-size: 90%">${SIGNS.done} done · ${SIGNS.tried} tried · ${SIGNS.open} open · the dots are the difficulty · ← what should come first</div>`,
     '</div>',
   ].join('');
