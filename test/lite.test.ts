@@ -112,6 +112,17 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         );
         await run('const giraffe = { neck: 3 };');
         expect(await notebook.complete('giraffe.ne')).toContain('neck');
+        // By the checker that goes on from cell to cell, and what it does not accept, by the other one.
+        await run(
+          'class Herd<T> { private all: T[] = []; add(one: T) { this.all.push(one); return this; } }',
+        );
+        await run('const herd = new Herd<typeof giraffe>().add(giraffe);');
+        expect(textOf([await run('herd.add({ neck: 4 }) === herd')])).toBe('true');
+        expect((await run("herd.add({ neck: 'long' });")).evalue).toBe(
+          "Type 'string' is not assignable to type 'number'.",
+        );
+        expect((await run('herd.all;')).evalue).toMatch(/^Property 'all' is private/);
+        expect(await notebook.complete('herd.')).toEqual(['add']);
         await notebook.page.close();
       },
       patience,

@@ -21,7 +21,7 @@ class PageSession extends Session {
 
 async function start(url: string): Promise<Session> {
   const texts = JSON.parse(new TextDecoder().decode(await unpacked(url)));
-  return new PageSession({
+  const session = new PageSession({
     files: inMemory(texts),
     directory: NOTEBOOKS,
     libraries: LIBRARIES,
@@ -30,6 +30,9 @@ async function start(url: string): Promise<Session> {
     lib: WORKER_LIBRARIES,
     types: [],
   });
+  // The first cell of a lesson imports it: its declarations are read while JupyterLab loads.
+  session.compile("import 'implicit-lab-course';");
+  return session;
 }
 
 let session: Promise<Session> | undefined;
