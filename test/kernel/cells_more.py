@@ -1,6 +1,6 @@
 """More cells in the manner of cells.py, each group one after the other in one kernel: names and types between cells, and values and errors."""
 
-from cells import ok, says
+from cells import ok, prints, says
 
 NAMES = [
     ("const { a1 = 1, b1: { c1 = 'c', ...d1 } = {} as { c1?: string; z?: number }, ...e1 } = { b1: { z: 9 }, f1: true } as { a1?: number; b1?: { c1?: string; z?: number }; f1: boolean }", ok),
@@ -165,4 +165,45 @@ VALUES = [
     ("console.warn('w'); console.info('i'); console.debug('d'); console.error('e')", ok),
 ]
 
-GROUPS = {"names": NAMES, "values": VALUES}
+DAILY = [
+    ("const csv = 'a,b\\n1,2\\n3,4'; const [head, ...body] = csv.split('\\n').map((l) => l.split(',')); body.map((r) => Object.fromEntries(r.map((v, i) => [head![i], +v])))", "[ { a: 1, b: 2 }, { a: 3, b: 4 } ]"),
+    ("import { EventEmitter, once } from 'node:events'; const em = new EventEmitter(); setTimeout(() => em.emit('x', 5), 5); await once(em, 'x')", "[ 5 ]"),
+    ("import { pipeline } from 'node:stream/promises'; import { Readable } from 'node:stream'; await pipeline(Readable.from(['a\\n', 'b\\n']), process.stdout); console.log('after')", prints("a\nb\nafter\n")),
+    ("import { createInterface } from 'node:readline'; const ls: string[] = []; for await (const l of createInterface({ input: Readable.from(['l1\\nl2\\n']) })) ls.push(l); ls", "[ 'l1', 'l2' ]"),
+    ("import zlib from 'node:zlib'; zlib.gunzipSync(zlib.gzipSync('hello')).toString()", "'hello'"),
+    ("import http from 'node:http'; const srv = http.createServer((q, s) => s.end('pong ' + q.url)); await new Promise<void>((r) => srv.listen(0, r)); const { port } = srv.address() as import('node:net').AddressInfo; await (await fetch(`http://localhost:${port}/p`)).text()", "'pong /p'"),
+    ("srv.close(); srv.listening", "false"),
+    ("import util from 'node:util'; util.inspect.defaultOptions.depth = 5; ({ a: { b: { c: { d: 1 } } } })", "{\n  a: { b: { c: { d: 1 } } }\n}"),
+    ("util.inspect.defaultOptions.depth = 2; ({ a: { b: { c: { d: 1 } } } })", "{ a: { b: { c: [Object] } } }"),
+    ("import assert from 'node:assert/strict'; assert.deepEqual({ a: [1, 2] }, { a: [1, 3] })", says("AssertionError", "+     2", "-     3")),
+    ("await assert.rejects(async () => { throw new TypeError('bad') }, TypeError); 'fine'", "'fine'"),
+    ("class Tree<T> { constructor(public v: T, public kids: Tree<T>[] = []) {} *[Symbol.iterator](): Generator<T> { yield this.v; for (const k of this.kids) yield* k } } [...new Tree(1, [new Tree(2), new Tree(3, [new Tree(4)])])]", "[ 1, 2, 3, 4 ]"),
+    ("class Bus<E extends Record<string, unknown[]>> { #h = new Map<keyof E, Function[]>(); on<K extends keyof E>(k: K, f: (...a: E[K]) => void) { this.#h.set(k, [...(this.#h.get(k) ?? []), f]); return this } emit<K extends keyof E>(k: K, ...a: E[K]) { this.#h.get(k)?.forEach((f) => f(...a)) } }", ok),
+    ("const bus = new Bus<{ click: [x: number, y: number] }>(); bus.on('click', (x, y) => console.log(x + y)); bus.emit('click', 1, 2)", prints("3\n")),
+    ("bus.emit('click', 1)", says("TS2554", "Expected 3 arguments")),
+    ("abstract class Repo<T extends { id: number }> { protected items = new Map<number, T>(); add(x: T) { this.items.set(x.id, x); return this } get size() { return this.items.size } }", ok),
+    ("class Users extends Repo<{ id: number; n: string }> {} new Users().add({ id: 1, n: 'a' }).size", "1"),
+    ("new Users().items", says("TS2445", "protected")),
+    ("enum Dir { Up = 1, Down }", None),
+    ("const dir: Dir = Dir.Down; [dir, Dir[1]]", "[ 2, 'Up' ]"),
+    ("let total = 0; const add = () => ++total", None),
+    ("add(); add(); total = total + 10; add()", "13"),
+    ("async function* ticks(n: number) { for (let i = 0; i < n; i++) { await new Promise((r) => setTimeout(r, 1)); yield i } }", None),
+    ("const seen: number[] = []; for await (const t of ticks(3)) seen.push(t); seen", "[ 0, 1, 2 ]"),
+    ("await Promise.allSettled([Promise.resolve(1), Promise.reject('r')])", "[\n  { status: 'fulfilled', value: 1 },\n  { status: 'rejected', reason: 'r' }\n]"),
+    ("const fails = await (async () => { throw new Error('async boom') })()", says("Error: async boom", "at <anonymous> (cell [")),
+    ("fails", says("Cannot find name 'fails'")),
+    ("Error.prepareStackTrace = () => 'mine'; new Error('x').stack", "'mine'"),
+    ("throw new Error('with prepare')", says("Error: with prepare", "at cell [")),
+    ("(Error as any).prepareStackTrace = undefined; Error.stackTraceLimit = 1; 0", "0"),
+    ("process.on('unhandledRejection', (e) => console.log('rejected', e)); void Promise.reject('five'); await new Promise((r) => setTimeout(r, 20))", prints("rejected five\n")),
+    ("Error.stackTraceLimit = 30", "30"),
+    ("import cp from 'node:child_process'; await new Promise((r) => cp.exec('echo err >&2; exit 3', (e, so, se) => r([e!.code, so, se])))", "[ 3, '', 'err\\n' ]"),
+    ("cp.spawnSync('sh', ['-c', 'echo shown'], { stdio: 'inherit' }).status", "0"),
+    ("import { Worker } from 'node:worker_threads'; const w = new Worker(`require('worker_threads').parentPort.postMessage(require('worker_threads').workerData + 1)`, { eval: true, workerData: 1 }); await new Promise((r) => w.on('message', r))", "2"),
+    ("structuredClone(() => 1)", says("DataCloneError", "could not be cloned")),
+    ("/(?<y>\\d{4})/.exec('in 2024')?.groups", "[Object: null prototype] { y: '2024' }"),
+    ("Object.getOwnPropertyDescriptors({ get a() { return 1 } }).a.enumerable", "true"),
+]
+
+GROUPS = {"names": NAMES, "values": VALUES, "daily": DAILY}

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import NOTEBOOKS, Kernel
+from conftest import NOTEBOOKS, Kernel, full
 
 FORMS = {
     "a synchronous loop": "for (;;) { rounds++ }",
@@ -49,6 +49,45 @@ def test_twenty_times_in_a_row(prepared):
         assert ran.error["ename"] == "KeyboardInterrupt", i
         assert ran.seconds < 1, i
         assert prepared.run(f"{i} + 1").value == str(i + 1)
+
+
+MORE_FORMS = [
+    "const go = (): never => { for (;;) ; }; go()",
+    "[1].map(() => { for (;;) ; })",
+    "cp.execSync('sleep 30')",
+    "await new Promise((r) => cp.exec('sleep 30', r))",
+    "cp.execSync('sh -c \"trap : INT TERM; sleep 30\"')",
+    "new Worker('for (;;) ;', { eval: true }); await new Promise(() => {})",
+    "'a'.repeat(30).match(/(a+)+b/)",
+    "let s = ''; for (;;) s = (s + 'x').slice(-1000)",
+    "for (const x of (function* () { for (;;) yield 1 })()) ;",
+    "for (;;) { try { await sleep(5) } catch { } }",
+    "process.on('SIGINT', () => {}); for (;;) ;",
+    "await Promise.all([1, 2, 3].map(async () => { for (;;) await sleep(3) }))",
+    "const srv = http.createServer(() => {}).listen(0); await new Promise((r) => srv.on('close', r))",
+    "for await (const l of (async function* () { for (;;) { await sleep(2); yield 1 } })()) ;",
+    "({ toString() { for (;;) ; } }) + ''",
+    "({ [Symbol.for('nodejs.util.inspect.custom')]() { for (;;) ; } })",
+    "class A { static x = (() => { for (;;) ; })() }",
+    "import('node:fs').then(() => { for (;;) ; }); await new Promise(() => {})",
+    "queueMicrotask(function f() { queueMicrotask(f) }); await new Promise(() => {})",
+    "process.nextTick(function f() { process.nextTick(f) }); await new Promise(() => {})",
+    "for (;;) console.log('y'.repeat(100))",
+    "Array.from({ length: 1e9 }, (_, i) => i)",
+    "[...Array(1e5).keys()].sort(() => { for (;;) ; })",
+]
+
+
+@pytest.mark.skipif(not full(), reason="takes a minute: FULL=1 runs it")
+def test_more_forms_end_and_lose_nothing(prepared):
+    prepared.run(
+        "import cp from 'node:child_process'; import http from 'node:http';"
+        "import { Worker } from 'node:worker_threads'; let kept = 7;"
+    )
+    for form in MORE_FORMS:
+        ran = prepared.interrupted_after(form, 0.25)
+        assert ran.error and ran.error["ename"] == "KeyboardInterrupt", form
+        assert prepared.run("kept").value == "7", form
 
 
 def test_training_stops_and_leaves_tensorflow_usable(prepared):
