@@ -68,7 +68,7 @@ export class SolveError extends ImplicitLabError {
 }
 
 /** How a solve ended. */
-interface SolveFacts {
+export interface SolveFacts {
   status: string;
   residualNorm: number;
 }

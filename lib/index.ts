@@ -8,6 +8,7 @@ export {
   type ExplainedStep,
   type Explanation,
   explain,
+  type Factors,
   type FunctionalModel,
   freePrograms,
   functional,
@@ -45,7 +46,9 @@ export type { Pausing } from './event-loop';
 export * from './hypergradients';
 export {
   type AdamOptions,
+  type Arithmetic,
   adam,
+  type Coefficient,
   chebyshev,
   type GradientDescentOptions,
   gradientDescent,
@@ -59,6 +62,7 @@ export {
   type NesterovTuning,
   nesterov,
   type PolynomialValue,
+  type Resolve,
   residualPolynomial,
   residualPolynomials,
   type Setting,
@@ -67,9 +71,17 @@ export {
   type State,
   type StepSize,
   sobolev,
+  type Term,
 } from './methods';
 export * from './models';
-export { multiply, multiplyTransposed, type Random, random } from './numbers';
+export {
+  type Eigen,
+  type Matrix,
+  multiply,
+  multiplyTransposed,
+  type Random,
+  random,
+} from './numbers';
 export {
   type BatchedProblem,
   type Batches,
@@ -81,6 +93,7 @@ export {
   type GaussNewtonProblem,
   type InnerCurvature,
   type InnerDerivatives,
+  type InnerSolution,
   type KnownBilevel,
   type LossProblem,
   logarithmic,
@@ -106,11 +119,14 @@ export {
   float64,
   identityMinus,
   type LinearOperator,
+  type LoopReport,
+  type LoopStop,
   type LowRankParts,
   mapTensors,
   type NamedTensors,
   observed,
   type Scalars,
+  type SolverLoops,
   type Space,
   shifted,
   spaceOf,

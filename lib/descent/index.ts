@@ -10,6 +10,7 @@ export {
   type GlmOptions,
   type GlmSample,
   implicitGLM,
+  type RateOptions,
   type RegressionStream,
 } from './glm';
 export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit-adam';
@@ -27,4 +28,4 @@ export { cosine, drops, inverseTime, type PerStep, type Schedule, warmUp } from 
 export type { StepStats } from './stats';
 export type { ImplicitStepOptions } from './step-options';
 export * from './stiff';
-export { withOutput } from './with-output';
+export { type LossFunction, withOutput } from './with-output';

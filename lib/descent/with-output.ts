@@ -44,4 +44,5 @@ export function withOutput(loss: LossFunction): LossFunction {
   return withEach(cut(loss), cut(eachOf(loss)));
 }
 
-type LossFunction = (y: tf.Tensor, z: tf.Tensor) => tf.Tensor;
+/** A loss of labels and outputs, as `model.compile` takes it. */
+export type LossFunction = (y: tf.Tensor, z: tf.Tensor) => tf.Tensor;

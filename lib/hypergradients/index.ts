@@ -24,7 +24,9 @@ export type {
 } from './implicit-options';
 export * from './kinds';
 export {
+  type ControlMemory,
   type InnerOptimizer,
+  type OuterFacts,
   type OuterOptimizer,
   type StepControl,
   type StepControlOptions,

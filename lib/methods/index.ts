@@ -15,7 +15,7 @@ export {
   residualPolynomial,
   residualPolynomials,
 } from './residual-polynomial';
-export type { Setting } from './setting';
+export type { Resolve, Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { type StepAdjoints, stepAdjoints } from './step-adjoints';
 export { stepUpdates } from './step-updates';

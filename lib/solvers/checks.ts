@@ -122,9 +122,10 @@ export function checkSystem<V extends Vector>(
 }
 
 /** The ways of running a solver. */
-type Way = 'solve' | 'solveSync' | 'solveDeferred';
+/** How a solver is run. */
+export type SolveCall = 'solve' | 'solveSync' | 'solveDeferred';
 
-export const waysInWords: Record<Way, string> = {
+export const waysInWords: Record<SolveCall, string> = {
   solve: 'await solver.solve(A, b) returns { value, status, iterations, residualNorm }',
   solveSync: 'solver.solveSync(A, b) returns { value, status, iterations, residualNorm }, at once',
   solveDeferred:
@@ -136,7 +137,7 @@ export const waysInWords: Record<Way, string> = {
  *
  * @throws InputError for a name, a maker that was not called, or a record without that way.
  */
-export function checkSolver(owner: string, solver: unknown, way: Way): void {
+export function checkSolver(owner: string, solver: unknown, way: SolveCall): void {
   for (const [value, what] of [
     [owner, 'the owner of a solver'],
     [way, 'the way of running a solver'],
@@ -148,7 +149,7 @@ export function checkSolver(owner: string, solver: unknown, way: Way): void {
       remedy: "Call checkSolver('my step', solver, 'solve').",
     });
   }
-  const record = solver as Partial<Record<Way, unknown>> | null | undefined;
+  const record = solver as Partial<Record<SolveCall, unknown>> | null | undefined;
   if (typeof solver === 'object' && typeof record?.[way] === 'function') return;
   const given =
     typeof solver === 'function'

@@ -2,7 +2,7 @@ export { identityMinus, type LowRankParts } from '../spaces';
 export { type CgOptions, cg } from './cg';
 export { type CgNormalOptions, cgNormal } from './cg-normal';
 export { checkedDeferred, checkedSolution } from './checked-solution';
-export { checkSolver } from './checks';
+export { checkSolver, type SolveCall } from './checks';
 export { type DenseOptions, dense } from './dense';
 export { type FixedPointOptions, fixedPoint } from './fixed-point';
 export { type GmresOptions, gmres } from './gmres';

@@ -8,4 +8,5 @@ export {
   type GlmOptions,
   type GlmSample,
   implicitGLM,
+  type RateOptions,
 } from './glm';

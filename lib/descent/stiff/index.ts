@@ -8,6 +8,7 @@ export {
 export { fastSlow, hires, oregonator, robertson, type StiffProblem, vanDerPol } from './equations';
 export type { Occurrence, OdeEvent } from './events';
 export { forwardEuler, forwardEulerAsync } from './forward-euler';
+export type { Jacobian } from './jacobian';
 export {
   type EulerOptions,
   finalState,

@@ -8,6 +8,7 @@ export {
 export { isOptimizer, livesOnGradients, moverOf } from './mover-of';
 export { type Place, placeOf } from './place';
 export {
+  type ControlMemory,
   type OuterFacts,
   type StepControl,
   type StepControlOptions,
