@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors';
 import { dividedDifferences, type Method } from '../methods';
 import { multiply, multiplyTransposed } from '../numbers';
 import { checkCount, checkFloat64, checkList, checkMethods, checkRecord } from '../options';
@@ -32,6 +33,15 @@ export function predictJacobianErrors(
   checkFloat64(values, 'the eigenvalues of the problem');
   checkColumns(vectors, 'an eigenvector of the problem');
   const n = values.length;
+  const parameters = start.jacobian.length;
+  const sizes = [start.x.length, vectors.length, ...vectors.map(({ length }) => length)];
+  if (dHessian.length !== parameters || sizes.some((size) => size !== n)) {
+    throw new ShapeError({
+      given: `${dHessian.length} derivatives of the Hessian, ${vectors.length} eigenvectors and ${start.x.length} weights`,
+      expected: `${parameters} derivatives, one for each parameter, and as many eigenvectors and weights as eigenvalues, ${n}`,
+      remedy: 'Make the problem by quadratic(), or look at its parts.',
+    });
+  }
   const into = (x: Float64Array) => multiply(vectors, x);
 
   const residual = into(float64.subtract(start.x, solution.x));

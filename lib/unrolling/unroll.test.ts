@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ShapeError } from '../errors';
 import { adam } from '../methods/adam';
 import { chebyshev } from '../methods/chebyshev';
 import { gradientDescent } from '../methods/gradient-descent';
@@ -435,3 +436,23 @@ describe('bad problems are refused', () => {
     expect(make).toThrow(message);
   });
 });
+
+it.each(['solution', 'start', 'dHessian', 'eigen'] as const)(
+  'predictions refuse a problem with a part missing: %s',
+  (part) => {
+    const problem = quadratic({
+      theta: Float64Array.of(1),
+      hessian: () => [Float64Array.of(1, 0), Float64Array.of(0, 2)],
+      linear: () => Float64Array.of(1, 1),
+      dHessian: () => [[Float64Array.of(1, 0), Float64Array.of(0, 0)]],
+    });
+    const less = {
+      solution: { ...problem.solution, jacobian: [] },
+      start: { ...problem.start, jacobian: [] },
+      dHessian: [],
+      eigen: { ...problem.eigen, vectors: problem.eigen.vectors.slice(1) },
+    };
+    const spoilt = { ...problem, [part]: less[part] };
+    expect(() => predictJacobianErrors(gradientDescent(0.3), spoilt, 2)).toThrow(ShapeError);
+  },
+);

@@ -61,7 +61,6 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
   checkSolved(problem);
   checkCount(steps, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkCount(from, 'a first step to differentiate of', { least: 0, remedy: 'Count in steps.' });
-  checkColumns(problem);
   const setting: Setting = {
     iteration: method.on(naturalSpectrum(problem)),
     form: float64InnerForm(problem, problem.theta),
@@ -225,6 +224,7 @@ export function checkSolved(problem: SolvedProblem): void {
     }
     for (const column of jacobian) checkFloat64(column, `a column of the jacobian of ${at}`);
   }
+  checkColumns(problem);
 }
 
 function checkColumns({ theta, start, solution }: SolvedProblem): void {
