@@ -43,7 +43,8 @@ export async function auto(profile: Profile): Promise<string> {
   const sections = [];
   for (const maker of studyTasks) {
     const task = maker.make();
-    sections.push(await sectionOf(task, SEEDS, runs));
+    const section = await sectionOf(task, SEEDS, runs);
+    if (section !== undefined) sections.push(section);
     disposeTask(task);
   }
   return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. ${SEEDS.length} seeds, median (least … largest), to the test loss of the study; seconds of one processor, wasm on one thread, what a replay costs included; “never”: not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ over that from the best; at most ${ALLOWED} was to be reached. Peers at the best of rates a factor √10 apart (chosen by seconds on 1,000 digits held out, with the first seed alone, which is not to the protocol; reported on test digits with all); L-BFGS is full batch, ten pairs, its steps are iterations. The machine was shared: seconds are too large by what shared caches cost, for all rows alike. A row that is missing was not run.
@@ -51,7 +52,7 @@ export async function auto(profile: Profile): Promise<string> {
 ${sections.join('\n\n')}`;
 }
 
-async function sectionOf(task: StudyTask, seeds: number[], runs: Runs): Promise<string> {
+async function sectionOf(task: StudyTask, seeds: number[], runs: Runs): Promise<string | undefined> {
   const rows: Record<string, string>[] = [];
   for (const [name, make] of Object.entries(tuned)) {
     const medians = [];
@@ -100,6 +101,7 @@ async function sectionOf(task: StudyTask, seeds: number[], runs: Runs): Promise<
       ...cells(quasi),
       'worst over best': '',
     });
+  if (rows.length === 0) return undefined;
   return `### ${task.name}, to a test loss of ${task.target}\n\n${markdownTable(rows)}`;
 }
 
