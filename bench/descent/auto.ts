@@ -52,7 +52,11 @@ export async function auto(profile: Profile): Promise<string> {
 ${sections.join('\n\n')}`;
 }
 
-async function sectionOf(task: StudyTask, seeds: number[], runs: Runs): Promise<string | undefined> {
+async function sectionOf(
+  task: StudyTask,
+  seeds: number[],
+  runs: Runs,
+): Promise<string | undefined> {
   const rows: Record<string, string>[] = [];
   for (const [name, make] of Object.entries(tuned)) {
     const medians = [];
