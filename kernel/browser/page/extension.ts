@@ -1,3 +1,4 @@
+import { startEarly } from './early-compiler';
 import { figures, type RendererRegistry } from './figures';
 import { PageKernel } from './kernel';
 import {
@@ -125,6 +126,9 @@ function passInterrupts(client: KernelClient): void {
     else await interrupt(id);
   };
 }
+
+const { currentScript } = document;
+if (currentScript instanceof HTMLScriptElement) startEarly(new URL('.', currentScript.src).href);
 
 const page = globalThis as { _JUPYTERLAB?: Record<string, object> };
 page._JUPYTERLAB ??= {};

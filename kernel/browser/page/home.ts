@@ -2,6 +2,7 @@ import type { CompilerWorker } from '../../compiler';
 import type { About, Home } from '../../server';
 import { CellsWorker, type Places } from './cells';
 import type { PageChannels } from './channels';
+import { takeCompiler } from './early-compiler';
 
 /** What a kernel needs, in a page: messages, and a worker each for the cells and the compiler. */
 export function pageHome(
@@ -21,8 +22,7 @@ export function pageHome(
 }
 
 function startCompiler(scripts: string): CompilerWorker {
-  const worker = new Worker(`${scripts}compiler.js`, { name: 'compiler' });
-  worker.postMessage({ archive: `${scripts}types.json.gz` });
+  const worker = takeCompiler(scripts);
   return {
     post: (request) => worker.postMessage(request),
     onAnswer(hear) {
