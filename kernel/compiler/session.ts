@@ -1,6 +1,6 @@
 import type ts from 'typescript';
 import { adviceFor } from './advice';
-import { type CellModule, cellProgram } from './cell-program';
+import { type CellModule, type CellProgram, cellProgram } from './cell-program';
 import { type CellSource, parse, readCell, syntaxErrorsOf } from './cell-source';
 import { completeness } from './completeness';
 import { type Completions, completionsAt, viewOfService } from './completion';
@@ -12,6 +12,7 @@ import { inspectionAt } from './inspection';
 import { LastingChecker, type View } from './lasting';
 import { adviceOnMoved, movedNames } from './moved';
 import { asksForNode } from './node-types';
+import { plainCell } from './plain-cell';
 import { type Parsed, Project } from './project';
 import { isUntyped } from './resolution';
 import { namesExportedBy } from './shared-names';
@@ -39,6 +40,13 @@ export interface Committed {
   global: boolean;
   live: [name: string, live: Live][];
   modules: [name: string, text: string][];
+}
+
+/** A cell that is to be compiled: as it was typed, with what is put around it, and as it was read. */
+interface Asked {
+  code: string;
+  text: string;
+  cell: CellSource;
 }
 
 /** A cell as it was compiled, and the names in it that hold values. */
@@ -193,8 +201,11 @@ export class Session {
       return known.result;
     }
     if (isSimple(cell) && this.lasting.accepts(text, this.importing())) {
+      const compiled = { code, text, cell };
+      const plain = plainCell(cell, this.live);
+      if (plain) return this.finish(plain, new Set(), compiled).result;
       const module = transpileCell(text, this.project.compilerOptions, cell, this.live);
-      return this.compiledTo(module, { code, text, cell }).result;
+      return this.compiledTo(module, compiled).result;
     }
     this.project.setCell(text);
     const program = this.project.program();
@@ -213,19 +224,27 @@ export class Session {
       const diagnostics = this.refusal(code, cell, errors);
       return { ok: false, diagnostics: [...diagnostics, ...inModules] };
     }
-    const module = emitCell(program, file, cell, this.live);
-    const { result } = this.compiledTo(module, { code, text, cell });
+    const compiled = { code, text, cell };
+    const plain = plainCell(cell, this.live);
+    const { result } = plain
+      ? this.finish(plain, new Set(), compiled)
+      : this.compiledTo(emitCell(program, file, cell, this.live), compiled);
     return { ...result, advice: this.adviceOnTypes(file, found) };
   }
 
-  private compiledTo(
-    module: CellModule,
-    { code, text, cell }: { code: string; text: string; cell: CellSource },
-  ): { result: Compiled & { ok: true } } {
+  private compiledTo(module: CellModule, asked: Asked): { result: Compiled & { ok: true } } {
     const values = new Set(namesExportedBy(parse(module.code)));
     for (const name of module.ambient) values.delete(name);
+    return this.finish(cellProgram(module), values, asked);
+  }
+
+  /** @param values the names that hold a value once it has run */
+  private finish(
+    { code: body, map }: CellProgram,
+    values: Set<string>,
+    { code, text, cell }: Asked,
+  ): { result: Compiled & { ok: true } } {
     this.pending = { cell, text, values };
-    const { code: body, map } = cellProgram(module);
     const result = {
       ok: true as const,
       code: body,
