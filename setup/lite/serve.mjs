@@ -24,7 +24,8 @@ const TYPES = {
  * @param {{ port?: number, prefix?: string, isolated?: boolean, bitsPerSecond?: number }} options
  *   `isolated` sends the headers that let a page share memory with its workers; `bitsPerSecond` is what
  *   all answers together may take
- * @returns {Promise<{ url: string, bytes(): number, close(): void }>} `bytes` were sent so far
+ * @returns {Promise<{ url: string, bytesBy(when: number): number, close(): void }>}
+ *   `bytesBy` a time, in milliseconds of `Date.now()`, is what had arrived by then
  */
 export function serve(folder, { port = 0, prefix = '/', isolated = false, bitsPerSecond } = {}) {
   const line = new Line(bitsPerSecond);
@@ -51,7 +52,7 @@ export function serve(folder, { port = 0, prefix = '/', isolated = false, bitsPe
       const found = typeof address === 'object' && address ? address.port : port;
       resolve({
         url: `http://127.0.0.1:${found}${prefix}`,
-        bytes: () => line.bytes,
+        bytesBy: (when) => line.bytesBy(when),
         close() {
           server.close();
           server.closeAllConnections();
@@ -63,7 +64,8 @@ export function serve(folder, { port = 0, prefix = '/', isolated = false, bitsPe
 
 /** What all answers go through, one piece after the other. */
 class Line {
-  bytes = 0;
+  /** @type {{ at: number, bytes: number }[]} */
+  #arrivals = [];
   /** When what was sent so far has arrived. */
   #free = 0;
   #bitsPerSecond;
@@ -77,13 +79,19 @@ class Line {
     const line = this;
     return new Transform({
       transform(piece, _encoding, done) {
-        line.bytes += piece.length;
-        if (!line.#bitsPerSecond) return void done(null, piece);
         const now = Date.now();
-        line.#free = Math.max(now, line.#free) + (8000 * piece.length) / line.#bitsPerSecond;
+        const takes = line.#bitsPerSecond ? (8000 * piece.length) / line.#bitsPerSecond : 0;
+        line.#free = Math.max(now, line.#free) + takes;
+        line.#arrivals.push({ at: line.#free, bytes: piece.length });
+        if (takes === 0) return void done(null, piece);
         setTimeout(done, line.#free - now, null, piece);
       },
     });
+  }
+
+  /** @param {number} when */
+  bytesBy(when) {
+    return this.#arrivals.reduce((sum, { at, bytes }) => (at <= when ? sum + bytes : sum), 0);
   }
 }
 
