@@ -107,8 +107,10 @@ export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature
         const pushed = hold(yield* J.pushInPieces(v));
         const curved = hold(H([...pushed, ...v]));
         const pulled = hold(yield* J.pullInPieces(curved.slice(0, cuts.length)));
-        const sums = () => addEach(pulled, curved.slice(cuts.length));
-        return kept(() => sums().map((x) => (held.has(x) ? x.clone() : x)));
+        const sums = kept(() => addEach(pulled, curved.slice(cuts.length)));
+        // Where nothing is added to it, a sum is what was pulled: the caller's from now on.
+        for (const sum of sums) held.delete(sum);
+        return sums;
       } finally {
         tf.dispose([...held]);
       }

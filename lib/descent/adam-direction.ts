@@ -78,9 +78,14 @@ export function* adamDirection(
         let Cv: NamedTensors | undefined;
         try {
           Cv = yield* curvature.applyInPieces!(rooted);
-          return tensors.keep(tensors.tidy(() => times(root, Cv!)));
         } finally {
-          tensors.free([rooted, Cv]);
+          // Before the next vector of the size of all parameters is made.
+          tensors.free(rooted, Cv);
+        }
+        try {
+          return tensors.keep(tensors.tidy(() => times(root, Cv)));
+        } finally {
+          tensors.free(Cv);
         }
       },
     }),
