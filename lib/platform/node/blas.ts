@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { coreOf, withKernelsOf } from '../blas-core';
 import type { Blas } from '../blas-library';
 
 export type { Blas, Multiply } from '../blas-library';
@@ -17,6 +19,16 @@ function findKoffi(): typeof import('koffi') | undefined {
   }
 }
 
+/** The kernels for this processor, where OpenBLAS is to be told. */
+function ownCore(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  try {
+    return coreOf(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why OpenBLAS cannot be used here, whatever is installed: nothing is in the way. */
 export const blasObstacle = (): string | undefined => undefined;
 
@@ -24,9 +36,10 @@ export const blasObstacle = (): string | undefined => undefined;
 export function loadBlas(): Blas | { missing: string } {
   const koffi = findKoffi();
   if (!koffi) return { missing: 'the package koffi is not installed (npm install koffi)' };
+  const core = ownCore();
   for (const file of names) {
     try {
-      const library = koffi.load(file);
+      const library = withKernelsOf(core, process.env, () => koffi.load(file));
       const sgemm = library.func(
         'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
       );
