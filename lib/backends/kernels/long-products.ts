@@ -12,7 +12,7 @@ export interface Transposes {
 export type Product = Call<'a' | 'b' | 'bias', Transposes>;
 
 /** So many terms are added in float32 by a stock kernel; their sums are added in float64. */
-const PART = 2048;
+export const PART = 2048;
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
