@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { PART } from '../../kernels/long-products';
+import { eachPart, PART } from '../../kernels/long-products';
 import type { Multiply } from '../blas';
 import { floats, type Heap, zeros } from './heap';
 import { eachBlock, isTable, sideBySide, tableSize } from './tables';
@@ -71,11 +71,10 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
     eachTerm(inputs, (x, dy) => {
       const [to, slopes, table] = [floats(heap, transposed), part(dy), seen(x)];
       // In one product BLAS may add all terms to one number, which loses digits.
-      for (let from = 0; from < rows; from += PART) {
-        const end = Math.min(rows, from + PART);
+      eachPart(rows, PART, ({ from, length }) => {
         const [a, b] = [slopes.subarray(from * channels), table.subarray(from * places)];
-        multiply(true, false, channels, places, end - from, a, b, to, true);
-      }
+        multiply(true, false, channels, places, length, a, b, to, true);
+      });
     });
   });
   const out = heap.makeOutput(shape, 'float32');
