@@ -28,6 +28,18 @@ def test_a_trace_through_earlier_cells_names_them(kernel):
     assert ":3:1" in ran.traceback
 
 
+def test_a_trace_is_by_lines_of_the_cell_long_after_it_ran(kernel):
+    kernel.run("interface Unused { a: number }\nconst old = (): never => {\n  throw new Error('late');\n};")
+    # Memory is collected, as it is by itself sooner or later.
+    kernel.run(
+        "(await import('node:v8')).setFlagsFromString('--expose-gc');\n"
+        "const collect = (await import('node:vm')).runInNewContext('gc');\n"
+        "for (let i = 0; i < 3; i++) { collect(); await new Promise((resolve) => setTimeout(resolve, 20)); }"
+    )
+    ran = kernel.run("old()")
+    assert "> 3 |   throw new Error('late');" in ran.traceback
+
+
 def test_an_error_after_await_keeps_its_line(kernel):
     ran = kernel.run("const wait = async () => {\n  await null;\n  throw new Error('later');\n};\nawait wait();")
     assert "> 3 |   throw new Error('later');" in ran.traceback

@@ -8,6 +8,8 @@ import type { NotebookModules } from './modules';
 /** Runs the code of cells, which share their names. */
 export class Scope {
   readonly boxes = new Boxes();
+  /** Node.js forgets the source map of a module that is collected, and functions of a cell throw long after it. */
+  private readonly withMaps: NodeModule[] = [];
 
   constructor(
     private readonly directory: string,
@@ -36,9 +38,11 @@ ${cell.code}
 };
 //# sourceMappingURL=${url}`;
     module._compile(code, filename);
+    this.withMaps.push(module);
     const { modules, boxes } = this;
     // As in an ES module, `this` is nothing.
     const run: typeof module.exports = module.exports;
+    module.exports = undefined;
     await run(modules.require, {
       ...progress,
       box: (name: string) => boxes.box(name),
