@@ -122,6 +122,8 @@ export {
   type LoopReport,
   type LoopStop,
   type LowRankParts,
+  type MinimalResiduals,
+  type MinimalResidualsRule,
   mapTensors,
   type NamedTensors,
   observed,

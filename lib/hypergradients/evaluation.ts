@@ -127,6 +127,8 @@ function countLoops<V>(loops: SolverLoops<V>, count: Count): SolverLoops<V> {
   return {
     conjugateGradients: (state, stop) => counted(() => loops.conjugateGradients(state, stop)),
     richardson: (state, stop) => counted(() => loops.richardson(state, stop)),
+    minimalResiduals: (state, rule, stop) =>
+      counted(() => loops.minimalResiduals(state, rule, stop)),
     shifted: (tau) => countLoops(loops.shifted(tau), count),
   };
 }

@@ -91,9 +91,9 @@ function* severalAtOnce<V, S>(
   const { system, method, current, best, goal, limit, maxIterations } = run;
   const isOffered = system.A.loops !== undefined && method.advanceMany !== undefined;
   if (!isOffered || run.trace !== undefined || hasFallback(system, method)) return undefined;
-  const names = Object.keys(current.scalars);
-  const values = yield Object.values(current.scalars);
-  const numbers = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+  const scalars = { ...current.scalars, residual: current.residual };
+  const values = yield Object.values(scalars);
+  const numbers = Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
   const keepsBest = !lastIsBest(method);
   const began = performance.now();
   const done = method.advanceMany!(system, current, numbers, {

@@ -39,7 +39,7 @@ export interface IterativeMethod {
    * Iterations in one call, where the operator has them, from an iterate that is left as it is. `best`
    * is the one of least residual among them where that is kept and there is a better one.
    *
-   * @param numbers the scalars of the iterate
+   * @param numbers the scalars of the iterate, and its residual
    * @returns undefined where there are none; else vectors that the caller frees
    */
   advanceMany?<V, S>(

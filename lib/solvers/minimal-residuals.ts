@@ -1,6 +1,7 @@
-import type { Space } from '../spaces';
+import type { LoopStop, Space } from '../spaces';
 import {
   divideOrZero,
+  freeingIfItThrows,
   type Iterate,
   type IterativeMethod,
   type LinearSystem,
@@ -46,6 +47,62 @@ export function minimalResiduals(
       const { before } = scalars as { before: S };
       const last = directions[`q${heldOf(directions) - 1}`];
       return nextDirection(space, r, residual, before, last);
+    },
+
+    advanceMany<V, S>(
+      { space, A }: LinearSystem<V, S>,
+      { x, vectors }: Iterate<V, S>,
+      { residual, before, normA }: Readonly<Record<string, number>>,
+      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+    ) {
+      if (A.loops === undefined) return undefined;
+      const { r, ...directions } = vectors as { r: V } & Record<string, V>;
+      const held = heldOf(directions);
+      // The free ones start as copies of what is at hand.
+      const pairs = Math.min(restart > keep ? keep + 1 : keep, held + stop.count);
+      const copied = () => ({
+        x: space.clone(x),
+        r: space.clone(r),
+        ...(keepsBest && { best: space.clone(x) }),
+        directions: Array.from({ length: pairs }, (_, i) => ({
+          p: space.clone(i < held ? directions[`p${i}`]! : r),
+          q: space.clone(i < held ? directions[`q${i}`]! : r),
+        })),
+      });
+      const { best, ...state } = space.keep(space.tidy(copied));
+      const report = freeingIfItThrows(space, [state, best], () =>
+        A.loops!.minimalResiduals(
+          {
+            ...state,
+            held,
+            residual: residual!,
+            before: before!,
+            normA: normA!,
+            ...(best !== undefined && { best }),
+          },
+          { keep, restart, falls: FALLS ** 2, rounding: (ROUNDING * space.epsilon) ** 2 },
+          stop,
+        ),
+      );
+      const { of } = space.scalars;
+      const kept = report.directions.slice(0, report.held);
+      space.free(report.directions.slice(report.held));
+      const next = {
+        x: state.x,
+        residual: of(report.residual),
+        curvature: of(1),
+        vectors: {
+          r: state.r,
+          ...Object.fromEntries(
+            kept.flatMap(({ p, q }, i) => [
+              [`p${i}`, p],
+              [`q${i}`, q],
+            ]),
+          ),
+        },
+        scalars: { before: of(report.before), normA: of(report.normA) },
+      };
+      return { next, best, report };
     },
 
     advance<V, S>(

@@ -6,6 +6,8 @@ export {
   type LoopReport,
   type LoopStop,
   type LowRankParts,
+  type MinimalResiduals,
+  type MinimalResidualsRule,
   observed,
   type SolverLoops,
   shifted,

@@ -45,6 +45,33 @@ export interface LoopReport {
   best: number;
 }
 
+/** The state of minimal residuals; norms are squared. */
+export interface MinimalResiduals<V> {
+  x: V;
+  r: V;
+  best?: V;
+  /** Directions p and their images q = A p, from the oldest on; those after the first `held` are free. */
+  directions: readonly { p: V; q: V }[];
+  held: number;
+  /** ‖r‖², and what it was an iteration before. */
+  residual: number;
+  before: number;
+  /** The largest ‖A p‖² so far. */
+  normA: number;
+}
+
+/** What minimal residuals remember, and what they take for no progress. */
+export interface MinimalResidualsRule {
+  /** How many directions are kept: the oldest goes where there are more. */
+  keep: number;
+  /** With so many held all are forgotten; infinite where that is never. */
+  restart: number;
+  /** The next direction is the residual where that is so many times the one before, or less; squared. */
+  falls: number;
+  /** What is left of an image is rounding where it is so many times `normA ‖p‖²`, or less. */
+  rounding: number;
+}
+
 /**
  * Iterations of solves with an operator, many in one call, where it can do so. Vectors are changed in
  * place, and are to be different ones; `best` takes the iterate of least residual, where it is given.
@@ -57,6 +84,12 @@ export interface SolverLoops<V> {
   ): LoopReport & { rho: number };
   /** `x ← x + α r`, `r ← r − α A r`. */
   richardson(state: { x: V; r: V; best?: V; alpha: number }, stop: LoopStop): LoopReport;
+  /** Of minimal residuals. */
+  minimalResiduals(
+    state: MinimalResiduals<V>,
+    rule: MinimalResidualsRule,
+    stop: LoopStop,
+  ): LoopReport & Pick<MinimalResiduals<V>, 'directions' | 'held' | 'before' | 'normA'>;
   /** Those of `A + τI`. */
   shifted(tau: number): SolverLoops<V>;
 }

@@ -1,11 +1,26 @@
-import type { LoopReport, LoopStop, SolverLoops } from '../../spaces';
+import type {
+  LoopReport,
+  LoopStop,
+  MinimalResiduals,
+  MinimalResidualsRule,
+  SolverLoops,
+} from '../../spaces';
 import type { Prepared } from '../traced';
 import { type Flat, Layout } from './flat';
+import {
+  FIRST_DIRECTION,
+  RESIDUAL_COUNTS,
+  RESIDUAL_FACTS,
+  RESIDUAL_FACTS_SIZE,
+  residualsOn,
+} from './residual-loop';
 import { FACTS, FACTS_SIZE, solveOn } from './solver-loop';
 import type { FlatSpace } from './space';
 
-const TABLE = new Layout({ table: { shape: [5], size: 5 } });
-const FACTS_LAYOUT = new Layout({ facts: { shape: [FACTS_SIZE], size: FACTS_SIZE } });
+const layoutOf = (size: number) => new Layout({ numbers: { shape: [size], size } });
+const TABLE = layoutOf(5);
+const FACTS_LAYOUT = layoutOf(FACTS_SIZE);
+const RESIDUAL_FACTS_LAYOUT = layoutOf(RESIDUAL_FACTS_SIZE);
 
 interface Vectors {
   x: Flat;
@@ -59,7 +74,55 @@ export function flatLoops(
       space.free([image, table, facts]);
     }
   }
+  function minimalResiduals(
+    { x, r, best = x, directions, held, residual, before, normA }: MinimalResiduals<Flat>,
+    { keep, restart, falls, rounding }: MinimalResidualsRule,
+    stop: LoopStop,
+  ) {
+    const [v, image] = [space.allocate(x.layout), space.allocate(x.layout)];
+    const vectors = [x, r, best, v, image, ...directions.flatMap(({ p, q }) => [p, q])];
+    const table = space.allocate(layoutOf(vectors.length));
+    const facts = space.allocate(RESIDUAL_FACTS_LAYOUT);
+    try {
+      const loop = residualsOn(space.heap, product(v, image));
+      const addresses = space.integers(table);
+      addresses.set(vectors.map(({ address }) => address));
+      const numbers = space.doubles(facts);
+      const counts = space.integers(facts);
+      const { goal, limit, least } = stop;
+      const given = { residual, before, normA, goal, limit, least, falls, rounding };
+      for (const [name, value] of Object.entries({ ...given, best: stop.best, shift: tau })) {
+        numbers[RESIDUAL_FACTS[name as keyof typeof RESIDUAL_FACTS] / 8] = value;
+      }
+      counts[RESIDUAL_COUNTS.held / 4] = held;
+      counts[RESIDUAL_COUNTS.keep / 4] = keep;
+      counts[RESIDUAL_COUNTS.restart / 4] = Number.isFinite(restart) ? restart : -1;
+      const keepsBest = best === x ? 0 : 1;
+      const taken = loop(table.address, facts.address, 4 * x.layout.size, stop.count, keepsBest);
+      // The loop turns the pairs.
+      const vectorAt = new Map(vectors.map((each) => [each.address, each]));
+      const pairs = directions.map((_, i) => {
+        const [p, q] = [0, 1].map((j) => vectorAt.get(addresses[FIRST_DIRECTION + 2 * i + j]!)!);
+        return { p: p!, q: q! };
+      });
+      const at = (name: keyof typeof RESIDUAL_FACTS) => numbers[RESIDUAL_FACTS[name] / 8]!;
+      return {
+        taken,
+        residual: at('residual'),
+        curvature: 1,
+        least: at('least'),
+        best: at('best'),
+        before: at('before'),
+        normA: at('normA'),
+        held: counts[RESIDUAL_COUNTS.held / 4]!,
+        directions: pairs,
+      };
+    } finally {
+      space.free([v, image, table, facts]);
+    }
+  }
   return {
+    minimalResiduals,
     conjugateGradients({ rho, ...vectors }, stop) {
       const { scalar, ...report } = run('cg', vectors, rho, stop);
       return { ...report, rho: scalar };
