@@ -5,7 +5,7 @@ import { prepare } from './prepare.mjs';
 import { told } from './step.mjs';
 
 /**
- * `npm run course [-- [--seeds COUNT] NOTEBOOK …]`: runs all lessons and solutions, or those named,
+ * `npm run course [-- [--seeds COUNT] [--stored] NOTEBOOK …]`: runs all lessons and solutions, or those named,
  * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too.
  */
 await told(async () => {

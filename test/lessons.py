@@ -1,6 +1,7 @@
 """Executes notebooks through their kernels and says which of them end without an error.
 
-Usage: lessons.py [--limit SECONDS] [--jobs COUNT] [--report FILE] [--seeds COUNT] [NOTEBOOK ...]
+Usage: lessons.py [--limit SECONDS] [--jobs COUNT] [--report FILE] [--seeds COUNT] [--stored]
+                  [NOTEBOOK ...]
 
 Without a notebook it takes all of notebooks/ and solutions/. Each runs from top to bottom in a new
 kernel whose working directory is the notebook's own; the files stay as they are. As many run at the
@@ -9,14 +10,17 @@ is 1 where a notebook failed. The report is a JSON list of {"notebook", "seconds
 
 A claim that is false fails its notebook, unless it rests on seconds: this may be a busy machine. With
 --seeds 3 every notebook runs three times more, on other seeds (`runSeed`); the claims that do not
-hold there are listed, and the exit status is 1 where there are any.
+hold there are listed, and the exit status is 1 where there are any. With --stored the outputs of the
+run as built are compared with those that the files hold, number by number except times.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,7 +45,8 @@ def main():
         os.environ["IMPLICIT_LAB_SEED"] = str(seed)
         if options.seeds:
             print("As built" if seed == 0 else f"Other seeds, run {seed}", flush=True)
-        run_made = asyncio.run(all_executed([path.resolve() for path in notebooks], options))
+        paths = [path.resolve() for path in notebooks]
+        run_made = asyncio.run(all_executed(paths, options, options.stored and seed == 0))
         results += [{**result, "seed": seed} for result in run_made]
     if options.report:
         options.report.write_text(json.dumps(results))
@@ -76,6 +81,7 @@ def arguments():
     )
     parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--seeds", type=int, default=0, help="how many further runs, on other seeds")
+    parser.add_argument("--stored", action="store_true", help="compare with the stored outputs")
     parser.add_argument("notebooks", nargs="*", type=Path)
     return parser.parse_args()
 
@@ -87,18 +93,18 @@ def positive(text):
     return count
 
 
-async def all_executed(paths, options):
+async def all_executed(paths, options, stored):
     """Runs the notebooks, so many at a time; the results come in the order of the notebooks."""
     places = asyncio.Semaphore(options.jobs)
 
     async def in_turn(path):
         async with places:
-            return await executed(path, options.limit)
+            return await executed(path, options.limit, stored)
 
     return await asyncio.gather(*map(in_turn, paths))
 
 
-async def executed(path, limit):
+async def executed(path, limit, stored):
     """Runs one notebook and prints one line about it."""
     name = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
     start = time.monotonic()
@@ -120,8 +126,24 @@ async def executed(path, limit):
     clear_line()
     outcome = f"FAILED\n{error.rstrip()}" if error else f"{cells} cells"
     print(f"{name}: {seconds:.1f} s, {outcome}", flush=True)
+    if stored and not error:
+        print(difference(notebook, path), flush=True)
     claims = claims_of(notebook) if notebook else []
     return {"notebook": name, "seconds": seconds, "error": error, "claims": claims}
+
+
+def difference(notebook, path):
+    """Says in what the outputs of a run differ from those in the file; numbers by their size first."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / path.name
+        nbformat.write(notebook, fresh)
+        program = ROOT / "test" / "stored-outputs.ts"
+        command = ["node", "--require", "tsx/cjs", program, fresh, path]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    found = json.loads(run.stdout)
+    lines = [f"  {found['differing']} of {found['numbers']} stored numbers differ"]
+    by_size = sorted(found["samples"], key=lambda text: -float(text.split(" %")[0]))
+    return "\n".join([*lines, *(f"  {text}" for text in [*found["words"], *by_size][:40])])
 
 
 def claims_of(notebook):

@@ -5,9 +5,10 @@ import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../setup/lite/serve.mjs';
 import { BEATS_CELL } from './lite-beats';
-import { LiteNotebook, SOFTWARE_GPU, startBrowser, textOf } from './lite-page';
+import { LiteNotebook, SOFTWARE_GPU, startBrowser } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
+import { textOf } from './output';
 
 /**
  * What is rarer in a page: sliders, a restart, questions, a page that shares memory, what no interrupt

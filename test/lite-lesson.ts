@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BrowserContext } from 'playwright-core';
-import { type Comparison, compare, compareClaims, isSmaller, sum } from './lite-compare';
-import { LiteNotebook, type Output, startBrowser } from './lite-page';
+import { type Comparison, compare, compareClaims, isSmaller, sum } from './compare-outputs';
+import { LiteNotebook, startBrowser } from './lite-page';
 import { tabOf } from './lite-site';
+import type { Output } from './output';
 
 const root = join(__dirname, '..');
 

@@ -1,17 +1,7 @@
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { chromiumPath } from './needs';
-
-/** What a notebook file holds of an output, with its texts whole. */
-export interface Output {
-  output_type: string;
-  name?: string;
-  text?: string;
-  data?: Record<string, unknown>;
-  ename?: string;
-  evalue?: string;
-  traceback?: string[];
-}
+import { type Output, textOf } from './output';
 
 /** The parts of JupyterLab's application that are asked here. */
 interface Application {
@@ -305,14 +295,4 @@ export class LiteNotebook {
     await this.bringToFront();
     return this.page.evaluate(() => jupyterapp.shell.currentWidget.context.save());
   }
-}
-
-/** What the outputs say, without markup. */
-export function textOf(outputs: readonly Output[]): string {
-  return outputs
-    .map(({ text, data, ename, evalue }) => {
-      const plain = text ?? data?.['text/plain'] ?? (ename ? `${ename}: ${evalue}` : '');
-      return [plain].flat().join('');
-    })
-    .join('\n');
 }

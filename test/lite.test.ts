@@ -10,9 +10,10 @@ import { finishSite } from '../setup/lite/finish.mjs';
 import { serve } from '../setup/lite/serve.mjs';
 import { ENDLESS } from './lite-forms';
 import { runLesson } from './lite-lesson';
-import { LiteNotebook, type Output, startBrowser, textOf } from './lite-page';
+import { LiteNotebook, startBrowser } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
+import { type Output, textOf } from './output';
 
 /**
  * The course in a page: the site that `npm run lite` builds, below a path, from a plain server of

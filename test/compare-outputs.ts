@@ -1,4 +1,4 @@
-import { type Output, textOf } from './lite-page';
+import { type Output, textOf } from './output';
 
 /**
  * The outputs of a lesson against those that are stored, number by number. Times are left out: those

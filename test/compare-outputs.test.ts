@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { compare, compareClaims, isSmaller } from './lite-compare';
-import type { Output } from './lite-page';
+import { compare, compareClaims, isSmaller } from './compare-outputs';
+import type { Output } from './output';
 
 /** What a comparison of two lessons takes for the same, and what it does not. */
 
