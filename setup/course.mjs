@@ -6,7 +6,8 @@ import { told } from './step.mjs';
 
 /**
  * `npm run course [-- [--seeds COUNT] [--stored] NOTEBOOK …]`: runs all lessons and solutions, or those named,
- * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too.
+ * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too;
+ * with `--stored` it says which stored numbers this run does not give.
  */
 await told(async () => {
   await prepare();
