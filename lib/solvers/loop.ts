@@ -1,9 +1,10 @@
 import { NotFiniteError } from '../errors';
+import { stateAt } from './accept';
+import { byNumbers } from './controls';
 import { prepareAndBegin } from './first-iterate';
 import {
   DIVERGENCE,
   energyOf,
-  hasFallback,
   type IterativeMethod,
   isToVerify,
   type LinearSystem,
@@ -90,43 +91,34 @@ function* iterateFrom<V, S>(
     return { value, iterations: 0, residualNorm: 0, status: 'converged' };
   }
 
-  let result: Solution<V> | undefined;
   const { ready: method, current } = yield* prepareAndBegin(system, given, start);
-  const run: SolveState<V, S> = {
-    system,
-    method,
-    goal: tolerance ** 2 * bSquared,
-    limit: 0,
-    maxIterations,
-    trace,
-    isToVerify: (isSolved) => isToVerify(rule, isSolved),
-    iterations: 0,
-    start,
-    current,
-    best: { x: current.x, residual: 0 },
-    fallback: undefined,
-    verified: { x: start, residual: 0, energy: 0 },
-  };
+  let run: SolveState<V, S> | undefined;
+  let result: Solution<V> | undefined;
   try {
     const [first] = (yield [current.residual]) as [number];
-    if (start !== undefined && method.minimisesEnergy) {
-      const energy = hold(() => energyOf(system, start, current.vectors.r!));
-      run.verified.energy = (yield [energy])[0]!;
-      space.free(energy);
-    }
     if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
-    run.limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
-    run.best.residual = first;
-    if (hasFallback(system, method)) run.fallback = run.best;
-    run.verified.residual = first;
-    const status = yield* refine(run);
+    let energy = 0;
+    if (start !== undefined && method.minimisesEnergy) {
+      const scalar = hold(() => energyOf(system, start, current.vectors.r!));
+      energy = (yield [scalar])[0]!;
+      space.free(scalar);
+    }
+    const control = byNumbers(system, method, trace);
+    const goal = tolerance ** 2 * bSquared;
+    const limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
+    run = {
+      ...stateAt(control, { system, method, goal, limit, maxIterations }, current, first),
+      verified: { x: start, residual: first, energy },
+      isToVerify: (isSolved) => isToVerify(rule, isSolved),
+      start,
+    };
+    const status = yield* refine(control, run);
     const { x, residual } = run.verified;
     const value = hold(() => (x === undefined ? space.zeros(b) : space.clone(x)));
-    const { iterations } = run;
-    result = { value, iterations, residualNorm: Math.sqrt(residual), status };
+    result = { value, iterations: run.iterations, residualNorm: Math.sqrt(residual), status };
     return result;
   } finally {
-    space.free([run.current, run.best, run.fallback, run.verified], [start, result]);
+    space.free([current, run?.current, run?.best, run?.fallback, run?.verified], [start, result]);
   }
 }
 

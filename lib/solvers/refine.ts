@@ -1,19 +1,26 @@
+import { gains, resultOf, stateAt, type Truth, troubleOf } from './accept';
+import type { Control } from './control';
 import { begin } from './first-iterate';
 import { improve } from './improve';
-import { energyOf, hasFallback, inPieces, residualAt, SLACK } from './method';
+import { energyOf, inPieces, residualAt, SLACK } from './method';
 import type { SolveState } from './solve-state';
 import type { SolverStatus } from './solver';
 
 /** Improves the verified iterate until it is good enough or gets no better; returns the status. */
 export function* refine<V, S>(
+  control: Control<V, S, number>,
   run: SolveState<V, S>,
 ): Generator<readonly S[], SolverStatus, number[]> {
+  const { method } = run;
   const { space } = run.system;
   const solved = () => run.verified.residual <= SLACK ** 2 * run.goal;
-  const rounding = run.method.contracts ? 1 + Math.sqrt(space.epsilon) : 1;
   for (;;) {
     const steps = run.iterations;
-    const trouble = yield* improve(run);
+    yield* improve(control, run);
+    const trouble = run.sound === 0 ? troubleOf(run.curvature) : undefined;
+    const chosen = resultOf(control, run);
+    space.free(run.best, [run.start, run.current, chosen, run.verified]);
+    run.best = chosen;
     if (run.iterations === steps) return solved() ? 'converged' : (trouble ?? 'max-iterations');
     // Whether or not there is a restart, it would begin at the best iterate alone.
     space.free([run.current, run.fallback], [run.start, run.best, run.verified]);
@@ -28,22 +35,20 @@ export function* refine<V, S>(
 
     // A recurrence drifts from the truth by rounding, so what it claims is looked at.
     const before = run.verified;
-    const { truth, energy } = yield* lookedAt(run);
-    const gained =
-      truth <= rounding * before.residual ||
-      energy < before.energy ||
-      (run.method.sums === true && trouble === undefined);
-    if (!gained || !Number.isFinite(truth)) {
+    const now = yield* lookedAt(run);
+    const { sound } = run;
+    if (!gains(control.scalars, method, now, before, { sound, epsilon: space.epsilon })) {
       if (solved()) return 'converged';
-      return trouble ?? (Number.isFinite(truth) ? 'max-iterations' : 'diverged');
+      return trouble ?? (Number.isFinite(now.residual) ? 'max-iterations' : 'diverged');
     }
-    run.verified = { x: run.best.x, residual: truth, energy };
+    run.verified = { x: run.best.x, ...now };
     if (before.x !== run.start) space.free(before, [run.current, run.best]);
     if (solved()) return 'converged';
     if (trouble !== undefined) return trouble;
     // From a residual that fell by half the method goes on; from one that did not, it cannot.
-    if (truth > before.residual / 4 || run.iterations >= run.maxIterations) return 'max-iterations';
-    yield* restart(run);
+    if (now.residual > before.residual / 4 || run.computed >= run.maxIterations)
+      return 'max-iterations';
+    yield* restart(control, run);
   }
 }
 
@@ -52,7 +57,7 @@ function* lookedAt<V, S>({
   system,
   method,
   best,
-}: SolveState<V, S>): Generator<readonly S[], { truth: number; energy: number }, number[]> {
+}: SolveState<V, S>): Generator<readonly S[], Required<Truth<number>>, number[]> {
   const { space } = system;
   const product = yield* inPieces(system, best.x);
   const facts = space.keep(
@@ -64,19 +69,20 @@ function* lookedAt<V, S>({
   );
   space.free(product);
   try {
-    const [truth, energy = Number.POSITIVE_INFINITY] = yield facts;
-    return { truth: truth!, energy };
+    const [residual, energy = Number.POSITIVE_INFINITY] = yield facts;
+    return { residual: residual!, energy };
   } finally {
     space.free(facts);
   }
 }
 
 /** Begins again at the verified iterate, without the effects of rounding. */
-function* restart<V, S>(run: SolveState<V, S>): Generator<readonly S[], void, number[]> {
-  const { system, method, current, best, verified } = run;
-  const { space } = system;
-  run.current = yield* begin(system, method, verified.x);
-  run.best = { x: run.current.x, residual: verified.residual };
-  if (hasFallback(system, method)) run.fallback = run.best;
-  space.free([current, best], [run.current, verified]);
+function* restart<V, S>(
+  control: Control<V, S, number>,
+  run: SolveState<V, S>,
+): Generator<readonly S[], void, number[]> {
+  const { system, method, current, best, verified, iterations, computed } = run;
+  const next = yield* begin(system, method, verified.x);
+  Object.assign(run, stateAt(control, run, next, verified.residual), { iterations, computed });
+  system.space.free([current, best], [next, verified]);
 }

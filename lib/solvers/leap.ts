@@ -1,0 +1,51 @@
+import { Portions } from '../event-loop';
+import { growthOf } from './accept';
+import type { Control } from './control';
+import { hasFallback, type IterativeMethod, type LinearSystem, lastIsBest } from './method';
+
+/**
+ * The `leap` of a control that reads numbers: as many iterations in one call as some milliseconds allow.
+ * It takes none where the next one is no good. Undefined where the operator does not offer it.
+ */
+export function leapOf<V, S>(
+  { space, A }: LinearSystem<V, S>,
+  { advanceMany, contracts }: IterativeMethod,
+): Control<V, S, number>['leap'] {
+  if (A.loops === undefined || advanceMany === undefined) return undefined;
+  const portions = new Portions();
+  const growth = contracts ? growthOf(space) : Number.POSITIVE_INFINITY;
+  return function* leap(state) {
+    const { system, method, current, best, goal, limit, least, maxIterations } = state;
+    if (hasFallback(system, method)) return false;
+    const scalars = { ...current.scalars, residual: current.residual };
+    const values = yield Object.values(scalars);
+    const numbers = Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
+    const keepsBest = !lastIsBest(method);
+    const began = performance.now();
+    const done = advanceMany(system, current, numbers, {
+      count: portions.next(maxIterations - state.computed),
+      goal,
+      limit,
+      growth,
+      least,
+      best: best.residual,
+      keepsBest,
+    });
+    if (done === undefined) return false;
+    const { next, best: better, report } = done;
+    if (report.taken === 0) {
+      space.free([next, better]);
+      return false;
+    }
+    portions.took(report.taken, performance.now() - began);
+    state.computed += report.taken;
+    state.iterations += report.taken;
+    state.current = next;
+    state.least = report.least;
+    if (!keepsBest) state.best = { x: next.x, residual: report.residual };
+    else if (report.best < best.residual) state.best = { x: better!, residual: report.best };
+    state.active = goal < state.best.residual ? 1 : 0;
+    space.free([current, best, better], [state.current, state.best]);
+    return true;
+  };
+}
