@@ -48,6 +48,17 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 30])(
   },
 );
 
+it('solves in any units of the unknowns alike, to single precision of the matrix', () => {
+  const { size, entries } = made(10, 1);
+  const b = random(2).normals(size);
+  // Powers of two, over twelve decades: D A D y = D b has y = D⁻¹ x, to the last bit.
+  const unit = (i: number) => 2 ** (20 - 4 * i);
+  const scaled = entries.map((a, at) => a * unit(Math.floor(at / size)) * unit(at % size));
+  const x = factorize({ size, entries }, 2 ** -23)(b);
+  const y = factorize({ size, entries: scaled }, 2 ** -23)(b.map((value, i) => value * unit(i)));
+  expect(y.map((value, i) => value * unit(i))).toEqual(x);
+});
+
 it('Cholesky finds that a matrix is not positive definite, at any pivot', () => {
   for (const at of [0, 3, 5, 9]) {
     const matrix = made(10, 1);

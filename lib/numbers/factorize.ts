@@ -9,10 +9,12 @@ export type Solve = (b: Float64Array) => Float64Array;
 
 /**
  * Solves with `A = LLᵀ`, or returns undefined if A is not positive definite to working precision
- * (a pivot of at most `precision` times the largest diagonal entry). Reads the lower triangle.
+ * (a pivot of at most `precision` times the diagonal entry of its row: of a pivot rounding leaves
+ * that much uncertain, whatever the units of the other rows). Reads the lower triangle.
  *
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
- *   §4.2.
+ *   §4.2; Higham, [Accuracy and Stability of Numerical
+ *   Algorithms](https://doi.org/10.1137/1.9780898718027), 2nd ed., Theorem 10.7.
  */
 export const cholesky = (matrix: SquareMatrix, precision: number): Solve | undefined =>
   withoutPause(choleskyInPieces(matrix, precision));
@@ -23,8 +25,6 @@ function* choleskyInPieces(
   precision: number,
 ): Pausing<Solve | undefined> {
   const L = entries.slice();
-  let largest = 0;
-  for (let i = 0; i < size; i++) largest = Math.max(largest, L[i * size + i]!);
   let sinceTurn = 0;
   for (let i = 0; i < size; i++) {
     sinceTurn += i ** 2 / 2;
@@ -36,7 +36,7 @@ function* choleskyInPieces(
     for (; j + 4 <= i; j += 4) fourEntries(L, size, i, j);
     for (; j < i; j++) L[i * size + j] = less(L, size, i, j) / L[j * size + j]!;
     const pivot = less(L, size, i, i);
-    if (!(pivot > precision * largest)) return undefined;
+    if (!(pivot > precision * entries[i * size + i]!)) return undefined;
     L[i * size + i] = Math.sqrt(pivot);
   }
   return (b) => {
