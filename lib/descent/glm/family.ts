@@ -24,7 +24,10 @@ export const families: Record<GlmName, GlmFamily> = {
   logistic: {
     name: 'logistic',
     mean: logistic,
-    slope: (eta) => logistic(eta) * logistic(-eta),
+    slope(eta) {
+      const tail = Math.exp(-Math.abs(eta));
+      return tail / (1 + tail) ** 2;
+    },
     range: [0, 1],
   },
   poisson: {

@@ -147,16 +147,11 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   }
   const family = families[familyName];
 
-  function next(theta: Float64Array, { x, y }: GlmSample, gamma: number): Float64Array {
-    if (x.every((value) => value === 0)) return theta.slice();
-    const squared = float64.dot(x, x);
-    return float64.axpy(length(family, y, float64.dot(x, theta), squared, gamma), x, theta);
-  }
-
   function step(theta: Float64Array, sample: GlmSample, gamma: number): Float64Array {
     checkFloat64(theta, 'theta');
-    check(family, sample, theta, gamma, { sample: 'a sample', rate: '' });
-    const reached = next(theta, sample, gamma);
+    const along = checked(family, sample, theta, gamma, () => ({ sample: 'a sample', rate: '' }));
+    const reached = new Float64Array(theta.length);
+    go(reached, theta, sample, along, gamma);
     if (reached.every(Number.isFinite)) return reached;
     throw new NotFiniteError({
       given: `a step with the rate ${shown(gamma)} that leaves the finite numbers`,
@@ -165,25 +160,47 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
     });
   }
 
+  /** Writes the next θ; returns its square. */
+  function go(
+    next: Float64Array,
+    theta: Float64Array,
+    { x, y }: GlmSample,
+    { eta, squared }: Along,
+    gamma: number,
+  ): number {
+    const isZero = squared === 0 && x.every((value) => value === 0);
+    const far = isZero ? 0 : length(family, y, eta, squared, gamma);
+    let norm = 0;
+    for (let i = 0; i < x.length; i++) {
+      const value = theta[i]! + far * x[i]!;
+      next[i] = value;
+      norm += value * value;
+    }
+    return norm;
+  }
+
   function fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit {
     checkFloat64(theta0, 'theta');
     checkIterable(samples);
     let theta: Float64Array = theta0.slice();
+    let next = float64.zeros(theta0);
     const average = float64.zeros(theta0);
     let steps = 0;
     for (const sample of samples) {
       const gamma = rate(steps + 1);
-      check(family, sample, theta, gamma, {
+      const along = checked(family, sample, theta, gamma, () => ({
         sample: `sample ${steps}`,
         rate: ` at step ${steps + 1}`,
-      });
-      const reached = next(theta, sample, gamma);
-      if (!Number.isFinite(float64.dot(reached, reached))) {
+      }));
+      if (!Number.isFinite(go(next, theta, sample, along, gamma))) {
         return { theta, average, steps, status: 'diverged' };
       }
       steps += 1;
-      theta = reached;
-      for (let i = 0; i < theta.length; i++) average[i]! += (theta[i]! - average[i]!) / steps;
+      const before = theta;
+      theta = next;
+      next = before;
+      const share = 1 / steps;
+      for (let i = 0; i < theta.length; i++) average[i]! += share * (theta[i]! - average[i]!);
     }
     return { theta, average, steps, status: 'finished' };
   }
@@ -218,47 +235,63 @@ function checkIterable(samples: Iterable<GlmSample>): void {
   });
 }
 
-function check(
+/** What a step needs to know of x. */
+interface Along {
+  /** `xᵀθ`. */
+  eta: number;
+  /** `‖x‖²`. */
+  squared: number;
+}
+
+/** Checks a sample and a rate; words are made only where something is wrong. */
+function checked(
   { name, range }: GlmFamily,
   sample: GlmSample,
   theta: Float64Array,
   gamma: number,
-  called: { sample: string; rate: string },
-) {
-  checkRecord(sample, called.sample, 'a record { x, y }');
+  words: () => { sample: string; rate: string },
+): Along {
+  if (typeof sample !== 'object' || sample === null || !(sample.x instanceof Float64Array)) {
+    const { sample: called } = words();
+    checkRecord(sample, called, 'a record { x, y }');
+    checkFloat64(sample.x, `x of ${called}`);
+  }
   const { x, y } = sample;
-  checkFloat64(x, `x of ${called.sample}`);
   if (x.length !== theta.length) {
     throw new ShapeError({
-      given: `${called.sample} with ${x.length} features`,
+      given: `${words().sample} with ${x.length} features`,
       expected: `${theta.length}, the length of theta`,
       remedy: 'Give each sample one number for each component of theta.',
     });
   }
-  const [least, greatest] = range;
-  const known =
-    Number.isFinite(y) &&
-    Number.isFinite(float64.dot(x, x) + float64.dot(x, theta)) &&
-    theta.every(Number.isFinite);
-  if (!known) {
+  let eta = 0;
+  let squared = 0;
+  for (let i = 0; i < x.length; i++) {
+    eta += x[i]! * theta[i]!;
+    squared += x[i]! * x[i]!;
+  }
+  // A component of θ that is not finite makes xᵀθ so, also where x is 0.
+  if (!(Number.isFinite(y) && Number.isFinite(eta + squared))) {
     throw new NotFiniteError({
-      given: `${called.sample} with y = ${shown(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
+      given: `${words().sample} with y = ${shown(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
       expected: 'finite numbers',
       remedy: 'Leave out, or fill in, what is missing in the data.',
     });
   }
+  const [least, greatest] = range;
   if (y < least || y > greatest) {
     throw new InputError({
-      given: `${called.sample} with y = ${shown(y)}`,
+      given: `${words().sample} with y = ${shown(y)}`,
       expected: `a y from ${least} to ${greatest} for the ${name} family`,
       remedy: 'Choose the family that y is from, or code its classes as 0 and 1.',
     });
   }
   if (!(typeof gamma === 'number' && gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
     throw new InputError({
-      given: `the rate ${shown(gamma)}${called.rate}`,
+      given: `the rate ${shown(gamma)}${words().rate}`,
       expected: 'a positive, finite rate',
       remedy: 'rate(t) is called with t = 1, 2, …; step takes the rate of its sample.',
     });
   }
+  return { eta, squared };
 }

@@ -1,5 +1,8 @@
 import type { GlmFamily } from './family';
 
+/** Steps of Newton's below this share are rounding. */
+const ROUNDING = 4 * Number.EPSILON;
+
 /**
  * The ξ with `ξ = γ (y − h(η + sξ))`: how far an implicit step goes along x, for `η = xᵀθ` and
  * `s = ‖x‖²`.
@@ -13,12 +16,13 @@ import type { GlmFamily } from './family';
  *   Algorithm 1.
  */
 export function implicitRoot(
-  { mean, slope }: GlmFamily,
+  { name, mean, slope }: GlmFamily,
   y: number,
   eta: number,
   s: number,
   gamma: number,
 ): number {
+  if (name === 'linear') return (y - eta) / (1 / gamma + s);
   const excess = (xi: number) => xi - gamma * (y - mean(eta + s * xi));
   const explicit = -excess(0);
   if (explicit === 0 || s === 0) return explicit;
@@ -41,6 +45,7 @@ export function implicitRoot(
     else high = xi;
     const newton = xi - value / (1 + gamma * s * slope(eta + s * xi));
     // Down an exponential Newton's steps are all of one length: where they do not halve, bisect.
+    if (Math.abs(newton - xi) <= ROUNDING * Math.abs(xi)) return newton;
     const quick = newton > low && newton < high && Math.abs(newton - xi) < before / 2;
     const next = quick ? newton : low + (high - low) / 2;
     before = Math.abs(next - xi);
