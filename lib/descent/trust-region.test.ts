@@ -106,6 +106,19 @@ describe('the trust region of δ', () => {
     expect(due.slice(7).filter(Boolean)).toHaveLength(1);
   });
 
+  it('measures the step after one that went more than twice too far, whatever was measured before', () => {
+    const region = new TrustRegion(1);
+    const { fall, length } = onParabola(1);
+    while (region.isDue) {
+      region.count(true);
+      region.learn({ fall, length, gained: (fall + length) / 2 }, 1);
+    }
+    region.heed(-0.9);
+    expect(region.isDue).toBe(false);
+    region.heed(-1.1);
+    expect(region.isDue).toBe(true);
+  });
+
   it('measures each step while it searches, and a quarter of them in the long run', () => {
     const region = new TrustRegion(1);
     const { fall, length } = onParabola(1);

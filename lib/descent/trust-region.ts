@@ -173,6 +173,8 @@ export class TrustRegion {
       this.#note({ delta: this.#state.delta * fall, left: left / 1.5 });
     }
     if (left > TOO_NEAR || share < -0.5) this.#note({ wait: 0 });
+    // Twice as far as the minimum along the step: the next one is measured, paid for or not.
+    if (share < -1) this.#note({ credit: Math.max(1, this.#state.credit) });
   }
 
   /** Takes note of a and ℓ of a step that was taken, measured or not. */
