@@ -5,7 +5,7 @@ import { markdownTable, type Panel, writeGrid } from '../grid';
 import { Runs } from '../runs';
 import type { Profile } from '../study';
 import { type Course, reached } from '../train';
-import { type ConvexMethod, forget, methods } from './methods';
+import { type ConvexMethod, forget, LARGE, methods } from './methods';
 import { type ConvexProblem, type Drawn, problems } from './problems';
 
 /** Processor seconds of a run. */
@@ -207,7 +207,7 @@ ${markdownTable(rows)}`;
   });
   return `![What is left, by learning rate](convex.png)
 
-“Left of the way” is the loss less that of the minimiser on the training rows (Newton’s method, double precision), over the same at θ = 0: 1 at the start, below it where rows that were not trained on favour a smaller θ. ${budget} s of one processor a run, the steps alone, or less where the target was reached, or where a quarter of it had led above the start; ${seeds} seeds of data and order, median (least … largest). Every method with a rate is run at all decades from 10⁻⁴ to 10⁴, in the short profile with the first seed; the best of them and the rates a factor √10 beside it with all, and the best of these three is the one that is reported, chosen by seconds to the target on rows held out (by what is left, where it was not reached), reported on others. What goes by sample is plain TypeScript in double precision, with rates that fall as 1/√t (AdaGrad’s by themselves); what goes by batch (500 rows, 50 of Ionosphere) is float32 tensors, wasm on one thread, Gauss–Newton products, which here are the Hessian’s; L-BFGS takes all rows in double precision. “Preconditioned” gives CG the diagonal 1/(1 + δhⱼ), hⱼ the mean square of feature j times the curvature at 0. A value “ends below the start” if all seeds that it was run with do. Load of the machine while it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
+“Left of the way” is the loss less that of the minimiser on the training rows (Newton’s method, double precision), over the same at θ = 0: 1 at the start, below it where rows that were not trained on favour a smaller θ. ${budget} s of one processor a run, the steps alone, or less where the target was reached, or where a quarter of it had led above the start; ${seeds} seeds of data and order, median (least … largest). Every method with a rate is run at all decades from 10⁻⁴ to 10⁴, in the short profile with the first seed; the best of them and the rates a factor √10 beside it with all, and the best of these three is the one that is reported, chosen by seconds to the target on rows held out (by what is left, where it was not reached), reported on others. What goes by sample is plain TypeScript in double precision, with rates that fall as 1/√t (AdaGrad’s by themselves); what goes by batch (500 rows, 50 of Ionosphere; a large one is ${LARGE.toLocaleString('en')} rows, which are all but on the stream) is float32 tensors, wasm on one thread, Gauss–Newton products, which here are the Hessian’s; L-BFGS takes all rows in double precision. “Preconditioned” gives CG the diagonal 1/(1 + δhⱼ), hⱼ the mean square of feature j times the curvature at 0. A value “ends below the start” if all seeds that it was run with do. Load of the machine while it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
 
 ${sections.join('\n\n')}`;
 }

@@ -5,7 +5,7 @@ import { implicitAdam, implicitSGD } from '../../../lib/descent';
 import { implicitGLM } from '../../../lib/descent/glm';
 import { families, type GlmName } from '../../../lib/descent/glm/family';
 import { random } from '../../../lib/numbers';
-import { cg } from '../../../lib/solvers';
+import { cg, dense } from '../../../lib/solvers';
 import { float64, type LinearOperator, type NamedTensors, type Vector } from '../../../lib/spaces';
 import type { Stepper } from '../adam-variants';
 import { type Course, emptyCourse, startClock, type Task, train } from '../train';
@@ -25,7 +25,7 @@ const MEMORIES = [5, 10, 30];
 export interface ConvexMethod {
   name: string;
   /** How it goes through the rows. */
-  by: 'sample' | 'batch' | 'all rows';
+  by: 'sample' | 'batch' | 'large batch' | 'all rows';
   /** What `values` are. */
   called: 'rate' | 'first δ' | 'pairs';
   values: readonly number[];
@@ -176,14 +176,26 @@ const bySample =
     return watch.course;
   };
 
+const curvature = 'gauss-newton';
+
+type Maker = (value: number, problem: ConvexProblem, drawn: Drawn) => Stepper;
+
 const inBatches =
-  (make: (value: number, problem: ConvexProblem, drawn: Drawn) => Stepper): ConvexMethod['run'] =>
+  (make: Maker, rows?: number): ConvexMethod['run'] =>
   async (problem, drawn, value, seconds, seed) => {
     const task = tasks.get(drawn) ?? taskOf(problem, drawn);
     tasks.set(drawn, task);
+    const batch = Math.min(rows ?? problem.batch, drawn.train.x.length);
     const budget = { seconds, steps: 1e6, target: problem.target, patience: seconds / 4 };
-    return train(task, () => make(value, problem, drawn), budget, seed);
+    return train({ ...task, batch }, () => make(value, problem, drawn), budget, seed);
   };
+
+/** Rows of a large batch: all of them, except of the stream. */
+export const LARGE = 20_000;
+
+/** The system is solved by its matrix: as many products as there are features. */
+const solvedDirectly: Maker = (initial) =>
+  implicitSGD('auto', { initial, curvature, solver: dense() });
 
 /** What was put into tensors already. */
 const tasks = new Map<Drawn, Task>();
@@ -254,8 +266,6 @@ const quasiNewton: ConvexMethod['run'] = async (problem, drawn, memory, budget) 
   return watch.course;
 };
 
-const curvature = 'gauss-newton';
-
 /** `implicitSGD('auto')` with CG preconditioned by `1/(1 + δhⱼ)`, h the diagonal of the Hessian at θ = 0. */
 function preconditioned(initial: number, { family }: ConvexProblem, { train, ridge }: Drawn) {
   const slope = families[family].slope(0) / train.x.length;
@@ -314,6 +324,22 @@ export const methods: readonly ConvexMethod[] = [
     values: INITIAL,
     untuned: true,
     run: inBatches(preconditioned),
+  },
+  {
+    name: "implicitSGD('auto'), dense()",
+    by: 'batch',
+    called: 'first δ',
+    values: INITIAL,
+    untuned: true,
+    run: inBatches(solvedDirectly),
+  },
+  {
+    name: "implicitSGD('auto'), dense(), large batches",
+    by: 'large batch',
+    called: 'first δ',
+    values: INITIAL,
+    untuned: true,
+    run: inBatches(solvedDirectly, LARGE),
   },
   {
     name: 'implicitSGD(δ)',
