@@ -64,6 +64,13 @@ export interface Exercise<F extends Task = Task> {
   reference: F;
   /** Trials that tell all mutants apart. */
   probes: readonly Probe<F>[];
+  /**
+   * Arguments like those of a probe, drawn by a seed. An answer that is right on all probes is called
+   * with some, drawn anew at each check: a table of the probes' results is not an answer.
+   */
+  fresh(seed: number): Parameters<F>;
+  /** How many of them, 1 by default; more where a result could be guessed. */
+  draws?: number;
   /** Scaled distance up to which results count as equal: 1e-6 by default, 1e-3 suits float32. */
   tolerance?: number;
   /** Seconds that an answer may take for all probes together, 20 by default. */

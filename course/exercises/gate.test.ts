@@ -7,8 +7,10 @@ import { exerciseIds, loadExercise } from './catalogue';
 import { distance } from './compare';
 import { constantsOf } from './constants';
 import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
+import { areDecided, probesOf } from './fresh';
 import { judge } from './judge';
 import { lessons } from './lessons';
+import { partsOf } from './reading';
 import { exerciseNotebook, type Notebook, solutionNotebook, textOf } from './source/notebook';
 import { exercisesIn, parseSource, type SourceCell, titleIn } from './source/parse';
 import { type Outcome, outcomeOf } from './submission/check';
@@ -116,6 +118,26 @@ describe.each(ids)('%s', (id) => {
     }
   });
 
+  it('draws arguments on which right answers agree', async () => {
+    const decided: number[] = [];
+    for (const seed of [1e6, 2e6, 3e6, 4e6, 5e6]) {
+      if (await areDecided(exercise, probesOf(exercise, seed))) decided.push(seed);
+    }
+    // Others are drawn in the place of one on which rounding decides.
+    expect(decided.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('does not take a table of the results on its probes for an answer', async () => {
+    const table = new Map<string, unknown>();
+    for (const { args } of exercise.probes) {
+      table.set(await textOfNumbers(args()), await exercise.reference(...(args() as never[])));
+    }
+    const [guess] = table.values();
+    const answer = async (...args: unknown[]) => table.get(await textOfNumbers(args)) ?? guess;
+    expect(table.size).toBe(exercise.probes.length);
+    expect(await judge(exercise, answer)).toMatchObject({ passed: false });
+  });
+
   it('gives every mutant its own diagnosis', async () => {
     for (const { name, answer } of exercise.mutants) {
       const { status, mistake, title } = await judge(exercise, answer);
@@ -188,6 +210,12 @@ describe.each(ids)('%s', (id) => {
     expect(JSON.stringify(shown)).toContain(`✓ ${id}`);
   });
 });
+
+/** The numbers in some arguments, by which one set of them is told from another. */
+async function textOfNumbers(args: readonly unknown[]): Promise<string> {
+  const parts = await partsOf(args);
+  return JSON.stringify(parts.map(({ path, numbers, word }) => [path, [...numbers], word]));
+}
 
 /** What a function returns for each probe; undefined where it returns nothing in time. */
 async function resultsOf(answer: Exercise['reference'], probes: Exercise['probes']) {

@@ -55,6 +55,17 @@ export function wrongPaths(pairs: Pair[], tolerance: number): string[] {
   );
 }
 
+/** What is said of an answer that is right on the probes of the exercise, and not on others. */
+export function knownOnly(verdict: Verdict): Verdict {
+  const opening =
+    'Your answer is right on the probes of the exercise, which never change, and not with arguments that are drawn anew for each check. Does it hold numbers, or lengths, of the probes?';
+  // Which probes are right has been said.
+  if (verdict.status === 'differs') {
+    return { ...verdict, title: 'right on the known probes alone', explanation: opening };
+  }
+  return { ...verdict, explanation: `${opening}\n\n${verdict.explanation}` };
+}
+
 export function notAFunction(id: string, answer: unknown): Verdict {
   return verdictOf(id, 'not-a-function', 'a function is wanted', {
     explanation: `What was handed over is ${describe(answer)}. Pass the function itself, without calling it: \`await check('${id}', yourFunction)\`.`,

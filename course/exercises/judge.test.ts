@@ -21,6 +21,7 @@ const exercise: Exercise<Double> = {
     { name: 'short', args: () => [Float64Array.of(1, -2)] },
     { name: 'long', args: () => [Float64Array.of(0.5, 3, 4)] },
   ],
+  fresh: (seed) => [Float64Array.of(1 + (seed % 97), 3)],
   properties: [
     {
       name: 'is a sum of two',
@@ -130,6 +131,23 @@ describe('what is wrong is called by its name', () => {
     expect(found.explanation).toContain('It counted to 7.');
   });
 
+  it('results of the probes that are known by heart, whatever comes of other arguments', async () => {
+    const [short, long] = [Float64Array.of(2, -4), Float64Array.of(1, 6, 8)];
+    const known = (otherwise: (x: Float64Array) => unknown) => (x: Float64Array) =>
+      x.length === 3 ? long : x[1] === -2 ? short : otherwise(x);
+    const guessed = await verdict(known(([first]) => [2 * first!, 1]));
+    expect(guessed).toMatchObject({
+      status: 'differs',
+      title: 'right on the known probes alone',
+      evidence: [{ probe: 'newly drawn', entry: 'entry [1]', yours: 1, right: 6 }],
+    });
+    expect(guessed.explanation).toMatch(/never change.*drawn anew/);
+    const missing = await verdict(known((x) => (x as unknown as number[][])[9]![0]));
+    expect(missing).toMatchObject({ status: 'threw' });
+    expect(missing.explanation).toMatch(/drawn anew.*On the newly drawn probe: .TypeError/s);
+    expect(await verdict(known(exercise.reference))).toMatchObject({ status: 'right' });
+  });
+
   it('another cost than a known one is not called by its name', async () => {
     // It says 2 of the answer, and 1 of the mutant.
     const costly: Exercise<Double> = {
@@ -156,7 +174,8 @@ describe('what is wrong is called by its name', () => {
       diagnosis: 'Off.',
       caughtBy: 'does not count',
     };
-    const found = await judge({ ...exercise, mutants: [off] }, times(1 + 1.6e-6));
+    const strict: Exercise<Double> = { ...exercise, mutants: [off] };
+    const found = await judge(strict, times(1 + 1.6e-6));
     expect(found).toMatchObject({
       status: 'differs',
       explanation:
@@ -165,7 +184,7 @@ describe('what is wrong is called by its name', () => {
   });
 
   it('the same error on every probe is not a common mistake', async () => {
-    const throwing = {
+    const throwing: Exercise<Double> = {
       ...exercise,
       mutants: [
         {
@@ -219,6 +238,7 @@ describe('what is wrong is called by its name', () => {
         name: String(n),
         args: () => [Float64Array.of(n, 2.5)] as [Float64Array],
       })),
+      fresh: () => [Float64Array.of(4, 2.5)],
       properties: [],
       mutants: [],
     };
@@ -425,6 +445,7 @@ describe('whatever an answer does, there is a verdict', () => {
       reference: (x) => tf.mul(x, 2),
       tolerance: 1e-3,
       probes: [{ name: 'only', args: () => [tf.tensor1d([1, 2])] as [tf.Tensor1D] }],
+      fresh: (seed) => [tf.tensor1d([1, 1 + (seed % 97)])],
       properties: [
         {
           name: 'doubles twice',
@@ -438,7 +459,10 @@ describe('whatever an answer does, there is a verdict', () => {
       alternatives: [],
     };
     const before = tf.memory().numTensors;
-    const right = [(x: tf.Tensor1D) => tf.add(x, x), async () => [2, 4]];
+    const right = [
+      (x: tf.Tensor1D) => tf.add(x, x),
+      async (x: tf.Tensor1D) => Array.from(await x.data(), (value) => 2 * value),
+    ];
     for (const answer of right) {
       expect(await judge(twice, answer)).toMatchObject({ status: 'right', remarks: [] });
     }

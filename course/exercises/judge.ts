@@ -1,10 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { commonFactor, differenceInForm, distance, notFinite, worstEntry } from './compare';
 import { firstComplaint, sameComplaint } from './complaints';
-import { DEFAULT_SECONDS, DEFAULT_TOLERANCE, type Exercise } from './exercise';
+import {
+  DEFAULT_SECONDS,
+  DEFAULT_TOLERANCE,
+  type Exercise,
+  type Probe,
+  type Task,
+} from './exercise';
+import { areDecided, freshProbes } from './fresh';
 import { type Answer, disposeExcept, type Pair, safely, tensorsIn } from './judge-parts';
 import {
   differs,
+  knownOnly,
   leftBehind,
   notAFunction,
   threw,
@@ -25,12 +33,14 @@ const NOTHING = { value: undefined, parts: [] };
 
 /**
  * Judges an answer: runs it on the probes of an exercise and compares what comes back with the
- * reference, then with the known mistakes, then with the properties of a right answer.
+ * reference, then with the known mistakes, then with the properties of a right answer. One that is
+ * right is called once more, with arguments that are drawn anew each time.
  *
  * Shows and remembers nothing. Never throws, whatever the answer does, but for the interrupt of a
  * notebook's cell.
  *
- * @param seconds the time limit for all probes, unless it is the exercise's own
+ * @param seconds the time limit for all probes, unless it is the exercise's own, and again for the
+ *   arguments that are drawn anew
  */
 export async function judge(
   exercise: Exercise<never> | Exercise,
@@ -51,15 +61,15 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   if (typeof answer !== 'function') return notAFunction(exercise.id, answer);
   const began = performance.now();
   const pairs: Pair[] = [];
-  const verdict = await tried(exercise, answer as Answer, seconds, pairs);
+  let verdict = await tried(exercise, answer as Answer, exercise.probes, seconds, pairs);
   const elapsed = (performance.now() - began) / 1000;
   const changed = pairs.map(({ changed }) => changed).find((at) => at !== undefined);
-  for (const pair of pairs)
-    safely(() => disposeExcept([pair.args, pair.value, pair.result, pair.rightValue], undefined));
+  dispose(pairs);
   const kept = pairs.reduce((sum, { kept }) => sum + kept, 0);
   if (verdict.passed && elapsed > seconds) {
     return tooSlow(exercise.id, undefined, seconds, elapsed);
   }
+  if (verdict.passed) verdict = await triedAnew(exercise, answer as Answer, seconds);
   if (changed !== undefined) {
     verdict.remarks.push(
       `your function changes its argument ${changed + 1}. ${
@@ -73,16 +83,37 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
   return verdict;
 }
 
+/** How often arguments are drawn where right answers do not agree on them. */
+const MOST_DRAWS = 20;
+
+/** What an answer that is right on all probes comes to with arguments that nobody knows. */
+async function triedAnew(exercise: Exercise, answer: Answer, seconds: number): Promise<Verdict> {
+  for (let draws = 1; ; draws++) {
+    const probes = freshProbes(exercise);
+    const pairs: Pair[] = [];
+    const verdict = await tried(exercise, answer, probes, seconds, pairs);
+    dispose(pairs);
+    if (verdict.passed) return verdict;
+    if (draws === MOST_DRAWS || (await areDecided(exercise, probes))) return knownOnly(verdict);
+  }
+}
+
+function dispose(pairs: readonly Pair[]) {
+  for (const pair of pairs)
+    safely(() => disposeExcept([pair.args, pair.value, pair.result, pair.rightValue], undefined));
+}
+
 /** Fills `pairs` as far as it comes. */
 async function tried(
   exercise: Exercise,
   answer: Answer,
+  probes: readonly Probe<Task>[],
   seconds: number,
   pairs: Pair[],
 ): Promise<Verdict> {
   const { id } = exercise;
   const end = performance.now() + seconds * 1000;
-  for (const probe of exercise.probes) {
+  for (const probe of probes) {
     const tensorsBefore = tf.memory().numTensors;
     const trial = await tryOut(answer, probe, Math.max(0, end - performance.now()));
     const made = tf.memory().numTensors - tensorsBefore;

@@ -135,6 +135,9 @@ const slope = (seed: number, H: Matrix): Slope => ({
 
 const flat = (n: number): Matrix => Array.from({ length: n }, () => new Array<number>(n).fill(0));
 
+/** So many parameters that a product for each of them shows. */
+const LARGE = 50;
+
 const usual = { beta1: 0.9, beta2: 0.999, decay: 0.1 };
 
 export const exercise: Exercise<Step> = {
@@ -169,18 +172,23 @@ export const exercise: Exercise<Step> = {
     {
       name: 'large',
       args: () => [
-        state(31, 50, 4),
-        slope(34, positive(35, 50, 2, 0)),
+        state(31, LARGE, 4),
+        slope(34, positive(35, LARGE, 2, 0)),
         { ...usual, delta: 0.5, epsilon: 1e-3 },
       ],
     },
+  ],
+  fresh: (seed) => [
+    state(seed, LARGE, 4),
+    slope(seed + 3, positive(seed + 4, LARGE, 2, 0)),
+    { ...usual, delta: 0.5, epsilon: 1e-3 },
   ],
   tolerance: 1e-5,
   properties: [
     {
       name: 'uses products only',
-      complaint: ({ probe, args: [, { curvature }] }) =>
-        probe === 'large' && curvature.products > 45
+      complaint: ({ args: [{ w }, { curvature }] }) =>
+        w.length === LARGE && curvature.products > 45
           ? `On the large probe (50 parameters, a curvature of rank 2) it took ${curvature.products} products. Conjugate gradients with the preconditioner D need about 4.`
           : undefined,
     },

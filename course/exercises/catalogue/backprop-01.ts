@@ -137,6 +137,7 @@ export const exercise: Exercise<HessianBackprop> = {
     { name: 'wide', args: () => [pass(21, 4, 3)] },
     { name: 'one layer', args: () => [pass(31, 3, 1)] },
   ],
+  fresh: (seed) => [pass(seed, 3, 3)],
   properties: [
     {
       name: 'gives symmetric matrices',

@@ -165,6 +165,14 @@ export const exercise: Exercise<PartialStep> = {
       ],
     },
   ],
+  fresh: (seed) => [
+    start(
+      seed,
+      gaussNewton(seed + 2, LARGE, 3),
+      { implicit: range(10, 60), explicit: range(60, 75) },
+      0.1,
+    ),
+  ],
   properties: [
     {
       name: 'leaves frozen parameters alone',
@@ -191,8 +199,8 @@ export const exercise: Exercise<PartialStep> = {
     },
     {
       name: 'uses products only',
-      complaint({ args: [{ curvature }], probe }) {
-        return probe !== 'large' || curvature.products <= ENOUGH
+      complaint({ args: [{ w, curvature }] }) {
+        return w.length < LARGE || curvature.products <= ENOUGH
           ? undefined
           : `On the large probe (a block of 50, of rank 3) it took ${curvature.products} products. Conjugate gradients need about 5.`;
       },

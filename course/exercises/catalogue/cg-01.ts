@@ -217,6 +217,11 @@ export const exercise: Exercise<ConjugateGradients> = {
       ],
     },
   ],
+  fresh: (seed) => [
+    countedMatrix(positive(seed, 6, 6, 0.5)),
+    randomVector(seed + 1, 6),
+    { tolerance: 1e-10, maxIterations: 50 },
+  ],
   properties: [
     {
       name: 'takes one product an iteration',

@@ -1,3 +1,4 @@
+import { random } from 'implicit-lab';
 import type { Exercise } from '../exercise';
 
 interface Known {
@@ -160,6 +161,20 @@ export const exercise: Exercise<Choose> = {
       args: () => known({ wanted: 'solution', stochastic: true, memory: 4, steps: 35 }),
     },
   ],
+  // Five answers are possible.
+  draws: 16,
+  fresh: (seed) => {
+    const { uniform } = random(seed);
+    const below = (most: number) => 1 + Math.floor(most * uniform());
+    return known({
+      wanted: uniform() < 0.5 ? 'solution' : 'iterate',
+      stronglyConvex: uniform() < 0.5,
+      stochastic: uniform() < 0.3,
+      steps: below(200),
+      hyperparameters: below(12),
+      memory: below(60),
+    });
+  },
   properties: [
     {
       name: 'takes the fastest way that fits',

@@ -126,6 +126,7 @@ export const exercise: Exercise<JacobianErrors> = {
       ],
     },
   ],
+  fresh: (seed) => probe(seed, 4, [1.9, 0.6, 1.2, 0.4]),
   properties: [
     {
       name: 'begins with the first error',

@@ -1,4 +1,4 @@
-import { chebyshev, residualPolynomial } from 'implicit-lab';
+import { chebyshev, random, residualPolynomial } from 'implicit-lab';
 import type { Exercise } from '../exercise';
 
 interface Jacobian {
@@ -76,6 +76,11 @@ export const exercise: Exercise<ChebyshevJacobian> = {
     { name: 'one step', args: () => [0.5, 3, 1, points(0.5, 2)] },
     { name: 'no step', args: () => [0.1, 1, 0, points(0.4, 1)] },
   ],
+  fresh: (seed) => {
+    const { uniform } = random(seed);
+    const [mu, L] = [0.05 + 0.4 * uniform(), 1 + 2 * uniform()];
+    return [mu, L, 6, Float64Array.from({ length: 4 }, () => mu + (L - mu) * uniform())];
+  },
   properties: [
     {
       name: 'P(0) = 1',

@@ -138,6 +138,11 @@ export const exercise: Exercise<SobolevPolynomial> = {
       args: () => [spectrumOf(4, 4, 0.4, 1.7), 1.3, 5, Float64Array.of(0, 0.4, 0.9, 1.3, 1.7)],
     },
   ],
+  fresh: (seed) => {
+    const { uniform } = random(seed);
+    const at = Float64Array.from({ length: 4 }, () => 3 * uniform());
+    return [spectrumOf(seed, 12, 0.2, 3), 0.3 + uniform(), 4, at];
+  },
   properties: [
     {
       name: 'P(0) = 1',

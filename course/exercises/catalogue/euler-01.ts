@@ -46,6 +46,7 @@ export const exercise: Exercise<Step> = {
     },
     { name: 'scalar', args: () => [[[2]], Float64Array.of(3), 0.25] },
   ],
+  fresh: (seed) => [decaying(seed, 3), randomVector(seed + 1, 3), 0.3],
   properties: [
     {
       name: 'solves y⁺ = y − h A y⁺',

@@ -1,5 +1,13 @@
 import type { Exercise } from '../exercise';
-import { type Matrix, multiply, norm, randomMatrix, shiftedMatrix, solveDense } from '../linear';
+import {
+  type Matrix,
+  multiply,
+  norm,
+  randomMatrix,
+  randomVector,
+  shiftedMatrix,
+  solveDense,
+} from '../linear';
 
 interface System {
   /** The right-hand side of `y' = f(y)`. */
@@ -138,6 +146,11 @@ export const exercise: Exercise<Step> = {
       ],
     },
   ],
+  fresh: (seed) => {
+    const y = randomVector(seed + 1, 3, 0.6);
+    const A = shiftedMatrix(3, randomMatrix(seed, 3, 3, 0.7));
+    return [cubic(A), plus(y, 0.1, randomVector(seed + 2, 3)), y, 0.12];
+  },
   properties: [
     {
       name: 'solves its equation',

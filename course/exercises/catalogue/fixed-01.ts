@@ -136,6 +136,7 @@ export const exercise: Exercise<Descend> = {
       ],
     },
   ],
+  fresh: (seed) => probe(seed, 4, 0.4, { near: 0.5, tolerance: 1e-3, alpha: 0.5 }),
   properties: [
     {
       name: 'costs one product a step',

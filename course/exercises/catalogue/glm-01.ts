@@ -1,3 +1,4 @@
+import { random } from 'implicit-lab';
 import type { Exercise } from '../exercise';
 import { solveDense } from '../linear';
 
@@ -53,6 +54,11 @@ export const exercise: Exercise<ImplicitStep> = {
     probe('no penalty', { y: 1, eta: 0.3, squared: 5 }, { delta: 2, lambda: 0 }),
     probe('zero features', { y: 3, eta: 0, squared: 0 }, { delta: 5, lambda: 0.1 }),
   ],
+  fresh: (seed) => {
+    const { normal, uniform } = random(seed);
+    const example = { y: normal(), eta: normal(), squared: 0.5 + 4 * uniform() };
+    return [example, { delta: 0.1 + 2 * uniform(), lambda: 0.1 + uniform() }];
+  },
   properties: [
     {
       name: 'takes the residual at the end of the step',

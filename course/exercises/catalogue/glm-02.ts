@@ -1,3 +1,4 @@
+import { random } from 'implicit-lab';
 import type { Exercise } from '../exercise';
 
 /** `y` is 0 or 1, `eta` = xᵀw, `squared` = ‖x‖². */
@@ -74,6 +75,11 @@ export const exercise: Exercise<Root> = {
     probe('far out (xᵀw = 800)', [0, 800, 1], [900, 1e-4]),
     probe('far out on the other side (xᵀw = −800)', [1, -800, 1.5], [900, 0]),
   ],
+  fresh: (seed) => {
+    const { normal, uniform } = random(seed);
+    const example = { y: uniform() < 0.5 ? 0 : 1, eta: 2 * normal(), squared: 0.5 + 3 * uniform() };
+    return [example, { delta: 0.5 + 3 * uniform(), lambda: 0.1 + 0.5 * uniform() }];
+  },
   properties: [
     {
       name: 'lies in its bracket',

@@ -62,6 +62,7 @@ export const exercise: Exercise<GaussNewtonProduct> = {
     { name: 'many parameters', args: () => [linearised(11, 4, 3, 40), randomVector(12, 40)] },
     { name: 'one example', args: () => [linearised(21, 1, 4, 5), randomVector(22, 5)] },
   ],
+  fresh: (seed) => [linearised(seed, 3, 3, 40), randomVector(seed + 2, 40)],
   properties: [
     {
       name: 'takes one product with J and one with its transpose',

@@ -142,6 +142,7 @@ export const exercise: Exercise<HeadProduct> = {
       args: () => [frozen(41, 1, 4), weights(42, 4, 4, 4), weights(52, 4, 4, 4)],
     },
   ],
+  fresh: (seed) => [frozen(seed, 4, 3), weights(seed + 1, 3, 2, 3), weights(seed + 11, 3, 2, 3)],
   properties: [
     {
       name: 'runs the frozen network once',

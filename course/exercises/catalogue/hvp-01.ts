@@ -80,6 +80,7 @@ export const exercise: Exercise<Product> = {
     probe('wide', 30, 6, 2),
     probe('scalar', 40, 1, 1),
   ],
+  fresh: (seed) => probe('', seed, 4, 3).args(),
   properties: [
     {
       name: 'evaluates F a few times, whatever the sizes are',

@@ -134,6 +134,7 @@ export const exercise: Exercise<Compare> = {
     probe('far away (x of size 10⁶)', 40, 3, 1e6, 1),
     probe('near 0 (x of size 10⁻³)', 60, 5, 1e-3, 1),
   ],
+  fresh: (seed) => probe('', seed, 5, 1, 1).args(),
   properties: [
     {
       name: 'measures to eight digits',

@@ -83,6 +83,7 @@ export const exercise: Exercise<Hypergradients> = {
     { name: 'weakly damped', args: () => [interpolation(30, 5, 12, 4, 0.05)] },
     { name: 'many weights', args: () => [interpolation(40, 3, 200, 2, 0.2)] },
   ],
+  fresh: (seed) => [interpolation(seed, 3, 200, 2, 0.2)],
   properties: [
     {
       name: 'works in the space of the examples',

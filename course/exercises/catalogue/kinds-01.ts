@@ -128,6 +128,7 @@ export const exercise: Exercise<ByClassWeights> = {
     { name: 'larger', args: () => [given(2, { rows: 40, features: 3, classes: 4 }, 1.2)] },
     { name: 'all weights equal', args: () => [given(3, { rows: 30, features: 5, classes: 2 }, 0)] },
   ],
+  fresh: (seed) => [given(seed, { rows: 20, features: 4, classes: 3 }, 0.8)],
   mutants: [
     {
       name: 'weights that do not have the mean 1',

@@ -1,3 +1,4 @@
+import { random } from 'implicit-lab';
 import type { Exercise } from '../exercise';
 import { type Matrix, multiply, product, solveDense, transposed } from '../linear';
 
@@ -85,9 +86,9 @@ const valley = () =>
 const TIMES = [0, 0.5, 1, 2];
 const DATA = [2, 1.1, 0.9, 0.1];
 /** a e^{−bt} through four points. */
-const decay = () =>
+const decay = (data = DATA) =>
   residuals(
-    ([a, b]) => Float64Array.from(TIMES, (t, i) => a! * Math.exp(-b! * t) - DATA[i]!),
+    ([a, b]) => Float64Array.from(TIMES, (t, i) => a! * Math.exp(-b! * t) - data[i]!),
     ([a, b]) => TIMES.map((t) => [Math.exp(-b! * t), -a! * t * Math.exp(-b! * t)]),
   );
 
@@ -114,6 +115,12 @@ export const exercise: Exercise<Step> = {
     { name: 'up the side of the valley', args: () => [valley(), Float64Array.of(-1.2, 1), 425] },
     { name: 'half right', args: () => [valley(), Float64Array.of(-1.2, 1), 320] },
   ],
+  fresh: (seed) => {
+    const { normal, uniform } = random(seed);
+    const data = DATA.map((value) => value + 0.3 * normal());
+    const w = Float64Array.of(1 + 0.2 * normal(), 0.3 + 0.1 * normal());
+    return [decay(data), w, 0.5 + uniform()];
+  },
   properties: [
     {
       name: 'never raises f',

@@ -113,6 +113,7 @@ export const exercise: Exercise<Hypergradient> = {
     { name: 'one penalty for all', args: () => [tied(30, 5, 1, star)] },
     { name: 'penalties without ties', args: () => [tied(40, 6, 4, withoutTies)] },
   ],
+  fresh: (seed) => [tied(seed, 7, 3, grouped)],
   properties: [
     {
       name: 'is linear in the adjoint',

@@ -54,6 +54,7 @@ export const exercise: Exercise<Series> = {
       args: () => [countedMatrix(definite(5, 5)), randomVector(6, 5), 0.25, 12],
     },
   ],
+  fresh: (seed) => [countedMatrix(definite(seed, 4)), randomVector(seed + 1, 4), 0.3, 6],
   properties: [
     {
       name: 'costs one product a term',

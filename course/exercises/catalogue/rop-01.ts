@@ -171,6 +171,7 @@ export const exercise: Exercise<HessianProduct> = {
     { name: 'one step', args: () => problem(200, 3, 2, 1) },
     { name: 'seven steps', args: () => problem(300, 2, 4, 7) },
   ],
+  fresh: (seed) => problem(seed, 3, 2, 4),
   tolerance: 1e-6,
   properties: [
     {

@@ -69,6 +69,10 @@ export const exercise: Exercise<Step> = {
       args: () => [[[-0.5]], Float64Array.of(2), Float64Array.of(-1), Float64Array.of(0.4)],
     },
   ],
+  fresh: (seed) => {
+    const rates = randomVector(seed + 3, 4).map(Math.exp);
+    return [curvature(seed, 4, 0.1), randomVector(seed + 1, 4), randomVector(seed + 2, 4), rates];
+  },
   properties: [
     {
       name: 'leaves a parameter with the rate 0 where it is',

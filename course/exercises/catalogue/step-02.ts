@@ -1,5 +1,5 @@
 import type { Exercise } from '../exercise';
-import { norm, randomMatrix } from '../linear';
+import { norm, randomMatrix, randomVector } from '../linear';
 
 type Vector = Float64Array;
 type Gradient = (y: Vector) => Vector;
@@ -111,6 +111,7 @@ export const exercise: Exercise<Step> = {
       args: () => [bowl(0.1, 1, 2, 3), Float64Array.of(2, -1, 1, 3), 0.2, 1e-5],
     },
   ],
+  fresh: (seed) => [bend(randomVector(seed, 2)), randomVector(seed + 1, 2, 4), 7, 3e-6],
   properties: [
     {
       name: inTolerance,

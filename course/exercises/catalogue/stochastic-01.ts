@@ -108,6 +108,7 @@ export const exercise: Exercise<Stochastic> = {
     { name: 'two steps', args: () => [batches(3000, 4, 4), 0.5, 2] },
     { name: 'many steps', args: () => [batches(4000, 4, 2), 0.3, 12] },
   ],
+  fresh: (seed) => [batches(seed, 4, 3), 0.4, 5],
   properties: [
     {
       name: 'takes one product a step',

@@ -80,6 +80,7 @@ export const exercise: Exercise<ForwardMode> = {
     { name: 'square', args: () => [training(20, { p: 3, m: 3, steps: 7, eta: 0.1 })] },
     { name: 'one step', args: () => [training(30, { p: 4, m: 1, steps: 1, eta: 0.2 })] },
   ],
+  fresh: (seed) => [training(seed, { p: 5, m: 2, steps: 4, eta: 0.1 })],
   properties: [
     {
       name: 'keeps no steps',

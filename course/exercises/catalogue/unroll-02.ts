@@ -74,6 +74,7 @@ export const exercise: Exercise<ReverseMode> = {
     { name: 'square', args: () => [training(50, { p: 3, m: 3, steps: 8, eta: 0.1 })] },
     { name: 'one step', args: () => [training(60, { p: 3, m: 2, steps: 1, eta: 0.2 })] },
   ],
+  fresh: (seed) => [training(seed, { p: 4, m: 3, steps: 5, eta: 0.1 })],
   properties: [
     {
       name: 'costs one product a step',

@@ -71,6 +71,7 @@ export const exercise: Exercise<Truncated> = {
       args: () => [training(100, { p: 5, m: 3, steps: 8, eta: 0.12, solved: true }), 3],
     },
   ],
+  fresh: (seed) => [training(seed, { p: 4, m: 2, steps: 9, eta: 0.1 }), 4],
   properties: [
     {
       name: 'walks back through K steps only',

@@ -141,6 +141,14 @@ export const exercise: Exercise<Woodbury> = {
       ],
     },
   ],
+  fresh: (seed) => [
+    {
+      jacobian: countedMatrix(randomMatrix(seed, 8, PARAMETERS)),
+      S: softmaxCurvature(seed + 1, 2, 4),
+      delta: 2,
+    },
+    randomVector(seed + 2, PARAMETERS),
+  ],
   properties: [
     {
       name: 'forms nothing of the size of the parameters',
