@@ -31,6 +31,16 @@ export class CompilationInterrupted extends Error {
   override readonly name = 'CompilationInterrupted';
 }
 
+/** When a compiler that is asked nothing gives its memory back. */
+export interface Rest {
+  /** So long after the last answer. */
+  afterMs(): number;
+  /** This one is asked: those that it takes turns with may rest at once. */
+  take(): void;
+  /** To be called once: `hear` is told that another one has taken its turn. */
+  onTaken(hear: () => void): void;
+}
+
 /**
  * The TypeScript session in a worker, so that the kernel answers while it starts or checks.
  * Calls are answered in the order they are made.
@@ -47,16 +57,22 @@ export class Compiler {
   /** Whether a cell runs that is not committed yet: another session would know nothing of it. */
   private isOpen = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private isOthersTurn = false;
 
   /**
-   * @param restMs how long nothing is asked before the worker is ended, with the memory that it has;
-   *   the next question starts one that knows what the other knew
+   * @param rest when the worker is ended, with the memory that it has; the next question starts one
+   *   that knows what the other knew
    */
   constructor(
     private readonly startWorker: () => CompilerWorker,
-    private readonly restMs?: number,
+    private readonly rest?: Rest,
   ) {
     this.worker = this.start();
+    rest?.onTaken(() => {
+      this.isOthersTurn = true;
+      this.restLater();
+    });
+    rest?.take();
   }
 
   call<M extends Method>(
@@ -65,6 +81,11 @@ export class Compiler {
   ): Promise<ReturnType<Session[M]>> {
     const id = this.count++;
     const request: Request = { id, method, parameters };
+    // The end of a cell asks nothing.
+    if (method !== 'commit') {
+      this.isOthersTurn = false;
+      this.rest?.take();
+    }
     this.awake().post(request);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { request, resolve: resolve as Waiting['resolve'], reject });
@@ -107,11 +128,12 @@ export class Compiler {
 
   private restLater(): void {
     clearTimeout(this.timer);
-    if (this.restMs === undefined || this.waiting.size > 0 || this.isOpen) return;
+    if (this.rest === undefined || this.waiting.size > 0 || this.isOpen) return;
+    const ms = this.isOthersTurn ? 0 : this.rest.afterMs();
     this.timer = setTimeout(() => {
       this.worker?.end();
       this.worker = undefined;
-    }, this.restMs);
+    }, ms);
   }
 
   /** After the end of a worker: another one takes over, and tries once more what it was at. */

@@ -4,6 +4,7 @@ export {
   Compiler,
   type CompilerWorker,
   type Request,
+  type Rest,
 } from './client';
 export type { Completions } from './completion';
 export type { Diagnostic } from './diagnostics';

@@ -9,6 +9,7 @@ import { startCompilerThread } from './compiler/thread';
 import { Debugger } from './debugger';
 import { bundle, ROOT } from './paths';
 import { type Connection, SocketChannels } from './protocol';
+import { restOfCompilers } from './rest';
 
 /** What a kernel needs, on Node.js: sockets, a process for the cells, a thread for the compiler. */
 export function nodeHome(connection: Connection): Home {
@@ -22,7 +23,7 @@ export function nodeHome(connection: Connection): Home {
     files,
     startCompiler: () =>
       bundle === undefined ? startCompilerThread() : startCompilerProcess(bundle),
-    compilerRestMs: restMs(),
+    compilerRest: restOfCompilers(),
     startChild: (events) => new ChildProcessOfCells(events),
     startDebugger: (inspector, tell) => new Debugger(inspector, tell),
     notebookMetadata,
@@ -47,12 +48,6 @@ const files: SourceFiles = {
     }
   },
 };
-
-/** As a machine with many kernels sets it. */
-function restMs(): number | undefined {
-  const seconds = Number(process.env.IMPLICIT_KERNEL_REST_SECONDS);
-  return seconds > 0 ? 1000 * seconds : undefined;
-}
 
 /** Of the notebook whose file a Jupyter server names in `JPY_SESSION_NAME`. */
 function notebookMetadata(): Json {

@@ -27,7 +27,7 @@ export class Evaluator {
   private interrupted = false;
 
   constructor(private readonly home: Home) {
-    this.compiler = new Compiler(() => home.startCompiler(), home.compilerRestMs);
+    this.compiler = new Compiler(() => home.startCompiler(), home.compilerRest);
     this.output = new Output(home.channels);
     this.tracebacks = new Tracebacks(this.sources, home.files);
     this.runner = new Runner((events) => home.startChild(events), {

@@ -1,5 +1,5 @@
 import type { FromChild, FromInspector, Stream, ToChild } from '../child/messages';
-import type { CompilerWorker } from '../compiler';
+import type { CompilerWorker, Rest } from '../compiler';
 import type { Channels, Json } from '../protocol';
 
 /**
@@ -12,8 +12,8 @@ export interface Home {
   /** Where sources are that stack traces name; in cells they are known without it. */
   readonly files: SourceFiles;
   startCompiler(): CompilerWorker;
-  /** Milliseconds without a question after which the compiler gives its memory back; never by default. */
-  readonly compilerRestMs?: number | undefined;
+  /** When the compiler gives its memory back; never by default. */
+  readonly compilerRest?: Rest | undefined;
   startChild(events: ChildEvents): Child;
   /** Where cells can be stopped at breakpoints. */
   startDebugger?(inspector: Inspector, tell: (event: Json) => void): Debugging;

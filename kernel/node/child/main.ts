@@ -21,7 +21,7 @@ import { Scope } from './scope';
 import { endThreads, followProcesses, followThreads } from './started';
 import { provideStdin } from './stdin';
 import { captureStreams } from './streams';
-import { tidyLater } from './tidy';
+import { tidyAtRest, tidyLater } from './tidy';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
@@ -55,6 +55,7 @@ const cells = new Cells({
     }
     await scope.run(request, progress);
     if (request.imports) tidyLater();
+    tidyAtRest();
   },
   abandon(cell) {
     endThreads(cell);

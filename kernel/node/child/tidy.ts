@@ -18,6 +18,28 @@ export function tidyLater(): void {
   setTimeout(tidy, ANSWERED_MS).unref();
 }
 
+/** So long after its cell, a process is taken to be at rest. */
+const REST_MS = 5000;
+
+let rest: ReturnType<typeof setTimeout> | undefined;
+
+/** Where many share a machine, what a cell leaves behind is given back if no other follows. */
+export function tidyAtRest(): void {
+  if (process.env.IMPLICIT_KERNEL_REST_SECONDS === undefined) return;
+  clearTimeout(rest);
+  rest = setTimeout(() => {
+    tidy();
+    endTransformer();
+  }, REST_MS).unref();
+}
+
+/** The program that strips types of imported files goes on running; it starts again when it is needed. */
+function endTransformer(): void {
+  for (const [file, loaded] of Object.entries(require.cache)) {
+    if (/[\\/]esbuild[\\/]lib[\\/]main\.js$/.test(file)) void loaded?.exports.stop?.();
+  }
+}
+
 function tidy(): void {
   if (getHeapStatistics().total_heap_size < known + GROWN) return;
   try {

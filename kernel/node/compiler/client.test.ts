@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import { CompilationInterrupted, Compiler } from '../../compiler';
+import { restOfCompilers } from '../rest';
 import { startCompilerThread } from './thread';
 
 /** Takes some ten seconds. */
@@ -21,19 +25,22 @@ test('an interrupt ends a long compilation only, and loses nothing that was comm
   expect((await compiler.call('compile', 'long')).ok).toBe(false);
 });
 
+/** Starts threads, and notes in a log when each starts and ends. */
+const notedIn = (log: string[]) => () => {
+  log.push('start');
+  const worker = startCompilerThread();
+  return {
+    ...worker,
+    end() {
+      log.push('end');
+      worker.end();
+    },
+  };
+};
+
 test('one that rests has ended, and knows at the next question what it knew', async () => {
   const log: string[] = [];
-  const compiler = new Compiler(() => {
-    log.push('start');
-    const worker = startCompilerThread();
-    return {
-      ...worker,
-      end() {
-        log.push('end');
-        worker.end();
-      },
-    };
-  }, 50);
+  const compiler = new Compiler(notedIn(log), { afterMs: () => 50, take() {}, onTaken() {} });
   try {
     expect((await compiler.call('compile', 'const kept: number = 1')).ok).toBe(true);
     // The cell runs: what is not committed yet would be lost.
@@ -52,5 +59,30 @@ test('one that rests has ended, and knows at the next question what it knew', as
     expect(log).toEqual(['start', 'end', 'start']);
   } finally {
     compiler.stop();
+  }
+});
+
+test('those who take turns rest when another one is asked, and not before a cell is done', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'turns-'));
+  const file = join(folder, 'implicit-kernel-turn');
+  vi.stubEnv('IMPLICIT_KERNEL_REST_SECONDS', '600');
+  vi.stubEnv('JUPYTER_RUNTIME_DIR', folder);
+  const log: string[] = [];
+  const compiler = new Compiler(notedIn(log), restOfCompilers());
+  try {
+    expect((await compiler.call('compile', 'const kept = 1')).ok).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe(`${process.pid}\n`);
+    writeFileSync(file, 'another\n');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(log).toEqual(['start']);
+    await compiler.call('commit');
+    await expect.poll(() => log).toEqual(['start', 'end']);
+    expect((await compiler.call('compile', 'kept.toFixed()')).ok).toBe(true);
+    expect(log).toEqual(['start', 'end', 'start']);
+    expect(readFileSync(file, 'utf8')).toBe(`${process.pid}\n`);
+  } finally {
+    compiler.stop();
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
   }
 });
