@@ -124,23 +124,34 @@ function checkIsolation({ isolation }) {
     );
     return;
   }
-  const ask = 'import view; print(view.problem() or "")';
-  const { stdout, stderr } = spawnSync(hubPython, ['-c', ask], {
-    cwd: inRoot('setup', 'hub'),
-    encoding: 'utf8',
-    env: pythonEnvironment(),
-  });
-  const problem = (stdout || stderr).trim();
+  const problem = askOfView('view.problem() or ""');
   if (problem !== '') {
     throw new SetupError(
       `Students cannot be kept apart: ${problem}. Put that right; or set isolation to "none", for people who may read each other's files.`,
     );
   }
-  if (process.getuid?.() === 0) {
-    console.log(
-      'This runs as root, who owns the devices of this machine: a student could change their modes. Let an account of its own run it, one that nothing else belongs to.',
-    );
-  }
+  if (process.getuid?.() !== 0) return;
+  const devices =
+    askOfView('view.can_set_devices()') === 'True'
+      ? ' It may not mount here, so a student could change the modes of devices (/dev/null) for the whole machine.'
+      : '';
+  console.log(
+    `This runs as root: who breaks out of a sandbox is root, too.${devices} Let an account of its own run it, one that nothing else belongs to.`,
+  );
+}
+
+/**
+ * What setup/hub/view.py says, as text.
+ *
+ * @param {string} expression
+ */
+function askOfView(expression) {
+  const { stdout, stderr } = spawnSync(hubPython, ['-c', `import view; print(${expression})`], {
+    cwd: inRoot('setup', 'hub'),
+    encoding: 'utf8',
+    env: pythonEnvironment(),
+  });
+  return (stdout || stderr).trim();
 }
 
 /**

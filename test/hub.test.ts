@@ -271,6 +271,10 @@ describe.skipIf(!isPossible)('a class', () => {
         `fs.mkdirSync('/student/../bob')`,
         // Opened and not written: a test that fails is not to change the machine.
         `fs.closeSync(fs.openSync('/proc/sys/kernel/core_pattern', 'r+'))`,
+        // The mode that it has.
+        `fs.chmodSync('/dev/null', 0o666)`,
+        `fs.writeFileSync('/dev/null', 'x')`,
+        `fs.openSync('/dev/urandom', 'r') > 0`,
       );
       expect(files).toEqual([
         ...Array(7).fill('ENOENT'),
@@ -279,6 +283,8 @@ describe.skipIf(!isPossible)('a class', () => {
         '1',
         ...Array(4).fill('EROFS'),
         expect.stringMatching(/^(EROFS|EACCES)$/),
+        expect.stringMatching(/^(EROFS|EPERM)$/),
+        ...['undefined', 'true'],
       ]);
 
       // Through processes.

@@ -1,5 +1,6 @@
 """What a student's sandbox shows, as arguments of bubblewrap."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -18,6 +19,15 @@ SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 FILES = [
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"),
     *("/etc/alternatives", "/etc/bash.bashrc", "/etc/terminfo", "/etc/mime.types", "/etc/fonts"),
+]
+DEVICES = ["null", "zero", "full", "random", "urandom", "tty"]
+# Devices can be used where their file system is read-only, and their modes cannot be set there. Not by
+# bubblewrap, whose `--remount-ro` makes them unusable.
+KEEPING_DEVICES = [
+    *("unshare", "--mount", "--propagation", "slave", "sh", "-ec"),
+    'for name in $DEVICES; do mount --bind "/dev/$name" "/dev/$name"; '
+    'mount -o remount,bind,ro "/dev/$name"; done; unset DEVICES; exec "$@"',
+    "sh",
 ]
 # Of the course: the packages, the kernel, what they need and what students copy.
 COURSE = [
@@ -38,6 +48,24 @@ def problem():
     return None
 
 
+def can_set_devices():
+    """Whether a student could set the modes of this machine's devices: as root's own they would be."""
+    return os.getuid() == 0 and not _keeping_devices()
+
+
+@functools.cache
+def _keeping_devices():
+    """What comes before bubblewrap where it runs as root, if this root may mount."""
+    if os.getuid() != 0:
+        return []
+    before = ["env", f"DEVICES={' '.join(DEVICES)}", *KEEPING_DEVICES]
+    try:
+        tried = subprocess.run([*before, "true"], capture_output=True, timeout=30)
+    except OSError:
+        return []
+    return before if tried.returncode == 0 else []
+
+
 def view_of(settings, home, hub_socket, names):
     """The arguments up to the command: the course, `home` as /student, and nothing of others."""
     root = settings["root"]
@@ -48,6 +76,7 @@ def view_of(settings, home, hub_socket, names):
     seen += [sys.prefix, sys.base_prefix, *_node(settings["node"])]
     room = str(settings["memoryMB"] // 4 * MB)
     return [
+        *_keeping_devices(),
         "bwrap",
         *NAMESPACES,
         *_no_nesting(),
