@@ -6,7 +6,7 @@ import { NO_FACTOR, RIGHT, TestClass } from '../../course/exercises/cli/class-te
 import { sandboxProblem } from '../../course/exercises/submission';
 import { residentBytes, usageOf } from '../../course/exercises/submission/watch';
 
-const COMMAND = join(__dirname, '..', '..', 'course', 'bin', 'implicit-lab.cjs');
+export const COMMAND = join(__dirname, '..', '..', 'course', 'bin', 'implicit-lab.cjs');
 /** Clock ticks a second in `/proc`, on every Linux there is. */
 const TICKS = 100;
 
@@ -64,7 +64,7 @@ export async function measureChecking([count = '40', jobs = '2', only]: string[]
   }
 }
 
-const mb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
+export const mb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
 
 /** Processor seconds of the processes that this one has waited for. */
 function processorOfChildren(): number {
@@ -74,7 +74,12 @@ function processorOfChildren(): number {
   return (Number(fields[13]) + Number(fields[14])) / TICKS;
 }
 
-async function measured(args: string[], count: number) {
+/** Runs the command line, and looks at it; `until` ends it once it has told of so many. */
+export async function measured(
+  args: string[],
+  count: number,
+  { until = Number.POSITIVE_INFINITY }: { until?: number } = {},
+) {
   const began = performance.now();
   const before = processorOfChildren();
   const child = spawn(process.execPath, [COMMAND, ...args], {
@@ -91,7 +96,9 @@ async function measured(args: string[], count: number) {
     peak.all = Math.max(peak.all, usageOf(child.pid!).bytes);
     const own = residentBytes(child.pid!) || 0;
     peak.own = Math.max(peak.own, own);
-    const tenth = Math.min(9, Math.floor((10 * output.split('\n').length) / count));
+    const told = output.split('\n').length;
+    if (told > until) child.kill('SIGKILL');
+    const tenth = Math.min(9, Math.floor((10 * told) / count));
     curve[tenth] = Math.max(curve[tenth] ?? 0, own);
   }, 200);
   await new Promise((resolve) => child.on('close', resolve));

@@ -12,8 +12,8 @@ const KILLED = 0.1;
 const SECONDS_BETWEEN_ARRIVALS = 6;
 /** What is left to the machine. Where less is free nobody more is let in; at half of it all ends. */
 const RESERVE_MB = 1500;
-/** For one who comes, until it is known what those take who are there. */
-const FIRST_GUESS_MB = 700;
+/** For one who comes, until it is known what those take who are at work. */
+const FIRST_GUESS_MB = 600;
 /** As the compilers of kernels rest: `compilerIdleMinutes` of the settings. */
 const REST_MINUTES = 1;
 
@@ -41,39 +41,41 @@ export async function measureHub(args: string[]): Promise<void> {
   }
   const hub = new Hub();
   const names = Array.from({ length: count }, (_, i) => `student${i}`);
-  const watch = new MemoryWatch(hub.folder, names);
+  const watch = new MemoryWatch(hub.folder);
   try {
     hub.set({ port: 0, servers: count + 1, compilerIdleMinutes: REST_MINUTES });
     await hub.add(...names);
     await hub.start();
     const began = performance.now();
-    const killing = values.kill ? new Killing(hub.folder, names) : undefined;
-    const atWork: Promise<Story>[] = [];
+    const killing = values.kill ? new Killing(hub.folder, names, every) : undefined;
+    const stories: Promise<Story>[] = [];
     for (const [i, name] of names.entries()) {
       if (i > 0) await pause(every);
-      const refusal = watch.refusal(atWork.length);
+      const refusal = watch.refusal();
       if (refusal) {
         console.log(`${name} and those after do not come: ${refusal}`);
         break;
       }
-      atWork.push(new Learner(hub.student(name), i).work());
+      watch.atWork.add(name);
+      const story = new Learner(hub.student(name), i).work();
+      stories.push(story.finally(() => watch.atWork.delete(name)));
     }
-    const stories = await Promise.race([Promise.all(atWork), watch.exhausted]);
+    const told = await Promise.race([Promise.all(stories), watch.exhausted]);
     killing?.stop();
-    if (!stories) {
+    if (!told) {
       console.log(
-        `\nStopped with ${atWork.length} students: less than ${RESERVE_MB / 2} MB were free.`,
+        `\nStopped with ${stories.length} students: less than ${RESERVE_MB / 2} MB were free.`,
       );
       return;
     }
     const seconds = (performance.now() - began) / 1000;
-    for (const story of stories) if (!hasDone(hub.folder, story.name)) story.lost.push('the ✓');
-    const here = names.slice(0, atWork.length);
+    for (const story of told) if (!hasDone(hub.folder, story.name)) story.lost.push('the ✓');
+    const here = names.slice(0, stories.length);
     const memory = memoryOf(hub.folder, here);
-    tell(stories, seconds, killing?.killed);
-    tellMemory('at the end of the work', memory);
+    tell(told, seconds, killing?.killed);
+    tellMemory('when the last has done', memory);
     console.log(
-      `\nmost that was in use by all at a time: ${Math.round(watch.most)} MB of this machine`,
+      `\nmost at a time: ${Math.round(watch.most)} MB of this machine, with ${watch.mostAtWork} at work`,
     );
     await pause(60 * REST_MINUTES + 10);
     tellMemory('a minute later, when compilers rest', memoryOf(hub.folder, here));
@@ -87,17 +89,17 @@ const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, 
 
 /** Sees to it that a class does not take the machine with it. */
 class MemoryWatch {
+  /** Those who have come and have not done all. */
+  readonly atWork = new Set<string>();
   /** MB that this machine had in use, more than before. */
   most = 0;
+  mostAtWork = 0;
   /** Settled where nearly nothing is left. */
   readonly exhausted: Promise<undefined>;
   private readonly before = availableMB();
   private readonly timer: NodeJS.Timeout;
 
-  constructor(
-    private readonly folder: string,
-    private readonly names: readonly string[],
-  ) {
+  constructor(private readonly folder: string) {
     let exhaust: (value: undefined) => void = () => {};
     this.exhausted = new Promise((resolve) => {
       exhaust = resolve;
@@ -105,19 +107,20 @@ class MemoryWatch {
     this.timer = setInterval(() => {
       const free = availableMB();
       this.most = Math.max(this.most, this.before - free);
+      this.mostAtWork = Math.max(this.mostAtWork, this.atWork.size);
       if (free < RESERVE_MB / 2) exhaust(undefined);
     }, 1000);
   }
 
   /** Why one more would be too much; nothing where there is room. */
-  refusal(there: number): string | undefined {
+  refusal(): string | undefined {
     const free = availableMB();
-    const sizes = memoryOf(this.folder, this.names.slice(0, there)).students;
+    const sizes = memoryOf(this.folder, [...this.atWork]).students;
     const each = Math.max(FIRST_GUESS_MB, ...sizes);
     // Those who came last have not taken yet what they will.
     const toCome = sizes.reduce((sum, size) => sum + each - size, each);
     if (free - toCome > RESERVE_MB) return undefined;
-    return `${Math.round(free)} MB are free, and ${there + 1} would need ${Math.round(toCome)} of them.`;
+    return `${Math.round(free)} MB are free, and those at work and one more may take ${Math.round(toCome)} of them.`;
   }
 
   stop(): void {
@@ -144,7 +147,7 @@ class Killing {
   readonly killed = { kernels: 0, servers: 0 };
   private readonly timers: NodeJS.Timeout[] = [];
 
-  constructor(folder: string, names: readonly string[]) {
+  constructor(folder: string, names: readonly string[], every: number) {
     const some = Math.max(1, Math.round(KILLED * names.length));
     const kinds = [
       ['kernels', /kernel\.cjs|child\.cjs/],
@@ -166,7 +169,7 @@ class Killing {
           }
         };
         // While most are at work.
-        const last = SECONDS_BETWEEN_ARRIVALS * names.length;
+        const last = every * names.length;
         this.timers.push(setTimeout(attempt, 1000 * (20 + Math.random() * last)));
       }
     }

@@ -1,5 +1,6 @@
 import { measureChecking } from './checking';
 import { measureHub } from './hub';
+import { measureYear } from './year';
 
 /**
  * What does a class take: of people who work at the same time, and of answers to be checked?
@@ -9,6 +10,8 @@ import { measureHub } from './hub';
  *                                                         JupyterHub; --kill ends a tenth of all
  *                                                         kernels and servers meanwhile
  *     npm run bench -- class check [SUBMISSIONS [JOBS]]   `npx implicit-lab check`
+ *     npm run bench -- class year [--submissions N] [--jobs N]
+ *                                                         the same for a year's, in shards, cut off
  */
 export async function run([part, ...args]: string[]): Promise<void> {
   const parts = part === undefined ? ['hub', 'hub --kill', 'check'] : [[part, ...args].join(' ')];
@@ -16,6 +19,7 @@ export async function run([part, ...args]: string[]): Promise<void> {
     const [name, ...rest] = one.split(' ');
     if (name === 'hub') await measureHub(rest);
     else if (name === 'check') await measureChecking(rest);
-    else throw new Error(`bench class knows hub and check, not ${name}`);
+    else if (name === 'year') await measureYear(rest);
+    else throw new Error(`bench class knows hub, check and year, not ${name}`);
   }
 }
