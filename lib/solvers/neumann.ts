@@ -25,12 +25,12 @@ const LANCZOS_PRODUCTS = 8;
 /**
  * The Neumann series: exactly K terms of `A⁻¹b = α Σₖ (I − αA)ᵏ b`, for k = 0, …, K − 1.
  *
- * For a symmetric positive definite A it converges if `α λ_max < 2`, with the error
- * `(1 − 1/κ)ᴷ` for `α = 1/λ_max`. A residual that grows from one term to the next proves that it
- * does not (or that A is not symmetric): the sum ends there with the status `diverged`. With
- * `scale: 'auto'`, 8 products more estimate λ_max from above by Lanczos steps from b. From a
- * `start` the terms are those of its residual. K counts terms: K = 1 is `αb`; in some other
- * libraries K terms are called K − 1.
+ * For a symmetric positive definite A with the largest eigenvalue L and the condition number κ it
+ * converges if `α L < 2`, with the error `(1 − 1/κ)ᴷ` for `α = 1/L`. A residual that grows from one
+ * term to the next proves that it does not (or that A is not symmetric): the sum ends there with
+ * the status `diverged`. With `scale: 'auto'`, 8 products more estimate L from above by Lanczos
+ * steps from b. From a `start` the terms are those of its residual. K counts terms: K = 1 is `αb`;
+ * in some other libraries K terms are called K − 1.
  *
  * When not to use it: to solve a system (`cg` is never worse after as many products). It is the
  * series that unrolling an inner gradient descent of step α truncates, and it stays unbiased when
@@ -52,7 +52,8 @@ export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSo
     throw new InputError({
       given: `neumann({ scale: ${typeof scale === 'string' ? `'${scale}'` : shown(scale)} })`,
       expected: "a positive number or 'auto'",
-      remedy: 'The series converges for scales below 2/λ_max; 1/λ_max is a good one.',
+      remedy:
+        'The series converges for scales below 2/L, L the largest eigenvalue; 1/L is a good one.',
     });
   }
   const record = {

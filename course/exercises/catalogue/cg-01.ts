@@ -25,6 +25,8 @@ type ConjugateGradients = (A: CountedOperator, b: Float64Array, limits: Limits) 
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
 
+const largest = (a: Float64Array) => Math.max(...a.map(Math.abs));
+
 const axpy = (a: number, x: Float64Array, y: Float64Array) =>
   y.map((value, i) => value + a * x[i]!);
 
@@ -34,7 +36,7 @@ interface Rules {
   beta(rrNew: number, rr: number): number;
   /** The next residual. */
   residual(r: Float64Array, alpha: number, Ad: Float64Array, d: Float64Array): Float64Array;
-  solved(rr: number, bb: number, tolerance: number): boolean;
+  solved(rr: number, bb: number, tolerance: number, r: Float64Array, b: Float64Array): boolean;
   /** Whether the iterations are counted before the last residual is looked at. */
   limitFirst: boolean;
   curvatureTested: boolean;
@@ -68,7 +70,7 @@ function conjugateGradients(
   let rr = bb;
   for (let k = 0; ; k++) {
     const cutOff = rules.limitFirst && k === maxIterations;
-    if (!cutOff && rules.solved(rr, bb, tolerance)) return { value: x, status: 'converged' };
+    if (!cutOff && rules.solved(rr, bb, tolerance, r, b)) return { value: x, status: 'converged' };
     if (k === maxIterations) return { value: x, status: 'max-iterations' };
     const Ad = A.apply(d);
     const dAd = dot(d, Ad);
@@ -97,6 +99,10 @@ function indefinite(): Matrix {
   const w = randomVector(42, 5);
   return M.map((row, i) => row.map((m, j) => m - 2.5 * w[i]! * w[j]!));
 }
+
+/** The diagonal matrix of 1, …, 8. */
+const oneToEight = (): Matrix =>
+  Array.from({ length: 8 }, (_, i) => Array.from({ length: 8 }, (_, j) => (i === j ? i + 1 : 0)));
 
 /** Column j of a symmetric matrix, without counting. */
 function unspoilt(A: CountedOperator, j: number, n: number): Float64Array {
@@ -153,12 +159,17 @@ export const exercise: Exercise<ConjugateGradients> = {
       // By its largest entry this residual is small an iteration too early.
       name: 'one large entry among small ones',
       args: () => [
-        countedMatrix(
-          Array.from({ length: 8 }, (_, i) =>
-            Array.from({ length: 8 }, (_, j) => (i === j ? i + 1 : 0)),
-          ),
-        ),
+        countedMatrix(oneToEight()),
         Float64Array.of(9, 2, 2, 2, 2, 2, 2, 2),
+        { tolerance: 0.3, maxIterations: 20 },
+      ],
+    },
+    {
+      // Here its largest entry is far below its length.
+      name: 'entries of one size',
+      args: () => [
+        countedMatrix(oneToEight()),
+        new Float64Array(8).fill(1),
         { tolerance: 0.3, maxIterations: 20 },
       ],
     },
@@ -311,6 +322,24 @@ export const exercise: Exercise<ConjugateGradients> = {
         }),
       diagnosis:
         '$r^\\top r$ is the *square* of the norm. The test stops at a relative residual of $\\sqrt{\\text{tolerance}}$, much too early.',
+    },
+    {
+      name: 'the largest entries of the residual and of b',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, {
+          solved: (_rr, _bb, tolerance, r, b) => largest(r) <= tolerance * largest(b),
+        }),
+      diagnosis:
+        'The largest entries of $r$ and $b$ are compared. The task compares their lengths, $\\lVert r\\rVert = \\sqrt{r^\\top r}$: where many entries are of one size, the largest says too little of them.',
+    },
+    {
+      name: 'the largest entry of the residual',
+      answer: (A, b, limits) =>
+        conjugateGradients(A, b, limits, {
+          solved: (_rr, bb, tolerance, r) => largest(r) <= tolerance * Math.sqrt(bb),
+        }),
+      diagnosis:
+        'The largest entry of $r$ is compared with $\\text{tolerance} \\cdot \\lVert b\\rVert$. It is smaller than the length $\\lVert r\\rVert = \\sqrt{r^\\top r}$, so the test ends too early.',
     },
     {
       name: 'the last residual goes unseen',
