@@ -10,12 +10,18 @@ import { typeChecker } from './type-checker.mjs';
  * @property {number} passed
  * @property {string[]} failed
  * @property {string[]} skipped
+ * @property {{ file: string, seconds: number }[]} [files]
  *
  * @typedef {object} TestReport
  * @property {string} file
  * @property {string} name
  * @property {string} state
  * @property {string | undefined} note
+ *
+ * @typedef {object} UnitReport
+ * @property {TestReport[]} tests
+ * @property {{ file: string, seconds: number }[]} files
+ * @property {string[]} errors
  *
  * @typedef {object} Part
  * @property {string} name
@@ -26,7 +32,7 @@ import { typeChecker } from './type-checker.mjs';
 /**
  * The parts of `npm test`. Each has a `name` and a function `run(folder)`, which uses the folder for
  * its own files, shows its output as it comes and returns an outcome: how many `passed`, and a line
- * for each that `failed` or was `skipped`.
+ * for each that `failed` or was `skipped`; where it has them, the `files` with their seconds.
  *
  * @type {Part[]}
  */
@@ -91,12 +97,13 @@ async function unitTests(folder) {
   if (!existsSync(report)) {
     return { passed: 0, failed: [reason || 'Vitest ended without a report'], skipped: [] };
   }
-  /** @type {{ tests: TestReport[], errors: string[] }} */
-  const { tests, errors } = JSON.parse(readFileSync(report, 'utf8'));
+  /** @type {UnitReport} */
+  const { tests, files, errors } = JSON.parse(readFileSync(report, 'utf8'));
   const named = (/** @type {string} */ state) => tests.filter((test) => test.state === state);
   const failed = [...errors, ...named('failed').map(({ file, name }) => `${file}: ${name}`)];
   if (!ok && failed.length === 0) failed.push(reason || 'Vitest ended with an error of its own');
   return {
+    files,
     passed: named('passed').length,
     failed,
     skipped: named('skipped').map(

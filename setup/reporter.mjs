@@ -4,8 +4,8 @@ import { root } from './paths.mjs';
 
 /**
  * A Vitest reporter that writes each test's outcome and, where it was skipped, the reason its author
- * gave (Vitest's own JSON report leaves that out), to the file named by TEST_REPORT. After each test
- * it touches the file named by TEST_PROGRESS.
+ * gave (Vitest's own JSON report leaves that out), and the seconds of each file to the file named by
+ * TEST_REPORT. After each test it touches the file named by TEST_PROGRESS.
  */
 export default class Reporter {
   onTestCaseResult() {
@@ -17,10 +17,13 @@ export default class Reporter {
    * @param {ReadonlyArray<{ message: string }>} errors
    */
   onTestRunEnd(modules, errors) {
-    /** @type {{ tests: import('./parts.mjs').TestReport[], errors: string[] }} */
-    const report = { tests: [], errors: errors.map((error) => error.message) };
+    /** @type {import('./parts.mjs').UnitReport} */
+    const report = { tests: [], files: [], errors: errors.map((error) => error.message) };
     for (const module of modules) {
       const file = relative(root, module.moduleId);
+      const { environmentSetupDuration, collectDuration, duration } = module.diagnostic();
+      const seconds = (environmentSetupDuration + collectDuration + duration) / 1000;
+      report.files.push({ file, seconds });
       // A group has errors of its own where its beforeAll or afterAll failed.
       for (const part of [module, ...module.children.allSuites()]) {
         for (const error of part.errors()) report.errors.push(`${file}: ${error.message}`);
