@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
 import { record } from '../measurements';
@@ -8,6 +9,7 @@ import { figure } from './figure';
 import { type Dtype, installed, type Peer, startPeers } from './peer';
 import { report } from './report';
 import type { Row } from './rows';
+import { PAUSE, turnOf } from './turns';
 import type { Result, Workload } from './workload';
 import { workloads } from './workloads';
 
@@ -19,12 +21,12 @@ interface Effort {
 
 const QUICK: Effort = { rounds: 7, milliseconds: 2500 };
 const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000 };
-const WARM_UPS = 3;
+const WARM_UPS = 10;
 const LEAST_ROUNDS = 3;
 
 /**
- * The same workloads by this library, by JAX and by PyTorch: same data, same weights, warm, round by
- * round.
+ * The same workloads by this library, by JAX and by PyTorch: same data, same weights, warm, in turns,
+ * round by round.
  *
  * @param args `--quick` for fewer rounds; other words are parts of names: `W3`
  */
@@ -98,19 +100,19 @@ async function measured(
     // What is slow has less to be warmed up for.
     if (round < 0 && spent > effort.milliseconds / 4) continue;
     if (round >= LEAST_ROUNDS && spent > effort.milliseconds) break;
-    const start = performance.now();
-    const result = await workload.run();
-    const time = performance.now() - start;
-    if (!Array.isArray(result)) tf.dispose(result as tf.TensorContainer);
+    const time = median(await turnOf(workload));
     if (round >= 0) row.ours.milliseconds.push(time);
     for (const peer of having) {
-      const { seconds, version } = (await peer.run(name, dtype))!;
+      await setTimeout(PAUSE);
+      const { seconds, version } = (await peer.turn(name, dtype))!;
       versions[peer.name] = version;
       if (round < 0) continue;
       const of = row.peers[peer.name]!;
-      of.milliseconds.push(1000 * seconds);
-      of.ratios.push(time / (1000 * seconds));
+      const theirs = 1000 * median(seconds);
+      of.milliseconds.push(theirs);
+      of.ratios.push(time / theirs);
     }
+    await setTimeout(PAUSE);
   }
   return row;
 }

@@ -3,13 +3,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { TURN } from './turns';
 import type { Workloads } from './workload';
 
 export type Dtype = 'float32' | 'float64';
 
-/** What a peer says of one run. */
-export interface PeerRun {
-  seconds: number;
+/** What a peer says of one turn. */
+export interface PeerTurn {
+  /** Of each run that counts. */
+  seconds: number[];
   /** MiB. */
   peak: number;
   version: string;
@@ -18,8 +20,8 @@ export interface PeerRun {
 /** Another system in a process of its own, with the data that ours has. */
 export interface Peer {
   readonly name: string;
-  /** Undefined for a workload that it does not have. */
-  run(name: string, dtype: Dtype): Promise<PeerRun | undefined>;
+  /** One turn, see `turns.ts`; undefined for a workload that it does not have. */
+  turn(name: string, dtype: Dtype): Promise<PeerTurn | undefined>;
   /** The numbers that a run has given. */
   result(name: string, dtype: Dtype): Promise<Float64Array | undefined>;
   stop(): void;
@@ -96,16 +98,17 @@ function started(python: string, { name, script }: System, folder: string): Peer
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const ask = async (run: string, dtype: Dtype, out?: string): Promise<PeerRun | undefined> => {
-    child.stdin!.write(`${JSON.stringify({ run, dtype, out })}\n`);
+  const ask = async (run: string, dtype: Dtype, out?: string): Promise<PeerTurn | undefined> => {
+    const request = { run, dtype, out, turn: out === undefined ? TURN / 1000 : 0 };
+    child.stdin!.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await lines.next();
     if (done) throw new Error(`${name} has ended.`);
-    const answer = JSON.parse(value) as PeerRun | { missing: true };
+    const answer = JSON.parse(value) as PeerTurn | { missing: true };
     return 'missing' in answer ? undefined : answer;
   };
   return {
     name,
-    run: (workload, dtype) => ask(workload, dtype),
+    turn: (workload, dtype) => ask(workload, dtype),
     async result(workload, dtype) {
       const out = join(folder, 'result.bin');
       if ((await ask(workload, dtype, out)) === undefined) return undefined;
