@@ -1,7 +1,7 @@
 import { workOf } from '../../backends/wasm/fused/products';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
-import { inputsOf, type Plan, type Step } from './plan';
-import { copyStep } from './steps';
+import type { Plan } from './plan';
+import { copyStep, inputsOf, type Step } from './steps';
 import type { Value } from './value';
 
 /** Where a value is while a program runs. */
@@ -153,7 +153,7 @@ export class Layout {
       if (place?.where === 'output' && place.at === i) return [];
       const out: Value = { size: value.size, late: value.late };
       this.#place(out, { where: 'output', at: i });
-      return [{ step: copyStep(value, out), at: i }];
+      return [{ step: copyStep(value.uniform ?? { value, from: 0 }, out), at: i }];
     });
   }
 }

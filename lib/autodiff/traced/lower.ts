@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
 import { computed, entriesView, entryOf, negative, times } from './entries';
+import { joined, padded, partOf, slicedFrom, splitFrom } from './parts';
 import { product } from './products';
 import { keptRows, logSoftmax, reducedRows, rowSums, shifted, sumOver } from './reductions';
 import type { Ran, Trace } from './trace';
@@ -157,6 +158,29 @@ function lower({ kernel, inputs, attrs, outputs }: Ran, viewOf: (x: tf.Tensor) =
         view('x'),
       ]);
     }
+    case 'Slice':
+    case 'SplitV': {
+      const x = tensor('x');
+      const pieces =
+        kernel === 'Slice' ? [slicedFrom(x, attrs, out)] : splitFrom(x, attrs, outputs);
+      pieces.forEach((from, i) => {
+        put(outputs[i]!, partOf(view('x'), from, outputs[i]!));
+      });
+      return;
+    }
+    case 'Concat': {
+      const nonempty = inputs.filter(([, x]) => x.size > 0);
+      return put(
+        out,
+        joined(
+          nonempty.map(([, x]) => viewOf(x)),
+          attrs.axis as number,
+          shape,
+        ),
+      );
+    }
+    case 'PadV2':
+      return put(out, padded(view('x'), tensor('x').shape, attrs, shape));
     case 'BatchMatMul':
     case '_FusedMatMul':
     case 'MatMulAdd':

@@ -1,30 +1,8 @@
 import { apply, type Expression, number } from '../../backends/wasm/fused/expression';
 import type { Into, Pattern } from '../../backends/wasm/fused/loop';
-import { viewsIn } from './entries';
+import { computed, viewsIn } from './entries';
+import { copyStep, inputsOf, type Operand, type Step } from './steps';
 import { type Entries, NotLowered, type Operation, type Value, type View } from './value';
-
-/** One thing to do: a loop, a product of matrices or a transposition. */
-export type Step =
-  | {
-      kind: 'loop';
-      out: Value;
-      expression: Expression;
-      inputs: readonly Value[];
-      patterns: readonly Pattern[];
-      into: Into;
-      rows: number;
-      columns: number;
-    }
-  | ({ kind: 'product'; out: Value; a: Value; b: Value } & Sizes)
-  | { kind: 'transpose'; out: Value; of: Value; rows: number; columns: number };
-
-interface Sizes {
-  transposeA: boolean;
-  transposeB: boolean;
-  m: number;
-  n: number;
-  k: number;
-}
 
 /** What computes some values, in order: first what no tangent decides, then the rest. */
 export interface Plan {
@@ -39,16 +17,18 @@ export interface Plan {
  *
  * @throws NotLowered where an operation has no step.
  */
-export function planned(outputs: readonly View[]): Plan {
+export function planned(views: readonly View[]): Plan {
+  const outputs = views.map(handedOut);
   const order = liveIn(outputs);
   const uses = usesOf(order, outputs);
   const wanted = new Set(outputs.map(({ value }) => value));
   const steps: Step[] = [];
   for (const value of order.toReversed()) {
     if (!wanted.has(value)) continue;
-    const step = stepOf(value, uses);
-    for (const input of inputsOf(step)) wanted.add(input);
-    steps.push(step);
+    for (const step of stepsOf(value, uses)) {
+      for (const input of inputsOf(step)) wanted.add(input);
+      steps.push(step);
+    }
   }
   steps.reverse();
   const own = new Set<Value>();
@@ -63,9 +43,28 @@ export function planned(outputs: readonly View[]): Plan {
   };
 }
 
-export function inputsOf(step: Step): readonly Value[] {
-  if (step.kind === 'loop') return step.inputs;
-  return step.kind === 'product' ? [step.a, step.b] : [step.of];
+/** A part of a value is handed out as a copy. */
+function handedOut(view: View): View {
+  const { value, shape } = view;
+  if (value.by?.kind !== 'part') return view;
+  return {
+    value: computed(
+      { kind: 'entries', entries: { kind: 'view', view }, shape },
+      [view],
+      value.size,
+    ),
+    shape,
+  };
+}
+
+/** Where a value is: a part of another one, or of a part of it, has no memory of its own. */
+function operandOf(value: Value): Operand {
+  let [of, from] = [value, 0];
+  for (let { by } = of; by?.kind === 'part'; by = of.by) {
+    from += by.from;
+    of = by.of.value;
+  }
+  return { value: of, from };
 }
 
 /** The values that are computed on the way to the outputs, each after what it is computed from. */
@@ -92,8 +91,9 @@ function liveIn(outputs: readonly View[]): Value[] {
   return order;
 }
 
-function viewsOf(by: Operation): View[] {
+function viewsOf(by: Operation): readonly View[] {
   if (by.kind === 'entries') return viewsIn(by.entries);
+  if (by.kind === 'joined') return by.of;
   return by.kind === 'product' ? [by.a, by.b] : [by.of];
 }
 
@@ -109,8 +109,26 @@ function usesOf(order: readonly Value[], outputs: readonly View[]): ReadonlyMap<
 
 type Uses = ReadonlyMap<Value, number>;
 
-function stepOf(out: Value, uses: Uses): Step {
+/** The steps that compute a value, in any order. */
+function stepsOf(out: Value, uses: Uses): Step[] {
   const by = out.by!;
+  if (by.kind !== 'joined') return [stepOf(out, by, uses)];
+  let from = 0;
+  return by.of.map(({ value }) => {
+    const step = copyStep(value.uniform === undefined ? operandOf(value) : value.uniform, out, {
+      from,
+      size: value.size,
+    });
+    from += value.size;
+    return step;
+  });
+}
+
+/** What one step computes; a part has none. */
+type Computation = Exclude<Operation, { kind: 'joined' }>;
+
+function stepOf(out: Value, by: Computation, uses: Uses): Step {
+  if (by.kind === 'part') throw new NotLowered('a part of a value as a step');
   if (by.kind === 'product') {
     const { a, b, ...sizes } = by;
     return { ...sizes, out, a: materialized(a.value), b: materialized(b.value) };
@@ -130,14 +148,14 @@ function stepOf(out: Value, uses: Uses): Step {
 }
 
 /** @throws NotLowered for a matrix of one repeated number, which is not stored. */
-function materialized(value: Value): Value {
+function materialized(value: Value): Operand {
   if (value.uniform !== undefined) throw new NotLowered('a product with a constant');
-  return value;
+  return operandOf(value);
 }
 
 /** One loop as it is put together: its inputs so far, and how long its rows are if that matters. */
 class Loop {
-  readonly #inputs: Value[] = [];
+  readonly #inputs: Operand[] = [];
   readonly #patterns: Pattern[] = [];
   /** What was put in for a value: it may be read more than once, by one and the same reader. */
   readonly #put = new Map<Value, Expression>();
@@ -214,12 +232,16 @@ class Loop {
   }
 
   #input(value: Value, pattern: Pattern): Expression {
+    const operand = operandOf(value);
     const known = this.#inputs.findIndex(
-      (input, i) => input === value && this.#patterns[i] === pattern,
+      (input, i) =>
+        input.value === operand.value &&
+        input.from === operand.from &&
+        this.#patterns[i] === pattern,
     );
     if (known >= 0) return { kind: 'input', index: known };
     this.#patterns.push(pattern);
-    return { kind: 'input', index: this.#inputs.push(value) - 1 };
+    return { kind: 'input', index: this.#inputs.push(operand) - 1 };
   }
 }
 

@@ -3,12 +3,19 @@ import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
-import { type Call, perform, placed, sequenceOn } from '../../backends/wasm/fused/sequence';
+import {
+  type At,
+  type Call,
+  perform,
+  placed,
+  sequenceOn,
+} from '../../backends/wasm/fused/sequence';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { type Halves, Layout, type Place } from './layout';
-import { planned, type Step } from './plan';
+import { planned } from './plan';
 import { MOST_TERMS } from './products';
-import type { Value, View } from './value';
+import type { Operand, Step } from './steps';
+import type { View } from './value';
 
 /** Places by where they are: the number of the address, and the number or offset there. */
 type Moving = Record<
@@ -192,19 +199,21 @@ export class Program {
   }
 
   #calls(step: Step): Call<number>[] {
-    const index = (value: Value) => this.#layout.indexOf(value);
+    const at = ({ value, from }: Operand): At<number> => {
+      const index = this.#layout.indexOf(value);
+      return from === 0 ? { at: index } : { at: index, plus: 4 * from };
+    };
     const heap = this.#heap;
-    const out = index(step.out);
+    const out = at({ value: step.out, from: step.kind === 'loop' ? (step.from ?? 0) : 0 });
     if (step.kind === 'loop') {
-      const inputs = step.inputs.map((input) => ({ at: index(input) }));
       const run = loopOn(heap, step);
-      return [{ run, arguments: [{ at: out }, step.rows, 4 * step.columns, ...inputs] }];
+      return [{ run, arguments: [out, step.rows, 4 * step.columns, ...step.inputs.map(at)] }];
     }
     if (step.kind === 'transpose') {
-      const places = { a: index(step.of), out };
+      const places = { a: at(step.of), out };
       return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
     }
-    const places = { a: index(step.a), b: index(step.b), out, work: this.#layout.work };
+    const places = { a: at(step.a), b: at(step.b), out, work: { at: this.#layout.work } };
     const own = productCalls(heap, step);
     const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
     const calls = isSmall ? own : [byLibrary(heap, step, own)];

@@ -1,18 +1,63 @@
-import { number } from '../../backends/wasm/fused/expression';
-import type { Step } from './plan';
+import { type Expression, number } from '../../backends/wasm/fused/expression';
+import type { Into, Pattern } from '../../backends/wasm/fused/loop';
 import type { Value } from './value';
 
-/** Fills `out` with a value that is elsewhere, or with one number. */
-export function copyStep(value: Value, out: Value): Step {
-  const isNumber = value.uniform !== undefined;
+/** A value, or what of it comes from one number on. */
+export interface Operand {
+  value: Value;
+  from: number;
+}
+
+/** One thing to do: a loop, a product of matrices or a transposition. */
+export type Step =
+  | {
+      kind: 'loop';
+      out: Value;
+      /** From which number of the result on it writes. */
+      from?: number;
+      expression: Expression;
+      inputs: readonly Operand[];
+      patterns: readonly Pattern[];
+      into: Into;
+      rows: number;
+      columns: number;
+    }
+  | ({ kind: 'product'; out: Value; a: Operand; b: Operand } & Sizes)
+  | { kind: 'transpose'; out: Value; of: Operand; rows: number; columns: number };
+
+interface Sizes {
+  transposeA: boolean;
+  transposeB: boolean;
+  m: number;
+  n: number;
+  k: number;
+}
+
+export function inputsOf(step: Step): readonly Value[] {
+  return operandsOf(step).map(({ value }) => value);
+}
+
+function operandsOf(step: Step): readonly Operand[] {
+  if (step.kind === 'loop') return step.inputs;
+  return step.kind === 'product' ? [step.a, step.b] : [step.of];
+}
+
+/** Fills `out`, or so many of its numbers from one on, with numbers that are elsewhere, or with one number. */
+export function copyStep(
+  of: Operand | number,
+  out: Value,
+  { from, size }: { from: number; size: number } = { from: 0, size: out.size },
+): Step {
+  const isNumber = typeof of === 'number';
   return {
     kind: 'loop',
     out,
-    expression: isNumber ? number(value.uniform!) : { kind: 'input', index: 0 },
-    inputs: isNumber ? [] : [value],
+    from,
+    expression: isNumber ? number(of) : { kind: 'input', index: 0 },
+    inputs: isNumber ? [] : [of],
     patterns: isNumber ? [] : ['place'],
     into: 'places',
     rows: 1,
-    columns: value.size,
+    columns: size,
   };
 }

@@ -73,6 +73,35 @@ const losses: [name: string, shapes: number[][], varied: number, loss: Loss][] =
     2,
     ([a]) => tf.sum(tf.exp(tf.mul(a!, tf.scalar(0.3)))),
   ],
+  [
+    'a recurrence on the pieces of a product, joined',
+    [
+      [6, 4],
+      [4, 4],
+    ],
+    2,
+    ([U, W], X) => {
+      const [first, ...rest] = tf.split(tf.matMul(tf.concat([X, X]), U!), [3, 3, 3, 3, 2], 0);
+      const states = [tf.tanh(first!)];
+      for (const x of rest.slice(0, -1)) {
+        states.push(tf.tanh(tf.add(x, tf.matMul(states.at(-1)!, W!))));
+      }
+      return tf.add(square(tf.concat(states)), tf.sum(tf.tanh(tf.slice(rest.at(-1)!, [1, 0]))));
+    },
+  ],
+  [
+    'parts that are gradients, parts of parts, and zeros around them',
+    [[2, 3], [1, 3], [5]],
+    3,
+    ([a, b, c], X) => {
+      const weights = tf.slice(tf.reshape(X, [14, 3]), [1, 0], [3, 3]);
+      const joined = tf.concat([a!, b!]);
+      const inner = tf.slice(tf.slice(c!, [1], [3]), [1], [2]);
+      const rows = tf.slice(tf.exp(joined), [1, 0], [1, 3]);
+      const linear = tf.sum(tf.mul(joined, weights));
+      return tf.add(tf.add(linear, square(inner)), tf.sum(tf.mul(rows, rows)));
+    },
+  ],
   ['a leaf as its own gradient', [[4]], 1, ([a]) => tf.mul(0.5, square(a!))],
   ['a constant gradient', [[4]], 1, ([a]) => tf.sum(a!)],
 ];

@@ -42,7 +42,11 @@ export type Operation =
       n: number;
       k: number;
     }
-  | { kind: 'transpose'; of: View; rows: number; columns: number };
+  | { kind: 'transpose'; of: View; rows: number; columns: number }
+  /** The numbers of another value from one on, where they are. */
+  | { kind: 'part'; of: View; from: number }
+  /** The numbers of some values, one after the other. */
+  | { kind: 'joined'; of: readonly View[] };
 
 export type Reduction = 'sum' | 'row sums' | 'row maxima' | 'column sums';
 

@@ -53,8 +53,8 @@ it.each([0, 1, 3, 400])('calls %i functions in order, in modules that a page may
 it('takes places of another kind', () => {
   const run = () => {};
   const call: Call<'a' | 'b'> = { run, arguments: [{ at: 'b', plus: 4 }, 3, { at: 'a' }] };
-  expect(placed(call, (at) => (at === 'a' ? 5 : 6))).toEqual({
+  expect(placed(call, (at) => (at === 'a' ? { at: 5 } : { at: 6, plus: 8 }))).toEqual({
     run,
-    arguments: [{ at: 6, plus: 4 }, 3, { at: 5 }],
+    arguments: [{ at: 6, plus: 12 }, 3, { at: 5 }],
   });
 });

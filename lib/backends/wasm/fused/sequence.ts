@@ -22,12 +22,15 @@ export function perform<P>({ run, arguments: given }: Call<P>, addressOf: (place
   );
 }
 
-/** The same call with places of another kind. */
-export const placed = <P, Q>(call: Call<P>, placeOf: (place: P) => Q): Call<Q> => ({
+/** The same call with places of another kind, each perhaps some bytes after one. */
+export const placed = <P, Q>(call: Call<P>, placeOf: (place: P) => At<Q>): Call<Q> => ({
   run: call.run,
-  arguments: call.arguments.map((each) =>
-    typeof each === 'number' ? each : { ...each, at: placeOf(each.at) },
-  ),
+  arguments: call.arguments.map((each) => {
+    if (typeof each === 'number') return each;
+    const { at, plus = 0 } = placeOf(each.at);
+    const bytes = plus + (each.plus ?? 0);
+    return bytes === 0 ? { at } : { at, plus: bytes };
+  }),
 });
 
 const BY_TABLE: Signature = { parameters: ['i32'], results: [] };
