@@ -118,6 +118,21 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(relativeError(block.gradient, whole.gradient)).toBeLessThan(1e-6);
   });
 
+  test('the derivative among some tensors is that part of the whole', () => {
+    const { x, predict } = mlp(tf.tanh, 9);
+    const v = direction(x, 60);
+    const J = linearize(predict, x);
+    const some = J.among(['W2', 'b1']);
+    const rest = { W1: tf.zerosLike(x.W1!), b2: tf.zerosLike(x.b2!) };
+    const part = { b1: v.b1!, W2: v.W2! };
+    expect(relativeError(some.jvp(part), J.jvp({ ...part, ...rest }))).toBeLessThan(1e-6);
+    const { b1, W2 } = J.vjp(J.value);
+    expect(relativeError(some.vjp(J.value), { b1: b1!, W2: W2! })).toBeLessThan(1e-6);
+    expect(() => J.among(['W3'])).toThrow(/'W3'/);
+    J.dispose();
+    expect(() => some.jvp(part)).toThrow(/disposed/);
+  });
+
   test('Gauss–Newton of a linear model is its Hessian', () => {
     const { x, predict, loss } = linearModel(7);
     const v = direction(x, 50);

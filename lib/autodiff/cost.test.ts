@@ -84,6 +84,8 @@ test('a block costs only what it needs', () => {
   const u = J.jvp(v);
   expect(products(kernels(() => J.jvp(v)))).toBe(1);
   expect(products(kernels(() => J.vjp(u)))).toBe(1);
+  const whole = linearize(predict, x).among(['W2']);
+  expect(products(kernels(() => whole.vjp(u)))).toBe(1);
 });
 
 test('a leaf ends a path, and what leads nowhere is not on one', () => {

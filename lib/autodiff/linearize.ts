@@ -3,6 +3,7 @@ import type { Pausing } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
+import { blockOf } from './curvature';
 import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
@@ -11,10 +12,8 @@ import { whileAlive } from './product';
 import type { Program } from './program';
 import { record } from './tape';
 
-/** A function at a point: its value, and its derivative as a linear map both ways. */
-export interface Linearization<Y extends tf.Tensor | NamedTensors> {
-  /** f(x); owned by the linearization. */
-  readonly value: Y;
+/** A derivative J as a linear map both ways. */
+export interface JacobianProducts<Y extends tf.Tensor | NamedTensors> {
   /** J v, the change of the value when x changes by v. */
   jvp(v: NamedTensors): Y;
   /** Jᵀ u, the gradient with respect to x of ⟨u, f(x)⟩. */
@@ -24,6 +23,19 @@ export interface Linearization<Y extends tf.Tensor | NamedTensors> {
     jvp(v: NamedTensors): Pausing<Y>;
     vjp(u: Y): Pausing<NamedTensors>;
   };
+}
+
+/** A function at a point: its value, and its derivative as a linear map both ways. */
+export interface Linearization<Y extends tf.Tensor | NamedTensors> extends JacobianProducts<Y> {
+  /** f(x); owned by the linearization. */
+  readonly value: Y;
+  /**
+   * The derivative with respect to some of the tensors of x, by their names, with the others held:
+   * what only those need is not computed. Its products live as long as the linearization.
+   *
+   * @throws InputError for a name that x does not have.
+   */
+  among(names: readonly string[]): JacobianProducts<Y>;
   /** Frees the value and the tape; harmless when repeated. */
   dispose(): void;
 }
@@ -56,41 +68,48 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   const wrap = (y: Y) => (result.single ? { value: y } : y) as NamedTensors;
   const unwrap = (y: NamedTensors) => (result.single ? y.value : y) as Y;
 
-  const path = () => graph(tape.nodes, Object.values(leaves), Object.values(outputs));
-  let compiled: Program | undefined;
-  const program = () => {
-    tape.checkAlive('linearization');
-    compiled ??= tape.within(() => compile(path(), tape));
-    return compiled;
+  const pathFrom = (some: NamedTensors) =>
+    graph(tape.nodes, Object.values(some), Object.values(outputs));
+  const productsFrom = (some: NamedTensors): JacobianProducts<Y> => {
+    let compiled: Program | undefined;
+    const program = () => {
+      tape.checkAlive('linearization');
+      compiled ??= tape.within(() => compile(pathFrom(some), tape));
+      return compiled;
+    };
+    return {
+      jvp(v) {
+        checkLike(v, some, 'a direction');
+        return unwrap(named(value, program().pushDense(listed(some, v))));
+      },
+      vjp(u) {
+        checkLike(wrap(u), value, 'a cotangent');
+        return named(some, program().pullDense(listed(value, wrap(u))));
+      },
+      inPieces: {
+        *jvp(v) {
+          checkLike(v, some, 'a direction');
+          const work = program().pushInPieces(listed(some, v));
+          return unwrap(named(value, yield* whileAlive(tape, 'linearization', work)));
+        },
+        *vjp(u) {
+          checkLike(wrap(u), value, 'a cotangent');
+          const work = program().pullInPieces(listed(value, wrap(u)));
+          return named(some, yield* whileAlive(tape, 'linearization', work));
+        },
+      },
+    };
   };
   const linearization: Linearization<Y> = {
     get value() {
       tape.checkAlive('linearization');
       return unwrap(value);
     },
-    jvp(v) {
-      checkLike(v, leaves, 'a direction');
-      return unwrap(named(value, program().pushDense(listed(leaves, v))));
-    },
-    vjp(u) {
-      checkLike(wrap(u), value, 'a cotangent');
-      return named(leaves, program().pullDense(listed(value, wrap(u))));
-    },
-    inPieces: {
-      *jvp(v) {
-        checkLike(v, leaves, 'a direction');
-        const work = program().pushInPieces(listed(leaves, v));
-        return unwrap(named(value, yield* whileAlive(tape, 'linearization', work)));
-      },
-      *vjp(u) {
-        checkLike(wrap(u), value, 'a cotangent');
-        const work = program().pullInPieces(listed(value, wrap(u)));
-        return named(leaves, yield* whileAlive(tape, 'linearization', work));
-      },
-    },
+    ...productsFrom(leaves),
+    among: (names) => productsFrom(blockOf(leaves, names)),
     dispose: () => tape.dispose(),
   };
-  return madeOf(linearization, () => ({ product: 'J v', tape, path: path() }));
+  return madeOf(linearization, () => ({ product: 'J v', tape, path: pathFrom(leaves) }));
 }
 
 /** What f returned as a record; a single tensor is a record of one. */

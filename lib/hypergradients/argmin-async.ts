@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { checkFunction } from '../options';
-import { split } from '../problems';
 import { checkedSolution, checkSolver, gmres } from '../solvers';
 import { mapTensors, tensors } from '../spaces';
 import { rootAt } from './argmin';
 import { checkArguments, checkCommonOptions, checkSolution } from './argmin-checks';
 import type { ArgminOptions, Optimality, Point } from './argmin-options';
-import { judge, linearizedAt, numbered, transposedOf } from './implicit-function';
+import { judge, type LinearizedRoot, linearizedAt, numbered } from './implicit-function';
 
 /** A solution with its derivative. */
 export interface ImplicitSolution<X extends Point> {
@@ -76,21 +75,18 @@ export function argminAsync<X extends Point>(
           if (Object.keys(moving).length === 0) return [];
           const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           const recorded = recordedAt(x, { F, varies }, θ);
-          const still = tensors.keep(mapTensors(moving, (value) => tf.zerosLike(value)));
           try {
-            const found = await solver.solve(transposedOf(recorded, still), right);
+            const found = await solver.solve(recorded.byX, right);
             const { value: v, ...report } = checkedSolution(solver, found, tensors, right);
             try {
               judge(report, Object.keys(x), onFailure);
-              return tf.tidy(() =>
-                Object.values(split(recorded.vjp(v)).λ).map((part) => tf.keep(tf.neg(part))),
-              );
+              return tf.tidy(() => recorded.byθ(v).map((part) => tf.keep(tf.neg(part))));
             } finally {
               tensors.free(v);
             }
           } finally {
             recorded.dispose();
-            tensors.free([still, right]);
+            tensors.free(right);
           }
         },
       };
@@ -102,8 +98,8 @@ export function argminAsync<X extends Point>(
 }
 
 /** F linearized for later: the copies that it is recorded at are not left to the caller. */
-function recordedAt(...args: Parameters<typeof linearizedAt>): ReturnType<typeof linearizedAt> {
-  const found: ReturnType<typeof linearizedAt>[] = [];
+function recordedAt(...args: Parameters<typeof linearizedAt>): LinearizedRoot {
+  const found: LinearizedRoot[] = [];
   isolated(() =>
     tf.tidy(() => {
       found.push(linearizedAt(...args));

@@ -56,14 +56,25 @@ export function implicitFunction(
 export const numbered = (θ: readonly tf.Tensor[], varies: readonly boolean[]): NamedTensors =>
   Object.fromEntries(θ.map((value, i) => [String(i), value] as const).filter((_, i) => varies[i]));
 
+/** F at x and the θs that vary: its derivatives with respect to either. */
+export interface LinearizedRoot {
+  /** `v ↦ (∂F/∂x)ᵀ v`. */
+  readonly byX: LinearOperator<NamedTensors>;
+  /** `(∂F/∂θ)ᵀ v`, for each θ that varies, in their order; the caller's. */
+  byθ(v: NamedTensors): tf.Tensor[];
+  dispose(): void;
+}
+
 /** F as a function of x and the θs that vary, linearized at copies of them. */
 export function linearizedAt(
   x: NamedTensors,
   { F, varies }: Pick<ImplicitRule, 'F' | 'varies'>,
   θ: readonly tf.Tensor[],
-) {
+): LinearizedRoot {
   const copies = (record: NamedTensors) => mapTensors(record, (value) => value.clone());
-  return linearize(
+  const w = copies(x);
+  const λ = copies(numbered(θ, varies));
+  const recorded = linearize(
     (both) => {
       const parts = split(both);
       return F(
@@ -71,21 +82,32 @@ export function linearizedAt(
         θ.map((value, i) => parts.λ[String(i)] ?? value),
       );
     },
-    join(copies(x), copies(numbered(θ, varies))),
+    join(w, λ),
   );
+  // Apart: a product for the solve does not compute what θ would need.
+  const ofX = recorded.among(Object.keys(join(w, {})));
+  const ofθ = recorded.among(Object.keys(join({}, λ)));
+  return {
+    byX: {
+      apply: (v) => split(ofX.vjp(v)).w,
+      transpose: (v) => ofX.jvp(join(v, {})),
+      dispose() {},
+    },
+    byθ: (v) => Object.values(split(ofθ.vjp(v)).λ),
+    dispose: () => recorded.dispose(),
+  };
 }
 
 /** `−(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`. */
 function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.Tensor[]) {
   const at = (x: NamedTensors, θ: tf.Tensor[]) => linearizedAt(x, rule, θ);
-  const negated = (pulled: NamedTensors) =>
-    Object.values(split(pulled).λ).map((part) => tf.neg(part));
+  const negated = (pulled: tf.Tensor[]) => pulled.map((part) => tf.neg(part));
 
   const recorded = isolated(() => at(x, θ));
   try {
-    const v = isolated(() => solveTransposed(recorded, u, x, numbered(θ, rule.varies), rule));
+    const v = isolated(() => solveTransposed(recorded, u, x, rule));
     if (!engine().isTapeOn()) {
-      const gradients = negated(recorded.vjp(v));
+      const gradients = negated(recorded.byθ(v));
       if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
       return gradients;
     }
@@ -109,25 +131,13 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
     const v1 = implicitFunction(v, { ...rule, F: G, varies, silent: true }, inputs);
     const last = at(again, θ);
     try {
-      return negated(last.vjp(v1));
+      return negated(last.byθ(v1));
     } finally {
       last.dispose();
     }
   } finally {
     recorded.dispose();
   }
-}
-
-/** `v ↦ (∂F/∂x)ᵀ v`, from what was recorded of F at x and θ; zeros in the shape of θ are the caller's. */
-export function transposedOf(
-  recorded: { jvp(v: NamedTensors): NamedTensors; vjp(u: NamedTensors): NamedTensors },
-  still: NamedTensors,
-): LinearOperator<NamedTensors> {
-  return {
-    apply: (v) => split(recorded.vjp(v)).w,
-    transpose: (v) => recorded.jvp(join(v, still)),
-    dispose() {},
-  };
 }
 
 /** Warns of a linear solve that did not converge, or throws. */
@@ -146,17 +156,12 @@ export function judge(
 }
 
 function solveTransposed(
-  recorded: Parameters<typeof transposedOf>[0],
+  { byX: A }: LinearizedRoot,
   u: NamedTensors,
   x: NamedTensors,
-  θ: NamedTensors,
   { solver, onFailure }: Pick<ImplicitRule, 'solver' | 'onFailure'>,
 ): NamedTensors {
   return tf.tidy(() => {
-    const A = transposedOf(
-      recorded,
-      mapTensors(θ, (value) => tf.zerosLike(value)),
-    );
     if (!tensors.readableNow()) {
       if (onFailure === 'throw') throw notReadable();
       const solution = checkedDeferred(solver, solver.solveDeferred(A, u), tensors, u);
