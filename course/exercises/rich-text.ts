@@ -2,10 +2,12 @@ import { escapeHtml } from '../output';
 import { formulaText } from './formula-text';
 
 const FENCE = /```\w*\n([\s\S]*?)\n?```/g;
+/** `*so*`, and no star of `w*` or of a product. */
+const EMPHASIS = /(?<=^|[\s(])\*(?=\w)([^*\n]*[^*\s])\*(?=$|[\s.,;:)!?])/g;
 const FORMULA = /\$\$?([^$]+)\$\$?/g;
 
 /**
- * The Markdown of hints and diagnoses as HTML: paragraphs, fenced code and `code`. Formulas stay
+ * The Markdown of hints and diagnoses as HTML: paragraphs, fenced code, `code` and *emphasis*. Formulas stay
  * as they are, between dollars, for the notebook to typeset.
  */
 export function richHtml(markdown: string): string {
@@ -43,6 +45,15 @@ function paragraphs(text: string): string {
 function inline(text: string): string {
   return text
     .split(/`([^`\n]+)`/)
-    .map((piece, i) => (i % 2 === 1 ? `<code>${escapeHtml(piece)}</code>` : escapeHtml(piece)))
+    .map((piece, i) =>
+      i % 2 === 1 ? `<code>${escapeHtml(piece)}</code>` : emphasised(escapeHtml(piece)),
+    )
     .join('');
 }
+
+/** Stars between words, and none inside a formula. */
+const emphasised = (html: string) =>
+  html
+    .split(/(\$\$?[^$]+\$\$?)/)
+    .map((piece, i) => (i % 2 === 1 ? piece : piece.replace(EMPHASIS, '<em>$1</em>')))
+    .join('');

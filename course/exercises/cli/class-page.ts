@@ -93,8 +93,9 @@ function exerciseTable(exercises: readonly ExerciseCount[], titles: Titles): str
     const cells = [right, wrong, toDo, none].map((n) => `<td class="number">${n}</td>`).join('');
     return `<tr><th scope="row">${nameOf(id, titles)}</th>${cells}<td class="wide">${bar}</td></tr>`;
   });
-  const heads = ['exercise', '✓ right', '✗ not yet', '○ to do', '· not handed in', ''];
-  return `<table><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+  const counts = ['✓ right', '✗ not yet', '○ to do', '· not handed in'];
+  const heads = counts.map((head) => `<th scope="col" class="number">${head}</th>`).join('');
+  return `<table><thead><tr><th scope="col">exercise</th>${heads}<th></th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
 function mistakeBlock(
