@@ -80,6 +80,38 @@ describe('the image', () => {
   });
 });
 
+/**
+ * Every value of ours, as the chart's schema of July 2026 has it (`additionalProperties` is false there,
+ * but for what `hub.config` passes on to JupyterHub and `extraEnv` to servers). What is added here has to
+ * be looked up in `values.schema.yaml`.
+ */
+const IN_THE_CHART = [
+  ...['cull.enabled', 'cull.every', 'cull.timeout'],
+  ...['Authenticator.allow_all', 'DummyAuthenticator.password'].map((name) => `hub.config.${name}`),
+  'hub.config.JupyterHub.authenticator_class',
+  ...['prePuller.continuous.enabled', 'prePuller.hook.enabled'],
+  ...['proxy.https.enabled', 'proxy.https.hosts', 'proxy.https.letsencrypt.contactEmail'],
+  'scheduling.userScheduler.enabled',
+  ...[
+    ...['cmd', 'cpu.guarantee', 'cpu.limit', 'defaultUrl', 'extraEnv.USER', 'fsGid'],
+    ...['image.name', 'image.tag', 'memory.guarantee', 'memory.limit'],
+    ...['cloudMetadataServer', 'nonPrivateIPs', 'privateIPs'].map(
+      (name) => `networkPolicy.egressAllowRules.${name}`,
+    ),
+    ...['storage.capacity', 'storage.homeMountPath', 'uid'],
+  ].map((name) => `singleuser.${name}`),
+];
+
+/** Where a value is that is no record. */
+const pathsIn = (value: object): string[] =>
+  Object.entries(value)
+    .flatMap(([name, member]) =>
+      typeof member === 'object' && member !== null && !Array.isArray(member)
+        ? pathsIn(member).map((path) => `${name}.${path}`)
+        : [name],
+    )
+    .sort();
+
 describe('values for Zero to JupyterHub', () => {
   const values = parse(read('setup', 'hub', 'kubernetes', 'values.yaml'));
   const page = read('setup', 'hub', 'kubernetes', 'README.md');
@@ -89,6 +121,7 @@ describe('values for Zero to JupyterHub', () => {
     expect(Object.keys(values).sort()).toEqual(
       ['cull', 'hub', 'prePuller', 'proxy', 'scheduling', 'singleuser'].sort(),
     );
+    expect(pathsIn(values)).toEqual(IN_THE_CHART);
     expect(values.singleuser.memory.guarantee).toMatch(/^\d+[MG]$/);
     expect(values.singleuser.memory.limit).toMatch(/^\d+[MG]$/);
   });
