@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { useBackend } from '../../lib/backends';
+import { addKernel, type Call } from '../../lib/backends/kernels/kernel';
 import { cnn, rnn } from '../../lib/models';
 import { gradient, mlp, onImages } from './models';
 import { fastest } from './timing';
@@ -83,8 +84,8 @@ function rnnProducts(batch: number): () => void {
  * the convolution of x with dy, where images and channels have changed places.
  */
 function addFilterDerivative(): void {
-  const kernelFunc = ({ inputs, attrs }: { inputs: object; attrs: object }) => {
-    const { x, dy } = inputs as { x: tf.Tensor4D; dy: tf.Tensor4D };
+  const kernelFunc = ({ inputs, attrs }: Call<'x' | 'dy', object>) => {
+    const { x, dy } = inputs as Record<'x' | 'dy', tf.Tensor4D>;
     const { filterShape } = attrs as { filterShape: number[] };
     const margin = (filterShape[0]! - 1) / 2;
     return tf.tidy(() => {
@@ -92,11 +93,7 @@ function addFilterDerivative(): void {
       return tf.transpose(tf.conv2d(images, filter, 1, margin), [1, 2, 0, 3]);
     });
   };
-  tf.registerKernel({
-    kernelName: 'Conv2DBackpropFilter',
-    backendName: 'wasm',
-    kernelFunc: kernelFunc as unknown as tf.KernelFunc,
-  });
+  addKernel('Conv2DBackpropFilter', 'wasm', kernelFunc);
 }
 
 async function main(variant: Variant) {

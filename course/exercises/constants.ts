@@ -1,4 +1,4 @@
-import { isTensor } from './describe';
+import { isTensor, isTypedArray } from './describe';
 import type { Probe, Task } from './exercise';
 
 const DEEPEST = 4;
@@ -30,8 +30,8 @@ function collect(value: unknown, path: string, leaves: Map<string, unknown>, dep
     for (const [i, length] of value.shape.entries()) leaves.set(`${path}.shape[${i}]`, length);
     return;
   }
-  if (ArrayBuffer.isView(value) || Array.isArray(value)) {
-    const list = value as unknown as ArrayLike<unknown>;
+  if (isTypedArray(value) || Array.isArray(value)) {
+    const list: ArrayLike<unknown> = value;
     leaves.set(`${path}.length`, list.length);
     if (typeof list[0] === 'object') collect(list[0], `${path}[0]`, leaves, depth + 1);
     return;

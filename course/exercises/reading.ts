@@ -99,7 +99,9 @@ export function inTypesOf(template: unknown, parts: readonly Part[], path = ''):
   if (typeof template !== 'object' || template === null) return part?.word;
   if (isTensor(template)) return tf.tensor(Float32Array.from(part!.numbers), [...part!.shape]);
   if (isTypedArray(template)) {
-    const Kind = template.constructor as unknown as { from(values: Float64Array): unknown };
+    const Kind = template.constructor as typeof template.constructor & {
+      from(values: Float64Array): unknown;
+    };
     return Kind.from(part!.numbers);
   }
   if (Array.isArray(template)) {

@@ -39,7 +39,7 @@ export function parse(text: string, kind = ts.ScriptKind.TS, name = 'cell.ts'): 
 }
 
 export function syntaxErrorsOf(file: ts.SourceFile): readonly ts.DiagnosticWithLocation[] {
-  const { parseDiagnostics } = file as unknown as {
+  const { parseDiagnostics } = file as typeof file & {
     parseDiagnostics: readonly ts.DiagnosticWithLocation[];
   };
   return parseDiagnostics;

@@ -12,7 +12,7 @@ const OPEN_STRING = 1002;
 /** Whether a console should run `code` or wait for more of it. */
 export function completeness(code: string): Completeness {
   const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.Latest, true);
-  const { parseDiagnostics: found } = file as unknown as {
+  const { parseDiagnostics: found } = file as typeof file & {
     parseDiagnostics: ts.DiagnosticWithLocation[];
   };
   if (found.length === 0) return { status: 'complete' };

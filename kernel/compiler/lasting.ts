@@ -70,7 +70,7 @@ export class LastingChecker {
   /** @param inner TypeScript, with what it does not declare; without that, the service does all. */
   constructor(
     private readonly project: Project,
-    private readonly inner: Inner = ts as unknown as Inner,
+    private readonly inner: Inner = ts as typeof ts & Inner,
   ) {}
 
   /**
@@ -147,7 +147,7 @@ export class LastingChecker {
   /** The program, with the cells that have come after it. */
   private extended(program: ts.Program): ts.Program {
     type Lookup = (file: ts.SourceFile, name: string, mode: ts.ResolutionMode) => unknown;
-    const { getResolvedModule } = program as unknown as { getResolvedModule: Lookup };
+    const { getResolvedModule } = program as typeof program & { getResolvedModule: Lookup };
     const find = (path: string): ts.SourceFile | undefined =>
       this.files.get(path) ?? program.getSourceFile(path) ?? this.kept(path, program);
     const resolved: Lookup = (file, name, mode) => {

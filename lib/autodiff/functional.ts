@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { type Weight, weightsOf } from '../backends/engine';
 import { InputError, UnsupportedError } from '../errors';
 import { checkNumericTensor, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
@@ -31,14 +32,6 @@ export interface FunctionalModel {
     options?: { training?: boolean },
   ): tf.Tensor[];
 }
-
-/** A weight of a layer, with the variable that TensorFlow.js keeps to itself. */
-interface Weight {
-  readonly originalName: string;
-  val: tf.Tensor;
-  write(value: tf.Tensor): unknown;
-}
-
 /**
  * Any `tf.LayersModel` as a function of its trainable weights, to differentiate.
  *
@@ -52,8 +45,8 @@ interface Weight {
  */
 export function functional(model: tf.LayersModel): FunctionalModel {
   checkModel(model);
-  const trainable = byName(model.trainableWeights as unknown as Weight[]);
-  const all = model.weights as unknown as Weight[];
+  const trainable = byName(weightsOf(model, 'trainableWeights'));
+  const all = weightsOf(model, 'weights');
   const params = () =>
     Object.fromEntries(Object.entries(trainable).map(([name, { val }]) => [name, val]));
   const applyAll: FunctionalModel['applyAll'] = (given, x, options = {}) => {

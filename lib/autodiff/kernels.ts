@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { runOnList } from '../backends/engine';
 import { engine } from './tape';
 
 /**
@@ -23,11 +24,10 @@ export const matMul = (a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transpos
   engine().runKernel('BatchMatMul', { a, b }, { transposeA, transposeB });
 
 /** Tensors one below the other. */
-export const concat = (parts: tf.Tensor[], axis = 0) =>
-  engine().runKernel('Concat', parts as unknown as tf.NamedTensorMap, { axis });
+export const concat = (parts: tf.Tensor[], axis = 0) => runOnList('Concat', parts, { axis });
 /** The rows of a tensor, so many for each part. */
 export const split = (x: tf.Tensor, numOrSizeSplits: number[]) =>
-  engine().runKernel('SplitV', { x }, { numOrSizeSplits, axis: 0 }) as unknown as tf.Tensor[];
+  [engine().runKernel('SplitV', { x }, { numOrSizeSplits, axis: 0 })].flat();
 
 /** addend + a ⊙ b, where the addend has the shape of the result. */
 export function multiplyAdd(a: tf.Tensor, b: tf.Tensor, addend?: tf.Tensor): tf.Tensor {

@@ -234,5 +234,4 @@ function distinct(values: Slots, given: Readonly<Slots>): Slots {
 }
 
 /** `tf.tidy` for lists with holes. */
-const inTidy = (f: () => Slots): Slots =>
-  tf.tidy(f as unknown as () => tf.TensorContainer) as unknown as Slots;
+const inTidy = <T>(f: () => T): T => tf.tidy(f as () => tf.TensorContainer) as T;

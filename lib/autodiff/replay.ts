@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Engine } from '../backends/engine';
+import { type Engine, runOnList } from '../backends/engine';
 import { DisposedError } from '../errors';
 import { engine, isolated } from './tape';
 
@@ -67,8 +67,14 @@ export class Replay {
     for (const { kernel, inputs, isList, attrs, outputs } of this.#ran) {
       const given = inputs.map(([name, x]) => [name, values.get(x.id) ?? x] as const);
       const again = Object.fromEntries(given);
-      const list = Object.values(again) as unknown as typeof again;
-      const results = [engine().runKernel(kernel, isList ? list : again, attrs)].flat();
+      const result = isList
+        ? runOnList(
+            kernel,
+            given.map(([, x]) => x),
+            attrs,
+          )
+        : engine().runKernel(kernel, again, attrs);
+      const results = [result].flat();
       outputs.forEach((id, i) => {
         values.set(id, results[i]!);
       });

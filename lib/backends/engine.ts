@@ -57,3 +57,27 @@ export interface Engine {
 
 /** TensorFlow.js' one engine, with its private members, and with marks of what was done to it. */
 export const engine = (): Engine => tf.engine() as unknown as Engine;
+
+/** The result of a kernel that takes a list of tensors. */
+export const runOnList = (
+  kernelName: string,
+  inputs: readonly tf.Tensor[],
+  attrs?: tf.NamedAttrMap,
+) => engine().runKernel(kernelName, inputs as typeof inputs & tf.NamedTensorMap, attrs);
+
+/** A weight of a layer, with the members that its type protects. */
+export interface Weight {
+  readonly originalName: string;
+  readonly shape: number[];
+  val: tf.Tensor;
+  write(value: tf.Tensor): unknown;
+}
+
+/** The weights of a model or a layer: all, those that are trained, or the others. */
+export const weightsOf = (
+  model: tf.layers.Layer | tf.LayersModel,
+  which: 'weights' | 'trainableWeights' | 'nonTrainableWeights',
+) => model[which] as unknown as Weight[];
+
+/** The current backend, with members that its type does not declare. */
+export const currentBackend = <B>() => tf.backend() as tf.KernelBackend & B;

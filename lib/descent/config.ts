@@ -57,7 +57,7 @@ export function fromConfig(
   config: tf.serialization.ConfigDict,
 ): [number | 'auto', ImplicitStepOptions] {
   // TensorFlow.js passes the classes that it knows next to what was saved.
-  const { learningRate, customObjects: _, ...saved } = config as unknown as Saved;
+  const { learningRate, customObjects: _, ...saved } = config as typeof config & Saved;
   const { curvature, others, solver, ...same } = saved;
   const options: ImplicitStepOptions = same;
   if (curvature) options.curvature = curvature.name;

@@ -280,7 +280,7 @@ export async function tuningFrom(weights: NamedWeights): Promise<TuningState> {
     numbers[0]! > 0
   ) {
     const state = Object.fromEntries(REGION_FIELDS.map((field, i) => [field, numbers[i]!]));
-    return { region: state as unknown as RegionState, steps: copies };
+    return { region: state as Record<keyof RegionState, number>, steps: copies };
   }
   tf.dispose(copies.map(({ tensor }) => tensor));
   throw wrongState(`the trust region [${numbers}]`);

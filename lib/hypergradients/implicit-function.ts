@@ -37,7 +37,7 @@ export function implicitFunction(
   if (varying.length === 0) return mapTensors(x, (value) => value.clone());
   const attached = tf.customGrad((...args) => {
     // TensorFlow.js hands over `save` as the last argument; its types omit it.
-    const save = args[varying.length] as unknown as (kept: tf.Tensor[]) => void;
+    const save = args[varying.length] as (kept: tf.Tensor[]) => void;
     const given = args.slice(0, varying.length) as tf.Tensor[];
     save([...θ.map((value, i) => (rule.varies[i] ? given.shift()! : value)), ...Object.values(x)]);
     return {

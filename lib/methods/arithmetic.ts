@@ -34,13 +34,14 @@ export interface Arithmetic<V> {
 export type Term<V> = readonly [coefficient: Coefficient, vector: V];
 
 /** The arithmetic of plain vectors like `x`. */
-export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V> {
+export function arithmeticOf<V extends Vector>(x: V): Arithmetic<V>;
+export function arithmeticOf(x: Vector): Arithmetic<Float64Array> | Arithmetic<NamedTensors> {
+  if (x instanceof Float64Array) return float64Arithmetic;
   const space = spaceOf(x);
-  const arithmetic =
-    x instanceof Float64Array
-      ? float64Arithmetic
-      : { combine: (terms: readonly Term<V>[]) => combine(space, terms), ...tensorEntries };
-  return arithmetic as unknown as Arithmetic<V>;
+  return {
+    combine: (terms: readonly Term<NamedTensors>[]) => combine(space, terms),
+    ...tensorEntries,
+  };
 }
 
 function combine<V, S>(space: Space<V, S>, terms: readonly Term<V>[]): V {

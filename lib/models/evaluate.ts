@@ -40,8 +40,8 @@ export async function evaluate(
     return tf.stack([loss, tf.mean(tf.cast(right, 'float32'))]);
   });
   try {
-    const [loss, accuracy] = (await both.data()) as unknown as [number, number];
-    return { loss, accuracy };
+    const [loss, accuracy] = await both.data<'float32'>();
+    return { loss: loss!, accuracy: accuracy! };
   } finally {
     both.dispose();
   }

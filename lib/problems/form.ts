@@ -9,11 +9,13 @@ import { tensorForm } from './tensor-form';
  *
  * @throws InputError for a problem in the form that does not go with the vectors.
  */
-export function formOf<V extends Vector>(problem: UnrolledProblem<V>, λ: V): Form<V> {
+export function formOf<V extends Vector>(problem: UnrolledProblem<V>, λ: V): Form<V>;
+export function formOf(
+  problem: UnrolledProblem<Vector>,
+  λ: Vector,
+): Form<Float64Array> | Form<NamedTensors> {
   spaceOf(λ);
-  const form =
-    λ instanceof Float64Array
-      ? float64Form(problem as DerivativeProblem, λ)
-      : tensorForm(problem as LossProblem, λ as NamedTensors);
-  return form as unknown as Form<V>;
+  return λ instanceof Float64Array
+    ? float64Form(problem as DerivativeProblem, λ)
+    : tensorForm(problem as LossProblem, λ);
 }

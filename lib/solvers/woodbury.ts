@@ -40,7 +40,7 @@ export function lowRank<V extends Vector, U extends Vector>(
     });
   }
   return {
-    lowRank: { ...parts, jvp } as unknown as LowRankParts<V, Vector>,
+    lowRank: { ...parts, jvp },
     apply(v) {
       const space = spaceOf(v);
       return space.tidy(() => {

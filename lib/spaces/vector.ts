@@ -13,9 +13,10 @@ export type Vector = Float64Array | NamedTensors;
  *
  * @throws InputError for anything that is neither a `Float64Array` nor a record of tensors.
  */
-export function spaceOf<V extends Vector>(x: V): Space<V, unknown> {
-  if (x instanceof Float64Array) return float64 as unknown as Space<V, unknown>;
-  if (isNamedTensors(x)) return tensors as unknown as Space<V, unknown>;
+export function spaceOf<V extends Vector>(x: V): Space<V, unknown>;
+export function spaceOf(x: Vector): typeof float64 | typeof tensors {
+  if (x instanceof Float64Array) return float64;
+  if (isNamedTensors(x)) return tensors;
   throw new InputError({
     given: describe(x),
     expected: 'a Float64Array or a record of named tensors',

@@ -131,7 +131,8 @@ export class Visit {
   /** @throws Error with what the worker has thrown. */
   async ask<T>(call: Call): Promise<T> {
     const answer = await this.page.evaluate(
-      (given) => (globalThis as unknown as { ask(call: unknown): Promise<unknown> }).ask(given),
+      (given) =>
+        (globalThis as typeof globalThis & { ask(call: unknown): Promise<unknown> }).ask(given),
       call as unknown,
     );
     const { value, error } = answer as { value: T; error?: string };

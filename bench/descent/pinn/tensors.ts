@@ -34,7 +34,7 @@ function forwards(variables: tf.Variable[], X: tf.Tensor2D) {
   for (let l = 0; l < variables.length; l += 2) {
     const [W, b] = [variables[l]!, variables[l + 1]!];
     const z = jets.map((part, c) => {
-      const product = tf.matMul(part as tf.Tensor2D, W as unknown as tf.Tensor2D, false, true);
+      const product = tf.matMul(part as tf.Tensor2D, W, false, true);
       return c === 0 ? tf.add(product, b) : product;
     });
     if (l + 2 === variables.length) return { value: z[0]!, laplacian: tf.add(z[3]!, z[4]!) };

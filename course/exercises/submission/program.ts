@@ -27,7 +27,7 @@ export function programOf(cells: readonly string[]): Program {
   const bodies: string[] = [];
   for (const [i, text] of cells.entries()) {
     const file = ts.createSourceFile(`cell-${i}.ts`, text, ts.ScriptTarget.Latest, true);
-    const [error] = (file as unknown as { parseDiagnostics: ts.Diagnostic[] }).parseDiagnostics;
+    const [error] = (file as typeof file & { parseDiagnostics: ts.Diagnostic[] }).parseDiagnostics;
     if (error) {
       const { line } = file.getLineAndCharacterOfPosition(error.start ?? 0);
       const message = ts.flattenDiagnosticMessageText(error.messageText, ' ');

@@ -110,7 +110,7 @@ export class Writer {
 
   private writeObject(value: object, depth: number): Coded {
     if (depth > DEEPEST) return { kind: 'other', text: describe(value) };
-    if (isTensor(value)) return this.writeTensor(value as unknown as tf.Tensor);
+    if (isTensor(value)) return this.writeTensor(value as typeof value & tf.Tensor);
     if (isTypedArray(value)) return this.writeArray(value as Numbers);
     if (Array.isArray(value)) {
       if (value.every((member) => typeof member === 'number')) return this.writeArray(value);

@@ -29,7 +29,7 @@ interface Fetch extends Extendable {
   respondWith(answer: Response | Promise<Response>): void;
 }
 
-const worker = self as unknown as Scope;
+const worker = self as EventTarget as Scope & EventTarget;
 const root = worker.registration.scope;
 
 worker.addEventListener('install', (event) => event.waitUntil(install()));

@@ -9,7 +9,7 @@ type Method = (...values: unknown[]) => unknown;
  * `toString`: a cell should not fail at its own message about what went wrong.
  */
 export function guardConsole(): void {
-  const methods = console as unknown as Record<string, Method>;
+  const methods = console as typeof console & Record<string, Method>;
   for (const [name, method] of Object.entries(methods)) {
     if (typeof method !== 'function') continue;
     const guarded: Method = (...values) => {

@@ -70,7 +70,7 @@ function follow<Name extends string>(scope: Record<Name, unknown> | object, name
   Object.defineProperty(following, 'name', { value: name });
   if (promisify.custom in schedule) {
     Object.defineProperty(following, promisify.custom, {
-      value: (schedule as unknown as Record<symbol, unknown>)[promisify.custom],
+      value: (schedule as typeof schedule & Record<symbol, unknown>)[promisify.custom],
     });
   }
   (scope as Record<Name, Scheduler>)[name] = following;

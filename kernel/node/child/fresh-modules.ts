@@ -16,7 +16,9 @@ export class FreshModules {
   private readonly imported = new Map<string, number>();
 
   constructor(private readonly cache: NodeJS.Dict<NodeModule>) {
-    const prototype = Module.prototype as unknown as { load(this: NodeModule, file: string): void };
+    const prototype = Module.prototype as typeof Module.prototype & {
+      load(this: NodeModule, file: string): void;
+    };
     const { load } = prototype;
     const { modified } = this;
     prototype.load = function (this: NodeModule, file) {

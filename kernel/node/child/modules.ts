@@ -172,7 +172,7 @@ type Load = (request: string, parent: unknown, isMain: boolean) => unknown;
  * kernel. The compiler that tslab would load with it is left out: this process does not compile.
  */
 function provideOwnPackages(): void {
-  const modules = Module as unknown as { _load: Load };
+  const modules = Module as typeof Module & { _load: Load };
   const load = modules._load;
   let tslab: unknown;
   modules._load = (request, parent, isMain) => {

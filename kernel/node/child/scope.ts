@@ -26,7 +26,7 @@ export class Scope {
     progress: Progress,
   ): Promise<void> {
     const filename = join(this.directory, cell.file);
-    const module = new CompilableModule(filename);
+    const module = new Module(filename) as NodeModule & Compilable;
     module.filename = filename;
     module.paths = this.modules.require.resolve.paths('_') ?? [];
     // Written by hand: a cell may have given all objects a `toJSON`.
@@ -60,5 +60,3 @@ ${cell.code}
 interface Compilable {
   _compile(code: string, filename: string): void;
 }
-
-const CompilableModule = Module as unknown as new (id: string) => NodeModule & Compilable;

@@ -13,7 +13,7 @@ type Spawn = (this: ChildProcess, ...parameters: unknown[]) => unknown;
 
 /** Calls `spawned` for each process that is started, except by calls that wait for its end. */
 export function followProcesses(spawned: (message: Spawned) => void): void {
-  const prototype = ChildProcess.prototype as unknown as { spawn: Spawn };
+  const prototype = ChildProcess.prototype as ChildProcess & { spawn: Spawn };
   const { spawn } = prototype;
   prototype.spawn = function (...parameters) {
     const result = spawn.apply(this, parameters);

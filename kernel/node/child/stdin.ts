@@ -25,7 +25,7 @@ export function provideStdin(): void {
     },
   });
   const asks = (one: Interface): boolean => {
-    const { input: source } = one as unknown as { input?: object };
+    const { input: source } = one as typeof one & { input?: object };
     return source !== undefined && known.has(source);
   };
   const { question } = Interface.prototype;

@@ -294,5 +294,5 @@ function backwards(
       f.br(again);
     });
   });
-  return steps.finished() as unknown as RunBack;
+  return steps.finished();
 }

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { runOnList } from '../../backends/engine';
 import { hasKernel } from '../kernels';
 import type { Node } from '../node';
 import type { LocalDerivative, Rule } from '../program';
@@ -32,8 +33,7 @@ type Linear = (u: tf.Tensor) => tf.Tensor;
 function bySums({ node, names }: Parameters<Rule>[0], tape: Tape): LocalDerivative {
   const [first, second] = node.saved as Pair;
   const attrs = withShapes(node);
-  const sum = (kernel: string, ...pairs: Pair[]) =>
-    engine().runKernel(`${kernel}Sum`, pairs.flat() as unknown as tf.NamedTensorMap, attrs);
+  const sum = (kernel: string, ...pairs: Pair[]) => runOnList(`${kernel}Sum`, pairs.flat(), attrs);
   const isOfImages = node.kernelName !== 'Conv2DBackpropInput';
   const outputs = node.kernelName === 'Conv2D' ? node.outputs[0]!.shape : second.shape;
   const held = isOfImages ? seenOf(first, outputs, attrs, tape) : () => first;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { runOnList } from '../../backends/engine';
 import type { Node } from '../node';
 import type { Rule } from '../program';
 import { engine } from '../tape';
@@ -74,7 +75,7 @@ export const linearList: Rule = (step, tape) => {
   return {
     push(tangents) {
       const filled = all.map((name, i) => tangents[names.indexOf(name)] ?? zeros()[i]!);
-      return run(node.kernelName, filled as unknown as tf.NamedTensorMap, node.attrs);
+      return [runOnList(node.kernelName, filled, node.attrs)].flat();
     },
     pull: (cotangents) => pullByGradient(step, cotangents),
   };

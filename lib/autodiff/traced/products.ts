@@ -19,7 +19,7 @@ export function product(
     transposeA,
     transposeB,
     activation = 'linear',
-  } = attrs as unknown as {
+  } = attrs as typeof attrs & {
     transposeA: boolean;
     transposeB: boolean;
     activation?: string;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel, reshaped } from './kernel';
+import { kernelFunction, replaceKernel, reshaped } from './kernel';
 
 type Info = tf.TensorInfo;
 
@@ -23,8 +23,7 @@ export function repairBatches(backendName: string): void {
     const { inputs, attrs, backend } = call;
     const { a, b } = inputs;
     const [ofA, ofB] = [a, b].map(({ shape }) => shape.slice(0, -2)) as [number[], number[]];
-    const multiply = (a: Info, b: Info) =>
-      stock({ ...call, inputs: { a, b } } as unknown as Call<string, never>) as Info;
+    const multiply = (a: Info, b: Info) => stock({ ...call, inputs: { a, b } }) as Info;
     const [nA, nB] = [size(ofA), size(ofB)];
     if (tf.util.arraysEqual(ofA, ofB) || (nA * nB > 0 && Math.min(nA, nB) === 1)) {
       return multiply(a, b);
@@ -35,14 +34,14 @@ export function repairBatches(backendName: string): void {
       const columns = b.shape.at(attrs.transposeB ? -2 : -1)!;
       const shape = [...batch, rows, columns];
       const fill = kernelFunction('Fill', backendName);
-      return fill({ inputs: {}, attrs: { shape, value: 0, dtype: a.dtype } as never, backend });
+      return fill({ inputs: {}, attrs: { shape, value: 0, dtype: a.dtype }, backend });
     }
     const wide = (x: Info, own: number[]) => {
       const axes = [...Array<number>(batch.length - own.length).fill(1), ...own];
       const reps = [...batch.map((n, axis) => (axes[axis] === n ? 1 : n)), 1, 1];
       const from = reshaped(x, [...axes, ...x.shape.slice(-2)]);
       const tile = kernelFunction('Tile', backendName);
-      return tile({ inputs: { x: from }, attrs: { reps } as never, backend }) as Info;
+      return tile({ inputs: { x: from }, attrs: { reps }, backend }) as Info;
     };
     const [left, right] = [wide(a, ofA), wide(b, ofB)];
     const product = multiply(left, right);

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { repairBatches } from './batches';
 import { repairEinsumKernel } from './einsum';
-import { type Call, kernelFunction, replaceKernel } from './kernel';
+import { kernelFunction, replaceKernel } from './kernel';
 import { repairLongProducts } from './long-products';
 import { cpuStore, repairLongSums } from './long-sums';
 import { repairScans } from './scans';
@@ -17,7 +17,7 @@ function repairScatterUpdate(): void {
     const values = backend.readSync(tensor.dataId) as Float32Array;
     const copy = backend.makeTensorInfo(tensor.shape, tensor.dtype, values.slice());
     try {
-      return stock({ backend, attrs: {} as never, inputs: { ...call.inputs, tensor: copy } });
+      return stock({ backend, attrs: {}, inputs: { ...call.inputs, tensor: copy } });
     } finally {
       backend.disposeIntermediateTensorInfo(copy);
     }
@@ -33,7 +33,7 @@ function repairCast(): void {
   replaceKernel<'x', { dtype: tf.DataType }>('Cast', 'cpu', (call) => {
     const { x } = call.inputs;
     const isWhole = x.dtype === 'int32' || x.dtype === 'bool';
-    if (call.attrs.dtype !== 'float32' || !isWhole) return stock(call as Call<string, never>);
+    if (call.attrs.dtype !== 'float32' || !isWhole) return stock(call);
     const backend = call.backend as tf.MathBackendCPU;
     const values = backend.readSync(x.dataId) as Int32Array | Uint8Array;
     return backend.makeTensorInfo(x.shape, 'float32', Float32Array.from(values));
@@ -54,7 +54,7 @@ function repairTopK(): void {
     const { k } = call.attrs;
     const backend = call.backend as tf.MathBackendCPU;
     const all = backend.readSync(x.dataId) as Float32Array;
-    if (all.every(Number.isFinite) || k === 0) return stock(call as Call<string, never>);
+    if (all.every(Number.isFinite) || k === 0) return stock(call);
     const length = x.shape.at(-1)!;
     const rows = all.length / length;
     const [values, places] = [new Float32Array(rows * k), new Int32Array(rows * k)];

@@ -22,7 +22,7 @@ class Steps {
 
   private run(kernel: string, inputs: Record<string, Info>, attrs: object): Info {
     const { backend } = this;
-    const y = kernelFunction(kernel, this.name)({ inputs, attrs: attrs as never, backend }) as Info;
+    const y = kernelFunction(kernel, this.name)({ inputs, attrs: attrs, backend }) as Info;
     this.made.push(y);
     return y;
   }

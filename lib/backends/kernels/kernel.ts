@@ -7,11 +7,24 @@ export interface Call<I extends string, A> {
   backend: tf.KernelBackend;
 }
 
-type Compute = (call: Call<string, never>) => tf.TensorInfo | tf.TensorInfo[];
+/** A call of any kernel. */
+export type AnyCall = Call<string, object>;
+
+type Compute = (call: AnyCall) => tf.TensorInfo | tf.TensorInfo[];
 
 /** The kernel's own function, unchanged. */
 export function kernelFunction(kernelName: string, backendName: string): Compute {
-  return tf.getKernel(kernelName, backendName).kernelFunc as unknown as Compute;
+  return tf.getKernel(kernelName, backendName).kernelFunc as Compute;
+}
+
+/** Adds a kernel to a backend; its inputs are named, or a list. */
+export function addKernel<C extends { inputs: object; backend: tf.KernelBackend }>(
+  kernelName: string,
+  backendName: string,
+  compute: (call: C) => tf.TensorInfo | tf.TensorInfo[],
+): void {
+  const kernelFunc = compute as unknown as tf.KernelFunc;
+  tf.registerKernel({ kernelName, backendName, kernelFunc });
 }
 
 /** Puts a function in the place of a backend's kernel, or where there was none. */
@@ -27,7 +40,7 @@ export function replaceKernel<I extends string, A>(
     ...stock,
     kernelName,
     backendName,
-    kernelFunc: compute as unknown as tf.KernelFunc,
+    kernelFunc: compute as Compute as tf.KernelFunc,
   });
 }
 

@@ -149,7 +149,8 @@ type Fused = Transposes & { activation?: string; leakyreluAlpha?: number };
 
 /** On cpu: the stock kernels add up sums of 48 terms in float32. */
 export function repairLongProducts(): void {
-  const stock = kernelFunction('BatchMatMul', 'cpu') as unknown as (call: Product) => Info;
+  const matMul = kernelFunction('BatchMatMul', 'cpu');
+  const stock = (call: Product) => matMul(call) as Info;
   const inParts = (call: Product) =>
     productInParts(memoryOf(call.backend as tf.MathBackendCPU), call, stock);
   replaceKernel<'a' | 'b' | 'bias', Transposes>('BatchMatMul', 'cpu', (call) =>
@@ -163,14 +164,14 @@ export function repairLongProducts(): void {
       const { activation = 'linear', leakyreluAlpha: alpha } = call.attrs;
       const after = activations[activation];
       const isCovered = after !== undefined || activation === 'linear';
-      if (!isCovered || !isLongFloat(call)) return fused(call as Call<string, never>);
+      if (!isCovered || !isLongFloat(call)) return fused(call);
       const x = inParts(call);
       if (after === undefined) return x;
       const { preluActivationWeights } = call.inputs;
       const inputs: Record<string, Info> = { x };
       if (after === 'Prelu') inputs.alpha = preluActivationWeights;
       const { backend } = call;
-      const y = kernelFunction(after, 'cpu')({ backend, inputs, attrs: { alpha } as never });
+      const y = kernelFunction(after, 'cpu')({ backend, inputs, attrs: { alpha } });
       backend.disposeData(x.dataId);
       return y;
     },

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from './kernel';
+import { kernelFunction, replaceKernel } from './kernel';
 import { isLong } from './long-products';
 
 type Info = tf.TensorInfo;
@@ -24,7 +24,7 @@ type Sum<I extends string, A> = (
 /** How many terms a result may have. */
 type Terms<I extends string, A> = (inputs: Record<I, Info>, attrs: A) => number;
 
-function inFloat64<I extends string, A>(
+function inFloat64<I extends string, A extends object>(
   kernelName: string,
   backendName: string,
   storeOf: (backend: tf.KernelBackend) => NumberStore,
@@ -40,7 +40,7 @@ function inFloat64<I extends string, A>(
       const found = sum((x) => store.read(x), inputs, attrs);
       if (found !== undefined) return store.make(found.shape, found.values);
     }
-    return stock(call as Call<string, never>);
+    return stock(call);
   });
 }
 

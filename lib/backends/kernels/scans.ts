@@ -31,7 +31,7 @@ export function repairScans(backendName: string): void {
       const { inputs, attrs } = call;
       const { shape } = inputs.x;
       const compute = (x: tf.TensorInfo, axis: number) =>
-        stock({ ...call, inputs: { x }, attrs: { ...attrs, axis } as never }) as tf.TensorInfo;
+        stock({ ...call, inputs: { x }, attrs: { ...attrs, axis } }) as tf.TensorInfo;
       if (shape.length > 0) return compute(inputs.x, placeOf(attrs.axis, shape.length));
       return { ...compute({ ...inputs.x, shape: [1] }, 0), shape };
     });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel, reshaped } from './kernel';
+import { kernelFunction, replaceKernel, reshaped } from './kernel';
 
 /** The attributes of the kernel. */
 export interface StridedSlice {
@@ -24,8 +24,7 @@ export function repairStridedSlice(backendName: string): void {
   replaceKernel<'x', StridedSlice>('StridedSlice', backendName, (call) => {
     const { x } = call.inputs;
     const a = call.attrs;
-    const run = (attrs: StridedSlice) =>
-      stock({ ...call, attrs: attrs as never } as unknown as Call<string, never>) as tf.TensorInfo;
+    const run = (attrs: StridedSlice) => stock({ ...call, attrs: attrs }) as tf.TensorInfo;
     if (a.shrinkAxisMask === 0) return run(a);
     const { finalShape } = tf.slice_util.sliceInfo(
       x.shape,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../../errors';
-import { type Call, kernelFunction, replaceKernel } from './kernel';
+import { type AnyCall, type Call, kernelFunction, replaceKernel } from './kernel';
 
 type Four = [number, number, number, number];
 type Five = [number, number, number, number, number];
@@ -60,8 +60,8 @@ const shapes: Record<string, ShapeOf> = {
  *
  * What it sees may be given in the place of the images, as a table, which has rank 3.
  */
-export function windowShape(kernelName: string, call: Call<string, never>): number[] | undefined {
-  const { inputs, attrs } = call as unknown as Windowed;
+export function windowShape(kernelName: string, call: AnyCall): number[] | undefined {
+  const { inputs, attrs } = call as Windowed;
   const shapeOf = shapes[kernelName];
   if (shapeOf === undefined || inputs.x!.shape.length < 4) return undefined;
   return shapeOf(inputs.x!.shape, inputs.filter?.shape ?? [], attrs);
@@ -77,7 +77,7 @@ export function refuseMisfits(backendName: string): void {
   for (const kernelName of Object.keys(shapes)) {
     if (!tf.getKernel(kernelName, backendName)) continue;
     const compute = kernelFunction(kernelName, backendName);
-    replaceKernel<string, never>(kernelName, backendName, (call) => {
+    replaceKernel<string, object>(kernelName, backendName, (call) => {
       const shape = windowShape(kernelName, call);
       if (shape?.some((length) => length < 0)) {
         throw new ShapeError({

@@ -1,15 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { weightsOf } from '../engine';
 import { unrecorded } from '../unrecorded';
 import { apart, between, type Case, call, type Draw, signed } from './case';
 
 type Layer = tf.layers.Layer;
 
 /** A layer's weight, whose value can be set aside for the tensor that is differentiated. */
-interface Weight {
-  val: tf.Tensor;
-  shape: number[];
-}
-
 /**
  * A layer as a function of its input and its trainable weights.
  *
@@ -28,7 +24,7 @@ function layer(
     const data = args.slice(0, inputs.length);
     const input = data.length > 1 ? data : data[0]!;
     unrecorded(() => tf.tidy(() => void built.apply(input)));
-    const trainable = built.trainableWeights as unknown as Weight[];
+    const trainable = weightsOf(built, 'trainableWeights');
     if (trainable.length !== weights.length) {
       throw new Error(`${op} has weights ${JSON.stringify(trainable.map((w) => w.shape))}`);
     }
@@ -41,7 +37,7 @@ function layer(
       return Array.isArray(y) ? (y[0] as tf.Tensor) : y;
     } finally {
       for (const t of kept) t.dispose();
-      for (const w of built.nonTrainableWeights as unknown as Weight[]) w.val.dispose();
+      for (const w of weightsOf(built, 'nonTrainableWeights')) w.val.dispose();
     }
   };
   return call(

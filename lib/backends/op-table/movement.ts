@@ -4,9 +4,6 @@ import { apart, type Case, call, refused, signed } from './case';
 const ints = (...values: number[]) => tf.tensor1d(values, 'int32');
 const joined = (...parts: tf.Tensor[]) => tf.concat(parts.map((part) => tf.reshape(part, [-1])));
 
-type Concat = (parts: tf.Tensor[]) => tf.Tensor;
-type Reverse = (x: tf.Tensor) => tf.Tensor;
-
 const ranks = [1, 2, 3, 4];
 const shape = (rank: number) => [3, 2, 2, 2].slice(0, rank);
 const tensors = tf as unknown as Record<string, (...args: unknown[]) => tf.Tensor>;
@@ -38,14 +35,12 @@ export const movement: Case[] = [
   call('concat', [signed(2, 2), signed(2, 2)], (a, b) => tf.concat([a, b], 1), 'second axis'),
   ...ranks.map((rank) =>
     call(`concat${rank}d`, [signed(...shape(rank)), signed(...shape(rank))], (a, b) =>
-      (tensors[`concat${rank}d`] as unknown as Concat)([a, b]),
+      tensors[`concat${rank}d`]!([a, b]),
     ),
   ),
   ...ranks.map((rank) =>
     call(`reverse${rank}d`, [signed(...shape(rank))], (x) =>
-      rank === 1
-        ? (tensors.reverse1d as unknown as Reverse)(x)
-        : tensors[`reverse${rank}d`]!(x, [0]),
+      rank === 1 ? tensors.reverse1d!(x) : tensors[`reverse${rank}d`]!(x, [0]),
     ),
   ),
   ...ranks.map((rank) =>
@@ -63,13 +58,7 @@ export const movement: Case[] = [
     call(`pad${rank}d`, [signed(...shape(rank))], (x) =>
       rank === 1
         ? tensors.pad1d!(x, [1, 2], 3)
-        : (
-            tensors[`pad${rank}d`] as unknown as (
-              x: tf.Tensor,
-              p: number[][],
-              c: number,
-            ) => tf.Tensor
-          )(
+        : tensors[`pad${rank}d`]!(
             x,
             Array.from({ length: rank }, (_, i) => [i % 2, 1]),
             3,

@@ -19,7 +19,7 @@ interface TrainedModel {
  * product of two means, and one of shape [batch, batch] is weighted along the wrong axis.
  */
 export function repairExampleWeights(): void {
-  const prototype = tf.LayersModel.prototype as unknown as TrainedModel;
+  const prototype = tf.LayersModel.prototype as object as TrainedModel;
   const { makeTrainFunction } = prototype;
   prototype.makeTrainFunction = function (this: TrainedModel) {
     const train = makeTrainFunction.call(this);

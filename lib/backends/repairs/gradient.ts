@@ -23,7 +23,7 @@ export function differentiate<A = unknown>(
     inputsToSave: inputs,
     outputsToSave: [output],
     gradFunc: (dy, saved, attributes) =>
-      gradient(Array.isArray(dy) ? dy[0]! : dy, saved, attributes as unknown as A),
+      gradient(Array.isArray(dy) ? dy[0]! : dy, saved, attributes as typeof attributes & A),
   });
 }
 

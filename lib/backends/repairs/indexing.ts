@@ -164,7 +164,7 @@ function repairGather() {
     inputs: ['x', 'indices'],
     gradient: (dy, [x, indices], attributes) => {
       const { axis, batchDims } = attributes;
-      const attrs = attributes as unknown as tf.NamedAttrMap;
+      const attrs = attributes as typeof attributes & tf.NamedAttrMap;
       const apart = () => {
         const places = tf.gather(positions(x!.shape), indices as tf.Tensor1D, axis, batchDims);
         return scatterTo(places, dy, x!.shape);

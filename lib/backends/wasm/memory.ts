@@ -1,5 +1,5 @@
 import { MemoryError } from '../../errors';
-import { engine } from '../engine';
+import { type Engine, engine } from '../engine';
 
 interface WasmBackend {
   wasm: { _malloc(bytes: number): number; _free(at: number): void };
@@ -12,7 +12,7 @@ interface WasmBackend {
  * thrown. Nothing is lost: once tensors are disposed of, there is room again.
  */
 export function guardMemory(): void {
-  const { wasm } = engine().registry.wasm as unknown as WasmBackend;
+  const { wasm } = engine().registry.wasm as Engine['registry'][string] & WasmBackend;
   // The first call puts another function in the place of this one.
   wasm._free(wasm._malloc(8));
   const allocate = wasm._malloc;

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
-import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
+import { type AnyCall, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
 
 type Info = tf.TensorInfo;
-type Plain = Call<string, never>;
 
 const names = (text: string) => new Set(text.trim().split(/\s+/));
 
@@ -43,7 +42,7 @@ const unsupported = (kernelName: string, given: string, remedy: string) =>
     remedy,
   });
 
-function refuseTypes(kernelName: string, inputs: Plain['inputs']): void {
+function refuseTypes(kernelName: string, inputs: AnyCall['inputs']): void {
   if (products.has(kernelName)) {
     const dtypes = new Set(Object.values(inputs).flatMap((x) => (x ? [x.dtype] : [])));
     if (dtypes.size > 1) {
@@ -68,7 +67,7 @@ function refuseTypes(kernelName: string, inputs: Plain['inputs']): void {
  *
  * Where others have entries, the result is asked for its shape only: it must be empty.
  */
-function ofEmpty(kernelName: string, call: Plain): Info | Info[] {
+function ofEmpty(kernelName: string, call: AnyCall): Info | Info[] {
   const cpu = engine().findBackend('cpu') as tf.MathBackendCPU;
   const made: Info[] = [];
   const entries = Object.entries(call.inputs).map(([name, x]) => {
@@ -85,7 +84,7 @@ function ofEmpty(kernelName: string, call: Plain): Info | Info[] {
   const result = kernelFunction(
     kernelName,
     'cpu',
-  )({ ...call, inputs: inputs as Plain['inputs'], backend: cpu });
+  )({ ...call, inputs: inputs as AnyCall['inputs'], backend: cpu });
   const outputs = [result].flat();
   try {
     const handed = outputs.map(({ dataId, shape, dtype }) => {
@@ -120,7 +119,7 @@ function repairShapes(): void {
       const axes = tf.util.parseAxisParam(call.attrs.axis, shape);
       const kept = shape.map((n, i) => (axes.includes(i) ? 1 : n));
       const dropped = shape.filter((_, i) => !axes.includes(i));
-      const result = stock(call as unknown as Plain) as Info;
+      const result = stock(call) as Info;
       return reshaped(result, call.attrs.keepDims ? kept : dropped);
     });
   }
@@ -138,7 +137,7 @@ export function guardWebgpuKernels(): void {
   for (const { kernelName } of tf.getKernelsForBackend('webgpu')) {
     if (!known.has(kernelName) || anything.has(kernelName)) continue;
     const compute = kernelFunction(kernelName, 'webgpu');
-    replaceKernel<string, never>(kernelName, 'webgpu', (call) => {
+    replaceKernel<string, object>(kernelName, 'webgpu', (call) => {
       for (const name in call.inputs) {
         const x = call.inputs[name];
         if (name === 'weights' && countsPlaces.has(kernelName)) continue;

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { repairBatches } from '../kernels/batches';
 import { repairEinsumKernel } from '../kernels/einsum';
-import { type Call, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
+import { type AnyCall, kernelFunction, replaceKernel, reshaped } from '../kernels/kernel';
 import { repairScans } from '../kernels/scans';
 import { repairStridedSlice } from '../kernels/strided-slice';
 import { refuseMisfits } from '../kernels/windows';
@@ -12,14 +12,9 @@ type Info = tf.TensorInfo;
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-function run(
-  kernel: string,
-  inputs: Record<string, Info>,
-  attrs: object,
-  call: Call<string, never>,
-) {
+function run(kernel: string, inputs: Record<string, Info>, attrs: object, call: AnyCall) {
   const compute = kernelFunction(kernel, 'webgpu');
-  return compute({ inputs, attrs: attrs as never, backend: call.backend }) as Info;
+  return compute({ inputs, attrs: attrs, backend: call.backend }) as Info;
 }
 
 /**
@@ -36,7 +31,7 @@ function repairPad() {
   }
   replaceKernel<string, Attributes>('PadV2', 'webgpu', (call) => {
     const x = call.inputs.x!;
-    if (x.shape.length < 5) return stock(call as unknown as Call<string, never>);
+    if (x.shape.length < 5) return stock(call);
     const { paddings, constantValue } = call.attrs;
     let padded: Info | undefined;
     let shape = x.shape;
@@ -54,7 +49,7 @@ function repairPad() {
             [0, 0],
           ],
           constantValue,
-        } as never,
+        },
         backend: call.backend,
       }) as Info;
       if (previous) call.backend.disposeData(previous.dataId);
@@ -76,7 +71,7 @@ function repairCast() {
   const stock = kernelFunction('Cast', 'webgpu');
   replaceKernel<string, { dtype: tf.DataType }>('Cast', 'webgpu', (call) => {
     const x = call.inputs.x!;
-    const plain = call as unknown as Call<string, never>;
+    const plain = call;
     const cast = stock(plain) as Info;
     const isRenamed = call.attrs.dtype === 'float32' && (x.dtype === 'int32' || x.dtype === 'bool');
     if (!isRenamed) return cast;
@@ -104,7 +99,7 @@ function repairScan(kernel: 'Cumsum' | 'Cumprod') {
     reverse: boolean;
   }
   replaceKernel<string, Attributes>(kernel, 'webgpu', (call) => {
-    const plain = call as unknown as Call<string, never>;
+    const plain = call;
     if (!call.attrs.reverse) return stock(plain);
     const { axis, exclusive } = call.attrs;
     const flip = (x: Info) => run('Reverse', { x }, { dims: [axis] }, plain);
@@ -126,7 +121,7 @@ function repairScan(kernel: 'Cumsum' | 'Cumprod') {
 function repairSoftmax() {
   const stock = kernelFunction('Softmax', 'webgpu');
   replaceKernel<string, { dim: number }>('Softmax', 'webgpu', (call) => {
-    const plain = call as unknown as Call<string, never>;
+    const plain = call;
     const y = stock(plain) as Info;
     const zero = tf.scalar(0);
     const sums = run('Sum', { x: y }, { axis: [y.shape.length - 1], keepDims: true }, plain);
@@ -155,10 +150,10 @@ function repairNormalization() {
   }
   const stock = kernelFunction('LRN', 'webgpu');
   replaceKernel<string, Attributes>('LRN', 'webgpu', (call) => {
-    const plain = call as unknown as Call<string, never>;
+    const plain = call;
     const y = stock(plain) as Info;
     if (call.attrs.beta === 1 || call.attrs.beta === 0.5) return y;
-    const byOne = stock({ ...plain, attrs: { ...call.attrs, beta: 1 } as never }) as Info;
+    const byOne = stock({ ...plain, attrs: { ...call.attrs, beta: 1 } }) as Info;
     const condition = run('IsNan', { x: byOne }, {}, plain);
     try {
       return run('Select', { condition, t: byOne, e: y }, {}, plain);

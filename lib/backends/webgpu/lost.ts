@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DeviceLostError } from '../../errors';
-import { engine } from '../engine';
+import { currentBackend, engine } from '../engine';
 
 /** What is used of a `GPUDevice`. */
 interface Device {
@@ -26,7 +26,7 @@ const lost = new WeakMap<object, string>();
  * has no memory left: the stock backend goes on, and returns zeros or fails within the driver.
  */
 export function watchDevice(): void {
-  const backend = tf.backend() as unknown as WebgpuBackend;
+  const backend = currentBackend<WebgpuBackend>();
   if (Object.hasOwn(backend, 'runWebGPUProgram')) return;
   const gone = backend.device.lost.then(({ reason, message }) => {
     lost.set(backend, message || reason || 'no reason was given');

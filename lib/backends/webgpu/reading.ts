@@ -1,5 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
+import { currentBackend } from '../engine';
 
 /** What the backend keeps of a tensor: numbers that were read or not yet sent, or a buffer of the GPU. */
 interface Data {
@@ -10,7 +11,7 @@ interface Data {
 
 interface WebgpuBackend {
   tensorMap: { get(id: object): Data };
-  readSync(id: object): unknown;
+  readSync(id: object): tf.BackendValues;
 }
 
 /**
@@ -20,7 +21,7 @@ interface WebgpuBackend {
  * lost device; Node.js has no canvas. Numbers that are in memory are returned as before.
  */
 export function refuseSynchronousReads(): void {
-  const backend = tf.backend() as unknown as WebgpuBackend;
+  const backend = currentBackend<WebgpuBackend>();
   if (Object.hasOwn(backend, 'readSync')) return;
   const stock = backend.readSync;
   const isInMemory = (id: object): boolean => {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
-import { type Call, kernelFunction, replaceKernel } from '../kernels/kernel';
+import { kernelFunction, replaceKernel } from '../kernels/kernel';
 
 type Info = tf.TensorInfo;
 
@@ -95,8 +95,8 @@ export function repairUnary(): void {
     const stock = kernelFunction(name, 'webgpu');
     replaceKernel<'x', object>(name, 'webgpu', (call) => {
       const { x } = call.inputs;
-      if (x.dtype !== 'float32') return stock(call as Call<string, never>);
-      const backend = call.backend as unknown as WebGPUBackend;
+      if (x.dtype !== 'float32') return stock(call);
+      const backend = call.backend as tf.KernelBackend as WebGPUBackend;
       return backend.runWebGPUProgram(programOf(name, x.shape), [x], 'float32');
     });
   }
@@ -104,11 +104,11 @@ export function repairUnary(): void {
     const stock = kernelFunction(fused, 'webgpu');
     replaceKernel<string, { activation: string }>(fused, 'webgpu', (call) => {
       const name = fusedFunctions[call.attrs.activation];
-      if (name === undefined) return stock(call as unknown as Call<string, never>);
-      const attrs = { ...call.attrs, activation: 'linear' } as never;
+      if (name === undefined) return stock(call);
+      const attrs = { ...call.attrs, activation: 'linear' };
       const { backend } = call;
       const x = stock({ ...call, attrs }) as Info;
-      const y = kernelFunction(name, 'webgpu')({ inputs: { x }, attrs: {} as never, backend });
+      const y = kernelFunction(name, 'webgpu')({ inputs: { x }, attrs: {}, backend });
       backend.disposeData(x.dataId);
       return y;
     });

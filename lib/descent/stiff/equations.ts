@@ -112,7 +112,7 @@ export const robertson: StiffProblem = {
 export const hires: StiffProblem = {
   name: 'HIRES',
   f(y) {
-    const [a, b, c, d, e, g, h, i] = y as unknown as number[];
+    const [a, b, c, d, e, g, h, i] = y;
     const meets = 280 * g! * i!;
     return Float64Array.of(
       -1.71 * a! + 0.43 * b! + 8.32 * c! + 0.0007,

@@ -11,9 +11,9 @@ export interface Place<V> {
 }
 
 /** A place that starts as a copy of x. */
-export function placeOf<V extends Vector>(x: V): Place<V> {
-  const place = x instanceof Float64Array ? arrayPlace(x) : variablesPlace(x as NamedTensors);
-  return place as unknown as Place<V>;
+export function placeOf<V extends Vector>(x: V): Place<V>;
+export function placeOf(x: Vector): Place<Float64Array> | Place<NamedTensors> {
+  return x instanceof Float64Array ? arrayPlace(x) : variablesPlace(x);
 }
 
 /** The variables of a place of tensors, by the names of its vector. */

@@ -65,7 +65,7 @@ export async function findAdapter(): Promise<Adapter> {
     const obstacle = vulkanObstacle();
     if (obstacle) return { reason: obstacle };
     const present = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
-    const gpu = present ?? ((await import('webgpu')).create([]) as unknown as Gpu);
+    const gpu = present ?? ((await import('webgpu')).create([]) as Gpu);
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) return { reason: 'no GPU driver was found' };
     const { info } = adapter;

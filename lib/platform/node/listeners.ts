@@ -2,7 +2,8 @@ const events = ['uncaughtException', 'unhandledRejection'] as const;
 
 type Listener = (...args: unknown[]) => void;
 
-const listeners = (event: string) => process.listeners(event as 'exit') as unknown as Listener[];
+const listeners = (event: string) =>
+  (process as NodeJS.EventEmitter).listeners(event) as Listener[];
 
 /** Emscripten's handlers do nothing but throw again what they are handed. */
 const rethrows = (listener: Listener) =>

@@ -53,7 +53,7 @@ function open(): Page {
   window.URL.createObjectURL = () => 'blob:none';
   window.URL.revokeObjectURL = () => {};
   window.eval(readFileSync(load.resolve('plotly.js-dist-min/plotly.min.js'), 'utf8'));
-  const plotly = (window as unknown as { Plotly: Plotly }).Plotly;
+  const plotly = (window as typeof window & { Plotly: Plotly }).Plotly;
   rememberSchema(plotly);
   const restartNames = () => define(window.Math, 'random', random(0).uniform);
   return { plotly, document: window.document, restartNames };

@@ -148,7 +148,7 @@ class Inspection {
       };
     }
     if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-      const items = value as unknown as ArrayLike<number>;
+      const items = value as typeof value & ArrayLike<number>;
       const prefix = `${name}(${items.length}) `;
       return {
         short,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { engine } from '../../engine';
-import { type Call, kernelFunction } from '../../kernels/kernel';
+import { type AnyCall, kernelFunction } from '../../kernels/kernel';
 import type { Heap } from './heap';
 
 type Info = tf.TensorInfo;
@@ -38,7 +38,7 @@ function moved(cpu: tf.MathBackendCPU, heap: Heap, { dataId, shape, dtype }: Inf
  * It is for what the wasm build does not compute rightly and what is seldom large: integers, yes
  * and no, tensors without entries.
  */
-export function byCpu(kernelName: string, call: Call<string, never>): Info | Info[] {
+export function byCpu(kernelName: string, call: AnyCall): Info | Info[] {
   const cpu = cpuBackend();
   const heap = call.backend as Heap;
   const copies: Info[] = [];
@@ -59,7 +59,7 @@ export function byCpu(kernelName: string, call: Call<string, never>): Info | Inf
     const result = kernelFunction(
       kernelName,
       'cpu',
-    )({ inputs: inputs as Call<string, never>['inputs'], attrs: call.attrs, backend: cpu });
+    )({ inputs: inputs as AnyCall['inputs'], attrs: call.attrs, backend: cpu });
     made = [result].flat();
     const handed = made.map((y) => moved(cpu, heap, y));
     return Array.isArray(result) ? handed : handed[0]!;

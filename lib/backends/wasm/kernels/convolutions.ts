@@ -1,5 +1,11 @@
-import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
+import type * as tf from '@tensorflow/tfjs';
+import {
+  addKernel,
+  type Call,
+  kernelFunction,
+  replaceKernel,
+  reshaped,
+} from '../../kernels/kernel';
 import { isLong } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
 import {
@@ -26,7 +32,7 @@ function multiplied(
   attrs: { transposeA: boolean; transposeB: boolean },
 ): tf.TensorInfo {
   const product = kernelFunction('BatchMatMul', 'wasm');
-  return product({ inputs: { a, b }, attrs: attrs as never, backend }) as tf.TensorInfo;
+  return product({ inputs: { a, b }, attrs: attrs, backend }) as tf.TensorInfo;
 }
 
 /** The convolution without BLAS, of what the window saw. */
@@ -100,17 +106,13 @@ function register<I extends string, A extends Convolution>(
   replaceKernel<I, A>(kernelName, 'wasm', (call) =>
     summed({ ...call, inputs: names.map((name) => call.inputs[name]) }),
   );
-  tf.registerKernel({
-    kernelName: `${kernelName}Sum`,
-    backendName: 'wasm',
-    kernelFunc: summed as unknown as tf.KernelFunc,
-  });
+  addKernel(`${kernelName}Sum`, 'wasm', summed);
 }
 
 /** The sum of two tensors, which are used up. */
 function added(backend: tf.KernelBackend, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
   const add = kernelFunction('Add', 'wasm');
-  const sum = add({ inputs: { a, b }, attrs: {} as never, backend }) as tf.TensorInfo;
+  const sum = add({ inputs: { a, b }, attrs: {}, backend }) as tf.TensorInfo;
   for (const { dataId } of [a, b]) backend.disposeData(dataId);
   return sum;
 }
@@ -128,14 +130,14 @@ const isPlain = ({ dilations = 1, dataFormat }: Convolution) =>
  * shape of x among the attributes. None has a gradient: nothing that is recorded may use them.
  */
 export function repairConvolutionKernels(): void {
-  const stock = kernelFunction('Conv2D', 'wasm') as unknown as typeof convolveTable;
+  const stock = kernelFunction('Conv2D', 'wasm');
   register('Conv2D', {
     inputs: ['x', 'filter'],
     byBlas: convolve,
     otherwise: (call) =>
       isTable(call.inputs.x) || (isWide(call.inputs.filter) && isPlain(call.attrs))
         ? convolveTable(call)
-        : stock(call),
+        : (stock(call) as tf.TensorInfo),
   });
   for (const kernel of ['Conv2DBackpropFilter', 'Conv3DBackpropFilterV2']) {
     register(kernel, {

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { type Heap, shared } from './heap';
 
 /** Kernels that copy what could be shared, or lose its type. */
@@ -7,7 +7,7 @@ export function repairCopies(): void {
   const identity = kernelFunction('Identity', 'wasm');
   replaceKernel<'x', object>('Identity', 'wasm', (call) => {
     const { x } = call.inputs;
-    if (x.dtype === 'string') return identity(call as Call<string, never>);
+    if (x.dtype === 'string') return identity(call);
     return shared(call.backend as Heap, x);
   });
 
@@ -17,7 +17,7 @@ export function repairCopies(): void {
     const { x } = call.inputs;
     const { dtype } = call.attrs;
     if (x.dtype === dtype) return shared(heap, x);
-    if (dtype !== 'bool') return cast(call as Call<string, never>);
+    if (dtype !== 'bool') return cast(call);
     // The stock kernel truncates, so that 0.7 becomes no.
     const out = heap.makeOutput(x.shape, 'bool');
     const from = heap.typedArrayFromHeap(x);
@@ -30,7 +30,7 @@ export function repairCopies(): void {
   const stridedSlice = kernelFunction('StridedSlice', 'wasm');
   replaceKernel<'x', object>('StridedSlice', 'wasm', (call) => {
     const heap = call.backend as Heap;
-    const out = stridedSlice(call as Call<string, never>) as tf.TensorInfo;
+    const out = stridedSlice(call) as tf.TensorInfo;
     heap.dataIdMap.get(out.dataId).dtype = call.inputs.x.dtype;
     return { ...out, dtype: call.inputs.x.dtype };
   });

@@ -49,10 +49,7 @@ function broadcast(backend: tf.KernelBackend, x: tf.TensorInfo, shape: number[])
   const own = [...Array<number>(shape.length - x.shape.length).fill(1), ...x.shape];
   const reps = shape.map((n, axis) => (own[axis] === n ? 1 : n));
   const inputs = { x: { ...x, shape: own } };
-  return kernelFunction(
-    'Tile',
-    'wasm',
-  )({ inputs, attrs: { reps } as never, backend }) as tf.TensorInfo;
+  return kernelFunction('Tile', 'wasm')({ inputs, attrs: { reps }, backend }) as tf.TensorInfo;
 }
 
 function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
@@ -60,7 +57,7 @@ function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
   replaceKernel(kernelName, 'wasm', (call: Two) => {
     const { a, b } = call.inputs;
     if (a.dtype !== 'float32' || b.dtype !== 'float32') {
-      return stock(call as unknown as Call<string, never>);
+      return stock(call);
     }
     const { backend } = call;
     const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
@@ -89,19 +86,19 @@ export function repairExtremes(): void {
   replaceKernel('ClipByValue', 'wasm', (call: Clip) => {
     const { x } = call.inputs;
     const { clipValueMin, clipValueMax } = call.attrs;
-    if (x.dtype !== 'float32') return stock(call as unknown as Call<string, never>);
+    if (x.dtype !== 'float32') return stock(call);
     return clip(call.backend as Heap, [x], x.shape, [clipValueMin, clipValueMax]);
   });
   const relu = kernelFunction('Relu', 'wasm');
   replaceKernel('Relu', 'wasm', (call: Call<'x', object>) => {
     const { x } = call.inputs;
-    if (x.dtype !== 'float32') return relu(call as Call<string, never>);
+    if (x.dtype !== 'float32') return relu(call);
     return positivePart(call.backend as Heap, [x], x.shape);
   });
   const relu6 = kernelFunction('Relu6', 'wasm');
   replaceKernel('Relu6', 'wasm', (call: Call<'x', object>) => {
     const { x } = call.inputs;
-    if (x.dtype !== 'float32') return relu6(call as Call<string, never>);
+    if (x.dtype !== 'float32') return relu6(call);
     return clip(call.backend as Heap, [x], x.shape, [0, 6]);
   });
 }

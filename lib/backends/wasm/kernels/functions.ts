@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { floats, type Heap } from './heap';
 
 const scale = 1.0507009873554805;
@@ -22,7 +22,7 @@ export function repairFunctions(): void {
     const stock = kernelFunction(name, 'wasm');
     replaceKernel<'x', object>(name, 'wasm', (call): tf.TensorInfo => {
       const { x } = call.inputs;
-      if (x.dtype !== 'float32') return stock(call as Call<string, never>) as tf.TensorInfo;
+      if (x.dtype !== 'float32') return stock(call) as tf.TensorInfo;
       const heap = call.backend as Heap;
       const out = heap.makeOutput(x.shape, 'float32');
       // Views are taken after the allocation, which may move the heap.

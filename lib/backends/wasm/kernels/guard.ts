@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { type AnyCall, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { isLong } from '../../kernels/long-products';
 import { windowShape } from '../../kernels/windows';
 import { byCpu } from './by-cpu';
 import { isFiniteThroughout } from './finite';
 import type { Heap } from './heap';
 
-type Plain = Call<string, never>;
 type Result = tf.TensorInfo | tf.TensorInfo[];
 
 const names = (text: string) => text.trim().split(/\s+/);
@@ -39,7 +38,7 @@ const places: Record<string, Record<string, tf.DataType>> = {
 const isEmpty = ({ shape }: tf.TensorInfo) => shape.includes(0);
 
 /** Whether a window finds a place, and the build knows how many. */
-function fits(kernelName: string, call: Plain): boolean {
+function fits(kernelName: string, call: AnyCall): boolean {
   const shape = windowShape(kernelName, call);
   if (shape === undefined) return true;
   if (shape.includes(0)) return false;
@@ -50,7 +49,7 @@ function fits(kernelName: string, call: Plain): boolean {
   return [window, [strides].flat()].every(([first, ...rest]) => rest.every((n) => n === first));
 }
 
-const isFiniteInput = (call: Plain, name: string) =>
+const isFiniteInput = (call: AnyCall, name: string) =>
   isFiniteThroughout(call.backend as Heap, call.inputs[name]!);
 
 const endsWith = (shape: number[], end: number[]) =>
@@ -67,10 +66,10 @@ function liesIn(heap: Heap, indices: tf.TensorInfo, shape: number[]): boolean {
 }
 
 /** Kernels that are right for some tensors only. For others cpu throws its error. */
-const conditions: Record<string, (call: Plain) => boolean> = {
+const conditions: Record<string, (call: AnyCall) => boolean> = {
   // The stock kernel adds all numbers of a window in float32, one by one.
   AvgPool: ({ attrs }) => {
-    const { filterSize } = attrs as unknown as { filterSize: number | number[] };
+    const { filterSize } = attrs as { filterSize: number | number[] };
     const [height, width = height] = [filterSize].flat() as [number, number?];
     return !isLong(height * width!);
   },
@@ -100,7 +99,7 @@ const conditions: Record<string, (call: Plain) => boolean> = {
 };
 
 /** Whether a kernel is right for inputs of these types and sizes. */
-function isRight(kernelName: string, inputs: Plain['inputs']): boolean {
+function isRight(kernelName: string, inputs: AnyCall['inputs']): boolean {
   let common: tf.DataType | undefined;
   const own = places[kernelName];
   for (const name in inputs) {
@@ -121,13 +120,13 @@ function isRight(kernelName: string, inputs: Plain['inputs']): boolean {
 }
 
 /** Runs a kernel that only this library has on its inputs as float32. */
-function onFloats(kernelName: string, compute: (call: Plain) => Result, call: Plain): Result {
+function onFloats(kernelName: string, compute: (call: AnyCall) => Result, call: AnyCall): Result {
   const cast = kernelFunction('Cast', 'wasm');
   const made: tf.TensorInfo[] = [];
   const asFloat = (name: string, x: tf.TensorInfo | undefined) => {
     const isFloat = !x || x.dtype === 'float32' || places[kernelName]?.[name] === x.dtype;
     if (isFloat) return x;
-    const attrs = { dtype: 'float32' } as never;
+    const attrs = { dtype: 'float32' };
     const y = cast({ inputs: { x }, attrs, backend: call.backend }) as tf.TensorInfo;
     made.push(y);
     return y;
@@ -137,7 +136,7 @@ function onFloats(kernelName: string, compute: (call: Plain) => Result, call: Pl
   const list = Array.isArray(call.inputs);
   const inputs = list ? entries.map(([, x]) => x) : Object.fromEntries(entries);
   try {
-    return compute({ ...call, inputs: inputs as Plain['inputs'] });
+    return compute({ ...call, inputs: inputs as AnyCall['inputs'] });
   } finally {
     for (const { dataId } of made) call.backend.disposeData(dataId);
   }
@@ -156,13 +155,13 @@ export function guardKernels(): void {
     if (anything.has(kernelName)) continue;
     const compute = kernelFunction(kernelName, 'wasm');
     if (!known.has(kernelName)) {
-      replaceKernel<string, never>(kernelName, 'wasm', (call) =>
+      replaceKernel<string, object>(kernelName, 'wasm', (call) =>
         onFloats(kernelName, compute, call),
       );
       continue;
     }
     const holds = conditions[kernelName] ?? (() => true);
-    replaceKernel<string, never>(kernelName, 'wasm', (call) =>
+    replaceKernel<string, object>(kernelName, 'wasm', (call) =>
       isRight(kernelName, call.inputs) && fits(kernelName, call) && holds(call)
         ? compute(call)
         : byCpu(kernelName, call),

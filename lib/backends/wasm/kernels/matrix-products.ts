@@ -1,5 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel, reshaped } from '../../kernels/kernel';
+import {
+  type AnyCall,
+  type Call,
+  kernelFunction,
+  replaceKernel,
+  reshaped,
+} from '../../kernels/kernel';
 import {
   eachPart,
   isLong,
@@ -25,7 +31,7 @@ function transposed(x: tf.TensorInfo, backend: tf.KernelBackend): tf.TensorInfo 
   const perm = x.shape.map((_, i) => i);
   [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
   const transpose = kernelFunction('Transpose', 'wasm');
-  return transpose({ inputs: { x }, attrs: { perm } as never, backend }) as tf.TensorInfo;
+  return transpose({ inputs: { x }, attrs: { perm }, backend }) as tf.TensorInfo;
 }
 
 /** The shape [rows, columns] with which a tensor's memory was first a right operand. */
@@ -58,7 +64,7 @@ function byTheBuild(kernelName: string) {
     try {
       return multiply({
         inputs: { ...inputs, a, b },
-        attrs: { ...attrs, transposeA: false, transposeB: false } as never,
+        attrs: { ...attrs, transposeA: false, transposeB: false },
         backend,
       }) as tf.TensorInfo;
     } finally {
@@ -139,7 +145,7 @@ function inPartsWhereLong(call: Product, build: (call: Product) => tf.TensorInfo
   const isDot = rows * columns === 1 && size(x.shape) === inner && size(y.shape) === inner;
   if (!isDot || bias) return productInParts(memoryOf(backend as Heap), call, build);
   const dot = kernelFunction('VectorDot', 'wasm');
-  const out = dot({ inputs: { x, y }, attrs: attrs as never, backend }) as tf.TensorInfo;
+  const out = dot({ inputs: { x, y }, attrs: attrs, backend }) as tf.TensorInfo;
   return reshaped(out, [
     ...tf.backend_util.assertAndGetBroadcastShape(x.shape.slice(0, -2), y.shape.slice(0, -2)),
     ...[1, 1],
@@ -176,7 +182,7 @@ export function repairMatrixProducts(): void {
 function addMatMulAdd(): void {
   // Looked up when they are needed: the kernels of that time know empty factors.
   const [product, sum] = ['BatchMatMul', 'Add'].map(
-    (name) => (call: Call<string, never>) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
+    (name) => (call: AnyCall) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
   );
   const kernel = 'MatMulAdd';
   replaceKernel<'a' | 'b' | 'addend', Attributes>(kernel, 'wasm', ({ inputs, attrs, backend }) => {
@@ -185,8 +191,8 @@ function addMatMulAdd(): void {
     if (multiply && isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
       return bySystem(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
     }
-    const ab = product!({ inputs: { a, b }, attrs: attrs as never, backend });
-    const result = sum!({ inputs: { a: ab, b: addend }, attrs: {} as never, backend });
+    const ab = product!({ inputs: { a, b }, attrs: attrs, backend });
+    const result = sum!({ inputs: { a: ab, b: addend }, attrs: {}, backend });
     backend.disposeData(ab.dataId);
     return result;
   });

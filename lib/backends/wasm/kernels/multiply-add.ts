@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { type AnyCall, type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { entrywise } from './entrywise';
 import type { Heap } from './heap';
 
@@ -25,7 +25,7 @@ const sumOfProduct = entrywise({
 export function addMultiplyAdd(): void {
   // Looked up when they are needed: the kernels of that time know empty factors.
   const [multiply, add] = ['Multiply', 'Add'].map(
-    (name) => (call: Call<string, never>) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
+    (name) => (call: AnyCall) => kernelFunction(name, 'wasm')(call) as tf.TensorInfo,
   );
   replaceKernel('MultiplyAdd', 'wasm', ({ inputs, backend }: MultiplyAdd) => {
     const { a, b, addend } = inputs;
@@ -33,8 +33,8 @@ export function addMultiplyAdd(): void {
     if (all.every(({ shape }) => tf.util.arraysEqual(shape, addend.shape))) {
       return sumOfProduct(backend as Heap, all, addend.shape);
     }
-    const product = multiply!({ inputs: { a, b }, attrs: {} as never, backend });
-    const sum = add!({ inputs: { a: product, b: addend }, attrs: {} as never, backend });
+    const product = multiply!({ inputs: { a, b }, attrs: {}, backend });
+    const sum = add!({ inputs: { a: product, b: addend }, attrs: {}, backend });
     backend.disposeData(product.dataId);
     return sum;
   });

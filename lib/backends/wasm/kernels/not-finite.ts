@@ -1,11 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
+import { type AnyCall, type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { byCpu } from './by-cpu';
 import { isFiniteThroughout } from './finite';
 import type { Heap } from './heap';
 
 type Info = tf.TensorInfo;
-type Plain = Call<string, never>;
 
 /** Kernels of the build that make −∞ of a NaN, or what they take for its bound. */
 const clamping = ['Conv2D', 'DepthwiseConv2dNative', 'AvgPool'];
@@ -36,7 +35,7 @@ function activated(x: Info, { inputs, attrs, backend }: Call<string, Fused>): In
     'wasm',
   )({
     inputs: alpha && kernel === 'Prelu' ? { x, alpha } : { x },
-    attrs: { alpha: attrs.leakyreluAlpha } as never,
+    attrs: { alpha: attrs.leakyreluAlpha },
     backend,
   }) as Info;
   backend.disposeData(x.dataId);
@@ -44,7 +43,7 @@ function activated(x: Info, { inputs, attrs, backend }: Call<string, Fused>): In
 }
 
 /** The result of a kernel of the build, or of cpu where that is not finite. */
-function checked(kernelName: string, call: Plain, compute: (call: Plain) => Info): Info {
+function checked(kernelName: string, call: AnyCall, compute: (call: AnyCall) => Info): Info {
   const result = compute(call);
   if (isFiniteThroughout(call.backend as Heap, result)) return result;
   call.backend.disposeData(result.dataId);
@@ -59,16 +58,16 @@ function checked(kernelName: string, call: Plain, compute: (call: Plain) => Info
  */
 export function repairNotFinite(): void {
   for (const kernel of clamping) {
-    const stock = kernelFunction(kernel, 'wasm') as (call: Plain) => Info;
-    replaceKernel<string, never>(kernel, 'wasm', (call) => checked(kernel, call, stock));
+    const stock = kernelFunction(kernel, 'wasm') as (call: AnyCall) => Info;
+    replaceKernel<string, object>(kernel, 'wasm', (call) => checked(kernel, call, stock));
   }
   for (const kernel of fused) {
-    const stock = kernelFunction(kernel, 'wasm') as (call: Plain) => Info;
-    const compute = (call: Plain) =>
+    const stock = kernelFunction(kernel, 'wasm') as (call: AnyCall) => Info;
+    const compute = (call: AnyCall) =>
       kernel === '_FusedMatMul' ? stock(call) : checked(kernel, call, stock);
     replaceKernel<string, Fused>(kernel, 'wasm', (call) => {
-      if (!(call.attrs.activation in activations)) return compute(call as unknown as Plain);
-      const attrs = { ...call.attrs, activation: 'linear' } as never;
+      if (!(call.attrs.activation in activations)) return compute(call);
+      const attrs = { ...call.attrs, activation: 'linear' };
       return activated(compute({ ...call, attrs }), call);
     });
   }

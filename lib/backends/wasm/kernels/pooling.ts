@@ -72,7 +72,7 @@ export function repairPools(): void {
     const { x } = call.inputs;
     return x.dtype === 'float32' && !isFiniteThroughout(call.backend as Heap, x)
       ? maxPool(call)
-      : stock(call as unknown as Call<string, never>);
+      : stock(call);
   });
   replaceKernel('MaxPoolGrad', 'wasm', maxPoolGrad);
   replaceKernel('MaxPool3DGrad', 'wasm', maxPoolGrad);

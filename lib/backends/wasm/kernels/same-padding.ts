@@ -39,7 +39,7 @@ export function repairSamePadding(): void {
       const { inputs, attrs } = call;
       const isSame = attrs.pad === 'same' && attrs.dataFormat !== 'NCHW';
       const known = isSame ? inNumbers(inputs.x.shape, inputs.filter.shape, attrs) : attrs;
-      return stock({ ...call, attrs: known as never });
+      return stock({ ...call, attrs: known });
     });
   }
 }

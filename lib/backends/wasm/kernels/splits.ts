@@ -17,7 +17,7 @@ export function repairSplits(): void {
   replaceKernel('SplitV', 'wasm', (call: Split) => {
     const { inputs, attrs, backend } = call;
     const { x } = inputs;
-    if (x.dtype === 'string') return stock(call as unknown as Call<string, never>);
+    if (x.dtype === 'string') return stock(call);
     const heap = backend as Heap;
     const axis = tf.util.parseAxisParam(attrs.axis, x.shape)[0]!;
     const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, attrs.numOrSizeSplits, axis);

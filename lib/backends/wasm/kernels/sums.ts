@@ -20,7 +20,7 @@ export function repairSums(): void {
     replaceKernel(kernel, 'wasm', (call: Sum) => {
       const { inputs, attrs, backend } = call;
       const { x } = inputs;
-      if (x.dtype !== 'float32') return stock(call as unknown as Call<string, never>);
+      if (x.dtype !== 'float32') return stock(call);
       const heap = backend as Heap;
       const axes = tf.util.parseAxisParam(attrs.axis, x.shape).sort((a, b) => a - b);
       const count = size(axes.map((axis) => x.shape[axis]!));
@@ -50,7 +50,7 @@ function summed(heap: Heap, x: tf.TensorInfo, axes: number[], divisor: number): 
   const isLast = kept.every((axis, i) => axis === i);
   if (isLast) return sumsOfRuns(heap, x, shape, divisor);
   const perm = [...kept, ...axes];
-  const attrs = { perm } as never;
+  const attrs = { perm };
   const transpose = kernelFunction('Transpose', 'wasm');
   const moved = transpose({ inputs: { x }, attrs, backend: heap }) as tf.TensorInfo;
   const out = sumsOfRuns(heap, moved, shape, divisor);

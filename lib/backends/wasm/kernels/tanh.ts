@@ -74,7 +74,7 @@ export function repairTanh(): void {
   const stock = kernelFunction('Tanh', 'wasm');
   replaceKernel('Tanh', 'wasm', (call: Call<'x', object>): tf.TensorInfo => {
     const { x } = call.inputs;
-    if (x.dtype !== 'float32') return stock(call as Call<string, never>) as tf.TensorInfo;
+    if (x.dtype !== 'float32') return stock(call) as tf.TensorInfo;
     return tanh(call.backend as Heap, [x], x.shape);
   });
 }

@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
-import type { Call } from '../../kernels/kernel';
+import { addKernel, type Call } from '../../kernels/kernel';
 import { FunctionBody, instantiated } from '../assembler';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
@@ -97,7 +96,7 @@ type Three = Call<'a' | 'x' | 'y', unknown>;
  * a loop of single additions. They have no gradient: nothing that is recorded may use them.
  */
 export function addVectorKernels(): void {
-  register('VectorDot', ({ inputs: { x, y }, backend }: Two) => {
+  addKernel('VectorDot', 'wasm', ({ inputs: { x, y }, backend }: Two) => {
     const heap = backend as Heap;
     const out = heap.makeOutput([], 'float32');
     const [left, right] = [floats(heap, x), floats(heap, y)];
@@ -107,7 +106,7 @@ export function addVectorKernels(): void {
     return out;
   });
 
-  register('VectorAxpy', ({ inputs: { a, x, y }, backend }: Three) => {
+  addKernel('VectorAxpy', 'wasm', ({ inputs: { a, x, y }, backend }: Three) => {
     const heap = backend as Heap;
     const out = heap.makeOutput(x.shape, 'float32');
     // Addresses are taken now, after the last allocation: an allocation may move the heap.
@@ -123,12 +122,4 @@ export function addVectorKernels(): void {
     );
     return out;
   });
-}
-
-function register<I extends string>(
-  kernelName: string,
-  compute: (call: Call<I, unknown>) => tf.TensorInfo,
-): void {
-  const kernelFunc = compute as unknown as tf.KernelFunc;
-  tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
 }
