@@ -18,6 +18,28 @@ import { textOf } from './output';
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 600_000;
 
+/** A figure by a slider, and what drawing it takes. */
+const FOLLOWING = `import { figure, interact, slider } from 'implicit-lab-course';
+const drawings: number[] = [];
+const x = Array.from({ length: 400 }, (_, i) => i / 40);
+await interact({ n: slider({ min: 0, max: 40, step: 1, value: 0, label: 'n' }) }, ({ n }) => {
+  const begin = performance.now();
+  figure([{ x, y: x.map((v) => Math.sin(v + n / 10)) }], {}, { words: 'A wave, at ' + n + '.' });
+  drawings.push(performance.now() - begin);
+});`;
+const MOVES = 20;
+const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
+
+/** What fills the engine's heap. The values are large, so that it takes seconds. */
+const FILLING = {
+  objects:
+    'const all: object[] = [];\nfor (;;) all.push({ list: new Array(1e5).fill(all.length + 0.5) });',
+  texts:
+    'const all: string[] = [];\nfor (;;) all.push(JSON.stringify(new Array(1e5).fill(all.length + 0.5)));',
+  'a result under way':
+    'Array.from({ length: 1e9 }, (_, i) => Array.from({ length: 1e4 }, (_, j) => i / (j + 1)));',
+};
+
 describe.skipIf(!isReady)('a page of the course, at its edges', () => {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lite-'));
   let site: string;
@@ -65,6 +87,49 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       await slider.press('ArrowRight');
       await page.getByText('n is 3').waitFor();
       expect(await notebook.say(0, 'count > 0')).toBe('true');
+    },
+    patience,
+  );
+
+  test(
+    'a figure follows each move of a slider, in a time that is printed',
+    async () => {
+      const notebook = await open();
+      const { page } = notebook;
+      await notebook.say(0, FOLLOWING);
+      const figure = page.locator('.jp-OutputArea .js-plotly-plot').last();
+      await figure.waitFor();
+      // From the time that the browser gives the key to the figure that was drawn for it.
+      await figure.evaluate((element) => {
+        const drawn = element as HTMLElement & { on(name: string, hear: () => void): void };
+        const page = globalThis as { moves?: number[] };
+        page.moves = [];
+        let pressed: number | undefined;
+        const note = ({ timeStamp }: Event) => {
+          pressed = timeStamp;
+        };
+        addEventListener('keydown', note, true);
+        drawn.on('plotly_afterplot', () => {
+          if (pressed !== undefined) page.moves!.push(performance.now() - pressed);
+          pressed = undefined;
+        });
+      });
+      const slider = page.locator('.widget-slider [role="slider"]').first();
+      await slider.focus();
+      for (let move = 1; move <= MOVES; move++) {
+        await slider.press('ArrowRight');
+        await page.waitForFunction(
+          (move) => (globalThis as { moves?: number[] }).moves!.length >= move,
+          move,
+        );
+      }
+      const moves = await page.evaluate(() => (globalThis as { moves?: number[] }).moves!);
+      const computed = JSON.parse((await notebook.say(0, 'JSON.stringify(drawings)')).slice(1, -1));
+      expect(computed).toHaveLength(MOVES + 1);
+      const [answer, own] = [moves, computed].map((all) => median(all).toFixed(1));
+      console.log(
+        `slider: ${answer} ms from the key to the figure, of which the drawing took ${own}`,
+      );
     },
     patience,
   );
@@ -204,6 +269,20 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       );
     },
     patience,
+  );
+
+  test.for(Object.entries(FILLING))(
+    'a heap that is full of %s ends the cell, and not the page',
+    { timeout: patience },
+    async ([, code]) => {
+      const notebook = await open();
+      const inPage = await notebook.outlivingFrames();
+      await notebook.say(0, 'const before = 1;');
+      await notebook.write(0, code);
+      expect(await inPage.run(0)).toMatch(/^OutOfMemory: .*variables are lost/);
+      await inPage.write(0, '1 + 1');
+      expect(await inPage.run(0)).toBe('2');
+    },
   );
 
   test(

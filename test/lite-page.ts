@@ -73,6 +73,13 @@ export async function startBrowser(
   });
 }
 
+/** What is asked of a page that has lost a frame. */
+interface Outliving {
+  write(index: number, source: string): Promise<void>;
+  /** Runs a cell; what its outputs say. */
+  run(index: number): Promise<string>;
+}
+
 /** A notebook of the site in a page. Its code cells are numbered from 0. */
 export class LiteNotebook {
   private constructor(
@@ -272,6 +279,38 @@ export class LiteNotebook {
   async say(index: number, source: string, interruptedAfter?: number): Promise<string> {
     await this.write(index, source);
     return textOf(await this.run(index, interruptedAfter));
+  }
+
+  /**
+   * The notebook by the browser's own protocol: playwright gives a page up once the process of one of its frames has
+   * died.
+   */
+  async outlivingFrames(): Promise<Outliving> {
+    await this.bringToFront();
+    const session = await this.page.context().newCDPSession(this.page);
+    const evaluate = async (expression: string): Promise<unknown> => {
+      const given = { expression, awaitPromise: true, returnByValue: true };
+      const { result, exceptionDetails } = await session.send('Runtime.evaluate', given);
+      if (exceptionDetails) throw new Error(exceptionDetails.text);
+      return result.value;
+    };
+    const cell = (index: number): string =>
+      `jupyterapp.shell.currentWidget.content.widgets.filter(({ model }) => model.type === 'code')[${index}]`;
+    return {
+      async write(index, source) {
+        await evaluate(`${cell(index)}.model.sharedModel.setSource(${JSON.stringify(source)})`);
+      },
+      async run(index) {
+        const outputs = await evaluate(`(async () => {
+          const { content } = jupyterapp.shell.currentWidget;
+          content.activeCellIndex = content.widgets.indexOf(${cell(index)});
+          content.deselectAll();
+          await jupyterapp.commands.execute('notebook:run-cell');
+          return ${cell(index)}.model.sharedModel.toJSON().outputs;
+        })()`);
+        return textOf(outputs as Output[]);
+      },
+    };
   }
 
   /** Writes the notebook, as *File → Download* gives it, to a file. */

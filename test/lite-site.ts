@@ -24,7 +24,10 @@ interface Tab {
   processorSeconds: number;
 }
 
-/** The tab of the browser with this profile. The browser's own pages, and one that it holds ready, are smaller. */
+/**
+ * The tab of the browser with this profile: the processes of the page and of the cells. The browser's own pages, and
+ * one that it holds ready, are smaller.
+ */
 export function tabOf(profile: string): Tab {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const parents = new Map(processes.map((id) => [id, statusOf(id)]));
@@ -42,10 +45,11 @@ export function tabOf(profile: string): Tab {
         processorSeconds: workOf(id),
       }),
     );
-  return tabs.reduce((most, tab) => (tab.megabytes > most.megabytes ? tab : most), {
-    megabytes: 0,
-    processorSeconds: 0,
-  });
+  const [page, cells] = tabs.sort((a, b) => b.megabytes - a.megabytes);
+  return {
+    megabytes: (page?.megabytes ?? 0) + (cells?.megabytes ?? 0),
+    processorSeconds: (page?.processorSeconds ?? 0) + (cells?.processorSeconds ?? 0),
+  };
 }
 
 /** Hundredths of seconds in the program and in the system for it are behind its name, which may hold anything. */

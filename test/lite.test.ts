@@ -105,6 +105,8 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         );
         const printed = await run('[1, { a: new Map([[1, 2]]) }, Float32Array.of(0.5)]');
         expect(textOf([printed])).toBe('[ 1, { a: Map(1) { 1 => 2 } }, Float32Array(1) [ 0.5 ] ]');
+        // Cells have a process of their own, which is what shares memory.
+        expect(textOf([await run('crossOriginIsolated')])).toBe('true');
         expect((await run("import { readFileSync } from 'node:fs';")).evalue).toBe(
           'node:fs belongs to Node.js, and this is a page: run this cell in the installed course.',
         );

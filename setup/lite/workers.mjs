@@ -12,7 +12,7 @@ import { inRoot, read } from '../paths.mjs';
 const WITHOUT_ASYNC = { 'async-await': false, 'async-generator': false, 'for-await': false };
 
 /**
- * Writes the extension of JupyterLite that brings the kernel, its two workers, and the library.
+ * Writes the extension of JupyterLite that brings the kernel, its two workers, the frame of one of them, and the library.
  *
  * @param {string} folder
  */
@@ -25,6 +25,11 @@ export async function buildKernel(folder) {
   await bundle('page/extension', join(folder, 'remoteEntry.js'), { define });
   await bundle('compiler/worker', join(folder, 'compiler.js'));
   await bundle('cells/main', join(folder, 'cells.js'), { supported: WITHOUT_ASYNC });
+  await bundle('frame/main', join(folder, 'frame.js'));
+  writeFileSync(
+    join(folder, 'cells.html'),
+    '<!doctype html><title>Cells</title><script src="frame.js"></script>\n',
+  );
   const library = join(folder, 'library');
   await buildForBrowser(library);
   for (const name of readdirSync(library).filter((file) => file.endsWith('.js'))) {
@@ -40,7 +45,7 @@ export async function buildKernel(folder) {
   }
   const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => name.replaceAll('\\', '/'))
-    .filter((name) => /\.(js|wasm|json|gz|csv)$/.test(name) && !name.includes('mnist/'));
+    .filter((name) => /\.(js|wasm|json|gz|csv|html)$/.test(name) && !name.includes('mnist/'));
   writeFileSync(join(folder, 'files.json'), JSON.stringify([...kept, 'types.json.gz']));
 }
 

@@ -1,6 +1,7 @@
 import type { CompilerWorker } from '../../compiler';
 import type { About, Home } from '../../server';
-import { CellsWorker, type Places } from './cells';
+import { CellsWorker } from './cells';
+import type { Places } from './cells-at';
 import type { PageChannels } from './channels';
 import { takeCompiler } from './early-compiler';
 

@@ -1,6 +1,6 @@
 import type { About } from '../../server';
 import { Kernel } from '../../server';
-import type { Places } from './cells';
+import type { Places } from './cells-at';
 import { type LiteMessage, PageChannels } from './channels';
 import { pageHome } from './home';
 import type { KernelOptions, LiteKernel, Signal } from './lite';

@@ -79,7 +79,18 @@ async function activate(): Promise<void> {
   await worker.clients.claim();
 }
 
+/** The frame in which cells run: the browser gives a process of its own to what has this header. */
+const FRAME = /\/implicit-kernel\/static\/cells\.html$/;
+
 async function answer(path: string, event: Extendable): Promise<Response> {
+  const file = await find(path, event);
+  if (!FRAME.test(path)) return file;
+  const headers = new Headers(file.headers);
+  headers.set('Document-Isolation-Policy', 'isolate-and-require-corp');
+  return new Response(file.body, { status: file.status, headers });
+}
+
+async function find(path: string, event: Extendable): Promise<Response> {
   const cache = await caches.open(cacheOf(BUILD));
   const kept = await cache.match(root + path);
   if (kept) return kept;
