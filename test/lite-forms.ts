@@ -74,6 +74,18 @@ export const ENDLESS: readonly { name: string; code: string }[] = [
     code: 'let count = 0;\nfor (;;) { [3, 1, 2].sort((a, b) => { count++; return a - b; }); }',
   },
   {
+    name: 'a comparison by its name',
+    code: 'let count = 0;\nconst compare = (a: number, b: number): number => { count++; return Math.sin(a) - Math.sin(b); };\nnew Float64Array(2 ** 24).map((_, i) => i).sort(compare);',
+  },
+  {
+    name: 'constructors that make each other',
+    code: 'let count = 0;\nclass Tree { constructor(depth: number) { count++; if (depth > 0) { new Tree(depth - 1); new Tree(depth - 1); } } }\nnew Tree(60);',
+  },
+  {
+    name: 'a getter that asks itself',
+    code: 'let count = 0;\nconst tree = { depth: 60, get size(): number { count++; if (this.depth === 0) return 1; this.depth--; const both: number = this.size + this.size; this.depth++; return both; } };\ntree.size;',
+  },
+  {
     name: 'a question to the reader',
     code: "let count = 1;\nawait input('What now?');",
   },

@@ -55,6 +55,32 @@ describe('withBeats', () => {
       3,
     ],
     ['a generator', 'function* f(n) { while (n > 0) yield n--; } [...f(3)];', 3],
+    ['a callback by its name', 'const f = (x) => 2 * x; [1, 2, 3].map(f);', 3],
+    [
+      'a constructor that makes others',
+      'class A { constructor(n) { if (n > 0) this.a = new A(n - 1); } } new A(2);',
+      3,
+    ],
+    [
+      'a constructor behind another',
+      'class B {} class A extends B { constructor(n) { super(); if (n > 0) new A(n - 1); } } new A(2);',
+      3,
+    ],
+    [
+      'a getter that asks others',
+      'const o = { n: 2, get v() { return this.n-- > 0 ? this.v : 0; } }; o.v;',
+      3,
+    ],
+    [
+      'a setter that sets others',
+      'const o = { set v(n) { if (n > 0) this.v = n - 1; } }; o.v = 2;',
+      3,
+    ],
+    [
+      'what traps the uses of an object',
+      'const p = new Proxy({}, { get(o, k) { return k; }, has: () => true }); p.a; p.b; "c" in p;',
+      3,
+    ],
     ['a function that is called once', 'function f() { return 1; } f();', 0],
   ])('beats in %s', (_name, code, count) => {
     expect(beatsOf(code)).toBe(count);

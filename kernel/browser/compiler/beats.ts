@@ -15,7 +15,7 @@ const LEFT = '__left';
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
  *
  * - at the head of each loop, of each function that comes back to itself, and of each that is handed to another
- *   one, there is a beat. A beat counts down, and once nothing is left it calls `__beat()`, from which an interrupt
+ *   one, there is a beat (methods, getters and constructors are functions too). A beat counts down, and once nothing is left it calls `__beat()`, from which an interrupt
  *   is thrown, and which returns how many beats may go by until the next call. In the tightest loops, even
  *   counting down would take longer than the rest: they go in portions (`portions.ts`);
  * - async functions become generators (ES2016), so that each of them goes on by
@@ -47,7 +47,7 @@ export function withBeats({ code, mappings }: Code): Code {
 
 const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
   const { factory } = context;
-  let recursive = new Set<string>();
+  let repeated = new Set<string>();
   /** `__left = __beat()` */
   const look = () =>
     factory.createAssignment(
@@ -98,6 +98,17 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
       );
     }
     const beating = functionWithBeat(body as ts.Block);
+    if (ts.isConstructorDeclaration(node)) {
+      return factory.updateConstructorDeclaration(node, node.modifiers, node.parameters, beating);
+    }
+    if (ts.isGetAccessorDeclaration(node)) {
+      const { modifiers, name, parameters, type } = node;
+      return factory.updateGetAccessorDeclaration(node, modifiers, name, parameters, type, beating);
+    }
+    if (ts.isSetAccessorDeclaration(node)) {
+      const { modifiers, name, parameters } = node;
+      return factory.updateSetAccessorDeclaration(node, modifiers, name, parameters, beating);
+    }
     const { asteriskToken, typeParameters, parameters, type } = node;
     if (ts.isFunctionDeclaration(node)) {
       return factory.updateFunctionDeclaration(
@@ -139,7 +150,7 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     const visited = ts.visitEachChild(node, visit, context);
     // Only the nodes of the source know their parents.
     if (isFunction(node) && isFunction(visited)) {
-      const again = recursive.has(nameOf(node) ?? '') || isCallback(node);
+      const again = repeated.has(nameOf(node) ?? '') || isHandedOn(node);
       return again ? withBeatInside(visited) : visited;
     }
     if (ts.isWhileStatement(visited)) {
@@ -184,7 +195,7 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
     return visited;
   };
   return (file) => {
-    recursive = recursiveNames(file);
+    repeated = new Set([...recursiveNames(file), ...argumentNames(file)]);
     return ts.visitEachChild(file, visit, context);
   };
 };
@@ -192,7 +203,10 @@ const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
 /** What a function is called by: its own name, or that of what it is assigned to. */
 function nameOf(node: ts.Node): string | undefined {
   const { parent } = node;
-  const named = (ts.isFunctionLike(node) && node.name) || undefined;
+  // What comes back to a constructor names its class.
+  const named = ts.isConstructorDeclaration(node)
+    ? parent && ts.isClassLike(parent) && parent.name
+    : (ts.isFunctionLike(node) && node.name) || undefined;
   const owner =
     named ??
     (parent && (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent))
@@ -233,21 +247,42 @@ function recursiveNames(file: ts.SourceFile): Set<string> {
   return new Set([...mentions.keys()].filter((name) => reaches(name, name, new Set())));
 }
 
+/** The names of what is handed to functions, which may call it without end. */
+function argumentNames(file: ts.SourceFile): Set<string> {
+  const names = new Set<string>();
+  const collect = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+      for (const argument of node.arguments ?? []) {
+        if (ts.isIdentifier(argument)) names.add(argument.text);
+      }
+    }
+    ts.forEachChild(node, collect);
+  };
+  collect(file);
+  return names;
+}
+
 type WithBody =
   | ts.FunctionDeclaration
   | ts.FunctionExpression
   | ts.ArrowFunction
-  | ts.MethodDeclaration;
+  | ts.MethodDeclaration
+  | ts.ConstructorDeclaration
+  | ts.AccessorDeclaration;
 
 const isFunction = (node: ts.Node): node is WithBody =>
   ts.isFunctionDeclaration(node) ||
   ts.isFunctionExpression(node) ||
   ts.isArrowFunction(node) ||
-  ts.isMethodDeclaration(node);
+  ts.isMethodDeclaration(node) ||
+  ts.isConstructorDeclaration(node) ||
+  ts.isAccessor(node);
 
-/** Whether it is handed to another function, which may call it without end. */
-function isCallback(node: ts.Node): boolean {
+/** Whether it is handed to another function, by itself or in an object. */
+function isHandedOn(node: ts.Node): boolean {
   const { parent } = node;
+  if (ts.isPropertyAssignment(parent)) return isHandedOn(parent);
+  if (ts.isObjectLiteralExpression(parent)) return isHandedOn(parent);
   if (!ts.isCallExpression(parent) && !ts.isNewExpression(parent)) return false;
   return parent.arguments?.some((argument) => argument === node) === true;
 }
