@@ -17,7 +17,7 @@ import { serve } from './lite/serve.mjs';
 import { packTypes } from './lite/types.mjs';
 import { buildKernel } from './lite/workers.mjs';
 import { findPython } from './machine.mjs';
-import { inRoot, pythonIn, venv } from './paths.mjs';
+import { inRoot, pythonIn, read, venv } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { makeVenv, pythonEnvironment, venvIsReady } from './python-packages.mjs';
 import { run } from './run.mjs';
@@ -195,6 +195,7 @@ async function buildSite(site) {
     ['rel="preload" href="../build', 'rel="next" href="../build'],
     ['<script id="jupyter-config-data"', '<script src="../begin.js"></script>$&'],
     ['await import(', 'await globalThis.courseBegins;$&'],
+    ['</head>', `<style>${read(inRoot('setup', 'jupyter', 'custom', 'folded.css'))}</style>$&`],
   ]);
   lighten(join(site, 'jupyter-lite.json'));
 }
