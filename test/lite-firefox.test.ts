@@ -30,7 +30,9 @@ describe.skipIf(!isReady)('a page of the course in Firefox', () => {
 
   test('a lesson says what is stored', { timeout: patience }, async () => {
     const lesson = '02-implicit-gradient-descent.ipynb';
-    const found = await runLesson(server.url, lesson, profile(), patience / 2000, startFirefox);
+    const found = await runLesson(server.url, lesson, profile(), patience / 2000, {
+      start: startFirefox,
+    });
     console.log(JSON.stringify(found));
     expect(found.failed).toEqual([]);
     expect(found.words).toEqual([]);

@@ -24,18 +24,34 @@ export interface LessonReport extends Comparison {
   processorSeconds: number;
 }
 
+/** A cell of a lesson that chooses a backend, with webgpu as its choice. */
+export const onWebgpu = (source: string): string =>
+  source.replace(/await useBackend\([^)]*\)/, "await useBackend('webgpu')");
+
+/** How a lesson is run that is not run as it stands in Chromium. */
+export interface LessonOptions {
+  start?: (profile: string) => Promise<BrowserContext>;
+  /** What a code cell is to say instead. */
+  edit?: (source: string) => string;
+}
+
 /** Runs a lesson by *Run all* in a browser of its own, and compares it with its stored outputs. */
 export async function runLesson(
   site: string,
   name: string,
   profile: string,
   limitSeconds: number,
-  start: (profile: string) => Promise<BrowserContext> = startBrowser,
+  { start = startBrowser, edit }: LessonOptions = {},
 ): Promise<LessonReport> {
   const context = await start(profile);
   try {
     const notebook = await LiteNotebook.open(context, site, `notebooks/${name}`);
     const stored = storedOutputs(join(root, 'notebooks', name));
+    if (edit) {
+      for (const [i, source] of (await notebook.sources()).entries()) {
+        await notebook.write(i, edit(source));
+      }
+    }
     const cells = await notebook.runAll(limitSeconds);
     await notebook.look(name.replace('.ipynb', ''), '.js-plotly-plot');
     const failed = cells.flatMap(({ outputs }, i) =>

@@ -7,38 +7,52 @@ import { expect, test } from 'vitest';
 import { jupyterEnvironment } from '../setup/jupyterlab.mjs';
 import { serve } from '../setup/lite/serve.mjs';
 import { venvPython } from '../setup/paths.mjs';
-import { runLesson } from './lite-lesson';
+import { type LessonOptions, onWebgpu, runLesson } from './lite-lesson';
+import { SOFTWARE_GPU, startBrowser } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 
 /**
- * The same lesson under Node.js and in a page, in turns, as rows of a table. With `FULL=1`;
- * `SECONDS_OF=02-implicit-gradient-descent,09-inverse-hessian-products` names others.
+ * The same lesson under Node.js, in a page as it stands, and in a page on webgpu, in turns, as rows of a table. With
+ * `FULL=1`; `SECONDS_OF=02-implicit-gradient-descent,09-inverse-hessian-products` names others, `ROUNDS=1` runs each
+ * once, `GPU=1` takes the
+ * machine's own GPU in the place of Chromium's software adapter.
  */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 3_600_000;
-const ROUNDS = 2;
-const lessons = (process.env.SECONDS_OF ?? '01-stiffness,02-implicit-gradient-descent').split(',');
+const ROUNDS = Number(process.env.ROUNDS ?? 2);
+const lessons = (process.env.SECONDS_OF ?? '12-forward-reverse-truncated').split(',');
+const gpu = process.env.GPU === '1' ? ['--enable-features=Vulkan,WebGPU'] : SOFTWARE_GPU;
+const HOMES = ['Node.js', 'page', 'page on webgpu'] as const;
 
-test.skipIf(!isReady)('seconds of a lesson in both homes', { timeout: patience }, async () => {
+test.skipIf(!isReady)('seconds of a lesson in each home', { timeout: patience }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lite-'));
   const server = await serve(await findSite(folder), { prefix });
   try {
-    console.log('| lesson | Node.js, s | page, s | page / Node.js |\n| --- | ---: | ---: | ---: |');
+    console.log(`| lesson | ${HOMES.join(', s | ')}, s |\n| --- | ---: | ---: | ---: |`);
     for (const lesson of lessons) {
-      const seconds = { node: [] as number[], page: [] as number[] };
-      for (let round = 0; round < ROUNDS; round++) {
-        seconds.node.push(await secondsUnderNode(lesson, join(folder, 'report.json')));
+      const inPage = async (options?: LessonOptions): Promise<number> => {
         const profile = mkdtempSync(join(folder, 'profile-'));
-        const found = await runLesson(server.url, `${lesson}.ipynb`, profile, patience / 2000);
+        const limit = patience / 4000;
+        const found = await runLesson(server.url, `${lesson}.ipynb`, profile, limit, options);
         expect(found.failed).toEqual([]);
-        seconds.page.push(found.seconds);
+        return found.seconds;
+      };
+      const run: Record<(typeof HOMES)[number], () => Promise<number>> = {
+        'Node.js': () => secondsUnderNode(lesson, join(folder, 'report.json')),
+        page: () => inPage(),
+        'page on webgpu': () =>
+          inPage({ start: (profile) => startBrowser(profile, gpu), edit: onWebgpu }),
+      };
+      const least = HOMES.map(() => Number.POSITIVE_INFINITY);
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [i, home] of HOMES.entries()) {
+          // What else the machine does makes a run longer, never shorter.
+          least[i] = Math.min(least[i]!, await run[home]());
+        }
       }
-      // What else the machine does makes a run longer, never shorter.
-      const [node, page] = [Math.min(...seconds.node), Math.min(...seconds.page)];
-      const ratio = (page / node).toPrecision(2);
-      console.log(`| ${lesson} | ${node.toFixed(0)} | ${page.toFixed(0)} | ${ratio} |`);
+      console.log(`| ${lesson} | ${least.map((seconds) => seconds.toFixed(0)).join(' | ')} |`);
     }
   } finally {
     server.close();
