@@ -49,8 +49,7 @@ describe.skipIf(!isReady)('a page of the course in Firefox', () => {
       );
       await notebook.say(0, "import 'implicit-lab';");
       for (const { name, code } of ENDLESS.slice(0, 8)) {
-        const stopped = await notebook.say(0, code, 2500);
-        expect(stopped, name).toContain('KeyboardInterrupt: the cell was interrupted');
+        expect((await notebook.giveUp(0, code)).evalue, name).toBe('the cell was interrupted');
         expect(await notebook.say(0, 'count > 0'), name).toBe('true');
       }
     } finally {

@@ -160,25 +160,28 @@ export class LiteNotebook {
     );
   }
 
-  /** Runs a cell. With `interruptedAfter`, the reader gives up after so many milliseconds. */
-  async run(index: number, interruptedAfter?: number): Promise<Output[]> {
+  async run(index: number): Promise<Output[]> {
     await this.bringToFront();
-    return this.page.evaluate(
-      async ([index, after]) => {
-        const { content, sessionContext } = jupyterapp.shell.currentWidget;
-        const code = content.widgets.filter(({ model }) => model.type === 'code');
-        content.activeCellIndex = content.widgets.indexOf(code[index]!);
-        content.deselectAll();
-        const run = jupyterapp.commands.execute('notebook:run-cell');
-        if (after !== undefined) {
-          await new Promise((resolve) => setTimeout(resolve, after));
-          await sessionContext.session.kernel.interrupt();
-        }
-        await run;
-        return code[index]!.model.sharedModel.toJSON().outputs;
-      },
-      [index, interruptedAfter] as const,
-    );
+    return this.page.evaluate(async (index) => {
+      const { content } = jupyterapp.shell.currentWidget;
+      const code = content.widgets.filter(({ model }) => model.type === 'code');
+      content.activeCellIndex = content.widgets.indexOf(code[index]!);
+      content.deselectAll();
+      await jupyterapp.commands.execute('notebook:run-cell');
+      return code[index]!.model.sharedModel.toJSON().outputs;
+    }, index);
+  }
+
+  /** Runs `code`, interrupts it a second after it has begun, and returns its last output. */
+  async giveUp(index: number, code: string): Promise<Output> {
+    const begun = 'It has begun.';
+    await this.write(index, `console.log('${begun}');\n${code}`);
+    const run = this.run(index);
+    const hasBegun = async () => textOf(await this.outputs(index)).startsWith(begun);
+    while (!(await hasBegun())) await this.page.waitForTimeout(100);
+    await this.page.waitForTimeout(1000);
+    await this.interrupt();
+    return (await run).at(-1)!;
   }
 
   /**
@@ -276,9 +279,9 @@ export class LiteNotebook {
   }
 
   /** Replaces a cell and runs it. */
-  async say(index: number, source: string, interruptedAfter?: number): Promise<string> {
+  async say(index: number, source: string): Promise<string> {
     await this.write(index, source);
-    return textOf(await this.run(index, interruptedAfter));
+    return textOf(await this.run(index));
   }
 
   /**
