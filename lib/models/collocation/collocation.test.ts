@@ -125,6 +125,10 @@ describe('collocation', () => {
       [{ points: points(1), equation, weight: Number.NaN }],
     ];
     for (const given of wrong) expect(() => collocation(network, given)).toThrow(InputError);
+    for (const part of ['sizes', 'size', 'record'] as const) {
+      const without = { ...network, [part]: undefined } as unknown as typeof network;
+      expect(() => collocation(without, conditions)).toThrow(InputError);
+    }
     const slopes: JetFactors = { first: [1] };
     const short = collocation(network, [
       { points: points(1), equation: () => ({ residual: 0, slopes }) },

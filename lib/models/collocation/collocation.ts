@@ -1,6 +1,7 @@
 import type { LeastSquaresProblem } from '../../descent';
 import { InputError, ShapeError } from '../../errors';
 import {
+  checkCount,
   checkFunction,
   checkList,
   checkMethods,
@@ -50,7 +51,7 @@ export interface Collocation extends LeastSquaresProblem {
  *   networks](https://doi.org/10.1016/j.jcp.2018.10.045), 2019.
  */
 export function collocation(network: TanhNetwork, conditions: readonly Condition[]): Collocation {
-  checkMethods(network, 'the network of collocation', ['record', 'jet']);
+  checkNetwork(network);
   const terms = checkedTerms(conditions);
   const total = terms.reduce((sum, { points }) => sum + points.length, 0);
   const dimension = network.sizes[0]!;
@@ -104,6 +105,13 @@ export function collocation(network: TanhNetwork, conditions: readonly Condition
       return { value, gradient };
     },
   };
+}
+
+function checkNetwork(network: TanhNetwork): void {
+  checkMethods(network, 'the network of collocation', ['record', 'jet']);
+  checkList(network.sizes, 'the sizes of the network of collocation');
+  checkCount(network.sizes[0], 'a network of collocation whose first size is');
+  checkCount(network.size, 'a network of collocation whose number of parameters is');
 }
 
 /** A condition with the factor of its entries of r, √(weight/n). */
