@@ -102,12 +102,13 @@ function* judged<V extends Vector>(
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
   const { value, products } = yield* method(A, b);
   let result: Solution<V> | undefined;
-  const residual = hold(() => {
-    const Ax = A.apply(value);
-    const damped = damping ? space.axpy(space.scalars.of(damping), value, Ax) : Ax;
-    return space.subtract(b, damped);
-  });
+  let residual: V | undefined;
   try {
+    residual = hold(() => {
+      const Ax = A.apply(value);
+      const damped = damping ? space.axpy(space.scalars.of(damping), value, Ax) : Ax;
+      return space.subtract(b, damped);
+    });
     const [left] = (yield [residual]) as [Float64Array];
     const residualNorm = norm(left);
     if (residualNorm <= bNorm) {
