@@ -9,7 +9,10 @@ export interface RadauOptions extends TimeSpan {
   jacobian?: Jacobian;
   /** The relative part of the tolerance of a step, `absolute + relative |yᵢ|`. Default 1e-6. */
   relative?: number;
-  /** Its absolute part, in the unit of y: one number, or one for each component. Default 1e-9. */
+  /**
+   * Its absolute part, in the unit of y: one number, or one for each component. Default 1e-9 of the largest
+   * |yᵢ| at the start; from zero, of what the first slope would make of it until the end.
+   */
   absolute?: number | ArrayLike<number>;
   /** The first step. Default: a guess from y0 and f(y0). */
   step?: number;
@@ -17,11 +20,21 @@ export interface RadauOptions extends TimeSpan {
   events?: readonly OdeEvent[];
 }
 
-/** The absolute tolerance of each component. */
+/** The absolute part of the default tolerance, of the size of y. */
+const ABSOLUTE = 1e-9;
+
+/**
+ * The absolute tolerance of each component.
+ *
+ * @param slopeOf f at the start
+ */
 export function tolerances(
-  { relative = 1e-6, absolute = 1e-9, step }: RadauOptions,
-  count: number,
+  { relative = 1e-6, absolute: given, step, from = 0, to }: RadauOptions,
+  y0: Float64Array,
+  slopeOf: () => Float64Array,
 ): Float64Array {
+  const count = y0.length;
+  const absolute = given === undefined ? ABSOLUTE * sizeAtStart(y0, slopeOf, to - from) : given;
   const isList = Array.isArray(absolute) || ArrayBuffer.isView(absolute);
   // Entries as they are: one that is not a number may not even bear to be turned into one.
   const list: unknown[] =
@@ -33,7 +46,7 @@ export function tolerances(
     throw new InputError({
       given: `radau({ relative: ${shown(relative)}, absolute: ${isList ? `[${list.map(shown)}]` : shown(absolute)} })`,
       expected: 'a relative tolerance from 1e-14 to 1, and positive absolute ones',
-      remedy: 'Try { relative: 1e-6, absolute: 1e-9 }; the absolute one is in the unit of y.',
+      remedy: 'Try { relative: 1e-6 }, without an absolute one, which is in the unit of y.',
     });
   }
   if (step !== undefined && !(Number.isFinite(step) && step > 0)) {
@@ -44,6 +57,14 @@ export function tolerances(
     });
   }
   return Float64Array.from(list);
+}
+
+/** Of what size y is, as far as the start shows: 1 where it shows nothing. */
+function sizeAtStart(y0: Float64Array, slopeOf: () => Float64Array, span: number): number {
+  const largest = (x: Float64Array) => x.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+  const size = largest(y0) || largest(slopeOf()) * Math.abs(span);
+  const isUsable = ABSOLUTE * size > 0 && size < Number.POSITIVE_INFINITY;
+  return isUsable ? size : 1;
 }
 
 const isPositive = (x: unknown): x is number =>

@@ -91,6 +91,21 @@ it('does not depend on the unit of y', () => {
   }
 });
 
+describe.each([1e-30, 1e-12, 1e-6, 1e6, 1e12, 1e30])('without tolerances, in units of %f', (s) => {
+  it('decays as it does in any unit', () => {
+    const half = { value: ([y]: Float64Array) => y! - s / 2 };
+    const { states, events } = radau(decay, Float64Array.of(s), { to: 1, events: [half] });
+    expect(states.at(-1)![0]! / s).toBeCloseTo(Math.exp(-1), 7);
+    expect(events[0]!.t).toBeCloseTo(Math.LN2, 6);
+  });
+
+  it('rises from zero as it does in any unit', () => {
+    const rise = ([y]: Float64Array) => Float64Array.of(s - y!);
+    const { states } = radau(rise, Float64Array.of(0), { to: 1 });
+    expect(states.at(-1)![0]! / s).toBeCloseTo(1 - Math.exp(-1), 7);
+  });
+});
+
 describe('stops and events', () => {
   it('a pulse between steps is not missed, whichever end belongs to it', () => {
     const exact = 1000 * (1 - Math.exp(-0.001)) * Math.exp(-0.999);

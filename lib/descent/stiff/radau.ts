@@ -50,7 +50,6 @@ function* integrate(
   const known = ['jacobian', 'relative', 'absolute', 'step', 'events'];
   checkStart('radau', f, y0, options, known);
   const { from = 0, to, jacobian, maxSteps = MAX_STEPS, events = [], relative = 1e-6 } = options;
-  const absolute = tolerances(options, y0.length);
   checkEvents('radau', events);
   if (jacobian !== undefined) {
     checkFunction(jacobian, 'the Jacobian');
@@ -58,6 +57,7 @@ function* integrate(
   }
   const work = { evaluations: 0, jacobians: 0, factorizations: 0, rejected: 0 };
   const slopes = slopesOf(f, y0.length);
+  const absolute = tolerances(options, y0, () => slopes(y0.slice(), from));
   const counted: RightHandSide = (y, t) => {
     work.evaluations += 1;
     return slopes(y, t);
