@@ -3,6 +3,20 @@ const SPELL = 8;
 
 let last = performance.now();
 
+/** Whether work that is done again and again takes long enough to be left in between; it counts as long until it is seen. */
+export class Pace {
+  #isLong = true;
+
+  get isLong(): boolean {
+    return this.#isLong;
+  }
+
+  /** Notes how long it took this time. */
+  took(milliseconds: number): void {
+    this.#isLong = milliseconds > SPELL / 2;
+  }
+}
+
 /** How much of some work is done at a time, so that timers get their turns: one at first, then as fits. */
 export class Portions {
   #size = 1;

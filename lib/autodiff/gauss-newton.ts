@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import { type Pausing, withoutPause } from '../event-loop';
 import { checkMethods, checkNumericTensor } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
@@ -13,7 +14,7 @@ import type { Program } from './program';
 import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
-import { record, type Tape } from './tape';
+import { record, recordInPieces, type Tape } from './tape';
 
 /** A model cut between its network and its loss. */
 export interface CutModel {
@@ -67,25 +68,56 @@ export function markOutput<T extends tf.Tensor>(z: T): T {
  * count with their full Hessian: with loss = ℓ(z(x), x) the product is [J; I]ᵀ ∇²ℓ [J; I] v.
  */
 export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature {
-  const jacobian = (tape: Tape, from: tf.Tensor[], cuts: tf.Tensor[]) =>
-    compile(graph(tape.nodes, from, cuts), tape);
+  const { result, tape } = record((tape) => withoutPause(evaluate(tape, f, select)));
+  return onTape(tape, result);
+}
 
-  const { result, tape } = record((tape) => {
-    const { loss, cuts } = collectOutputs(f);
-    const { variables, block } = select(loss);
-    const leaves = Object.values(variables);
-    const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
-    const partials = byGradients(upper, tape).pull([tf.ones([])]);
-    for (const partial of partials) if (partial !== undefined) tape.own(partial);
-    const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
+/** The same, to be left for a while within the gradient. */
+export function* recordGaussNewtonInPieces(f: () => tf.Scalar, select: Select): Pausing<Curvature> {
+  const { result, tape } = yield* recordInPieces((tape) => evaluate(tape, f, select));
+  return onTape(tape, result);
+}
 
-    const J = tape.within(() => jacobian(tape, leaves, cuts));
-    const gradients = tape.within(() => addEach(J.pullDense(byCuts), byLeaves));
-    for (const gradient of gradients) tape.own(gradient);
-    const gradient = named(variables, gradients);
-    return { value: tape.ownCopy(loss), gradient, J, cuts, byCuts, byLeaves, leaves, block };
-  });
+/** The Jacobian of the cuts. */
+const jacobian = (tape: Tape, from: tf.Tensor[], cuts: tf.Tensor[]) =>
+  compile(graph(tape.nodes, from, cuts), tape);
 
+interface Recorded {
+  value: tf.Scalar;
+  gradient: NamedTensors;
+  /** The Jacobian of the cuts by the leaves, which are all that is selected. */
+  J: Program;
+  cuts: tf.Tensor[];
+  leaves: tf.Tensor[];
+  /** The derivatives of the loss by each of both. */
+  byCuts: (tf.Tensor | undefined)[];
+  byLeaves: (tf.Tensor | undefined)[];
+  block: NamedTensors;
+}
+
+function* evaluate(tape: Tape, f: () => tf.Scalar, select: Select): Pausing<Recorded> {
+  const { loss, cuts } = collectOutputs(f);
+  const value = tape.ownCopy(loss);
+  const { variables, block } = select(loss);
+  const leaves = Object.values(variables);
+  const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
+  const partials = byGradients(upper, tape).pull([tf.ones([])]);
+  for (const partial of partials) if (partial !== undefined) tape.own(partial);
+  const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
+  yield;
+  const J = tape.within(() => jacobian(tape, leaves, cuts));
+  yield;
+  // Not on the tape: curvature is made of J, and not of its products.
+  const pulled = yield* tape.withinInPieces(J.pullInPieces(byCuts));
+  const gradients = tape.within(() => addEach(pulled, byLeaves));
+  for (const gradient of gradients) tape.own(gradient);
+  tf.dispose(pulled.filter((part) => !gradients.includes(part)));
+  const gradient = named(variables, gradients);
+  return { value, gradient, J, cuts, byCuts, byLeaves, leaves, block };
+}
+
+/** The Gauss–Newton block by what is on a tape. */
+function onTape(tape: Tape, result: Recorded): Curvature {
   const { cuts, byCuts, byLeaves, leaves, block } = result;
   const inBlock = Object.values(block);
   const whole = inBlock.length === leaves.length;

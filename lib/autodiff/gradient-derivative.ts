@@ -4,7 +4,7 @@ import { mapTensors, type NamedTensors } from '../spaces';
 import { checkAlive, checkFinite, checkPoint } from './check';
 import { unmarked } from './compiled';
 import { listed, named, namesOf } from './named';
-import { type Evaluation, evaluateTraced, type Remembered } from './traced';
+import { type Evaluation, evaluateInPieces, evaluateTraced, type Remembered } from './traced';
 
 /** The gradient of a loss in w, with its derivative with respect to w and to other tensors λ. */
 export interface RecordedGradient {
@@ -45,7 +45,20 @@ export function recordGradientOf(
   remembered?: Remembered,
 ): RecordedGradient | undefined {
   const evaluation = evaluated(loss, w, λ, 'products', remembered);
-  if (evaluation === undefined) return undefined;
+  return evaluation && recordedOf(evaluation, w, λ);
+}
+
+/** The same, to be left for a while within it; also where no program can run. */
+export function* recordGradientInPieces(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  remembered?: Remembered,
+): Pausing<RecordedGradient> {
+  return recordedOf(yield* evaluatedInPieces(loss, w, λ, 'products', remembered), w, λ);
+}
+
+function recordedOf(evaluation: Evaluation, w: NamedTensors, λ: NamedTensors): RecordedGradient {
   const ofW = (x: readonly tf.Tensor[]) => named(w, [...x]);
   const ofλ = (x: readonly tf.Tensor[]) => named(λ, [...x]);
   const count = Object.keys(w).length;
@@ -101,6 +114,24 @@ export function gradientOf(
   }
 }
 
+/** The same of the gradient alone, to be left for a while within it, kept; also where no program can run. */
+export function* gradientInPieces(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  remembered?: Remembered,
+): Pausing<NamedTensors> {
+  const evaluation = yield* evaluatedInPieces(loss, w, λ, 'gradient', remembered);
+  try {
+    return named(
+      w,
+      evaluation.gradient().map((g) => tf.keep(g)),
+    );
+  } finally {
+    evaluation.dispose();
+  }
+}
+
 function evaluated(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
   w: NamedTensors,
@@ -108,30 +139,59 @@ function evaluated(
   purpose: 'gradient' | 'products',
   remembered?: Remembered,
 ) {
+  const { copies, arguments: given } = atCopies(loss, w, λ, remembered);
+  try {
+    const evaluation = evaluateTraced(given.loss, given.leaves, purpose, given.pure);
+    return evaluation && finite(evaluation);
+  } finally {
+    tf.dispose(copies);
+  }
+}
+
+function* evaluatedInPieces(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  purpose: 'gradient' | 'products',
+  remembered?: Remembered,
+): Pausing<Evaluation> {
+  const { copies, arguments: given } = atCopies(loss, w, λ, remembered);
+  for (const copy of copies) tf.keep(copy);
+  try {
+    return finite(yield* evaluateInPieces(given.loss, given.leaves, purpose, given.pure));
+  } finally {
+    tf.dispose(copies);
+  }
+}
+
+/** The arguments of an evaluation at copies: where the loss closes over tensors of w or λ, those are constants. */
+function atCopies(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  remembered?: Remembered,
+) {
   checkPoint(w, 'the point');
   for (const name of Object.keys(λ)) checkAlive(λ[name]!, `the hyperparameter '${name}'`);
-  // Copies: where the loss also closes over the tensors of w or λ, those are constants.
-  const copies = {
-    w: mapTensors(w, (value) => value.clone()),
-    λ: mapTensors(λ, (value) => value.clone()),
+  const copyOf = (x: NamedTensors) => mapTensors(x, (value) => value.clone());
+  const at = { w: copyOf(w), λ: copyOf(λ) };
+  const all = [...Object.values(at.w), ...Object.values(at.λ)];
+  return {
+    copies: all,
+    arguments: {
+      loss: unmarked(() => loss(at.w, at.λ), remembered),
+      leaves: { all, varied: Object.keys(w).length },
+      pure: remembered && { remembered, names: namesOf(w, λ) },
+    },
   };
-  const all = [...Object.values(copies.w), ...Object.values(copies.λ)];
+}
+
+function finite(evaluation: Evaluation): Evaluation {
   try {
-    const evaluation = evaluateTraced(
-      unmarked(() => loss(copies.w, copies.λ), remembered),
-      { all, varied: Object.keys(w).length },
-      purpose,
-      remembered && { remembered, names: namesOf(w, λ) },
-    );
-    if (evaluation === undefined) return undefined;
-    try {
-      checkFinite(evaluation.value);
-      return evaluation;
-    } catch (error) {
-      evaluation.dispose();
-      throw error;
-    }
-  } finally {
-    for (const copy of all) copy.dispose();
+    checkFinite(evaluation.value);
+    return evaluation;
+  } catch (error) {
+    evaluation.dispose();
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Pausing } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { collectAuxiliary, released } from './auxiliary';
@@ -8,7 +9,7 @@ import { graph } from './graph';
 import { named } from './named';
 import { byGradients } from './rules/reverse';
 import { record } from './tape';
-import { evaluateTraced } from './traced';
+import { type Evaluation, evaluateInPieces, evaluateTraced } from './traced';
 
 /**
  * A loss at x and its gradient there, both the caller's.
@@ -59,37 +60,113 @@ export function valueAndGradient(
   });
 }
 
+/** What `valueAndGradient` returns. */
+type ValueAndGradient = ReturnType<typeof valueAndGradient>;
+
 /** The same by a program, where programs can run. */
 function byProgram(
   loss: (x: NamedTensors) => tf.Scalar,
   leaves: NamedTensors,
   collected: () => { result: tf.Scalar; auxiliary: NamedTensors },
-): ReturnType<typeof valueAndGradient> | undefined {
-  const remembered = rememberedOf(loss);
-  let marked: NamedTensors = {};
-  const unmarked = () => {
-    const { result, auxiliary } = collected();
-    marked = auxiliary;
-    if (remembered && Object.keys(auxiliary).length > 0) remembered.marks = true;
-    return result;
-  };
-  const all = Object.values(leaves);
-  // A program marks nothing.
-  const pure = remembered?.marks ? undefined : remembered && pureAt(remembered, leaves);
+): ValueAndGradient | undefined {
+  const { unmarked, marks, all, pure } = marking(loss, leaves, collected);
   try {
     const evaluation = evaluateTraced(unmarked, { all, varied: all.length }, 'gradient', pure);
-    if (evaluation === undefined) return undefined;
-    try {
-      checkFinite(evaluation.value);
-      const gradient = named(leaves, evaluation.gradient());
-      const found = { value: evaluation.value.clone() as tf.Scalar, gradient };
-      const auxiliary = released(marked);
-      return auxiliary === undefined ? found : { ...found, auxiliary };
-    } finally {
-      evaluation.dispose();
-    }
+    return evaluation && found(evaluation, leaves, marks());
   } catch (error) {
-    tf.dispose(marked);
+    tf.dispose(marks());
     throw error;
+  }
+}
+
+/** As `valueAndGradient`, to be left for a while within the gradient; what it returns is kept. */
+export function* valueAndGradientInPieces(
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+): Pausing<ValueAndGradient> {
+  checkPoint(x, 'the point');
+  const leaves = mapTensors(x, (value) => tf.keep(value.clone()));
+  const { unmarked, marks, all, pure } = marking(loss, leaves, () =>
+    collectAuxiliary(() => loss(leaves)),
+  );
+  try {
+    const leavesOf = { all, varied: all.length };
+    const evaluation = yield* evaluateInPieces(unmarked, leavesOf, 'gradient', pure);
+    const { value, gradient, auxiliary } = found(evaluation, leaves, marks());
+    for (const each of [value, ...Object.values({ ...gradient, ...auxiliary })]) tf.keep(each);
+    return { value, gradient, ...(auxiliary && { auxiliary }) };
+  } catch (error) {
+    tf.dispose(marks());
+    throw error;
+  } finally {
+    tf.dispose(leaves);
+  }
+}
+
+/** A loss whose marks are collected, and what it is evaluated with. */
+function marking(
+  loss: (x: NamedTensors) => tf.Scalar,
+  leaves: NamedTensors,
+  collected: () => { result: tf.Scalar; auxiliary: NamedTensors },
+) {
+  const remembered = rememberedOf(loss);
+  let marked: NamedTensors = {};
+  return {
+    unmarked() {
+      const { result, auxiliary } = collected();
+      marked = auxiliary;
+      if (remembered && Object.keys(auxiliary).length > 0) remembered.marks = true;
+      return result;
+    },
+    marks: () => marked,
+    all: Object.values(leaves),
+    // A program marks nothing.
+    pure: remembered?.marks ? undefined : remembered && pureAt(remembered, leaves),
+  };
+}
+
+function found(
+  evaluation: Evaluation,
+  leaves: NamedTensors,
+  marked: NamedTensors,
+): ValueAndGradient {
+  try {
+    checkFinite(evaluation.value);
+    const gradient = named(leaves, evaluation.gradient());
+    const value = evaluation.value.clone() as tf.Scalar;
+    const auxiliary = released(marked);
+    return { value, gradient, ...(auxiliary && { auxiliary }) };
+  } finally {
+    evaluation.dispose();
+  }
+}
+
+/**
+ * The value of f() and its derivatives with respect to the variables that it depends on, by their
+ * names; to be left for a while between both and within the latter, and kept.
+ */
+export function* variableGradients(
+  f: () => tf.Scalar,
+  variables: readonly tf.Variable[],
+): Pausing<{ value: tf.Scalar; gradients: NamedTensors }> {
+  const { result, tape } = record((tape) => {
+    const loss = f();
+    checkScalar(loss);
+    return { value: tape.ownCopy(loss), path: graph(tape.nodes, [...variables], [loss]) };
+  });
+  try {
+    yield;
+    const { steps, leaves } = result.path;
+    const read = new Set(steps.flatMap(({ reads }) => reads));
+    const work = byGradients(result.path, tape).pullInPieces([tape.own(tf.ones([]))]);
+    const pulled = yield* tape.withinInPieces(work);
+    const gradients: NamedTensors = {};
+    for (const [i, gradient] of pulled.entries()) {
+      if (read.has(leaves[i]!.slot!)) gradients[variables[i]!.name] = gradient;
+      else gradient.dispose();
+    }
+    return { value: tf.keep(result.value.clone()) as tf.Scalar, gradients };
+  } finally {
+    tape.dispose();
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { type Pausing, withoutPause } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkScalar } from './check';
@@ -12,7 +13,7 @@ import { symmetric } from './product';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
-import { record, type Tape } from './tape';
+import { record, recordInPieces, type Tape } from './tape';
 import { type Evaluation, evaluateTraced } from './traced';
 
 /**
@@ -106,19 +107,26 @@ export function hvp(
 
 /** The gradient of f() with respect to all variables selected, and the Hessian's block for some. */
 export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
-  const { result, tape } = record((tape) => {
-    const loss = f();
-    checkScalar(loss);
-    const { variables, block } = select(loss);
-    const path = graph(tape.nodes, Object.values(variables), [loss]);
-    const gradients = byGradients(path, tape).pullDense([tf.ones([])]);
-    const gradient = named(
-      variables,
-      gradients.map((g) => tape.own(g)),
-    );
-    return { value: tape.ownCopy(loss), gradient, block };
-  });
+  const { result, tape } = record((tape) => withoutPause(evaluate(tape, f, select)));
   return onTape(tape, result);
+}
+
+/** The same, to be left for a while within the gradient. */
+export function* recordHessianInPieces(f: () => tf.Scalar, select: Select): Pausing<Curvature> {
+  const { result, tape } = yield* recordInPieces((tape) => evaluate(tape, f, select));
+  return onTape(tape, result);
+}
+
+function* evaluate(tape: Tape, f: () => tf.Scalar, select: Select): Pausing<Recorded> {
+  const loss = f();
+  checkScalar(loss);
+  const value = tape.ownCopy(loss);
+  const { variables, block } = select(loss);
+  const path = graph(tape.nodes, Object.values(variables), [loss]);
+  yield;
+  const gradients = yield* byGradients(path, tape).pullInPieces([tape.own(tf.ones([]))]);
+  for (const gradient of gradients) tape.own(gradient);
+  return { value, gradient: named(variables, gradients), block };
 }
 
 interface Recorded {

@@ -25,14 +25,21 @@ export {
 } from './flat';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';
-export { valueAndGradient } from './gradient';
-export { gradientOf, type RecordedGradient, recordGradientOf } from './gradient-derivative';
+export { valueAndGradient, valueAndGradientInPieces, variableGradients } from './gradient';
+export {
+  gradientInPieces,
+  gradientOf,
+  type RecordedGradient,
+  recordGradientInPieces,
+  recordGradientOf,
+} from './gradient-derivative';
 export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
 export {
   type RecordOptions,
   recordGradient,
   recordSelected,
+  recordSelectedInPieces,
   type SelectedVariables,
 } from './record-gradient';
 export { Replay } from './replay';

@@ -1,11 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { checkFunction, checkList, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint } from './check';
 import { blockOf, type Curvature } from './curvature';
-import { recordGaussNewton } from './gauss-newton';
-import { recordHessian } from './hessian';
+import { recordGaussNewton, recordGaussNewtonInPieces } from './gauss-newton';
+import { recordHessian, recordHessianInPieces } from './hessian';
+import type { Select } from './select';
 
 /** What to record besides the gradient. */
 export interface RecordOptions {
@@ -63,12 +65,26 @@ export function recordSelected(
   select: (loss: tf.Scalar) => SelectedVariables,
   curvature: 'hessian' | 'gauss-newton' = 'hessian',
 ): Curvature {
-  return recorderOf(curvature)(f, (loss) => {
+  return recorderOf(curvature)(f, checkedSelect(select));
+}
+
+/** The same, to be left for a while within the gradient. */
+export function recordSelectedInPieces(
+  f: () => tf.Scalar,
+  select: (loss: tf.Scalar) => SelectedVariables,
+  curvature: 'hessian' | 'gauss-newton' = 'hessian',
+): Pausing<Curvature> {
+  const record = curvature === 'hessian' ? recordHessianInPieces : recordGaussNewtonInPieces;
+  return record(f, checkedSelect(select));
+}
+
+const checkedSelect =
+  (select: (loss: tf.Scalar) => SelectedVariables): Select =>
+  (loss) => {
     const { variables, block } = select(loss);
     checkPoint(variables, 'the variables');
     return { variables: { ...variables }, block: blockOf(variables, block) };
-  });
-}
+  };
 
 const recorderOf = (curvature: 'hessian' | 'gauss-newton') =>
   curvature === 'hessian' ? recordHessian : recordGaussNewton;

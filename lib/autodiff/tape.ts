@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
+import { type Pausing, withoutPause } from '../event-loop';
 import { fusedKernel, unfuse } from './fused';
 import type { Node } from './node';
 
@@ -76,6 +77,15 @@ export class Tape {
     return this.#outer === undefined ? isolated(f) : f();
   }
 
+  /** The same of work that can be left for a while. */
+  *withinInPieces<T>(work: Pausing<T>): Pausing<T> {
+    for (;;) {
+      const turn = this.within(() => work.next());
+      if (turn.done) return turn.value;
+      yield;
+    }
+  }
+
   /** @throws DisposedError after `dispose`, or when the outer tape it is a piece of has ended. */
   checkAlive(what: string): void {
     const outerEnded = this.#outer !== undefined && engine().state.activeTape !== this.#outer;
@@ -128,6 +138,61 @@ export function record<T>(f: (tape: Tape) => T): { result: T; tape: Tape } {
   return nested
     ? runRecorded(new Tape(state.activeTape!, state.activeTape!.length), f)
     : isolated(() => runRecorded(new Tape(undefined, 0), f));
+}
+
+/**
+ * The same of work that can be left for a while: what others compute meanwhile is not recorded.
+ *
+ * What `f` makes between two pauses is disposed at the second, unless `f` has kept it.
+ *
+ * @param around runs each portion of the work; default as it is
+ */
+export function* recordInPieces<T>(
+  f: (tape: Tape) => Pausing<T>,
+  around: <R>(portion: () => R) => R = (portion) => portion(),
+): Pausing<{ result: T; tape: Tape }> {
+  const nested = engine().isTapeOn();
+  if (nested) return record((tape) => around(() => withoutPause(f(tape))));
+  const tape = new Tape(undefined, 0);
+  const recorded: TapeNode[] = [];
+  const work = f(tape);
+  const next = () =>
+    around(() =>
+      onTape(recorded, () => {
+        let turn: IteratorResult<void, T>;
+        tf.tidy(() => {
+          turn = work.next();
+        });
+        if (turn!.done) tape.close();
+        return turn!;
+      }),
+    );
+  try {
+    for (;;) {
+      const turn = next();
+      if (turn.done) return { result: turn.value, tape };
+      yield;
+    }
+  } catch (error) {
+    onTape(recorded, () => tape.discard());
+    throw error;
+  }
+}
+
+/** Runs `f` while operations are added to a list of nodes. */
+function onTape<T>(nodes: TapeNode[], f: () => T): T {
+  return isolated(() => {
+    const e = engine();
+    e.startTape();
+    e.state.activeTape = nodes;
+    const forget = rememberAttributes(e);
+    try {
+      return f();
+    } finally {
+      forget();
+      e.endTape();
+    }
+  });
 }
 
 function runRecorded<T>(tape: Tape, f: (tape: Tape) => T): { result: T; tape: Tape } {

@@ -1,5 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, type CurvatureKind, collectAuxiliary, recordSelected } from '../autodiff';
+import {
+  type Curvature,
+  type CurvatureKind,
+  collectAuxiliary,
+  recordSelectedInPieces,
+} from '../autodiff';
 import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
 import { type Batch, heldBatch, type RecordedLoss, recordLoss, repeatedBatch } from './batch';
@@ -39,7 +44,7 @@ export function* recordLosses(
   kind: CurvatureKind,
   tapes: Tapes = 'one',
 ): Pausing<RecordedLosses> {
-  if (losses.length === 1) return recordSingle(losses[0]!, candidates, kind);
+  if (losses.length === 1) return yield* recordSingle(losses[0]!, candidates, kind);
   const shares = losses.map(({ share }) => share);
   const batches: Batch[] = [];
   const places: Place[] = [];
@@ -85,21 +90,31 @@ export function* recordLosses(
   }
 }
 
-function recordSingle(
+function* recordSingle(
   { loss }: { loss: Loss },
   candidates: Candidates,
   kind: CurvatureKind,
-): RecordedLosses {
+): Pausing<RecordedLosses> {
   let chosen: Chosen | undefined;
+  let before: RecordedLosses['before'] = {};
+  let auxiliary: NamedTensors = {};
+  const collected = () => {
+    const { result, auxiliary: marked } = collectAuxiliary(loss);
+    auxiliary = marked;
+    return result;
+  };
   const select = (value: tf.Scalar) => {
     chosen = choose(candidates, new Set(reachedBy(value, candidates)));
+    before = dataOf(chosen.variables);
     return chosen;
   };
-  const { result: recorded, auxiliary } = collectAuxiliary(() =>
-    recordSelected(loss, select, kind),
-  );
-  const before = dataOf(chosen!.variables);
-  return { recorded, chosen: chosen!, before, auxiliary, steady: () => undefined };
+  try {
+    const recorded = yield* recordSelectedInPieces(collected, select, kind);
+    return { recorded, chosen: chosen!, before, auxiliary, steady: () => undefined };
+  } catch (error) {
+    tf.dispose(auxiliary);
+    throw error;
+  }
 }
 
 /** Records a loss, shows what was recorded, and lets go of it where there is a place to record it again. */

@@ -41,9 +41,11 @@ export class StepProblems<V extends Vector, B> {
       batches === undefined
         ? (problem as unknown as UnrolledProblem<V>)
         : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
+    const form = formOf(seen, λ);
     return {
       loss: () => problem.inner(w as never, λ as never, batch),
-      gradient: (x: V) => formOf(seen, λ).gradient(x, t),
+      gradient: (x: V) => form.gradient(x, t),
+      ...(form.inPieces && { inPieces: (x: V) => form.inPieces!.gradient(x, t) }),
     };
   }
 

@@ -39,7 +39,7 @@ export async function differentiateFlat<V extends Vector>(
       form,
       w: setting.w,
       λ: setting.λ,
-      curvature: (derivative) => hessianOf(space, derivative, setting.w)!,
+      curvature: async (derivative) => hessianOf(space, derivative, setting.w)!,
       solve: (A, b) => solveIn(solver, { ...A, space }, b, flatStart),
       zerosOf: async (xs) => flatZerosOf(space, xs),
       probe() {

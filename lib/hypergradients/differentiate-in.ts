@@ -1,10 +1,17 @@
 import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
-import type { Form, GradientDerivative } from '../problems';
+import {
+  type Form,
+  type GradientDerivative,
+  linearizeInTurns,
+  mixedBack,
+  outerInTurns,
+  pulledBack,
+} from '../problems';
 import type { Solution } from '../solvers';
 import { type LinearOperator, normsOf, type Space } from '../spaces';
 import { errorEstimate } from './error-estimate';
-import { type Count, countDerivative, mixedBack, pulledBack } from './evaluation';
+import { type Count, countDerivative } from './evaluation';
 import { notSolved } from './failure';
 import type { ImplicitDerivative, ImplicitOptions, ImplicitStats } from './implicit-options';
 import { zeroParts } from './zero-parts';
@@ -16,7 +23,7 @@ interface Surroundings<V> {
   w: V;
   λ: V;
   /** The matrix of the linear system. */
-  curvature(derivative: GradientDerivative<V>): LinearOperator<V>;
+  curvature(derivative: GradientDerivative<V>): Promise<LinearOperator<V>>;
   solve(A: LinearOperator<V>, b: V): Promise<Solution<V>>;
   /** The names of the parts that are exactly 0 in all of some vectors. */
   zerosOf(xs: V[]): Promise<string[]>;
@@ -33,17 +40,16 @@ export async function differentiateIn<V>(
   const result: Partial<ImplicitDerivative<V>> = {};
   const operators: { dispose(): void }[] = [];
   try {
-    const outer = space.keep(form.outer(w));
+    const outer = await outerInTurns(space, form, w);
     held.push(outer);
     space.check(outer.dw, w, 'the outer gradient ∂g/∂w');
     space.check(outer.dλ, λ, 'the outer gradient ∂g/∂λ');
 
-    // Each of the three evaluations is one piece.
     await giveWay();
-    const derivative = countDerivative(form.linearize(w, 1), count);
+    const derivative = countDerivative(await linearizeInTurns(form, w, 1), count);
     operators.push(derivative);
     await giveWay();
-    const A = curvature(derivative);
+    const A = await curvature(derivative);
     operators.push(A);
     await giveWay();
     const { value: v, ...solve } = await solved(A, outer.dw);

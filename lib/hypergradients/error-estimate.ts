@@ -1,8 +1,14 @@
 import { NotFiniteError } from '../errors';
-import type { GradientDerivative } from '../problems';
+import {
+  type GradientDerivative,
+  linearizeInTurns,
+  outerInTurns,
+  pulledBack,
+  pushed,
+} from '../problems';
 import { cg } from '../solvers';
 import { type LinearOperator, normsOf, type Space } from '../spaces';
-import { countDerivative, type Evaluation, pulledBack, pushed } from './evaluation';
+import { countDerivative, type Evaluation } from './evaluation';
 import { smallestRitzValue } from './lanczos';
 import { solveIn } from './solve-in';
 
@@ -164,8 +170,8 @@ async function lookAhead<V>(
     space.axpy(space.scalars.of(-distance / directionLength), direction, w),
   );
   try {
-    const outerThere = scope.add(form.outer(there));
-    const derivativeThere = countDerivative(form.linearize(there, 1), count);
+    const outerThere = scope.add(await outerInTurns(space, form, there));
+    const derivativeThere = countDerivative(await linearizeInTurns(form, there, 1), count);
     try {
       const pulledThere = scope.add(await pulledBack(space, derivativeThere, v));
       const changes = scope.hold(() => {

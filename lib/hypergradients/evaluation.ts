@@ -1,4 +1,3 @@
-import { withPauses } from '../event-loop';
 import type { DerivativePieces, Form, GradientDerivative } from '../problems';
 import {
   type LinearOperator,
@@ -84,36 +83,6 @@ function countPieces<V>(
       },
     }),
   };
-}
-
-/** `H u` and `Bᵀ u`, kept, with a turn for timers in between where it takes long. */
-export async function pulledBack<V>(
-  space: Space<V, unknown>,
-  { inPieces, vjp }: GradientDerivative<V>,
-  u: V,
-): Promise<{ w: V; λ: V }> {
-  return inPieces ? withPauses(inPieces.vjp(u)) : space.keep(vjp(u));
-}
-
-/** The same of `Bᵀ u` alone. */
-export async function mixedBack<V>(
-  space: Space<V, unknown>,
-  derivative: GradientDerivative<V>,
-  u: V,
-): Promise<{ λ: V }> {
-  const { inPieces, mixed } = derivative;
-  if (inPieces?.mixed !== undefined) return { λ: await withPauses(inPieces.mixed(u)) };
-  return mixed === undefined ? pulledBack(space, derivative, u) : { λ: space.keep(mixed(u)) };
-}
-
-/** The same of `H dw + B dλ`. */
-export async function pushed<V>(
-  space: Space<V, unknown>,
-  { inPieces, jvp }: GradientDerivative<V>,
-  dw: V,
-  dλ: V,
-): Promise<V> {
-  return inPieces ? withPauses(inPieces.jvp(dw, dλ)) : space.keep(space.tidy(() => jvp(dw, dλ)));
 }
 
 /** Iterations in one call whose products are counted. */

@@ -1,5 +1,5 @@
 import { checkFunction, checkOptionNames } from '../options';
-import { checkPair, formOf, type UnrolledProblem } from '../problems';
+import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
 import { cg, checkedSolution } from '../solvers';
 import { type NamedTensors, spaceOf, type Vector } from '../spaces';
 import { differentiateFlat } from './differentiate-flat';
@@ -102,9 +102,9 @@ async function differentiate<V extends Vector>(
     form,
     w,
     λ,
-    curvature: (derivative) =>
+    curvature: async (derivative) =>
       (curvature === 'hessian' ? hessianOf(space, derivative, w) : undefined) ??
-      countProducts(form.curvature(w, curvature), count),
+      countProducts(await curvatureInTurns(form, w, curvature), count),
     solve: async (A, b) =>
       factors === undefined
         ? checkedSolution(solver, await solver.solve(A, b, start ? { start } : {}), space, b)

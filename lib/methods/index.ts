@@ -1,5 +1,6 @@
 export { type AdamOptions, adam } from './adam';
 export { type Arithmetic, arithmeticOf, flatArithmetic, type Term } from './arithmetic';
+export { asked } from './asked';
 export { chebyshev } from './chebyshev';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';

@@ -7,12 +7,19 @@ export interface InnerForm<V> {
   gradient(w: V, step: number): V;
   /** The same with its derivative. */
   linearize(w: V, step: number): GradientDerivative<V>;
+  /** The same to be left for a while, where it takes long; gradients are kept. */
+  readonly inPieces?: {
+    gradient(w: V, step: number): Pausing<V>;
+    linearize(w: V, step: number): Pausing<GradientDerivative<V>>;
+  };
 }
 
 /** What implicit and unrolled derivatives ask of a bilevel problem at λ. */
 export interface Form<V> extends InnerForm<V> {
   /** The gradients of the outer loss at w, which belong to the caller. */
   outer(w: V): OuterGradients<V>;
+  /** The same to be left for a while, where it takes long; kept. */
+  outerInPieces?(w: V): Pausing<OuterGradients<V>>;
   /**
    * The curvature of the inner loss with respect to w, at its first step; the caller disposes it.
    *
@@ -20,6 +27,8 @@ export interface Form<V> extends InnerForm<V> {
    *   that marks no output.
    */
   curvature(w: V, kind: InnerCurvature): LinearOperator<V>;
+  /** The same to be left for a while, where it takes long. */
+  curvatureInPieces?(w: V, kind: InnerCurvature): Pausing<LinearOperator<V>>;
 }
 
 /** A gradient and its derivative with respect to w and λ. */

@@ -17,6 +17,15 @@ export type {
   InnerForm,
   OuterGradients,
 } from './form-types';
+export {
+  curvatureInTurns,
+  gradientInTurns,
+  linearizeInTurns,
+  mixedBack,
+  outerInTurns,
+  pulledBack,
+  pushed,
+} from './in-turns';
 export { join, split } from './pair';
 export {
   type BatchedProblem,

@@ -1,13 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import {
+  gradientInPieces,
   gradientOf,
   linearize,
   recordGradient,
+  recordGradientInPieces,
   recordGradientOf,
+  recordSelectedInPieces,
   rememberedOf,
   valueAndGradient,
+  valueAndGradientInPieces,
 } from '../autodiff';
-import { mapTensors, type NamedTensors } from '../spaces';
+import type { Pausing } from '../event-loop';
+import { type LinearOperator, mapTensors, type NamedTensors } from '../spaces';
 import { requireFunctions } from './checks';
 import type { Form, InnerCurvature, InnerForm } from './form-types';
 import { join, split } from './pair';
@@ -16,19 +21,24 @@ import type { LossProblem } from './problem';
 /** The form of a problem given by two losses, at λ. */
 export function tensorForm(problem: LossProblem, λ: NamedTensors): Form<NamedTensors> {
   requireFunctions(problem, ['inner', 'outer']);
+  const outerLoss = (both: NamedTensors) => {
+    const parts = split(both);
+    return problem.outer(parts.w, parts.λ);
+  };
+  const outerOf = ({ gradient, auxiliary }: ReturnType<typeof valueAndGradient>) => {
+    const { w: dw, λ: dλ } = split(gradient);
+    return auxiliary === undefined ? { dw, dλ } : { dw, dλ, auxiliary };
+  };
   return {
     ...tensorInnerForm((w, λ, step) => problem.inner(w, λ, step), λ, problem.inner),
     curvature: (w, kind) => curvatureAt(problem, w, λ, kind),
-    outer: (w) =>
-      tf.tidy(() => {
-        const loss = (both: NamedTensors) => {
-          const parts = split(both);
-          return problem.outer(parts.w, parts.λ);
-        };
-        const { gradient, auxiliary } = valueAndGradient(loss, join(w, λ));
-        const { w: dw, λ: dλ } = split(gradient);
-        return auxiliary === undefined ? { dw, dλ } : { dw, dλ, auxiliary };
-      }),
+    curvatureInPieces: (w, kind) => curvatureInPieces(problem, w, λ, kind),
+    outer: (w) => tf.tidy(() => outerOf(valueAndGradient(outerLoss, join(w, λ)))),
+    *outerInPieces(w) {
+      const found = yield* valueAndGradientInPieces(outerLoss, join(w, λ));
+      found.value.dispose();
+      return outerOf(found);
+    },
   };
 }
 
@@ -75,6 +85,14 @@ function tensorInnerForm(
         dispose: () => recorded.dispose(),
       };
     },
+    inPieces: {
+      gradient: (w, step) => gradientInPieces((w, λ) => inner(w, λ, step), w, λ, remembered),
+      *linearize(w, step) {
+        const loss = (w: NamedTensors, λ: NamedTensors) => inner(w, λ, step);
+        const recorded = yield* recordGradientInPieces(loss, w, λ, remembered);
+        return { ...recorded, value: recorded.gradient };
+      },
+    },
   };
 }
 
@@ -85,5 +103,21 @@ function curvatureAt(problem: LossProblem, w: NamedTensors, λ: NamedTensors, ki
     return recordGradient(() => problem.inner(copies, λ, 1), copies, { curvature: kind });
   } finally {
     for (const copy of Object.values(copies)) copy.dispose();
+  }
+}
+
+function* curvatureInPieces(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+  kind: InnerCurvature,
+): Pausing<LinearOperator<NamedTensors>> {
+  const copies = mapTensors(w, (value) => tf.keep(value.clone()));
+  const selection = { variables: copies, block: Object.keys(copies) };
+  try {
+    const loss = () => problem.inner(copies, λ, 1);
+    return yield* recordSelectedInPieces(loss, () => selection, kind);
+  } finally {
+    tf.dispose(copies);
   }
 }

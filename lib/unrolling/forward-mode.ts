@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Arithmetic } from '../methods';
 import { mapState, type State } from '../methods';
+import { linearizeInTurns, pushed } from '../problems';
 import { mapTensors, type NamedTensors, type Vector } from '../spaces';
 import { type Carrier, carryTangents } from './tangents';
 import { requireFiniteState, type UnrolledResult, type UnrolledRun } from './unrolled-run';
@@ -39,7 +40,7 @@ export async function forward<V extends Vector>(
       mapState(state, ({ value }) => value),
     );
     const { value: w, tangents } = state.x;
-    const { dw, dλ, auxiliary } = run.outer(w);
+    const { dw, dλ, auxiliary } = await run.outer(w);
     const value = space.tidy(() =>
       space.keep(
         tangents.reduce(
@@ -108,12 +109,17 @@ async function gradientInTurns<V extends Vector>(
   { value, tangents }: Carrier<V>,
 ): Promise<Carrier<V>> {
   const { space, λ } = run;
-  const derivative = run.form.linearize(value, t);
+  const derivative = await linearizeInTurns(run.form, value, t);
   const products: V[] = [];
   try {
     run.recordPeaks(1);
     for (const [j, tangent] of tangents.entries()) {
-      products.push(space.keep(space.tidy(() => derivative.jvp(tangent, unit(λ, j)))));
+      const direction = space.keep(unit(λ, j));
+      try {
+        products.push(await pushed(space, derivative, tangent, direction));
+      } finally {
+        space.free(direction);
+      }
       await run.pause(value);
     }
     return { value: run.copy(derivative.value), tangents: products };

@@ -1,5 +1,6 @@
 import {
   type Arithmetic,
+  asked,
   type Coefficient,
   type Iteration,
   mapState,
@@ -19,10 +20,21 @@ export interface RecordedStep<V> {
    * respect to the state before, and what the step adds to that with respect to λ and to learned
    * numbers. A vector that is missing counts as zero.
    */
-  pull(adjoint: Adjoint<V>): { state: Adjoint<V>; λ: V; learned: LearnedAdjoint[] };
+  pull(
+    adjoint: Adjoint<V>,
+    product?: Product<V>,
+  ): { state: Adjoint<V>; λ: V; learned: LearnedAdjoint[] };
+  /**
+   * The product with the derivative of the gradient that `pull` will ask for, where it can be left for a
+   * while; its vector is kept, and the caller's.
+   */
+  asks(adjoint: Adjoint<V>): { derivative: GradientDerivative<V>; u: V } | undefined;
   /** Frees what the walk back needs; harmless when repeated. */
   dispose(): void;
 }
+
+/** `H u` and `Bᵀ u` by the derivative of a gradient. */
+export type Product<V> = (derivative: GradientDerivative<V>, u: V) => { w: V; λ: V };
 
 /** `slope · scalar`, a share of the derivative with respect to the learned number sₖ; the scalar is a space's. */
 export interface LearnedAdjoint {
@@ -46,18 +58,27 @@ export interface StepSetting<V> {
  * Takes step t from `state` and remembers how it was computed.
  *
  * The state must live as long as the recorded step; the caller disposes both.
+ *
+ * @param known the derivative of the gradient that the step asks for, where it has been computed; it is
+ *   disposed with the step
  */
 export function recordStep<V>(
   iteration: Iteration,
   t: number,
   state: State<V>,
   { form, λ, space, arithmetic }: StepSetting<V>,
+  known?: GradientDerivative<V>,
 ): RecordedStep<V> {
   const tape = new StepTape<V>(arithmetic, space);
   try {
     const inputs = mapState(state, (vector) => tape.input(vector));
     const parameters = tape.input(λ);
-    const gradient = (x: Node<V>) => tape.gradient(form.linearize(x.value, t), x, parameters);
+    let left = known;
+    const gradient = (x: Node<V>) => {
+      const derivative = left ?? form.linearize(x.value, t);
+      left = undefined;
+      return tape.gradient(derivative, x, parameters);
+    };
     const { outputs, next, saved } = space.tidy(() => {
       const outputs = iteration.step(t, inputs, gradient, tape.arithmetic);
       return space.keep({
@@ -68,10 +89,18 @@ export function recordStep<V>(
     });
     return {
       next,
-      pull: (adjoint) =>
+      asks: (adjoint) =>
+        tape.goesInPieces
+          ? asked<V, { derivative: GradientDerivative<V>; u: V }>(
+              space,
+              (ask) => tape.pull(outputs, adjoint, [], (derivative, u) => ask({ derivative, u })),
+              ({ derivative, u }) => ({ derivative, u: space.keep(space.clone(u)) }),
+            )
+          : undefined,
+      pull: (adjoint, product = (derivative, u) => derivative.vjp(u)) =>
         space.tidy(() => {
           const learned: LearnedAdjoint[] = [];
-          const pulled = tape.pull(outputs, adjoint, learned);
+          const pulled = tape.pull(outputs, adjoint, learned, product);
           const before: Adjoint<V> = {};
           for (const name of Object.keys(inputs)) before[name] = pulled(inputs[name]!);
           return { state: before, λ: pulled(parameters) ?? space.zeros(λ), learned };
@@ -98,6 +127,7 @@ type PullRule<V> = (
   u: V,
   add: (operand: Node<V>, adjoint: V) => void,
   learned: LearnedAdjoint[],
+  product: Product<V>,
 ) => void;
 
 /** The operations of one step in order, each with the way back. */
@@ -122,8 +152,8 @@ class StepTape<V> {
 
   gradient(derivative: GradientDerivative<V>, x: Node<V>, parameters: Node<V>): Node<V> {
     this.#derivatives.push(derivative);
-    return this.#note(derivative.value, (u, add) => {
-      const { w, λ } = derivative.vjp(u);
+    return this.#note(derivative.value, (u, add, _, product) => {
+      const { w, λ } = product(derivative, u);
       add(x, w);
       add(parameters, λ);
     });
@@ -134,6 +164,7 @@ class StepTape<V> {
     outputs: State<Node<V>>,
     adjoint: Adjoint<V>,
     learned: LearnedAdjoint[],
+    product: Product<V>,
   ): (result: Node<V>) => V | undefined {
     const adjoints: (V | undefined)[] = new Array(this.#rules.length);
     const add = ({ index }: Node<V>, u: V) => {
@@ -152,9 +183,13 @@ class StepTape<V> {
     }
     for (let i = adjoints.length - 1; i >= 0; i--) {
       const u = adjoints[i];
-      if (u !== undefined) this.#rules[i]!(u, add, learned);
+      if (u !== undefined) this.#rules[i]!(u, add, learned, product);
     }
     return ({ index }) => adjoints[index];
+  }
+
+  get goesInPieces(): boolean {
+    return this.#derivatives.some(({ inPieces }) => inPieces !== undefined);
   }
 
   dispose(): void {

@@ -26,14 +26,14 @@ export async function reverse<V>(
         const last = records[records.length - 1]!.next;
         await requireFiniteState(run.space, last);
         const { x } = last;
-        const { dw, dλ, auxiliary } = run.outer(x);
+        const { dw, dλ, auxiliary } = await run.outer(x);
         result = { value: dλ, w: run.copy(x), ...(auxiliary && { auxiliary }) };
         adjoint = { x: dw };
       }
       while (records.length > 0) {
         const record = records[records.length - 1]!;
         const recorded = records.reduce((sum, { count }) => sum + count, 0);
-        const pulled = run.pull(record, adjoint, result.value, recorded);
+        const pulled = await run.pull(record, adjoint, result.value, recorded);
         run.free(adjoint, pulled.adjoint);
         run.free(result.value);
         adjoint = pulled.adjoint;

@@ -1,15 +1,24 @@
 import { NotFiniteError } from '../errors';
-import { giveWay, Portions } from '../event-loop';
+import { giveWay, Pace, Portions } from '../event-loop';
 import {
   type Arithmetic,
+  asked,
   type Iteration,
   type LearnedSettings,
   mapState,
   type State,
 } from '../methods';
-import type { Form, OuterGradients } from '../problems';
+import {
+  type Form,
+  type GradientDerivative,
+  gradientInTurns,
+  linearizeInTurns,
+  type OuterGradients,
+  outerInTurns,
+  pulledBack,
+} from '../problems';
 import { normsOf, type Space } from '../spaces';
-import { type Adjoint, type LearnedAdjoint, recordStep } from './record-step';
+import { type Adjoint, type LearnedAdjoint, type Product, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
 
 /** What a mode of differentiation yields. */
@@ -52,7 +61,10 @@ export interface RecordedSteps<V> {
   pull(
     adjoint: Adjoint<V>,
     total: V,
+    product?: Product<V>,
   ): { state: Adjoint<V>; total: V; learned?: readonly LearnedAdjoint[] };
+  /** See {@link RecordedStep}; missing where the way back is one call. */
+  asks?(adjoint: Adjoint<V>): { derivative: GradientDerivative<V>; u: V } | undefined;
   dispose(): void;
 }
 
@@ -71,6 +83,8 @@ export class UnrolledRun<V> {
   readonly #bytes: (() => number) | undefined;
   readonly #bytesBefore: number;
   #stepsSincePause = 0;
+  /** Of steps, and of the way back. */
+  readonly #paces = { forth: new Pace(), back: new Pace() };
 
   constructor(
     readonly iteration: Iteration,
@@ -116,13 +130,41 @@ export class UnrolledRun<V> {
         continue;
       }
       const before = state;
-      const gradient = (x: V) => form.gradient(x, t);
+      let known = await this.#aheadOf(t, before, (x) => gradientInTurns(space, form, x, t));
+      const gradient = (x: V) => {
+        const found = known ?? form.gradient(x, t);
+        if (found === known) known = undefined;
+        return found;
+      };
+      const held = known;
       state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
       this.states.set(to, state);
-      this.free(before);
+      this.free([before, held]);
+      this.#paces.forth.took(performance.now() - began);
       this.stats.gradients++;
       this.recordPeaks();
       await this.pause(state.x);
+    }
+  }
+
+  /** What a step needs at the point where it will ask for its gradient; undefined where that is quick. */
+  async #aheadOf<T>(
+    t: number,
+    before: State<V>,
+    compute: (x: V) => Promise<T>,
+  ): Promise<T | undefined> {
+    const { space, iteration, arithmetic, form } = this;
+    if (form.inPieces === undefined || !this.#paces.forth.isLong) return undefined;
+    const point = asked<V, V>(
+      space,
+      (ask) => iteration.step(t, before, ask, arithmetic),
+      (x) => space.clone(x),
+    );
+    if (point === undefined) return undefined;
+    try {
+      return await compute(point);
+    } finally {
+      space.free(point);
     }
   }
 
@@ -147,7 +189,7 @@ export class UnrolledRun<V> {
       const stretch = { from: t, count: portions.next(to - t) };
       const many = this.#recordMany?.(this.iteration, state, stretch);
       if (many !== undefined) portions.took(many.count, performance.now() - began);
-      const steps = many ?? this.#single(t + 1, state);
+      const steps = many ?? (await this.#single(t + 1, state));
       records.push(steps);
       state = steps.next;
       t += steps.count;
@@ -159,13 +201,17 @@ export class UnrolledRun<V> {
   }
 
   /** One step that is taken by itself. */
-  #single(t: number, state: State<V>): RecordedSteps<V> {
-    const { next, pull, dispose } = recordStep(this.iteration, t, state, this);
+  async #single(t: number, state: State<V>): Promise<RecordedSteps<V>> {
+    const began = performance.now();
+    const known = await this.#aheadOf(t, state, (x) => linearizeInTurns(this.form, x, t));
+    const { next, pull, asks, dispose } = recordStep(this.iteration, t, state, this, known);
+    this.#paces.forth.took(performance.now() - began);
     return {
       count: 1,
       next,
-      pull: (adjoint, before) => {
-        const { state, λ, learned } = pull(adjoint);
+      asks,
+      pull: (adjoint, before, product) => {
+        const { state, λ, learned } = pull(adjoint, product);
         const total = this.arithmetic.combine([
           [1, before],
           [1, λ],
@@ -177,13 +223,25 @@ export class UnrolledRun<V> {
   }
 
   /** The adjoint of the state before some steps, and the derivative with the part of the steps. */
-  pull(steps: RecordedSteps<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
+  async pull(steps: RecordedSteps<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
     const { space } = this;
-    const pulled = space.tidy(() => {
-      const { state, total, learned = [] } = steps.pull(adjoint, value);
-      this.#learn(learned);
-      return space.keep({ adjoint: state, value: total });
-    });
+    const pace = this.#paces.back;
+    const began = performance.now();
+    const question = pace.isLong ? steps.asks?.(adjoint) : undefined;
+    let product: { w: V; λ: V } | undefined;
+    let pulled: { adjoint: Adjoint<V>; value: V } | undefined;
+    try {
+      product = question && (await pulledBack(space, question.derivative, question.u));
+      pulled = space.tidy(() => {
+        const found = product && (() => product!);
+        const { state, total, learned = [] } = steps.pull(adjoint, value, found);
+        this.#learn(learned);
+        return space.keep({ adjoint: state, value: total });
+      });
+    } finally {
+      this.free([question?.u, product], pulled);
+    }
+    pace.took(performance.now() - began);
     this.stats.products += steps.count;
     this.recordPeaks(recorded);
     return pulled;
@@ -225,8 +283,8 @@ export class UnrolledRun<V> {
   }
 
   /** The gradients of the outer loss, kept. */
-  outer(w: V): OuterGradients<V> {
-    return this.space.keep(this.form.outer(w));
+  outer(w: V): Promise<OuterGradients<V>> {
+    return outerInTurns(this.space, this.form, w);
   }
 
   copy(x: V): V {

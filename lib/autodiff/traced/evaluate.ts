@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { checkScalar } from '../check';
 import { graph } from '../graph';
 import type { Node } from '../node';
 import { compile } from '../plan';
 import { byGradients } from '../rules/reverse';
-import { isolated, record, type Tape } from '../tape';
+import { isolated, record, recordInPieces, type Tape } from '../tape';
 import { byRecipe, type Evaluation, onTape } from './evaluation';
 import { counts, heapForPrograms, type Known, recall, recipes, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
@@ -15,6 +16,31 @@ import { checkPure, type Remembered } from './remembered';
 import { structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
+/** What is to be evaluated. */
+interface Asked {
+  loss: () => tf.Scalar;
+  leaves: Leaves;
+  purpose: Purpose;
+  pure: Pure | undefined;
+}
+
+/** Whether products will be asked for, or the gradient alone. */
+type Purpose = 'gradient' | 'products';
+
+/** What remembers a loss that is a function of its leaves alone: it need not be called. */
+interface Pure {
+  remembered: Remembered;
+  names: string;
+}
+
+/** What was recorded of an evaluation: with a program for its structure, or operation by operation. */
+interface Recorded {
+  value: tf.Scalar;
+  byProgram?: { recipe: Recipe; given: readonly tf.Tensor[] };
+  /** Missing where no products will be asked for: it is not recorded then. */
+  gradient?: readonly tf.Tensor[];
+}
+
 /**
  * Evaluates a loss, and differentiates it by a program where one is known for its structure.
  *
@@ -22,82 +48,155 @@ import { NotLowered } from './value';
  * and how they hang together; tensors from outside, captured or made in it, are handed to the program
  * with each evaluation. The second time that a structure comes, its gradient and products are traced.
  *
- * @param purpose whether products will be asked for, or the gradient alone
- * @param pure what remembers a loss that is a function of its leaves alone: it need not be called
  * @returns undefined where programs cannot run
  */
 export function evaluateTraced(
   loss: () => tf.Scalar,
   leaves: Leaves,
-  purpose: 'gradient' | 'products',
-  pure?: { remembered: Remembered; names: string },
+  purpose: Purpose,
+  pure?: Pure,
 ): Evaluation | undefined {
   const heap = heapForPrograms();
   if (heap === undefined) return undefined;
-  const key = pure && keyOf(leaves, pure.names);
-  const before = pure?.remembered.find(heap, key!);
-  if (before !== undefined) {
-    counts.hits++;
-    const { recipe, outside } = before;
-    const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
-    const [value, ...gradient] = recipe.program('value and gradient').run(given);
-    for (const each of [value!, ...gradient]) tf.keep(each);
-    return byRecipe(recipe, { value: value as tf.Scalar, gradient }, leaves, given);
+  const asked = { loss, leaves, purpose, pure };
+  const known = byMemory(heap, asked);
+  if (known !== undefined) return known;
+  const trace = new Trace(leaves.all);
+  try {
+    const { result, tape } = trace.during(() =>
+      record((tape) => withoutPause(evaluate(heap, trace, tape, asked))),
+    );
+    return withoutPause(evaluationOf(result, tape, leaves));
+  } finally {
+    trace.dispose();
   }
+}
+
+/**
+ * The same, to be left for a while after the loss and within what follows it; also where no program
+ * can run.
+ */
+export function* evaluateInPieces(
+  loss: () => tf.Scalar,
+  leaves: Leaves,
+  purpose: Purpose,
+  pure?: Pure,
+): Pausing<Evaluation> {
+  const heap = heapForPrograms();
+  const asked = { loss, leaves, purpose, pure };
+  if (heap === undefined) {
+    const { result, tape } = yield* recordInPieces((tape) => untraced(tape, asked));
+    return yield* evaluationOf(result, tape, leaves);
+  }
+  const known = byMemory(heap, asked);
+  if (known !== undefined) return known;
+  const trace = new Trace(leaves.all);
+  try {
+    const { result, tape } = yield* recordInPieces(
+      (tape) => evaluate(heap, trace, tape, asked),
+      (portion) => trace.during(portion),
+    );
+    return yield* evaluationOf(result, tape, leaves);
+  } finally {
+    trace.dispose();
+  }
+}
+
+/** By the program that a pure loss remembers; undefined of any other. */
+function byMemory(heap: Heap, { leaves, pure }: Asked): Evaluation | undefined {
+  const before = pure?.remembered.find(heap, keyOf(leaves, pure.names));
+  if (before === undefined) return undefined;
+  counts.hits++;
+  const { recipe, outside } = before;
+  const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
+  const [value, ...gradient] = recipe.program('value and gradient').run(given);
+  for (const each of [value!, ...gradient]) tf.keep(each);
+  return byRecipe(recipe, { value: value as tf.Scalar, gradient }, leaves, given);
+}
+
+function* evaluate(
+  heap: Heap,
+  trace: Trace,
+  tape: Tape,
+  { loss, leaves, purpose, pure }: Asked,
+): Pausing<Recorded & { computed: tf.Scalar }> {
   const known: Known = recipes.get(heap) ?? new Map();
   recipes.set(heap, known);
-  const trace = new Trace(leaves.all);
-  const { result, tape } = tracing(trace, () =>
-    record((tape) => {
-      const computed = loss();
-      checkScalar(computed);
-      const value = tape.ownCopy(computed);
-      trace.inLoss = false;
-      if (pure !== undefined) checkPure(trace);
-      const structure = structureOf(trace.ran, leaves.all);
-      const word = `${leaves.varied} ${structure.word}`;
-      const recipe = recall(known, word);
-      if (recipe instanceof Recipe) {
-        const outside = retained(trace, structure.outside);
-        pure?.remembered.keep(heap, key!, recipe, outside);
-        // Not the tape's: that can go, with all that it saved.
-        const given = [...leaves.all, ...outside].map((x) => isolated(() => tf.keep(x.clone())));
-        return { value, recipe, given };
-      }
-      if (recipe === 'refused' && purpose === 'gradient') return { value, computed };
-      // Numbers that the loss reads come back as tensors from outside; those of a gradient do not.
-      trace.read = false;
-      const gradient = gradientOf(tape, computed, leaves);
-      // What comes once only is not worth the tracing, unless more of it was announced.
-      if (recipe === undefined && pure === undefined) remember(known, word, 'seen');
-      else if (recipe !== 'refused') {
-        const { outside } = structure;
-        const found = traced(heap, trace, tape, { leaves, outside, gradient, value: computed });
-        remember(known, word, found);
-        if (found instanceof Recipe) {
-          pure?.remembered.keep(heap, key!, found, retained(trace, outside));
-        }
-      }
-      for (const g of gradient) tape.own(g);
-      return { value, gradient };
-    }),
-  );
-  if (result.recipe !== undefined) {
-    counts.hits++;
-    const value = isolated(() => tf.keep(result.value.clone()));
-    tape.dispose();
-    return byRecipe(result.recipe, { value }, leaves, result.given);
+  const computed = loss();
+  checkScalar(computed);
+  const value = tape.ownCopy(computed);
+  trace.inLoss = false;
+  if (pure !== undefined) checkPure(trace);
+  const structure = structureOf(trace.ran, leaves.all);
+  const word = `${leaves.varied} ${structure.word}`;
+  const remembers = (recipe: Recipe) =>
+    pure?.remembered.keep(
+      heap,
+      keyOf(leaves, pure.names),
+      recipe,
+      retained(trace, structure.outside),
+    );
+  const recipe = recall(known, word);
+  if (recipe instanceof Recipe) {
+    remembers(recipe);
+    // Not the tape's: that can go, with all that it saved.
+    const given = [...leaves.all, ...retained(trace, structure.outside)].map((x) =>
+      isolated(() => tf.keep(x.clone())),
+    );
+    return { value, computed, byProgram: { recipe, given } };
   }
-  const { value, computed, gradient = unrecorded(tape, computed!, leaves) } = result;
-  return onTape(tape, value, leaves, gradient);
+  if (recipe === 'refused' && purpose === 'gradient') return { value, computed };
+  // Numbers that the loss reads come back as tensors from outside; those of a gradient do not.
+  trace.read = false;
+  yield;
+  const gradient = yield* gradientOf(tape, computed, leaves);
+  for (const g of gradient) tape.own(g);
+  // What comes once only is not worth the tracing, unless more of it was announced.
+  if (recipe === undefined && pure === undefined) remember(known, word, 'seen');
+  else if (recipe !== 'refused') {
+    const { outside } = structure;
+    const found = yield* traced(heap, trace, tape, { leaves, outside, gradient, value: computed });
+    remember(known, word, found);
+    if (found instanceof Recipe) remembers(found);
+  }
+  return { value, computed, gradient };
+}
+
+/** The same where no program can run. */
+function* untraced(
+  tape: Tape,
+  { loss, leaves, purpose }: Asked,
+): Pausing<Recorded & { computed: tf.Scalar }> {
+  const computed = loss();
+  checkScalar(computed);
+  const value = tape.ownCopy(computed);
+  if (purpose === 'gradient') return { value, computed };
+  yield;
+  const gradient = yield* gradientOf(tape, computed, leaves);
+  for (const g of gradient) tape.own(g);
+  return { value, computed, gradient };
+}
+
+function* evaluationOf(
+  { value, computed, byProgram, gradient }: Recorded & { computed: tf.Scalar },
+  tape: Tape,
+  leaves: Leaves,
+): Pausing<Evaluation> {
+  if (byProgram !== undefined) {
+    counts.hits++;
+    const copy = isolated(() => tf.keep(value.clone()));
+    tape.dispose();
+    return byRecipe(byProgram.recipe, { value: copy }, leaves, byProgram.given);
+  }
+  const found = gradient ?? (yield* unrecorded(tape, computed, leaves));
+  return onTape(tape, value, leaves, found);
 }
 
 /** The gradient where no product with its derivative is asked for. */
-function unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): tf.Tensor[] {
+function* unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): Pausing<tf.Tensor[]> {
   try {
-    return tape.within(() =>
-      tf.tidy(() => gradientOf(tape, computed, leaves)).map((g) => tape.own(g)),
-    );
+    const gradient = yield* tape.withinInPieces(gradientOf(tape, computed, leaves));
+    return gradient.map((g) => tape.own(g));
   } catch (error) {
     tape.dispose();
     throw error;
@@ -108,21 +207,13 @@ function unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): tf.Tensor[
 const retained = (trace: Trace, outside: readonly tf.Tensor[]) =>
   outside.map(({ id }) => trace.retained.get(id)!);
 
-/** Runs f traced, and frees what the trace has retained. */
-function tracing<T>(trace: Trace, f: () => T): T {
-  try {
-    return trace.during(f);
-  } finally {
-    trace.dispose();
-  }
-}
-
-function gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): tf.Tensor[] {
+/** The gradient for the varied leaves, kept. */
+function* gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): Pausing<tf.Tensor[]> {
   const path = graph(tape.nodes, all.slice(0, varied), [value]);
-  return byGradients(path, tape).pullDense([tf.ones([])]);
+  return yield* byGradients(path, tape).pullInPieces([tape.own(tf.ones([]))]);
 }
 
-interface Recorded {
+interface Differentiated {
   leaves: Leaves;
   outside: readonly tf.Tensor[];
   value: tf.Scalar;
@@ -133,29 +224,38 @@ interface Recorded {
 const known = new Set(['logSoftmax__op']);
 
 /** Traces the products too, with tangents of zeros, and takes all apart. */
-function traced(
+function* traced(
   heap: Heap,
   trace: Trace,
   tape: Tape,
-  { leaves, outside, value, gradient }: Recorded,
-): Recipe | 'refused' {
+  { leaves, outside, value, gradient }: Differentiated,
+): Pausing<Recipe | 'refused'> {
   counts.traced++;
   const { all, varied } = leaves;
+  const held: tf.Tensor[] = [];
+  const hold = (made: tf.Tensor[]) => {
+    for (const x of made) held.push(tf.keep(x));
+    return made;
+  };
   try {
     // What a custom gradient computes may depend on numbers that no kernel shows.
     const isOwn = ({ kind, kernelName }: Node) => kind !== 'custom' || known.has(kernelName);
     if (!tape.nodes.every(isOwn)) throw new NotLowered('a custom gradient');
-    const tangents = all.map(({ shape }) => tf.zeros(shape));
-    const cotangents = gradient.map(({ shape }) => tf.zeros(shape));
+    const tangents = hold(all.map(({ shape }) => tf.zeros(shape)));
+    const cotangents = hold(gradient.map(({ shape }) => tf.zeros(shape)));
     const path = graph(tape.nodes, [...all], [...gradient]);
-    const pushed = compile(path, tape).pushDense(tangents);
-    const pulled = compile(path, tape).pullDense(cotangents);
+    yield;
+    const pushed = hold(yield* compile(path, tape).pushInPieces(tangents));
+    yield;
+    const pulled = hold(yield* compile(path, tape).pullInPieces(cotangents));
+    yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
     const viewOf = lowered(trace, {
       tensors: [...all, ...outside, ...tangents, ...cotangents],
       late: all.length + outside.length,
     });
     const views = pulled.map(viewOf);
+    yield;
     return new Recipe(heap, {
       value: [viewOf(value)],
       gradient: gradient.map(viewOf),
@@ -168,5 +268,7 @@ function traced(
     // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.
     counts.refused++;
     return 'refused';
+  } finally {
+    tf.dispose(held);
   }
 }

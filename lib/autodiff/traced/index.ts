@@ -1,4 +1,4 @@
-export { evaluateTraced } from './evaluate';
+export { evaluateInPieces, evaluateTraced } from './evaluate';
 export type { Evaluation } from './evaluation';
 export { freePrograms, knownPrograms, type TracedCounts, tracedCounts } from './known-recipes';
 export type { Leaves } from './leaves';

@@ -1,7 +1,14 @@
 import type { Flat } from '../../autodiff';
 import { InputError } from '../../errors';
-import { giveWay, Portions } from '../../event-loop';
-import { arithmeticOf, type Iteration, type Method, mapState, type State } from '../../methods';
+import { giveWay, Pace, type Pausing, Portions, withPauses } from '../../event-loop';
+import {
+  arithmeticOf,
+  asked,
+  type Iteration,
+  type Method,
+  mapState,
+  type State,
+} from '../../methods';
 import type { FlatProblem } from '../../problems';
 import {
   type NamedTensors,
@@ -23,6 +30,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
   readonly #space: Space<V, unknown>;
   #state: State<V> | undefined;
   #steps = 0;
+  readonly #pace = new Pace();
 
   constructor(method: Method, place: Place<V>) {
     this.#method = method;
@@ -31,12 +39,18 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     method.on();
   }
 
-  async descend({ gradient }: InnerProblem<V>, enough: number): Promise<InnerStep> {
-    let seen: V | undefined;
-    const next = this.#next((x) => {
-      seen = this.#space.keep(gradient(x));
-      return seen;
-    });
+  async descend({ gradient, inPieces }: InnerProblem<V>, enough: number): Promise<InnerStep> {
+    const began = performance.now();
+    let seen: V | undefined =
+      this.#pace.isLong && inPieces ? await this.#ahead(inPieces) : undefined;
+    const next = this.#next(
+      (x) => {
+        seen ??= this.#space.keep(gradient(x));
+        return seen;
+      },
+      () => this.#space.free(seen),
+    );
+    this.#pace.took(performance.now() - began);
     try {
       const gradientNorm = await finiteNorm(this.#space, seen!, 'the norm of an inner gradient');
       const moved = gradientNorm > enough;
@@ -48,6 +62,22 @@ export class MethodMover<V extends Vector> implements Mover<V> {
       throw error;
     } finally {
       this.#space.free(seen);
+    }
+  }
+
+  /** The gradient that the next step will ask for, kept. */
+  async #ahead(gradient: (x: V) => Pausing<V>): Promise<V | undefined> {
+    const space = this.#space;
+    const point = asked<V, V>(
+      space,
+      (ask) => this.#step(ask),
+      (x) => space.clone(x),
+    );
+    if (point === undefined) return undefined;
+    try {
+      return await withPauses(gradient(point));
+    } finally {
+      space.free(point);
     }
   }
 
@@ -172,16 +202,24 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     this.#state = undefined;
   }
 
-  #next(gradient: (x: V) => V): State<V> {
+  /** The state after a step, kept; `undo` is called where it throws. */
+  #next(gradient: (x: V) => V, undo = () => {}): State<V> {
+    try {
+      return this.#space.tidy(() => this.#space.keep(this.#step(gradient)));
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+
+  #step(gradient: (x: V) => V): State<V> {
     const space = this.#space;
     const iteration = this.#method.on();
     // What the method keeps of a place must not move with it.
     this.#state ??= space.keep(iteration.begin(space.clone(this.#place.value)));
     const state = this.#state;
     const arithmetic = arithmeticOf(this.#place.value);
-    return space.tidy(() =>
-      space.keep(iteration.step(this.#steps + 1, state, gradient, arithmetic)),
-    );
+    return iteration.step(this.#steps + 1, state, gradient, arithmetic);
   }
 
   /** What overflows here, as squares of a gradient do first, would stay ∞ and stop all later steps. */

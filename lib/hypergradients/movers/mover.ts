@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedError } from '../../errors';
+import type { Pausing } from '../../event-loop';
 import type { Method } from '../../methods';
 import type { FlatProblem } from '../../problems';
 import type { Vector } from '../../spaces';
@@ -16,6 +17,8 @@ export interface InnerProblem<V> {
   /** Of the weights as they are; of tensors only. */
   loss?: () => tf.Scalar;
   gradient(w: V): V;
+  /** The same to be left for a while, where it takes long; kept. */
+  inPieces?(w: V): Pausing<V>;
 }
 
 /** What an inner step saw before it moved the weights. */

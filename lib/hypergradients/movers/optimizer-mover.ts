@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkScalar } from '../../autodiff';
+import { checkScalar, variableGradients } from '../../autodiff';
 import { InputError, NotFiniteError } from '../../errors';
+import { withPauses } from '../../event-loop';
 import { type NamedTensors, tensors } from '../../spaces';
 import { finiteNorm, requireFinite, requireSame } from './checks';
 import type { InnerProblem, InnerStep, Memory, Mover } from './mover';
@@ -39,7 +40,7 @@ export class OptimizerMover implements Mover<NamedTensors> {
     if (!plain && enough === 0) {
       return { loss: await this.#minimize(f, variables), gradientNorm: undefined, moved: true };
     }
-    const { value, grads } = gradientsOf(this.#optimizer, f, variables);
+    const { value, grads } = await gradientsOf(this.#optimizer, f, variables);
     try {
       const [cost] = await tensors.read([value]);
       const gradientNorm = await finiteNorm(tensors, grads, 'the norm of an inner gradient');
@@ -117,8 +118,23 @@ export class OptimizerMover implements Mover<NamedTensors> {
   }
 }
 
-/** @throws InputError for a loss that depends on none of the variables. */
-function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.Variable[]) {
+/**
+ * The loss and its gradients by the names of the variables, kept.
+ *
+ * @throws InputError for a loss that depends on none of the variables.
+ */
+async function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.Variable[]) {
+  if (optimizer.computeGradients !== tf.Optimizer.prototype.computeGradients) {
+    return ownGradientsOf(optimizer, f, variables);
+  }
+  const { value, gradients } = await withPauses(variableGradients(f, variables));
+  if (Object.keys(gradients).length > 0) return { value, grads: gradients };
+  value.dispose();
+  throw unconnected();
+}
+
+/** The same by an optimizer that computes gradients in a way of its own. */
+function ownGradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.Variable[]) {
   try {
     // A tidy, since TensorFlow.js does not free the loss where it throws.
     return tf.tidy(() => optimizer.computeGradients(f, variables));
@@ -126,13 +142,16 @@ function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variables: tf.
     if (!(error instanceof Error) || !error.message.startsWith('Cannot find a connection')) {
       throw error;
     }
-    throw new InputError({
-      given: 'an inner loss that does not depend on w',
-      expected: 'inner(w, λ) to use the w that it is given',
-      remedy: 'Compute it from its arguments, not from tensors made elsewhere.',
-    });
+    throw unconnected();
   }
 }
+
+const unconnected = () =>
+  new InputError({
+    given: 'an inner loss that does not depend on w',
+    expected: 'inner(w, λ) to use the w that it is given',
+    remedy: 'Compute it from its arguments, not from tensors made elsewhere.',
+  });
 
 /** Optimizers of TensorFlow.js that remember squares of gradients. */
 const SQUARING = new Set(['Adam', 'Adagrad', 'RMSProp', 'Adadelta']);
