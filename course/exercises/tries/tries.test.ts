@@ -13,6 +13,7 @@ import { tries as ownWordsSteps } from './own-words-steps';
 import { tries as secondLook } from './second-look';
 import { tries as steps } from './steps';
 import { tries as unrolled } from './unrolled';
+import { tries as unusualWays } from './unusual-ways';
 
 /**
  * The log of answers that are not in the catalogue, right and wrong ones, and of their verdicts: what
@@ -31,6 +32,7 @@ const all = [
   ...ownWordsSteps,
   ...ownWordsProducts,
   ...ownWordsDerivatives,
+  ...unusualWays,
 ];
 
 beforeAll(async () => {
