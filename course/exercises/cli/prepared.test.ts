@@ -339,7 +339,7 @@ describe.skipIf(!bubblewrap.available || !time.available)('in a sandbox', () => 
     students.submit('zz last', students.notebook(RIGHT));
 
     const all = ['check', '--all', '--dir', students.folder, '--json', '--sandbox'];
-    const { stdout, stderr } = await students.command([...all, '--seconds', '30', '--jobs', '2']);
+    const { stdout, stderr } = await students.command([...all, '--seconds', '15', '--jobs', '2']);
     if (stdout === '') throw new Error(stderr);
     const { results }: { results: Result[] } = JSON.parse(stdout);
     const of = (name: string) => results.filter(({ submission }) => submission === name);
