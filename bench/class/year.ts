@@ -7,17 +7,17 @@ import { NO_FACTOR, RIGHT, TestClass } from '../../course/exercises/cli/class-te
 import { sandboxProblem } from '../../course/exercises/submission';
 import { COMMAND, mb, measured } from './checking';
 
-/** What is handed in: of every two hundred so many of each kind. */
+/** What is handed in: of every five hundred so many of each kind. */
 const KINDS = [
-  { name: 'right', status: 'right', code: RIGHT, of200: 119 },
-  { name: 'wrong', status: 'mistake', code: NO_FACTOR, of200: 60 },
-  { name: 'broken', status: 'missing', code: 'return ]', of200: 16 },
-  { name: 'throws', status: 'threw', code: 'throw new Error("not yet");', of200: 4 },
-  { name: 'endless', status: 'timeout', code: 'for (;;) {}', of200: 1 },
+  { name: 'right', status: 'right', code: RIGHT, of500: 300 },
+  { name: 'wrong', status: 'mistake', code: NO_FACTOR, of500: 150 },
+  { name: 'broken', status: 'missing', code: 'return ]', of500: 39 },
+  { name: 'throws', status: 'threw', code: 'throw new Error("not yet");', of500: 10 },
+  { name: 'endless', status: 'timeout', code: 'for (;;) {}', of500: 1 },
 ] as const;
 
 /** Of a submission, for those without an end; a busy machine has to be far from it. */
-const SECONDS = '10';
+const SECONDS = '20';
 const SHARDS = 2;
 
 /**
@@ -81,11 +81,11 @@ export async function measureYear(args: string[]): Promise<void> {
 
 /** @returns the status that each submission has to get */
 function handIn(students: TestClass, count: number): Map<string, string> {
-  const all = KINDS.flatMap((kind) => Array.from({ length: kind.of200 }, () => kind));
+  const all = KINDS.flatMap((kind) => Array.from({ length: kind.of500 }, () => kind));
   const notebooks = new Map(KINDS.map(({ name, code }) => [name, students.notebook(code)]));
   const expected = new Map<string, string>();
   for (let i = 0; i < count; i++) {
-    // A step that has no divisor in common with 200 mixes the kinds.
+    // A step that has no divisor in common with 500 mixes the kinds.
     const { name, status } = all[(i * 87) % all.length]!;
     students.submit(`student ${i}`, notebooks.get(name)!);
     expected.set(`student ${i}`, status);
