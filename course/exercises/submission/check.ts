@@ -32,17 +32,19 @@ export async function checkInNotebook(
   launch: Launch = plainLaunch(folder, limits),
 ): Promise<NotebookVerdict> {
   const began = performance.now();
-  // These load TensorFlow.js and the compiler, which most commands can do without.
-  const { startLearner, isEnd } = await loadModule<{
-    startLearner(launch: Launch, limits: Limits): LearnerProcess;
-    isEnd(error: unknown): boolean;
-  }>('submission/learner');
+  // These load TensorFlow.js and the compiler, which most commands can do without; and they are loaded
+  // before the time of the program begins.
+  const [{ startLearner, isEnd }, { programOf }] = await Promise.all([
+    loadModule<{
+      startLearner(launch: Launch, limits: Limits): LearnerProcess;
+      isEnd(error: unknown): boolean;
+    }>('submission/learner'),
+    loadModule<{ programOf(cells: readonly string[]): Program }>('submission/program'),
+    exerciseIds().includes(id) ? judging(id) : undefined,
+  ]);
+  const { code, broken } = programOf(codeFor(notebook, id));
   const learner = startLearner(launch, limits);
   try {
-    const { programOf } = await loadModule<{ programOf(cells: readonly string[]): Program }>(
-      'submission/program',
-    );
-    const { code, broken } = programOf(codeFor(notebook, id));
     const { verdict, failures } = await outcomeOf(id, code, learner).catch((error) => {
       if (isEnd(error)) return { id, failures: [] } as Outcome;
       throw error;
@@ -81,19 +83,23 @@ export async function outcomeOf(
 ): Promise<Outcome> {
   const { answers, failures } = await learner.run(code);
   if (!answers.has(id) || !exerciseIds().includes(id)) return { id, failures };
-  const [{ judge, leftBehind }, exercise] = await Promise.all([
-    loadModule<{
-      judge(exercise: Exercise, answer: unknown): Promise<Verdict>;
-      leftBehind(kept: number, calls: number): string[];
-    }>('judge'),
-    loadExercise(id),
-  ]);
+  const [{ judge, leftBehind }, exercise] = await judging(id);
   const verdict = await judge(exercise, answers.get(id));
   const kept = learner.kept.slice(0, exercise.probes.length);
   const sum = kept.reduce((total, count) => total + count, 0);
   verdict.remarks.push(...leftBehind(sum, kept.length));
   return { id, verdict, failures };
 }
+
+/** What judges, and what it judges by. */
+const judging = (id: string) =>
+  Promise.all([
+    loadModule<{
+      judge(exercise: Exercise, answer: unknown): Promise<Verdict>;
+      leftBehind(kept: number, calls: number): string[];
+    }>('judge'),
+    loadExercise(id),
+  ]);
 
 /** What is said of an exercise whose process ended before there was a verdict. */
 export function verdictWithout(
