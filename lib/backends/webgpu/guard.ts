@@ -10,7 +10,7 @@ const names = (text: string) => new Set(text.trim().split(/\s+/));
 /** Kernels whose shaders are wrong, or do not compile, for integers and for yes and no. */
 const floatsOnly = names(`Acos Acosh Asin Asinh Atanh BatchToSpaceND Complex Conv3D
   Conv3DBackpropFilterV2 Conv3DBackpropInputV2 Cumprod Cumsum Log1p
-  MaxPool3D Pow Reciprocal SpaceToBatchND TensorScatterUpdate`);
+  MaxPool3D Pow Reciprocal SpaceToBatchND TensorScatterUpdate UnsortedSegmentSum`);
 
 /** Those that are so for yes and no alone. */
 const notYesNo = names('FusedBatchNorm Max Min Neg Mod ScatterNd Softplus');
@@ -26,7 +26,7 @@ const dependOnData = names(`SparseFillEmptyRows SparseReshape SparseSegmentMean 
 const anything = names('Identity Reshape ExpandDims Cast Fill ZerosLike OnesLike Concat Pack');
 
 /** Inputs of positions, which are integers. */
-const places = names('indices');
+const places = names('indices segmentIds');
 
 /** Without weights each place counts one. */
 const countsPlaces = names('Bincount DenseBincount');
