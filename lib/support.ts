@@ -1,5 +1,5 @@
 /*
- * A second door, for packages that build on this library: what they need of its inside and a program
+ * A second entry, for packages that build on this library: helpers that they need and that a program
  * does not. It may change from version to version.
  */
 export { variable } from '#platform/environment';

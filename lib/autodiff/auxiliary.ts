@@ -24,7 +24,7 @@ export function markAuxiliary(values: NamedTensors): void {
   }
 }
 
-/** What `f` returns, and copies of what it marked, which are kept until they are disposed. */
+/** The result of `f`, and copies of the values it marked, which are kept until they are disposed. */
 export function collectAuxiliary<T>(f: () => T): { result: T; auxiliary: NamedTensors } {
   const before = collected;
   const auxiliary: NamedTensors = {};

@@ -38,7 +38,7 @@ export function checkTensors(x: unknown, what: string): asserts x is NamedTensor
   for (const [name, value] of Object.entries(x)) checkFloat(value, `'${name}' of ${what}`);
 }
 
-/** @throws InputError, ShapeError or DisposedError unless `v` can stand for a change of `like`. */
+/** @throws InputError, ShapeError or DisposedError unless `v` can be a change of `like`. */
 export function checkLike(v: NamedTensors, like: NamedTensors, what: string): void {
   checkTensors(v, what);
   tensors.check(v, like, what);
@@ -75,7 +75,7 @@ export function checkScalar(loss: unknown): asserts loss is tf.Scalar {
     expected: 'a float32 scalar',
     remedy:
       loss instanceof Promise
-        ? 'Derivatives are recorded synchronously: await what it needs before, outside the loss.'
+        ? 'Derivatives are recorded synchronously: await all inputs before, outside the loss.'
         : 'Reduce it, for example by `tf.mean`.',
   });
 }

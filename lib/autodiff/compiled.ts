@@ -23,7 +23,7 @@ const remembered = new WeakMap<object, Remembered>();
  * other backends than wasm, inside a gradient, for operations that have no loop), it is called each
  * time, with the same result.
  *
- * @throws InputError for what is not a function of two records; while running, UnsupportedError where it reads numbers
+ * @throws InputError for anything but a function of two records; while running, UnsupportedError where it reads numbers
  *   of tensors, or uses a `tf.Variable` that is not handed to it.
  */
 export function compiled<F extends CompilableLoss>(loss: F): F & { free(): void } {

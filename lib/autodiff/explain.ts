@@ -22,7 +22,7 @@ export interface ExplainedStep {
   shapes: string;
   /** The rule that gives the derivative, as it is called in `lib/autodiff/rules`. */
   rule: string;
-  /** What the plan makes of it: `d ⊙ x`, `x·C`, a sum of these; empty if it is part of another line. */
+  /** How the plan computes it: `d ⊙ x`, `x·C`, a sum of these; empty if it is part of another line. */
   plan: string;
   /** The kernels that one product runs for it, in order. */
   kernels: string;
@@ -43,7 +43,7 @@ const COLUMNS = ['operation', 'shapes', 'rule', 'plan', 'kernels'] as const;
  *
  * `H v` for a Hessian, `J v` for a linearization, J v alone for Gauss–Newton (its product is Jᵀ S J v).
  * A line per recorded operation on a path from the variables: its shapes, the rule of its derivative,
- * what the plan makes of it, and the kernels that a product runs for it. Operations whose derivative
+ * how the plan computes it, and the kernels that a product runs for it. Operations whose derivative
  * was merged into a later line have neither plan nor kernels. `String(explanation)` and `console.log`
  * show a table, a notebook shows it formatted. It plans the product again and runs it once, with zeros.
  *

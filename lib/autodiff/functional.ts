@@ -9,11 +9,11 @@ import { checkLike } from './check';
 export interface FunctionalModel {
   /**
    * The model's own trainable variables, by name (`dense_Dense1/kernel`), each once; a second weight
-   * of one name has `_1` after it. The model owns them; what is assigned to them it computes with.
+   * of one name has `_1` after it. The model owns them, and uses any values assigned to them.
    */
   readonly params: NamedTensors;
   /**
-   * The model's output for the inputs x, with these weights in place of its own.
+   * The model's output for the inputs x, with the given weights instead of the model's.
    *
    * `training` (default false) is what `model.fit` does and `model.predict` does not: dropout
    * drops, batch normalization takes the mean and variance of the batch.
@@ -96,7 +96,7 @@ function checkModel(model: tf.LayersModel): void {
       given: `${phrase(model)} as a model`,
       expected: 'a tf.LayersModel, made of layers',
       remedy:
-        'A graph model is frozen: what it computes has no weights to differentiate by. Load the model with tf.loadLayersModel.',
+        'A graph model is frozen: it has no weights to differentiate with respect to. Load the model with tf.loadLayersModel.',
     });
   }
   const stateful = model.layers.find((layer) => layer.stateful);

@@ -49,7 +49,7 @@ let outputs: tf.Tensor[] | undefined;
 /**
  * Marks a tensor inside a recorded loss as the output of the network, where Gauss–Newton cuts.
  *
- * Use what it returns in place of z. Outside a Gauss–Newton recording it returns z itself.
+ * Use its result in place of z. Outside a Gauss–Newton recording it returns z itself.
  *
  * @throws InputError or DisposedError for anything but a live tensor.
  */

@@ -18,7 +18,7 @@ export interface JacobianProducts<Y extends tf.Tensor | NamedTensors> {
   jvp(v: NamedTensors): Y;
   /** Jᵀ u, the gradient with respect to x of ⟨u, f(x)⟩. */
   vjp(u: Y): NamedTensors;
-  /** The products to be left for a while between operations; what they return is kept. */
+  /** The products in pieces, one operation at a time; their results are kept. */
   readonly inPieces: {
     jvp(v: NamedTensors): Pausing<Y>;
     vjp(u: Y): Pausing<NamedTensors>;
@@ -44,7 +44,7 @@ export interface Linearization<Y extends tf.Tensor | NamedTensors> extends Jacob
  * Evaluates f at x once, and gives products with its Jacobian as often as wanted.
  *
  * With J = ∂f/∂x at x: `jvp(v)` = J v in the shape of f(x), `vjp(u)` = Jᵀ u in the shape of x. f is
- * not called again, so what is random or has side effects in it happens once. The cost of a product
+ * not called again, so random numbers are drawn and side effects happen once. The cost of a product
  * is about that of one evaluation (J v), or of its gradient less the evaluation (Jᵀ u). Results
  * belong to the caller.
  *

@@ -18,7 +18,7 @@ export interface LocalDerivative {
   roundabout?: boolean;
 }
 
-/** How an operation becomes its derivative; what it computes beforehand, the tape owns. */
+/** The derivative of an operation; the tape owns what is computed in advance. */
 export type Rule = (step: Step, tape: Tape) => LocalDerivative;
 
 /** A linear map from some slots to others. */

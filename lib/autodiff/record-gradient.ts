@@ -22,7 +22,7 @@ export interface RecordOptions {
  *
  * What an optimizer needs of a step: `variables` are the very tensors (`tf.Variable`s, as a rule)
  * that f closes over, under names of the caller's choice. Assigning to a variable afterwards does
- * not change what was recorded. The loss is not looked at; a NaN is the caller's to notice.
+ * not change what was recorded. The loss is not checked for NaN; that is left to the caller.
  *
  * @throws InputError for an unknown name in the block or a missing cut, ShapeError unless f returns
  *   a scalar, UnsupportedError for an operation without a derivative.

@@ -12,7 +12,7 @@ export interface TapeNode {
 
 /** The parts of the engine that are patched or private in 4.22.0, hence the exact pin. */
 export interface Engine {
-  /** Marks of what was done to it. */
+  /** Marks that a patch was applied. */
   [mark: symbol]: boolean | undefined;
   state: {
     activeTape: TapeNode[] | null;
@@ -55,7 +55,7 @@ export interface Engine {
   findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
 }
 
-/** TensorFlow.js' one engine, with its private members, and with marks of what was done to it. */
+/** The engine of TensorFlow.js, with its private members and our marks. */
 export const engine = (): Engine => tf.engine() as unknown as Engine;
 
 /** The result of a kernel that takes a list of tensors. */

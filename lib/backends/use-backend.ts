@@ -30,7 +30,7 @@ export interface BackendReport {
   threads: number;
   /** The system's library that multiplies matrices for wasm, where one does. */
   blas?: string;
-  /** A sentence: who asked for this backend, and what was passed over. */
+  /** A sentence: how this backend was chosen, and which others were not. */
   why: string;
   /** The better backends that could not be had. */
   passedOver: { name: BackendName; reason: string }[];
@@ -56,7 +56,7 @@ const start: Record<BackendName, Start> = {
   },
 };
 
-/** Why `auto` should not even try a backend, or what was found for it. */
+/** Why `auto` should not try a backend, or what was found for it. */
 async function look(
   name: BackendName,
   { threads }: BackendOptions,

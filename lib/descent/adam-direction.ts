@@ -24,7 +24,7 @@ export interface AdamSystem {
   beta1: number;
 }
 
-/** How a step of implicit Adam moves, and what it remembers. */
+/** A step of implicit Adam, and its new moments. */
 export interface AdamDirection extends Direction {
   /** m⁺ of the step; belongs to the caller. */
   momentum: NamedTensors;

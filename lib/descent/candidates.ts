@@ -4,7 +4,7 @@ import { reachedFrom } from './connected';
 import { chosenParameters, type ParameterChoice } from './parameters';
 import { type NamedVariables, pick } from './variables';
 
-/** The variables that a step may move, and what is to become of them. */
+/** The variables that a step may move, and how each is to move. */
 export interface Candidates {
   /** Undefined: whatever trainable variables the loss turns out to depend on. */
   list: readonly tf.Variable[] | undefined;

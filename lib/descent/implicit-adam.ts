@@ -48,7 +48,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * Moments belong to a variable, not to its name: a second model, or a variable made again, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *
- * When not to use it: at rates that Adam bears, it takes the same steps for one product per iteration of
+ * When not to use it: at rates where Adam is stable, it takes the same steps for one product per iteration of
  * the solver more. Where the noise of the gradients, not the curvature, limits the rate, it damps
  * only what is stiff.
  *

@@ -205,7 +205,7 @@ function checkSgdOptions(options: ImplicitSgdOptions): void {
     throw new InputError({
       given: `exact: ${phrase(exact)}`,
       expected: 'true, false or { tolerance, maxIterations }',
-      remedy: 'exact: { tolerance: 1e-6 } asks for a step that is more exact than the default.',
+      remedy: 'exact: { tolerance: 1e-6 } makes the step more exact than the default.',
     });
   }
   if (typeof exact === 'object') {

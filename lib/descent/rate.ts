@@ -37,5 +37,5 @@ const wrongRate = (given: string) =>
     given,
     expected:
       "a positive, finite number, a function of the step that returns one, or, when the optimizer is made, 'auto'",
-    remedy: 'Implicit steps bear larger rates than explicit ones; 0.1 is worth a try.',
+    remedy: 'Implicit steps are stable at larger rates than explicit ones; try 0.1.',
   });

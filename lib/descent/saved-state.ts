@@ -17,7 +17,7 @@ export interface Moment {
   steps: number;
 }
 
-/** The state of an optimizer: how many steps it has taken, and what it keeps of parameters. */
+/** The state of an optimizer: the number of steps taken, and its values for each parameter. */
 export interface SavedState {
   iterations: number;
   /** Held by the caller. */

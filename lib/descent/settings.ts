@@ -21,7 +21,7 @@ Object.setPrototypeOf(
       throw new InputError({
         given: `the assignment of ${typeof value === 'object' ? 'an object' : shown(value)} to '${name}' of an optimizer`,
         expected: 'one of its settings: learningRate, or an option that its constructor takes',
-        remedy: 'Look for a spelling mistake. Keep what is yours next to the optimizer.',
+        remedy: 'Look for a spelling mistake. Store your own values outside the optimizer.',
       });
     },
   }),

@@ -97,7 +97,7 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
   }
 
   /**
-   * The count of steps, and what is kept of parameters: the optimizer's own tensors, which live until
+   * The count of steps, and the values kept for parameters: the optimizer's own tensors, which live until
    * the next step, or the next call.
    */
   override async getWeights(): Promise<NamedWeights> {

@@ -14,7 +14,7 @@ export interface StepStats {
   stepSize: number;
   /** Iterations of the linear solver, or Newton steps of an exact step. */
   iterations: number;
-  /** Norm of what is left of the linear system, as its solver has it, or of `x⁺ − x + δ∇F(x⁺)`. */
+  /** Norm of the residual of the linear system, as reported by its solver, or of `x⁺ − x + δ∇F(x⁺)`. */
   residualNorm: number;
   /** `negative-curvature`: the best iterate before it was taken. */
   status: SolverStatus;

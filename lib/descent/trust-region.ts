@@ -4,7 +4,7 @@ import { cg, type LinearSolver } from '../solvers';
 export interface Gain {
   /** What the objective of the step fell by; NaN or −∞ where the loss is not finite there. */
   gained: number;
-  /** a: what it would have fallen by if it were linear. */
+  /** a: the decrease if the loss were linear. */
   fall: number;
   /** ℓ: `‖x⁺ − x‖² / δ`, in the metric of the step. */
   length: number;
@@ -18,7 +18,7 @@ export interface RegionState {
   delta: number;
   /** Of the next solve. */
   tolerance: number;
-  /** Average of what is left of the slope. */
+  /** Average of the remaining slope. */
   left: number;
   /** The last ratio. */
   ratio: number;
@@ -85,7 +85,7 @@ export const leastRatio = { CURVED, plain: 0, newton: FAIR };
  * so it does where conjugate gradients were cut off, since their residual is orthogonal to s. Two
  * things are asked of a step.
  *
- * - **The ratio** ρ of what the loss of the same batch fell by to what was promised: whether the model
+ * - **The ratio** ρ of the decrease of the loss on the same batch to the predicted decrease: whether the model
  *   holds that far. Below ½ the next step is shorter, above 0.9 it may be longer, and a step with
  *   ρ ≤ 0 is not taken, nor one with ρ < ½ and δ > 3 δ̂: where the model is that wrong about a step
  *   that δ hardly shortens, it would leave the weights where later steps get on slowly. By Hebden's

@@ -26,7 +26,7 @@ import { InputError } from '../errors';
  * model.compile({ optimizer: model.optimizer, loss: withOutput(softmaxCrossEntropy) });
  * ```
  *
- * @throws InputError for what is not a function.
+ * @throws InputError if it is not a function.
  */
 export function withOutput(loss: LossFunction): LossFunction {
   if (typeof loss !== 'function') {

@@ -11,7 +11,7 @@ import { implicitFunction, type Root } from './implicit-function';
  * A solver of `F(x, θ) = 0` made differentiable: `x*(θ)` inside `tf.grads`, `valueAndGradient`, ….
  *
  * `∂x*ᵀu = −(∂F/∂θ)ᵀ v` with `(∂F/∂x)ᵀ v = u`, whatever `solve` does: it runs unrecorded, also with
- * gradients of its own. One linear solve for each derivative, which can itself be differentiated
+ * gradients. One linear solve for each derivative, which can itself be differentiated
  * (a hypergradient of a hypergradient), forwards and in reverse.
  *
  * When not to use it: where F has no derivative at the solution, or a singular one. The derivative

@@ -65,7 +65,7 @@ export interface BilevelSettings<B, V extends Vector = NamedTensors> {
   progress?: { update(done: number, note?: string): void };
 }
 
-/** One outer step: what was seen at w and the λ that it was trained with. */
+/** One outer step: the values at w and at the λ that w was trained with. */
 export interface OuterStep {
   /** k, from 1. */
   step: number;

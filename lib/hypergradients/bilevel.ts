@@ -139,7 +139,7 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
     throw wrong(
       `${inner === undefined ? 'a tolerance' : 'an inner optimizer'} together with unrolled()`,
       'the method and the steps of unrolled() alone',
-      'Leave it out: what is differentiated is what unrolled() does.',
+      'Leave it out: unrolled() differentiates its own steps.',
     );
   }
   const counted = inner !== undefined && Number.isSafeInteger(inner.steps) && inner.steps >= 0;
@@ -154,7 +154,7 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
     throw wrong(
       'one optimizer for weights and hyperparameters',
       'one for each',
-      'An optimizer remembers moments of what it moves: make two of them.',
+      'An optimizer keeps moments for the variables that it moves: make two of them.',
     );
   }
 }

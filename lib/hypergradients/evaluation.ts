@@ -7,7 +7,7 @@ import {
   type Space,
 } from '../spaces';
 
-/** How many products were made, and what is called before each. */
+/** How many products were computed, and the function called before each. */
 export interface Count {
   products: number;
   watch?: () => void;

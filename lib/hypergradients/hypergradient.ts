@@ -20,7 +20,7 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  * `d/dλ g(w*(λ), λ) = ∂g/∂λ − Bᵀ A⁻¹ ∂g/∂w` at `w* = argmin_w f(w, λ)`, or its unrolled approximation.
  *
  * @param problem losses of named tensors, or derivatives in float64
- * @param w with `implicit`, the inner solution at λ, or what is known of it; with `unrolled`, w₀
+ * @param w with `implicit`, the inner solution at λ, or an approximation; with `unrolled`, w₀
  * @param λ the hyperparameters; like w they are left as they were
  * @param how `implicit({ solver, curvature })` or `unrolled({ method, steps })`
  * @param options `batch`: what the losses get as third argument, for problems that see batches; the

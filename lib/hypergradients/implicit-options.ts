@@ -33,15 +33,15 @@ export interface DifferentiateOptions<V> {
   /** An earlier `adjoint`, where the solve is to start. Default zero. */
   start?: V;
   /**
-   * The problem on a batch of its own for each product of `neumann({ terms, scale })`, j = 1, 2, …
+   * The problem on a new batch for each product of `neumann({ terms, scale })`, j = 1, 2, …
    * The mean of the result is then that of the terms with the mean of the Hessians.
    */
   factors?: (j: number) => UnrolledProblem<V & Vector>;
-  /** Is called before every product, as a sign of life; what it throws ends the derivative. */
+  /** Called before every product, to show progress; an error that it throws ends the derivative. */
   watch?: () => void;
 }
 
-/** An implicit derivative and what is known of it; vectors belong to the caller. */
+/** An implicit derivative and its report; vectors belong to the caller. */
 export interface ImplicitDerivative<V> {
   /** `dg/dλ = ∂g/∂λ − Bᵀ v`. */
   value: V;
@@ -72,7 +72,7 @@ export interface ImplicitStats {
   error?: ErrorEstimate;
 }
 
-/** @throws InputError for options of `implicit` that are not what they should be. */
+/** @throws InputError for invalid options of `implicit`. */
 export function checkImplicitOptions({
   solver,
   curvature,

@@ -7,7 +7,7 @@ import type { OuterStep } from './bilevel-options';
 import { type DifferentiateImplicit, implicit } from './implicit';
 import type { DifferentiateOptions, ImplicitOptions } from './implicit-options';
 
-/** The hypergradient of an outer step, and what is reported of it. */
+/** The hypergradient of an outer step, and its report. */
 export interface OuterDerivative<V> {
   value: V;
   stats: Partial<OuterStep> & Pick<OuterStep, 'products'>;

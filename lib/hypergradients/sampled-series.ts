@@ -4,7 +4,7 @@ import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
 import { type LinearOperator, normsOf, type Space, shifted } from '../spaces';
 
 /**
- * The Neumann series with a matrix of its own for each factor: `v ← v + α (b − Aⱼ v)`, K terms.
+ * The Neumann series with a different matrix for each factor: `v ← v + α (b − Aⱼ v)`, K terms.
  *
  * With independent Aⱼ of mean A the result has the mean `α Σ_{k<K} (I − αA)ᵏ b`, the K terms
  * themselves: what is left of the bias of a batch is the truncation. From zero the first term is αb
@@ -70,6 +70,6 @@ function seriesOf(solver: LinearSolver) {
   throw new InputError({
     given: `batches for the factors, with the solver ${solver.name}${scale === undefined ? '' : ` of scale ${scale}`}`,
     expected: 'neumann({ terms, scale }) with a number for its scale',
-    remedy: 'Only the terms of a series stay unbiased when every factor has a batch of its own.',
+    remedy: 'Only the terms of a series stay unbiased when every factor has its own batch.',
   });
 }

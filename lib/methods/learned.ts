@@ -2,7 +2,7 @@ import { InputError } from '../errors';
 import { shown } from '../options';
 
 /**
- * A number with its derivatives with respect to what is learned: forward mode on single numbers.
+ * A number with its derivatives with respect to the learned settings: forward mode on single numbers.
  *
  * `slopes` holds `∂value/∂sₖ` by k, for the k where it is not 0. Of a float64 problem the sₖ are the
  * hyperparameters themselves: `method: ([logRate]) => gradientDescent(logRate!.exp())`.

@@ -10,7 +10,7 @@ export interface Spectrum {
   mu: number;
   /** L ≥ μ: none is larger. */
   L: number;
-  /** `‖H'(x₀ − x*)‖² / ‖∂x₀ − ∂x*‖²`, which `sobolev({ eta: 'natural' })` asks for. */
+  /** `‖H'(x₀ − x*)‖² / ‖∂x₀ − ∂x*‖²`, which `sobolev({ eta: 'natural' })` uses. */
   naturalEta?: number;
 }
 
@@ -29,7 +29,7 @@ export function mapState<A, B>(state: State<A>, f: (vector: A) => B): State<B> {
  * A first-order method with its coefficients fixed.
  *
  * Both functions are pure, so that a step can be repeated, differentiated and replayed. Step 1
- * leads from x₀ to x₁. A step asks for exactly one gradient.
+ * leads from x₀ to x₁. A step uses exactly one gradient.
  */
 export interface Iteration {
   begin<V>(x: V): State<V>;

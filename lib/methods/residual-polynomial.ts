@@ -25,7 +25,7 @@ export interface PolynomialValue {
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
   checkCount(t, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkMethods(method, 'the method', ['on']);
-  // What the method asks of the spectrum is checked now, not when the polynomial is evaluated.
+  // The requirements of the method on the spectrum are checked now, not when the polynomial is evaluated.
   method.on(spectrum);
   return (lambda: number): PolynomialValue => {
     const run = residualPolynomials(method, spectrum, Float64Array.of(lambda));

@@ -5,7 +5,7 @@ import { type Coefficient, Learned, numberOf, times } from './learned';
 
 /**
  * A setting of a method: a rate, a momentum, a β. A number; or one for each step, from the first on; or
- * what is made of hyperparameters that are learned, in `unrolled({ method: (λ) => … })`: a tensor of
+ * a function of learned hyperparameters, in `unrolled({ method: (λ) => … })`: a tensor of
  * rank 0, or of rank 1 with a number for each step, or `Learned` numbers.
  */
 export type Setting = number | readonly number[] | tf.Tensor | Learned | readonly Learned[];
@@ -46,7 +46,7 @@ export function checkSetting(
   }
   throw new InputError({
     given: `${phrase(setting)} as ${what}`,
-    expected: 'a number, a number for each step, or what is learned',
+    expected: 'a number, a number for each step, or a learned value',
     remedy: 'With unrolled({ method: (λ) => … }) a setting can be made of λ.',
   });
 }

@@ -26,7 +26,7 @@ export interface TracedStep {
 
 /**
  * @param names of the vectors of the state
- * @returns undefined for a step that asks for no gradient or more than one
+ * @returns undefined for a step that uses no gradient or more than one
  */
 export function traceStep(
   iteration: Iteration,

@@ -14,7 +14,7 @@ export interface InnerForm<V> {
   };
 }
 
-/** What implicit and unrolled derivatives ask of a bilevel problem at λ. */
+/** What implicit and unrolled derivatives need of a bilevel problem at λ. */
 export interface Form<V> extends InnerForm<V> {
   /** The gradients of the outer loss at w, which belong to the caller. */
   outer(w: V): OuterGradients<V>;
@@ -47,7 +47,7 @@ export interface GradientDerivative<V> {
   readonly loops?: SolverLoops<V>;
   /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
   mixed?(u: V): V;
-  /** The same products to be left for a while, where they take long; what they return is kept. */
+  /** The same products in pieces, if they take long; their results are kept. */
   readonly inPieces?: DerivativePieces<V>;
   dispose(): void;
 }
@@ -60,7 +60,7 @@ export interface DerivativePieces<V> {
   mixed?(u: V): Pausing<V>;
 }
 
-/** The partial gradients of the outer loss, and what it has marked by `markAuxiliary`. */
+/** The partial gradients of the outer loss, and the values marked by `markAuxiliary`. */
 export interface OuterGradients<V> {
   dw: V;
   dλ: V;

@@ -142,7 +142,7 @@ export interface Truth<M> {
 }
 
 /**
- * The mask of whether a result is better than what the solve began at.
+ * The mask of whether a result is better than the start of the solve.
  *
  * @param sound the mask of whether the last iteration could be taken
  */

@@ -30,7 +30,7 @@ interface Block<V> {
  * depend on others are left out, and so are right-hand sides that are solved.
  *
  * What is returned may be inexact by rounding; it is for a solver that begins there and looks at the
- * residual. Where A turns out not to be positive definite, it ends with what it has.
+ * residual. If A turns out not to be positive definite, it returns the best iterate so far.
  *
  * @returns undefined for a right-hand side that is zero or not finite
  * @see O'Leary, [The block conjugate gradient

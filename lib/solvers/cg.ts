@@ -23,7 +23,7 @@ export interface CgOptions extends TraceOption {
   /**
    * Which iterate is the best, and so the result of a solve that is cut off: the one of least
    * residual `‖b − A x‖` (default), or of least energy `½ xᵀAx − bᵀx`, which is the last one. Where
-   * x is a step that is to lower a loss, ask for the energy: it falls with every iteration, while
+   * x is a step that should lower a loss, choose the energy: it falls with every iteration, while
    * the residual may grow for many.
    */
   best?: 'residual' | 'energy';
@@ -32,12 +32,12 @@ export interface CgOptions extends TraceOption {
 }
 
 /**
- * Conjugate gradients: solves `A x = b` for a symmetric positive definite A by products alone.
+ * Conjugate gradients: solves `A x = b` for a symmetric positive definite A, using only products.
  *
  * Iterate k minimises `½ xᵀAx − bᵀx` over the Krylov space of `b, Ab, …, Aᵏ⁻¹b`; with condition
  * number κ its error in the norm of A is at most `2((√κ − 1)/(√κ + 1))ᵏ` of the first. With
  * `damping` τ the matrix is `A + τI`. A direction with `pᵀAp ≤ 0` shows that A is not positive
- * definite, and one below the `floor` of an operator that it is not what it is meant to be: it stops
+ * definite, and a value below the `floor` of an operator that the operator is not the intended one: it stops
  * there with the status `negative-curvature` and the best iterate before it.
  *
  * When not to use it: A not symmetric (`gmres`), or symmetric and indefinite (`minres`).

@@ -22,7 +22,7 @@ export function checkTolerance(name: string, tolerance: number) {
 /** @throws InputError unless the option is a whole number of at least 1. */
 export function checkCountOption(name: string, option: string, value: unknown) {
   checkCount(value, `${name} with ${option}:`, {
-    remedy: 'Each one is paid for with a product with A, or with a vector that is held.',
+    remedy: 'Each one costs a product with A, or a vector that is held.',
   });
 }
 
@@ -68,7 +68,7 @@ export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>):
   return A.loops === undefined ? checked : { ...checked, loops: A.loops };
 }
 
-/** @throws DisposedError for a product one of whose tensors was freed, as one that is handed out twice is. */
+/** @throws DisposedError for a product that contains a disposed tensor, as when the same product is returned twice. */
 function checkAlive(product: unknown): void {
   if (product === null || typeof product !== 'object' || ArrayBuffer.isView(product)) return;
   const parts: { isDisposed?: boolean }[] = Object.values(product);

@@ -15,7 +15,7 @@ import {
 /** What a direct method is asked: it yields vectors that it wants to read, and is sent numbers. */
 export type Reading<T> = Generator<readonly Vector[], T, Float64Array[]>;
 
-/** Does work of its own, and gives way between its pieces: nothing is read. */
+/** Does its work in pieces, between which timers get a turn; nothing is read. */
 export function* betweenReadings<T>(work: Pausing<T>): Reading<T> {
   for (;;) {
     const turn = work.next();
@@ -31,7 +31,7 @@ export type DirectMethod = <V extends Vector>(
 ) => Reading<{ value: V; products: number }>;
 
 /**
- * Makes a solver of a direct method; what it finds is judged by `b − A x` as everywhere else.
+ * Makes a solver from a direct method; its result is checked by `b − A x`, as for all solvers.
  *
  * It reads whole vectors, so on a GPU only the asynchronous form works. A start is of no use to it.
  *
@@ -70,7 +70,7 @@ export function directSolver<
     if (!spaceOf(b).readableNow()) {
       throw new UnsupportedError({
         given: `${record.name} in a step on a GPU, whose numbers cannot be read without waiting`,
-        expected: 'a solver that works by products alone, such as cg or minres',
+        expected: 'a solver that uses only products, such as cg or minres',
         remedy: `Take one of those, or a smaller block on the wasm backend; by itself \`await ${record.name}().solve(A, b)\` works on a GPU too.`,
       });
     }

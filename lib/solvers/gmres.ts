@@ -17,7 +17,7 @@ export interface GmresOptions extends TraceOption {
 }
 
 /**
- * Restarted generalised minimal residuals: solves `A x = b` for any A by products alone.
+ * Restarted generalised minimal residuals: solves `A x = b` for any A, using only products.
  *
  * Iterate k has the smallest `‖b − A x‖` in the Krylov space of `r, Ar, …` since the last restart,
  * so the residual never grows. With `restart` at least the dimension it ends exactly; with less it

@@ -78,9 +78,9 @@ export function iterativeSolver<
   return solverOf(record, { solve, solveSync, solveDeferred });
 }
 
-/** The solvers that ask of their vectors only what a space offers. */
+/** The solvers that use only operations of the space. */
 const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
 
-/** Whether a solver heeds the space of an operator; a preconditioner knows nothing of it. */
+/** Whether a solver uses the space of an operator; a preconditioner does not. */
 export const heedsSpace = (solver: LinearSolver): boolean =>
   bySpaceAlone.has(solver?.name) && !('preconditioner' in solver);

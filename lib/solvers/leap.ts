@@ -5,7 +5,7 @@ import { hasFallback, type IterativeMethod, type LinearSystem, lastIsBest } from
 
 /**
  * The `leap` of a control that reads numbers: as many iterations in one call as some milliseconds allow.
- * It takes none where the next one is no good. Undefined where the operator does not offer it.
+ * It takes none if the next one cannot be taken. Undefined if the operator does not offer it.
  */
 export function leapOf<V, S>(
   { space, A }: LinearSystem<V, S>,

@@ -8,12 +8,12 @@ export interface LinearSystem<V, S> {
   b: V;
 }
 
-/** The state of an iterative method: what every method has, and what it alone remembers. */
+/** The state of an iterative method: the parts that every method has, and its own memory. */
 export interface Iterate<V, S> {
   x: V;
   /** `‖b − A x‖²`, as the method's own recurrence has it. */
   residual: S;
-  /** `pᵀAp` of the direction that led here; 1 where the method asks nothing of it. */
+  /** `pᵀAp` of the direction that led here; 1 if the method does not use it. */
   curvature: S;
   vectors: Record<string, V>;
   scalars: Record<string, S>;
@@ -30,7 +30,7 @@ export interface IterativeMethod {
    * is given, which are not used again.
    */
   advance<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>, p: V, Ap: V): Iterate<V, S>;
-  /** The method for this system, where that takes products of its own; `begin` may do without. */
+  /** Adapts the method to this system, which may take products; optional. */
   prepare?<V, S>(
     system: LinearSystem<V, S>,
     r: V,
@@ -70,7 +70,7 @@ export interface IterativeMethod {
 export const lastIsBest = ({ contracts, minimisesEnergy, sums }: IterativeMethod): boolean =>
   contracts || minimisesEnergy || sums || false;
 
-/** Whether the iterate of least residual is kept as well, should the last one be no good. */
+/** Whether the iterate of least residual is kept as well, in case the last one cannot be used. */
 export const hasFallback = <V, S>({ A }: LinearSystem<V, S>, { sums }: IterativeMethod): boolean =>
   A.floor !== undefined || sums || false;
 
@@ -100,7 +100,7 @@ export const DIVERGENCE = 1e8;
 /** Rounding may leave `b − A x` this many times above a tolerance that the recurrence has met. */
 export const SLACK = 2;
 
-/** Below this many roundoffs of what it was computed from, a number is taken for rounding. */
+/** A number smaller than this many roundoffs of its operands counts as rounding. */
 export const ROUNDING = 100;
 
 /** The iterate at `start`, or at zero. */

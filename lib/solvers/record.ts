@@ -26,7 +26,7 @@ export const isSolverName = (name: unknown): boolean =>
   typeof name === 'string' && Object.hasOwn(makers, name);
 
 /**
- * The solver that a record describes: the inverse of `{ ...solver }`, or of what JSON made of it.
+ * The solver that a record describes: the inverse of `{ ...solver }`, also after JSON.
  *
  * @throws InputError for an unknown name, an option that the solver does not have or that is out of
  * range, or a preconditioner that did not survive JSON.

@@ -52,7 +52,7 @@ export function* refine<V, S>(
   }
 }
 
-/** `‖b − A x‖²` of the best iterate, and its energy where the method has an eye on it. */
+/** `‖b − A x‖²` of the best iterate, and its energy where the method minimises it. */
 function* lookedAt<V, S>({
   system,
   method,

@@ -24,7 +24,7 @@ export interface LoopStop {
   count: number;
   /** The residual at which the best iterate is good enough. */
   goal: number;
-  /** A residual from which on an iteration is no good. */
+  /** An iteration is rejected if its residual reaches this value. */
   limit: number;
   /** So many times the least residual so far, too; infinite where the residual may grow. */
   growth: number;
@@ -35,7 +35,7 @@ export interface LoopStop {
 
 /** What iterations in one call have led to. */
 export interface LoopReport {
-  /** How many were taken: it ends before one that is no good, which is to be taken by itself. */
+  /** How many were taken: it ends before one that would be rejected, which is left to the caller. */
   taken: number;
   residual: number;
   /** `pᵀAp` of the last one; 1 where nothing is asked of it. */

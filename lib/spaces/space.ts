@@ -32,7 +32,7 @@ export interface Space<V, S> {
 
   readonly scalars: Scalars<S>;
 
-  /** The numbers behind some scalars, in one transfer; gives way to timers where that is due. */
+  /** The numbers of some scalars, in one transfer; gives timers a turn when that is due. */
   read(values: readonly S[]): Promise<number[]>;
   /**
    * The same without waiting.

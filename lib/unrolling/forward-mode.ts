@@ -56,11 +56,11 @@ export async function forward<V extends Vector>(
   }
 }
 
-/** Thrown where a step asks for a gradient that is still to be computed. */
+/** Thrown when a step needs a gradient that has not been computed yet. */
 const NOT_YET = Symbol('not yet');
 
 /**
- * A step on vectors that carry tangents, which gives way between the products of a gradient.
+ * A step on vectors that carry tangents; timers get a turn between the products of a gradient.
  *
  * The step itself may not wait, so it is begun again with each gradient that has become known; all that
  * is repeated are its sums of vectors.

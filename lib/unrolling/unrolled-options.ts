@@ -30,7 +30,7 @@ export interface UnrolledOptions<V extends Vector = NamedTensors> {
 
 const NAMES = ['method', 'steps', 'mode', 'truncate', 'checkpoint', 'spectrum'];
 
-/** What an unrolled derivative is made of, and what it cost. */
+/** An unrolled derivative, its parts and its cost. */
 export interface UnrolledDerivative<V> {
   /** `dE/dλ`, the derivative of `outer(w_T(λ), λ)`. */
   value: V;
@@ -59,7 +59,7 @@ export interface UnrolledStats {
   peakBytes: number | undefined;
 }
 
-/** @throws InputError for options of `unrolled` that are not what they should be. */
+/** @throws InputError for invalid options of `unrolled`. */
 export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<V>): void {
   checkOptionNames('unrolled', options, NAMES);
   const { method, steps, mode, truncate, checkpoint } = options;

@@ -68,7 +68,7 @@ export interface RecordedSteps<V> {
   dispose(): void;
 }
 
-/** An iteration under way: its stored states, and what it has cost so far. */
+/** An iteration in progress: its stored states, and its cost so far. */
 export class UnrolledRun<V> {
   readonly space: Space<V, unknown>;
   readonly arithmetic: Arithmetic<V>;
@@ -318,7 +318,7 @@ export class UnrolledRun<V> {
     stats.peakBytes = Math.max(stats.peakBytes, this.#bytes() - this.#bytesBefore);
   }
 
-  /** Gives way, and waits for a GPU now and then: its queue does not bear thousands of steps. */
+  /** Gives timers a turn, and waits for a GPU from time to time: its queue cannot hold thousands of steps. */
   async pause(x: V): Promise<void> {
     this.watch?.();
     await giveWay();

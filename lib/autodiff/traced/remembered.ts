@@ -63,7 +63,7 @@ export function checkPure(trace: Trace): void {
     given: trace.read
       ? 'a compiled loss that reads the numbers of a tensor'
       : 'a compiled loss that uses a tf.Variable from outside',
-    expected: 'a function of the named tensors that it is handed, and of data that do not change',
+    expected: 'a function of its named tensors, and of data that do not change',
     remedy: trace.read
       ? 'Compute with tensors throughout, or leave `compiled` out.'
       : 'Hand it over among the named tensors, or leave `compiled` out.',

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** What a kernel is handed; `backend` is the one that it belongs to. */
+/** The argument of a kernel; `backend` is the one that the kernel belongs to. */
 export interface Call<I extends string, A> {
   inputs: Record<I, tf.TensorInfo>;
   attrs: A;

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { engine } from '../engine';
 
 /**
- * Records what a kernel was given and what it made, not what becomes of the caller's lists.
+ * Records the inputs and outputs of a kernel as they were, even if the caller changes its lists later.
  *
  * An input left out (scale or offset of `batchNorm`) is undefined, and TensorFlow.js stumbles over
  * it both where it saves inputs and where it walks the tape. The list of outputs is the very one

@@ -4,9 +4,9 @@ type Gradient = Record<string, () => tf.Tensor>;
 
 /** How a kernel with one output is differentiated, given its attributes A. */
 export interface Rule<A> {
-  /** Names of the inputs that `gradient` is handed, in this order. */
+  /** Names of the inputs that `gradient` receives, in this order. */
   inputs?: string[];
-  /** Whether it is handed the output too, after the inputs. */
+  /** Whether it also receives the output, after the inputs. */
   output?: boolean;
   /** From the derivative for the output to the derivatives for the inputs, by name. */
   gradient(dy: tf.Tensor, saved: tf.Tensor[], attributes: A): Gradient;

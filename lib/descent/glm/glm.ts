@@ -156,7 +156,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
     throw new NotFiniteError({
       given: `a step with the rate ${shown(gamma)} that leaves the finite numbers`,
       expected: 'a finite theta after it',
-      remedy: 'Take a smaller rate, or implicitGLM, which bears any.',
+      remedy: 'Take a smaller rate, or implicitGLM, which is stable at any rate.',
     });
   }
 
@@ -275,7 +275,7 @@ function checked(
     throw new NotFiniteError({
       given: `${words().sample} with y = ${shown(y)}, whose y, ‖x‖² or xᵀθ is not finite`,
       expected: 'finite numbers',
-      remedy: 'Leave out, or fill in, what is missing in the data.',
+      remedy: 'Remove the missing values, or fill them in.',
     });
   }
   const [least, greatest] = range;

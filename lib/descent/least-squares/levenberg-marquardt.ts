@@ -17,7 +17,7 @@ export interface LeastSquaresLook {
   gradientNorm: number;
   /** δ of the next step. */
   delta: number;
-  /** What the last step gained over what its model promised; NaN at the start. */
+  /** The decrease of the last step divided by the decrease that its model predicted; NaN at the start. */
   ratio: number;
 }
 
@@ -34,7 +34,7 @@ export interface LevenbergMarquardtOptions {
    * none, the plain method. Default 0.75.
    */
   acceleration?: number;
-  /** Ends with `‖Jᵀr‖` of at most this part of what it was at the start. Default 1e-12. */
+  /** Ends when `‖Jᵀr‖` is at most this fraction of its value at the start. Default 1e-12. */
   tolerance?: number;
   /** Steps that are accepted. Default 200. */
   maxIterations?: number;

@@ -13,7 +13,7 @@ export interface Jet {
   second: Float64Array;
 }
 
-/** Factors of the parts of a {@link Jet}; what is left out is 0. */
+/** Factors of the parts of a {@link Jet}; missing ones are 0. */
 export interface JetFactors {
   value?: number;
   /** d numbers. */

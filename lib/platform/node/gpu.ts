@@ -9,7 +9,7 @@ export type { Adapter, Gpu } from '../adapter';
 /**
  * Why there can be no Vulkan driver here, or nothing where there may be one.
  *
- * The loader and Dawn complain on stderr about what is missing, which would end up in a notebook,
+ * The loader and Dawn print warnings about missing drivers on stderr, which would end up in a notebook,
  * so it is looked for first.
  */
 function vulkanObstacle(): string | undefined {

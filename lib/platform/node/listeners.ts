@@ -5,7 +5,7 @@ type Listener = (...args: unknown[]) => void;
 const listeners = (event: string) =>
   (process as NodeJS.EventEmitter).listeners(event) as Listener[];
 
-/** Emscripten's handlers do nothing but throw again what they are handed. */
+/** Emscripten's handlers only rethrow their argument. */
 const rethrows = (listener: Listener) =>
   /^function\s*\((\w+)\)\s*\{\s*(if\s*\(!\(\1 instanceof ExitStatus\)\)\s*\{\s*)?throw \1;?\s*\}?\s*\}$/.test(
     String(listener),

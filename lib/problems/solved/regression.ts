@@ -121,7 +121,7 @@ function requireFinite(numbers: Float64Array, owner: string): void {
   throw new NotFiniteError({
     given: `${wrong} in the data of ${owner}`,
     expected: 'finite numbers',
-    remedy: 'Leave the row out, or fill in what is missing.',
+    remedy: 'Leave the row out, or fill in the missing values.',
   });
 }
 

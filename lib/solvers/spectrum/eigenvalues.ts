@@ -38,10 +38,10 @@ interface Pair<V> {
 }
 
 /**
- * The largest or the smallest eigenvalues of a symmetric operator, by products alone.
+ * The largest or the smallest eigenvalues of a symmetric operator, using only products.
  *
  * Lanczos steps from a random vector, each vector made orthogonal to all before it, give the Ritz
- * values; extreme ones converge first, in about `√(L/gap)` steps. Then the same again in what is
+ * values; extreme ones converge first, in about `√(L/gap)` steps. Then the same again in the space that is
  * orthogonal to those found, for eigenvalues that occur several times, of which a single Krylov
  * space sees one copy. Values found are never above the largest eigenvalue or below the smallest,
  * but for rounding.

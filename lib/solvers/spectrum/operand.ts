@@ -4,7 +4,7 @@ import { type LinearOperator, type Space, spaceOf, type Vector } from '../../spa
 import { checkedProducts, checkOperator } from '../checks';
 import { sizeOf, vectorOf } from '../flat';
 
-/** What the tools for spectra ask of an operator besides its products. */
+/** What the tools for spectra need of an operator, apart from products. */
 export interface SpectrumOptions<V> {
   /**
    * Any vector of the space that A acts on; only its shape matters. It may be left out for a

@@ -44,7 +44,7 @@ export interface SpectralDensity {
  *
  * @returns `{ x, density }` to draw, and the quadrature behind it
  * @throws InputError for options out of range, an operator whose space is unknown, or one with
- * an inner product of its own; NotFiniteError for a product with a NaN.
+ * its own inner product; NotFiniteError for a product with a NaN.
  * @see Ghorbani, Krishnan & Xiao, [An investigation into neural net optimization via Hessian
  *   eigenvalue density](https://arxiv.org/abs/1901.10159), 2019; for the error Ubaru, Chen & Saad,
  *   [Fast estimation of tr(f(A)) via stochastic Lanczos
@@ -136,7 +136,7 @@ function checkWidth(width: number | undefined) {
 
 function ownInnerProduct() {
   return new InputError({
-    given: 'spectralDensity of an operator with an inner product of its own',
+    given: 'spectralDensity of an operator with its own inner product',
     expected: 'one that is symmetric in the usual one',
     remedy: 'Take the curvature itself, not its row space.',
   });

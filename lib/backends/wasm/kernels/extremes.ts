@@ -73,7 +73,7 @@ function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
 }
 
 /**
- * `Maximum`, `Minimum`, `ClipByValue`, `Relu` and `Relu6` of what is not a number.
+ * `Maximum`, `Minimum`, `ClipByValue`, `Relu` and `Relu6` of NaN.
  *
  * The stock kernels take a NaN for a bound; `Relu` goes by the sign of its bits, which a processor
  * sets where it computes one, so that 0 · ∞ was silently 0.
