@@ -152,6 +152,30 @@ describe.skipIf(!time.available)('the site', () => {
   );
 
   test.skipIf(!browserNeed.available)(
+    'keeps the picture of a figure that is wider than the page, whole',
+    { timeout: 120_000 },
+    async () => {
+      const browser = await launched();
+      try {
+        const page = await browser.newPage({ viewport: { width: 700, height: 900 } });
+        await page.goto(`file://${join(site, 'notebooks/13-the-curse-of-unrolling.html')}`);
+        const figure = page.locator('figure').last();
+        await figure.scrollIntoViewIfNeeded();
+        // Nothing says that it is not being drawn.
+        await page.waitForTimeout(3000);
+        const [picture, room] = await figure.evaluate((node) => [
+          node.querySelector('img')?.getBoundingClientRect().width,
+          node.clientWidth,
+        ]);
+        expect(picture).toBeGreaterThan(600);
+        expect(picture).toBeLessThanOrEqual(room!);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  test.skipIf(!browserNeed.available)(
     'fits a telephone: what is wider scrolls by itself',
     { timeout: 120_000 },
     async () => {

@@ -1,6 +1,7 @@
 /*
  * Each figure is a picture until the reader comes near it; then plotly.js draws it, and it can be
- * zoomed and read off. Without scripts the picture stays.
+ * zoomed and read off. Without scripts the picture stays, and on a page that is narrower than the
+ * figure too: the picture shrinks with the page.
  */
 const near = new IntersectionObserver(
   (entries) => {
@@ -16,6 +17,7 @@ const near = new IntersectionObserver(
 /** @param {Element} figure */
 async function draw(figure) {
   const { data, layout, config } = JSON.parse(figure.querySelector('script')?.textContent ?? '{}');
+  if (figure.clientWidth < layout.width) return;
   const place = document.createElement('div');
   const image = figure.querySelector('img');
   place.setAttribute('role', 'img');
