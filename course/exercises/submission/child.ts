@@ -10,7 +10,9 @@ import { describeError } from '../trial';
 import { type Frame, frameOf, lengthsOf } from './frames';
 import { replay } from './graph';
 import type { Answer, Change, Failure, Reply, Request, Thrown } from './messages';
-import { type Coded, type Numbers, type ReaderHooks, readValue, tensorsIn, Writer } from './values';
+import { type ReaderHooks, readValue } from './value-reader';
+import { Writer } from './value-writer';
+import { type Coded, type Numbers, tensorsIn } from './values';
 
 /*
  * The process that runs a learner's program. It is given the arguments of the function under test

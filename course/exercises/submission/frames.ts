@@ -1,4 +1,4 @@
-import { FormatError } from './values';
+import { FormatError } from './value-reader';
 
 /** A message: what it says, and the numbers that belong to it. */
 export interface Frame<T = unknown> {

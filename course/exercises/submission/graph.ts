@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Coded, Writer } from './values';
+import type { Writer } from './value-writer';
+import type { Coded } from './values';
 
 /** One kernel call: on which tensors, with which attributes. */
 export interface Node {

@@ -2,18 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import { isMeasuring, withBytesOf } from '../live';
+import { applyChanges, type Call, knownIn, listOf, revived } from './call';
 import { type Frame, FrameReader, frameOf, MOST_BYTES } from './frames';
 import { Recording } from './graph';
 import { DEFAULT_MEMORY, type Launch } from './launch';
-import type { Change, Failure, Reply, Request, Thrown } from './messages';
-import {
-  FormatError,
-  type Numbers,
-  readValue,
-  tensorsIn,
-  Writer,
-  type WriterHooks,
-} from './values';
+import type { Failure, Reply, Request } from './messages';
+import { FormatError, readValue } from './value-reader';
+import { Writer, type WriterHooks } from './value-writer';
+import { tensorsIn } from './values';
 import { filesOf, usageOf } from './watch';
 
 /** Why a process with a learner's program ended before it had done all. */
@@ -40,15 +36,6 @@ export interface Ran {
 /** What is asked of a process that has ended. */
 export class EndedError extends Error {
   override name = 'EndedError';
-}
-
-/** What is known of one call of a learner's function while it runs. */
-interface Call {
-  functions: Map<number, { f: (...args: unknown[]) => unknown; owner: unknown }>;
-  arrays: Map<number, Numbers>;
-  tensors: Map<number, tf.Tensor>;
-  /** Tensors that came with calls from there. */
-  lent: tf.Tensor[];
 }
 
 const MOST_OUTPUT = 16_384;
@@ -388,33 +375,6 @@ export const isEnd = (error: unknown) => error instanceof EndedError;
 
 const ranOutOfMemory = (output: string) =>
   /heap out of memory|Array buffer allocation failed/.test(output);
-
-const listOf = <T>(list: T[]): T[] => {
-  if (!Array.isArray(list)) throw new FormatError('no list');
-  return list;
-};
-
-const knownIn = ({ tensors }: Call) => ({
-  tensor: (kind: string, index: number) => (kind === 'known' ? tensors.get(index) : undefined),
-});
-
-/** Writes what was changed there into the arrays here; their lengths stay. */
-function applyChanges({ arrays }: Call, changes: Change[], bytes: Uint8Array) {
-  for (const [id, coded] of listOf(changes)) {
-    const array = arrays.get(id);
-    const numbers = readValue({ value: coded, bytes }) as Numbers;
-    if (!array || numbers?.length !== array.length) continue;
-    for (const [i, x] of numbers.entries()) array[i] = Number(x);
-  }
-}
-
-function revived(error: Thrown, bytes: Uint8Array, call: Call): unknown {
-  if (!error || typeof error !== 'object') throw new FormatError('no error');
-  if (!('name' in error)) return readValue({ value: error.value, bytes }, knownIn(call));
-  // An interrupt is the user's, and never comes from there.
-  const name = error.name === 'KeyboardInterrupt' ? 'Error' : String(error.name);
-  return Object.assign(new Error(String(error.message)), { name });
-}
 
 /** Whether an exit status is how bubblewrap reports a signal: 128 and its number. */
 const isSignal = (status: number | null) => status !== null && status > 128 && status < 160;

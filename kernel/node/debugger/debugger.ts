@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import type { Debugger as Cdp, Runtime } from 'node:inspector';
+import type { Debugger as Cdp } from 'node:inspector';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Json } from '../../protocol';
+import { Frames } from './frames';
 import { murmur2, SEED } from './hash';
 import type { Inspector } from './inspector';
 import { Positions } from './positions';
-import { boxed, namesIn, Variables } from './variables';
 
 /** A line where the program is to stop, from 1, as front ends give it. */
 interface Breakpoint {
@@ -24,9 +24,6 @@ interface Script {
 
 /** How often a step may go on within the same line. */
 const MOST_STEPS = 200;
-
-/** More than the inspector reports. */
-const MOST_FRAMES = 1000;
 
 const THREAD = 1;
 
@@ -57,13 +54,7 @@ export class Debugger {
   /** By the inspector's numbers of scripts. */
   private readonly urls = new Map<string, string>();
   private exceptions: 'none' | 'uncaught' | 'all' = 'none';
-  private frames: Cdp.CallFrame[] = [];
-  /**
-   * The number of the first frame, another one at each stop: JupyterLab looks at the variables again
-   * only where the frame is another one.
-   */
-  private firstFrame = 0;
-  private variables: Variables;
+  private readonly frames: Frames;
   private stopped = false;
   private step: { method: string; from: string; left: number } | undefined;
   private readonly prefix = `${join(tmpdir(), `implicit-kernel-${process.pid}`)}${sep}`;
@@ -73,7 +64,7 @@ export class Debugger {
     private readonly inspector: Inspector,
     private readonly tell: (event: Json) => void,
   ) {
-    this.variables = new Variables(inspector);
+    this.frames = new Frames(inspector);
   }
 
   /** Answers the content of a `debug_request`. */
@@ -145,15 +136,11 @@ export class Debugger {
     },
     threads: () => ({ threads: [{ id: THREAD, name: 'cells' }] }),
     stackTrace: () => this.stackTrace(),
-    scopes: ({ frameId }) => this.scopes(Number(frameId)),
-    variables: async ({ variablesReference }) => ({
-      variables: await this.variables.of(Number(variablesReference)),
-    }),
-    evaluate: (parameters) => this.evaluate(parameters),
-    inspectVariables: async () => ({
-      variables: await this.variables.of(this.variables.numbered({ names: true })),
-    }),
-    richInspectVariables: (parameters) => this.richInspect(parameters),
+    scopes: ({ frameId }) => this.frames.scopes(Number(frameId)),
+    variables: ({ variablesReference }) => this.frames.variablesOf(Number(variablesReference)),
+    evaluate: (parameters) => this.frames.evaluate(parameters),
+    inspectVariables: () => this.frames.ofCells(),
+    richInspectVariables: (parameters) => this.frames.richInspect(parameters),
     source: ({ source }) => {
       const path = String((source as Json | undefined)?.path ?? '');
       return {
@@ -319,8 +306,7 @@ export class Debugger {
       }
     }
     this.step = undefined;
-    this.firstFrame += MOST_FRAMES;
-    this.frames = callFrames;
+    this.frames.stopAt(callFrames);
     this.stopped = true;
     this.stoppedLine = hitBreakpoints
       .map((id) => this.lines.get(id))
@@ -330,107 +316,32 @@ export class Debugger {
   }
 
   private resume(): void {
-    this.frames = [];
-    this.variables = new Variables(this.inspector);
+    this.frames.clear();
     if (!this.stopped) return;
     this.stopped = false;
     if (!this.step) this.event('continued', { threadId: THREAD, allThreadsContinued: true });
   }
 
   private async stepBy(method: string): Promise<void> {
-    const [top] = this.frames;
+    const { numbered: frames } = this.frames;
+    const [top] = frames;
     if (!top) throw new Error('Nothing is stopped.');
-    const place = this.placeOf(top);
-    const from = place ? `${this.frames.length} ${place.path} ${place.line}` : '';
+    const place = this.placeOf(top.frame);
+    const from = place ? `${frames.length} ${place.path} ${place.line}` : '';
     this.step = { method, from, left: MOST_STEPS };
     await this.post(method);
   }
 
   private stackTrace(): Json {
-    const stackFrames = this.frames.flatMap((frame, id) => {
+    const stackFrames = this.frames.numbered.flatMap(({ frame, id }, i) => {
       const place = this.placeOf(frame);
       if (!place) return [];
       const { path, name, column } = place;
       // The engine stops at the end of a `return`, whose line may be the next.
-      const line = (id === 0 ? this.stoppedLine : undefined) ?? place.line;
-      return [
-        { id: this.firstFrame + id, name, line, column, source: { path, sourceReference: 0 } },
-      ];
+      const line = (i === 0 ? this.stoppedLine : undefined) ?? place.line;
+      return [{ id, name, line, column, source: { path, sourceReference: 0 } }];
     });
     return { stackFrames, totalFrames: stackFrames.length };
-  }
-
-  /** By its number, or counted from the top. */
-  private frameAt(id: number): Cdp.CallFrame | undefined {
-    return this.frames[id >= this.firstFrame ? id - this.firstFrame : id];
-  }
-
-  private scopesOf(frameId: number): Cdp.Scope[] {
-    const frame = this.frameAt(frameId);
-    if (!frame) throw new Error(`There is no frame ${frameId}.`);
-    return frame.scopeChain.filter(({ type }) => type !== 'global' && type !== 'script');
-  }
-
-  private scopes(frameId: number): Json {
-    const own: string[] = [];
-    const outer: string[] = [];
-    for (const { type, object } of this.scopesOf(frameId)) {
-      if (object.objectId)
-        (type === 'closure' || type === 'module' ? outer : own).push(object.objectId);
-    }
-    const scope = (name: string, reference: number) => ({
-      ...{ name, presentationHint: name.toLowerCase() },
-      ...{ variablesReference: reference, expensive: false },
-    });
-    return {
-      scopes: [
-        scope('Locals', this.variables.numbered({ objects: own })),
-        ...(outer.length > 0
-          ? [scope('Closure', this.variables.numbered({ objects: outer }))]
-          : []),
-        scope('Notebook', this.variables.numbered({ names: true })),
-      ],
-    };
-  }
-
-  /** The value of an expression, in a frame or, where nothing is stopped, among the cells' names. */
-  private async valueOf(expression: string, frameId: unknown): Promise<Runtime.RemoteObject> {
-    const frame = this.frameAt(Number(frameId ?? 0));
-    type Evaluated = { result: Runtime.RemoteObject; exceptionDetails?: Runtime.ExceptionDetails };
-    const options = { generatePreview: true, silent: true };
-    let evaluated: Evaluated;
-    if (frame) {
-      const names = await namesIn(
-        frame.scopeChain.filter(({ type }) => type !== 'global'),
-        this.inspector,
-      );
-      evaluated = await this.post<Evaluated>('Debugger.evaluateOnCallFrame', {
-        ...{ ...options, callFrameId: frame.callFrameId },
-        expression: boxed(expression, names),
-      });
-    } else {
-      const all = "globalThis[Symbol.for('implicit-kernel.variables')]()";
-      const body = JSON.stringify(`with (names) return (${expression}\n)`);
-      evaluated = await this.post<Evaluated>('Runtime.evaluate', {
-        ...options,
-        expression: `Function('names', ${body})(${all})`,
-      });
-    }
-    const { result, exceptionDetails } = evaluated;
-    if (exceptionDetails) throw new Error(result.description ?? exceptionDetails.text);
-    return result;
-  }
-
-  private async evaluate({ expression, frameId }: Json): Promise<Json> {
-    const result = await this.valueOf(String(expression), frameId);
-    const { value, type, variablesReference } = this.variables.variable('', result);
-    return { result: value, type, variablesReference };
-  }
-
-  private async richInspect({ variableName, frameId }: Json): Promise<Json> {
-    const printed = "globalThis[Symbol.for('implicit-kernel.printed')]";
-    const { value } = await this.valueOf(`${printed}(${String(variableName)})`, frameId);
-    return { data: { 'text/plain': String(value) }, metadata: {} };
   }
 }
 
