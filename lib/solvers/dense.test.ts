@@ -212,6 +212,9 @@ describe('woodbury', () => {
       /lowRank/,
     );
     expect(() => lowRank({ ...parts, diagonal: 0 })).toThrow(/diagonal: 0/);
+    expect(() => lowRank({ ...parts, midle: (u: Float64Array) => u } as typeof parts)).toThrow(
+      /'midle'/,
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { factorizeInPieces, squareMatrix } from '../numbers';
-import { checkMethods, checkOptionNames, shown } from '../options';
+import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
 import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
 import { betweenReadings, directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
@@ -24,7 +24,9 @@ export function lowRank<V extends Vector, U extends Vector>(
   parts: LowRankParts<V, U>,
 ): LowRankOperator<V> {
   checkMethods(parts, 'the parts of lowRank', ['jvp', 'vjp']);
+  checkOptionNames('lowRank', parts, ['diagonal', 'jvp', 'vjp', 'middle', 'outputs']);
   const { diagonal, middle = (u: U) => u } = parts;
+  checkFunction(middle, 'the middle of lowRank');
   const outputs = spaceOf(parts.outputs);
   outputs.check(parts.outputs, parts.outputs, 'the outputs of lowRank');
   const jvp = (v: V) => {

@@ -129,6 +129,13 @@ describe('collocation', () => {
       const without = { ...network, [part]: undefined } as unknown as typeof network;
       expect(() => collocation(without, conditions)).toThrow(InputError);
     }
+    const misspelt = collocation(network, [
+      {
+        points: points(1),
+        equation: () => ({ residual: 0, slopes: { frist: [1, 1] } as JetFactors }),
+      },
+    ]);
+    expect(() => misspelt.linearize(w)).toThrow(/'frist'/);
     const slopes: JetFactors = { first: [1] };
     const short = collocation(network, [
       { points: points(1), equation: () => ({ residual: 0, slopes }) },

@@ -128,7 +128,7 @@ function checkedTerms(conditions: readonly Condition[]): Term[] {
       const looked: Condition['equation'] = (u, x) => {
         const found = equation(u, x);
         checkRecord(found, 'what an equation returns', '{ residual, slopes }');
-        checkRecord(found.slopes, 'the slopes of an equation', '{ value, first, second }');
+        checkOptionNames('the slopes of an equation', found.slopes, ['value', 'first', 'second']);
         if (typeof found.residual === 'number') return found;
         throw new InputError({
           given: `${phrase(found.residual)} as the residual of an equation`,
