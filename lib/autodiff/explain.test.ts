@@ -6,6 +6,7 @@ import { DisposedError, InputError } from '../errors';
 import type { NamedTensors } from '../spaces';
 import { explain, gaussNewton, hessian, linearize } from '.';
 import { crossEntropy, kernels, normal } from './testing';
+import { freePrograms } from './traced';
 
 const x = { W1: [4, 3], b1: [3], W2: [3, 2] };
 const weights = () =>
@@ -36,6 +37,25 @@ const namesIn = (column: string) =>
 describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   beforeAll(async () => {
     await useBackend(backend, { threads: 1 });
+  });
+
+  it('shows the operations of a Hessian also where a program computes it', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const w = weights();
+      const f = loss();
+      const shown = [1, 2, 3].map(() => {
+        const H = hessian((x) => f(predict(x)), w);
+        const { product, steps } = explain(H);
+        H.dispose();
+        expect(() => explain(H)).toThrow(DisposedError);
+        return { product, operations: steps.map(({ operation, rule }) => [operation, rule]) };
+      });
+      expect(shown[0]!.operations.length).toBeGreaterThan(5);
+      expect(shown[2]).toEqual(shown[0]);
+    });
+    freePrograms();
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('names operations, shapes and rules in the order in which they ran', () => {

@@ -6,7 +6,7 @@ import { checkLike, checkPoint, checkScalar } from './check';
 import { pureAt, rememberedOf, unmarked } from './compiled';
 import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { type Graph, graph } from './graph';
-import { madeOf } from './inside';
+import { insideOf, madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
 import { symmetric } from './product';
@@ -45,7 +45,7 @@ export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): 
   });
 }
 
-/** The Hessian by a program. The row space, seldom asked for, is recorded when it is. */
+/** The Hessian by a program. What is seldom asked for, as the row space, is recorded when it is. */
 function byProgram(
   evaluation: Evaluation,
   loss: (x: NamedTensors) => tf.Scalar,
@@ -57,12 +57,17 @@ function byProgram(
     evaluation.gradient().map((g) => tf.keep(g)),
   );
   let recorded: Curvature | undefined;
+  const inOperations = () => {
+    evaluation.checkAlive('curvature');
+    recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
+    return recorded;
+  };
   const apply = (v: NamedTensors) => {
     evaluation.checkAlive('curvature');
     checkLike(v, point, 'a direction');
     return tf.tidy(() => named(x, evaluation.product('pull', listed(x, v))));
   };
-  return {
+  const H: Curvature = {
     kind: 'hessian',
     get value() {
       evaluation.checkAlive('curvature');
@@ -78,17 +83,14 @@ function byProgram(
     *applyInPieces(v) {
       return mapTensors(apply(v), (x) => tf.keep(x));
     },
-    rowSpace(products) {
-      evaluation.checkAlive('curvature');
-      recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
-      return recorded.rowSpace(products);
-    },
+    rowSpace: (products) => inOperations().rowSpace(products),
     dispose() {
       recorded?.dispose();
       evaluation.dispose();
       tf.dispose([point, gradient]);
     },
   };
+  return madeOf(H, () => insideOf(inOperations())!());
 }
 
 /** The product of the Hessian of a loss at x with v; take `hessian` for more than one. */

@@ -245,9 +245,11 @@ function* traced(
     const cotangents = hold(gradient.map(({ shape }) => tf.zeros(shape)));
     const path = graph(tape.nodes, [...all], [...gradient]);
     yield;
-    const pushed = hold(yield* compile(path, tape).pushInPieces(tangents));
+    // As products run, on no tape: by the kernels that there are for products alone.
+    const onNoTape = (work: Pausing<tf.Tensor[]>) => tape.withinInPieces(work);
+    const pushed = hold(yield* onNoTape(compile(path, tape).pushInPieces(tangents)));
     yield;
-    const pulled = hold(yield* compile(path, tape).pullInPieces(cotangents));
+    const pulled = hold(yield* onNoTape(compile(path, tape).pullInPieces(cotangents)));
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
     const viewOf = lowered(trace, {

@@ -4,9 +4,12 @@ import type { Plan } from './plan';
 import { copyStep, inputsOf, type Step } from './steps';
 import type { Value } from './value';
 
-/** Where a value is while a program runs. */
+/**
+ * Where a value is while a program runs; what a kernel made stays where the kernel has put it, unless
+ * it is kept or handed out.
+ */
 export interface Place {
-  where: 'given' | 'constant' | 'scratch' | 'kept' | 'output';
+  where: 'given' | 'constant' | 'scratch' | 'kept' | 'output' | 'made';
   /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */
   at: number;
 }
@@ -78,9 +81,10 @@ export class Layout {
     return index;
   }
 
-  #constant(numbers: Float32Array): number {
-    const address = this.#heap.wasm._malloc(numbers.byteLength);
-    new Float32Array(memoryOf(this.#heap).buffer, address, numbers.length).set(numbers);
+  #constant({ buffer, byteOffset, byteLength }: NonNullable<Value['constant']>): number {
+    const address = this.#heap.wasm._malloc(Math.max(4, byteLength));
+    const to = new Uint8Array(memoryOf(this.#heap).buffer, address, byteLength);
+    to.set(new Uint8Array(buffer, byteOffset, byteLength));
     this.#constants.push(address);
     return address;
   }
@@ -128,8 +132,12 @@ export class Layout {
     for (const value of handedOut) lastRead.set(value, steps.length);
     const taken: { from: number; to: number; until: number }[] = [];
     let most = 0;
-    steps.forEach(({ out }, i) => {
+    steps.forEach(({ out, kind }, i) => {
       if (this.#indices.has(out)) return;
+      if (kind === 'kernel') {
+        this.#place(out, { where: 'made', at: 0 });
+        return;
+      }
       const bytes = aligned(4 * out.size);
       for (let j = taken.length - 1; j >= 0; j--) if (taken[j]!.until < i) taken.splice(j, 1);
       taken.sort((a, b) => a.from - b.from);

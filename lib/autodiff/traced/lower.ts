@@ -1,6 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
+import { byKernel } from './by-kernel';
 import { computed, entriesView, entryOf, negative, times } from './entries';
+import { checkFits } from './fit';
 import { joined, padded, partOf, slicedFrom, splitFrom } from './parts';
 import { product } from './products';
 import { keptRows, logSoftmax, reducedRows, rowSums, shifted, sumOver } from './reductions';
@@ -21,10 +23,7 @@ export function lowered(trace: Trace, { tensors, late }: Givens): (tensor: tf.Te
   const views = new Map<number, View>();
   tensors.forEach((tensor, given) => {
     const { size, shape, id, dtype } = tensor;
-    const isLate = given >= late;
-    // Truth values and integers are not handed over: what is made of them is not lowered.
-    if (dtype !== 'float32') return;
-    views.set(id, { value: { size, given, late: isLate }, shape });
+    views.set(id, { value: { size, given, late: given >= late, dtype }, shape });
   });
   /** Copies of what comes from outside are that itself. */
   const viewOfCopy = ({ id, shape }: tf.Tensor): View | undefined => {
@@ -39,28 +38,41 @@ export function lowered(trace: Trace, { tensors, late }: Givens): (tensor: tf.Te
     const numbers = trace.made.get(tensor.id);
     if (numbers === undefined)
       throw new NotLowered(`a tensor [${tensor.shape}] of type ${tensor.dtype} from elsewhere`);
-    const view = { value: constant(numbers, tensor.size), shape: tensor.shape };
+    const view = { value: constant(numbers, tensor), shape: tensor.shape };
     views.set(tensor.id, view);
     return view;
   };
   const put = (tensor: tf.Tensor, view: View) => views.set(tensor.id, view);
   for (const ran of trace.ran) {
-    try {
-      lower(ran, viewOf, put);
-    } catch (error) {
-      if (!(error instanceof NotLowered)) throw error;
-      // It counts only where its result does.
-      for (const out of ran.outputs) {
-        const value = { size: out.size, late: false, failed: error.message };
-        put(out, { value, shape: out.shape });
-      }
-    }
+    const whole = () => putAll(ran.outputs, byKernel(ran, viewOf), put);
+    unlessLowered(
+      () => lower(ran, viewOf, put),
+      () =>
+        unlessLowered(whole, (failed) => {
+          // It counts only where its result does.
+          for (const { id, size, shape } of ran.outputs) {
+            views.set(id, { value: { size, late: false, failed }, shape });
+          }
+        }),
+    );
   }
   return viewOf;
 }
 
+/** Does something else where f throws NotLowered, with its message. */
+function unlessLowered(f: () => void, otherwise: (message: string) => void): void {
+  try {
+    f();
+  } catch (error) {
+    if (!(error instanceof NotLowered)) throw error;
+    otherwise(error.message);
+  }
+}
+
 /** A tensor made of numbers while the structure was traced: the same each time. */
-function constant(numbers: ArrayLike<number>, size: number): Value {
+function constant(numbers: ArrayLike<number>, { size, dtype }: tf.Tensor): Value {
+  if (dtype === 'int32') return { size, dtype, constant: Int32Array.from(numbers), late: false };
+  if (dtype === 'bool') return { size, dtype, constant: Uint8Array.from(numbers), late: false };
   const constant = Float32Array.from(numbers);
   const [first = 0] = constant;
   const isUniform = constant.every((value) => Object.is(value, first));
@@ -69,8 +81,19 @@ function constant(numbers: ArrayLike<number>, size: number): Value {
 
 type Put = (tensor: tf.Tensor, view: View) => void;
 
-function lower({ kernel, inputs, attrs, outputs }: Ran, viewOf: (x: tf.Tensor) => View, put: Put) {
+function putAll(tensors: readonly tf.Tensor[], views: readonly View[], put: Put): void {
+  for (const [i, tensor] of tensors.entries()) put(tensor, views[i]!);
+}
+
+function lower({ kernel, inputs, attrs, outputs }: Ran, ofAny: (x: tf.Tensor) => View, put: Put) {
   const [out] = outputs as [tf.Tensor];
+  /** Loops read float32 alone. */
+  const viewOf = (x: tf.Tensor) => {
+    const view = ofAny(x);
+    const { dtype = 'float32' } = view.value;
+    if (dtype !== 'float32') throw new NotLowered(`${kernel} of ${dtype}`);
+    return view;
+  };
   const { shape } = out;
   const named = new Map(inputs);
   const tensor = (name: string) => {
@@ -83,7 +106,12 @@ function lower({ kernel, inputs, attrs, outputs }: Ran, viewOf: (x: tf.Tensor) =
   const give = (operation: Operation, of: View[], shape: readonly number[] = out.shape) => {
     put(out, { value: computed(operation, of, sizeOf(shape)), shape: out.shape });
   };
-  const entries = (whole: Entries) => put(out, entriesView(whole, shape));
+  const entries = (whole: Entries) => {
+    // Truth values are numbers here.
+    if (out.dtype === 'int32') throw new NotLowered(`${kernel} of integers`);
+    checkFits(whole, shape);
+    put(out, entriesView(whole, shape));
+  };
   const f = (name: FunctionName, ...of: Entries[]): Entries => ({
     kind: 'apply',
     name,
@@ -95,18 +123,22 @@ function lower({ kernel, inputs, attrs, outputs }: Ran, viewOf: (x: tf.Tensor) =
     case 'Identity':
     case 'Reshape':
     case 'ExpandDims':
-      return put(out, { value: view(inputs[0]![0]).value, shape });
+      return put(out, { value: ofAny(inputs[0]![1]).value, shape });
     case 'Cast': {
-      // Truth values are numbers here.
       if (attrs.dtype !== 'float32') throw new NotLowered('a cast');
       return put(out, { value: view('x').value, shape });
     }
+    case 'LogicalAnd':
+      return entries(f('multiply', entry('a'), entry('b')));
+    case 'LogicalOr':
+      return entries(f('maximum', entry('a'), entry('b')));
+    case 'LogicalNot':
+      return entries(f('subtract', n(1), entry('x')));
     case 'ZerosLike':
       return entries(n(0));
     case 'OnesLike':
       return entries(n(1));
     case 'Fill':
-      if (out.dtype !== 'float32') throw new NotLowered('a fill of integers');
       return entries(n(attrs.value as number));
     case 'Tile':
     case 'BroadcastTo':
@@ -163,10 +195,8 @@ function lower({ kernel, inputs, attrs, outputs }: Ran, viewOf: (x: tf.Tensor) =
       const x = tensor('x');
       const pieces =
         kernel === 'Slice' ? [slicedFrom(x, attrs, out)] : splitFrom(x, attrs, outputs);
-      pieces.forEach((from, i) => {
-        put(outputs[i]!, partOf(view('x'), from, outputs[i]!));
-      });
-      return;
+      const parts = pieces.map((from, i) => partOf(view('x'), from, outputs[i]!));
+      return putAll(outputs, parts, put);
     }
     case 'Concat': {
       const nonempty = inputs.filter(([, x]) => x.size > 0);

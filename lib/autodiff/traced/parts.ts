@@ -8,6 +8,9 @@ export function slicedFrom(x: tf.Tensor, { begin, size }: tf.NamedAttrMap, out: 
   const axis = out.shape.findIndex((length, i) => length !== x.shape[i]);
   if (axis < 0) return 0;
   checkWhole(x.shape, axis, 'a slice');
+  if (out.shape.some((length, i) => i > axis && length !== x.shape[i])) {
+    throw new NotLowered('a slice along several axes');
+  }
   return from[axis]! * sizeOf(x.shape.slice(axis + 1));
 }
 

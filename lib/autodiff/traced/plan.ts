@@ -1,6 +1,7 @@
 import { apply, type Expression, number } from '../../backends/wasm/fused/expression';
 import type { Into, Pattern } from '../../backends/wasm/fused/loop';
 import { computed, viewsIn } from './entries';
+import { fitOf } from './fit';
 import { copyStep, inputsOf, type Operand, type Step } from './steps';
 import { type Entries, NotLowered, type Operation, type Value, type View } from './value';
 
@@ -93,7 +94,7 @@ function liveIn(outputs: readonly View[]): Value[] {
 
 function viewsOf(by: Operation): readonly View[] {
   if (by.kind === 'entries') return viewsIn(by.entries);
-  if (by.kind === 'joined') return by.of;
+  if (by.kind === 'joined' || by.kind === 'kernel') return by.of;
   return by.kind === 'product' ? [by.a, by.b] : [by.of];
 }
 
@@ -134,6 +135,9 @@ function stepOf(out: Value, by: Computation, uses: Uses): Step {
     return { ...sizes, out, a: materialized(a.value), b: materialized(b.value) };
   }
   if (by.kind === 'transpose') return { ...by, out, of: materialized(by.of.value) };
+  if (by.kind === 'kernel') {
+    return { ...by, out, of: by.of.map(({ value }) => materialized(value)) };
+  }
   if (by.kind === 'entries') {
     const inner = new Loop(out, uses);
     const expression = inner.expression(by.entries, by.shape);
@@ -147,10 +151,16 @@ function stepOf(out: Value, by: Computation, uses: Uses): Step {
   return loop.step(loop.expression(entries, by.of.shape), by.how, by.rows * by.columns);
 }
 
-/** @throws NotLowered for a matrix of one repeated number, which is not stored. */
+const written = new WeakMap<Value, Value>();
+
+/** Where a value is; one of a repeated number is written out. */
 function materialized(value: Value): Operand {
-  if (value.uniform !== undefined) throw new NotLowered('a product with a constant');
-  return operandOf(value);
+  if (value.uniform === undefined) return operandOf(value);
+  const { size, uniform } = value;
+  const constant = new Float32Array(size).fill(uniform);
+  const stored = written.get(value) ?? { size, late: false, constant };
+  written.set(value, stored);
+  return { value: stored, from: 0 };
 }
 
 /** One loop as it is put together: its inputs so far, and how long its rows are if that matters. */
@@ -247,25 +257,3 @@ class Loop {
 
 /** A loop with more has too few registers, and a word that nothing else has. */
 const MOST_INPUTS = 12;
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-
-/** How a tensor is spread to a shape: the pattern, and the length of the rows that it needs. */
-function fitOf(
-  own: readonly number[],
-  shape: readonly number[],
-): { pattern: Pattern; columns?: number } {
-  const size = sizeOf(own);
-  if (size === sizeOf(shape)) return { pattern: 'place' };
-  if (size === 1) return { pattern: 'all' };
-  const padded = [...new Array<number>(shape.length - own.length).fill(1), ...own];
-  const first = padded.findIndex((length) => length !== 1);
-  const last = padded.findLastIndex((length) => length !== 1);
-  const same = (from: number, to: number) =>
-    padded.slice(from, to).every((length, i) => length === shape[from + i]);
-  if (same(first, shape.length)) return { pattern: 'column', columns: size };
-  if (same(0, last + 1)) {
-    return { pattern: 'row', columns: sizeOf(shape.slice(last + 1)) };
-  }
-  throw new NotLowered('a broadcast along an axis in between');
-}

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
+import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
 import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
 import {
@@ -14,7 +15,7 @@ import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { type Halves, Layout, type Place } from './layout';
 import { planned } from './plan';
 import { MOST_TERMS } from './products';
-import type { Operand, Step } from './steps';
+import { inputsOf, type Operand, type Step } from './steps';
 import type { View } from './value';
 
 /** Places by where they are: the number of the address, and the number or offset there. */
@@ -51,6 +52,8 @@ export class Program {
   readonly #table: number;
   #addresses: Int32Array;
   readonly #moving: Moving;
+  /** What kernels have made and is still read, by its place. */
+  readonly #made = new Map<number, tf.TensorInfo>();
   #scratchBefore = 0;
   #disposed = false;
 
@@ -71,14 +74,9 @@ export class Program {
       heap,
       [...early, ...late].filter((step) => step.kind === 'loop'),
     );
-    const compiled = (of: readonly Step[]) =>
-      sequenceOn(
-        heap,
-        of.flatMap((step) => this.#calls(step)),
-      );
-    this.#early = compiled(early);
-    this.#late = compiled(late);
     this.#table = heap.wasm._malloc(4 * places.length);
+    this.#early = sequenceOn(heap, this.#allCalls(early));
+    this.#late = sequenceOn(heap, this.#allCalls(late));
     this.#addresses = new Int32Array(0);
     this.#addressesNow().set(places.map(({ where, at }) => (where === 'constant' ? at : 0)));
     const placesOf = (where: Place['where']) =>
@@ -118,6 +116,7 @@ export class Program {
     this.#layout.freeConstants();
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const index of [...this.#made.keys()]) this.#freeMade(index);
     this.#heap.wasm._free(this.#table);
   }
 
@@ -198,11 +197,62 @@ export class Program {
     }
   }
 
-  #calls(step: Step): Call<number>[] {
-    const at = ({ value, from }: Operand): At<number> => {
-      const index = this.#layout.indexOf(value);
-      return from === 0 ? { at: index } : { at: index, plus: 4 * from };
+  /** The calls of some steps, with what kernels made freed after its last use. */
+  #allCalls(steps: readonly Step[]): Call<number>[] {
+    const lastUse = new Map<number, number>();
+    steps.forEach((step, i) => {
+      for (const value of [step.out, ...inputsOf(step)]) {
+        const index = this.#layout.indexOf(value);
+        if (this.#layout.places[index]!.where === 'made') lastUse.set(index, i);
+      }
+    });
+    const freed = steps.map((): number[] => []);
+    for (const [index, i] of lastUse) freed[i]!.push(index);
+    const freeing = (index: number) => ({ run: () => this.#freeMade(index), arguments: [] });
+    return steps.flatMap((step, i) => [...this.#calls(step), ...freed[i]!.map(freeing)]);
+  }
+
+  #freeMade(index: number): void {
+    const made = this.#made.get(index);
+    if (made === undefined) return;
+    this.#made.delete(index);
+    this.#heap.disposeData(made.dataId);
+  }
+
+  /** A kernel; what it makes stays where it is, or is copied to its place. */
+  #kernelCall(step: Extract<Step, { kind: 'kernel' }>): Call<number> {
+    const heap = this.#heap;
+    const { places } = this.#layout;
+    const out = this.#layout.indexOf(step.out);
+    const inputs = step.of.map((operand) => this.#at(operand));
+    if (places[out]!.where !== 'made') {
+      const run = (to: number, ...addresses: number[]) => {
+        const made = runKernelAt(heap, step, addresses);
+        const from = heap.typedArrayFromHeap(made);
+        new Uint8Array(from.buffer, to, from.byteLength).set(
+          new Uint8Array(from.buffer, from.byteOffset, from.byteLength),
+        );
+        heap.disposeData(made.dataId);
+      };
+      return { run, arguments: [{ at: out }, ...inputs] };
+    }
+    const run = (...addresses: number[]) => {
+      this.#freeMade(out);
+      const made = runKernelAt(heap, step, addresses);
+      this.#made.set(out, made);
+      this.#addressesNow()[out] = heap.typedArrayFromHeap(made).byteOffset;
     };
+    return { run, arguments: inputs };
+  }
+
+  #at({ value, from }: Operand): At<number> {
+    const index = this.#layout.indexOf(value);
+    return from === 0 ? { at: index } : { at: index, plus: 4 * from };
+  }
+
+  #calls(step: Step): Call<number>[] {
+    if (step.kind === 'kernel') return [this.#kernelCall(step)];
+    const at = (operand: Operand) => this.#at(operand);
     const heap = this.#heap;
     const out = at({ value: step.out, from: step.kind === 'loop' ? (step.from ?? 0) : 0 });
     if (step.kind === 'loop') {

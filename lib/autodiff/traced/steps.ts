@@ -1,4 +1,5 @@
 import { type Expression, number } from '../../backends/wasm/fused/expression';
+import type { KernelCall } from '../../backends/wasm/fused/kernel-calls';
 import type { Into, Pattern } from '../../backends/wasm/fused/loop';
 import type { Value } from './value';
 
@@ -8,7 +9,7 @@ export interface Operand {
   from: number;
 }
 
-/** One thing to do: a loop, a product of matrices or a transposition. */
+/** One thing to do: a loop, a product of matrices, a transposition, or a kernel as it is. */
 export type Step =
   | {
       kind: 'loop';
@@ -23,7 +24,8 @@ export type Step =
       columns: number;
     }
   | ({ kind: 'product'; out: Value; a: Operand; b: Operand } & Sizes)
-  | { kind: 'transpose'; out: Value; of: Operand; rows: number; columns: number };
+  | { kind: 'transpose'; out: Value; of: Operand; rows: number; columns: number }
+  | ({ kind: 'kernel'; out: Value; of: readonly Operand[] } & KernelCall);
 
 interface Sizes {
   transposeA: boolean;
@@ -39,6 +41,7 @@ export function inputsOf(step: Step): readonly Value[] {
 
 function operandsOf(step: Step): readonly Operand[] {
   if (step.kind === 'loop') return step.inputs;
+  if (step.kind === 'kernel') return step.of;
   return step.kind === 'product' ? [step.a, step.b] : [step.of];
 }
 

@@ -65,7 +65,8 @@ export class Trace {
       // In its place before it runs: copies of its outputs are saved before it returns.
       const at = depends ? trace.ran.push({ kernel, inputs: given, attrs, outputs: [] }) - 1 : 0;
       const result = runKernel.call(this, kernel, inputs, attrs);
-      const outputs = Array.isArray(result) ? (result as tf.Tensor[]) : [result];
+      // A list that is handed out is the caller's, who may reorder it.
+      const outputs = Array.isArray(result) ? [...(result as tf.Tensor[])] : [result];
       if (!depends) {
         if (kernel === 'Identity') trace.copies.set(outputs[0]!.id, given[0]![1].id);
         return result;
@@ -76,7 +77,8 @@ export class Trace {
     };
     e.makeTensor = function (...args) {
       const made = makeTensor.apply(this, args);
-      if (made.dtype === 'float32') trace.made.set(made.id, args[0] as ArrayLike<number>);
+      if (made.dtype in { float32: 0, int32: 0, bool: 0 })
+        trace.made.set(made.id, args[0] as ArrayLike<number>);
       return made;
     };
     e.readSync = function (...args) {

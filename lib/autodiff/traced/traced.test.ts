@@ -102,6 +102,52 @@ const losses: [name: string, shapes: number[][], varied: number, loss: Loss][] =
       return tf.add(tf.add(linear, square(inner)), tf.sum(tf.mul(rows, rows)));
     },
   ],
+  [
+    'convolutions, pools and a depthwise convolution',
+    [[3, 3, 1, 4], [4], [3, 3, 4, 1], [8, 3]],
+    3,
+    ([K, b, D, V], X) => {
+      const image = tf.reshape(X, [1, 7, 6, 1]) as tf.Tensor4D;
+      const z = tf.add(tf.conv2d(image, K as tf.Tensor4D, 1, 'same'), b!);
+      const p = tf.maxPool(tf.relu(z) as tf.Tensor4D, 2, 1, 'valid');
+      const d = tf.depthwiseConv2d(tf.tanh(p), D as tf.Tensor4D, 1, 'valid');
+      const a = tf.avgPool(d as tf.Tensor4D, 2, 2, 'same');
+      const rows = tf.reshape(tf.mean(a, 2), [1, 8]);
+      return tf.logSumExp(tf.matMul(rows, V!));
+    },
+  ],
+  [
+    'a recurrence over slices, and what is put together of them',
+    [
+      [5, 5],
+      [6, 5],
+      [7, 1],
+    ],
+    2,
+    ([W, U, c], X) => {
+      const inputs = tf.split(tf.mul(X, c!), 7, 0);
+      const states = [tf.tanh(tf.matMul(inputs[0]!, U!))];
+      for (const x of inputs.slice(1)) {
+        states.push(tf.tanh(tf.add(tf.matMul(states.at(-1)!, W!), tf.matMul(x, U!))));
+      }
+      const all = tf.concat(states, 0);
+      const some = tf.gather(all, tf.tensor1d([3, 0, 3, 6], 'int32'));
+      return tf.add(square(tf.slice(all, [1, 1], [4, 3])), square(tf.sin(some)));
+    },
+  ],
+  [
+    'broadcasts and sums along axes in between',
+    [
+      [7, 1, 2],
+      [6, 1],
+      [7, 6, 2],
+    ],
+    2,
+    ([a, b, c], X) => {
+      const z = tf.mul(tf.add(tf.add(a!, b!), tf.expandDims(X, 2)), c!);
+      return tf.add(square(tf.sum(z, 1)), tf.sum(tf.pow(tf.add(tf.square(tf.max(z, 1)), 1), 1.5)));
+    },
+  ],
   ['a leaf as its own gradient', [[4]], 1, ([a]) => tf.mul(0.5, square(a!))],
   ['a constant gradient', [[4]], 1, ([a]) => tf.sum(a!)],
 ];

@@ -1,14 +1,18 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
+import type { KernelCall } from '../../backends/wasm/fused/kernel-calls';
 
 /** Memory of so many numbers, and what puts them there. */
 export interface Value {
   readonly size: number;
+  /** float32 where it is missing. Kernels alone read and make others. */
+  readonly dtype?: tf.DataType;
   /** What computes it; none for what is given from outside. */
   readonly by?: Operation;
   /** The number that all its entries are, where that is known. */
   readonly uniform?: number;
   /** Numbers that are the same in each evaluation. */
-  readonly constant?: Float32Array;
+  readonly constant?: Float32Array | Int32Array | Uint8Array;
   /** Given: a leaf, a tensor from outside, a tangent. */
   readonly given?: number;
   /** Whether it depends on a tangent. */
@@ -46,7 +50,8 @@ export type Operation =
   /** The numbers of another value from one on, where they are. */
   | { kind: 'part'; of: View; from: number }
   /** The numbers of some values, one after the other. */
-  | { kind: 'joined'; of: readonly View[] };
+  | { kind: 'joined'; of: readonly View[] }
+  | ({ kind: 'kernel'; of: readonly View[] } & KernelCall);
 
 export type Reduction = 'sum' | 'row sums' | 'row maxima' | 'column sums';
 

@@ -137,7 +137,8 @@ export function repairConvolutionKernels(): void {
     otherwise: (call) =>
       isTable(call.inputs.x) || (isWide(call.inputs.filter) && isPlain(call.attrs))
         ? convolveTable(call)
-        : (stock(call) as tf.TensorInfo),
+        : // As the transpose of another kernel it comes without dilations.
+          (stock({ ...call, attrs: { dilations: 1, ...call.attrs } }) as tf.TensorInfo),
   });
   for (const kernel of ['Conv2DBackpropFilter', 'Conv3DBackpropFilterV2']) {
     register(kernel, {

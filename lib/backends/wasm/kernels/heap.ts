@@ -7,16 +7,20 @@ interface HeapModule {
   asm: { memory?: WebAssembly.Memory };
   _malloc(bytes: number): number;
   _free(address: number): void;
+  tfjs: { disposeData(id: number): void };
 }
 
 /** The parts of the wasm backend that kernels work with. */
 export interface Heap extends tf.KernelBackend {
-  /** Memory for a result, not cleared. */
-  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+  /** Memory for a result, not cleared; or a name for what is at an address. */
+  makeOutput(shape: number[], dtype: tf.DataType, address?: number): tf.TensorInfo;
   /** A tensor's numbers in place: valid until the next allocation, which may move the heap. */
   typedArrayFromHeap(x: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
   wasm: HeapModule;
-  dataIdMap: { get(dataId: tf.DataId): { dtype: tf.DataType } };
+  dataIdMap: {
+    get(dataId: tf.DataId): { id: number; dtype: tf.DataType };
+    delete(dataId: tf.DataId): boolean;
+  };
 }
 
 /** The memory that the backend's tensors are in; its buffer is another one after it has grown. */
