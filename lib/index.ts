@@ -5,6 +5,7 @@ export {
   type CurvatureKind,
   type CutModel,
   compiled,
+  type ExplainedEdge,
   type ExplainedStep,
   type Explanation,
   explain,

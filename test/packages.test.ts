@@ -135,7 +135,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     'const { value } = await cg().solve(A, Float64Array.of(3, 4));',
     'console.log(JSON.stringify({ name: backend.name, value: Array.from(value, Math.round) }));',
   ];
-  const said = { name: 'wasm', value: [1, 1] };
+  const expected = { name: 'wasm', value: [1, 1] };
 
   /** The library as a bundler makes it for a browser, with nothing external but its peers. */
   function bundled(): { text: string; files: string } {
@@ -194,8 +194,24 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
 
   test('work from a JavaScript module', async () => {
     const file = write('module.mjs', ["import { cg, useBackend } from 'implicit-lab';", ...uses]);
-    expect(JSON.parse(await node(file))).toEqual(said);
+    expect(JSON.parse(await node(file))).toEqual(expected);
   });
+
+  // Each is a package of the registry, of some 100 MB: `FULL=1 npx vitest run test/packages.test.ts -t runtime`.
+  test.skipIf(process.env.FULL !== '1').each([
+    ['node@22', 'node'],
+    ['node@24', 'node'],
+    ['deno@2', 'deno', '-A'],
+  ])(
+    'work in another runtime: %s',
+    async (name, ...command) => {
+      const lines = ["import { cg, useBackend } from 'implicit-lab';", ...uses, 'process.exit();'];
+      const file = write('runtime.mjs', ["import process from 'node:process';", ...lines]);
+      const said = await run('npx', ['--yes', '-p', name, ...command, file], { cwd: project });
+      expect(JSON.parse(said)).toEqual(expected);
+    },
+    patience,
+  );
 
   test('work from a CommonJS file', async () => {
     const file = write('script.cjs', [
@@ -204,7 +220,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
       ...uses,
       '})();',
     ]);
-    expect(JSON.parse(await node(file))).toEqual(said);
+    expect(JSON.parse(await node(file))).toEqual(expected);
   });
 
   test('are one library, not two, for a program that imports and requires', async () => {

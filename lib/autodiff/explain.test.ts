@@ -61,7 +61,7 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   it('names operations, shapes and rules in the order in which they ran', () => {
     const w = weights();
     const J = linearize(predict, w);
-    const { product, steps } = explain(J);
+    const { product, steps, edges } = explain(J);
     expect(product).toBe('J v');
     expect(steps.map(({ operation, shapes, rule }) => [operation, shapes, rule])).toEqual([
       ['BatchMatMul', '[4,3] → [5,3]', 'matMul'],
@@ -70,6 +70,14 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
       ['BatchMatMul', '[5,3] [3,2] → [5,2]', 'matMul'],
     ]);
     expect(steps.map(({ plan }) => plan)).toEqual(['C·x', 'rule', 'd ⊙ x', 'x·C + C·x']);
+    expect(edges).toEqual([
+      { from: -1, to: 0 },
+      { from: 0, to: 1 },
+      { from: -1, to: 1 },
+      { from: 1, to: 2 },
+      { from: 2, to: 3 },
+      { from: -1, to: 3 },
+    ]);
     J.dispose();
   });
 

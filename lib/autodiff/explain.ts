@@ -28,11 +28,19 @@ export interface ExplainedStep {
   kernels: string;
 }
 
+/** A step whose output another step reads, both by their places in `steps`; −1 is the vector. */
+export interface ExplainedEdge {
+  from: number;
+  to: number;
+}
+
 /** What one product with a recorded operator consists of; prints as a table. */
 export interface Explanation {
   /** Which product: `H v`. */
   readonly product: string;
   readonly steps: readonly ExplainedStep[];
+  /** How the recorded operations depend on each other, each pair once. */
+  readonly edges: readonly ExplainedEdge[];
   toString(): string;
 }
 
@@ -45,7 +53,7 @@ const COLUMNS = ['operation', 'shapes', 'rule', 'plan', 'kernels'] as const;
  * A line per recorded operation on a path from the variables: its shapes, the rule of its derivative,
  * how the plan computes it, and the kernels that a product runs for it. Operations whose derivative
  * was merged into a later line have neither plan nor kernels. `String(explanation)` and `console.log`
- * show a table, a notebook shows it formatted. It plans the product again and runs it once, with zeros.
+ * show a table; a notebook shows it formatted, below a graph of the operations. It plans the product again and runs it once, with zeros.
  *
  * When not to use it: a Hessian whose product is pulled backwards is shown as it would be pushed.
  *
@@ -69,7 +77,8 @@ export function explain(
   const program = tape.within(() => compile(path, tape));
   const kernels = tape.within(() => kernelsOf(program, path.leaves));
   const steps = linesOf(path.steps, program, kernels);
-  return Object.defineProperties({ product, steps } as Explanation, {
+  const edges = edgesOf(path.steps);
+  return Object.defineProperties({ product, steps, edges } as Explanation, {
     toString: { value: () => text(product, steps) },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: () => text(product, steps) },
   });
@@ -109,6 +118,16 @@ function linesOf(
       kernels: countedNames(kernels.get(each)!),
     })),
   ];
+}
+
+function edgesOf(steps: readonly Step[]): ExplainedEdge[] {
+  const writer = new Map<number, number>();
+  steps.forEach(({ writes }, i) => {
+    for (const slot of writes) if (slot !== undefined) writer.set(slot, i);
+  });
+  return steps.flatMap(({ reads }, to) =>
+    [...new Set(reads.map((slot) => writer.get(slot) ?? -1))].map((from) => ({ from, to })),
+  );
 }
 
 const shapesOf = (tensors: readonly tf.Tensor[]) =>

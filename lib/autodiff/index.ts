@@ -11,7 +11,7 @@ export { checkAlive, checkScalar, checkTensors } from './check';
 export { type CompilableLoss, compiled, rememberedOf } from './compiled';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
-export { type ExplainedStep, type Explanation, explain } from './explain';
+export { type ExplainedEdge, type ExplainedStep, type Explanation, explain } from './explain';
 export {
   Flat,
   type FlatDerivative,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { explanationTable, isExplanation } from './explanation';
+import { explanationBundle, isExplanation } from './explanation';
 import { FEW, gridText } from './grid';
 import {
   backendText,
@@ -48,7 +48,7 @@ export function showValues(): void {
   const host = globalThis as { [FORMATTERS]?: Map<string, Formatter> };
   host[FORMATTERS] ??= new Map();
   host[FORMATTERS].set('implicit-lab', async (value) => {
-    if (isExplanation(value)) return explanationTable(value);
+    if (isExplanation(value)) return explanationBundle(value);
     const text = await valueText(value);
     return text === undefined ? undefined : { 'text/plain': text };
   });

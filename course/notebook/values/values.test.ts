@@ -151,6 +151,10 @@ describe('the text of a value', () => {
     const shown: Record<string, string> = await format(explanation);
     expect(shown['text/plain']).toBe(String(explanation));
     expect(shown['text/html']).toContain('<table');
+    const [, graph] = /src="data:image\/svg\+xml,([^"]*)"/.exec(shown['text/html']!)!;
+    const svg = decodeURIComponent(graph!);
+    expect(svg.match(/<rect/g)).toHaveLength(2);
+    expect(svg.match(/marker-end/g)).toHaveLength(1);
     for (const cell of ['Exp', '[2] → [2]', 'elementwise', 'Multiply']) {
       expect(shown['text/html']).toContain(cell);
     }
