@@ -25,6 +25,11 @@ export class Runs {
     return this.#known.has(key);
   }
 
+  /** Those of the seeds that are run: all, or where none is made those that there are. */
+  among(seeds: number[], key: (seed: number) => string): number[] {
+    return Runs.onlyKept ? seeds.filter((seed) => this.has(key(seed))) : seeds;
+  }
+
   /** The run of this key, taken from the file or run now and added to it. */
   async get(key: string, run: () => Promise<Course>): Promise<Course> {
     const known = this.#known.get(key);
