@@ -1,3 +1,4 @@
+import { mappedStack } from '../traces';
 import { classOf, functionName, keysOf, prefixOf, unknownInside } from './kinds';
 import { layOut } from './layout';
 import { printedKey, printedString } from './text';
@@ -189,7 +190,7 @@ class Inspection {
         }),
       };
     }
-    const base = baseOf(value, name);
+    const base = baseOf(value, name)?.replaceAll('\n', `\n${' '.repeat(this.indentation)}`);
     if (base !== undefined) {
       const isError = value instanceof Error;
       return {
@@ -275,8 +276,7 @@ const isIndex = (key: PropertyKey): boolean => typeof key === 'string' && /^\d+$
 function baseOf(value: object, name: string | undefined): string | undefined {
   if (typeof value === 'function') return functionName(value);
   if (value instanceof Error) {
-    const stack =
-      typeof value.stack === 'string' && value.stack !== '' ? value.stack : String(value);
+    const stack = (typeof value.stack === 'string' && mappedStack(value.stack)) || String(value);
     return /\n\s+at /.test(stack) ? stack : `[${stack}]`;
   }
   if (value instanceof RegExp) return String(value);

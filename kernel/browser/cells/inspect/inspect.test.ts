@@ -1,5 +1,8 @@
 import { inspect as nodeInspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { encodeMappings } from '../../../compiler/source-map';
+import { NOTEBOOKS } from '../../places';
+import { rememberMap } from '../traces';
 import { inspect } from '.';
 
 class Point {
@@ -103,4 +106,18 @@ test('lists of random numbers are put in the same columns', () => {
     );
     expect(inspect({ list })).toBe(nodeInspect({ list }));
   }
+});
+
+test('an error inside a value names the lines of its cell, as far to the right as the rest', () => {
+  rememberMap('cell-9.ts', encodeMappings([[], [[0, 0, 4]]], 0));
+  const reason = new Error('no');
+  reason.stack =
+    'Error: no\n    at eval (cell-9.js:2:5)\n    at Generator.next (<anonymous>)\n    at __awaiter (cell-9.js:1:1)';
+  expect(inspect([{ status: 'rejected', reason }])).toBe(
+    `[\n  {\n    status: 'rejected',\n    reason: Error: no\n        at ${NOTEBOOKS}/cell-9.ts:1:5\n  }\n]`,
+  );
+  const plain = Object.assign(new Error('two\nlines'), {
+    stack: 'Error: two\nlines\n    at x:1:1',
+  });
+  expect(inspect({ all: [plain] })).toBe(nodeInspect({ all: [plain] }));
 });
