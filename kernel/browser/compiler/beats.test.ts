@@ -56,6 +56,7 @@ describe('withBeats', () => {
     ],
     ['a generator', 'function* f(n) { while (n > 0) yield n--; } [...f(3)];', 3],
     ['a callback by its name', 'const f = (x) => 2 * x; [1, 2, 3].map(f);', 3],
+    ['a callback in a box', 'const b = {}; const f = (x) => x; b.f = f; [1, 2, 3].map(b.f);', 3],
     [
       'a constructor that makes others',
       'class A { constructor(n) { if (n > 0) this.a = new A(n - 1); } } new A(2);',

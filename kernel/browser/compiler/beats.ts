@@ -254,6 +254,8 @@ function argumentNames(file: ts.SourceFile): Set<string> {
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
       for (const argument of node.arguments ?? []) {
         if (ts.isIdentifier(argument)) names.add(argument.text);
+        // The names of a cell are fields of boxes.
+        else if (ts.isPropertyAccessExpression(argument)) names.add(argument.name.text);
       }
     }
     ts.forEachChild(node, collect);
