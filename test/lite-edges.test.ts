@@ -22,9 +22,10 @@ const patience = 600_000;
 const FOLLOWING = `import { figure, interact, slider } from 'implicit-lab-course';
 const drawings: number[] = [];
 const x = Array.from({ length: 400 }, (_, i) => i / 40);
-await interact({ n: slider({ min: 0, max: 40, step: 1, value: 0, label: 'n' }) }, ({ n }) => {
+await interact({ n: slider({ min: 0, max: 40, step: 1, value: 0, label: 'n' }) }, async ({ n }) => {
   const begin = performance.now();
-  figure([{ x, y: x.map((v) => Math.sin(v + n / 10)) }], {}, { words: 'A wave, at ' + n + '.' });
+  const layout = { xaxis: { title: 'time (s)' }, yaxis: { title: 'height (m)' } };
+  await figure([{ x, y: x.map((v) => Math.sin(v + n / 10)) }], layout, { words: 'A wave, at ' + n + '.' });
   drawings.push(performance.now() - begin);
 });`;
 const MOVES = 20;
@@ -97,8 +98,8 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       const notebook = await open();
       const { page } = notebook;
       await notebook.say(0, FOLLOWING);
-      const figure = page.locator('.jp-OutputArea .js-plotly-plot').last();
-      await figure.waitFor();
+      const figure = page.locator('.implicit-lab-live .js-plotly-plot');
+      await figure.waitFor({ timeout: patience });
       // From the time that the browser gives the key to the figure that was drawn for it.
       await figure.evaluate((element) => {
         const drawn = element as HTMLElement & { on(name: string, hear: () => void): void };
