@@ -319,6 +319,66 @@ describe.each(libraries)('what is traced, with OpenBLAS: %s', (blas) => {
     attempt()!.dispose();
   });
 
+  it('gives back the memory of programs that are freed', () => {
+    const { wasm } = tf.backend() as unknown as {
+      wasm: { _malloc(bytes: number): number; _free(address: number): void };
+    };
+    const alive = new Set<number>();
+    const { _malloc, _free } = wasm;
+    const windows = losses.find(([name]) => name.startsWith('convolutions'))!;
+    const evaluated = (i: number) => {
+      const [, shapes, varied, loss] = windows;
+      const other: Loss = (x, X) => tf.add(loss(x, X), tf.mul(i, tf.sum(tf.square(x[i % 3]!))));
+      // Another attribute, so another structure.
+      const each: Loss = (x, X) => tf.leakyRelu(other(x, X), 0.1 + i / 1000);
+      for (let k = 0; k < 3; k++) {
+        const evaluation = run(each, leavesOf(shapes, 1), varied, data());
+        evaluation.product('pull', leavesOf(shapes, 2).slice(0, varied));
+        evaluation.dispose();
+      }
+    };
+    tf.tidy(() => evaluated(0));
+    freePrograms();
+    wasm._malloc = (bytes) => {
+      const address = _malloc(bytes);
+      alive.add(address);
+      return address;
+    };
+    wasm._free = (address) => {
+      alive.delete(address);
+      _free(address);
+    };
+    try {
+      tf.tidy(() => evaluated(0));
+      const ofOne = alive.size;
+      expect(ofOne).toBeGreaterThan(0);
+      for (let i = 1; i < 4; i++) tf.tidy(() => evaluated(i));
+      expect(alive.size).toBeGreaterThan(ofOne);
+      freePrograms();
+      expect(alive.size).toBe(0);
+    } finally {
+      Object.assign(wasm, { _malloc, _free });
+    }
+  });
+
+  it('answers NaN where operations do', () => {
+    const [, shapes, varied, loss] = losses.find(([name]) => name.startsWith('convolutions'))!;
+    tf.tidy(() => {
+      const X = data();
+      const broken = tf.where(tf.equal(tf.range(0, 42).reshape([7, 6]), 3), Number.NaN, X);
+      // The first evaluation goes operation by operation, the third by a program.
+      const [first, , third] = [1, 2, 3].map(() => {
+        const evaluation = run(loss, leavesOf(shapes, 1), varied, broken);
+        const product = evaluation.product('pull', leavesOf(shapes, 2).slice(0, varied));
+        const found = [...evaluation.gradient(), ...product].map((x) => [...x.dataSync()]);
+        evaluation.dispose();
+        return found.map((numbers) => numbers.map(Number.isNaN));
+      });
+      expect(first!.flat()).toContain(true);
+      expect(third).toEqual(first);
+    });
+  });
+
   it('frees what it kept, and refuses to go on', () => {
     const leaves = leavesOf(shapes, 1);
     const X = data();
