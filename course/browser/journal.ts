@@ -18,7 +18,7 @@ let writing: Promise<unknown> = Promise.resolve();
 /**
  * Reads what earlier visits have kept, and keeps what will be added.
  *
- * A worker has no localStorage. An entry is a record of its own in the database, so that tabs which
+ * A worker has no localStorage. Each entry is a separate record in the database, so that tabs which
  * run side by side do not lose each other's. Where the browser keeps nothing, the journal lasts as long
  * as the page, and each entry is marked so.
  */

@@ -1,7 +1,7 @@
 import { describeShape } from './describe';
 import { type Part, sameShape } from './reading';
 
-/** An entry of a result beside what it should be. */
+/** An entry of a result, with its right value. */
 export interface Evidence {
   probe: string;
   /** `'the result'`, `'entry 3'`, `'.w, entry (1, 2)'`. */
@@ -84,7 +84,7 @@ export function worstEntry(probe: string, mine: Part[], right: Part[]): Evidence
 }
 
 /**
- * The one factor c ≠ 1 with mine = c · right in some parts on all runs, if there is one; it tells of
+ * The one factor c ≠ 1 with mine = c · right in some parts on all runs, if there is one; it reveals
  * a forgotten constant.
  */
 export function commonFactor(

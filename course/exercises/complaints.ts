@@ -73,7 +73,7 @@ export async function firstComplaint(
           DEFAULT_SECONDS * 1000,
         );
         if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
-        // Of numbers that are wrong beyond all measure a property has nothing to say.
+        // A property says nothing about NaN or ∞.
         if (!strict && /NaN|Infinity/.test(words ?? '')) continue;
         if (words !== undefined) return { name, complaint: words, probe: pair.probe.name };
       } catch (error) {

@@ -11,7 +11,7 @@ export interface CountedOperator extends LinearOperator<Float64Array> {
 /**
  * The operator of a float64 matrix, given by its rows, that counts its products.
  *
- * In a probe it tells, after the answer has run, whether a matrix was formed column by column.
+ * After the answer has run, a probe can see whether a matrix was formed column by column.
  */
 export function countedMatrix(rows: readonly (readonly number[])[]): CountedOperator {
   const height = rows.length;

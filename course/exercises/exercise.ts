@@ -23,7 +23,7 @@ export interface Run<F extends Task> {
   answer: (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
 }
 
-/** Something that every right answer has besides its numbers: a residual, a symmetry, a cost. */
+/** A property of every right answer apart from its numbers: a residual, a symmetry, a cost. */
 export interface Property<F extends Task> {
   /** A phrase for the verdict's heading: `'solves the system'`. */
   name: string;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Probe, Task } from './exercise';
 import type { Part } from './reading';
 
-/** An answer's result on a probe beside the right one. */
+/** An answer's result on a probe, with the right one. */
 export interface Pair {
   probe: Probe<Task>;
   args: unknown[];

@@ -75,7 +75,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
       `your function changes its argument ${changed + 1}. ${
         verdict.passed
           ? 'Here that does no harm, but a caller may not expect it.'
-          : 'From there on it is no longer what was given: is that meant?'
+          : 'From there on it is no longer what was given: is that intended?'
       }`,
     );
   }
@@ -86,7 +86,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
 /** How often arguments are drawn where right answers do not agree on them. */
 const MOST_DRAWS = 20;
 
-/** What an answer that is right on all probes comes to with arguments that nobody knows. */
+/** The result of an answer that is right on all probes, for arguments that it cannot know. */
 async function triedAnew(exercise: Exercise, answer: Answer, seconds: number): Promise<Verdict> {
   for (let draws = 1; ; draws++) {
     const probes = freshProbes(exercise);

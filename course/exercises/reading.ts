@@ -21,7 +21,7 @@ const DEEPEST = 6;
  * of arrays, tensors, booleans, strings, and records or lists of these.
  *
  * @throws whatever reading an object throws: it may be a proxy, or a tensor disposed of
- * @throws RangeError where there are more numbers than any exercise asks for
+ * @throws RangeError if there are more numbers than any exercise needs
  */
 export async function partsOf(value: unknown): Promise<Part[]> {
   const budget = { left: MOST_NUMBERS };
@@ -133,7 +133,8 @@ const size = (shape: readonly number[]) => shape.reduce((product, n) => product 
 
 function spend(budget: { left: number }, count: number) {
   budget.left -= count;
-  if (!(budget.left >= 0)) throw new RangeError('far more numbers came back than were asked for');
+  if (!(budget.left >= 0))
+    throw new RangeError('far more numbers were returned than the exercise needs');
 }
 
 const NONE = new Float64Array(0);

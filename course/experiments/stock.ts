@@ -6,8 +6,8 @@ import { evaluateInStock } from '#platform/stock';
  * The value of a JavaScript expression in which `tf` is TensorFlow.js as it was installed, without the
  * repairs that importing this library makes.
  *
- * It is evaluated on the cpu backend in a process of its own, in a page in a worker of its own: it
- * knows nothing of the caller's variables. Functions that need none can be written into it as text.
+ * It is evaluated on the cpu backend in a separate process, in a page in a separate worker: it
+ * does not see the caller's variables. Functions that need none can be written into it as text.
  * Its value comes back as JSON.
  *
  * @example

@@ -38,7 +38,7 @@ function headHeight(layout: Sized, data: readonly Trace[]): number {
   return head + LEGEND_ROW * legendRows(layout, data);
 }
 
-/** The traces that a legend tells apart: those with a name, and with a colour of their own. */
+/** The traces that a legend lists: those with a name and their own colour. */
 function inLegend(data: readonly Trace[]): Trace[] {
   return data.filter(
     ({ name, type, showlegend }) =>

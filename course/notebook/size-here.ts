@@ -5,7 +5,7 @@ import { escapeHtml, publish } from '../output';
 /**
  * The size of an experiment: the usual one, or in a page, where a cell would otherwise take minutes, a smaller one.
  *
- * The smaller one is told in a sentence of the output. A lesson's claims have to hold for both. With
+ * A sentence in the output reports the smaller one. A lesson's claims have to hold for both. With
  * `IMPLICIT_LAB_SIZE=page` Node.js takes the smaller one, too.
  *
  * @example

@@ -32,7 +32,7 @@ export interface TransferOptions {
 }
 
 /**
- * The digits 5 to 9 as a frozen network sees them, which was trained on 0 to 4 alone: the task of a
+ * The digits 5 to 9 as features of a frozen network, which was trained on 0 to 4 only: the task of a
  * transfer head.
  *
  * `x` holds what the network's second pool gives, [count, 784] numbers of at least 0, and `y` the

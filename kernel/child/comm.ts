@@ -4,7 +4,7 @@ import { send } from './host';
 import type { CommMessage } from './messages';
 import { jsonOf } from './sendable';
 
-/** What comes with a comm message beside its data. */
+/** The parts of a comm message other than its data. */
 export interface CommExtras {
   metadata?: Json;
   buffers?: readonly ArrayBufferView[];

@@ -23,7 +23,7 @@ export function clearOutput(wait = false): void {
 
 type Data = Record<string, unknown>;
 
-/** What libraries say of values that have no method of their own; see the README. */
+/** The formatters that libraries register for values without their own method; see the README. */
 type Formatters = Map<string, (value: unknown) => Promise<Data | undefined> | Data | undefined>;
 
 /**

@@ -71,7 +71,7 @@ function traceOf(error: Error, name: string, message: string): Pick<Failure, 'he
 
 const SHOWN_OTHERWISE = new Set<PropertyKey>(['name', 'message', 'stack', 'cause', 'errors']);
 
-/** What an error has beside its message, such as `code`; a getter is named, not called. */
+/** The other properties of an error, such as `code`; a getter is named, not called. */
 function fieldsOf(error: Error): string | undefined {
   return read(() => {
     const fields: Record<PropertyKey, unknown> = {};

@@ -10,7 +10,7 @@ export class KeyboardInterrupt extends Error {
     super('the cell was interrupted');
   }
 
-  /** Unlike `instanceof`, this asks nothing of a proxy, which could throw. */
+  /** Unlike `instanceof`, this does not query a proxy, which could throw. */
   static is(value: unknown): value is KeyboardInterrupt {
     return typeof value === 'object' && value !== null && #mark in value;
   }

@@ -47,7 +47,7 @@ export function sendableBundle(given: unknown): Bundle {
 /**
  * `value` as plain JSON: a BigInt becomes a number where it is a safe integer, else a text.
  *
- * @throws Error where JSON has no such value, or nobody could read it: functions, cycles, more
+ * @throws Error if JSON cannot represent the value, or no reader could decode it: functions, cycles, more
  *   than 100 levels; and whatever a `toJSON` method throws.
  */
 export function jsonOf(value: unknown): unknown {

@@ -21,7 +21,7 @@ export function adviceFor(cell: string, errors: readonly number[]): Diagnostic |
   return said(
     cell,
     at,
-    'JSX is not compiled in cells: put it into a .tsx file beside the notebook and import that, or call the function that makes the element.',
+    'JSX is not compiled in cells: put it into a .tsx file next to the notebook and import that, or call the function that makes the element.',
   );
 }
 

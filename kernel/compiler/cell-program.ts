@@ -22,7 +22,7 @@ export interface CellModule extends CellProgram {
 }
 
 /**
- * Turns the ES module that the compiler makes of a cell into the body of an async function.
+ * Turns the ES module that the compiler emits for a cell into the body of an async function.
  *
  * Every name x at the top of a cell, imports, functions and classes included, lives in a box that
  * all cells share, `__implicit_cell__.box('x').x`, so that a later cell which redefines x redefines it for

@@ -117,7 +117,7 @@ export class Compiler {
     this.worker?.end();
   }
 
-  /** The worker; where there is none, one that is told what is known. */
+  /** The worker; if there is none, a new one with the known state. */
   private awake(): CompilerWorker {
     clearTimeout(this.timer);
     if (this.worker) return this.worker;

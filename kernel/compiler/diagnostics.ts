@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-/** What the compiler has to say against a cell. Positions are those of the cell. */
+/** The compiler's objections to a cell. Positions are those of the cell. */
 export interface Diagnostic {
   start: Position;
   end: Position;
@@ -22,7 +22,7 @@ export interface Position {
 /** Types of earlier cells are named without the module that the compiler takes the cell for. */
 const CELL_MODULE = /import\("[^"]*\/~cell(?:-\d+)?"(?:, [^)]*)?\)\./g;
 
-/** TypeScript would have the reader ask for the DOM, which cells do not have. */
+/** TypeScript would suggest the DOM library, which cells do not have. */
 const ASK_FOR_DOM = /\. Do you need to change your target library\?.*'dom'\.$/;
 const NO_DOM = ': cells run in Node.js, which has no DOM.';
 

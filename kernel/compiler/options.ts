@@ -2,7 +2,7 @@ import ts from 'typescript';
 import type { Surroundings } from './files';
 import type { Sources } from './sources';
 
-/** What a `tsconfig.json` beside the notebook may decide: how strict the check is, and `paths`. */
+/** What a `tsconfig.json` next to the notebook may set: how strict the check is, and `paths`. */
 const FROM_CONFIG = [
   'strict',
   'noImplicitAny',

@@ -6,7 +6,7 @@ import { Resolution } from './resolution';
 import { isPackaged, Sources } from './sources';
 import { Texts } from './texts';
 
-/** TypeScript asks for the cache of a host that resolves modules itself, and does not say so. */
+/** TypeScript needs the cache of a host that resolves modules itself, without declaring it. */
 type Host = ts.LanguageServiceHost & Pick<ts.CompilerHost, 'getModuleResolutionCache'>;
 
 /** In the names of the files that only the compiler sees. A user's file hardly begins like this. */
@@ -80,7 +80,7 @@ export class Project {
     this.write(this.cell, text);
   }
 
-  /** Declarations of modules that have no types of their own. */
+  /** Declarations of modules without types. */
   setModules(text: string): void {
     if (this.write(this.modules, text)) this.epoch++;
   }

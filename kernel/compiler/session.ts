@@ -19,7 +19,7 @@ import { namesExportedBy } from './shared-names';
 import { encodeMappings } from './source-map';
 import { isPackaged } from './sources';
 
-/** What the compiler makes of a cell. */
+/** The result of compiling a cell. */
 export type Compiled =
   | {
       ok: true;

@@ -44,7 +44,7 @@ export class ChildProcessOfCells implements Child {
     this.process = spawn(process.execPath, [...flags, BOOT, CHILD], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, [MARK]: this.mark },
-      // A process group of its own: a signal to the kernel's is the kernel's affair.
+      // In a separate process group, so that signals to the kernel's group do not reach it.
       detached: process.platform !== 'win32',
       windowsHide: true,
     });

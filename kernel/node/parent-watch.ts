@@ -2,7 +2,7 @@
 const INTERVAL_MS = 1000;
 
 /**
- * Calls `ended` once the process that has started the kernel is gone, where Jupyter asks for that by
+ * Calls `ended` once the process that started the kernel has ended, if Jupyter requests that by
  * `JPY_PARENT_PID`. On Windows that is a handle, not a number of a process: the parent is asked for.
  */
 export function watchParent(ended: () => void): void {

@@ -10,7 +10,7 @@ export interface Header extends Json {
 
 /** A Jupyter message as the handlers see it. */
 export interface Message {
-  /** The routing prefix: who asked, and therefore who is answered. Empty where there is no router. */
+  /** The routing prefix: the sender, and so the receiver of the answer. Empty without a router. */
   identities: Uint8Array[];
   header: Header;
   parent: Json;
@@ -19,7 +19,7 @@ export interface Message {
   buffers: Uint8Array[];
 }
 
-/** What goes with a published message beside its content. */
+/** The parts of a published message other than its content. */
 export interface Extra {
   metadata?: Json;
   buffers?: readonly Uint8Array[];

@@ -11,7 +11,7 @@ import type { Child, ChildEvents, Ending } from './home';
 /** How a cell ended: by itself, or with its process. */
 export type Outcome = Done | { type: 'lost'; ending: Ending };
 
-/** Something that a cell put out or asks for. */
+/** Output or a request of a cell. */
 export type FromCell = Exclude<
   FromChild,
   Done | { type: 'ready' } | { type: 'handled' } | { type: 'exiting' }

@@ -121,7 +121,6 @@ export function checkSystem<V extends Vector>(
   space.check(b, b, 'the right-hand side b');
 }
 
-/** The ways of running a solver. */
 /** How a solver is run. */
 export type SolveCall = 'solve' | 'solveSync' | 'solveDeferred';
 

@@ -59,7 +59,7 @@ function summaryOf(files: readonly string[]): ClassSummary {
   return summarise(verdicts, problems, inCourse);
 }
 
-/** The numbers from 0 on in an order that nothing else tells of. */
+/** The numbers from 0 on in an order that cannot be inferred from anything else. */
 function shuffled(count: number): number[] {
   const order = Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {

@@ -127,7 +127,7 @@ function mistakesOf(students: readonly Student[]): Mistake[] {
 }
 
 /**
- * The same with other names, `student 1` and so on, in an order that tells nothing of the names.
+ * The same with other names, `student 1` and so on, in an order that reveals nothing about the names.
  * Files, and the words of errors, are left out: they may hold names, too.
  */
 export function withoutNames(

@@ -26,7 +26,7 @@ const USAGE = `Usage: npx implicit-lab COMMAND
 
 For lecturers:
   check --all --dir DIR [--json] [ID …]
-                     every exercise in every notebook below DIR, each in a process of its own
+                     every exercise in every notebook below DIR, each in its own process
     --sandbox        run them in bubblewrap: for notebooks of people you do not know (Linux)
     --jobs N         so many at a time (one less than there are cores)
     --records FILE   keep every verdict there, and go on where a run was cut off

@@ -8,7 +8,7 @@ const GRACE = 30;
 /** After so many answers, or with so much memory in use, a worker makes room for a new one. */
 const MOST_ANSWERS = 500;
 const MOST_BYTES = 1.2e9;
-/** With so much of its own while it works it is ended: what it computes with came from a submission. */
+/** A worker that uses more memory than this is ended: its data came from a submission. */
 const MOST_BYTES_AT_WORK = 2e9;
 const LOOK_MS = 200;
 

@@ -18,7 +18,7 @@ export type Reported = NotebookVerdict & {
   submission?: string;
 };
 
-/** What is known of a notebook, a line each. `stamp` tells whether it is still the same notebook. */
+/** The known facts about a notebook, one per line. `stamp` shows whether it is still the same notebook. */
 export type RecordLine =
   | { type: 'list'; file: string; stamp: string; ids: string[] }
   | { type: 'problem'; file: string; stamp: string; message: string }

@@ -49,7 +49,7 @@ const steps = 40;
 const run = bilevel(problem, {
   w: { w: tf.zeros([FEATURES, 1]) },
   λ: { λ: tf.zeros([FEATURES, 1]) },
-  // Growing penalties make the inner problem stiff, which an implicit step does not mind.
+  // Growing penalties make the inner problem stiff; an implicit step remains stable.
   inner: { optimizer: implicitSGD(10, { solver: cg({ maxIterations: 20 }) }), steps: 3 },
   outer: { optimizer: tf.train.adam(0.5) },
   how: implicit({ solver: cg({ tolerance: 1e-5 }) }),

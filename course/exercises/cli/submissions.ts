@@ -62,7 +62,7 @@ const MANY = 20;
 
 /**
  * `implicit-lab check --all --dir DIR`: every exercise in every notebook of a folder, each in a
- * process of its own; returns the exit status.
+ * separate process; returns the exit status.
  */
 export async function checkSubmissions(options: SubmissionsOptions): Promise<number> {
   const { ids, json, seconds, shard } = options;
@@ -132,7 +132,7 @@ function isInShard(file: string, { k, n }: Shard): boolean {
   return createHash('sha256').update(file).digest().readUInt32LE(0) % n === k - 1;
 }
 
-/** Works on several notebooks at a time, each in a lane with a worker of its own. */
+/** Works on several notebooks at a time, each in a lane with its own worker. */
 async function inLanes(submissions: readonly Submission[], jobs: number, run: Run): Promise<void> {
   let next = 0;
   const lane = async () => {

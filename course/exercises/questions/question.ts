@@ -28,7 +28,7 @@ export interface WrongNumber {
   diagnosis: string;
 }
 
-/** A question whose answer is one of some options, which are called a, b, c, … in their order. */
+/** A multiple-choice question; the options are called a, b, c, … in their order. */
 export interface ChoiceQuestion extends Asked {
   kind: 'choice';
   /** Exactly one of them is right. */

@@ -21,7 +21,7 @@ export interface NotebookVerdict extends Omit<Verdict, 'status'> {
 }
 
 /**
- * Checks one exercise of a notebook: its program runs in a process of its own, in `folder` or as
+ * Checks one exercise of a notebook: its program runs in a separate process, in `folder` or as
  * `launch` says, and what it hands to `check` is called from here and judged here.
  */
 export async function checkInNotebook(

@@ -1,6 +1,6 @@
 import { FormatError } from './value-reader';
 
-/** A message: what it says, and the numbers that belong to it. */
+/** A message: its text, and the numbers that belong to it. */
 export interface Frame<T = unknown> {
   head: T;
   bytes: Uint8Array;

@@ -100,7 +100,7 @@ export class LearnerProcess {
     this.listen();
   }
 
-  /** Runs a program, and tells what has been handed to `check` so far. */
+  /** Runs a program, and returns what it has passed to `check` so far. */
   async run(code: string): Promise<Ran> {
     await this.ready;
     this.kept = [];
@@ -364,13 +364,13 @@ export class LearnerProcess {
   }
 }
 
-/** Starts a process, without what TensorFlow.js has to say where it is used for the first time. */
+/** Starts a process, without the message that TensorFlow.js prints when it is first used. */
 export function startLearner(launch: Launch, limits: Limits): LearnerProcess {
   tf.enableProdMode();
   return new LearnerProcess(launch, limits);
 }
 
-/** Whether an error tells that a process has ended. */
+/** Whether an error means that a process has ended. */
 export const isEnd = (error: unknown) => error instanceof EndedError;
 
 const ranOutOfMemory = (output: string) =>

@@ -1,7 +1,7 @@
 import type { Node } from './graph';
 import type { Coded } from './values';
 
-/** What the judging process asks of the one that runs the learner's program. */
+/** A request of the judging process to the one that runs the learner's program. */
 export type Request =
   /** To run a program as `programOf` makes it. */
   | { type: 'run'; code: string }
@@ -14,7 +14,7 @@ export type Answer =
   | { type: 'value'; value: Coded; nodes: Node[]; isPromise: boolean; measure: boolean }
   | { type: 'error'; error: Thrown };
 
-/** What the process of the learner's program has to say. */
+/** A reply of the process that runs the learner's program. */
 export type Reply =
   | { type: 'ready' }
   /** The program has run: what it handed to `check`, and which cells threw. */

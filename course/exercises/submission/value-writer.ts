@@ -23,7 +23,7 @@ export class Writer {
   constructor(private readonly hooks: WriterHooks = {}) {}
 
   /**
-   * @throws RangeError where there are more numbers than any exercise asks for
+   * @throws RangeError if there are more numbers than any exercise needs
    * @throws whatever reading an object throws: it may be a proxy, or a tensor disposed of
    */
   write(value: unknown, owner?: unknown, depth = 0): Coded {
@@ -128,6 +128,7 @@ export class Writer {
 
   private spend(count: number) {
     this.left -= count;
-    if (this.left < 0) throw new RangeError('far more numbers came back than were asked for');
+    if (this.left < 0)
+      throw new RangeError('far more numbers were returned than the exercise needs');
   }
 }

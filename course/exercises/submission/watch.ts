@@ -36,7 +36,7 @@ export interface OwnFolders {
 }
 
 /**
- * How many files a process and its descendants have made in folders of their own. Each takes a
+ * How many files a process and its descendants have made in their own folders. Each takes a
  * kilobyte of the system's memory, which their size does not count.
  */
 export function filesOf(pid: number, { paths, size }: OwnFolders): number {

@@ -77,7 +77,7 @@ function connected(comm: Comm, state: State): Model {
   };
 }
 
-/** A page that is loaded while the kernel runs asks for all models at once. */
+/** A page that is loaded while the kernel runs requests all models at once. */
 function restoreOnRequest(comms: Comms): void {
   if (restoring === comms) return;
   restoring = comms;

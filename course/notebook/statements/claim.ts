@@ -29,7 +29,7 @@ export interface ClaimRecord {
 /** The type of the record in an output. */
 export const CLAIM = 'application/vnd.implicit-lab.claim+json';
 
-/** A conclusion that the numbers do not bear out. */
+/** A conclusion that the numbers contradict. */
 export class ClaimError extends ImplicitLabError {
   override name = 'ClaimError';
 }

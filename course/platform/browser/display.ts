@@ -1,2 +1,2 @@
-/** There is no tslab in a page. */
+/** A page has no tslab. */
 export const tslabDisplay = (): unknown => undefined;

@@ -55,7 +55,7 @@ Object.assign(globalThis, globals, {
   confirm: needsInput('confirm'),
   alert: (text = '') => console.log(text),
   __beat: beat,
-  // Lessons ask for variables of the environment: there are none.
+  // Lessons read variables of the environment: there are none.
   process: { env: {} },
 });
 

@@ -74,7 +74,7 @@ export class NewVersions {
     );
   }
 
-  /** Opens the site's version, as a file of its own beside the learner's. */
+  /** Opens the site's version, as a separate file next to the learner's. */
   private async open(path: string, version: string): Promise<void> {
     const { contents } = this.app.serviceManager;
     const content = await (await fetch(`${this.site}files/${path}`)).json();

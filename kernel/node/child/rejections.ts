@@ -49,7 +49,7 @@ export function reportStrayErrors(): void {
 
 type Listener = (...given: unknown[]) => unknown;
 
-/** @returns what tells the listeners of `process` that cells have added, and not taken away again. */
+/** @returns a function that returns the listeners of `process` that cells have added and not removed. */
 function followListeners(): (event: string) => Listener[] {
   const added = new WeakSet<object>();
   process.on('newListener', (_event: string, listener: object) => {

@@ -20,7 +20,7 @@ const LATER_MS = 3000;
 const failed = { snapshot: false, process: false };
 
 /**
- * The session in a process of its own, which begins where the snapshot ends; without a snapshot it
+ * The session in a separate process, which continues from the snapshot; without a snapshot it
  * is made for the next start. Where no process answers, a thread takes its place.
  */
 export function startCompilerProcess(bundle: string): CompilerWorker {

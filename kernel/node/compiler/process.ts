@@ -8,7 +8,7 @@ import { onDisk, type Places } from './disk';
 
 /*
  * The process that owns the TypeScript session: one request after the other, as lines of JSON on
- * stdin, answered on a pipe of its own. Where it is started from a snapshot, the compiler is loaded,
+ * stdin, answered on a separate pipe. If it is started from a snapshot, the compiler is loaded,
  * and its library types are parsed, before the process begins.
  */
 

@@ -100,7 +100,7 @@ export class Debugger {
     else this.note(params as Cdp.ScriptParsedEventDataType);
   }
 
-  /** The process is gone; the next one knows nothing of a debugger yet. */
+  /** The process has ended; the next one has no debugger yet. */
   reset(): void {
     this.enabled = undefined;
     this.set.clear();

@@ -1,7 +1,7 @@
 import type { Debugger, Runtime } from 'node:inspector';
 import type { Inspector } from './inspector';
 
-/** A variable as the Debug Adapter Protocol has it; one with parts has a reference to ask for them. */
+/** A variable in the form of the Debug Adapter Protocol; a variable with parts has a reference to them. */
 export interface Variable {
   name: string;
   value: string;
@@ -14,7 +14,7 @@ export interface Variable {
 /** What follows a name in the name of the box that cells share it by. */
 const BOX = '__implicit_box';
 
-/** What the function around a cell has of its own. */
+/** The names that belong to the function around a cell. */
 const NOT_SHOWN =
   /^(?:this|arguments|require|module|exports|__filename|__dirname|__implicit_cell__)$/;
 

@@ -1,6 +1,6 @@
 import { encodePng } from './png';
 
-/** What plotly.js asks of a canvas when it paints a heat map: filled rectangles, pixels, a PNG. */
+/** What plotly.js uses of a canvas to draw a heat map: filled rectangles, pixels, a PNG. */
 export interface PaintedCanvas {
   width: number;
   height: number;
