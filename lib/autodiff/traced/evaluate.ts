@@ -7,8 +7,9 @@ import type { Node } from '../node';
 import { compile } from '../plan';
 import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
+import { counts, making } from './counts';
 import { byRecipe, type Evaluation, onTape } from './evaluation';
-import { counts, heapForPrograms, type Known, recall, recipes, remember } from './known-recipes';
+import { heapForPrograms, type Known, recall, recipes, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
 import { lowered } from './lower';
 import { Recipe } from './recipe';
@@ -252,20 +253,25 @@ function* traced(
     const pulled = hold(yield* onNoTape(compile(path, tape).pullInPieces(cotangents)));
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
-    const viewOf = lowered(trace, {
-      tensors: [...all, ...outside, ...tangents, ...cotangents],
-      late: all.length + outside.length,
-    });
+    const viewOf = making(() =>
+      lowered(trace, {
+        tensors: [...all, ...outside, ...tangents, ...cotangents],
+        late: all.length + outside.length,
+      }),
+    );
     const views = pulled.map(viewOf);
     yield;
-    return new Recipe(heap, {
-      value: [viewOf(value)],
-      gradient: gradient.map(viewOf),
-      push: pushed.map(viewOf),
-      pull: views,
-      'pull to the varied': views.slice(0, varied),
-      'pull to the rest': views.slice(varied),
-    });
+    return making(
+      () =>
+        new Recipe(heap, {
+          value: [viewOf(value)],
+          gradient: gradient.map(viewOf),
+          push: pushed.map(viewOf),
+          pull: views,
+          'pull to the varied': views.slice(0, varied),
+          'pull to the rest': views.slice(varied),
+        }),
+    );
   } catch {
     // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.
     counts.refused++;

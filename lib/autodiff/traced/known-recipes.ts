@@ -2,21 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { variable } from '#platform/environment';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
+import { counts, type TracedCounts } from './counts';
 import { keyOf, type Leaves } from './leaves';
 import { Recipe } from './recipe';
 import type { Remembered } from './remembered';
-
-/** How often what happened. */
-export interface TracedCounts {
-  /** Evaluations that a program was known for. */
-  hits: number;
-  /** Evaluations that were traced. */
-  traced: number;
-  /** Evaluations that run operation by operation, since something in them has no loop. */
-  refused: number;
-}
-
-export const counts: TracedCounts = { hits: 0, traced: 0, refused: 0 };
 
 /** How many structures are remembered for one heap. */
 const MOST = 128;

@@ -1,4 +1,5 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import { making } from './counts';
 import { planned } from './plan';
 import { Program } from './program';
 import type { View } from './value';
@@ -38,7 +39,7 @@ export class Recipe {
   }
 
   program(kind: ProgramKind): Program {
-    const known = this.#programs.get(kind) ?? this.#made(kind);
+    const known = this.#programs.get(kind) ?? making(() => this.#made(kind));
     this.#programs.set(kind, known);
     return known;
   }

@@ -230,12 +230,13 @@ describe.each(libraries)('what is traced, with OpenBLAS: %s', (blas) => {
 
   it('is traced when a structure comes again, and once', () => {
     tf.tidy(() => {
-      const { traced, hits } = tracedCounts();
+      const { traced, hits, milliseconds } = tracedCounts();
       const other: Loss = (x, X) => tf.add(loss(x, X), tf.sum(tf.abs(x[1]!)));
       for (const each of [loss, loss, other, loss, other, other]) {
         run(each, leavesOf(shapes, 1), varied, data()).dispose();
       }
       expect(tracedCounts()).toMatchObject({ traced: traced + 2, hits: hits + 2 });
+      expect(tracedCounts().milliseconds).toBeGreaterThan(milliseconds);
     });
   });
 
