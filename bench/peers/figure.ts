@@ -2,7 +2,7 @@ import { middle } from './report';
 import type { Row } from './rows';
 
 const [WIDTH, LEFT, RIGHT, TOP, LINE] = [760, 230, 20, 50, 22];
-const COLOURS = ['#1f77b4', '#d62728', '#2ca02c'];
+const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e'];
 
 /** Ours over each peer's time, on a logarithmic axis, as SVG: left of 1 ours is faster. */
 export function figure(rows: readonly Row[]): string {
@@ -24,7 +24,7 @@ export function figure(rows: readonly Row[]): string {
     text(LEFT, 18, 'Time of ours over that of a peer (left of 1 ours is faster)', 'start'),
     ...names.map(
       (name, i) =>
-        `<circle cx="${LEFT + 6 + 110 * i}" cy="33" r="5" fill="${COLOURS[i]}"/>${text(LEFT + 16 + 110 * i, 38, name, 'start')}`,
+        `<circle cx="${LEFT + 6 + 100 * i}" cy="33" r="5" fill="${COLOURS[i]}"/>${text(LEFT + 16 + 100 * i, 38, name, 'start')}`,
     ),
     ...ticks.flatMap((tick) => [
       `<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" stroke="${tick === 1 ? '#000' : '#ddd'}"/>`,
@@ -44,7 +44,7 @@ export function figure(rows: readonly Row[]): string {
   ];
   const height = bottom + 26;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">
-<title>Time of implicit-lab over that of JAX and PyTorch, by workload</title>
+<title>Time of implicit-lab over that of its peers, by workload</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${body.join('\n')}
 </svg>

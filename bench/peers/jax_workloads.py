@@ -311,6 +311,30 @@ MODELS = {
 }
 
 
+# How cost grows: a network with a penalty for each group of weights
+
+
+def grouped_inner(w, lam, data):
+    X, Y, _, _ = data
+    groups = jnp.exp(lam)[:, None] * jnp.reshape(w["W1"], (lam.size, -1)) ** 2
+    rest = sum(jnp.sum(w[name] ** 2) for name in ["b1", "W2", "b2"])
+    return cross_entropy(Y, mlp(w, X, jnp.tanh)) + 0.5 * (jnp.sum(groups) + rest)
+
+
+def scaling(d, key):
+    s = settings[key]
+    w, lam = w3_w(d, key), d[f"{key}_lam"]
+    data = tuple(d[f"{key}_{name}"] for name in ["X", "Y", "X", "Y"])
+    if s["steps"] > 0:
+        run = unrolled(grouped_inner, w3_outer, s["rate"], s["steps"])
+    else:
+        solve = by_neumann(s["terms"], s["rate"])
+        run = jax.jit(
+            lambda w, lam, data: implicit(grouped_inner, w3_outer, w, lam, data, solve)
+        )
+    return lambda: run(w, lam, data)
+
+
 def cases(dtype):
     d = load(dtype, jnp.asarray)
     of = lambda prefix, names: {name: d[f"{prefix}_{name}"] for name in names}
@@ -351,9 +375,16 @@ def cases(dtype):
         out[f"{name} 20 products"] = lambda f=products, g=given, X=X, Y=Y, names=names: in_order(
             f(*g, X, Y), names
         )
+    for key in [key for key in settings if key.startswith("scaling_")]:
+        out[key] = scaling(d, key)
     q = [d[f"unroll_{name}"] for name in ["H", "dH", "b", "db", "theta", "x0"]]
     out["unroll float64"] = lambda: chebyshev(*q)
     return out
 
 
-serve(cases, lambda result: tree_leaves(jax.block_until_ready(result)), jax.__version__)
+def finished(result):
+    return tree_leaves(jax.block_until_ready(result))
+
+
+if __name__ == "__main__":
+    serve(cases, finished, jax.__version__)

@@ -22,12 +22,14 @@ export interface Peer {
   readonly name: string;
   /** One turn, see `turns.ts`; undefined for a workload that it does not have. */
   turn(name: string, dtype: Dtype): Promise<PeerTurn | undefined>;
+  /** A single run, the first one too. */
+  once(name: string, dtype: Dtype): Promise<PeerTurn | undefined>;
   /** The numbers that a run has given. */
   result(name: string, dtype: Dtype): Promise<Float64Array | undefined>;
   stop(): void;
 }
 
-interface System {
+export interface System {
   name: string;
   /** What is imported to see whether it is there. */
   modules: string;
@@ -36,9 +38,15 @@ interface System {
 
 /** The first one gives the exact answers. */
 const SYSTEMS: readonly System[] = [
-  { name: 'JAX', modules: 'jax, jaxopt', script: 'jax_workloads.py' },
+  { name: 'JAX', modules: 'jax', script: 'jax_workloads.py' },
   { name: 'PyTorch', modules: 'torch', script: 'torch_workloads.py' },
+  { name: 'JAXopt', modules: 'jaxopt', script: 'jaxopt_workloads.py' },
+  { name: 'optimistix', modules: 'optimistix', script: 'optimistix_workloads.py' },
+  { name: 'TorchOpt', modules: 'torchopt', script: 'torchopt_workloads.py' },
 ];
+
+/** Those that have all workloads but a few; the others have what they are made for. */
+export const WHOLE: readonly string[] = ['JAX', 'PyTorch'];
 
 /** The environment of the peers: not of the repository, and made when it is first needed. */
 const ENVIRONMENT = process.env.PEERS_ENV ?? join(__dirname, '.venv');
@@ -75,7 +83,7 @@ export function startPeers(
   python: string,
   systems: readonly System[],
   { data, settings }: Workloads,
-): { peers: Peer[]; stop(): void } {
+): { peers: Peer[]; folder: string; stop(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'peers-'));
   const shapes = Object.fromEntries(Object.entries(data).map(([name, { shape }]) => [name, shape]));
   const doubles = Object.keys(data).filter((name) => data[name]!.values instanceof Float64Array);
@@ -86,6 +94,7 @@ export function startPeers(
   const peers = systems.map((system) => started(python, system, folder));
   return {
     peers,
+    folder,
     stop() {
       for (const peer of peers) peer.stop();
       rmSync(folder, { recursive: true });
@@ -98,8 +107,12 @@ function started(python: string, { name, script }: System, folder: string): Peer
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const ask = async (run: string, dtype: Dtype, out?: string): Promise<PeerTurn | undefined> => {
-    const request = { run, dtype, out, turn: out === undefined ? TURN / 1000 : 0 };
+  const ask = async (
+    run: string,
+    dtype: Dtype,
+    { out, turn = 0 }: { out?: string; turn?: number } = {},
+  ): Promise<PeerTurn | undefined> => {
+    const request = { run, dtype, out, turn };
     child.stdin!.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await lines.next();
     if (done) throw new Error(`${name} has ended.`);
@@ -108,10 +121,11 @@ function started(python: string, { name, script }: System, folder: string): Peer
   };
   return {
     name,
-    turn: (workload, dtype) => ask(workload, dtype),
+    turn: (workload, dtype) => ask(workload, dtype, { turn: TURN / 1000 }),
+    once: (workload, dtype) => ask(workload, dtype),
     async result(workload, dtype) {
       const out = join(folder, 'result.bin');
-      if ((await ask(workload, dtype, out)) === undefined) return undefined;
+      if ((await ask(workload, dtype, { out })) === undefined) return undefined;
       return new Float64Array(new Uint8Array(readFileSync(out)).buffer);
     },
     stop: () => void child.kill(),

@@ -1,3 +1,4 @@
+import { WHOLE } from './peer';
 import type { Row } from './rows';
 import { TURN } from './turns';
 
@@ -14,9 +15,32 @@ export interface About {
 }
 
 /** The table of a run; what the peers win is on its first lines. */
-export function report(rows: readonly Row[], about: About): string {
+export function report(all: readonly Row[], about: About): string {
   const { processor, cores, load, node, backend, versions, rounds } = about;
   const names = Object.keys(versions);
+  const [whole, others] = [
+    names.filter((name) => WHOLE.includes(name)),
+    names.filter((name) => !WHOLE.includes(name)),
+  ];
+  const rowsOf = (some: readonly string[]) =>
+    all.filter(({ peers }) => some.some((name) => peers[name] !== undefined));
+  return [
+    ...(names.length === 0 ? ['Ours alone: no peer is installed.'] : []),
+    ...names.map((name) => lost(all, name)),
+    '',
+    `${[`${processor}, ${cores} cores, load ${load.toFixed(1)}`, `Node ${node}, ${backend}`, ...names.map((name) => `${name} ${versions[name]}`)].join('; ')}.`,
+    `Medians of ${rounds} rounds (fewer where one takes long), and their quartiles; a ratio is the median of the rounds' ratios.`,
+    `In a round each system has a turn of ${TURN} ms: what takes less runs several times, the first of which does not count, and the median does.`,
+    'Of the fastest: the fastest round of ours over the fastest of theirs, which other work disturbs least.',
+    'Errors are relative to the same algorithm in float64, by JAX.',
+    '',
+    ...compared(all, whole),
+    ...(others.length === 0 ? [] : ['', ...compared(rowsOf(others), others)]),
+  ].join('\n');
+}
+
+/** The times of some systems beside ours. */
+function compared(rows: readonly Row[], names: readonly string[]): string[] {
   const header = [
     'workload',
     'ours ms',
@@ -42,18 +66,7 @@ export function report(rows: readonly Row[], about: About): string {
     exponential(ours.error),
     ...names.map((of) => exponential(peers[of]?.error)),
   ]);
-  return [
-    ...(names.length === 0 ? ['Ours alone: no peer is installed.'] : []),
-    ...names.map((name) => lost(rows, name)),
-    '',
-    `${[`${processor}, ${cores} cores, load ${load.toFixed(1)}`, `Node ${node}, ${backend}`, ...names.map((name) => `${name} ${versions[name]}`)].join('; ')}.`,
-    `Medians of ${rounds} rounds (fewer where one takes long), and their quartiles; a ratio is the median of the rounds' ratios.`,
-    `In a round each system has a turn of ${TURN} ms: what takes less runs several times, the first of which does not count, and the median does.`,
-    'Of the fastest: the fastest round of ours over the fastest of theirs, which other work disturbs least.',
-    'Errors are relative to the same algorithm in float64, by JAX.',
-    '',
-    ...table([header, ...cells]),
-  ].join('\n');
+  return table([header, ...cells]);
 }
 
 /** Where a peer is faster. */
@@ -64,7 +77,7 @@ function lost(rows: readonly Row[], peer: string): string {
   return `${peer} is faster in ${faster.length} of ${compared.length} workloads${names && `: ${names}`}.`;
 }
 
-function table(rows: string[][]): string[] {
+export function table(rows: string[][]): string[] {
   const widths = rows[0]!.map((_, j) => Math.max(...rows.map((row) => row[j]!.length)));
   return rows.map((row) =>
     row

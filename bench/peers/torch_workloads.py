@@ -146,6 +146,22 @@ MODELS = {
 }
 
 
+def scaling(w, lam, data, s):
+    X, Y = data
+
+    def outer(w):
+        return cross_entropy(Y, mlp(w, X, torch.tanh))
+
+    def inner(w, lam):
+        groups = (lam[0].exp()[:, None] * w[0].reshape(len(lam[0]), -1) ** 2).sum()
+        return outer(w) + 0.5 * (groups + sum((x**2).sum() for x in w[1:]))
+
+    if s["steps"] > 0:
+        return lambda: unrolled(inner, outer, w, lam, s["rate"], s["steps"])
+    solve = lambda product, b: neumann(product, b, s["terms"], s["rate"])
+    return lambda: implicit(inner, outer, w, lam, solve)
+
+
 def cases(dtype):
     d = load(dtype, torch.from_numpy)
     of = lambda prefix, names: [d[f"{prefix}_{name}"] for name in names]
@@ -196,6 +212,9 @@ def cases(dtype):
         inner3, outer3, of("w7", layers), lam3, s7["rate"], s7["steps"]
     )
 
+    for key in [key for key in settings if key.startswith("scaling_")]:
+        out[key] = scaling(of(key, layers), of(key, ["lam"]), of(key, ["X", "Y"]), settings[key])
+
     net, net_v = of("net", layers), of("net_v", layers)
     for n in [128, 512]:
         X, Y = d["net_X"][:n], d["net_Y"][:n]
@@ -218,4 +237,9 @@ def cases(dtype):
     return out
 
 
-serve(cases, lambda result: [x.detach().numpy() for x in result], torch.__version__)
+def finished(result):
+    return [x.detach().numpy() for x in result]
+
+
+if __name__ == "__main__":
+    serve(cases, finished, torch.__version__)

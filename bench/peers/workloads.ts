@@ -16,7 +16,7 @@ import { implicitSteps } from './implicit-step';
 import { softmaxRegression } from './softmax';
 import type { Given, Workload, Workloads } from './workload';
 
-const settings = {
+export const settings = {
   w1: { rate: 1, steps: 100, terms: 10, scale: 1 },
   w3: { scale: 0.5 },
   w4: { steps: 20 },
@@ -26,7 +26,7 @@ const settings = {
   ...BATCHES,
 };
 
-const NAMES = ['W1', 'b1', 'W2', 'b2'];
+export const NAMES = ['W1', 'b1', 'W2', 'b2'];
 
 /** The workloads, with data and weights that are the same for all systems. */
 export async function workloads(): Promise<Workloads> {
@@ -138,7 +138,7 @@ export async function workloads(): Promise<Workloads> {
   return { list, data, settings };
 }
 
-type Problem = ReturnType<typeof logisticProblem>;
+export type Problem = ReturnType<typeof logisticProblem>;
 
 interface Linear {
   terms?: number;
@@ -146,7 +146,7 @@ interface Linear {
   cg?: number;
 }
 
-function alone(
+export function alone(
   name: string,
   problem: Problem,
   w: NamedTensors,
@@ -168,7 +168,7 @@ function alone(
   };
 }
 
-function reverse(
+export function reverse(
   name: string,
   problem: Problem,
   w: NamedTensors,
@@ -229,7 +229,7 @@ function giveLogistic(give: Give, draw: Draw): void {
   give('w1_lam', [d], new Float64Array(d).fill(-3));
 }
 
-function logisticProblem(tensor: (name: string) => tf.Tensor) {
+export function logisticProblem(tensor: (name: string) => tf.Tensor) {
   const [X, y, Xv, yv] = ['X', 'y', 'Xv', 'yv'].map((name) => tensor(`w1_${name}`)) as [
     tf.Tensor2D,
     tf.Tensor1D,
@@ -247,10 +247,10 @@ function logisticProblem(tensor: (name: string) => tf.Tensor) {
   };
 }
 
-const mlp = (w: NamedTensors, x: tf.Tensor, activation: (x: tf.Tensor) => tf.Tensor) =>
+export const mlp = (w: NamedTensors, x: tf.Tensor, activation: (x: tf.Tensor) => tf.Tensor) =>
   tf.add(tf.matMul(activation(tf.add(tf.matMul(x, w.W1!), w.b1!)), w.W2!), w.b2!);
 
-function mlpProblem({ X, Y, Xv, Yv }: Record<'X' | 'Y' | 'Xv' | 'Yv', tf.Tensor>): Problem {
+export function mlpProblem({ X, Y, Xv, Yv }: Record<'X' | 'Y' | 'Xv' | 'Yv', tf.Tensor>): Problem {
   return {
     inner: compiled((w, λ) => {
       const penalties = NAMES.map((name) => tf.sum(tf.mul(tf.exp(λ[name]!), tf.square(w[name]!))));
