@@ -7,12 +7,12 @@ import { oneHot } from './given';
 import { middle, table } from './report';
 import type { Row } from './rows';
 import type { Given, Workloads } from './workload';
-import { alone, mlp, NAMES, type Problem, reverse } from './workloads';
+import { alone, mlp, NAMES, settings as others, type Problem, reverse } from './workloads';
 
 const [INPUTS, CLASSES] = [64, 10];
 const TERMS = 6;
-/** Of the steps, and the scale of the series. */
-const RATE = 0.2;
+/** Of the steps, and the scale of the series: the largest eigenvalue grows with the width. */
+const rateOf = ({ hidden }: Size) => Math.min(0.2, 40 / hidden);
 
 /** A network INPUTS-hidden-10 on so many rows, with a penalty for each group of its first weights. */
 interface Size {
@@ -74,11 +74,11 @@ export const pointName = (course: number, point: number) => `scaling_${course}_$
 /** The points of all courses as workloads. */
 export function scalingWorkloads(): Workloads {
   const data: Record<string, Given> = {};
-  const settings: Workloads['settings'] = {};
+  const settings: Workloads['settings'] = { ...others };
   const list = COURSES.flatMap(({ points }, i) =>
     points.map(({ size }, j) => {
       const name = pointName(i, j);
-      settings[name] = { rate: RATE, terms: TERMS, steps: size.steps };
+      settings[name] = { rate: rateOf(size), terms: TERMS, steps: size.steps };
       Object.assign(data, dataOf(name, size));
       const of = (names: readonly string[]): NamedTensors =>
         Object.fromEntries(
@@ -90,8 +90,8 @@ export function scalingWorkloads(): Workloads {
       const [w, λ] = [of(NAMES), of(['lam'])];
       const problem = problemOf(size, of(['X', 'Y']));
       return size.steps > 0
-        ? reverse(name, problem, w, λ, { rate: RATE, steps: size.steps })
-        : alone(name, problem, w, λ, { terms: TERMS, scale: RATE });
+        ? reverse(name, problem, w, λ, { rate: rateOf(size), steps: size.steps })
+        : alone(name, problem, w, λ, { terms: TERMS, scale: rateOf(size) });
     }),
   );
   return { list, data, settings };
