@@ -13,7 +13,7 @@ import { symmetric } from './product';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
-import { record, recordInPieces, type Tape } from './tape';
+import { engine, isolated, record, recordInPieces, type Tape } from './tape';
 import { type Evaluation, evaluateTraced } from './traced';
 
 /**
@@ -59,12 +59,17 @@ function byProgram(
   let recorded: Curvature | undefined;
   const inOperations = () => {
     evaluation.checkAlive('curvature');
-    recorded ??= atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies)));
+    // Not on a tape that may be running: this recording outlives it.
+    recorded ??= isolated(() =>
+      atCopies(point, (copies) => recordHessian(() => loss(copies), always(copies))),
+    );
     return recorded;
   };
   const apply = (v: NamedTensors) => {
     evaluation.checkAlive('curvature');
     checkLike(v, point, 'a direction');
+    // A tape that is running sees no operation of a program: v could not be differentiated through it.
+    if (engine().isTapeOn()) return inOperations().apply(v);
     return tf.tidy(() => named(x, evaluation.product('pull', listed(x, v))));
   };
   const H: Curvature = {

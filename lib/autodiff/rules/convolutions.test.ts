@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { useBackend } from '../../backends';
 import type { NamedTensors } from '../../spaces';
 import { type Curvature, gaussNewton, hessian, linearize, valueAndGradient } from '..';
@@ -182,7 +182,12 @@ describe('convolutions on wasm', () => {
     model = models.find(([name]) => name.includes('side by side'))![1]();
   });
 
-  test('a product is five sums of convolutions, with none for the data; images are laid out, and maxima found, once', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test('operation by operation a product is five sums of convolutions, with none for the data; images are laid out, and maxima found, once', () => {
+    vi.stubEnv('IMPLICIT_COMPILE', '0');
     const count = (names: string[], part: string) =>
       names.filter((name) => name.includes(part)).length;
     for (const record of [() => hessian(whole, model.x), () => gaussNewton(model, model.x)]) {

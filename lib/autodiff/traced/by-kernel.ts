@@ -47,13 +47,16 @@ const pure = new Set([
 /**
  * The results of a kernel that runs as it is.
  *
- * @throws NotLowered for one that is not known to be pure, and for an input of another type in a program
+ * @throws NotLowered for one that is not known to be pure, for a tensor without entries, and for an
+ *   input of another type in a program
  */
 export function byKernel(
   { kernel, inputs, attrs, outputs }: Ran,
   viewOf: (x: tf.Tensor) => View,
 ): View[] {
   if (!pure.has(kernel) || tf.getKernel(kernel, 'wasm') === undefined) throw new NotLowered(kernel);
+  const tensors = [...inputs.map(([, x]) => x), ...outputs];
+  if (tensors.some(({ size }) => size === 0)) throw new NotLowered(`${kernel} of no entries`);
   const of = inputs.map(([, x]) => asStored(viewOf(x), x.dtype, kernel));
   const described = inputs.map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   return outputs.map((out, output) =>

@@ -40,6 +40,7 @@ export function partOf(x: View, from: number, { shape, size }: tf.Tensor): View 
 export function joined(of: readonly View[], axis: number, shape: readonly number[]): View {
   const [along] = tf.util.parseAxisParam(axis, [...shape]);
   checkWhole(shape, along!, 'a concatenation');
+  if (of.length === 0) throw new NotLowered('a concatenation of no entries');
   if (of.length === 1) return { value: of[0]!.value, shape };
   return { value: computed({ kind: 'joined', of }, of, sizeOf(shape)), shape };
 }
