@@ -5,7 +5,7 @@ import { parts } from './parts.mjs';
 import { prepare } from './prepare.mjs';
 import { secondsSince, told } from './step.mjs';
 
-const longestList = 15;
+const longSeconds = 10;
 
 await told(async () => {
   const isQuick = process.argv.includes('--quick');
@@ -46,16 +46,16 @@ async function runAll(isQuick) {
 function summary(outcomes) {
   const all = (/** @type {'skipped' | 'failed'} */ key) =>
     outcomes.flatMap((outcome) => outcome[key].map((line) => `  ${outcome.name}: ${line}`));
-  const slowest = outcomes
+  const long = outcomes
     .flatMap(({ files = [] }) => files)
+    .filter(({ seconds }) => seconds >= longSeconds)
     .sort((a, b) => b.seconds - a.seconds)
-    .slice(0, longestList)
     .map(({ file, seconds }) => `  ${seconds.toFixed(0).padStart(5)} s  ${file}`);
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   return [
     'Summary',
     ...outcomes.map(line),
-    ...section('Slowest files', slowest),
+    ...section(`Files that took ${longSeconds} s or more`, long),
     ...section('Skipped', all('skipped')),
     ...section('Failed', all('failed')),
     `${passed} passed, ${all('failed').length} failed, ${all('skipped').length} skipped`,
