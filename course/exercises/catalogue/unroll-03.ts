@@ -1,5 +1,5 @@
 import type { Exercise } from '../exercise';
-import { axpy, type Training, training, vectorsKept } from './training';
+import { axpy, measuredRun, type Training, training, vectorsKept } from './training';
 
 type Truncated = (problem: Training, K: number) => Float64Array;
 
@@ -94,11 +94,11 @@ export const exercise: Exercise<Truncated> = {
       name: 'keeps K states',
       async complaint({ probe, answer }) {
         if (probe !== 'rectangular') return undefined;
-        const long = training(110, { p: 2500, m: 2, steps: 60, eta: 0.05, measured: true });
         const K = 7;
-        await answer(long, K);
-        const { kept, steps, m } = long;
-        return kept !== undefined && kept > K + m + 12
+        const enough = K + 14;
+        const long = await measuredRun(110, (problem) => answer(problem, K), enough);
+        const { kept, steps } = long;
+        return kept !== undefined && kept > enough
           ? `In a run of ${steps} steps with $K = ${K}$, ${vectorsKept(long)} of the size of $w$ were in memory at its end. $K$ or $K + 1$ states are enough.`
           : undefined;
       },
