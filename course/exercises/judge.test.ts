@@ -148,6 +148,21 @@ describe('what is wrong is called by its name', () => {
     expect(await verdict(known(exercise.reference))).toMatchObject({ status: 'right' });
   });
 
+  it('new arguments decide where an answer fails on three draws of them, not on two', async () => {
+    const failingAt = (calls: number[]) => {
+      let call = 0;
+      return (x: Float64Array) => {
+        const off = calls.includes(++call) ? 1 : 0;
+        return x.map((value) => 2 * value + off);
+      };
+    };
+    const plain: Exercise<Double> = { ...exercise, properties: [] };
+    const known = plain.probes.length;
+    const failing = (draws: number[]) => judge(plain, failingAt(draws.map((draw) => known + draw)));
+    expect(await failing([1, 2])).toMatchObject({ status: 'right' });
+    expect(await failing([1, 2, 3])).toMatchObject({ status: 'differs' });
+  });
+
   it('another cost than a known one is not called by its name', async () => {
     // It says 2 of the answer, and 1 of the mutant.
     const costly: Exercise<Double> = {

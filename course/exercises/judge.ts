@@ -86,15 +86,21 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
 /** How often arguments are drawn where right answers do not agree on them. */
 const MOST_DRAWS = 20;
 
+/** On so many draws an answer fails before it counts as wrong: rounding may turn a decision on one. */
+const ENOUGH_FAILURES = 3;
+
 /** The result of an answer that is right on all probes, for arguments that it cannot know. */
 async function triedAnew(exercise: Exercise, answer: Answer, seconds: number): Promise<Verdict> {
+  let failures = 0;
   for (let draws = 1; ; draws++) {
     const probes = freshProbes(exercise);
     const pairs: Pair[] = [];
     const verdict = await tried(exercise, answer, probes, seconds, pairs);
     dispose(pairs);
     if (verdict.passed) return verdict;
-    if (draws === MOST_DRAWS || (await areDecided(exercise, probes))) return knownOnly(verdict);
+    if (verdict.status === 'too-slow') return knownOnly(verdict);
+    if (await areDecided(exercise, probes)) failures++;
+    if (failures === ENOUGH_FAILURES || draws === MOST_DRAWS) return knownOnly(verdict);
   }
 }
 
