@@ -50,7 +50,7 @@ export async function measureHub(args: string[]): Promise<void> {
     await hub.add(...names);
     await hub.start();
     const began = performance.now();
-    const killing = values.kill ? new Killing(hub.folder, names, every) : undefined;
+    const killing = values.kill ? new Killing(hub.folder, names, watch.atWork, every) : undefined;
     const stories: Promise<Story>[] = [];
     for (const [i, name] of names.entries()) {
       if (i > 0) await pause(every);
@@ -159,12 +159,17 @@ function hasDone(folder: string, name: string): boolean {
   }
 }
 
-/** Ends kernels and servers at random, each tenth of them once. */
+/** Ends kernels and servers at random, each tenth of them once, and first of those who are at work. */
 class Killing {
   readonly killed = { kernels: 0, servers: 0 };
   private readonly timers: NodeJS.Timeout[] = [];
 
-  constructor(folder: string, names: readonly string[], every: number) {
+  constructor(
+    folder: string,
+    names: readonly string[],
+    atWork: ReadonlySet<string>,
+    every: number,
+  ) {
     const some = Math.max(1, Math.round(KILLED * names.length));
     const kinds = [
       ['kernels', /kernel\.cjs|child\.cjs/],
@@ -173,7 +178,8 @@ class Killing {
     for (const [kind, pattern] of kinds) {
       for (let i = 0; i < some; i++) {
         const attempt = () => {
-          const name = names[Math.floor(Math.random() * names.length)]!;
+          const from = atWork.size > 0 ? [...atWork] : names;
+          const name = from[Math.floor(Math.random() * from.length)]!;
           const found = processesOf(folder, name).filter(
             ({ command }) => pattern.test(command) && !command.includes('inside.py'),
           );
