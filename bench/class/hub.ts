@@ -188,12 +188,12 @@ class Killing {
             process.kill(victim.pid, 'SIGKILL');
             this.killed[kind] += 1;
           } else {
-            this.timers.push(setTimeout(attempt, 2000));
+            this.timers.push(setTimeout(attempt, 500));
           }
         };
-        // While most are at work.
-        const last = every * names.length;
-        this.timers.push(setTimeout(attempt, 1000 * (20 + Math.random() * last)));
+        // Until the last ones come.
+        const last = every * (names.length - 1);
+        this.timers.push(setTimeout(attempt, 1000 * Math.random() * last));
       }
     }
   }
