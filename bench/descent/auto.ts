@@ -3,7 +3,7 @@ import { implicitAdam, implicitSGD } from '../../lib/descent';
 import { explicitOnes } from './contenders';
 import { markdownTable } from './grid';
 import { quasiNewton } from './quasi-newton';
-import { Runs } from './runs';
+import { CHOOSING, Runs } from './runs';
 import type { Profile } from './study';
 import { disposeTask, type StudyTask, studyTasks } from './tasks';
 import { type Course, reached, train } from './train';
@@ -12,7 +12,7 @@ import { type Course, reached, train } from './train';
 const INITIAL = [1e-4, 1e-2, 1, 1e2, 1e4];
 const ALLOWED = 1.5;
 /** Five: of three, the median of a number of steps to a noisy loss is off by a quarter. */
-const SEEDS = [1, 2, 3, 4, 5];
+const SEEDS = [2, 3, 4, 5, 6];
 const curvature = 'gauss-newton';
 /** Processor seconds of a run by task, and steps; what has not arrived by then has not. */
 const LIMIT: Record<string, number> = { MLP: 3, CNN: 8, RNN: 4, head: 3 };
@@ -48,7 +48,7 @@ export async function auto(profile: Profile): Promise<string> {
     if (section !== undefined) sections.push(section);
     disposeTask(task);
   }
-  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Median (least … largest) of the seeds, to the test loss of the study; seconds of one processor, wasm on one thread, what a replay costs included; “never”: not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ over that from the best; at most ${ALLOWED} was to be reached. Peers at the best of rates a factor √10 apart (chosen by seconds on 1,000 digits held out, with the first seed alone, which is not to the protocol; reported on test digits with all); L-BFGS is full batch, ten pairs, its steps are iterations. The machine was shared: seconds are too large by what shared caches cost, for all rows alike. A row that is missing was not run.
+  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Median (least … largest) of the seeds, to the test loss of the study; seconds of one processor, wasm on one thread, what a replay costs included; “never”: not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ over that from the best; at most ${ALLOWED} was to be reached. Peers at the best of rates a factor √10 apart (chosen by seconds on 1,000 digits held out, with a seed of its own; reported on test digits with the others); L-BFGS is full batch, ten pairs, its steps are iterations. The machine was shared: seconds are too large by what shared caches cost, for all rows alike. A row that is missing was not run.
 
 ${sections.join('\n\n')}`;
 }
@@ -88,7 +88,7 @@ async function sectionOf(
       rowOf(task, some, runs, `${name} at ${rate}`, () => make(rate), 10);
     const found = [];
     for (const rate of rateGrid(...RATES[name]!)) {
-      const row = await at(rate, seeds.slice(0, 1));
+      const row = await at(rate, [CHOOSING]);
       if (row) found.push({ rate, chosenBy: row.chosenBy });
       console.log(task.name, name, rate, row && cells(row).seconds);
     }

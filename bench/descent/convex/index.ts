@@ -2,7 +2,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { bestRate, rateGrid, type Spread, spreadOf } from '../../../course/experiments';
 import { PALETTE } from '../../../course/notebook';
 import { markdownTable, type Panel, writeGrid } from '../grid';
-import { Runs } from '../runs';
+import { CHOOSING, Runs } from '../runs';
 import type { Profile } from '../study';
 import { type Course, reached } from '../train';
 import { type ConvexMethod, forget, LARGE, methods } from './methods';
@@ -10,6 +10,8 @@ import { type ConvexProblem, type Drawn, problems } from './problems';
 
 /** Processor seconds of a run. */
 const BUDGET = { short: 0.2, full: 2 };
+/** By factors of √10, beyond the decades if the best is at their end. */
+const MOST_MOVES = 8;
 
 /** A method at one value of its number. */
 interface AtValue {
@@ -19,7 +21,7 @@ interface AtValue {
   seconds: Spread;
   /** What is left of the way in the end. */
   left: Spread;
-  /** What a value is chosen by, of all seeds. */
+  /** What a value is chosen by, of the seeds that it was run with. */
   scores: number[];
 }
 
@@ -35,8 +37,7 @@ export async function convex({ name, seeds }: Profile): Promise<string> {
   const runs = new Runs(`convex-${name}`);
   const results: { problem: ConvexProblem; outcomes: Outcome[] }[] = [];
   for (const problem of problems.filter(({ long }) => !long || name === 'full')) {
-    const searching = name === 'full' ? seeds : seeds.slice(0, 1);
-    const outcomes = await outcomesOf(problem, { seeds, searching }, BUDGET[name], runs);
+    const outcomes = await outcomesOf(problem, seeds, BUDGET[name], runs);
     if (outcomes.length > 0) results.push({ problem, outcomes });
     forget();
   }
@@ -50,7 +51,7 @@ export async function convex({ name, seeds }: Profile): Promise<string> {
 
 async function outcomesOf(
   problem: ConvexProblem,
-  { seeds, searching }: Record<'seeds' | 'searching', number[]>,
+  seeds: readonly number[],
   budget: number,
   runs: Runs,
 ): Promise<Outcome[]> {
@@ -95,31 +96,53 @@ async function outcomesOf(
   for (let i = 0; i < most; i++) {
     for (const method of methods) {
       const value = method.values[i];
-      const some = method.called === 'rate' ? searching : seeds;
+      const some = method.untuned ? seeds : [CHOOSING];
       if (value !== undefined) found.get(method)!.push(await at(method, value, some));
     }
   }
-  for (const [method, seen] of found) {
-    const tried = seen.filter(({ courses }) => courses.every(({ steps }) => steps.length > 0));
-    if (tried.length < seen.length) continue;
-    let choice = chosen(tried);
-    if (method.called === 'rate') {
-      // The best with its neighbours, a factor √10 away, from all seeds.
-      for (const value of rateGrid(choice.rate / 3.3, choice.rate * 3.3)) {
-        const old = tried.findIndex((one) => one.value === value);
-        tried.splice(Math.max(old, 0), old < 0 ? 0 : 1, await at(method, value, seeds));
+  /** The best value of the seed of the choice, with those that are reported; of rates the neighbours too. */
+  const tuned = async (method: ConvexMethod, seen: AtValue[]): Promise<Outcome> => {
+    const tried = [...seen];
+    const isRate = method.called === 'rate';
+    let best = chosen(tried).rate;
+    // Outwards by factors of √10, until the best has a neighbour on both sides.
+    for (let moves = 0; isRate && moves < MOST_MOVES; moves++) {
+      for (const value of beside(best)) {
+        if (tried.some((one) => one.value === value)) continue;
+        tried.push(await at(method, value, [CHOOSING]));
       }
       tried.sort((a, b) => a.value - b.value);
-      if (tried.some(({ courses }) => courses.some(({ steps }) => steps.length === 0))) continue;
-      const whole = tried.filter(({ courses }) => courses.length === seeds.length);
-      const rate = chosen(whole).rate;
-      const index = tried.findIndex(({ value }) => value === rate);
-      choice = { rate, at: index, interior: index > 0 && index < tried.length - 1 };
+      const next = chosen(tried).rate;
+      if (next === best) break;
+      best = next;
     }
-    outcomes.push({ method, tried, best: tried[choice.at]!, interior: choice.interior });
+    const { at: index, interior } = chosen(tried);
+    for (const value of isRate ? beside(best) : [best]) {
+      const place = tried.findIndex((one) => one.value === value);
+      if (place >= 0) tried[place] = await at(method, value, seeds);
+    }
+    return { method, tried, best: tried[index]!, interior };
+  };
+  for (const [method, seen] of found) {
+    if (seen.some(isMissing)) continue;
+    outcomes.push(method.untuned ? listed(method, seen) : await tuned(method, seen));
   }
-  return outcomes;
+  return outcomes.filter(({ tried }) => !tried.some(isMissing));
 }
+
+/** A list of values of which none is chosen. */
+const listed = (method: ConvexMethod, tried: AtValue[]): Outcome => ({
+  method,
+  tried,
+  best: tried[0]!,
+  interior: true,
+});
+
+/** Whether some of the runs are not there, and none is made. */
+const isMissing = ({ courses }: AtValue) => courses.some(({ steps }) => steps.length === 0);
+
+/** A rate with those a factor √10 beside it. */
+const beside = (rate: number) => rateGrid(rate / 3.3, rate * 3.3);
 
 const chosen = (tried: AtValue[]) =>
   bestRate(
@@ -207,7 +230,7 @@ ${markdownTable(rows)}`;
   });
   return `![What is left, by learning rate](convex.png)
 
-“Left of the way” is the loss less that of the minimiser on the training rows (Newton’s method, double precision), over the same at θ = 0: 1 at the start, below it where rows that were not trained on favour a smaller θ. ${budget} s of one processor a run, the steps alone, or less where the target was reached, or where a quarter of it had led above the start; ${seeds} seeds of data and order, median (least … largest). Every method with a rate is run at all decades from 10⁻⁴ to 10⁴, in the short profile with the first seed; the best of them and the rates a factor √10 beside it with all, and the best of these three is the one that is reported, chosen by seconds to the target on rows held out (by what is left, where it was not reached), reported on others. What goes by sample is plain TypeScript in double precision, with rates that fall as 1/√t (AdaGrad’s by themselves); what goes by batch (500 rows, 50 of Ionosphere; a large one is ${LARGE.toLocaleString('en')} rows, which are all but on the stream) is float32 tensors, wasm on one thread, Gauss–Newton products, which here are the Hessian’s; L-BFGS takes all rows in double precision. “Preconditioned” gives CG the diagonal 1/(1 + δhⱼ), hⱼ the mean square of feature j times the curvature at 0. A value “ends below the start” if all seeds that it was run with do. Load of the machine while it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
+“Left of the way” is the loss less that of the minimiser on the training rows (Newton’s method, double precision), over the same at θ = 0: 1 at the start, below it where rows that were not trained on favour a smaller θ. ${budget} s of one processor a run, the steps alone, or less where the target was reached, or where a quarter of it had led above the start; ${seeds} seeds of data and order, median (least … largest). Every method with a rate is run at all decades from 10⁻⁴ to 10⁴, with a seed of its own that is not reported, then at rates a factor √10 beside the best until that has a neighbour on both sides; chosen by seconds to the target on rows held out (by what is left, where it was not reached). The best and its neighbours are run with the seeds that are reported, on rows of the test. What goes by sample is plain TypeScript in double precision, with rates that fall as 1/√t (AdaGrad’s by themselves); what goes by batch (500 rows, 50 of Ionosphere; a large one is ${LARGE.toLocaleString('en')} rows, which are all but on the stream) is float32 tensors, wasm on one thread, Gauss–Newton products, which here are the Hessian’s; L-BFGS takes all rows in double precision. “Preconditioned” gives CG the diagonal 1/(1 + δhⱼ), hⱼ the mean square of feature j times the curvature at 0. A value “ends below the start” if all seeds that it was run with do: one, or for the best and its neighbours those reported. Load of the machine while it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
 
 ${sections.join('\n\n')}`;
 }

@@ -7,7 +7,7 @@ import { implicitAdam, implicitSGD } from '../../../lib/descent';
 import type { Stepper } from '../adam-variants';
 import { markdownTable, type Panel, writeGrid } from '../grid';
 import { drawBits, kfac } from '../kfac';
-import { Runs } from '../runs';
+import { CHOOSING, Runs } from '../runs';
 import type { Profile } from '../study';
 import { disposeTask } from '../tasks';
 import { type Course, type Learner, train } from '../train';
@@ -86,7 +86,7 @@ export async function deep({ name, seeds }: Profile): Promise<string> {
     const task = maker.make();
     const all = task.layers === undefined ? methods : [...methods, kfacs];
     const contenders = all.filter((method) => !method.long || name === 'full');
-    const outcomes = await outcomesOf(task, contenders, seeds, runs, name);
+    const outcomes = await outcomesOf(task, contenders, seeds, runs);
     if (outcomes.length > 0) results.push({ task, outcomes });
     disposeTask(task);
   }
@@ -95,7 +95,7 @@ export async function deep({ name, seeds }: Profile): Promise<string> {
     results.map(panelOf),
     'Error by processor time, of each method at its best rate; median and range of the seeds.',
   );
-  return page(results, seeds.length, name);
+  return page(results, seeds.length);
 }
 
 async function outcomesOf(
@@ -103,7 +103,6 @@ async function outcomesOf(
   contenders: readonly DeepMethod[],
   seeds: readonly number[],
   runs: Runs,
-  profile: Profile['name'],
 ): Promise<Outcome[]> {
   const budget = { seconds: task.seconds, steps: 1e6, patience: task.seconds / 3 };
   const course = (method: DeepMethod, rate: number, seed: number) =>
@@ -113,13 +112,8 @@ async function outcomesOf(
       console.log(task.name, method.name, rate, seed, endOf(one), one.steps.at(-1), `load ${load}`);
       return one;
     });
-  // In the short profile a rate is chosen with the first seed alone.
-  const judges = profile === 'full' ? seeds : seeds.slice(0, 1);
-  const score = async (method: DeepMethod, rate: number) => {
-    const ends: number[] = [];
-    for (const seed of judges) ends.push(endOf(await course(method, rate, seed), 'validation'));
-    return spreadOf(ends).middle;
-  };
+  const score = async (method: DeepMethod, rate: number) =>
+    endOf(await course(method, rate, CHOOSING), 'validation');
   const outcomes: Outcome[] = [];
   for (const method of contenders) {
     const { rate, interior, tried } = await searched(method, (rate) => score(method, rate));
@@ -190,11 +184,7 @@ const panelOf = ({ task, outcomes }: { task: DeepTask; outcomes: Outcome[] }): P
   }),
 });
 
-function page(
-  results: { task: DeepTask; outcomes: Outcome[] }[],
-  seeds: number,
-  profile: Profile['name'],
-): string {
+function page(results: { task: DeepTask; outcomes: Outcome[] }[], seeds: number): string {
   const sections = results.map(({ task, outcomes }) => {
     const adam = outcomes.find(({ method }) => method.name === 'Adam');
     const goal = adam ? spreadOf(adam.courses.map((course) => endOf(course))).middle : -Infinity;
@@ -225,13 +215,9 @@ ${markdownTable(rows)}
 
 Rates tried, and validation errors at the end. ${tried.join(' ')}`;
   });
-  const chosen =
-    profile === 'full'
-      ? 'with all seeds'
-      : 'with the first seed alone, which is not to the protocol';
   return `![Error by processor time](deep.png)
 
-${seeds} seeds, median (least … largest). Rates a factor of √10 apart, extended until the best has a neighbour on both sides; chosen by the error at the end on 500 digits held out, ${chosen}; reported on 500 test digits. The implicit methods take Gauss–Newton products and every other option at its default, nothing chosen. “Seconds to Adam’s”: when the median of the seeds is first at most where tuned Adam ends; a third of Adam’s time was to be reached. K-FAC (own code, \`bench/descent/kfac.ts\`): damping ${DAMPING}, factors averaged over batches, inverted every 20 steps, momentum 0.9. Seconds are those of one processor, wasm on one thread; evaluation is not counted. Load of the machine when it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
+${seeds} seeds, median (least … largest). Rates a factor of √10 apart, extended until the best has a neighbour on both sides; chosen by the error at the end on 500 digits held out, with a seed of its own; reported on 500 test digits with the others. The implicit methods take Gauss–Newton products and every other option at its default, nothing chosen. “Seconds to Adam’s”: when the median of the seeds is first at most where tuned Adam ends; a third of Adam’s time was to be reached. K-FAC (own code, \`bench/descent/kfac.ts\`): damping ${DAMPING}, factors averaged over batches, inverted every 20 steps, momentum 0.9. Seconds are those of one processor, wasm on one thread; evaluation is not counted. Load of the machine when it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
 
 ${sections.join('\n\n')}`;
 }

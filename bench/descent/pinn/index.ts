@@ -95,7 +95,7 @@ function page(results: { problem: Pinn; outcomes: PinnOutcome[] }[], budget: num
   const sections = results.map(sectionOf);
   return `![Error by processor time](pinn.png)
 
-${budget} s of one processor for each run, ${SEEDS.length} seeds: median (least … largest). Rates are a factor of √10 apart, extended until the best has two others on each side; chosen with the first seed by the error on 400 random points, reported on a grid. Adam’s rate falls by a cosine over the run; “Adam, then L-BFGS” changes after a fifth of the time and keeps 100 pairs. Fixed δ is the step (I + δJᵀJ) s = Jᵀr of one δ; CG takes at most 100 iterations, to 10⁻³, with the Jacobian stored. Levenberg–Marquardt is \`levenbergMarquardt\` as it is, from three first δ, none of them chosen. Everything is float64 in plain TypeScript, with the same derivatives, except where it says float32 tensors (wasm with OpenBLAS, one thread). Evaluation is not counted.
+${budget} s of one processor for each run, ${SEEDS.length} seeds: median (least … largest). Rates are a factor of √10 apart, extended until the best has two others on each side; chosen by the error on 400 random points with a seed of its own, reported on a grid with the others. Adam’s rate falls by a cosine over the run; “Adam, then L-BFGS” changes after a fifth of the time and keeps 100 pairs. Fixed δ is the step (I + δJᵀJ) s = Jᵀr of one δ; CG takes at most 100 iterations, to 10⁻³, with the Jacobian stored. Levenberg–Marquardt is \`levenbergMarquardt\` as it is, from three first δ, none of them chosen. Everything is float64 in plain TypeScript, with the same derivatives, except where it says float32 tensors (wasm with OpenBLAS, one thread). Evaluation is not counted.
 
 ${sections.join('\n\n')}`;
 }
@@ -122,7 +122,7 @@ function sectionOf({ problem, outcomes }: { problem: Pinn; outcomes: PinnOutcome
   const words =
     tuned.length === 0
       ? ''
-      : `\n\nSettings tried with the first seed, and their validation errors. ${tuned.join(' ')}`;
+      : `\n\nSettings tried with the seed of the choice, and their validation errors. ${tuned.join(' ')}`;
   return `### ${problem.name}: ${problem.words}
 
 tanh network ${problem.network.sizes.join('-')} of ${problem.network.size} parameters, ${problem.residuals} residuals.
