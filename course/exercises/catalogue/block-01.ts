@@ -139,7 +139,7 @@ const ENOUGH = 30;
 export const exercise: Exercise<PartialStep> = {
   id: 'block-01',
   lesson: '05',
-  title: 'A block that steps implicitly, and sees the rest move',
+  title: 'A block that steps implicitly, and accounts for the rest',
   difficulty: 2,
   minutes: 20,
   needs: ['05'],

@@ -115,7 +115,7 @@ function sumsOf({ s, weights }: Spectrum, nu: number, nodes: Float64Array, at: F
 export const exercise: Exercise<SobolevPolynomial> = {
   id: 'curse-03',
   lesson: '13',
-  title: 'The best polynomial for a spectrum that is known',
+  title: 'The best polynomial for a known spectrum',
   difficulty: 3,
   minutes: 30,
   needs: ['13', 'curse-02'],

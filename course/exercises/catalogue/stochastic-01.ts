@@ -97,7 +97,7 @@ function batches(seed: number, p: number, h: number): Watched {
 export const exercise: Exercise<Stochastic> = {
   id: 'stochastic-01',
   lesson: '11',
-  title: 'A batch of its own for every step, and a mean',
+  title: 'A separate batch for every step, and a mean',
   difficulty: 2,
   minutes: 25,
   needs: ['11', 'fixed-01'],
