@@ -18,7 +18,7 @@ export const questions: readonly Question[] = [
       {
         value: () => u,
         diagnosis:
-          'At $\\varepsilon = u$ the rounding error $u/\\varepsilon$ is 1: the difference holds no digit. A smaller step is not always a better one.',
+          'At $\\varepsilon = u$ the rounding error $u/\\varepsilon$ is 1: no digit of the difference is correct. A smaller step is not always better.',
       },
       {
         value: () => Math.cbrt(u) ** 2,
@@ -44,11 +44,11 @@ export const questions: readonly Question[] = [
       {
         text: '$Pv = (H + N)v$ with an $N$ of random numbers',
         diagnosis:
-          '$N^\\top \\ne N$ for a matrix of random numbers, so $u^\\top N v \\ne v^\\top N u$: the test sees it.',
+          '$N^\\top \\ne N$ for a matrix of random numbers, so $u^\\top N v \\ne v^\\top N u$: the test detects it.',
       },
       {
-        text: 'none: the test sees every wrong product',
-        diagnosis: 'The test asks for symmetry. There are symmetric matrices other than $H$.',
+        text: 'none: the test detects every wrong product',
+        diagnosis: 'The test checks symmetry. There are symmetric matrices other than $H$.',
       },
     ],
     explanation:

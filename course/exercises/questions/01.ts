@@ -19,12 +19,12 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      'Forward Euler multiplies a component by $1 - hs$, and $\\lvert 1 - hs \\rvert \\le 1$ needs $h \\le 2/s$ for every $s$: $h \\le 2/1000$. The slow component, the only one that is left to see, would allow $h = 2$. That gap is stiffness.',
+      'Forward Euler multiplies a component by $1 - hs$, and $\\lvert 1 - hs \\rvert \\le 1$ needs $h \\le 2/s$ for every $s$: $h \\le 2/1000$. The slow component, the only one left to resolve, would allow $h = 2$. That gap is stiffness.',
   },
   {
     id: '01-b',
     kind: 'choice',
-    text: 'With $hs = 1000$ for the fast component, by what does one step of the trapezoidal rule multiply it?',
+    text: 'With $hs = 1000$ for the fast component, by what factor does one step of the trapezoidal rule multiply it?',
     options: [
       {
         text: 'by about 0.001',

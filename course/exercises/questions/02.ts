@@ -27,7 +27,7 @@ export const questions: readonly Question[] = [
       },
       {
         value: () => (0.05 * 100) / (1 + 0.05 * 100),
-        diagnosis: 'That is the share that the step takes away. What is left of the component?',
+        diagnosis: 'That is the fraction that the step removes. What remains of the component?',
       },
     ],
     explanation:
@@ -57,6 +57,6 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      "$\\delta(I + \\delta H)^{-1} = (\\tfrac1\\delta I + H)^{-1} \\to H^{-1}$. One rate leads from the gradient step ($\\delta \\to 0$) to Newton's ($\\delta \\to \\infty$), and each direction goes over at its own $\\delta = 1/s$.",
+      "$\\delta(I + \\delta H)^{-1} = (\\tfrac1\\delta I + H)^{-1} \\to H^{-1}$. One rate leads from the gradient step ($\\delta \\to 0$) to Newton's ($\\delta \\to \\infty$), and each direction changes over at its own $\\delta = 1/s$.",
   },
 ];

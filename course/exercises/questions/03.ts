@@ -25,7 +25,7 @@ export const questions: readonly Question[] = [
       },
       {
         value: () => 1 / (1 + 0.1 * squared),
-        diagnosis: 'That is the residual that is left, $y - x^\\top w^+$.',
+        diagnosis: 'That is the remaining residual, $y - x^\\top w^+$.',
       },
     ],
     explanation:
@@ -34,7 +34,7 @@ export const questions: readonly Question[] = [
   {
     id: '03-b',
     kind: 'choice',
-    text: 'Least squares with noise in $y$. Implicit SGD takes one example a step, with a large constant $\\delta$. What happens to the error of $w$?',
+    text: 'Least squares with noise in $y$. Implicit SGD takes one example per step, with a large constant $\\delta$. What happens to the error of $w$?',
     options: [
       {
         text: 'it goes to 0, the faster the larger $\\delta$ is',

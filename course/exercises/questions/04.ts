@@ -4,7 +4,7 @@ export const questions: readonly Question[] = [
   {
     id: '04-a',
     kind: 'number',
-    text: 'A system $A x = b$ with $A = I + R R^\\top$ has 10,000 unknowns; $R$ has 3 columns. After how many iterations are conjugate gradients done, in exact arithmetic and at most?',
+    text: 'A system $A x = b$ with $A = I + R R^\\top$ has 10,000 unknowns; $R$ has 3 columns. After how many iterations have conjugate gradients finished at the latest, in exact arithmetic?',
     answer: () => 3 + 1,
     mistakes: [
       {

@@ -52,7 +52,7 @@ export const questions: readonly Question[] = [
       {
         text: '$(I + \\delta H)\\, s = -\\delta g$, and then $D^{-1} s$ is the step',
         diagnosis:
-          'That solves in the metric $I$ and moves in the metric $D$: where $D$ is not a multiple of $I$ it is no backward Euler step of anything.',
+          'That solves in the metric $I$ and moves in the metric $D$: where $D$ is not a multiple of $I$ it is not a backward Euler step of anything.',
       },
       {
         text: '$(D + H)\\, s = -\\delta g$',

@@ -21,7 +21,7 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      'An implicit step costs $1 + 12 \\cdot 2 = 25$ gradients, so 16 of them cost what 400 steps of Adam do. An implicit step pays where it replaces more than 25 explicit ones; a loss by step does not show that, one by cost does.',
+      'An implicit step costs $1 + 12 \\cdot 2 = 25$ gradients, so 16 of them cost what 400 steps of Adam do. An implicit step pays where it replaces more than 25 explicit ones; a curve of the loss by step does not show that, a curve by cost does.',
   },
   {
     id: '07-b',

@@ -30,7 +30,7 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      '$\\partial f/\\partial w$ contains $e^\\lambda w$, so $B = \\partial^2 f/\\partial w\\,\\partial\\lambda = e^\\lambda w = 2$, and $-Bq = -6$. For a million weights with a penalty each, $B$ is diagonal: one multiplication a weight.',
+      '$\\partial f/\\partial w$ contains $e^\\lambda w$, so $B = \\partial^2 f/\\partial w\\,\\partial\\lambda = e^\\lambda w = 2$, and $-Bq = -6$. For a million weights with a penalty each, $B$ is diagonal: one multiplication per weight.',
   },
   {
     id: '10-b',
@@ -43,11 +43,11 @@ export const questions: readonly Question[] = [
           'The penalties were chosen to make just that number small. With 784 of them it is as much a training loss as that of the weights.',
       },
       {
-        text: 'the smallest validation loss on the way',
+        text: 'the smallest validation loss along the way',
         diagnosis: 'The minimum over many is even more optimistic than the last one.',
       },
       {
-        text: 'the loss on a third set, which nothing was chosen on',
+        text: 'the loss on a third set, on which nothing was chosen',
       },
       {
         text: 'the mean of training and validation loss',
@@ -55,6 +55,6 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      'Hyperparameters overfit the validation set as weights overfit the training set, and the more of them there are, the more. What was used for a choice cannot report on it.',
+      'Hyperparameters overfit the validation set as weights overfit the training set, and the more of them there are, the more. Data used for a choice cannot judge it.',
   },
 ];

@@ -26,7 +26,7 @@ export const questions: readonly Question[] = [
       },
     ],
     explanation:
-      '$\\mathbb E[1/H_S] = (1 + \\tfrac13)/2 = \\tfrac23$ and $1/\\mathbb E[H_S] = \\tfrac12$: a factor $\\tfrac43$. $1/s$ is convex, so the inverse of a noisy matrix is too large in the mean (Jensen). No number of repetitions averages that away.',
+      '$\\mathbb E[1/H_S] = (1 + \\tfrac13)/2 = \\tfrac23$ and $1/\\mathbb E[H_S] = \\tfrac12$: a factor $\\tfrac43$. $1/s$ is convex, so the inverse of a noisy matrix is too large on average (Jensen). No number of repetitions averages that out.',
   },
   {
     id: '11-b',

@@ -6,14 +6,14 @@ export const questions: readonly Question[] = [
   {
     id: '12-a',
     kind: 'number',
-    text: 'Reverse mode through $T = 10{,}000$ steps keeps every hundredth state and computes the others again, a segment at a time, from the kept one before. How many states are in memory at most?',
+    text: 'Reverse mode through $T = 10{,}000$ steps keeps every hundredth state and recomputes the others, one segment at a time, from the preceding kept state. How many states are in memory at most?',
     answer: () => 2 * Math.sqrt(T),
     tolerance: 0.02,
     mistakes: [
       {
         value: () => Math.sqrt(T),
         diagnosis:
-          'Those are the kept ones. The segment that is being walked back needs its own states, too.',
+          'Those are the kept ones. The segment that the backward pass is in needs its own states, too.',
       },
       {
         value: () => T,
@@ -30,10 +30,10 @@ export const questions: readonly Question[] = [
   {
     id: '12-b',
     kind: 'choice',
-    text: 'Gradient descent with the rate $\\eta \\le 1/L$ on an inner problem with curvatures of at least $\\mu > 0$. The walk back is cut off after $K$ of $T$ steps. What is lost?',
+    text: 'Gradient descent with the rate $\\eta \\le 1/L$ on an inner problem with curvatures of at least $\\mu > 0$. The backward pass is cut off after $K$ of $T$ steps. What is lost?',
     options: [
       {
-        text: 'the share $(T - K)/T$ of the derivative',
+        text: 'the fraction $(T - K)/T$ of the derivative',
         diagnosis:
           'The steps do not contribute alike: the early ones have been forgotten the most.',
       },
@@ -42,12 +42,12 @@ export const questions: readonly Question[] = [
       },
       {
         text: 'the direct term $\\partial E/\\partial\\lambda$',
-        diagnosis: 'The direct term needs no walk back; it is there at once.',
+        diagnosis: 'The direct term needs no backward pass; it is available at once.',
       },
       {
         text: 'nothing, once the inner problem has converged',
         diagnosis:
-          'At the solution, what is left of the walk back is a Neumann series, and it is cut off after $K$ terms.',
+          'At the solution, what remains of the backward pass is a Neumann series, which is cut off after $K$ terms.',
       },
     ],
     explanation:

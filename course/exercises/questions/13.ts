@@ -32,7 +32,7 @@ export const questions: readonly Question[] = [
       {
         text: 'those with a small $\\kappa$',
         diagnosis:
-          "A small $\\kappa$ makes the rise short and low. But with $r = w_0 - w^*$ large beside the first error of the derivative, the term $P_t'(H) H' r$ still rises first.",
+          "A small $\\kappa$ makes the rise short and low. But with $r = w_0 - w^*$ large compared with the first error of the derivative, the term $P_t'(H) H' r$ still rises first.",
       },
       {
         text: 'those whose Hessian does not depend on $\\lambda$',

@@ -10,7 +10,7 @@ export const questions: readonly Question[] = [
       {
         value: () => 1,
         diagnosis:
-          'The solution is $w^* = \\lambda$ and has the derivative 1. The iterate after ten steps is not there yet: what does it owe to $\\lambda$?',
+          'The solution is $w^* = \\lambda$ and has the derivative 1. The iterate after ten steps is not there yet: how much of it is due to $\\lambda$?',
       },
       {
         value: () => 1 - 0.9 ** 10,
@@ -20,7 +20,7 @@ export const questions: readonly Question[] = [
       {
         value: () => 1 / 0.9 ** 10,
         diagnosis:
-          '$0.9^{10}$ is the share of the start that is left. The share of $\\lambda$ is the rest.',
+          '$0.9^{10}$ is the remaining fraction of the start. The fraction of $\\lambda$ is the rest.',
       },
     ],
     explanation:
@@ -45,7 +45,7 @@ export const questions: readonly Question[] = [
       },
       {
         text: 'the last step alone',
-        diagnosis: 'Truncation is for what does not fit. Twenty states fit.',
+        diagnosis: 'Truncation is for runs that do not fit. Twenty states fit.',
       },
     ],
     explanation:

@@ -74,7 +74,7 @@ interface Smooth {
   L: number;
 }
 
-/** Iterations for step-02, with the rate and the end open. */
+/** Iterations for step-02, with the rate and the stopping rule as parameters. */
 const iterated =
   (
     rate: (delta: number, L: number) => number,
@@ -171,7 +171,7 @@ const stepTries: Try[] = [
   },
 ];
 
-/** The sum of neumann-01 with its coefficients and its front open. */
+/** The sum of neumann-01 with its coefficients and its front as parameters. */
 const summed =
   (coefficient: (k: number) => number, front: (alpha: number) => number = Math.sqrt) =>
   (A: CountedOperator, b: Vector, alpha: number, terms: number) => {
@@ -243,7 +243,7 @@ interface Schedule {
   rates: Vector;
   drates: Vector;
 }
-/** curse-01 by a pair of value and derivative for each factor, with the change of ηs open. */
+/** curse-01 by a pair of value and derivative for each factor, with the change of ηs as parameters. */
 const dual =
   (
     change: (eta: number, deta: number, s: number, ds: number) => number,
@@ -322,7 +322,7 @@ interface Tied {
   ties: { i: number; j: number; k: number }[];
   outerLambda: Vector;
 }
-/** mixed-01 by a gradient for each penalty, with the gradient of a tie open. */
+/** mixed-01 by a gradient for each penalty, with the gradient of a tie as parameters. */
 const pairedBy =
   (pair: (wi: number, wj: number) => [number, number], front = 1) =>
   ({ w, adjoint, lambda, ties, outerLambda }: Tied) =>
@@ -385,7 +385,7 @@ interface Residuals {
   value(w: Vector): Vector;
   jacobian(w: Vector): Matrix;
 }
-/** marquardt-01 with single rules open. */
+/** marquardt-01 with individual rules as parameters. */
 const attempt =
   ({
     metric = (g: number) => g,
@@ -451,7 +451,7 @@ interface FixedPoint {
   outerW: Vector;
   outerLambda: Vector;
 }
-/** ift-01 by an iteration with a share of each step. */
+/** ift-01 by an iteration with a fraction of each step. */
 const shared =
   (share: number, steps: number, sign = 1) =>
   ({ inner, mixed, outerW, outerLambda }: FixedPoint) => {
@@ -498,7 +498,7 @@ const fixedPointTries: Try[] = [
   },
 ];
 
-/** Walks forwards with tangents, with the change of a tangent by η open. */
+/** A forward pass with tangents, with the change of a tangent by η as parameters. */
 const forward =
   ({ own = -1, late = false, direct = 1 } = {}) =>
   ({ start, m, eta, steps, gradient, hessian, mixed, outer }: Training) => {
@@ -545,7 +545,7 @@ const forwardTries: Try[] = [
   },
 ];
 
-/** Walks back along the states, with the gradient's pairing open. */
+/** A backward pass along the states, with the gradient's pairing as parameters. */
 const backward =
   (pair: (q: Vector, before: Vector, after: Vector, eta: number) => number, first = true) =>
   ({ start, eta, steps, gradient, hessian, mixedTransposed, outer }: Training) => {
@@ -596,7 +596,7 @@ interface Batches {
   hessian(batch: number): CountedOperator;
   mixedVjp(batch: number, q: Vector): Vector;
 }
-/** stochastic-01 with the lengths, the weights of the mean and the batch of B open. */
+/** stochastic-01 with the lengths, the weights of the mean and the batch of B as parameters. */
 const averaged =
   ({
     length = (k: number) => 1 / Math.sqrt(k),
@@ -612,7 +612,7 @@ const averaged =
       q = Float64Array.from(add(q, alpha * length(k), add(b, -1, batches.hessian(k).apply(q))));
       const share = weight(k, K);
       total += share;
-      // The running mean: it moves by the share that the new q has of all so far.
+      // The running mean: it moves by the fraction that the new q is of all so far.
       if (share > 0) mean = Float64Array.from(add(mean, share / total, add(q, -1, mean)));
     }
     return add(lambda, -1, batches.mixedVjp(last(K), mean));
@@ -655,7 +655,7 @@ interface Penalty {
   delta: number;
   lambda: number;
 }
-/** glm-02 by the rule of false position with halving, for an equation that is open. */
+/** glm-02 by the rule of false position with halving, for any equation. */
 const bracketed =
   (right: (xi: number, given: Label & Penalty & { rho: number }) => number) =>
   (label: Label, penalty: Penalty) => {

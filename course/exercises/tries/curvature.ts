@@ -53,7 +53,7 @@ interface Plan {
   most: number;
 }
 
-/** CG with a choice of what is unusual. */
+/** CG with a choice of unusual rules. */
 const conjugate =
   ({ polak = false, trueResidual = false, strict = false, early = false } = {}) =>
   (A: CountedOperator, b: Vector, { tolerance, maxIterations }: Limits) => {

@@ -65,7 +65,7 @@ const unit = (n: number, j: number) =>
 const formed = (apply: (v: Vector) => Vector, n: number): Matrix =>
   transposed(Array.from({ length: n }, (_, j) => [...apply(unit(n, j))]));
 
-/** CG where one rule is another. */
+/** CG with one rule changed. */
 const conjugate =
   ({ late = false, capFirst = false, absolute = false, keepsStep = false } = {}) =>
   (A: CountedOperator, b: Vector, { tolerance, maxIterations }: Limits) => {
@@ -185,7 +185,7 @@ const iterated = (count: number, from: (at: FixedPoint) => Vector) => (at: Fixed
   for (let k = 0; k < count; k++) q = add(add(q, -0.4, q), 0.4, add(at.outerW, 1, at.inner.vjp(q)));
   return q;
 };
-/** As the lesson has it, where the map contracts. */
+/** The iteration of the lesson, for a map that contracts. */
 const plainly = (count: number) => (at: FixedPoint) => {
   let q = at.outerW;
   for (let k = 0; k < count; k++) q = add(at.outerW, 1, at.inner.vjp(q));
@@ -208,7 +208,7 @@ const grams =
     return { leastNorm: pull(at(tiny)), damped: pull(at(shift(n, damping))) };
   };
 
-/** fixed-01 with the goal, the count and the bound open. */
+/** fixed-01 with the goal, the count and the bound as parameters. */
 const descend =
   ({
     goal = (b: Vector, _first: Vector) => size(b),

@@ -27,7 +27,7 @@ const newton = (r: Field, J: (x: Vector) => Matrix, from: Vector, iterations: nu
   for (let k = 0; k < iterations; k++) x = add(x, -1, solveDense(J(x), r(x)));
   return x;
 };
-/** The residual of BDF2 and its matrix, with the weights of the slope and of the two points open. */
+/** The residual of BDF2 and its matrix, with the weights of the slope and of the two points as parameters. */
 const bdf =
   (weight: number, [a, b]: [number, number], iterations: number, from: 'y' | 'line' = 'y') =>
   ({ f, jacobian }: System, before: Vector, y: Vector, step: number) =>
@@ -61,7 +61,7 @@ const root =
     return 0.5 * low + 0.5 * high;
   };
 
-/** What hvp-02 wants, from a difference and an asymmetry. */
+/** The result of hvp-02, from a difference and an asymmetry. */
 const ruler =
   (
     difference: (g: Field, x: Vector, v: Vector) => Vector,
@@ -81,7 +81,7 @@ interface Residuals {
   jacobian(w: Vector): Matrix;
 }
 
-/** What marquardt-01 makes of a step that is known. */
+/** The result of marquardt-01 for a given step. */
 function attemptAlong(
   r: Residuals,
   w: Vector,

@@ -60,7 +60,7 @@ interface Rates {
 const unit = (n: number, j: number) =>
   Float64Array.from({ length: n }, (_, i) => (i === j ? 1 : 0));
 
-/** adam-01 by CG, with single rules open. */
+/** adam-01 by CG, with individual rules as parameters. */
 const adam =
   ({ late = 0, inside = false, uncorrected = false, unscaled = false, plainDecay = false } = {}) =>
   (
@@ -95,7 +95,7 @@ const adam =
     return { w: add(w, 1, s), m: add(average, 1 - beta1, Hs), v: squares };
   };
 
-/** What kinds-01 hands over, for a kind. */
+/** What kinds-01 passes on, for a kind. */
 const byKind =
   (loss: Kind['loss'], first: (classes: number) => tf.Tensor = (K) => tf.zeros([K])) =>
   async ({ losses, w, λ, train, validation }: Given) => {
@@ -122,7 +122,7 @@ const weighed =
     return tf.mean(tf.mul(c, losses(w, batch)));
   };
 
-/** stochastic-01 with batches, lengths and start open. */
+/** stochastic-01 with batches, lengths and start as parameters. */
 const sampled =
   ({
     batchOf = (k: number) => k,
@@ -152,7 +152,7 @@ const after = ({ start, eta, gradient }: Training, t: number) => {
   for (let k = 0; k < t; k++) w = add(w, -eta, gradient(w));
   return w;
 };
-/** Reverse mode over the steps in `list`, from the last on; states are made anew. */
+/** Reverse mode over the steps in `list`, from the last on; states are recomputed. */
 const reversed = (problem: Training, list: number[], { moveFirst = false, half = 1 } = {}) => {
   const { eta, hessian, mixedTransposed, outer, steps } = problem;
   let { dlambda, dw: q } = outer(after(problem, steps));
@@ -190,7 +190,7 @@ const columnwise =
     return { dlambda: runs.slice(0, m), deta: runs[m] };
   };
 
-/** curse-02 by pairs of value and slope, with single rules open. */
+/** curse-02 by pairs of value and slope, with individual rules as parameters. */
 const chebyshev =
   ({
     first = 0.5,

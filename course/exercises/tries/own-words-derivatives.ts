@@ -27,7 +27,7 @@ interface FixedPoint {
   outerLambda: Vector;
 }
 
-/** ift-01 with what leads to the adjoint open. */
+/** ift-01 with the solver of the adjoint as a parameter. */
 const byAdjoint =
   (solve: (Jt: (q: Vector) => Vector, b: Vector, J: (v: Vector) => Vector) => Vector) =>
   ({ inner, mixed, outerW, outerLambda }: FixedPoint) =>
@@ -42,7 +42,7 @@ const byAdjoint =
         ),
       ),
     );
-/** `q ← q + share (b + c Jᵀq − q)`, until it moves less than `until`. */
+/** `q ← q + share (b + c Jᵀq − q)`, until it changes by less than `until`. */
 const relaxed =
   ({ share = 0.55, c = 1, until = 0, most = 85 } = {}) =>
   (Jt: (q: Vector) => Vector, b: Vector) => {
@@ -166,7 +166,7 @@ const interpolationTries: Try[] = [
   },
 ];
 
-/** neumann-01 with the coefficient of each power open. */
+/** neumann-01 with the coefficient of each power as parameters. */
 const series =
   (next: (k: number) => number, { outside = Math.sqrt } = {}) =>
   (A: LinearOperator<Vector>, b: Vector, alpha: number, terms: number) => {
@@ -220,7 +220,7 @@ interface Plan {
   most: number;
 }
 
-/** fixed-01 with the end and the bound open. */
+/** fixed-01 with the end and the bound as parameters. */
 const descended =
   ({
     ended = (r: Vector, b: Vector, { tolerance }: Plan) => size(r) <= tolerance * size(b),
@@ -282,7 +282,7 @@ interface Tied {
   ties: { i: number; j: number; k: number }[];
   outerLambda: Vector;
 }
-/** mixed-01 with what a tie adds open. */
+/** mixed-01 with the contribution of a tie as a parameter. */
 const tied =
   (
     adds: (dw: number, dq: number) => number,
@@ -336,7 +336,7 @@ interface Given {
   train: Examples;
   validation: Examples;
 }
-/** What kinds-01 hands over, for weights of the classes. */
+/** What kinds-01 passes on, for weights of the classes. */
 const byWeights =
   (weights: (logits: tf.Tensor1D, y: tf.Tensor2D) => tf.Tensor) =>
   async ({ losses, w, λ, train, validation }: Given) => {
@@ -395,7 +395,7 @@ interface Batches {
   mixedVjp(batch: number, q: Vector): Vector;
 }
 
-/** stochastic-01 with rules open, from a list of all iterates. */
+/** stochastic-01 with its rules as parameters, from a list of all iterates. */
 const sampled =
   ({
     b = (batches: Batches, _k: number) => batches.outer(0).w,
@@ -459,7 +459,7 @@ const stochasticTries: Try[] = [
   },
 ];
 
-/** unroll-02 by a recursion, with rules open. */
+/** unroll-02 by a recursion, with its rules as parameters. */
 const recursive =
   ({ slopeAt = (before: Vector, _after: Vector) => before, sign = -1 } = {}) =>
   ({ start, eta, steps, gradient, hessian, mixedTransposed, outer }: Training) => {
@@ -481,7 +481,7 @@ const recursive =
     return { dlambda, dstart, deta };
   };
 
-/** unroll-01 with tangents as rows, and rules open. */
+/** unroll-01 with tangents as rows, and rules as parameters. */
 const forwards =
   ({ first = 0, by = (training: Training, w: Vector, z: Vector) => training.hessian(w, z) } = {}) =>
   (training: Training) => {
@@ -506,7 +506,7 @@ const forwards =
     };
   };
 
-/** unroll-03 with the walk back open. */
+/** unroll-03 with the backward pass as a parameter. */
 const lastSteps =
   ({
     kept = (states: Vector[]) => states,
@@ -601,7 +601,7 @@ interface Schedule {
   drates: Vector;
 }
 
-/** curse-01 by products over all other steps, with rules open. */
+/** curse-01 by products over all other steps, with its rules as parameters. */
 const scheduled =
   ({
     rateAt = (rates: Vector, t: number) => rates[t]!,
@@ -664,7 +664,7 @@ const sumOf = (a: number, p: number[], b: number, q: number[]) =>
 const valueAt = (p: number[], s: number) => p.reduceRight((sum, c) => sum * s + c, 0);
 const slopeOf = (p: number[]) => p.slice(1).map((c, i) => c * (i + 1));
 
-/** curse-02 by coefficients, with ω and Q open. */
+/** curse-02 by coefficients, with ω and Q as parameters. */
 const chebyshev =
   ({
     omegas = (sigma: number, t: number) => {
@@ -722,7 +722,7 @@ interface Spectrum {
   weights: Vector;
 }
 
-/** curse-03 in powers of s/L, with the matrix and the condition open. */
+/** curse-03 in powers of s/L, with the matrix and the condition as parameters. */
 const bestPolynomial =
   ({
     weight = (x: number) => x,
@@ -794,7 +794,7 @@ interface Known {
   memory: number;
 }
 
-/** choose-01 with rules open. */
+/** choose-01 with its rules as parameters. */
 const chosen =
   ({
     isImplicit = ({ wanted, stronglyConvex, stochastic }: Known) =>

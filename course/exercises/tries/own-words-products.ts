@@ -109,7 +109,7 @@ const softmax = (z: number[]) => {
   return e.map((x) => x / all);
 };
 
-/** gnvp-01 with the place of an entry, S and the mean open. */
+/** gnvp-01 with the place of an entry, S and the mean as parameters. */
 const gaussNewton =
   (
     S: (p: number[], u: number[]) => number[],
@@ -174,7 +174,7 @@ interface Limits {
   maxIterations: number;
 }
 
-/** cg-01 with rules open. */
+/** cg-01 with its rules as parameters. */
 const conjugate =
   ({
     isDown = (curvature: number) => curvature > 0,
@@ -250,7 +250,7 @@ interface Start {
   delta: number;
 }
 
-/** block-01 with solver, coupling and places open. */
+/** block-01 with solver, coupling and places as parameters. */
 const block =
   ({
     solve = (A: LinearOperator<Vector>, b: Vector) =>
@@ -321,7 +321,7 @@ const zeros = (M: Matrix): Matrix => M.map((row) => row.map(() => 0));
 const zip = (a: ArrayLike<number>, b: ArrayLike<number>, f: (x: number, y: number) => number) =>
   Array.from(a, (x, i) => f(x, b[i]!));
 
-/** rop-01 by walks of values and tangents, with rules open. */
+/** rop-01 by passes of values and tangents, with its rules as parameters. */
 const rOperator =
   ({ everyLoss = false, summed = true, turned = false, bent = true, slopeBefore = false } = {}) =>
   ({ W, U }: Weights, { inputs, target }: Sequence, v: Weights) => {
@@ -408,7 +408,7 @@ interface Frozen {
 const withRow = (A: Matrix, row: number[]) => A.map((a) => zip(a, row, (x, y) => x + y));
 const sums = (A: Matrix) => transposed(A).map((column) => column.reduce((sum, x) => sum + x, 0));
 
-/** head-01 with rules open. */
+/** head-01 with its rules as parameters. */
 const head =
   ({
     outside = false,

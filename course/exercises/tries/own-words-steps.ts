@@ -49,7 +49,7 @@ const jacobianTries: Try[] = [
 
 type Field = (x: Vector) => Vector;
 
-/** hvp-02 with the step and the asymmetry open. */
+/** hvp-02 with the step and the asymmetry as parameters. */
 const measured =
   ({
     step = (x: Vector, v: Vector) => (1e-5 * size(x)) / size(v),
@@ -385,7 +385,7 @@ interface Label {
   squared: number;
 }
 
-/** glm-02 by bisection, with bracket, count and model open. */
+/** glm-02 by bisection, with bracket, count and model as parameters. */
 const bisected =
   ({
     count = 200,
@@ -450,7 +450,7 @@ interface Adam {
   decay: number;
 }
 
-/** adam-01 by MINRES, with single rules open. */
+/** adam-01 by MINRES, with individual rules as parameters. */
 const adam =
   ({
     slopeOf = (gradient: Vector, _w: Vector, _decay: number) => gradient,
@@ -503,7 +503,7 @@ interface Residuals {
   jacobian(w: Vector): Matrix;
 }
 
-/** marquardt-01 with single rules open. */
+/** marquardt-01 with individual rules as parameters. */
 const marquardt =
   ({
     promised = (value: Vector, J: Matrix, d: Vector, _delta: number) =>

@@ -61,7 +61,7 @@ const sumsOf = (A: Matrix) => transposed(A).map(total);
 
 const squashed = (a: number) => 1 - a * a;
 
-/** head-01 for the whole batch, with single rules open. */
+/** head-01 for the whole batch, with individual rules as parameters. */
 const head =
   ({
     slope = squashed,
@@ -118,7 +118,7 @@ const headByDifference = (frozen: Frozen, at: Head, v: Head) => {
   };
 };
 
-/** The gradient of rop-01, with the loss open. */
+/** The gradient of rop-01, with the loss as a parameter. */
 const slopesOf = (
   { W, U }: Weights,
   { inputs, target }: Sequence,
@@ -157,7 +157,7 @@ const rop =
     return { W: quotient('W'), U: quotient('U') };
   };
 
-/** rop-01 by walks, with the slips of a first attempt. */
+/** rop-01 by passes through time, with the slips of a first attempt. */
 const walks =
   ({ state = 0, late = false, fromZero = false } = {}) =>
   ({ W, U }: Weights, { inputs, target }: Sequence, v: Weights) => {
@@ -192,7 +192,7 @@ const walks =
     return { W: HW, U: HU };
   };
 
-/** backprop-01 by Jacobians of whole layers, with single rules open. */
+/** backprop-01 by Jacobians of whole layers, with individual rules as parameters. */
 const layers =
   ({
     slope = (t: number) => 1 - t * t,

@@ -24,7 +24,7 @@ const plus = (A: Matrix, a: number, B: Matrix): Matrix =>
 const h = (z: number) => 1 / (1 + Math.exp(-z));
 const bdf = (y: Vector, before: Vector) => y.map((value, i) => (4 * value - before[i]!) / 3);
 
-/** Newton for BDF2 with a matrix that is made anew every `every` iterations. */
+/** Newton for BDF2 with a matrix that is recomputed every `every` iterations. */
 const chord =
   (every: number, iterations: number) =>
   ({ f, jacobian }: System, before: Vector, y: Vector, step: number) => {

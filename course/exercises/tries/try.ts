@@ -1,7 +1,7 @@
-/** An answer that is not in the catalogue, as someone might write it, and the verdict it gets. */
+/** An answer that is not in the catalogue, as a learner might write it, and its expected verdict. */
 export interface Try {
   id: string;
-  /** What is done, right or wrong. */
+  /** What the answer does, right or wrong. */
   name: string;
   answer: unknown;
   /** `right`, `differs`, `mistake: its name`, `property: its name`, or another status. */

@@ -161,7 +161,7 @@ const table = ({ steps: T, hyperparameters: m }: Known): [string, number, number
   ['checkpoints', 3 * T, 2 * Math.ceil(T ** 0.5)],
 ];
 
-/** A dense implicit Adam step, with what is subtracted from m left open. */
+/** A dense implicit Adam step, with the term that is subtracted from m as a parameter. */
 const adam =
   (momentum: (m: Vector, average: Vector, Hs: Vector, beta1: number) => Vector, twist = 1) =>
   (

@@ -72,7 +72,7 @@ interface Limits {
   maxIterations: number;
 }
 
-/** Conjugate gradients with single rules open. */
+/** Conjugate gradients with individual rules as parameters. */
 const conjugate =
   ({
     beta = (r: Vector, before: Vector) => dot(r, r) / dot(before, before),
@@ -158,7 +158,7 @@ interface Plan {
   most: number;
 }
 
-/** Gradient descent on a system with single rules open. */
+/** Gradient descent on a system with individual rules as parameters. */
 const descend =
   ({
     bound = (r: Vector, { mu }: System, _alpha: number) => size(r) / mu,
