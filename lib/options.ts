@@ -3,20 +3,48 @@ import { DisposedError, InputError } from './errors';
 /**
  * Checks the names of options, since a misspelt one would be ignored without a word.
  *
- * A `name` is allowed everywhere, so that the record of what was made can be used again.
+ * A `name` that the owner has is allowed, so that the record of what was made can be used again.
  *
  * @throws InputError for anything but a record, and for an option that is not among `known`.
  */
 export function checkOptionNames(owner: string, options: object, known: readonly string[]): void {
   checkRecord(options, `the options of ${owner}`, `{ ${known.join(', ')} }`);
-  const unknown = Object.keys(options).find((name) => name !== 'name' && !known.includes(name));
+  const isOwn =
+    'name' in options && typeof options.name === 'string' && owner.includes(options.name);
+  const unknown = Object.keys(options).find(
+    (name) => !known.includes(name) && !(name === 'name' && isOwn),
+  );
   if (unknown === undefined) return;
   throw new InputError({
     given: `the option '${unknown}' of ${owner}`,
-    expected: `options among ${known.join(', ')}`,
+    expected: known.length > 0 ? `options among ${known.join(', ')}` : 'no option',
     remedy: 'Look for a spelling mistake.',
   });
 }
+
+/**
+ * The handler of a proxy under which an assignment throws: settings are read when a value is made, and
+ * one that is assigned later would be ignored without a word.
+ *
+ * @param owner how the message calls the value
+ */
+export const refusesAssignments = (
+  owner: string,
+  remedy = 'Make a new one with the other settings; { ...record } has those of this one.',
+): ProxyHandler<object> => ({
+  set(target, name, value, receiver) {
+    if (typeof name === 'symbol') return Reflect.set(target, name, value, receiver);
+    throw new InputError({
+      given: `the assignment of ${shown(value)} to '${name}' of ${owner}`,
+      expected: 'settings that are given where it is made',
+      remedy,
+    });
+  },
+});
+
+/** The value, of which no property can be changed any more; it prints and compares as before. */
+export const settled = <T extends object>(value: T, owner: string): T =>
+  new Proxy(value, refusesAssignments(owner) as ProxyHandler<T>);
 
 /** @throws InputError unless the value is an object, but not an array or a function. */
 export function checkRecord(value: unknown, what: string, expected = 'a record'): void {

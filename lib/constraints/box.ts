@@ -19,8 +19,10 @@ export interface BoxOptions {
  * Its derivative is 1 for the entries inside and 0 for the others; with respect to a bound that is a
  * tensor it is 1 for the entries that lie beyond it.
  *
- * @throws InputError for a lower bound above the upper one, or NaN; ShapeError for bounds of another
- *   length than x.
+ * Where a tensor as the lower bound is above the upper one, the projection is the upper one.
+ *
+ * @throws InputError for a lower bound above the upper one, or NaN, in numbers; ShapeError for bounds
+ *   of another shape than x.
  */
 export function box(options: BoxOptions = {}) {
   checkOptionNames('box', options, ['lower', 'upper']);
@@ -42,10 +44,10 @@ export function box(options: BoxOptions = {}) {
       },
       tensor: (x) =>
         tf.tidy(() => {
-          const above = lower === Number.NEGATIVE_INFINITY ? x : tf.maximum(x, ofTensor(lower));
-          return upper === Number.POSITIVE_INFINITY
-            ? above.clone()
-            : tf.minimum(above, ofTensor(upper));
+          const from = ofTensor(lower, x, 'lower');
+          const to = ofTensor(upper, x, 'upper');
+          const above = from === Number.NEGATIVE_INFINITY ? x : tf.maximum(x, from);
+          return to === Number.POSITIVE_INFINITY ? above.clone() : tf.minimum(above, to);
         }),
       derivative(x) {
         const [from, to] = numbers(x);
@@ -86,11 +88,20 @@ function listOf(bound: Bound, like: Float64Array, name: string): Float64Array {
   });
 }
 
-function ofTensor(bound: Bound): tf.Tensor | number {
-  if (!(bound instanceof Float64Array)) return bound;
+/** Bounds of another shape would be broadcast, and x with them. */
+function ofTensor(bound: Bound, { shape }: tf.Tensor, name: string): tf.Tensor | number {
+  if (typeof bound === 'number') return bound;
+  if (bound instanceof Float64Array) {
+    throw new ShapeError({
+      given: 'a Float64Array as the bound of a tensor',
+      expected: 'a number or a tensor',
+      remedy: 'Make it one by tf.tensor1d.',
+    });
+  }
+  if (bound.rank === 0 || tf.util.arraysEqual(bound.shape, shape)) return bound;
   throw new ShapeError({
-    given: 'a Float64Array as the bound of a tensor',
-    expected: 'a number or a tensor',
-    remedy: 'Make it one by tf.tensor1d.',
+    given: `a ${name} bound of shape [${bound.shape}] for a tensor of shape [${shape}]`,
+    expected: 'one number, or one for each entry',
+    remedy: 'Bring it to that shape by tf.reshape or tf.broadcastTo.',
   });
 }

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { checkTensors } from '../autodiff';
 import { NotFiniteError } from '../errors';
-import { checkFloat64 } from '../options';
+import { checkFloat64, settled } from '../options';
 
 /** A convex set of vectors, given by the projection onto it. */
 export interface Constraint {
@@ -40,7 +40,7 @@ export function constraintOf<R extends { readonly name: string }>(
     checkTensors({ x }, `what ${record.name} projects`);
     return tensor(x);
   };
-  return Object.defineProperties({ ...record } as R & Constraint, {
+  const constraint = Object.defineProperties({ ...record } as R & Constraint, {
     project: { value: project },
     derivative: {
       value(x: Float64Array) {
@@ -50,6 +50,7 @@ export function constraintOf<R extends { readonly name: string }>(
       },
     },
   });
+  return settled(constraint, `the constraint ${record.name}`);
 }
 
 function checkFinite(x: Float64Array, name: string): void {

@@ -216,3 +216,11 @@ describe('the derivative of the solution of a quadratic program', () => {
     for (const value of gradient.dataSync()) expect(Math.abs(value)).toBeLessThan(1e-4);
   });
 });
+
+it('bounds of a box that are tensors have the shape of x, or are scalars', () => {
+  const bounds = box({ lower: tf.tensor1d([0, 0, 0]), upper: tf.scalar(1) });
+  expect([...bounds.project(tf.tensor1d([-1, 0.5, 2])).dataSync()]).toEqual([0, 0.5, 1]);
+  for (const x of [tf.zeros([3, 1]), tf.zeros([2, 3]), tf.scalar(0)]) {
+    expect(() => bounds.project(x)).toThrow(ShapeError);
+  }
+});

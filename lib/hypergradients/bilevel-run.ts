@@ -1,4 +1,5 @@
 import { DisposedError } from '../errors';
+import { refusesAssignments } from '../options';
 import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
 import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
@@ -9,8 +10,18 @@ import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow 
 import { implicitDerivative, type OuterDerivative, unrolledDerivative } from './outer-derivative';
 import { type Turn, Turns } from './turns';
 
+/** What is assigned to a run would be ignored. */
+abstract class Unassignable {}
+Object.setPrototypeOf(
+  Unassignable.prototype,
+  new Proxy(
+    Object.prototype,
+    refusesAssignments('a bilevel run', 'Save it, and make a new run from the checkpoint.'),
+  ),
+);
+
 /** See `bilevel`. */
-export class Run<V extends Vector, B> implements BilevelRun<V> {
+export class Run<V extends Vector, B> extends Unassignable implements BilevelRun<V> {
   readonly #problems: StepProblems<V, B>;
   readonly #options: BilevelSettings<B, V>;
   readonly #space: Space<V, unknown>;
@@ -35,6 +46,7 @@ export class Run<V extends Vector, B> implements BilevelRun<V> {
     λ: V,
     options: BilevelSettings<B, V>,
   ) {
+    super();
     const { w, checkpoint, restart, inner, outer } = options;
     this.#problems = new StepProblems(problem as BatchedProblem<B>, options.batches);
     this.#options = options;

@@ -1,4 +1,4 @@
-import { checkFunction, checkOptionNames } from '../options';
+import { checkFunction, checkOptionNames, settled } from '../options';
 import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
 import { cg, checkedSolution } from '../solvers';
 import { type NamedTensors, spaceOf, type Vector } from '../spaces';
@@ -66,7 +66,7 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
   } = options;
   const settings = { solver, curvature, estimate, onFailure };
   checkImplicitOptions(settings);
-  return Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
+  const way = Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
     value: <V extends Vector>(
       problem: UnrolledProblem<V>,
       w: V,
@@ -74,6 +74,7 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
       options: DifferentiateOptions<V> = {},
     ) => differentiate(settings, problem, w, λ, options),
   }) as ImplicitOptions & DifferentiateImplicit;
+  return settled(way, 'implicit()');
 }
 
 async function differentiate<V extends Vector>(

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../options';
 import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
 
 /**
@@ -11,12 +12,13 @@ import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
  * When not to use it: the Jacobian of its iterates has a high burn-in, near 4e⁻²L/μ; eigenvalues
  * outside [μ, L] make it diverge.
  *
- * @throws InputError on use, without a spectrum.
+ * @throws InputError for an option, since it has none; on use, without a spectrum.
  * @see Golub and Varga, [Chebyshev semi-iterative methods](https://doi.org/10.1007/BF01386013),
  *   1961; Scieur et al., [The Curse of Unrolling](https://arxiv.org/abs/2209.13271), 2022 (its
  *   Jacobian).
  */
-export function chebyshev() {
+export function chebyshev(options: Record<string, never> = {}) {
+  checkOptionNames('chebyshev', options, []);
   return asMethod({ name: 'chebyshev' }, (spectrum): Iteration => {
     const { mu, L } = requireSpectrum(spectrum, 'chebyshev');
     const inverseSigma2 = ((L - mu) / (L + mu)) ** 2;

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkFraction, checkOptionNames, shown } from '../options';
+import { checkFraction, checkOptionNames, settled, shown } from '../options';
 import type { Arithmetic } from './arithmetic';
 import { type Resolve, tensorsAmong } from './setting';
 
@@ -64,10 +64,11 @@ export function asMethod<R extends { readonly name: string }>(
     if (spectrum !== undefined) checkSpectrumNames(spectrum, record.name);
     return on(spectrum, resolve);
   };
-  return Object.defineProperties({ ...record } as R & Method, {
+  const method = Object.defineProperties({ ...record } as R & Method, {
     on: { value: checked },
     learned: { value: tensorsAmong(Object.values(record)) },
   });
+  return settled(method, `the method ${record.name}`);
 }
 
 const checkSpectrumNames = (spectrum: Spectrum, who: string): void =>

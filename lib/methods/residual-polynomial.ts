@@ -35,14 +35,27 @@ export function residualPolynomial(method: Method, spectrum: Spectrum, t: number
   };
 }
 
-/** P₀, P₁, P₂ … and their derivatives at many λ, one degree at a time and without end. */
-export function* residualPolynomials(
+/**
+ * P₀, P₁, P₂ … and their derivatives at many λ, one degree at a time and without end.
+ *
+ * @throws what `residualPolynomial` throws.
+ */
+export function residualPolynomials(
   method: Method,
   spectrum: Spectrum,
   lambdas: Float64Array,
 ): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
   checkMethods(method, 'the method', ['on']);
   checkFloat64(lambdas, 'the places of the polynomials');
+  method.on(spectrum);
+  return polynomialsAt(method, spectrum, lambdas);
+}
+
+function* polynomialsAt(
+  method: Method,
+  spectrum: Spectrum,
+  lambdas: Float64Array,
+): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
   const n = lambdas.length;
   // (P, P') goes to (λP, λP' + P).
   const multiply = (x: Float64Array) => {

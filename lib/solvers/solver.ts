@@ -1,3 +1,4 @@
+import { settled } from '../options';
 import type { LinearOperator, Space, Vector } from '../spaces';
 import { checkSystem } from './checks';
 
@@ -106,9 +107,10 @@ export function solverOf<R extends { readonly name: string }>(
       return runs.solveDeferred(A, b, options);
     },
   };
-  return Object.defineProperties({ ...record } as R & LinearSolver, {
+  const solver = Object.defineProperties({ ...record } as R & LinearSolver, {
     solve: { value: solve },
     solveSync: { value: solveSync },
     solveDeferred: { value: solveDeferred },
   });
+  return settled(solver, `the solver ${record.name}`);
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { arithmeticOf, fixed, type LearnedSettings, learnSettings } from '../methods';
-import { checkFunction, checkOptionNames } from '../options';
+import { checkFunction, checkOptionNames, settled } from '../options';
 import {
   checkPair,
   flatProblem,
@@ -42,16 +42,18 @@ export function unrolled<V extends Vector = NamedTensors>(
   options: UnrolledOptions<V>,
 ): UnrolledOptions<V> & DifferentiateUnrolled {
   checkUnrolledOptions(options);
-  const record = { name: 'unrolled' as const, ...options };
-  return Object.defineProperty(record, 'differentiate', {
+  const settings = { ...options };
+  const record = { name: 'unrolled' as const, ...settings };
+  const way = Object.defineProperty(record, 'differentiate', {
     value: <W extends Vector>(
       problem: UnrolledProblem<W>,
       w: W,
       λ: W,
       how: { watch?: () => void } = {},
     ) =>
-      differentiate(options as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, how),
+      differentiate(settings as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, how),
   }) as typeof record & DifferentiateUnrolled;
+  return settled(way, 'unrolled()');
 }
 
 export interface DifferentiateUnrolled {

@@ -6,6 +6,7 @@ import {
   checkRecord,
   phrase,
   quoted,
+  settled,
   shown,
 } from '../../options';
 import { float64 } from '../../spaces';
@@ -205,26 +206,12 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
     return { theta, average, steps, status: 'finished' };
   }
 
-  return Object.defineProperties({} as GlmMethod, {
-    name: constant('name', name),
-    family: constant('family', familyName),
+  const method = Object.defineProperties({ name, family: familyName } as GlmMethod, {
     step: { value: step },
     fit: { value: fit },
   });
+  return settled(method, `${name}()`);
 }
-
-/** A property that is listed, and to which nothing can be assigned without an error. */
-const constant = (key: string, value: string): PropertyDescriptor => ({
-  enumerable: true,
-  get: () => value,
-  set() {
-    throw new InputError({
-      given: `an assignment to '${key}' of a method`,
-      expected: 'a method made with other options',
-      remedy: "Make a new one: implicitGLM({ family: 'poisson', rate }).",
-    });
-  },
-});
 
 function checkIterable(samples: Iterable<GlmSample>): void {
   if (typeof samples?.[Symbol.iterator] === 'function' && typeof samples !== 'string') return;

@@ -41,5 +41,6 @@ export function biasedRegularization(options: BiasedRegularizationOptions) {
           ),
         ) as tf.Scalar,
     },
+    (w) => Object.fromEntries(Object.entries(w).map(([name, { shape }]) => [name, shape])),
   );
 }

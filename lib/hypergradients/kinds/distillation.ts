@@ -42,5 +42,6 @@ export function distillation(options: DistillationOptions) {
       loss: (losses, w, λ) =>
         tf.mean(losses(w, { x: λ.x!, y: tf.tensor2d(targets.map((row) => [...row])) })),
     },
+    () => ({ x: [targets.length, ...shape] }),
   );
 }

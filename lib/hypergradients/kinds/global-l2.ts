@@ -25,5 +25,6 @@ export function globalL2(options: L2Options = {}) {
         return tf.add(tf.mean(losses(w, batch)), penalty) as tf.Scalar;
       },
     },
+    () => ({ penalty: [] }),
   );
 }

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkFunction, checkMethods, phrase } from '../../options';
+import { checkFunction, checkMethods, phrase, settled } from '../../options';
 import type { BatchedProblem } from '../../problems';
 import type { NamedTensors } from '../../spaces';
+import { checkHyperparameters, type Shapes } from './require';
 
 /** Examples to learn from or to validate with: inputs and targets, by rows. */
 export interface Examples {
@@ -49,13 +50,23 @@ function checkExamples(batch: Examples): Examples {
   });
 }
 
-/** Joins a record and its functions to a value that prints and serializes as the record. */
+/**
+ * Joins a record and its functions to a value that prints and serializes as the record.
+ *
+ * @param shapes what the loss expects of λ
+ */
 export function kindOf<R extends { readonly name: string }>(
   record: R,
   functions: Pick<Kind, 'initial' | 'loss'>,
+  shapes: (w: NamedTensors) => Shapes = () => ({}),
 ): R & Kind {
-  return Object.defineProperties({ ...record } as R & Kind, {
+  const loss: Kind['loss'] = (losses, w, λ, batch) => {
+    checkHyperparameters(λ, shapes(w), record.name);
+    return functions.loss(losses, w, λ, batch);
+  };
+  const kind = Object.defineProperties({ ...record } as R & Kind, {
     initial: { value: functions.initial },
-    loss: { value: functions.loss },
+    loss: { value: loss },
   });
+  return settled(kind, `the kind ${record.name}`);
 }

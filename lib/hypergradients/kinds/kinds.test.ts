@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { softmaxCrossEntropies } from '../../backends';
-import { InputError } from '../../errors';
+import { InputError, ShapeError } from '../../errors';
 import { gradientDescent } from '../../methods';
 import { random } from '../../numbers';
 import { onBatches } from '../../problems/problem';
@@ -140,6 +140,43 @@ describe('each kind enters the loss as it says', () => {
     const kind = distillation({ targets: [[1, 0, 0]], shape: [4] });
     const at0 = losses(w, { x: tf.zeros([1, 4]), y: tf.tensor2d([[1, 0, 0]]) }).dataSync()[0]!;
     expect(loss(kind)).toBeCloseTo(at0, 6);
+  });
+});
+
+describe('hyperparameters are never broadcast', () => {
+  const w: NamedTensors = { W: tf.fill([4, 3], 2), b: tf.fill([3], 3) };
+
+  it.each(kinds.filter(([, { name }]) => name !== 'augmentation'))(
+    '%s refuses another shape and a missing one, and lets others be beside it',
+    (_, kind) => {
+      const λ = kind.initial(w);
+      const loss = (given: NamedTensors) => kind.loss(losses, w, given, train);
+      expect(loss({ ...λ, logRate: tf.scalar(1) }).shape).toEqual([]);
+      for (const [name, value] of Object.entries(λ)) {
+        const { [name]: _missing, ...rest } = λ;
+        expect(() => loss(rest)).toThrow(InputError);
+        const others = [
+          tf.expandDims(value, -1),
+          tf.expandDims(value, 0),
+          tf.concat([tf.reshape(value, [-1]), tf.zeros([1])]),
+        ];
+        for (const other of others) {
+          expect(() => loss({ ...λ, [name]: other })).toThrow(ShapeError);
+        }
+        if (value.rank > 0) {
+          expect(() => loss({ ...λ, [name]: tf.scalar(1) })).toThrow(ShapeError);
+        }
+      }
+    },
+  );
+
+  it('nor is the index of a batch', () => {
+    const kind = sampleWeights({ count: 24 });
+    const places = tf.range(0, 24, 1, 'int32');
+    for (const index of [tf.expandDims(places, 1), tf.range(0, 24), tf.scalar(0, 'int32')]) {
+      const batch = { ...train, index: index as tf.Tensor1D };
+      expect(() => kind.loss(losses, w, kind.initial(w), batch)).toThrow(ShapeError);
+    }
   });
 });
 

@@ -38,18 +38,24 @@ function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: numbe
   checkL2(name, options);
   const { initial = -4, names } = options;
   const record = names === undefined ? { name, initial } : { name, initial, names };
-  return kindOf(record, {
-    initial: (w) =>
-      mapTensors(penalised(w, names), ({ shape }) => tf.fill(shapeOf(shape), initial)),
-    loss: (losses, w, λ, batch) =>
-      tf.add(
-        tf.mean(losses(w, batch)),
-        tf.mul(
-          0.5,
-          tf.addN(Object.keys(λ).map((key) => tf.sum(tf.mul(tf.exp(λ[key]!), tf.square(w[key]!))))),
-        ),
-      ) as tf.Scalar,
-  });
+  const shapes = (w: NamedTensors) =>
+    Object.fromEntries(
+      Object.entries(penalised(w, names)).map(([key, { shape }]) => [key, shapeOf(shape)]),
+    );
+  return kindOf(
+    record,
+    {
+      initial: (w) =>
+        mapTensors(penalised(w, names), ({ shape }) => tf.fill(shapeOf(shape), initial)),
+      loss(losses, w, λ, batch) {
+        const squares = Object.entries(penalised(w, names)).map(([key, value]) =>
+          tf.sum(tf.mul(tf.exp(λ[key]!), tf.square(value))),
+        );
+        return tf.add(tf.mean(losses(w, batch)), tf.mul(0.5, tf.addN(squares))) as tf.Scalar;
+      },
+    },
+    shapes,
+  );
 }
 
 /** @throws InputError for an unknown option, an initial value that is not finite, or no names. */

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { exampleLosses } from '../../backends';
 import { checkCount, checkOptionNames } from '../../options';
 import { kindOf } from './kind';
+import { checkIndex } from './require';
 
 export interface SampleWeightsOptions {
   /** The number of examples in the whole set. */
@@ -15,6 +16,7 @@ export interface SampleWeightsOptions {
  * Hessian needs a penalty in the losses, or examples enough, to be positive definite. A batch
  * that is not the whole set needs the `index` of its rows.
  *
+ * @throws ShapeError for logits or an index of another shape, or losses that are not one for each example.
  * @see Ren et al., [Learning to reweight examples for robust deep
  *   learning](https://arxiv.org/abs/1803.09050), 2018.
  */
@@ -27,11 +29,13 @@ export function sampleWeights(options: SampleWeightsOptions) {
     {
       initial: () => ({ logits: tf.zeros([count]) }),
       loss(losses, w, λ, batch) {
+        checkIndex(batch.index);
         const weights = tf.mul(2, tf.sigmoid(λ.logits!));
         const chosen = batch.index === undefined ? weights : tf.gather(weights, batch.index);
         const each = exampleLosses(losses(w, batch), chosen.size, 'losses for sampleWeights()');
         return tf.mean(tf.mul(chosen, each));
       },
     },
+    () => ({ logits: [count] }),
   );
 }

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkOptionNames, checkRecord, shown } from '../../options';
+import { checkOptionNames, checkRecord, settled, shown } from '../../options';
 
 /** What is known where the hyperparameters are about to be moved. */
 export interface OuterFacts {
@@ -89,7 +89,8 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
     return loss > last.loss ? shrink : 1;
   };
   const record = { name: 'stepControl' as const, first, grow, shrink };
-  return Object.defineProperty(record, 'next', { value: next }) as StepControl;
+  const control = Object.defineProperty(record, 'next', { value: next }) as StepControl;
+  return settled(control, 'stepControl()');
 }
 
 export const startControl = (): ControlMemory => ({

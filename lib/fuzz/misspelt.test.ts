@@ -1,0 +1,283 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import * as il from '..';
+import type { Recipe } from './every-function';
+import { release } from './harness';
+import { recipes } from './recipes';
+
+type Path = readonly (string | number)[];
+type Parts = Record<string | number, unknown>;
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+});
+
+const numbers = () => Float64Array.of(1, 2);
+const diagonal = () => ({
+  apply: (v: Float64Array) => v.map((value, i) => (2 + i) * value),
+  dispose() {},
+});
+const square = ({ w }: il.NamedTensors) => tf.sum(tf.square(w!)) as tf.Scalar;
+const like = numbers();
+
+/** Right arguments of functions of options that the fuzz calls without. */
+const more: Record<string, Recipe> = {
+  chebyshev: () => [{}],
+  decreasingRate: () => [{ first: 1, curvature: 1 }],
+  drops: () => [[3]],
+  eigenvalues: () => [diagonal(), { largest: 1, like }],
+  explicitGLM: () => [{ family: 'linear', rate: () => 0.1 }],
+  globalL2: () => [{ initial: 1 }],
+  logistic: () => [{ features: 2, classes: 2 }],
+  perFeatureL2: () => [{ initial: 1 }],
+  perTensorL2: () => [{ initial: 1 }],
+  powerIteration: () => [diagonal(), numbers(), { iterations: 3 }],
+  ImplicitAdam: () => [0.1, { beta1: 0.9 }],
+  ImplicitSGD: () => [0.1, { curvature: 'hessian' }],
+  residualPolynomials: () => [il.chebyshev(), { mu: 1, L: 2 }, numbers()],
+  solveMany: () => [diagonal(), [numbers()], { solver: il.cg() }],
+  solverFromRecord: () => [{ name: 'cg', tolerance: 0.1 }],
+  spectralDensity: () => [diagonal(), { probes: 2, steps: 2, seed: 1, like }],
+  trace: () => [diagonal(), { probes: 2, seed: 1, like }],
+  twoLayer: () => [{ features: 2, hidden: 2, classes: 2 }],
+  useBackend: () => ['cpu', {}],
+};
+
+/** Functions that take no record of options. */
+const without = [
+  ...['Learned', 'amplification', 'checkSolver', 'checkedDeferred', 'checkedSolution', 'compiled'],
+  ...['correlatedRegression', 'cosine', 'drops', 'evaluate', 'explain', 'fastSlow', 'finalState'],
+  ...['freePrograms', 'functional', 'gaussNewton', 'heedsSpace', 'identityMinus', 'inverseTime'],
+  ...['isSolverName', 'logSoftmax', 'lowRank', 'mapTensors', 'markAuxiliary', 'markOutput'],
+  ...['multiply', 'multiplyTransposed', 'nystrom', 'observed', 'proximalStep', 'random'],
+  ...['scheduleCost', 'shifted', 'sigmoidCrossEntropies', 'sigmoidCrossEntropy'],
+  ...['softmaxCrossEntropies', 'softmaxCrossEntropy', 'solvePositive', 'spaceOf', 'stabilityAt'],
+  ...['stationarity', 'tracedCounts', 'warmUp', 'warp', 'warpNoise', 'weighted', 'withOutput'],
+];
+
+/**
+ * Records that may have other parts: what users make themselves, as an operator or a problem, is
+ * theirs, and may be an object of a class of their own.
+ */
+const open = [
+  'bilevel 0',
+  'bilevelLogistic 0',
+  'bilevelLogistic 0 train',
+  'bilevelLogistic 0 validation',
+  'bilevelRidge 0',
+  'bilevelRidge 0 train',
+  'bilevelRidge 0 validation',
+  'collocation 0',
+  'eigenvalues 0',
+  'hypergradient 0',
+  'levenbergMarquardt 0',
+  'logarithmic 0',
+  'onBatches 0',
+  'powerIteration 0',
+  'predictJacobianErrors 1',
+  'predictJacobianErrors 1 start',
+  'predictJacobianErrors 1 solution',
+  'predictJacobianErrors 1 eigen',
+  'solveMany 0',
+  'spectralDensity 0',
+  'trace 0',
+  'unroll 1',
+  'unroll 1 start',
+  'unroll 1 solution',
+  'unroll 1 eigen',
+];
+
+/** What the library has made shows no functions, since they are not listed. */
+const isOurs = (x: object) => Object.getOwnPropertyNames(x).length > Object.keys(x).length;
+const isRecord = (x: unknown): x is Parts =>
+  typeof x === 'object' &&
+  x !== null &&
+  Object.getPrototypeOf(x) === Object.prototype &&
+  !isOurs(x) &&
+  !(Object.keys(x).length > 0 && Object.values(x).every((part) => part instanceof tf.Tensor));
+
+/** Where there are records in x. */
+function records(x: unknown, path: Path = []): Path[] {
+  const inside = (parts: object) =>
+    Object.entries(parts).flatMap(([name, part]) => records(part, [...path, name]));
+  if (Array.isArray(x)) return inside(x);
+  return isRecord(x) ? [path, ...inside(x)] : [];
+}
+
+/** The arguments with one record changed. */
+function changed(x: unknown, [name, ...rest]: Path, change: (x: Parts) => Parts): unknown {
+  if (name === undefined) return change(x as Parts);
+  const copy = (Array.isArray(x) ? [...x] : { ...(x as Parts) }) as Parts;
+  copy[name] = changed(copy[name], rest, change);
+  return copy;
+}
+
+const swapped = (name: string) =>
+  name.length > 1 && name.at(-1) !== name.at(-2)
+    ? `${name.slice(0, -2)}${name.at(-1)}${name.at(-2)}`
+    : `${name}s`;
+const nearMisses = (name: string) => [
+  swapped(name),
+  name.slice(0, -1) || `${name}${name}`,
+  name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase(),
+];
+
+const makers: Record<string, Recipe> = { ...recipes, ...more };
+type AnyFunction = (...args: unknown[]) => unknown;
+const functions = Object.entries(il).filter(
+  ([name, f]) => typeof f === 'function' && !name.endsWith('Error'),
+) as [string, AnyFunction][];
+const call = (f: AnyFunction, args: unknown[]) =>
+  /^class\b/.test(String(f)) ? Reflect.construct(f, args) : f(...args);
+const makerOf = (name: string) => more[name] ?? recipes[name];
+
+const two = (): [tf.Tensor1D, tf.Tensor1D] => [tf.tensor1d([1, 2]), tf.tensor1d([0, 1])];
+
+/** The error of a call with one of its records changed. */
+async function errorOf(name: string, path?: Path, change?: (x: Parts) => Parts): Promise<unknown> {
+  const given = two();
+  let args: unknown = makerOf(name)!(...given);
+  if (path && change) args = changed(args, path, change);
+  try {
+    release(await call(functions.find(([other]) => other === name)![1], args as unknown[]));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Whether an error says that there is no such option. */
+const refuses = (error: unknown, name: string) =>
+  error instanceof il.InputError && error.message.includes(`the option '${name}' of`);
+
+it('every exported function is known to take options, or none', () => {
+  const unknown = functions
+    .map(([name]) => name)
+    .filter((name) => !(name in makers) && !without.includes(name));
+  expect(unknown).toEqual([]);
+});
+
+describe('an option of another name is refused', () => {
+  it.each(functions.map(([name]) => name).filter((name) => name in makers))('%s', async (name) => {
+    expect(await errorOf(name)).toBeUndefined();
+    const ignored: string[] = [];
+    const paths = records(makerOf(name)!(...two())).filter(
+      (path) => !open.includes([name, ...path].join(' ')),
+    );
+    for (const path of paths) {
+      const error = await errorOf(name, path, (x) => ({ ...x, misspelt: 1 }));
+      if (!refuses(error, 'misspelt')) ignored.push(`${path.join(' ')}: misspelt: ${error}`);
+      const list = /options among ([\w, λ]+),/.exec(String(error))?.[1] ?? '';
+      const known = list.split(', ').filter(Boolean);
+      for (const option of known) {
+        for (const near of nearMisses(option).filter((near) => !known.includes(near))) {
+          const missed = await errorOf(name, path, ({ [option]: value, ...x }) => ({
+            ...x,
+            [near]: value ?? 1,
+          }));
+          // One that is required may be missed first.
+          const isRequired = !refuses(missed, near) && missed instanceof il.ImplicitLabError;
+          if (!refuses(missed, near) && !isRequired) ignored.push(`${path.join(' ')}: ${near}`);
+        }
+      }
+    }
+    expect(ignored).toEqual([]);
+  });
+});
+
+describe('so is one of a method', () => {
+  const w = () => tf.tensor1d([1, 2]);
+  const loss = (v: tf.Tensor) => tf.sum(tf.square(v)) as tf.Scalar;
+  const problem = { inner: square, outer: square };
+  const solvers = [
+    ...[il.cg(), il.cgNormal(), il.minres(), il.gmres(), il.neumann(), il.fixedPoint()],
+    ...[il.dense(), il.woodbury()],
+  ];
+  const calls: Record<string, (options: never) => unknown> = {
+    ...Object.fromEntries(
+      solvers.flatMap((solver) =>
+        (['solve', 'solveSync', 'solveDeferred'] as const).map((how) => [
+          `${solver.name}().${how}`,
+          (options: never) => solver[how](diagonal(), numbers(), options),
+        ]),
+      ),
+    ),
+    'implicitSGD().step': (options) => {
+      const v = tf.variable(w());
+      return il.implicitSGD(1).step(() => loss(v), [v], options);
+    },
+    'implicit().differentiate': (options) =>
+      il.implicit().differentiate(problem, { w: w() }, { l: w() }, options),
+    'unrolled().differentiate': (options) =>
+      il
+        .unrolled({ method: il.gradientDescent(0.1), steps: 1 })
+        .differentiate(problem, { w: w() }, { l: w() }, options),
+    'functional().apply': (options) => {
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+      const { params, apply } = il.functional(model);
+      return apply(params, tf.ones([1, 2]), options);
+    },
+  };
+
+  it.each(Object.entries(calls))('%s', async (_, method) => {
+    await expect((async () => method({ misspelt: 1 } as never))()).rejects.toThrow(
+      /the option 'misspelt' of/,
+    );
+  });
+});
+
+describe('settings of what was made cannot be assigned', () => {
+  const values = {
+    ...{ cg: il.cg(), dense: il.dense(), adam: il.adam(0.1), chebyshev: il.chebyshev() },
+    ...{ implicit: il.implicit(), box: il.box(), simplex: il.simplex(), ball: il.ball() },
+    unrolled: il.unrolled({ method: il.gradientDescent(0.1), steps: 1 }),
+    ...{ stepControl: il.stepControl(), perWeightL2: il.perWeightL2() },
+    sampleWeights: il.sampleWeights({ count: 2 }),
+    implicitGLM: il.implicitGLM({ family: 'linear', rate: () => 0.1 }),
+    implicitSGD: il.implicitSGD(0.1),
+  };
+
+  it.each(Object.entries(values))('%s', (_, value) => {
+    const names = [...Object.keys(value).filter((name) => name !== 'iterations_'), 'misspelt'];
+    for (const name of names) {
+      expect(() => Reflect.set(value, name, {}), name).toThrow(il.InputError);
+    }
+  });
+
+  it('nor of a run', () => {
+    const [w, l] = two();
+    const run = il.bilevel(
+      { inner: square, outer: square },
+      {
+        ...{ w: { w }, λ: { l }, how: il.implicit() },
+        inner: { optimizer: il.gradientDescent(0.1), steps: 1 },
+        outer: { optimizer: il.gradientDescent(0.1) },
+      },
+    );
+    expect(() => Object.assign(run, { steps: 3 })).toThrow(/the assignment of 3 to 'steps'/);
+    run.dispose();
+  });
+
+  it('and they print, compare and travel as a record', () => {
+    const solver = il.cg({ tolerance: 1e-3 });
+    const record = { name: 'cg', tolerance: 1e-3, maxIterations: 100, damping: 0 };
+    expect(solver).toEqual(record);
+    expect({ ...solver }).toEqual(record);
+    expect(JSON.parse(JSON.stringify(solver))).toEqual(record);
+  });
+
+  it('options that are changed after unrolled() count no more', async () => {
+    const options = { method: il.gradientDescent(0.1), steps: 1 };
+    const way = il.unrolled(options);
+    options.steps = 5;
+    const problem = {
+      inner: ({ w }: il.NamedTensors, { l }: il.NamedTensors) =>
+        tf.sum(tf.mul(tf.square(w!), l!)) as tf.Scalar,
+      outer: square,
+    };
+    const w = { w: tf.tensor1d([1]) };
+    const { w: reached } = await il.hypergradient(problem, w, { l: tf.tensor1d([1]) }, way);
+    expect((await reached.w!.data())[0]).toBeCloseTo(0.8, 6);
+  });
+});
