@@ -18,7 +18,7 @@ export interface RecordedGradient {
   hessian(v: NamedTensors): NamedTensors;
   /** `Bᵀ u` alone: what only w decides is left out. */
   mixed(u: NamedTensors): NamedTensors;
-  /** The products to be left for a while, where they go operation by operation; what they return is kept. */
+  /** The products to be left for a while, where that is worthwhile; what they return is kept. */
   readonly inPieces?: {
     jvp(dw: NamedTensors, dλ: NamedTensors): Pausing<NamedTensors>;
     vjp(u: NamedTensors): Pausing<{ w: NamedTensors; λ: NamedTensors }>;
@@ -45,7 +45,9 @@ export function recordGradientOf(
   remembered?: Remembered,
 ): RecordedGradient | undefined {
   const evaluation = evaluated(loss, w, λ, 'products', remembered);
-  return evaluation && recordedOf(evaluation, w, λ);
+  if (evaluation === undefined) return undefined;
+  const gradient = evaluation.gradient().map((g) => tf.keep(g));
+  return recordedOf(evaluation, gradient, w, λ);
 }
 
 /** The same, to be left for a while within it; also where no program can run. */
@@ -55,10 +57,21 @@ export function* recordGradientInPieces(
   λ: NamedTensors,
   remembered?: Remembered,
 ): Pausing<RecordedGradient> {
-  return recordedOf(yield* evaluatedInPieces(loss, w, λ, 'products', remembered), w, λ);
+  const evaluation = yield* evaluatedInPieces(loss, w, λ, 'products', remembered);
+  try {
+    return recordedOf(evaluation, yield* evaluation.gradientInPieces(), w, λ);
+  } catch (error) {
+    evaluation.dispose();
+    throw error;
+  }
 }
 
-function recordedOf(evaluation: Evaluation, w: NamedTensors, λ: NamedTensors): RecordedGradient {
+function recordedOf(
+  evaluation: Evaluation,
+  gradient: readonly tf.Tensor[],
+  w: NamedTensors,
+  λ: NamedTensors,
+): RecordedGradient {
   const ofW = (x: readonly tf.Tensor[]) => named(w, [...x]);
   const ofλ = (x: readonly tf.Tensor[]) => named(λ, [...x]);
   const count = Object.keys(w).length;
@@ -66,7 +79,6 @@ function recordedOf(evaluation: Evaluation, w: NamedTensors, λ: NamedTensors): 
     w: ofW(pulled.slice(0, count)),
     λ: ofλ(pulled.slice(count)),
   });
-  const gradient = evaluation.gradient().map((g) => tf.keep(g));
   const pieces = evaluation.productInPieces;
   return {
     gradient: ofW(gradient),
@@ -123,10 +135,7 @@ export function* gradientInPieces(
 ): Pausing<NamedTensors> {
   const evaluation = yield* evaluatedInPieces(loss, w, λ, 'gradient', remembered);
   try {
-    return named(
-      w,
-      evaluation.gradient().map((g) => tf.keep(g)),
-    );
+    return named(w, yield* evaluation.gradientInPieces());
   } finally {
     evaluation.dispose();
   }

@@ -92,8 +92,8 @@ export function* valueAndGradientInPieces(
   try {
     const leavesOf = { all, varied: all.length };
     const evaluation = yield* evaluateInPieces(unmarked, leavesOf, 'gradient', pure);
-    const { value, gradient, auxiliary } = found(evaluation, leaves, marks());
-    for (const each of [value, ...Object.values({ ...gradient, ...auxiliary })]) tf.keep(each);
+    const { value, gradient, auxiliary } = yield* foundInPieces(evaluation, leaves, marks());
+    for (const each of [value, ...Object.values({ ...auxiliary })]) tf.keep(each);
     return { value, gradient, ...(auxiliary && { auxiliary }) };
   } catch (error) {
     tf.dispose(marks());
@@ -132,13 +132,35 @@ function found(
 ): ValueAndGradient {
   try {
     checkFinite(evaluation.value);
-    const gradient = named(leaves, evaluation.gradient());
-    const value = evaluation.value.clone() as tf.Scalar;
-    const auxiliary = released(marked);
-    return { value, gradient, ...(auxiliary && { auxiliary }) };
+    return foundWith(evaluation, evaluation.gradient(), leaves, marked);
   } finally {
     evaluation.dispose();
   }
+}
+
+/** The same, to be left for a while within the gradient, which is kept. */
+function* foundInPieces(
+  evaluation: Evaluation,
+  leaves: NamedTensors,
+  marked: NamedTensors,
+): Pausing<ValueAndGradient> {
+  try {
+    checkFinite(evaluation.value);
+    return foundWith(evaluation, yield* evaluation.gradientInPieces(), leaves, marked);
+  } finally {
+    evaluation.dispose();
+  }
+}
+
+function foundWith(
+  evaluation: Evaluation,
+  gradient: tf.Tensor[],
+  leaves: NamedTensors,
+  marked: NamedTensors,
+): ValueAndGradient {
+  const value = evaluation.value.clone() as tf.Scalar;
+  const auxiliary = released(marked);
+  return { value, gradient: named(leaves, gradient), ...(auxiliary && { auxiliary }) };
 }
 
 /**

@@ -84,9 +84,14 @@ function byProgram(
     },
     apply,
     transpose: apply,
-    // By a program a product is one call.
     *applyInPieces(v) {
-      return mapTensors(apply(v), (x) => tf.keep(x));
+      const pieces = evaluation.productInPieces;
+      if (pieces === undefined || engine().isTapeOn()) {
+        return mapTensors(apply(v), (x) => tf.keep(x));
+      }
+      evaluation.checkAlive('curvature');
+      checkLike(v, point, 'a direction');
+      return named(x, yield* pieces('pull', listed(x, v)));
     },
     rowSpace: (products) => inOperations().rowSpace(products),
     dispose() {

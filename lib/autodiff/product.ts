@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Pausing } from '../event-loop';
 import type { Program } from './program';
-import type { Tape } from './tape';
 
 /** A linear map of lists of tensors, at once or in pieces. */
 export interface Product {
@@ -47,14 +46,18 @@ export function kept(make: () => tf.Tensor[]): tf.Tensor[] {
   return tf.tidy(make).map((x) => tf.keep(x));
 }
 
-/** Work on a tape, which is looked at after each pause. */
-export function* whileAlive<T>(tape: Tape, what: string, work: Pausing<T>): Pausing<T> {
+/** Work on something that may be disposed, which is looked at after each pause. */
+export function* whileAlive<T>(
+  owner: { checkAlive(what: string): void },
+  what: string,
+  work: Pausing<T>,
+): Pausing<T> {
   for (;;) {
     const turn = work.next();
     if (turn.done) return turn.value;
     try {
       yield;
-      tape.checkAlive(what);
+      owner.checkAlive(what);
     } catch (error) {
       // So that the work frees what it holds.
       work.throw(error);

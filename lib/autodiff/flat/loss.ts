@@ -268,7 +268,8 @@ function bytesLayout(bytes: number): Layout {
  * The programs of a loss that `compiled` has declared, for flat vectors of the names and shapes of w
  * and λ; where they are not known yet it is evaluated once.
  *
- * @returns undefined where programs cannot run, and for a loss that has none or that marks something
+ * @returns undefined where programs cannot run, and for a loss that has none, that takes long, or that
+ *   marks something
  */
 export function flatLossOf(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
@@ -285,5 +286,7 @@ export function flatLossOf(
     tf.dispose(gradientOf(loss, w, λ, remembered));
     programs = find();
   }
-  return programs && !remembered.marks ? new FlatLoss(programs) : undefined;
+  // Within a long product timers have their turns; on flat vectors it is one call.
+  if (programs === undefined || remembered.marks || programs.recipe.isLong) return undefined;
+  return new FlatLoss(programs);
 }

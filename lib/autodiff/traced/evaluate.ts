@@ -61,7 +61,7 @@ export function evaluateTraced(
   if (heap === undefined) return undefined;
   const asked = { loss, leaves, purpose, pure };
   const known = byMemory(heap, asked);
-  if (known !== undefined) return known;
+  if (known !== undefined) return withoutPause(known);
   const trace = new Trace(leaves.all);
   try {
     const { result, tape } = trace.during(() =>
@@ -90,7 +90,7 @@ export function* evaluateInPieces(
     return yield* evaluationOf(result, tape, leaves);
   }
   const known = byMemory(heap, asked);
-  if (known !== undefined) return known;
+  if (known !== undefined) return yield* known;
   const trace = new Trace(leaves.all);
   try {
     const { result, tape } = yield* recordInPieces(
@@ -104,15 +104,28 @@ export function* evaluateInPieces(
 }
 
 /** By the program that a pure loss remembers; undefined of any other. */
-function byMemory(heap: Heap, { leaves, pure }: Asked): Evaluation | undefined {
+function byMemory(heap: Heap, { leaves, pure }: Asked): Pausing<Evaluation> | undefined {
   const before = pure?.remembered.find(heap, keyOf(leaves, pure.names));
-  if (before === undefined) return undefined;
+  return before && byKnown(before, leaves);
+}
+
+function* byKnown(
+  { recipe, outside }: { recipe: Recipe; outside: readonly tf.Tensor[] },
+  leaves: Leaves,
+): Pausing<Evaluation> {
   counts.hits++;
-  const { recipe, outside } = before;
   const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
-  const [value, ...gradient] = recipe.program('value and gradient').run(given);
-  for (const each of [value!, ...gradient]) tf.keep(each);
-  return byRecipe(recipe, { value: value as tf.Scalar, gradient }, leaves, given);
+  recipe.retain();
+  try {
+    const found = yield* recipe.program('value and gradient').runInPieces(given);
+    const [value, ...gradient] = found as [tf.Scalar, ...tf.Tensor[]];
+    return byRecipe(recipe, { value, gradient }, leaves, given);
+  } catch (error) {
+    tf.dispose(given);
+    throw error;
+  } finally {
+    recipe.release();
+  }
 }
 
 function* evaluate(

@@ -15,9 +15,11 @@ export interface Evaluation {
   readonly value: tf.Scalar;
   /** For the varied leaves; the caller's. */
   gradient(): tf.Tensor[];
+  /** The same, to be left for a while and kept. */
+  gradientInPieces(): Pausing<tf.Tensor[]>;
   /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
   product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
-  /** The same, to be left for a while and kept, where it goes operation by operation. */
+  /** The same, to be left for a while and kept, where it takes long or goes operation by operation. */
   productInPieces?(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]>;
   /** The product on numbers in the backend's memory, by their addresses, where a program is known. */
   productAt?(kind: ProductKind, vectors: readonly number[], out: readonly number[]): void;
@@ -54,6 +56,9 @@ export function onTape(
     value,
     recorded: { tape, value, gradient },
     gradient: () => gradient.map((g) => g.clone()),
+    *gradientInPieces() {
+      return gradient.map((g) => tf.keep(g.clone()));
+    },
     product(kind, vectors) {
       const program = programOf(kind);
       return kind === 'push' ? program.pushDense(vectors) : program.pullDense(vectors);
@@ -82,6 +87,29 @@ export function byRecipe(
     halves.set(kind, half);
     return half;
   };
+  /** What was begun may have been begun again meanwhile. */
+  function* halfInPieces(kind: ProductKind): Pausing<Kept> {
+    const known = halves.get(kind);
+    if (known !== undefined) return known;
+    // Before a program is made, which may take as long as a turn.
+    yield;
+    const made = yield* recipe.program(kind).beginInPieces(given);
+    const half = halves.get(kind) ?? made;
+    if (half !== made) made.tensor.dispose();
+    halves.set(kind, half);
+    return half;
+  }
+  const inPlace = (kind: ProductKind, vectors: readonly tf.Tensor[]) =>
+    kind === 'push' ? vectors : [...noTangents, ...vectors];
+  function* product(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
+    const half = yield* halfInPieces(kind);
+    const all = [...given, ...inPlace(kind, vectors)];
+    return yield* recipe.program(kind).finishInPieces(all, half);
+  }
+  function* gradient(): Pausing<tf.Tensor[]> {
+    yield;
+    return yield* recipe.program('gradient').runInPieces(given);
+  }
   const addressOf = (x: tf.Tensor) => heapNow()!.typedArrayFromHeap(x).byteOffset;
   let addresses: readonly number[] | undefined;
   let alive = true;
@@ -100,11 +128,21 @@ export function byRecipe(
       if (known.length > 0) return known.map((g) => g.clone());
       return recipe.program('gradient').run(given);
     },
+    *gradientInPieces() {
+      checkAlive('evaluation');
+      if (known.length > 0) return known.map((g) => tf.keep(g.clone()));
+      return yield* whileAlive({ checkAlive }, 'evaluation', gradient());
+    },
     product(kind, vectors) {
       checkAlive('evaluation');
-      const vectorsInPlace = kind === 'push' ? vectors : [...noTangents, ...vectors];
-      return recipe.program(kind).finish([...given, ...vectorsInPlace], halfOf(kind));
+      return recipe.program(kind).finish([...given, ...inPlace(kind, vectors)], halfOf(kind));
     },
+    ...(recipe.isLong && {
+      *productInPieces(kind, vectors) {
+        checkAlive('evaluation');
+        return yield* whileAlive({ checkAlive }, 'evaluation', product(kind, vectors));
+      },
+    }),
     productAt(kind, vectors, out) {
       checkAlive('evaluation');
       const half = halfOf(kind);

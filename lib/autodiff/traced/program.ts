@@ -7,12 +7,17 @@ import { productCalls, transposeCall } from '../../backends/wasm/fused/products'
 import {
   type At,
   type Call,
+  joined,
   perform,
   placed,
   sequenceOn,
 } from '../../backends/wasm/fused/sequence';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
+import type { Pausing } from '../../event-loop';
+import { isolated } from '../tape';
+import { groupsOf } from './cost';
 import { type Halves, Layout, type Place } from './layout';
+import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
 import { MOST_TERMS } from './products';
 import { inputsOf, type Operand, type Step } from './steps';
@@ -30,6 +35,12 @@ export interface Prepared {
   readonly table: number;
 }
 
+/** Half a program as one function, and the parts between which it can be left for a while. */
+interface Half {
+  whole: Imported;
+  parts: readonly Imported[];
+}
+
 /** What a program keeps between its first half and its products. */
 export interface Kept {
   tensor: tf.Tensor;
@@ -44,8 +55,8 @@ export class Program {
   readonly #heap: Heap;
   readonly #layout: Layout;
   readonly #shapes: readonly (readonly number[])[];
-  readonly #early: Imported;
-  readonly #late: Imported;
+  readonly #early: Half;
+  readonly #late: Half;
   /** How many steps it takes: before the tangents, and after. */
   readonly steps: { early: number; late: number };
   /** Where the addresses of all places are in the last run, and which of them are set again in each. */
@@ -75,8 +86,8 @@ export class Program {
       [...early, ...late].filter((step) => step.kind === 'loop'),
     );
     this.#table = heap.wasm._malloc(4 * places.length);
-    this.#early = sequenceOn(heap, this.#allCalls(early));
-    this.#late = sequenceOn(heap, this.#allCalls(late));
+    this.#early = this.#halfOf(early);
+    this.#late = this.#halfOf(late);
     this.#addresses = new Int32Array(0);
     this.#addressesNow().set(places.map(({ where, at }) => (where === 'constant' ? at : 0)));
     const placesOf = (where: Place['where']) =>
@@ -94,17 +105,46 @@ export class Program {
     return this.#half(this.#early, given, undefined, true);
   }
 
+  /** As `run`, to be left for a while within it; what it returns is kept. */
+  runInPieces(given: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
+    return this.#halfInPieces(this.#early, given, undefined, true);
+  }
+
   /** Runs the first half. */
   begin(given: readonly tf.Tensor[]): Kept {
+    const kept = this.#memory();
+    this.#half(this.#early, given, kept.tensor, false);
+    return kept;
+  }
+
+  /** As `begin`, to be left for a while within it. */
+  *beginInPieces(given: readonly tf.Tensor[]): Pausing<Kept> {
+    const kept = this.#memory();
+    try {
+      yield* this.#halfInPieces(this.#early, given, kept.tensor, false);
+      return kept;
+    } catch (error) {
+      kept.tensor.dispose();
+      throw error;
+    }
+  }
+
+  #memory(): Kept {
     const info = this.#heap.makeOutput([Math.max(1, this.keptBytes / 4)], 'float32');
-    const tensor = tf.keep(tensorOf(info));
-    this.#half(this.#early, given, tensor, false);
-    return { tensor };
+    return { tensor: tf.keep(tensorOf(info)) };
   }
 
   /** Runs the second half, on the same tensors and the tangents after them. */
   finish(given: readonly (tf.Tensor | undefined)[], { tensor }: Kept): tf.Tensor[] {
     return this.#half(this.#late, given, tensor, true);
+  }
+
+  /** As `finish`, to be left for a while within it; what it returns is kept. */
+  finishInPieces(
+    given: readonly (tf.Tensor | undefined)[],
+    { tensor }: Kept,
+  ): Pausing<tf.Tensor[]> {
+    return this.#halfInPieces(this.#late, given, tensor, true);
   }
 
   /** Bytes kept from the first half for the second. */
@@ -113,6 +153,8 @@ export class Program {
   }
 
   dispose(): void {
+    // A run that has been left needs the table and the constants.
+    finishLeft(this.#heap);
     this.#layout.freeConstants();
     if (this.#disposed) return;
     this.#disposed = true;
@@ -130,17 +172,53 @@ export class Program {
   }
 
   #half(
-    sequence: Imported,
+    half: Half,
     given: readonly (tf.Tensor | undefined)[],
     kept: tf.Tensor | undefined,
     last: boolean,
   ): tf.Tensor[] {
-    const heap = this.#heap;
-    const outputs = last ? this.#shapes.map((shape) => heap.makeOutput([...shape], 'float32')) : [];
-    const of = (x: tf.TensorInfo | undefined) =>
-      x === undefined ? 0 : heap.typedArrayFromHeap(x).byteOffset;
-    this.#runAt(sequence, given.map(of), of(kept), outputs.map(of));
+    const outputs = last ? this.#outputs() : [];
+    this.#runAt(
+      half,
+      given.map(this.#addressOf),
+      this.#addressOf(kept),
+      outputs.map(this.#addressOf),
+    );
     return outputs.map(tensorOf);
+  }
+
+  *#halfInPieces(
+    half: Half,
+    given: readonly (tf.Tensor | undefined)[],
+    kept: tf.Tensor | undefined,
+    last: boolean,
+  ): Pausing<tf.Tensor[]> {
+    yield;
+    if (half.parts.length === 1) {
+      return this.#half(half, given, kept, last).map((output) => tf.keep(output));
+    }
+    // Its own copies: what it reads and writes stays in memory if it is disposed meanwhile.
+    const own = (x: tf.Tensor | undefined) => x && isolated(() => tf.keep(x.clone()));
+    const held = [...given, kept].map(own);
+    const outputs = (last ? this.#outputs() : []).map((info) => tf.keep(tensorOf(info)));
+    const of = this.#addressOf;
+    try {
+      this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
+      yield* inPortions(this.#heap, half.parts, this.#table);
+      return outputs;
+    } catch (error) {
+      tf.dispose(outputs);
+      throw error;
+    } finally {
+      tf.dispose(held.filter((x) => x !== undefined));
+    }
+  }
+
+  readonly #addressOf = (x: tf.TensorInfo | undefined): number =>
+    x === undefined ? 0 : this.#heap.typedArrayFromHeap(x).byteOffset;
+
+  #outputs(): tf.TensorInfo[] {
+    return this.#shapes.map((shape) => this.#heap.makeOutput([...shape], 'float32'));
   }
 
   /** The first half, or all of a program without tangents, on numbers in the backend's memory. */
@@ -161,7 +239,8 @@ export class Program {
     outputs: readonly number[],
   ): Prepared {
     this.#setAddresses(given, kept, outputs);
-    return { sequence: half === 'early' ? this.#early : this.#late, table: this.#table };
+    const { whole } = half === 'early' ? this.#early : this.#late;
+    return { sequence: whole, table: this.#table };
   }
 
   /**
@@ -174,16 +253,17 @@ export class Program {
   }
 
   #runAt(
-    sequence: Imported,
+    { whole }: Half,
     given: readonly number[],
     kept: number,
     outputs: readonly number[],
   ): void {
     this.#setAddresses(given, kept, outputs);
-    sequence.run(this.#table);
+    whole.run(this.#table);
   }
 
   #setAddresses(given: readonly number[], kept: number, outputs: readonly number[]): void {
+    finishLeft(this.#heap);
     // Before the table is looked at: an allocation may grow the memory, which moves no address.
     const scratch = scratchOn(this.#heap, this.#layout.scratch);
     const addresses = this.#addressesNow();
@@ -197,8 +277,16 @@ export class Program {
     }
   }
 
-  /** The calls of some steps, with what kernels made freed after its last use. */
-  #allCalls(steps: readonly Step[]): Call<number>[] {
+  #halfOf(steps: readonly Step[]): Half {
+    const calls = this.#allCalls(steps);
+    const parts = groupsOf(steps).map(({ from, to }) =>
+      sequenceOn(this.#heap, calls.slice(from, to).flat()),
+    );
+    return { parts, whole: joined(this.#heap, parts) };
+  }
+
+  /** The calls of some steps, each with what frees those made by kernels after their last use. */
+  #allCalls(steps: readonly Step[]): Call<number>[][] {
     const lastUse = new Map<number, number>();
     steps.forEach((step, i) => {
       for (const value of [step.out, ...inputsOf(step)]) {
@@ -209,7 +297,7 @@ export class Program {
     const freed = steps.map((): number[] => []);
     for (const [index, i] of lastUse) freed[i]!.push(index);
     const freeing = (index: number) => ({ run: () => this.#freeMade(index), arguments: [] });
-    return steps.flatMap((step, i) => [...this.#calls(step), ...freed[i]!.map(freeing)]);
+    return steps.map((step, i) => [...this.#calls(step), ...freed[i]!.map(freeing)]);
   }
 
   #freeMade(index: number): void {

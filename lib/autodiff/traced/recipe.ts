@@ -1,4 +1,5 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import { isLong } from './cost';
 import { making } from './counts';
 import { planned } from './plan';
 import { Program } from './program';
@@ -25,6 +26,8 @@ const isLinearized = (kind: ProgramKind): kind is `linearized ${ProductKind}` =>
 
 /** The programs of all losses of one structure, made when they are first needed. */
 export class Recipe {
+  /** Whether the gradient or a product takes so long that timers should have a turn within it. */
+  readonly isLong: boolean;
   readonly #heap: Heap;
   readonly #outputs: Outputs;
   readonly #programs = new Map<ProgramKind, Program>();
@@ -35,7 +38,9 @@ export class Recipe {
   constructor(heap: Heap, outputs: Outputs) {
     this.#heap = heap;
     this.#outputs = outputs;
-    for (const kind of ['value', 'gradient', 'push', 'pull'] as const) planned(outputs[kind]);
+    const kinds = ['value', 'gradient', 'push', 'pull'] as const;
+    const plans = kinds.map((kind) => planned(outputs[kind]));
+    this.isLong = plans.some(({ early, late }) => isLong([...early, ...late]));
   }
 
   program(kind: ProgramKind): Program {

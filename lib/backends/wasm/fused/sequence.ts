@@ -66,10 +66,15 @@ export function sequenceOn(heap: Heap, calls: readonly Call<number>[]): Imported
     }
     return exported(instantiated(memory, [body], [...known.values()]));
   });
+  return joined(heap, pieces);
+}
+
+/** Sequences one after the other as one. */
+export function joined(heap: Heap, pieces: readonly Imported[]): Imported {
   if (pieces.length === 1) return pieces[0]!;
   const whole = new FunctionBody('run', BY_TABLE);
   for (const piece of pieces) whole.get(whole.parameters[0]!).call(piece);
-  return exported(instantiated(memory, [whole], pieces));
+  return exported(instantiated(memoryOf(heap), [whole], [...pieces]));
 }
 
 const exported = ({ run }: Record<string, (...values: number[]) => number>): Imported =>

@@ -1,0 +1,45 @@
+import type { Imported } from '../../backends/wasm/assembler';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Pausing, portion } from '../../event-loop';
+
+/** The run of a program that was left for a while, by its heap: what finishes it. */
+const left = new WeakMap<Heap, () => void>();
+
+/**
+ * Finishes the run that was left, if there is one. All programs of a heap compute in the same memory,
+ * so the next one may begin only then; the run gets its results as if nothing had happened.
+ */
+export function finishLeft(heap: Heap): void {
+  left.get(heap)?.();
+}
+
+/**
+ * Runs the parts of a program with the addresses in its table, and leaves it between them after some
+ * milliseconds.
+ */
+export function* inPortions(heap: Heap, parts: readonly Imported[], table: number): Pausing<void> {
+  let done = 0;
+  let failure: { error: unknown } | undefined;
+  const step = (i: number) => parts[i]!.run(table);
+  const finish = () => {
+    left.delete(heap);
+    try {
+      for (; done < parts.length; done++) step(done);
+    } catch (error) {
+      // Not the fault of what runs now.
+      failure = { error };
+      done = parts.length;
+    }
+  };
+  while (done < parts.length) {
+    done = portion(done, parts.length, step);
+    if (done === parts.length) return;
+    left.set(heap, finish);
+    try {
+      yield;
+    } finally {
+      if (left.get(heap) === finish) left.delete(heap);
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+}
