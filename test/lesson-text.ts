@@ -64,15 +64,44 @@ export function printedNumbers(text: string): number[] {
   });
 }
 
-/** The numbers of the prose that no cell prints, to the decimals that the prose gives. */
-export function unsupported(prose: string, printed: string): string[] {
-  const known = printedNumbers(printed);
+/** What may stand behind a number of the prose. */
+export interface Support {
+  /** What cells print, and the numbers of claims: the prose may round them. */
+  printed: string;
+  /** The code of cells, and the sentences of claims: the prose repeats these as they are. */
+  written: string;
+}
+
+/** The numbers of the prose behind which nothing stands, to the decimals that the prose gives. */
+export function unsupported(prose: string, { printed, written }: Support): string[] {
+  const [rounded, exact] = [printedNumbers(printed), printedNumbers(written)];
   const near = (value: number, decimals: number) =>
-    known.some((number) => Math.abs(number - value) <= 0.5001 * 10 ** -decimals);
+    rounded.some((number) => Math.abs(number - value) <= 0.5001 * 10 ** -decimals) ||
+    exact.some((number) => Math.abs(number - value) <= 1e-9 * Math.abs(value));
   return measuredNumbers(prose)
     .filter(
       ({ value, decimals, isPercent }) =>
         !near(value, decimals) && !(isPercent && near(value / 100, decimals + 2)),
     )
     .map(({ text }) => text);
+}
+
+const COUNTS =
+  'two|three|four|five|six|seven|eight|nine|ten|eleven|a dozen|twelve|fifteen|twenty|thirty|forty|fifty|sixty|a hundred|a thousand|ten thousand|a million';
+const PARTS =
+  'half|third|quarter|fifth|sixth|seventh|eighth|tenth|twentieth|thirtieth|fiftieth|hundredth|thousandth';
+
+/**
+ * The sizes that prose gives in words and no claim has in its sentence: “twenty times”, “a factor of
+ * thirty”, “a tenth”.
+ */
+export function unclaimedSizes(prose: string, sentences: readonly string[]): string[] {
+  const pattern = new RegExp(
+    `\\b(?:factors? of (?:${COUNTS})|(?:${COUNTS}) times|(?:${COUNTS})fold|(?:a|one|two|three) (?:${PARTS})s?)\\b`,
+    'gi',
+  );
+  const claimed = sentences.join('\n').toLowerCase();
+  return [...prose.matchAll(pattern)]
+    .map(([text]) => text.toLowerCase())
+    .filter((text) => !claimed.includes(text.replace(/^factors? of | times$|fold$/, '')));
 }

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { unsupported } from './lesson-text';
+import { looseClaims } from './lesson-claims';
+import { unclaimedSizes, unsupported } from './lesson-text';
 
 const ROOT = join(__dirname, '..');
 const FOLDER = join(ROOT, 'notebooks');
@@ -17,6 +18,7 @@ const waiting = new Set<string>([]);
 interface Claim {
   sentence: string;
   holds: boolean;
+  numbers: Record<string, unknown>;
 }
 interface Output {
   output_type: string;
@@ -53,6 +55,20 @@ const textOf = ({ source }: Cell) => (Array.isArray(source) ? source.join('') : 
 /** The code of the cells that a lesson's text makes. */
 const fences = (text: string) =>
   [...text.matchAll(/^```typescript\n([\s\S]*?)\n```$/gm)].map((match) => match[1]);
+
+/** Prose and code cells from one heading to the next; one Markdown cell may hold the end and the beginning of two. */
+function sectionsOf(cells: readonly Cell[]): { prose: string; cells: Cell[] }[] {
+  const sections = [{ prose: '', cells: [] as Cell[] }];
+  for (const cell of cells) {
+    if (cell.cell_type === 'code') sections.at(-1)!.cells.push(cell);
+    else {
+      const [before, ...later] = textOf(cell).split(/^(?=## )/m);
+      sections.at(-1)!.prose += `${before}\n\n`;
+      for (const prose of later) sections.push({ prose: `${prose}\n\n`, cells: [] });
+    }
+  }
+  return sections;
+}
 
 /** What a page has not, in the code of a cell; the library has what lessons need of it. */
 const ofNode = /\bnode:|\b(process|Buffer|__dirname|__filename)\s*[.([]|\brequire\(|child_process/;
@@ -121,20 +137,36 @@ describe.each(lessons)('%s', (name) => {
         ...(metadata?.['implicit-lab']?.claims ?? []),
       ]);
 
-    it('gives no number that no cell prints', () => {
-      const prose = notebook().cells.filter(({ cell_type }) => cell_type === 'markdown');
-      const printed = [
-        ...code().map(textOf),
-        ...outputs().map(({ data = {} }) => [data['text/plain'] ?? ''].flat().join('')),
-        ...outputs().map((output) => JSON.stringify((output as { text?: unknown }).text ?? '')),
-        ...claims().map((claim) => JSON.stringify(claim)),
-      ];
-      expect(unsupported(prose.map(textOf).join('\n\n'), printed.join('\n'))).toEqual([]);
+    it('gives no number that no cell of its section prints and no claim has', () => {
+      const found = sectionsOf(notebook().cells).flatMap(({ prose, cells }) => {
+        const shown = cells.flatMap((cell) => cell.outputs ?? []);
+        const printed = [
+          ...shown.map(({ data = {} }) => [data['text/plain'] ?? ''].flat().join('')),
+          ...shown.map((output) => JSON.stringify((output as { text?: unknown }).text ?? '')),
+          ...claims().map(({ numbers }) => Object.values(numbers).join(' ')),
+        ];
+        const written = [...cells.map(textOf), ...claims().map(({ sentence }) => sentence)];
+        return unsupported(prose, { printed: printed.join('\n'), written: written.join('\n') });
+      });
+      expect(found).toEqual([]);
+    });
+
+    it('has at its end no “twenty times” or “a tenth” that no claim has in its sentence', () => {
+      const away = source
+        .split(/^## /m)
+        .at(-1)!
+        .replace(/```[\s\S]*?```/g, '');
+      const sentences = claims().map(({ sentence }) => sentence);
+      expect(unclaimedSizes(away, sentences)).toEqual([]);
     });
 
     it('rests its conclusions on claims, all of which hold', () => {
       expect(claims().length).toBeGreaterThanOrEqual(3);
       expect(claims().filter(({ holds }) => !holds)).toEqual([]);
+    });
+
+    it('has no claim that cannot be false, or whose numbers do not decide it', () => {
+      expect(looseClaims(fences(source).join('\n'))).toEqual([]);
     });
 
     it('asks for a prediction, has a live control and two questions', () => {

@@ -52,7 +52,8 @@ export class ClaimError extends ImplicitLabError {
  * @param sentence the conclusion, as prose has it, with the range it was seen on
  * @param statement evaluates it: `holds`, and one number or more that decide it
  * @throws ClaimError if it does not hold
- * @throws InputError if the sentence is empty, `holds` is not a boolean, or there are no numbers
+ * @throws InputError if the sentence is empty, `holds` is not a boolean, there are no
+ *   numbers, or one is NaN or −∞ although the claim holds
  */
 export function claim(
   sentence: string,
@@ -114,7 +115,17 @@ function requireSentence(sentence: string): void {
 }
 
 function requireFinding(sentence: string, holds: unknown, numbers: object): void {
-  if (typeof holds === 'boolean' && Object.keys(numbers).length > 0) return;
+  const values: unknown[] = Object.values(numbers);
+  // Nothing is above NaN, and everything above the largest of no numbers: such a claim is never false.
+  const idle = values.find((value) => Number.isNaN(value) || value === Number.NEGATIVE_INFINITY);
+  if (holds === true && idle !== undefined) {
+    throw new InputError({
+      given: `the claim “${sentence}”, which holds with ${idle} among its numbers`,
+      expected: 'numbers that could have decided against it',
+      remedy: 'Look for an empty list, or for a number that is not there.',
+    });
+  }
+  if (typeof holds === 'boolean' && values.length > 0) return;
   throw new InputError({
     given:
       typeof holds === 'boolean'

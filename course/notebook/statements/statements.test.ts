@@ -54,6 +54,14 @@ describe('claim', () => {
     expect(shown[0]!.data['text/plain']).toMatch(/^✗ momentum ends below/);
   });
 
+  it('does not hold by NaN, or by the largest of no numbers', () => {
+    const idle = (worst: number) => () =>
+      claim('none is above 1', () => ({ holds: !(worst > 1), worst }));
+    expect(idle(Number.NaN)).toThrow(InputError);
+    expect(idle(Math.max())).toThrow(/empty list/);
+    expect(idle(0.5)).not.toThrow();
+  });
+
   it('throws for NaN, which is not below anything', () => {
     expect(() => claim('it ends below', less(Number.NaN, 1))).toThrow(ClaimError);
   });
