@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { exerciseIds, loadExercise } from '../catalogue';
 import { judge } from '../judge';
 import { tries as afterTheLesson } from './after-the-lesson';
+import { tries as anotherHand } from './another-hand';
 import { tries as curvature } from './curvature';
 import { tries as freshSolving } from './fresh-solving';
 import { tries as freshSteps } from './fresh-steps';
@@ -33,6 +34,7 @@ const all = [
   ...ownWordsProducts,
   ...ownWordsDerivatives,
   ...unusualWays,
+  ...anotherHand,
 ];
 
 beforeAll(async () => {
