@@ -224,3 +224,62 @@ it('bounds of a box that are tensors have the shape of x, or are scalars', () =>
     expect(() => bounds.project(x)).toThrow(ShapeError);
   }
 });
+
+describe('the derivative of a minimum on a set does not see the units of x and of the loss', () => {
+  const θ = tf.tensor1d([-1, 1.2, 0.9]);
+  const sets: Record<string, (unit: number) => Constraint> = {
+    box: (unit) => box({ lower: 0, upper: 0.7 * unit }),
+    simplex: (unit) => simplex({ total: unit }),
+    ball: (unit) => ball({ radius: 0.5 * unit }),
+  };
+  const slope = (set: Constraint, minimum: Float64Array, unit: number, ofLoss: number) => {
+    const loss = (x: tf.Tensor, θ: tf.Tensor) => {
+      const z = tf.div(x, unit);
+      const value = tf.sub(tf.mul(0.5, tf.dot(z, tf.dot(Q, z))), tf.dot(θ, z));
+      return tf.mul(ofLoss, value) as tf.Scalar;
+    };
+    const x = argmin(
+      () => tf.tensor1d([...minimum].map((value) => value * unit)),
+      projectedStationarity(loss, set),
+      { onFailure: 'throw' },
+    );
+    return tf
+      .grad((θ: tf.Tensor) => sum(tf.div(x(θ), unit)))(θ)
+      .dataSync();
+  };
+
+  it.each(Object.entries(sets))('%s', (_, set) => {
+    // The minimum, by projected gradient descent in float64.
+    const [matrix, linear] = [Q.arraySync(), [...θ.dataSync()]];
+    const projected = set(1);
+    let minimum: Float64Array = Float64Array.of(0.3, 0.3, 0.3);
+    for (let k = 0; k < 2000; k++) {
+      const next = minimum.map((value, i) => {
+        const product = matrix[i]!.reduce((all, q, j) => all + q * minimum[j]!, 0);
+        return value - 0.2 * (product - linear[i]!);
+      });
+      minimum = projected.project(next);
+    }
+    const expected = slope(set(1), minimum, 1, 1);
+    expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(0.1);
+    for (const unit of [1e-15, 1e-6, 1, 1e6, 1e15]) {
+      for (const ofLoss of [1e-20, 1e-10, 1, 1e10, 1e20]) {
+        const inRange = Math.abs(Math.log10(ofLoss) - 2 * Math.log10(unit)) < 30;
+        if (!inRange) continue;
+        slope(set(unit), minimum, unit, ofLoss).forEach((value, i) => {
+          expect(Math.abs(value - expected[i]!), `${unit}, ${ofLoss}`).toBeLessThan(1e-3);
+        });
+      }
+    }
+  });
+});
+
+it('kkt has a multiplier for each inequality, and never broadcasts one', () => {
+  const optimality = kkt({
+    objective: (x) => tf.sum(tf.square(x)) as tf.Scalar,
+    inequality: (x) => tf.sum(x),
+  });
+  const point = { x: tf.ones([3]), inequality: tf.ones([3]) };
+  expect(() => optimality(point)).toThrow(ShapeError);
+  expect(optimality({ ...point, inequality: tf.scalar(1) }).inequality!.shape).toEqual([]);
+});

@@ -114,8 +114,16 @@ export const recipes: Record<string, (w: tf.Tensor1D, l: tf.Tensor1D) => unknown
   predictJacobianErrors: () => [il.gradientDescent(0.3), il.quadratic(quadratic()), 2],
   projectedStationarity: () => [(x: tf.Tensor) => tf.sum(x), il.box(), { step: 1 }],
   quadratic: () => [quadratic()],
-  radau: () => [decay, numbers, { to: 1, relative: 1e-3, absolute: 1e-6, step: 0.1 }],
-  radauAsync: () => [decay, numbers, { to: 1, relative: 1e-3, absolute: 1e-6, step: 0.1 }],
+  radau: () => [
+    decay,
+    numbers,
+    { to: 1, relative: 1e-3, absolute: 1e-6, step: 0.1, maxStep: 0.5, stops: [0.5] },
+  ],
+  radauAsync: () => [
+    decay,
+    numbers,
+    { to: 1, relative: 1e-3, absolute: 1e-6, step: 0.1, maxStep: 0.5, stops: [0.5] },
+  ],
   recordGradient: (w) => [() => square({ w }), { w }, { curvature: 'hessian', block: ['w'] }],
   regressionData: () => [{ train: 4, features: 2, seed: 1, noise: 1 }],
   residualPolynomial: () => [il.gradientDescent(0.5), { mu: 0.5, L: 1 }, 3],

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { valueAndGradient } from '../autodiff';
+import { hvp, isolated, valueAndGradient } from '../autodiff';
 import type { Constraint } from '../constraints';
-import { InputError } from '../errors';
-import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
-import type { NamedTensors } from '../spaces';
+import { InputError, ShapeError } from '../errors';
+import { checkFunction, checkMethods, checkOptionNames, checkPositive, phrase } from '../options';
+import { type NamedTensors, tensors } from '../spaces';
 import type { Optimality } from './argmin-options';
 
 /**
@@ -15,7 +15,8 @@ import type { Optimality } from './argmin-options';
  *
  * @param constraint `box(…)`, `simplex(…)`, `ball(…)`, or a function of the θs that makes one, where
  *   bounds depend on them
- * @param options `step`: η, near 1/L for a well-conditioned system. Default 1
+ * @param options `step`: η, near 1/L for a well-conditioned system. Default `‖d‖/‖∇²f d‖` with a
+ *   fixed d of no particular direction, at each x, so that no unit of x or f enters
  * @throws InputError for anything but a loss, a constraint and a step.
  * @see Blondel et al., [Efficient and modular implicit
  *   differentiation](https://arxiv.org/abs/2105.15183), 2022, §2.2.
@@ -28,21 +29,39 @@ export function projectedStationarity(
   checkFunction(loss, 'the loss of projectedStationarity');
   if (typeof constraint !== 'function') checkConstraint(constraint);
   checkOptionNames('projectedStationarity', options, ['step']);
-  const { step = 1 } = options;
-  if (!(typeof step === 'number' && step > 0 && step < Number.POSITIVE_INFINITY)) {
-    throw new InputError({
-      given: `projectedStationarity(…, { step: ${shown(step)} })`,
-      expected: 'a positive, finite number',
-      remedy: 'Leave it out for 1.',
-    });
-  }
+  const { step } = options;
+  if (step !== undefined) checkPositive(step, 'projectedStationarity(…) with a step of', REMEDY);
   return (x, ...θ) => {
     const set = typeof constraint === 'function' ? constraint(...θ) : constraint;
     checkConstraint(set);
-    const { x: gradient } = valueAndGradient(({ x }) => loss(x!, ...θ), { x }).gradient;
-    return tf.sub(x, set.project(tf.sub(x, tf.mul(step, gradient!))));
+    const f = ({ x }: NamedTensors) => loss(x!, ...θ);
+    const { gradient } = valueAndGradient(f, { x });
+    const η = step ?? isolated(() => tf.tidy(() => stepAt(f, x, gradient)));
+    return tf.sub(x, set.project(tf.sub(x, tf.mul(η, gradient.x!))));
   };
 }
+
+const REMEDY = 'Leave it out for one that fits the curvature.';
+
+/**
+ * A step in the unit of x over that of the gradient: by the curvature; where there is none, one as long
+ * as x; else 1.
+ */
+function stepAt(f: (x: NamedTensors) => tf.Scalar, x: tf.Tensor, gradient: NamedTensors) {
+  const { of, less, divide, select } = tensors.scalars;
+  const waves = Float32Array.from({ length: x.size }, (_, i) => Math.cos(i * i + 1));
+  const d = { x: tf.tensor(waves, x.shape) };
+  const ratio = (above: NamedTensors, below: NamedTensors, otherwise: tf.Scalar) => {
+    const [a, b] = [tensors.norm(above), tensors.norm(below)];
+    const both = tensors.scalars.and(less(of(0), a), less(of(0), b));
+    const quotient = divide(a, select(both, b, of(1)));
+    return select(less(quotient, of(HUGE)), select(both, quotient, otherwise), otherwise);
+  };
+  return ratio(d, hvp(f, { x }, d), ratio({ x }, gradient, of(1)));
+}
+
+/** Above this a float32 is as good as overflowed. */
+const HUGE = 3e38;
 
 /** A problem with constraints: minimise `f(x, θ)` where `h(x, θ) = 0` and `g(x, θ) ≤ 0`. */
 export interface ConstrainedProblem {
@@ -85,13 +104,27 @@ export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
       x: valueAndGradient(({ x }) => lagrangian(x!), { x: x! }).gradient.x!,
     };
     if (equality !== undefined) F.equality = equality(x!, ...θ);
-    if (inequality !== undefined) F.inequality = tf.mul(μ!, inequality(x!, ...θ));
+    if (inequality !== undefined) {
+      const g = inequality(x!, ...θ);
+      checkMultipliers(g, μ!);
+      F.inequality = tf.mul(μ!, g);
+    }
     return F;
   };
 }
 
 function checkConstraint(constraint: unknown): void {
   checkMethods(constraint, 'the constraint', ['project']);
+}
+
+/** One multiplier for several inequalities, or several for one, would be broadcast. */
+function checkMultipliers(g: tf.Tensor, μ: tf.Tensor): void {
+  if (g instanceof tf.Tensor && tf.util.arraysEqual(g.shape, μ.shape)) return;
+  throw new ShapeError({
+    given: `multipliers of shape [${μ.shape}] for inequalities ${g instanceof tf.Tensor ? `of shape [${g.shape}]` : `that are ${phrase(g)}`}`,
+    expected: 'a multiplier for each inequality',
+    remedy: 'Give them the shape of what `inequality` returns.',
+  });
 }
 
 function checkPoint(point: NamedTensors, { equality, inequality }: ConstrainedProblem): void {

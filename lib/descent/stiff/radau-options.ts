@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { shown } from '../../options';
+import { checkPositive, shown } from '../../options';
 import type { OdeEvent } from './events';
 import type { Jacobian } from './jacobian';
 import type { TimeSpan } from './ode';
@@ -16,6 +16,12 @@ export interface RadauOptions extends TimeSpan {
   absolute?: number | ArrayLike<number>;
   /** The first step. Default: a guess from y0 and f(y0). */
   step?: number;
+  /**
+   * No step is longer. Default none. A stiff solution that follows a forcing is exact at the ends of
+   * steps of any length, while `at` and events see a polynomial of degree 3 between them: give a part of
+   * the time in which the forcing, or the value of an event, changes.
+   */
+  maxStep?: number;
   /** What to look for on the way. */
   events?: readonly OdeEvent[];
 }
@@ -29,7 +35,7 @@ const ABSOLUTE = 1e-9;
  * @param slopeOf f at the start
  */
 export function tolerances(
-  { relative = 1e-6, absolute: given, step, from = 0, to }: RadauOptions,
+  { relative = 1e-6, absolute: given, step, maxStep, from = 0, to }: RadauOptions,
   y0: Float64Array,
   slopeOf: () => Float64Array,
 ): Float64Array {
@@ -55,6 +61,9 @@ export function tolerances(
       expected: 'a positive first step',
       remedy: 'Leave it out for a guess.',
     });
+  }
+  if (maxStep !== undefined) {
+    checkPositive(maxStep, 'radau with a maxStep of', 'Leave it out for steps of any length.');
   }
   return Float64Array.from(list);
 }

@@ -150,6 +150,30 @@ describe('stops and events', () => {
   });
 });
 
+describe('maxStep', () => {
+  /** Prothero and Robinson: y = cos t, drawn to it at the rate λ. */
+  const drawn: RightHandSide = (y, t) =>
+    Float64Array.of(-1e6 * (y[0]! - Math.cos(t)) - Math.sin(t));
+  const options = { to: 10, relative: 1e-8, absolute: 1e-10 };
+  const worst = ({ at }: ReturnType<typeof radau>) =>
+    Math.max(...Array.from({ length: 701 }, (_, i) => Math.abs(at(i / 70)[0]! - Math.cos(i / 70))));
+
+  it('bounds the error of the polynomial where steps may be of any length', () => {
+    expect(worst(radau(drawn, Float64Array.of(1), options))).toBeGreaterThan(1e-2);
+    const bounded = radau(drawn, Float64Array.of(1), { ...options, maxStep: 0.1, stops: [3.05] });
+    const steps = bounded.times.slice(1).map((t, i) => t - bounded.times[i]!);
+    expect(Math.max(...steps)).toBeLessThan(0.1 + 1e-12);
+    expect(worst(bounded)).toBeLessThan(1e-6);
+  });
+
+  it('lets no event between steps be missed', () => {
+    const still: RightHandSide = () => Float64Array.of(0);
+    const events = [{ value: (_: Float64Array, t: number) => Math.sin(40 * Math.PI * t + 0.1) }];
+    const found = radau(still, Float64Array.of(1), { to: 1, maxStep: 0.05, events }).events;
+    expect(found.length).toBe(40);
+  });
+});
+
 describe('ends with a status', () => {
   const blowsUp: RightHandSide = (y) => y.map((x) => x * x);
   it('where there is no solution to follow', () => {

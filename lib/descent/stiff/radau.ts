@@ -14,7 +14,8 @@ import { atOnce, inTurns, type Work } from './work';
  *
  * A step solves `zᵢ = h Σⱼ aᵢⱼ f(y + zⱼ, t + cⱼh)` by simplified Newton steps; the last stage is the
  * result. A-stable and L-stable. The error is estimated by comparison with a method of order 3,
- * `(I − hJ/γ)⁻¹(h f(y)/γ + Σ eᵢzᵢ)`. `at(t)` is the polynomial through the stages.
+ * `(I − hJ/γ)⁻¹(h f(y)/γ + Σ eᵢzᵢ)`. `at(t)` is the polynomial through the stages, whose error between
+ * the ends of steps is not part of the estimate: `maxStep` bounds it.
  *
  * When not to use it: problems that are not stiff, or of many unknowns: it forms the Jacobian and
  * factorizes a matrix of twice its size.
@@ -47,9 +48,10 @@ function* integrate(
   y0: Float64Array,
   options: RadauOptions,
 ): Work<RadauSolution> {
-  const known = ['jacobian', 'relative', 'absolute', 'step', 'events'];
+  const known = ['jacobian', 'relative', 'absolute', 'step', 'maxStep', 'events'];
   checkStart('radau', f, y0, options, known);
   const { from = 0, to, jacobian, maxSteps = MAX_STEPS, events = [], relative = 1e-6 } = options;
+  const { maxStep = Number.POSITIVE_INFINITY } = options;
   checkEvents('radau', events);
   if (jacobian !== undefined) {
     checkFunction(jacobian, 'the Jacobian');
@@ -77,7 +79,7 @@ function* integrate(
   let t = from;
   let y: Float64Array = y0.slice();
   let slope: Float64Array = counted(y, from);
-  let h = Math.min(to - from, options.step ?? firstStep(y, slope, sizeOf(y)));
+  let h = Math.min(to - from, maxStep, options.step ?? firstStep(y, slope, sizeOf(y)));
   let rows: Float64Array[] | undefined;
   let fresh = false;
   let matrices: StageMatrices | undefined;
@@ -176,7 +178,7 @@ function* integrate(
     if (rate > 1e-3 || stops.includes(t)) rows = undefined;
     // A step that a stop cut short does not shorten those after it; a little growth is not worth
     // a factorization.
-    const wanted = Math.max(taken * factor, cut && factor >= 1 ? h : 0);
+    const wanted = Math.min(maxStep, Math.max(taken * factor, cut && factor >= 1 ? h : 0));
     h = rows !== undefined && factor >= 1 && factor <= 1.2 && !cut ? taken : wanted;
     if (stops.includes(t)) retrying = true;
   }
