@@ -14,6 +14,15 @@ export interface BatchOptions {
    * evaluated once, in the memory of all; for losses that draw random numbers, or where time counts.
    */
   tapes?: Tapes;
+  /**
+   * The loss of a share of the examples, whose curvature stands for that of all; the gradient stays that
+   * of all, and `'auto'` measures on all. A product then costs that share. It is evaluated once more, and depends
+   * on all that moves. Too small a share makes steps long in directions that its few examples do not see.
+   *
+   * @see Byrd, Chin, Neveitt & Nocedal, [On the use of stochastic Hessian information in optimization
+   *   methods for machine learning](https://doi.org/10.1137/10079923X), 2011.
+   */
+  curvature?: Loss;
 }
 
 /** How many evaluations of losses are held at a time while a step is computed. */
@@ -52,8 +61,9 @@ export function lossesOf(f: Loss | readonly Loss[]): readonly Loss[] {
 
 /** @throws InputError for anything but the options of a step. */
 export function checkBatchOptions(options: BatchOptions): BatchOptions {
-  checkOptionNames('a step', options, ['weights', 'tapes']);
-  const { tapes = 'one' } = options;
+  checkOptionNames('a step', options, ['weights', 'tapes', 'curvature']);
+  const { tapes = 'one', curvature } = options;
+  if (curvature !== undefined) checkedLoss(curvature);
   if (tapes === 'one' || tapes === 'all') return options;
   throw new InputError({
     given: `tapes: ${phrase(tapes)}`,

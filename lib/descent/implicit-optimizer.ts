@@ -75,6 +75,7 @@ export abstract class ImplicitOptimizer<
    * @param options.weights of the losses, relative to each other, such as the sizes of their batches;
    *   default equal
    * @param options.tapes `'all'` evaluates each loss once, and holds all; default `'one'`
+   * @param options.curvature the loss of a share of the examples, whose curvature stands for that of all
    * @throws what `minimize` throws, and NotFiniteError also on a GPU; InputError where one of several
    *   losses has another value when it is evaluated again. The weights are then as they were.
    */
@@ -84,9 +85,10 @@ export abstract class ImplicitOptimizer<
     options: BatchOptions = {},
   ): Promise<StepStats> {
     const losses = lossesOf(f);
-    const { weights, tapes } = checkBatchOptions(options);
+    const { weights, tapes, curvature } = checkBatchOptions(options);
+    if (curvature) this.checkShare();
     return this.inTurn(async () => {
-      const record = this.#begin(weighted(losses, weights), varList, tapes);
+      const record = this.#begin(weighted(losses, weights), varList, tapes, curvature);
       await inTurns(this.#take(await withPauses(record), false));
       return this.lastStep();
     });
@@ -171,16 +173,52 @@ export abstract class ImplicitOptimizer<
   }
 
   /** The same for a step that may be measured. */
-  *#begin(losses: WeightedLosses, varList?: tf.Variable[], tapes?: Tapes): Pausing<StepRecord> {
+  *#begin(
+    losses: WeightedLosses,
+    varList?: tf.Variable[],
+    tapes?: Tapes,
+    curvature?: Loss,
+  ): Pausing<StepRecord> {
     const draft = this.draft(varList);
     const { tuning } = this;
     try {
-      return yield* this.record(tuning?.begin(losses) ?? losses, draft, tapes);
+      const whole = yield* this.record(tuning?.begin(losses) ?? losses, draft, tapes);
+      return curvature ? yield* this.#withShare(whole, curvature, draft) : whole;
     } catch (error) {
       tuning?.fail();
       tuning?.end();
       throw error;
     }
+  }
+
+  /** A step to which the curvature of a share of the examples belongs. */
+  *#withShare(whole: StepRecord, loss: Loss, draft: StepDraft): Pausing<StepRecord> {
+    try {
+      const { recorded: share, plan, auxiliary } = yield* this.record(weighted([loss]), draft);
+      tensors.free(auxiliary);
+      const missing = whole.plan.moving.filter((name) => !plan.moving.includes(name));
+      if (missing.length === 0) return { ...whole, share };
+      share.dispose();
+      throw new InputError({
+        given: `a loss for the curvature that does not depend on ${missing.join(', ')}`,
+        expected: 'the loss of some of the examples, of the same parameters',
+        remedy: 'Leave curvature out, or give it the same loss on fewer examples.',
+      });
+    } catch (error) {
+      whole.recorded.dispose();
+      tensors.free(whole.auxiliary);
+      throw error;
+    }
+  }
+
+  /** @throws InputError where no curvature is looked at, or more than that at one place. */
+  protected checkShare(): void {
+    if (this.options.curvature !== 'fisher-rank-one') return;
+    throw new InputError({
+      given: "a loss for the curvature with curvature: 'fisher-rank-one'",
+      expected: "curvature: 'gauss-newton' or 'hessian'",
+      remedy: 'That of rank one is made of the gradient alone, and costs no product.',
+    });
   }
 
   protected remember(stats: Pick<PendingStats, 'read' | 'dispose'>, { places }: StepPlan): void {
@@ -190,7 +228,7 @@ export abstract class ImplicitOptimizer<
   }
 
   *#take(record: StepRecord, returnCost: boolean): Asking<tf.Scalar | null> {
-    const { recorded, plan, before, auxiliary, began, disposals } = record;
+    const { recorded, share, plan, before, auxiliary, began, disposals } = record;
     const { tuning } = this;
     let seen: OwnedStepGradient | undefined;
     let proposal: Proposal | undefined;
@@ -206,7 +244,9 @@ export abstract class ImplicitOptimizer<
         plan.stepSize = tuning.region.delta;
         plan.carried = tuning.region.carried;
       }
-      proposal = yield* this.propose(recorded, plan, seen);
+      // The rows of the whole batch are not those of the share.
+      const apart = share && { gradient: seen.gradient, rowSpace: () => undefined };
+      proposal = yield* this.propose(share ?? recorded, plan, apart ?? seen);
       checkUnmoved(plan.variables, before, 'a step');
       if (this.#disposals !== disposals) throw disposedUnderWay();
       const { step, memory = [], solved, undone, objective } = proposal;
@@ -241,6 +281,7 @@ export abstract class ImplicitOptimizer<
       proposal?.free();
       seen?.free();
       recorded.dispose();
+      share?.dispose();
       tuning?.end();
     }
   }

@@ -112,7 +112,14 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     options: BatchOptions = {},
   ): Promise<StepStats> {
     if (!this.options.exact) return super.step(f, varList, options);
-    const { weights, tapes } = checkBatchOptions(options);
+    const { weights, tapes, curvature } = checkBatchOptions(options);
+    if (curvature) {
+      throw new InputError({
+        given: 'a loss for the curvature of an exact step',
+        expected: 'one or the other',
+        remedy: 'An exact step asks for the curvature of the loss itself, again and again.',
+      });
+    }
     const losses = weighted(lossesOf(f), weights);
     return this.inTurn(() => this.#exactStep(losses, varList, tapes));
   }

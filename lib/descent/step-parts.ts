@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { RowSpace } from '../autodiff';
+import type { Curvature, RowSpace } from '../autodiff';
 import type { NamedTensors } from '../spaces';
 import type { Candidates, Chosen } from './candidates';
 import type { Direction } from './implicit-step';
@@ -21,6 +21,8 @@ export interface StepPlan extends Chosen {
 /** What a step is made of. */
 export interface StepRecord extends Omit<RecordedLosses, 'chosen'> {
   plan: StepPlan;
+  /** The curvature of a share of the examples, where that is to stand for all of `recorded`. */
+  share?: Curvature;
   /** When the recording began, in milliseconds. */
   began: number;
   /** How often the optimizer had forgotten its steps then. */
