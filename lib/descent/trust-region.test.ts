@@ -19,8 +19,27 @@ describe('the trust region of δ', () => {
   it('goes from a step of gradient descent to the δ at which curvature counts, at once', () => {
     const region = new TrustRegion(1e-4);
     region.learn(onParabola(1e-4, 2));
-    // δ̂ = ‖s‖² / sᵀCs = 1/c.
-    expect(region.delta).toBeCloseTo(0.5, 5);
+    // δ̂ = ‖s‖² / sᵀCs = 1/c; twice that where the model was right.
+    expect(region.delta).toBeCloseTo(1, 5);
+    const doubted = new TrustRegion(1e-4);
+    const gain = onParabola(1e-4, 2);
+    doubted.learn({ ...gain, gained: 1.3 * gain.gained });
+    expect(doubted.delta).toBeCloseTo(0.5, 5);
+  });
+
+  it.each([
+    ['rises where the next batches have left a little less than no slope', -0.12, true],
+    ['does not rise where they have left much less', -0.3, false],
+  ])('%s', (_, share, rises) => {
+    const region = new TrustRegion(1);
+    region.heed(share);
+    region.learn(onParabola(1));
+    expect(region.delta > 1).toBe(rises);
+    // With momentum neither does.
+    const other = new TrustRegion(1);
+    other.heed(share);
+    other.learn({ ...onParabola(1), share: 0.1 });
+    expect(other.delta > 1).toBe(false);
   });
 
   it('comes back at once from a δ on which the step no longer depends', () => {

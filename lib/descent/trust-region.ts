@@ -47,8 +47,8 @@ export const REGION_FIELDS = [
 const [LEAST, LARGEST] = [1e-12, 1e12];
 /** Ratios from which on a step was not a failure, δ stays, and δ rises; the last but one where slope is left. */
 const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
-/** What is left of the slope where a step was too long, long enough, and too short. */
-const [TOO_FAR, ENOUGH, TOO_NEAR] = [-0.2, 0, 0.2];
+/** What is left of the slope where a step was too long, and too short. */
+const [TOO_FAR, TOO_NEAR] = [-0.2, 0.2];
 /** Of the tolerance of a solve. */
 const [TIGHTEST, LOOSEST] = [0.03, 0.3];
 /**
@@ -60,13 +60,16 @@ const ITERATIONS = 10;
 /** A rate of Adam is about what each weight moves by: at less than this nothing is to be seen yet. */
 const SMALL = 0.03;
 /**
- * How δ rises, and to which share of δ̂ it leaps; with momentum what is too far
+ * How δ rises: from which slope left on at all, by how much the more of it is left, and to which
+ * multiple of δ̂ it leaps, the larger one where the model was right; with momentum what is too far
  * shows later. From a factor of `watchful` on the next step is measured.
  */
 const [WITHOUT, WITH_MOMENTUM] = [
-  { least: 2, leap: 1, watchful: 1.3 },
-  { least: 1.4, leap: 0.2, watchful: 3 },
+  { enough: -0.1, least: 2, more: 8, leap: 1, far: 2, watchful: 1.3 },
+  { enough: 0, least: 1.4, more: 4, leap: 0.2, far: 0.2, watchful: 3 },
 ];
+/** How near to 1 the ratio of a model is that was right. */
+const RIGHT = 0.1;
 /** `δ/δ̂` beyond which δ makes no difference, and would not come back soon. */
 const LOOSE = 100;
 /** Where `δ/δ̂` is below this the step is one of gradient descent yet; where it is above, of Newton's. */
@@ -212,11 +215,12 @@ export class TrustRegion {
     /** δ/δ̂. */
     const curved = Math.max((fall - length) / length, 1e-12);
     if (ratio > (left > TOO_NEAR ? GOOD_WITH_SLOPE : GOOD)) {
-      if (left < ENOUGH) return 1;
+      const { enough, least, more, leap, far } = growth(part);
+      if (left < enough) return 1;
+      const up = Math.max(least, 1.4 + more * (left - 0.3), part < 1 ? SMALL / stepSize : 0);
       // By the curvature of the loss alone.
-      const { least, leap } = growth(part);
-      const up = Math.max(least, 1.4 + 4 * (left - 0.3), part < 1 ? SMALL / stepSize : 0);
-      if (curved < STRAIGHT * part) return Math.max(up, Math.min(1e4, (leap * part) / curved));
+      const reach = (Math.abs(1 - ratio) < RIGHT ? far : leap) * part;
+      if (curved < STRAIGHT * part) return Math.max(up, Math.min(1e4, reach / curved));
       return left > TOO_NEAR ? up : 1.4;
     }
     if (ratio >= FAIR) return Math.min(1, (LOOSE * part) / curved);
