@@ -15,6 +15,8 @@ export interface StudyTask extends Task {
   name: string;
   /** Nats. */
   target: number;
+  /** Of a dense network with relu, for K-FAC. */
+  layers?: number;
 }
 
 /** How a task is made; the tensors that it holds belong to the caller. */
@@ -33,6 +35,7 @@ export const studyTasks: Maker[] = [
     model: mlp({ sizes: [784, 32, 10], activation: 'relu' }),
     batch: 200,
     target: 0.4,
+    layers: 2,
   }),
   onDigits('CNN', { model: cnn({ filters: [4, 8] }), batch: 100, target: 0.4 }),
   onDigits('RNN', { model: rnn({ hidden: 32 }), batch: 100, target: 1.4 }),
@@ -44,11 +47,15 @@ export const studyTasks: Maker[] = [
       model: mlp({ sizes: [784, 32, 5], activation: 'relu' }),
       batch: 200,
       target: 0.12,
+      layers: 2,
     }),
   },
 ];
 
-function onDigits(name: string, rest: Pick<StudyTask, 'model' | 'batch' | 'target'>): Maker {
+function onDigits(
+  name: string,
+  rest: Pick<StudyTask, 'model' | 'batch' | 'target' | 'layers'>,
+): Maker {
   return {
     name,
     make() {

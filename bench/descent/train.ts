@@ -81,6 +81,9 @@ export const emptyCourse = (): Course => ({
   diverged: false,
 });
 
+/** More than any run has: no two seeds go through batches in the same order. */
+const EPOCHS = 1e5;
+
 /** Steps between two evaluations, as a share of the steps so far. */
 const SPACING = 0.2;
 
@@ -120,7 +123,10 @@ export async function train(
   try {
     let goesOn = await look();
     for (let epoch = 0; goesOn; epoch++) {
-      for (const { x, y } of exampleBatches(task.train, { size: batch, seed: epoch })) {
+      for (const { x, y } of exampleBatches(task.train, {
+        size: batch,
+        seed: EPOCHS * (seed - 1) + epoch,
+      })) {
         try {
           const clock = startClock();
           const loss = lossOf(task, { x, y });

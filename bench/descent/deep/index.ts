@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
-import { rateGrid, type Spread, spreadOf } from '../../../course/experiments';
+import { type Spread, spreadOf } from '../../../course/experiments';
 import { PALETTE } from '../../../course/notebook';
 import { sigmoidCrossEntropy } from '../../../lib/backends';
 import { implicitAdam, implicitSGD } from '../../../lib/descent';
@@ -8,6 +8,7 @@ import type { Stepper } from '../adam-variants';
 import { markdownTable, type Panel, writeGrid } from '../grid';
 import { drawBits, kfac } from '../kfac';
 import { CHOOSING, Runs } from '../runs';
+import { searched } from '../search';
 import type { Profile } from '../study';
 import { disposeTask } from '../tasks';
 import { type Course, type Learner, train } from '../train';
@@ -116,7 +117,10 @@ async function outcomesOf(
     endOf(await course(method, rate, CHOOSING), 'validation');
   const outcomes: Outcome[] = [];
   for (const method of contenders) {
-    const { rate, interior, tried } = await searched(method, (rate) => score(method, rate));
+    const { rate, interior, tried } =
+      method.first === undefined
+        ? { rate: 1, interior: true, tried: [] }
+        : await searched(method.first, (rate) => score(method, rate));
     outcomes.push({ method, rate, interior, courses: [], tried });
   }
   // Contenders take turns, so that all see the same load.
@@ -126,34 +130,6 @@ async function outcomesOf(
     }
   }
   return outcomes.filter(({ courses }) => courses.every(({ steps }) => steps.length > 0));
-}
-
-/** Outwards from the first rate until the best one has a neighbour on both sides. */
-async function searched(
-  { first }: DeepMethod,
-  score: (rate: number) => Promise<number>,
-): Promise<Pick<Outcome, 'rate' | 'interior' | 'tried'>> {
-  if (first === undefined) return { rate: 1, interior: true, tried: [] };
-  const grid = rateGrid(1e-6, 1e3);
-  const found = new Map<number, number>();
-  let best = grid.indexOf(first);
-  for (let moves = 0; moves < 10; moves++) {
-    for (const at of [best, best - 1, best + 1]) {
-      const rate = grid[at]!;
-      if (!found.has(rate)) found.set(rate, await score(rate));
-    }
-    const around = [best - 1, best, best + 1];
-    const errors = around.map((at) => found.get(grid[at]!)!);
-    const next = around[errors.indexOf(Math.min(...errors))]!;
-    if (next === best) break;
-    best = next;
-  }
-  const tried = [...found]
-    .map(([rate, error]) => ({ rate, error }))
-    .sort((a, b) => a.rate - b.rate);
-  const rates = tried.map(({ rate }) => rate);
-  const at = rates.indexOf(grid[best]!);
-  return { rate: grid[best]!, interior: at > 0 && at < rates.length - 1, tried };
 }
 
 const endOf = (course: Course, on: 'losses' | 'validation' = 'losses') =>
