@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(__dirname, '..');
@@ -11,6 +11,11 @@ const tracked = (...patterns: string[]) =>
   })
     .split('\n')
     .filter((file) => file !== '' && existsSync(join(root, file)));
+
+const allFiles = tracked('.');
+const allSources = allFiles.filter((file) =>
+  /^(lib|course|kernel|bench|setup|test)\/.*\.([cm]?[jt]s|py)$/.test(file),
+);
 
 const pages = [...new Set(tracked('*.md', 'lib/**/README.md', 'course/**/README.md'))].filter(
   (file) => /^(lib|course|kernel|bench|setup|test)\/.*README\.md$|^[A-Z]+\.md$/.test(file),
@@ -43,6 +48,50 @@ describe.each(pages)('%s', (page) => {
         .map((name) => `${name} in ${path}`);
     });
     expect(missing).toEqual([]);
+  });
+
+  it('names files that are there', () => {
+    const text = readFileSync(join(root, page), 'utf8').replace(/```[\s\S]*?```/g, '');
+    const named = [...text.matchAll(/`((?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|mts|py))`/g)].map(
+      ([, name]) => name!,
+    );
+    const missing = named.filter((name) => {
+      const end = name.replace(/^(\.\.\/)+/, '');
+      return (
+        !/\b(NN|id-01)\.ts$/.test(name) && !allFiles.some((file) => `/${file}`.endsWith(`/${end}`))
+      );
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** Folders with at least three source files, by their paths. */
+const rooms = [...new Set(allSources.map((file) => dirname(file)))].filter(
+  (folder) => allSources.filter((file) => dirname(file) === folder).length >= 3,
+);
+
+/** The next page above a folder, and the path of the folder from there. */
+function pageAbove(folder: string): { page: string; path: string } {
+  for (let above = dirname(folder); above !== '.'; above = dirname(above)) {
+    const page = join(above, 'README.md');
+    if (existsSync(join(root, page))) return { page, path: folder.slice(above.length + 1) };
+  }
+  return { page: 'README.md', path: folder };
+}
+
+describe('rooms', () => {
+  it('have a page, or are named on the next one above', () => {
+    expect(rooms.length).toBeGreaterThan(50);
+    const unnamed = rooms.filter((folder) => {
+      if (existsSync(join(root, folder, 'README.md'))) return false;
+      const { page, path } = pageAbove(folder);
+      const text = readFileSync(join(root, page), 'utf8');
+      // By its path, or by its own name as a part of a path, or as the name of a benchmark.
+      return ![`${path}/`, `${basename(path)}/`, `\`${basename(path)}\``].some((name) =>
+        text.includes(name),
+      );
+    });
+    expect(unnamed).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
-import type { Committed, Session } from './session';
+import type { Committed } from './kept-cells';
+import type { Session } from './session';
 
 type Method = 'compile' | 'commit' | 'reset' | 'restore' | 'complete' | 'inspect' | 'completeness';
 

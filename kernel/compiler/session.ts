@@ -1,23 +1,21 @@
-import type ts from 'typescript';
-import { adviceFor } from './advice';
 import { type CellModule, type CellProgram, cellProgram } from './cell-program';
 import { type CellSource, parse, readCell, syntaxErrorsOf } from './cell-source';
 import { completeness } from './completeness';
 import { type Completions, completionsAt, viewOfService } from './completion';
-import { type Diagnostic, diagnosticIn } from './diagnostics';
+import type { Diagnostic } from './diagnostics';
 import { type Live, surroundings } from './earlier';
 import { emitCell, transpileCell } from './emit';
 import type { Surroundings } from './files';
 import { inspectionAt } from './inspection';
+import { type Committed, KeptCells } from './kept-cells';
 import { LastingChecker, type View } from './lasting';
-import { adviceOnMoved, movedNames } from './moved';
 import { asksForNode } from './node-types';
+import { AdviceOnTypes, errorsAmong, errorsInModules, foundIn, refusal } from './objections';
 import { plainCell } from './plain-cell';
 import { type Parsed, Project } from './project';
 import { isUntyped } from './resolution';
 import { namesExportedBy } from './shared-names';
 import { encodeMappings } from './source-map';
-import { isPackaged } from './sources';
 
 /** The result of compiling a cell. */
 export type Compiled =
@@ -32,15 +30,6 @@ export type Compiled =
       advice: string[];
     }
   | { ok: false; diagnostics: Diagnostic[] };
-
-/** What a cell has left for later ones, so that another session can take it over. */
-export interface Committed {
-  id: number;
-  text: string;
-  global: boolean;
-  live: [name: string, live: Live][];
-  modules: [name: string, text: string][];
-}
 
 /** A cell that is to be compiled: as it was typed, with what is put around it, and as it was read. */
 interface Asked {
@@ -57,15 +46,6 @@ interface Known {
 
 const MOST_REMEMBERED = 200;
 
-/** TypeScript's number for a package that has no types. */
-const NO_TYPES = 7016;
-
-/**
- * And for a variable that got no type where it was declared: `const losses = []` takes one from what
- * its own cell does with it, and is `any[]` in later ones.
- */
-const UNTYPED_VARIABLE = 7005;
-
 /** Lines that the child puts before the code of a cell; its source map skips them. */
 export const LINES_BEFORE_CODE = 1;
 
@@ -76,13 +56,9 @@ export const LINES_BEFORE_CODE = 1;
  */
 export class Session {
   private project: Project;
-  private readonly live = new Map<string, Live>();
-  private readonly modules = new Map<string, string>();
-  private readonly kept = new Map<number, Committed>();
+  private readonly cells = new KeptCells();
   private readonly compiled = new Map<string, Known>();
-  private readonly advised = new Set<string>();
-  /** The kept cells that import. */
-  private readonly imports = new Set<number>();
+  private readonly adviceOnTypes = new AdviceOnTypes();
   private lasting: LastingChecker;
   private pending: { cell: CellSource; text: string; values: ReadonlySet<string> } | undefined;
 
@@ -123,7 +99,7 @@ export class Session {
     const { cell, text, values } = this.pending;
     this.pending = undefined;
     const came = made && new Set(made);
-    const id = this.nextId();
+    const id = this.cells.nextId();
     const live = [...cell.declared].flatMap(([name, { kind, type }]): [string, Live][] => {
       const value = values.has(name);
       if (value && came && !came.has(name)) return [];
@@ -144,7 +120,7 @@ export class Session {
   /** Forgets all cells: their variables are lost. */
   reset(): void {
     this.pending = undefined;
-    for (const known of [this.live, this.modules, this.kept, this.imports]) known.clear();
+    this.cells.clear();
     this.lasting.clear();
     this.project.clear();
     this.compiled.clear();
@@ -155,7 +131,14 @@ export class Session {
       const asked = this.ask(code);
       const { text, shift } = asked;
       const find = (): Completions =>
-        completionsAt(this.project, this.viewOf(asked), text, position + shift, shift, this.live);
+        completionsAt(
+          this.project,
+          this.viewOf(asked),
+          text,
+          position + shift,
+          shift,
+          this.cells.live,
+        );
       const found = find();
       return found.matches.length === 0 && this.project.addNodeTypes() ? find() : found;
     } catch {
@@ -165,7 +148,7 @@ export class Session {
   }
 
   private viewOf({ text, isSimple }: { text: string; isSimple: boolean }): View {
-    const view = isSimple ? this.lasting.view(text, this.importing()) : undefined;
+    const view = isSimple ? this.lasting.view(text, this.cells.importing()) : undefined;
     this.project.setCell(text);
     return view ?? viewOfService(this.project);
   }
@@ -174,7 +157,7 @@ export class Session {
   inspect(code: string, position: number): string | undefined {
     try {
       const { shift } = this.ask(code);
-      const find = () => inspectionAt(this.project, code, position, shift, this.live);
+      const find = () => inspectionAt(this.project, code, position, shift, this.cells.live);
       return find() ?? (this.project.addNodeTypes() ? find() : undefined);
     } catch {
       return undefined;
@@ -191,8 +174,9 @@ export class Session {
     if (/\b(?:import|require)\b/.test(code)) this.project.refresh();
     const cell = this.read(code);
     const wrong = syntaxErrorsOf(parse(cell.text));
-    if (wrong.length > 0) return { ok: false, diagnostics: this.refusal(code, cell, wrong) };
-    if (asksForNode(cell, this.live)) this.project.addNodeTypes();
+    if (wrong.length > 0)
+      return { ok: false, diagnostics: refusal(this.project, code, cell, wrong) };
+    if (asksForNode(cell, this.cells.live)) this.project.addNodeTypes();
     const text = this.show(cell);
     const key = `${code}\n${text}\n${this.project.state}`;
     const known = this.compiled.get(key);
@@ -200,36 +184,32 @@ export class Session {
       this.pending = { cell, text, values: known.values };
       return known.result;
     }
-    if (isSimple(cell) && this.lasting.accepts(text, this.importing())) {
+    if (isSimple(cell) && this.lasting.accepts(text, this.cells.importing())) {
       const compiled = { code, text, cell };
-      const plain = plainCell(cell, this.live);
+      const plain = plainCell(cell, this.cells.live);
       if (plain) return this.finish(plain, new Set(), compiled).result;
-      const module = transpileCell(text, this.project.compilerOptions, cell, this.live);
+      const module = transpileCell(text, this.project.compilerOptions, cell, this.cells.live);
       return this.compiledTo(module, compiled).result;
     }
     this.project.setCell(text);
     const program = this.project.program();
     const file = program.getSourceFile(this.project.cell)!;
-    const found = program
-      .getSemanticDiagnostics(file)
-      .filter(({ start = 0 }) => start < cell.text.length || cell.text.length === 0);
-    const errors = found.filter(({ code, start = 0, length = 0 }) => {
-      const isUntyped =
-        code === UNTYPED_VARIABLE && this.live.has(text.slice(start, start + length));
-      return code !== NO_TYPES && !isUntyped;
-    });
-    const inModules = cell.imports ? this.errorsInModules(program) : [];
+    const found = foundIn(program, file, cell);
+    const errors = errorsAmong(found, text, this.cells.live);
+    const inModules = cell.imports
+      ? errorsInModules(this.project, program, this.surroundings.directory)
+      : [];
     if (errors.length > 0 || inModules.length > 0) {
       if (this.project.addNodeTypes()) return this.tryCompile(code);
-      const diagnostics = this.refusal(code, cell, errors);
+      const diagnostics = refusal(this.project, code, cell, errors);
       return { ok: false, diagnostics: [...diagnostics, ...inModules] };
     }
     const compiled = { code, text, cell };
-    const plain = plainCell(cell, this.live);
+    const plain = plainCell(cell, this.cells.live);
     const { result } = plain
       ? this.finish(plain, new Set(), compiled)
-      : this.compiledTo(emitCell(program, file, cell, this.live), compiled);
-    return { ...result, advice: this.adviceOnTypes(file, found) };
+      : this.compiledTo(emitCell(program, file, cell, this.cells.live), compiled);
+    return { ...result, advice: this.adviceOnTypes.on(file, found) };
   }
 
   private compiledTo(module: CellModule, asked: Asked): { result: Compiled & { ok: true } } {
@@ -257,12 +237,6 @@ export class Session {
     return { result };
   }
 
-  /** The kept cells that later ones take names from, and that import. */
-  private importing(): number[] {
-    const ids = new Set([...this.live.values()].map((live) => live.cell));
-    return [...ids].filter((id) => this.imports.has(id)).sort((a, b) => a - b);
-  }
-
   /** A cell that is run again, with the same names and files around it, is not compiled again. */
   private remember(key: string, known: Known): void {
     this.compiled.set(key, known);
@@ -280,8 +254,8 @@ export class Session {
 
   /** Makes a cell the one that is asked about. */
   private show(cell: CellSource): string {
-    const text = cell.text + surroundings(cell, this.live);
-    const modules = new Map(this.modules);
+    const text = cell.text + surroundings(cell, this.cells.live);
+    const modules = new Map(this.cells.modules);
     for (const { name, text } of cell.modules) modules.set(name, text);
     this.project.setModules([...modules.values()].join('\n'));
     this.project.setCell(text);
@@ -294,59 +268,11 @@ export class Session {
    */
   private ask(code: string): { text: string; shift: number; isSimple: boolean } {
     const cell = this.read(code);
-    if (asksForNode(cell, this.live)) this.project.addNodeTypes();
-    const before = `${surroundings({ ...cell, declared: new Map(), mentioned: unclaimed(cell) }, this.live)}\n`;
+    if (asksForNode(cell, this.cells.live)) this.project.addNodeTypes();
+    const before = `${surroundings({ ...cell, declared: new Map(), mentioned: unclaimed(cell) }, this.cells.live)}\n`;
     const text = before + cell.text;
     this.project.setCell(text);
     return { text, shift: before.length + cell.shift, isSimple: isSimple(cell) };
-  }
-
-  private refusal(code: string, cell: CellSource, errors: readonly ts.Diagnostic[]): Diagnostic[] {
-    if (errors.length === 0) return [];
-    const advice = adviceFor(
-      code,
-      errors.map(({ start = 0 }) => start - cell.shift),
-    );
-    if (advice) return [advice];
-    const diagnostics = errors.map((error) => diagnosticIn(cell.text, cell.shift, error));
-    const [first, ...others] = movedNames(this.project, errors);
-    if (!first) return diagnostics;
-    // What else is wrong may be so because the names are missing.
-    return [{ ...diagnostics[0]!, code: 0, messageText: adviceOnMoved([first, ...others]) }];
-  }
-
-  /**
-   * Errors in the modules that the cell imports from below the notebook's folder, or by a path, and in those
-   * that these import by a path. Packages are not checked.
-   */
-  private errorsInModules(program: ts.Program): Diagnostic[] {
-    const beside = `${this.surroundings.directory}/`;
-    const own = this.project.importedByPath(program);
-    const files = program.getSourceFiles().filter(({ fileName }) => {
-      const isOwn = (fileName.startsWith(beside) || own.has(fileName)) && !isPackaged(fileName);
-      return isOwn && !this.project.isCell(fileName) && /(?<!\.d)\.[cm]?tsx?$/.test(fileName);
-    });
-    return files.flatMap((file) => {
-      const found = [
-        ...program.getSyntacticDiagnostics(file),
-        ...program.getSemanticDiagnostics(file).filter(({ code }) => code !== NO_TYPES),
-      ];
-      return found.map((error) => diagnosticIn(file.text, 0, error, file.fileName));
-    });
-  }
-
-  /** Says once of a package that it has no types. */
-  private adviceOnTypes(file: ts.SourceFile, found: readonly ts.Diagnostic[]): string[] {
-    return found.flatMap(({ code, start = 0, length = 0 }) => {
-      if (code !== NO_TYPES) return [];
-      const name = file.text.slice(start, start + length).replace(/['"`]/g, '');
-      if (this.advised.has(name) || /^[./]/.test(name)) return [];
-      this.advised.add(name);
-      const types = `@types/${packageOf(name).replace(/^@/, '').replace('/', '__')}`;
-      return [
-        `${name} has no types: what comes from it is any. \`npm install ${types}\` brings them if there are any; \`declare module '${name}';\` ends this advice.`,
-      ];
-    });
   }
 
   private paths(cell: CellSource): { paths?: Record<string, string> } {
@@ -356,36 +282,17 @@ export class Session {
   }
 
   private keep(committed: Committed): void {
-    const { id, text, live, modules } = committed;
-    this.kept.set(id, committed);
-    this.project.keep(id, text);
-    if (/\b(?:import|require)\b/.test(withoutEarlier(text))) this.imports.add(id);
-    for (const [name, one] of live) this.live.set(name, one);
-    for (const [name, one] of modules) this.modules.set(name, one);
-    if (!committed.global) return;
-    // What a cell declares for all files holds until it is run again.
-    for (const other of this.kept.values()) {
-      if (other.id !== id && other.text === text) other.global = false;
-    }
-    const global = [...this.kept.values()].filter((cell) => cell.global);
-    this.project.setGlobal(global.map((cell) => cell.id));
+    this.cells.add(committed);
+    this.project.keep(committed.id, committed.text);
+    if (committed.global) this.project.setGlobal(this.cells.global());
   }
 
   private renew(): void {
     this.project = new Project(this.surroundings);
     this.lasting = new LastingChecker(this.project);
     this.compiled.clear();
-    for (const cell of this.kept.values()) this.keep(cell);
+    for (const cell of this.cells.all()) this.keep(cell);
   }
-
-  private nextId(): number {
-    return this.kept.size + 1;
-  }
-}
-
-/** The text of a kept cell without the lines that take names from earlier ones. */
-function withoutEarlier(text: string): string {
-  return text.replace(/^.*"\.\/~cell-\d+".*$/gm, '');
 }
 
 /** Whether no type decides what becomes of a cell, and it changes nothing that others see. */
@@ -396,11 +303,4 @@ function isSimple({ imports, global, modules, text }: CellSource): boolean {
 /** What a cell mentions and does not declare. */
 function unclaimed({ mentioned, declared }: CellSource): Set<string> {
   return new Set([...mentioned].filter((name) => !declared.has(name)));
-}
-
-function packageOf(module: string): string {
-  return module
-    .split('/')
-    .slice(0, module.startsWith('@') ? 2 : 1)
-    .join('/');
 }

@@ -1,7 +1,7 @@
 import type { SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, UnrolledOptions } from '../unrolling';
-import type { BilevelCheckpoint } from './checkpoint';
+import type { BilevelCheckpoint, ResumableCheckpoint } from './checkpoint';
 import type { DifferentiateImplicit } from './implicit';
 import type { ImplicitOptions } from './implicit-options';
 import type { InnerOptimizer, OuterOptimizer } from './movers';
@@ -60,7 +60,7 @@ export interface BilevelSettings<B, V extends Vector = NamedTensors> {
    */
   tolerance?: (k: number) => number;
   /** A saved run, which goes on where it was; the optimizers have to be new. */
-  checkpoint?: BilevelCheckpoint;
+  checkpoint?: ResumableCheckpoint;
   /** Called with how far the run has come, in outer steps and parts of them: `progress(steps, label)`. */
   progress?: { update(done: number, note?: string): void };
 }

@@ -5,7 +5,7 @@ import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
 import { StepProblems } from './bilevel-steps';
-import { type BilevelCheckpoint, save, saveMemory } from './checkpoint';
+import { type BilevelCheckpoint, save, saveMemory, withLatinName } from './checkpoint';
 import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
 import { implicitDerivative, type OuterDerivative, unrolledDerivative } from './outer-derivative';
 import { type Turn, Turns } from './turns';
@@ -132,7 +132,7 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
       };
       if (inner !== undefined) checkpoint.innerOptimizer = await saveMemory(inner);
       if (this.#adjoint !== undefined) checkpoint.adjoint = await save(this.#adjoint);
-      return checkpoint;
+      return withLatinName(checkpoint);
     } finally {
       tensors.free([outer, inner]);
     }

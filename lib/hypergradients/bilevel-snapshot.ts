@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../errors';
 import type { Vector } from '../spaces';
-import { type BilevelCheckpoint, loadLike, loadMemory } from './checkpoint';
+import { hyperparametersIn, loadLike, loadMemory, type ResumableCheckpoint } from './checkpoint';
 import type { Memory } from './movers';
 
 /** All that a run is between two outer steps. */
@@ -18,7 +18,7 @@ export interface Snapshot<V> {
 
 /** The snapshot that was saved as a checkpoint. */
 export function loadSnapshot<V extends Vector>(
-  checkpoint: BilevelCheckpoint,
+  checkpoint: ResumableCheckpoint,
   w: V,
   λ: V,
 ): Snapshot<V> {
@@ -27,7 +27,7 @@ export function loadSnapshot<V extends Vector>(
     step,
     innerSteps,
     w: loadLike(checkpoint.w, w, 'the saved w'),
-    λ: loadLike(checkpoint.λ, λ, 'the saved λ'),
+    λ: loadLike(hyperparametersIn(checkpoint), λ, 'the saved λ'),
     adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
     inner: innerOptimizer && loadMemory(innerOptimizer),
     outer: loadMemory(outerOptimizer),

@@ -20,6 +20,12 @@ interface RunPoint<V> {
   innerSteps: number;
 }
 
+/**
+ * A problem in the form that goes with a run's vectors: `bilevel` has checked that it has this form,
+ * and its type, which is the same for all runs, does not say so.
+ */
+const inFormOf = <P>(problem: unknown) => problem as P;
+
 /** The problems of a run's single steps, each on its batches. */
 export class StepProblems<V extends Vector, B> {
   readonly #problem: BatchedProblem<B>;
@@ -38,10 +44,8 @@ export class StepProblems<V extends Vector, B> {
     const batches = this.#batches;
     const batch = batches === undefined ? (t as B) : batches.inner(t);
     const seen =
-      batches === undefined
-        ? (problem as unknown as UnrolledProblem<V>)
-        : (onBatches(problem, { inner: batch, outer: batch }) as unknown as UnrolledProblem<V>);
-    const form = formOf(seen, λ);
+      batches === undefined ? problem : onBatches(problem, { inner: batch, outer: batch });
+    const form = formOf(inFormOf<UnrolledProblem<V>>(seen), λ);
     return {
       loss: () => problem.inner(w as never, λ as never, batch),
       gradient: (x: V) => form.gradient(x, t),
@@ -53,7 +57,7 @@ export class StepProblems<V extends Vector, B> {
   flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
     if (this.#batches !== undefined || w instanceof Float64Array) return undefined;
     return flatProblem(
-      this.#problem as unknown as LossProblem,
+      inFormOf<LossProblem>(this.#problem),
       w as NamedTensors,
       λ as NamedTensors,
       'pull to the varied',
@@ -88,7 +92,7 @@ export class StepProblems<V extends Vector, B> {
     { w, λ, innerSteps }: RunPoint<V>,
   ): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
     if (w instanceof Float64Array) {
-      const problem = this.#problem as unknown as ValuedProblem;
+      const problem = inFormOf<ValuedProblem>(this.#problem);
       const { value } = problem.outer(w, λ as Float64Array);
       return finite(problem.inner(w, λ as Float64Array), value);
     }

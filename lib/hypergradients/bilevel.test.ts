@@ -142,6 +142,17 @@ describe('in float64', () => {
     await collect(latin);
     expect(latin.lambda).toEqual(greek.λ);
     expect(latin.lambda).not.toEqual(λ);
+    const saved = await greek.save();
+    expect(saved.lambda).toBe(saved.λ);
+    const { λ: renamed, ...others } = JSON.parse(JSON.stringify(saved));
+    expect('lambda' in others).toBe(false);
+    const resumed = bilevel(known, {
+      ...rest,
+      λ,
+      steps: 1,
+      checkpoint: { ...others, lambda: renamed },
+    });
+    expect(resumed.λ).toEqual(greek.λ);
     const both = { ...rest, λ, lambda: Float64Array.of(-2) } as never;
     expect(() => bilevel(known, both)).toThrow(/as λ and as lambda/);
   });
@@ -346,10 +357,17 @@ describe('a step that is cut short without a word', () => {
     const expected = await collect(whole);
 
     let hangs = false;
+    let reached = () => {};
+    const hung = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
     const hanging = {
       ...how,
-      differentiate: (...args: Parameters<typeof how.differentiate>) =>
-        hangs ? new Promise<never>(() => {}) : how.differentiate(...args),
+      differentiate(...args: Parameters<typeof how.differentiate>) {
+        if (!hangs) return how.differentiate(...args);
+        reached();
+        return new Promise<never>(() => {});
+      },
     } as typeof how;
     const run = bilevel(problem, { ...options(), how: hanging });
     const seen: OuterStep[] = [];
@@ -360,7 +378,7 @@ describe('a step that is cut short without a word', () => {
     const before = [numbers(run.w), numbers(run.λ)];
     hangs = true;
     void run[Symbol.asyncIterator]().next();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await hung;
     expect(numbers(run.w)).not.toEqual(before[0]);
     hangs = false;
     const checkpoint = await run.save();

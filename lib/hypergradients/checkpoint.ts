@@ -4,17 +4,36 @@ import { phrase } from '../options';
 import { mapTensors, type NamedTensors, spaceOf, tensors, type Vector } from '../spaces';
 import type { Memory } from './movers';
 
-/** Everything a bilevel run needs to go on, as plain text and numbers: it survives JSON. */
-export interface BilevelCheckpoint {
+/** What a saved bilevel run holds besides its hyperparameters. */
+interface SavedState {
   /** Outer and inner steps taken. */
   step: number;
   innerSteps: number;
   w: SavedVector;
-  λ: SavedVector;
   adjoint?: SavedVector;
   innerOptimizer?: SavedMemory;
   outerOptimizer: SavedMemory;
 }
+
+/** Everything a bilevel run needs to go on, as plain text and numbers: it survives JSON. */
+export interface BilevelCheckpoint extends SavedState {
+  λ: SavedVector;
+  /** λ by another name; JSON leaves it out. */
+  readonly lambda?: SavedVector;
+}
+
+/** A saved run to resume; its hyperparameters may be called `λ` or `lambda`. */
+export type ResumableCheckpoint =
+  | BilevelCheckpoint
+  | (SavedState & { lambda: SavedVector; λ?: never });
+
+/** The checkpoint, with `lambda` for its λ too. */
+export const withLatinName = (checkpoint: BilevelCheckpoint): BilevelCheckpoint =>
+  Object.defineProperty(checkpoint, 'lambda', { get: () => checkpoint.λ });
+
+/** The saved hyperparameters, by either name. */
+export const hyperparametersIn = (checkpoint: ResumableCheckpoint): SavedVector =>
+  checkpoint.λ ?? checkpoint.lambda;
 
 /** A vector: named tensors, or one array. */
 export type SavedVector = Record<string, SavedArray> | SavedArray;
@@ -35,7 +54,14 @@ export interface SavedMemory {
 
 /** @throws InputError for anything but a saved run. */
 export function checkCheckpoint(saved: unknown): void {
-  const { step, innerSteps, w, λ, outerOptimizer } = (saved ?? {}) as Partial<BilevelCheckpoint>;
+  const {
+    step,
+    innerSteps,
+    w,
+    lambda,
+    λ = lambda,
+    outerOptimizer,
+  } = (saved ?? {}) as Partial<BilevelCheckpoint>;
   const counted = [step, innerSteps].every((n) => Number.isSafeInteger(n) && n! >= 0);
   const isRecord = (x: unknown) => typeof x === 'object' && x !== null;
   if (counted && isRecord(w) && isRecord(λ) && isRecord(outerOptimizer)) return;

@@ -10,7 +10,13 @@ export type {
   Hyperparameters,
   OuterStep,
 } from './bilevel-options';
-export type { BilevelCheckpoint, SavedArray, SavedMemory, SavedVector } from './checkpoint';
+export type {
+  BilevelCheckpoint,
+  ResumableCheckpoint,
+  SavedArray,
+  SavedMemory,
+  SavedVector,
+} from './checkpoint';
 export { type ConstrainedProblem, kkt, projectedStationarity } from './constrained';
 export type { ErrorConstants, ErrorEstimate, EstimateOptions } from './error-estimate';
 export type { OnFailure } from './failure';

@@ -37,6 +37,7 @@ export async function learnSettings<V extends Vector>(
     λ instanceof Float64Array
       ? learnNumbers(make as (λ: readonly Learned[]) => Method, λ)
       : await learnTensors(make as (λ: NamedTensors) => Method, λ as NamedTensors);
+  // Each branch returns the settings for its kind of λ, which the compiler does not take for V.
   return learned as unknown as LearnedSettings<V>;
 }
 

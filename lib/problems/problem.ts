@@ -16,9 +16,9 @@ export interface DerivativeProblem extends InnerDerivatives {
   outer(w: Float64Array, λ: Float64Array): OuterDerivatives;
 }
 
-/** An outer loss and its two partial gradients; `dλ` can be written `dlambda`. */
+/** An outer loss and its two partial gradients; `dλ` can be written `dlambda`. Of both, `dλ` counts. */
 export type OuterDerivatives = { value: number; dw: Float64Array } & (
-  | { dλ: Float64Array; dlambda?: never }
+  | { dλ: Float64Array; dlambda?: Float64Array }
   | { dlambda: Float64Array; dλ?: never }
 );
 

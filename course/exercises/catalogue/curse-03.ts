@@ -309,7 +309,7 @@ export const exercise: Exercise<SobolevPolynomial> = {
           s.reduce((sum, at, q) => sum - weights[q]! * powers(at)[i]!, 0),
         );
         const c = solveDense(M, right);
-        return Array.from(points, (at) => 1 + dot(powers(at), c)) as unknown as Float64Array;
+        return Float64Array.from(points, (at) => 1 + dot(powers(at), c));
       },
     },
   ],

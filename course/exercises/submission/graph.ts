@@ -17,6 +17,7 @@ interface Engine {
   runKernel(kernel: string, inputs: object, attributes?: object): tf.Tensor | tf.Tensor[];
 }
 
+/** The engine with the `runKernel` that a recording replaces: it takes lists of tensors too, which its type does not say. */
 const engine = () => tf.engine() as unknown as Engine;
 
 /**

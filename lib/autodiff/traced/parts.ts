@@ -52,6 +52,7 @@ export function padded(
   { paddings, constantValue }: tf.NamedAttrMap,
   shape: readonly number[],
 ): View {
+  // The type of attributes has no lists of pairs, which PadV2 takes.
   const pads = paddings as unknown as readonly (readonly [number, number])[];
   const axis = pads.findIndex(([before, after]) => before + after > 0);
   if (axis < 0) return { value: x.value, shape };

@@ -23,6 +23,7 @@ export function addKernel<C extends { inputs: object; backend: tf.KernelBackend 
   backendName: string,
   compute: (call: C) => tf.TensorInfo | tf.TensorInfo[],
 ): void {
+  // TensorFlow.js types every input as a record of any tensors; ours name what a kernel takes.
   const kernelFunc = compute as unknown as tf.KernelFunc;
   tf.registerKernel({ kernelName, backendName, kernelFunc });
 }

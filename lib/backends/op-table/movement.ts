@@ -6,6 +6,7 @@ const joined = (...parts: tf.Tensor[]) => tf.concat(parts.map((part) => tf.resha
 
 const ranks = [1, 2, 3, 4];
 const shape = (rank: number) => [3, 2, 2, 2].slice(0, rank);
+/** The functions of TensorFlow.js by their names, for rows that differ in the name alone. */
 const tensors = tf as unknown as Record<string, (...args: unknown[]) => tf.Tensor>;
 
 /** Ops that take, move, repeat or place elements without changing them. */

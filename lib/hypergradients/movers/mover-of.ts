@@ -20,6 +20,7 @@ export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Plac
       remedy: 'Optimizers move variables, not Float64Arrays.',
     });
   }
+  // What is not float64 is named tensors; the compiler does not conclude that V is.
   const mover = new OptimizerMover(optimizer, place as unknown as Place<NamedTensors>);
   return mover as unknown as Mover<V>;
 }

@@ -2,7 +2,7 @@ import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, random } from '../../numbers';
 import { checkCount, checkFloat64, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
-import { type KnownBilevel, requireLength, withHypergradient } from './known-bilevel';
+import { type KnownBilevel, outerLoss, requireLength, withHypergradient } from './known-bilevel';
 import { solvePositive } from './solve-positive';
 
 /** What a bilevel quadratic is made with. */
@@ -86,7 +86,7 @@ export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel
       requireLength(λ, hyperparameters, 'λ');
       const dw = float64.subtract(w, t);
       const value = (float64.dot(dw, dw) + ρ * float64.dot(λ, λ)) / 2;
-      return { value, dw, dλ: float64.scale(ρ, λ) };
+      return outerLoss(value, dw, float64.scale(ρ, λ));
     },
     solution: (λ) => solvePositive(A, linear(λ)),
   });

@@ -84,6 +84,7 @@ describe.each(problems)('%s', (_, problem) => {
 
   it('has both derivatives of its outer loss', () => {
     const outer = problem.outer(w, λ);
+    expect(outer.dlambda).toBe(outer.dλ);
     expectNear(
       along(outer.dw, dw),
       slope((x) => problem.outer(x, λ).value, w, dw),

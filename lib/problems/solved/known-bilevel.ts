@@ -9,7 +9,17 @@ export interface OuterLoss {
   value: number;
   dw: Float64Array;
   dλ: Float64Array;
+  /** dλ by another name. */
+  dlambda: Float64Array;
 }
+
+/** The loss with its derivatives, that with respect to λ under both of its names. */
+export const outerLoss = (value: number, dw: Float64Array, dλ: Float64Array): OuterLoss => ({
+  value,
+  dw,
+  dλ,
+  dlambda: dλ,
+});
 
 /**
  * A bilevel problem in double precision whose answers are known:

@@ -1,5 +1,5 @@
 import { checkMethods } from '../../options';
-import type { KnownBilevel } from './known-bilevel';
+import { type KnownBilevel, outerLoss } from './known-bilevel';
 import { times } from './penalty';
 
 /**
@@ -30,8 +30,8 @@ export function logarithmic(problem: KnownBilevel): KnownBilevel {
     },
     outer(w, θ) {
       const λ = λof(θ);
-      const outer = problem.outer(w, λ);
-      return { ...outer, dλ: times(λ, outer.dλ) };
+      const { value, dw, dλ } = problem.outer(w, λ);
+      return outerLoss(value, dw, times(λ, dλ));
     },
     solution: (θ) => problem.solution(λof(θ)),
     hypergradient: (θ) => times(λof(θ), problem.hypergradient(λof(θ))),

@@ -1,5 +1,5 @@
 import { float64 } from '../../spaces';
-import { type KnownBilevel, withHypergradient } from './known-bilevel';
+import { type KnownBilevel, outerLoss, withHypergradient } from './known-bilevel';
 import type { Penalty } from './penalty';
 import { squaredPenalty, times } from './penalty';
 
@@ -45,11 +45,7 @@ export function penalized(
     weights,
     hyperparameters: penalties.count,
     innerMixed: (w) => penalties.mixed(w),
-    outer: (w) => ({
-      value: error.value(w),
-      dw: error.gradient(w),
-      dλ: new Float64Array(penalties.count),
-    }),
+    outer: (w) => outerLoss(error.value(w), error.gradient(w), new Float64Array(penalties.count)),
     solution: solutionOf(inner),
   });
 }
