@@ -5,7 +5,8 @@ import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../setup/lite/serve.mjs';
 import { BEATS_CELL } from './lite-beats';
-import { LiteNotebook, SOFTWARE_GPU, startBrowser } from './lite-page';
+import { ENDLESS } from './lite-forms';
+import { LiteNotebook, NO_FRAME_APART, SOFTWARE_GPU, startBrowser } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 import { textOf } from './output';
@@ -56,7 +57,7 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
   }, patience);
   afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-  async function open(options: { isolated?: boolean; args?: string[] } = {}) {
+  async function open(options: { isolated?: boolean; args?: readonly string[] } = {}) {
     server = await serve(site, { prefix, isolated: options.isolated === true });
     context = await startBrowser(mkdtempSync(join(folder, 'profile-')), options.args);
     return LiteNotebook.open(context, server.url, 'exercises/03-implicit-sgd.ipynb');
@@ -201,6 +202,29 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(await notebook.say(0, 'count > 0')).toBe('true');
     },
     patience,
+  );
+
+  test.for([
+    ['by shared memory', [], true],
+    ['by asking the page', NO_FRAME_APART, false],
+  ] as const)(
+    'every form of a cell without end is interrupted %s, and variables stay',
+    { timeout: 2 * patience },
+    async ([, args, isShared]) => {
+      const notebook = await open({ args });
+      expect(await notebook.say(0, 'crossOriginIsolated')).toBe(String(isShared));
+      // What the library takes to load is not the interrupt's.
+      await notebook.say(0, "import 'implicit-lab';");
+      const times: number[] = [];
+      for (const { name, code } of ENDLESS) {
+        const { evalue, after } = await notebook.giveUp(0, code);
+        expect(evalue, name).toBe('the cell was interrupted');
+        expect(await notebook.say(0, 'count > 0'), name).toBe('true');
+        times.push(after);
+      }
+      const [middle, most] = [median(times), Math.max(...times)];
+      console.log(`interrupts: ${times.length}, median ${middle} ms, at most ${most} ms`);
+    },
   );
 
   test(

@@ -29,6 +29,7 @@ interface Panel {
       kernel: {
         interrupt(): Promise<void>;
         requestComplete(at: object): Promise<Reply>;
+        requestHistory(what: object): Promise<History>;
         restart(): Promise<void>;
         requestExecute(content: object, ...rest: unknown[]): { done: Promise<unknown> };
       };
@@ -37,6 +38,9 @@ interface Panel {
 }
 interface Reply {
   content: { matches: string[] };
+}
+interface History {
+  content: { history: [session: number, line: number, source: string][] };
 }
 interface Cell {
   model: {
@@ -49,12 +53,18 @@ declare const jupyterapp: Application;
 /** Milliseconds in which a page has to be there. */
 const timeout = 120_000;
 
+/** Pixels of the windows that pictures are made of. */
+const WIDTHS = [1280, 800];
+
 /** What lets Chromium offer WebGPU by the software adapter of `VK_DRIVER_FILES`. */
 export const SOFTWARE_GPU = [
   '--enable-unsafe-webgpu',
   '--enable-features=Vulkan,WebGPU',
   '--use-webgpu-adapter=swiftshader',
 ];
+
+/** What makes Chromium one that gives frames no process of their own, as other browsers are. */
+export const NO_FRAME_APART = ['--disable-features=DocumentIsolationPolicy'];
 
 /** A browser, with one profile, that notes which hosts its pages ask. */
 export async function startBrowser(
@@ -82,6 +92,9 @@ interface Outliving {
 
 /** A notebook of the site in a page. Its code cells are numbered from 0. */
 export class LiteNotebook {
+  /** How many cells have been begun that say so. */
+  private begun = 0;
+
   private constructor(
     readonly page: Page,
     private readonly path: string,
@@ -172,16 +185,28 @@ export class LiteNotebook {
     }, index);
   }
 
-  /** Runs `code`, interrupts it a second after it has begun, and returns its last output. */
-  async giveUp(index: number, code: string): Promise<Output> {
-    const begun = 'It has begun.';
-    await this.write(index, `console.log('${begun}');\n${code}`);
-    const run = this.run(index);
-    const hasBegun = async () => textOf(await this.outputs(index)).startsWith(begun);
+  /** Runs `code` and waits until it has begun; its outputs once it has ended. */
+  async begin(index: number, code: string): Promise<{ ended: Promise<Output[]> }> {
+    this.begun += 1;
+    const mark = `It has begun: ${this.begun}.`;
+    await this.write(index, `console.log('${mark}');\n${code}`);
+    const ended = this.run(index);
+    const hasBegun = async () => textOf(await this.outputs(index)).startsWith(mark);
     while (!(await hasBegun())) await this.page.waitForTimeout(100);
+    return { ended };
+  }
+
+  /**
+   * Runs `code`, interrupts it a second after it has begun, and returns its last output, with the milliseconds that
+   * went by from the interrupt.
+   */
+  async giveUp(index: number, code: string): Promise<Output & { after: number }> {
+    const { ended } = await this.begin(index, code);
     await this.page.waitForTimeout(1000);
+    const start = Date.now();
     await this.interrupt();
-    return (await run).at(-1)!;
+    const output = (await ended).at(-1)!;
+    return { ...output, after: Date.now() - start };
   }
 
   /**
@@ -249,26 +274,31 @@ export class LiteNotebook {
   }
 
   /**
-   * Pictures of the page, light and dark, into the folder that `LITE_PICTURES` names; with the first element that
-   * `what` selects.
+   * Pictures of the page, light and dark, wide and narrow, into the folder that `LITE_PICTURES` names; with the first
+   * element that `what` selects.
    */
   async look(name: string, what?: string): Promise<void> {
     const folder = process.env.LITE_PICTURES;
     if (!folder) return;
-    if (what)
-      await this.page
-        .locator(what)
-        .first()
-        .scrollIntoViewIfNeeded({ timeout })
-        .catch(() => {});
-    for (const theme of ['Dark', 'Light']) {
-      await this.page.evaluate(
-        (theme) => jupyterapp.commands.execute('apputils:change-theme', { theme }),
-        `JupyterLab ${theme}`,
-      );
-      await this.page.waitForTimeout(2000);
-      await this.page.screenshot({ path: join(folder, `${name}-${theme.toLowerCase()}.png`) });
+    const { page } = this;
+    const before = page.viewportSize()!;
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: before.height });
+      for (const theme of ['Dark', 'Light']) {
+        await page.evaluate(
+          (theme) => jupyterapp.commands.execute('apputils:change-theme', { theme }),
+          `JupyterLab ${theme}`,
+        );
+        if (what) {
+          const shown = page.locator(what).first();
+          await shown.scrollIntoViewIfNeeded({ timeout }).catch(() => {});
+        }
+        await page.waitForTimeout(2000);
+        const file = `${name}-${width}-${theme.toLowerCase()}.png`;
+        await page.screenshot({ path: join(folder, file) });
+      }
     }
+    await page.setViewportSize(before);
   }
 
   async interrupt(): Promise<void> {
@@ -331,6 +361,17 @@ export class LiteNotebook {
       const reply = await kernel.requestComplete({ code, cursor_pos: code.length });
       return reply.content.matches;
     }, code);
+  }
+
+  /** The last so many cells that were run. */
+  async history(count: number): Promise<string[]> {
+    await this.bringToFront();
+    return this.page.evaluate(async (n) => {
+      const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+      const asked = { hist_access_type: 'tail', n, output: false, raw: true };
+      const { content } = await kernel.requestHistory(asked);
+      return content.history.map(([, , source]) => source);
+    }, count);
   }
 
   async save(): Promise<void> {

@@ -221,15 +221,23 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         const before = await open(path);
         const reload = before.page.getByRole('button', { name: 'Reload' });
         await reload.waitFor({ timeout: 60_000 });
-        await before.save();
+        const beside = await context.newPage();
+        await beside.goto(`${server.url}lab/index.html`);
+        const told = beside.getByText(/Another tab has gone over/);
+        await beside.getByRole('button', { name: 'Reload' }).waitFor({ timeout: 60_000 });
+        await before.page.bringToFront();
+        // What is not saved yet is, before the page is left.
+        await before.write(0, "'what I have written since'");
         await Promise.all([before.page.waitForEvent('load'), reload.click()]);
         await before.isOpen();
-        expect((await before.sources())[0]).toBe("'what I have written'");
+        expect((await before.sources())[0]).toBe("'what I have written since'");
+        await told.waitFor({ timeout: 60_000 });
+        await beside.close();
         await before.page.getByRole('button', { name: 'Open the new one' }).click();
         const offered = before.as('exercises/01-stiffness-new.ipynb');
         await offered.isOpen();
         expect((await offered.sources())[0]).toBe("'from the new build'");
-        expect((await before.sources())[0]).toBe("'what I have written'");
+        expect((await before.sources())[0]).toBe("'what I have written since'");
         await before.page.close();
       },
       patience,

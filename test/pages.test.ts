@@ -140,6 +140,25 @@ describe('sources', () => {
   });
 });
 
+describe('workflows', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  it.each(tracked('.github/workflows/*.yml'))('%s calls commands that are there', (file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    const called = [...text.matchAll(/\bnpm (?:run )?(test|(?<=run )[\w:]+)/g)];
+    expect(called.map(([, name]) => name!).filter((name) => !(name in scripts))).toEqual([]);
+    const programs = [...text.matchAll(/\brun: (\.[\w./]+)/g)].map(([, path]) => path!);
+    expect(programs.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(called.length + programs.length).toBeGreaterThan(0);
+  });
+
+  it('publish the course in a page where the site looks for it', () => {
+    const text = readFileSync(join(root, '.github/workflows/release.yml'), 'utf8');
+    const [, site, live] = /npm run site -- (\S+) --live (\S+)\//.exec(text) ?? [];
+    expect(text).toContain(`npm run lite -- ${site}/${live} --quick`);
+    expect(text).toMatch(new RegExp(`path: ${site}$`, 'm'));
+  });
+});
+
 /** What changes something that is not ours. */
 const patches = [
   /\btf\.(un)?registerKernel\(/,

@@ -1,5 +1,6 @@
 import * as kernel from '../..';
 import { namespaceOf } from '../../child/namespace';
+import { absentModule } from '../absent';
 
 /** The library for pages: `course/browser`. */
 interface Library {
@@ -27,7 +28,7 @@ export class PageModules {
     throw new Error(
       LIBRARY.has(name)
         ? `In a page, ${name} is there once it was imported: write import … from '${name}'.`
-        : absent(name),
+        : absentModule(name),
     );
   };
 
@@ -74,6 +75,3 @@ export class PageModules {
 function asModule(module: object): object {
   return Object.assign(Object.create(null, { __esModule: { value: true } }), module);
 }
-
-const absent = (name: string): string =>
-  `${name} is not on this site, which has implicit-lab, implicit-lab-course, @tensorflow/tfjs and implicit-kernel: run this cell in the installed course.`;

@@ -112,7 +112,7 @@ async function news(): Promise<object> {
       const offer = (panel: Parameters<NewVersions['offer']>[0]) => void versions.offer(panel);
       tracker.forEach(offer);
       tracker.widgetAdded.connect((_sender, panel) => offer(panel));
-      offerNewBuild(parts).catch((error) => console.warn('No news of the course:', error));
+      offerNewBuild(app, parts).catch((error) => console.warn('No news of the course:', error));
     },
   };
 }

@@ -1,5 +1,6 @@
 import { firstCell } from './first-cell';
 import type { PageParts, ShareScope } from './lite';
+import { whenIdle } from './when-idle';
 
 /** What JupyterLab shows of an output. */
 interface Model {
@@ -90,12 +91,6 @@ export function figures(
   }
 
   return { safe: true, mimeTypes: [FIGURE], createRenderer: (options) => new Figure(options) };
-}
-
-/** Safari does not say when it is idle. */
-function whenIdle(work: () => void): void {
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(work);
-  else setTimeout(work, 1000);
 }
 
 interface Container {

@@ -37,7 +37,7 @@ export interface KernelClient {
 
 /** JupyterLab, as far as it is asked here. */
 export interface Application {
-  commands: { execute(id: string, options: object): Promise<unknown> };
+  commands: { execute(id: string, options?: object): Promise<unknown> };
   serviceManager: {
     contents: {
       get(path: string, options: object): Promise<object>;

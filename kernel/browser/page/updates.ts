@@ -11,34 +11,46 @@ interface Stamp {
 }
 type Versions = Record<string, string>;
 
-/** Tells that there is a new build, once its files are here, and goes over to it. */
-export async function offerNewBuild({
-  Notification,
-}: PageParts['@jupyterlab/apputils']): Promise<void> {
+const UPDATED = 'This course has been updated. What you have written stays as it is.';
+
+/**
+ * Tells that there is a new build, once its files are here, and goes over to it. A tab beside the one in which the
+ * reader has done so is told as well: the files of its own build are gone.
+ */
+export async function offerNewBuild(
+  app: Application,
+  { Notification }: PageParts['@jupyterlab/apputils'],
+): Promise<void> {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
   const registration = await serviceWorker.ready;
-  const offer = () => {
+  const offer = (text: string, callback: () => void) =>
+    Notification.info(text, { autoClose: false, actions: [{ label: 'Reload', callback }] });
+  const reload = async () => {
+    // A page with something that is not saved asks its reader whether to leave it.
+    await app.commands.execute('docmanager:save-all').catch(() => {});
+    location.reload();
+  };
+  let wasHere = serviceWorker.controller !== null;
+  let isWanted = false;
+  serviceWorker.addEventListener('controllerchange', () => {
+    if (isWanted) void reload();
+    else if (wasHere) offer(`${UPDATED} Another tab has gone over to the new version.`, reload);
+    wasHere = true;
+  });
+  const offerWaiting = () => {
     const { waiting } = registration;
     if (!waiting || !serviceWorker.controller) return;
-    Notification.info('This course has been updated. What you have written stays as it is.', {
-      autoClose: false,
-      actions: [
-        {
-          label: 'Reload',
-          callback: () => {
-            serviceWorker.addEventListener('controllerchange', () => location.reload());
-            waiting.postMessage('take over');
-          },
-        },
-      ],
+    offer(UPDATED, () => {
+      isWanted = true;
+      waiting.postMessage('take over');
     });
   };
-  offer();
+  offerWaiting();
   registration.addEventListener('updatefound', () => {
     const { installing } = registration;
     installing?.addEventListener('statechange', () => {
-      if (installing.state === 'installed') offer();
+      if (installing.state === 'installed') offerWaiting();
     });
   });
 }

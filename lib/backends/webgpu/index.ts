@@ -4,6 +4,7 @@ import { UnsupportedError } from '../../errors';
 import { refuseMissing } from '../optional';
 import { repairWebgpuKernels } from './kernels';
 import { forgetLostDevice, watchDevice } from './lost';
+import { refuseLargeBuffers } from './memory';
 import { refuseSynchronousReads } from './reading';
 
 export { type Adapter, findAdapter } from '#platform/gpu';
@@ -29,6 +30,7 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   repairWebgpuKernels();
   if (!(await tf.setBackend('webgpu'))) throw refuse(`'${adapter.device}', which does not start`);
   refuseSynchronousReads();
+  refuseLargeBuffers();
   watchDevice();
   return { device: adapter.device };
 }

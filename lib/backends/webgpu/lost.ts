@@ -5,6 +5,7 @@ import { currentBackend, engine } from '../engine';
 /** What is used of a `GPUDevice`. */
 interface Device {
   lost: Promise<{ reason?: string; message?: string }>;
+  addEventListener(type: 'uncapturederror', hear: (event: { error: object }) => void): void;
 }
 
 /** The parts of the backend through which everything reaches the GPU. */
@@ -18,18 +19,23 @@ interface WebgpuBackend {
 /** How long after a failure the lost device may be reported. */
 const PATIENCE_MS = 200;
 
-/** Backends whose device is gone, with why. */
+/** Backends whose device is gone or has no memory left, with why. */
 const lost = new WeakMap<object, string>();
 
 /**
- * Lets each use of the current webgpu backend throw once its device is lost, as when a driver was reset or the GPU
- * has no memory left: the stock backend goes on, and returns zeros or fails within the driver.
+ * Lets each use of the current webgpu backend throw once its device is lost, as when a driver was reset, or has no
+ * memory left: the stock backend goes on, and returns zeros or fails within the driver.
  */
 export function watchDevice(): void {
   const backend = currentBackend<WebgpuBackend>();
   if (Object.hasOwn(backend, 'runWebGPUProgram')) return;
   const gone = backend.device.lost.then(({ reason, message }) => {
     lost.set(backend, message || reason || 'no reason was given');
+  });
+  // Tensors without memory are not told from others, which may have their buffers next.
+  backend.device.addEventListener('uncapturederror', ({ error }) => {
+    if (error.constructor.name !== 'GPUOutOfMemoryError' || lost.has(backend)) return;
+    lost.set(backend, 'it has no memory left');
   });
   const use = (): void => {
     const reason = lost.get(backend);
@@ -47,7 +53,9 @@ export function watchDevice(): void {
   backend.getBufferData = async (buffer) => {
     use();
     try {
-      return await getBufferData.call(backend, buffer);
+      const data = await getBufferData.call(backend, buffer);
+      use();
+      return data;
     } catch (error) {
       await Promise.race([gone, new Promise((done) => setTimeout(done, PATIENCE_MS))]);
       use();
