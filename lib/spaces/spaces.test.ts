@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { InputError, ShapeError } from '../errors';
 import { float64, type NamedTensors, spaceOf, tensors, weighted } from '.';
 
 beforeAll(async () => {
@@ -183,4 +184,25 @@ describe('reading', () => {
     }
     expect(tensors.readableNow()).toBe(true);
   });
+});
+
+it('a weight that does not fit is refused, never broadcast', () => {
+  const K = tf.eye(2);
+  const x = { W: tf.ones([2, 3]) };
+  expect([...weighted({ W: K }).weigh(x).W!.shape]).toEqual([2, 3]);
+  expect(() => weighted(null as never)).toThrow(InputError);
+  expect(() => weighted({ W: 3 } as never)).toThrow(InputError);
+  expect(() => weighted({ V: K }).weigh(x)).toThrow(/a weight of 'V'/);
+  const wrong: [tf.Tensor, tf.Tensor][] = [
+    [K, tf.ones([2])],
+    [tf.ones([2]), tf.ones([2, 3])],
+    [tf.eye(3), tf.ones([2, 3])],
+    [tf.ones([4, 2, 2]), tf.ones([1, 2, 3])],
+    [tf.ones([4, 2, 2]), tf.ones([2, 3])],
+  ];
+  for (const [weight, value] of wrong) {
+    expect(() => weighted({ W: weight }).weigh({ W: value })).toThrow(ShapeError);
+  }
+  const many = weighted({ W: tf.ones([1, 2, 2]) }).weigh({ W: tf.ones([4, 2, 3]) });
+  expect(many.W!.shape).toEqual([4, 2, 3]);
 });
