@@ -116,3 +116,21 @@ describe('the examples of the page', () => {
     close([...found.halfway], [0.75, -9.81 * (found.impact.t / 2)], 6);
   });
 });
+
+it('the first program of the front page prints what it says', async () => {
+  const front = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+  const [, program] = /```js\n([\s\S]*?)```/.exec(front)!;
+  const body = program!
+    .replace(/^import \* as tf .*$/m, '')
+    .replace(/^import (\{[^}]*\}) from 'implicit-lab';/m, 'const $1 = library;');
+  const lines: string[] = [];
+  const print = { log: (...words: string[]) => lines.push(words.join(' ')) };
+  const run = new Function('library', 'tf', 'console', `return (async () => { ${body} })();`);
+  await run(library, tf, print);
+  const promised = [...program!.matchAll(/console\.log.*\/\/ (.*)$/gm)].map(([, said]) => said!);
+  expect(promised.length).toBe(2);
+  lines.forEach((line, i) => {
+    const shown = line.split(/ +/).slice(1).map(Number);
+    close(shown, promised[i]!.split(' ').map(Number), 0);
+  });
+}, 120_000);
