@@ -43,7 +43,9 @@ export default defineConfig({
     // One more than there are processors: tests of programs wait for most of their time.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: SlowFirst },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A limit ends what hangs, not what is slow: with forty other programs at work, a test of one second took
+    // longer than a minute.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });
