@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Blas, loadBlas, type Multiply } from '#platform/blas';
+import { inParts } from './long-inner';
 
 export type { Multiply } from '#platform/blas';
 
@@ -10,7 +11,10 @@ let current: Blas | undefined;
 export const transposesBeforehand = (): boolean =>
   tf.getBackend() === 'wasm' && current === undefined;
 
-/** Multiplies matrices by the system's library, where there is one and it is switched on. */
+/**
+ * Multiplies matrices by the system's library, where there is one and it is switched on; long sums in
+ * parts.
+ */
 export const systemMultiply = (): Multiply | undefined => current?.multiply;
 
 /**
@@ -24,6 +28,7 @@ export function switchBlas(on: boolean, threads: number): { name: string } | { m
   found ??= loadBlas();
   if ('missing' in found) return found;
   found.setThreads(threads);
-  current = found;
+  const { multiply } = found;
+  current = { ...found, multiply: inParts(multiply) };
   return { name: found.name };
 }

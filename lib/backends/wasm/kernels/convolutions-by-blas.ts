@@ -1,5 +1,4 @@
 import type * as tf from '@tensorflow/tfjs';
-import { eachPart, PART } from '../../kernels/long-products';
 import type { Multiply } from '../blas';
 import { floats, type Heap, zeros } from './heap';
 import { eachBlock, isTable, sideBySide, tableSize } from './tables';
@@ -69,12 +68,8 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
   const transposed = zeros(heap, [channels, places]);
   eachBlock(heap, space, laysOut(inputs), ({ rows, part, seen }) => {
     eachTerm(inputs, (x, dy) => {
-      const [to, slopes, table] = [floats(heap, transposed), part(dy), seen(x)];
-      // In one product BLAS may add all terms to one number, which loses digits.
-      eachPart(rows, PART, ({ from, length }) => {
-        const [a, b] = [slopes.subarray(from * channels), table.subarray(from * places)];
-        multiply(true, false, channels, places, length, a, b, to, true);
-      });
+      const to = floats(heap, transposed);
+      multiply(true, false, channels, places, rows, part(dy), seen(x), to, true);
     });
   });
   const out = heap.makeOutput(shape, 'float32');

@@ -6,14 +6,7 @@ import {
   replaceKernel,
   reshaped,
 } from '../../kernels/kernel';
-import {
-  eachPart,
-  isLong,
-  lengthsOf,
-  type Memory,
-  productInParts,
-  startOf,
-} from '../../kernels/long-products';
+import { isLong, lengthsOf, type Memory, productInParts } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
 import { floats, type Heap } from './heap';
 
@@ -95,7 +88,7 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
   const out = heap.makeOutput([...batch, rows, columns], 'float32');
   // Views are taken now, after the last allocation: an allocation may move the heap.
   const [left, right, to] = [floats(heap, a), floats(heap, b), floats(heap, out)];
-  if (bias && !isLong(inner)) {
+  if (bias) {
     const offsets = floats(heap, bias);
     for (let o = 0; o < to.length; o += offsets.length) to.set(offsets, o);
   }
@@ -106,28 +99,10 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
     const l = part(left, size(batchA), i, rows * inner);
     const r = part(right, size(batchB), i, inner * columns);
     const t = part(to, count, i, rows * columns);
-    if (!isLong(inner)) {
-      multiply(transposeA, transposeB, rows, columns, inner, l, r, t, bias !== undefined);
-      continue;
-    }
-    const totals = startOf(bias && floats(heap, bias), rows * columns, i);
-    const sums = new Float32Array(rows * columns);
-    const strides = { a: transposeA ? rows : inner, b: transposeB ? inner : columns };
-    eachPart(inner, BLAS_PART, ({ from, length }) => {
-      const [x, y] = [
-        l.subarray(transposeA ? from * rows : from),
-        r.subarray(transposeB ? from : from * columns),
-      ];
-      multiply(transposeA, transposeB, rows, columns, length, x, y, sums, false, strides);
-      for (let o = 0; o < sums.length; o++) totals[o]! += sums[o]!;
-    });
-    t.set(totals);
+    multiply(transposeA, transposeB, rows, columns, inner, l, r, t, bias !== undefined);
   }
   return out;
 }
-
-/** So many terms BLAS adds in float32. */
-const BLAS_PART = 8192;
 
 /** How kernels of matrices read and make tensors on the heap. */
 const memoryOf = (heap: Heap): Memory => ({
