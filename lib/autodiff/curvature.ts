@@ -4,6 +4,7 @@ import type { Pausing } from '../event-loop';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import type { CurvatureKind } from './curvature-kind';
+import type { FlatProducts } from './flat/flat-products';
 import { listed, named } from './named';
 import { type Product, whileAlive } from './product';
 import type { RowSpace } from './row-space';
@@ -23,6 +24,8 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   applyInPieces(v: NamedTensors): Pausing<NamedTensors>;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
+  /** The products on vectors in the backend's memory, where they are computed by programs. */
+  readonly flat?: FlatProducts;
   /**
    * The same in fewer numbers, where the batch is small compared with a dense layer; else `undefined`.
    *

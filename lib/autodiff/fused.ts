@@ -24,13 +24,22 @@ export const fusedKernel = (scope: string): string | undefined => fusions[scope]
 
 let nextId = -1;
 
+const apart = new WeakMap<Node, Node[]>();
+
 /**
  * The product, the bias and the reshape that a fused operation did in one.
  *
  * Layers without an activation fuse. The fused gradient always computes all its parts, the one for
- * the data too; taken apart, each is computed only where it is wanted.
+ * the data too; taken apart, each is computed only where it is wanted. The parts of a node are the same
+ * each time.
  */
 export function unfuse(node: Node): Node[] {
+  const nodes = apart.get(node) ?? takenApart(node);
+  apart.set(node, nodes);
+  return nodes;
+}
+
+function takenApart(node: Node): Node[] {
   const { attrs } = node;
   const { kernelName, saved: names } = fusions[node.kernelName]!;
   const [first, second, y, bias] = node.saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { type Pausing, withoutPause } from '../event-loop';
+import { withoutPause } from '../event-loop';
 import { checkMethods, checkNumericTensor } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
@@ -11,10 +11,11 @@ import { listed, named } from './named';
 import { compile } from './plan';
 import { kept, type Product } from './product';
 import type { Program } from './program';
+import { type Recorder, recordedBy } from './recorder';
 import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
-import { record, recordInPieces, type Tape } from './tape';
+import { record, type Tape } from './tape';
 
 /** A model cut between its network and its loss. */
 export interface CutModel {
@@ -68,13 +69,9 @@ export function markOutput<T extends tf.Tensor>(z: T): T {
  * count with their full Hessian: with loss = ℓ(z(x), x) the product is [J; I]ᵀ ∇²ℓ [J; I] v.
  */
 export function recordGaussNewton(f: () => tf.Scalar, select: Select): Curvature {
-  const { result, tape } = record((tape) => withoutPause(evaluate(tape, f, select)));
-  return onTape(tape, result);
-}
-
-/** The same, to be left for a while within the gradient. */
-export function* recordGaussNewtonInPieces(f: () => tf.Scalar, select: Select): Pausing<Curvature> {
-  const { result, tape } = yield* recordInPieces((tape) => evaluate(tape, f, select));
+  const { result, tape } = record((tape) =>
+    withoutPause(recordedBy(gaussNewtonRecorder, tape, f, select)),
+  );
   return onTape(tape, result);
 }
 
@@ -95,40 +92,92 @@ interface Recorded {
   block: NamedTensors;
 }
 
-function* evaluate(tape: Tape, f: () => tf.Scalar, select: Select): Pausing<Recorded> {
-  const { loss, cuts } = collectOutputs(f);
-  const value = tape.ownCopy(loss);
-  const { variables, block } = select(loss);
-  const leaves = Object.values(variables);
-  const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
-  const partials = byGradients(upper, tape).pull([tf.ones([])]);
-  for (const partial of partials) if (partial !== undefined) tape.own(partial);
-  const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
-  yield;
-  const J = tape.within(() => jacobian(tape, leaves, cuts));
-  yield;
-  // Not on the tape: curvature is made of J, and not of its products.
-  const pulled = yield* tape.withinInPieces(J.pullInPieces(byCuts));
-  const gradients = tape.within(() => addEach(pulled, byLeaves));
-  for (const gradient of gradients) tape.own(gradient);
-  tf.dispose(pulled.filter((part) => !gradients.includes(part)));
-  const gradient = named(variables, gradients);
-  return { value, gradient, J, cuts, byCuts, byLeaves, leaves, block };
+/** How Gauss–Newton is recorded: the loss with its cuts, then the derivatives by these and their Jacobian. */
+export const gaussNewtonRecorder: Recorder<Recorded> = {
+  kind: 'gauss-newton',
+  start(tape, f, select) {
+    const { loss, cuts } = collectOutputs(f);
+    const value = tape.ownCopy(loss);
+    return { loss, value, cuts, ...select(loss) };
+  },
+  *differentiate(tape, { loss, value, variables, block, cuts: marked }) {
+    const cuts = [...marked];
+    const leaves = Object.values(variables);
+    const upper = graph(tape.nodes, [...cuts, ...leaves], [loss]);
+    const partials = byGradients(upper, tape).pull([tf.ones([])]);
+    for (const partial of partials) if (partial !== undefined) tape.own(partial);
+    const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
+    yield;
+    const J = tape.within(() => jacobian(tape, leaves, cuts));
+    yield;
+    // Not on the tape: curvature is made of J, and not of its products.
+    const pulled = yield* tape.withinInPieces(J.pullInPieces(byCuts));
+    const gradients = tape.within(() => addEach(pulled, byLeaves));
+    for (const gradient of gradients) tape.own(gradient);
+    tf.dispose(pulled.filter((part) => !gradients.includes(part)));
+    const gradient = named(variables, gradients);
+    return { value, gradient, J, cuts, byCuts, byLeaves, leaves, block };
+  },
+  onTape,
+  products(tape, result) {
+    const { cuts } = result;
+    const { J, H, byBlock } = partsOf(tape, result);
+    return {
+      whole: (v) => productBy(J(), H(), cuts.length)(v),
+      rows(products) {
+        const found = rowsOf(tape, result, byBlock, products);
+        if (found === undefined) return undefined;
+        const { coordinates, layers } = found;
+        const rows = compile(coordinates.pathTo(cuts), tape);
+        const weighed = compile(coordinates.pathTo(cuts, true), tape);
+        const gradient = tf.tidy(() => addEach(rows.pullDense(result.byCuts), byBlock));
+        for (const each of gradient) tape.own(each);
+        return { layers, gradient, weighed: productBy(weighed, H(), cuts.length) };
+      },
+    };
+  },
+};
+
+/** What the products of the block are made of; J and the upper Hessian when they are first asked for. */
+function partsOf(tape: Tape, { J: all, cuts, byCuts, byLeaves, leaves, block }: Recorded) {
+  const inBlock = Object.values(block);
+  const whole = inBlock.length === leaves.length;
+  const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
+  return {
+    inBlock,
+    byBlock,
+    J: once(() => tape.within(() => (whole ? all : jacobian(tape, inBlock, cuts)))),
+    H: once(() => upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock])),
+  };
+}
+
+/** `Jᵀ H J v` for so many cuts, with what of the loss does not pass them. */
+const productBy =
+  (J: Program, H: UpperHessian, cuts: number) =>
+  (v: tf.Tensor[]): tf.Tensor[] => {
+    const curved = H([...J.pushDense(v), ...v]);
+    return addEach(J.pullDense(curved.slice(0, cuts)), curved.slice(cuts));
+  };
+
+/** The row space of those layers whose parameters have no gradient but that by the cuts. */
+function rowsOf(
+  tape: Tape,
+  { block, cuts }: Recorded,
+  byBlock: readonly (tf.Tensor | undefined)[],
+  products: number,
+) {
+  const found = layersOf(graph(tape.nodes, Object.values(block), cuts), products);
+  const layers = found.map((layer, i) => (byBlock[i] === undefined ? layer : undefined));
+  const coordinates = coordinatesOf(tape, block, layers);
+  return coordinates && { coordinates, layers };
 }
 
 /** The Gauss–Newton block by what is on a tape. */
 function onTape(tape: Tape, result: Recorded): Curvature {
-  const { cuts, byCuts, byLeaves, leaves, block } = result;
-  const inBlock = Object.values(block);
-  const whole = inBlock.length === leaves.length;
-  const J = once(() => tape.within(() => (whole ? result.J : jacobian(tape, inBlock, cuts))));
-  const byBlock = inBlock.map((leaf) => byLeaves[leaves.indexOf(leaf)]);
-  const H = once(() => upperHessian(tape, [...cuts, ...inBlock], [...byCuts, ...byBlock]));
+  const { cuts, byCuts, block } = result;
+  const { J, H, byBlock, inBlock } = partsOf(tape, result);
   const product = (J: Program, H: UpperHessian): Product => ({
-    whole(v) {
-      const curved = H([...J.pushDense(v), ...v]);
-      return addEach(J.pullDense(curved.slice(0, cuts.length)), curved.slice(cuts.length));
-    },
+    whole: productBy(J, H, cuts.length),
     *inPieces(v) {
       const held = new Set<tf.Tensor>();
       const hold = <T extends (tf.Tensor | undefined)[]>(made: T): T => {
@@ -156,11 +205,9 @@ function onTape(tape: Tape, result: Recorded): Curvature {
     block,
     plan: () => product(J(), H()),
     rowSpace(products) {
-      const layers = layersOf(graph(tape.nodes, inBlock, cuts), products);
-      // A parameter with a penalty has a gradient in addition to that by the cuts.
-      const alone = layers.map((layer, i) => (byBlock[i] === undefined ? layer : undefined));
-      const coordinates = coordinatesOf(tape, block, alone);
-      if (coordinates === undefined) return undefined;
+      const found = rowsOf(tape, result, byBlock, products);
+      if (found === undefined) return undefined;
+      const { coordinates } = found;
       const rows = compile(coordinates.pathTo(cuts), tape);
       const gradients = tf.tidy(() => addEach(rows.pullDense(byCuts), byBlock));
       for (const gradient of gradients) tape.own(gradient);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Pausing, withoutPause } from '../event-loop';
+import { withoutPause } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkScalar } from './check';
@@ -10,10 +10,11 @@ import { insideOf, madeOf } from './inside';
 import { listed, named } from './named';
 import { compile } from './plan';
 import { symmetric } from './product';
+import { type Recorder, recordedBy } from './recorder';
 import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
-import { engine, isolated, record, recordInPieces, type Tape } from './tape';
+import { engine, isolated, record, type Tape } from './tape';
 import { type Evaluation, evaluateTraced } from './traced';
 
 /**
@@ -119,26 +120,10 @@ export function hvp(
 
 /** The gradient of f() with respect to all variables selected, and the Hessian's block for some. */
 export function recordHessian(f: () => tf.Scalar, select: Select): Curvature {
-  const { result, tape } = record((tape) => withoutPause(evaluate(tape, f, select)));
+  const { result, tape } = record((tape) =>
+    withoutPause(recordedBy(hessianRecorder, tape, f, select)),
+  );
   return onTape(tape, result);
-}
-
-/** The same, to be left for a while within the gradient. */
-export function* recordHessianInPieces(f: () => tf.Scalar, select: Select): Pausing<Curvature> {
-  const { result, tape } = yield* recordInPieces((tape) => evaluate(tape, f, select));
-  return onTape(tape, result);
-}
-
-function* evaluate(tape: Tape, f: () => tf.Scalar, select: Select): Pausing<Recorded> {
-  const loss = f();
-  checkScalar(loss);
-  const value = tape.ownCopy(loss);
-  const { variables, block } = select(loss);
-  const path = graph(tape.nodes, Object.values(variables), [loss]);
-  yield;
-  const gradients = yield* byGradients(path, tape).pullInPieces([tape.own(tf.ones([]))]);
-  for (const gradient of gradients) tape.own(gradient);
-  return { value, gradient: named(variables, gradients), block };
 }
 
 interface Recorded {
@@ -147,10 +132,49 @@ interface Recorded {
   block: NamedTensors;
 }
 
+/** How a Hessian is recorded: the loss, then its gradient on the same tape. */
+export const hessianRecorder: Recorder<Recorded> = {
+  kind: 'hessian',
+  start(tape, f, select) {
+    const loss = f();
+    checkScalar(loss);
+    const value = tape.ownCopy(loss);
+    return { loss, value, ...select(loss), cuts: [] };
+  },
+  *differentiate(tape, { loss, value, variables, block }) {
+    const path = graph(tape.nodes, Object.values(variables), [loss]);
+    yield;
+    const gradients = yield* byGradients(path, tape).pullInPieces([tape.own(tf.ones([]))]);
+    for (const gradient of gradients) tape.own(gradient);
+    return { value, gradient: named(variables, gradients), block };
+  },
+  onTape,
+  products(tape, { gradient, block }) {
+    const gradients = listed(block, gradient);
+    const path = pathOf(tape, block, gradients);
+    return {
+      whole: (v) => symmetric(compile(path, tape)).whole(v),
+      rows(products) {
+        const found = slopesOf(tape, block, path, { gradients, products });
+        if (found === undefined) return undefined;
+        const { coordinates, targets, slopes, layers } = found;
+        return {
+          layers,
+          gradient: slopes,
+          weighed: (v) => symmetric(compile(coordinates.pathTo(targets, true), tape)).whole(v),
+        };
+      },
+    };
+  },
+};
+
+const pathOf = (tape: Tape, block: NamedTensors, gradients: tf.Tensor[]) =>
+  graph(tape.nodes, Object.values(block), gradients);
+
 /** The Hessian's block by what is on a tape. */
 function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
   const gradients = listed(block, gradient);
-  const path = () => graph(tape.nodes, Object.values(block), gradients);
+  const path = () => pathOf(tape, block, gradients);
   const H = curvatureOf({
     kind: 'hessian',
     value,
@@ -163,28 +187,38 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
   return madeOf(H, () => ({ product: 'H v', tape, path: path() }));
 }
 
+/** The layers whose gradient is `aᵀ z̄` alone, with the coordinates of the gradient, as tensors of the tape and as values. */
+function slopesOf(
+  tape: Tape,
+  block: NamedTensors,
+  path: Graph,
+  { gradients, products }: { gradients: tf.Tensor[]; products: number },
+) {
+  const found = layersOf(path, products);
+  const sloped = found.map((layer, i) => layer && slopeOf(tape.nodes, path, gradients[i]!, layer));
+  const layers = found.map((layer, i) => sloped[i] && layer);
+  const coordinates = coordinatesOf(tape, block, layers);
+  return (
+    coordinates && {
+      coordinates,
+      layers,
+      targets: gradients.map((gradient, i) => sloped[i]?.tensor ?? gradient),
+      slopes: gradients.map((gradient, i) => sloped[i]?.value ?? gradient),
+    }
+  );
+}
+
 /** The Hessian in the row space of those layers whose gradient is `aᵀ z̄` alone. */
 function inRowSpace(
   tape: Tape,
   block: NamedTensors,
   path: Graph,
-  { gradients, products }: { gradients: tf.Tensor[]; products: number },
+  asked: { gradients: tf.Tensor[]; products: number },
 ): RowSpace | undefined {
-  const layers = layersOf(path, products);
-  const slopes = layers.map((layer, i) => layer && slopeOf(tape.nodes, path, gradients[i]!, layer));
-  const coordinates = coordinatesOf(
-    tape,
-    block,
-    layers.map((layer, i) => slopes[i] && layer),
-  );
-  if (coordinates === undefined) return undefined;
-  const { space, pathTo, curvature } = coordinates;
-  const targets = gradients.map((gradient, i) => slopes[i]?.tensor ?? gradient);
-  const program = compile(pathTo(targets), tape);
+  const found = slopesOf(tape, block, path, asked);
+  if (found === undefined) return undefined;
+  const { space, pathTo, curvature } = found.coordinates;
+  const program = compile(pathTo(found.targets), tape);
   const product = symmetric(program, (σ) => listed(block, space.weigh(named(block, σ))));
-  return curvature(
-    'hessian',
-    gradients.map((gradient, i) => slopes[i]?.value ?? gradient),
-    product,
-  );
+  return curvature('hessian', found.slopes, product);
 }

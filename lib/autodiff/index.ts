@@ -13,11 +13,14 @@ export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
 export { type ExplainedEdge, type ExplainedStep, type Explanation, explain } from './explain';
 export {
+  type CountedOperator,
   Flat,
   type FlatDerivative,
   FlatLoss,
+  type FlatProducts,
   type FlatSpace,
   type FlatSteps,
+  type FlatSystem,
   flatLossOf,
   flatSpaceOn,
   Layout,
@@ -37,6 +40,7 @@ export { hessian, hvp } from './hessian';
 export { type Linearization, linearize } from './linearize';
 export {
   type RecordOptions,
+  recordByProgramInPieces,
   recordGradient,
   recordSelected,
   recordSelectedInPieces,

@@ -5,8 +5,9 @@ import { checkFunction, checkList, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint } from './check';
 import { blockOf, type Curvature } from './curvature';
-import { recordGaussNewton, recordGaussNewtonInPieces } from './gauss-newton';
-import { recordHessian, recordHessianInPieces } from './hessian';
+import { gaussNewtonRecorder, recordGaussNewton } from './gauss-newton';
+import { hessianRecorder, recordHessian } from './hessian';
+import { recordByProgram, recordOnTape } from './record-curvature';
 import type { Select } from './select';
 
 /** What to record besides the gradient. */
@@ -74,8 +75,26 @@ export function recordSelectedInPieces(
   select: (loss: tf.Scalar) => SelectedVariables,
   curvature: 'hessian' | 'gauss-newton' = 'hessian',
 ): Pausing<Curvature> {
-  const record = curvature === 'hessian' ? recordHessianInPieces : recordGaussNewtonInPieces;
-  return record(f, checkedSelect(select));
+  return curvature === 'hessian'
+    ? recordOnTape(hessianRecorder, f, checkedSelect(select))
+    : recordOnTape(gaussNewtonRecorder, f, checkedSelect(select));
+}
+
+/**
+ * The same by programs where they are known for the structure of the loss: without `factors`, and
+ * nothing for `explain`.
+ *
+ * @param candidates the tensors among which those are that will be selected
+ */
+export function recordByProgramInPieces(
+  f: () => tf.Scalar,
+  select: (loss: tf.Scalar) => SelectedVariables,
+  curvature: 'hessian' | 'gauss-newton',
+  candidates: readonly tf.Tensor[],
+): Pausing<Curvature> {
+  return curvature === 'hessian'
+    ? recordByProgram(hessianRecorder, f, checkedSelect(select), candidates)
+    : recordByProgram(gaussNewtonRecorder, f, checkedSelect(select), candidates);
 }
 
 const checkedSelect =

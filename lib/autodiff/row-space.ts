@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type LinearOperator, type NamedTensors, type WeightedSpace, weighted } from '../spaces';
 import { checkLike } from './check';
 import type { CurvatureKind } from './curvature-kind';
+import type { FlatProducts } from './flat/flat-products';
 import { type Graph, graph, isCopy, type Step } from './graph';
 import { matMul, reshape } from './kernels';
 import { listed, named } from './named';
@@ -28,6 +29,8 @@ export interface RowSpace extends LinearOperator<NamedTensors> {
   /** The coordinates of the gradient; owned by the curvature. */
   readonly gradient: NamedTensors;
   readonly space: WeightedSpace;
+  /** The products on vectors in the backend's memory, where they are computed by programs. */
+  readonly flat?: FlatProducts;
   /** v, in the shapes of the parameters; belongs to the caller. */
   expand(coordinates: NamedTensors): NamedTensors;
 }
@@ -43,12 +46,16 @@ export interface Layer {
 }
 
 /**
- * Whether the row space of a layer is worth it: the coordinates are fewer, with a margin for the inner products
- * with K, and so many products save more than K costs, `rows² inputs` multiplications. A product takes
- * `2 rows inputs outputs` of them without K, and about `3 rows² outputs` with it.
+ * From how many products on the row space of a layer is worth it: where the coordinates are fewer, with
+ * a margin for the inner products with K, and the products save more than K costs, `rows² inputs`
+ * multiplications. A product takes `2 rows inputs outputs` of them without K, and about
+ * `3 rows² outputs` with it.
  */
-const pays = ([rows, inputs, outputs]: readonly [number, number, number], products: number) =>
-  3 * rows <= 2 * inputs && products * outputs * (2 * inputs - 3 * rows) > rows * inputs;
+export function leastProducts({ a, shape }: Layer): number {
+  const [rows, inputs] = a.shape.slice(-2) as [number, number];
+  const saved = shape.at(-1)! * (2 * inputs - 3 * rows);
+  return saved > 0 ? Math.floor((rows * inputs) / saved) + 1 : Number.POSITIVE_INFINITY;
+}
 
 /**
  * For each leaf of a path, the layer that it is multiplied in, if that is all that is done with it and
@@ -80,8 +87,9 @@ function layerOf(step: Step | undefined, slot: number, products: number): Layer 
   const [rows, inputs] = a.shape.slice(-2) as [number, number];
   const isOne = a.size === rows * inputs && a.rank === leaf.shape.length;
   const { shape } = node.outputs[0]!;
-  const isWorthIt = isOne && pays([rows, inputs, shape.at(-1)!], products);
-  return isWorthIt ? { node, leaf, a, shape } : undefined;
+  const layer = { node, leaf, a, shape };
+  const least = leastProducts(layer);
+  return isOne && least < Number.POSITIVE_INFINITY && products >= least ? layer : undefined;
 }
 
 const isProduct = ({ kind, kernelName }: Node) => kind === 'kernel' && kernelName === 'BatchMatMul';
@@ -125,8 +133,12 @@ function producerOf(nodes: readonly Node[], { id }: tf.Tensor): Node | undefined
 /** What the row space of some layers of a block is made of. */
 export interface Coordinates {
   space: WeightedSpace;
-  /** The path from the coordinates to targets: a layer's product becomes `K σ`. */
-  pathTo(targets: tf.Tensor[]): Graph;
+  /**
+   * The path from the coordinates to targets: a layer's product becomes `K σ`.
+   *
+   * @param weighed whether it begins at `K σ` instead
+   */
+  pathTo(targets: tf.Tensor[], weighed?: boolean): Graph;
   /** The curvature, by its product with coordinates. */
   curvature(kind: CurvatureKind, gradient: tf.Tensor[], product: Product): RowSpace;
 }
@@ -153,9 +165,11 @@ export function coordinatesOf(
   };
   return {
     space,
-    pathTo(targets) {
+    pathTo(targets, weighed = false) {
       const path = graph(tape.nodes, leaves, targets);
-      const grammed = new Map(layers.map((layer, i) => [layer?.node, grams[names[i]!]]));
+      const grammed = new Map(
+        layers.map((layer, i) => [layer?.node, weighed ? 'weighed' : grams[names[i]!]] as const),
+      );
       return {
         ...path,
         steps: path.steps.map((step) => withRowProduct(step, grammed.get(step.node))),
@@ -189,9 +203,10 @@ export function coordinatesOf(
   };
 }
 
-/** The step with the layer's parameter in coordinates. */
-function withRowProduct(step: Step, gram: tf.Tensor | undefined): Step {
+/** The step with the layer's parameter in coordinates, which may have been multiplied by K before. */
+function withRowProduct(step: Step, gram: tf.Tensor | 'weighed' | undefined): Step {
   if (gram === undefined) return step;
   const { node } = step;
-  return { ...step, node: { ...node, kernelName: ROW_PRODUCT, saved: [...node.saved, gram] } };
+  const saved = gram === 'weighed' ? node.saved : [...node.saved, gram];
+  return { ...step, node: { ...node, kernelName: ROW_PRODUCT, saved } };
 }

@@ -53,6 +53,7 @@ export function* adamDirection(
     return { root, b: times(root, momentum) };
   });
   const { kind, factors } = curvature;
+  const flat = solver === 'rank-one' ? undefined : curvature.flat;
   const scaled: CurvatureProducts = {
     ...(kind && { kind }),
     ...(factors && {
@@ -65,6 +66,7 @@ export function* adamDirection(
         },
       },
     }),
+    ...(flat && { flat: { ...flat, system: (parts) => flat.system({ ...parts, scale: root }) } }),
     apply: (v) =>
       tensors.tidy(() => {
         const rooted = times(root, v);

@@ -45,13 +45,17 @@ export function candidates({ list, ...rest }: Candidates): Candidates {
  * @throws InputError if there is none.
  */
 export function reachedBy(loss: tf.Tensor, { list }: Candidates): tf.Variable[] {
-  const all = list ?? registered();
+  const all = listedIn({ list });
   const ids = reachedFrom(loss);
   const reached = all.filter(({ id }) => ids.has(id));
   if (reached.length > 0) return reached;
   const names = all.slice(0, 5).map(({ name }) => name);
   throw unconnected(`a loss that depends on none of ${names.join(', ')}`);
 }
+
+/** All of them. */
+export const listedIn = ({ list }: Pick<Candidates, 'list'>): readonly tf.Variable[] =>
+  list ?? registered();
 
 /**
  * Chooses what a step moves, given the candidates that its loss depends on.

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type Pausing, withoutPause, withPauses } from '../event-loop';
+import { heedsSpace } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
@@ -38,6 +39,12 @@ export abstract class ImplicitOptimizer<
   /** How often the optimizer has forgotten its steps: a step under way notices. */
   #disposals = 0;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
+
+  /** Whether a step asks nothing of the curvature but products, in the inner product that it has. */
+  protected needsProductsAlone(): boolean {
+    const isClosed = this.options.curvature === 'fisher-rank-one';
+    return tensors.readableNow() && (isClosed || heedsSpace(this.solverNow));
+  }
 
   /** The step that follows from what was recorded. */
   protected abstract propose(
@@ -168,7 +175,8 @@ export abstract class ImplicitOptimizer<
   protected *record(losses: WeightedLosses, draft: StepDraft, tapes?: Tapes): Pausing<StepRecord> {
     const { began, disposals } = { began: performance.now(), disposals: this.#disposals };
     const kind = this.options.curvature === 'gauss-newton' ? 'gauss-newton' : 'hessian';
-    const { chosen, ...rest } = yield* recordLosses(losses, draft, kind, tapes);
+    const asked = { kind, byProgram: this.needsProductsAlone() } as const;
+    const { chosen, ...rest } = yield* recordLosses(losses, draft, asked, tapes);
     return { ...rest, plan: { ...chosen, stepSize: draft.stepSize }, began, disposals };
   }
 

@@ -165,6 +165,11 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     }
   }
 
+  /** An exact step solves one system after the other, by whatever its solver makes use of. */
+  protected override needsProductsAlone(): boolean {
+    return !this.options.exact && super.needsProductsAlone();
+  }
+
   protected override *propose(
     recorded: Curvature,
     { block, stepSize }: StepPlan,

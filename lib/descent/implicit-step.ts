@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import type { CurvatureKind, Factors, RowSpace } from '../autodiff';
+import type { CurvatureKind, Factors, FlatProducts, RowSpace } from '../autodiff';
 import type { Pausing } from '../event-loop';
-import type { LinearSolver, LowRankParts, SolveReport } from '../solvers';
+import { heedsSpace, type LinearSolver, type LowRankParts, type SolveReport } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
 
@@ -18,6 +18,7 @@ export interface Direction {
 export type CurvatureProducts = LinearOperator<NamedTensors> & {
   kind?: CurvatureKind;
   factors?: Factors;
+  flat?: FlatProducts;
 };
 
 /**
@@ -93,11 +94,22 @@ export function* linearisedDirection(
   delta: number,
   solver: LinearSolver,
 ): Asking<Direction> {
-  const A = proximalOperator(H, delta, H.kind === 'hessian' ? FLOOR : undefined);
-  const { value, ...deferred } = yield { solver, A, b: g };
+  const floor = H.kind === 'hessian' ? FLOOR : undefined;
   // Scalars of one kind, whatever the inner product.
-  const space = (H.space as typeof tensors | undefined) ?? tensors;
-  const substitute = () => rankOne(g, delta, space.dot(g, g));
+  const squared = () => ((H.space as typeof tensors | undefined) ?? tensors).dot(g, g);
+  const substitute = () => rankOne(g, delta, squared());
+  const flat = heedsSpace(solver) && tensors.readableNow() ? H.flat : undefined;
+  if (flat !== undefined) {
+    const A = flat.system({ delta, ...(floor !== undefined && { floor }) });
+    try {
+      const { value, ...deferred } = yield { solver, b: g, flat, A };
+      return { value: unlessZero(value, substitute), products: A.products, ...deferred };
+    } finally {
+      A.dispose();
+    }
+  }
+  const A = proximalOperator(H, delta, floor);
+  const { value, ...deferred } = yield { solver, A, b: g };
   return { value: unlessZero(value, substitute), products: A.products, ...deferred };
 }
 

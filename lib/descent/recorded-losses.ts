@@ -3,13 +3,14 @@ import {
   type Curvature,
   type CurvatureKind,
   collectAuxiliary,
+  recordByProgramInPieces,
   recordSelectedInPieces,
 } from '../autodiff';
 import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
 import { type Batch, heldBatch, type RecordedLoss, recordLoss, repeatedBatch } from './batch';
 import type { Loss, Tapes, WeightedLosses } from './batches';
-import { type Candidates, type Chosen, choose, reachedBy } from './candidates';
+import { type Candidates, type Chosen, choose, listedIn, reachedBy } from './candidates';
 import { meanAuxiliary } from './mean-auxiliary';
 import { MeanGradient, meanCurvature } from './mean-curvature';
 import { Place } from './place';
@@ -27,6 +28,13 @@ export interface RecordedLosses {
   steady(): tf.Scalar | undefined;
 }
 
+/** Which curvature is asked for. */
+export interface CurvatureAsked {
+  kind: CurvatureKind;
+  /** Whether products and the row space are all that will be asked of it: that of one loss comes by a program. */
+  byProgram: boolean;
+}
+
 /**
  * The mean of the losses with its gradient and its curvature, at the variables as they are.
  *
@@ -41,10 +49,12 @@ export interface RecordedLosses {
 export function* recordLosses(
   losses: WeightedLosses,
   candidates: Candidates,
-  kind: CurvatureKind,
+  { kind, byProgram }: CurvatureAsked,
   tapes: Tapes = 'one',
 ): Pausing<RecordedLosses> {
-  if (losses.length === 1) return yield* recordSingle(losses[0]!, candidates, kind);
+  if (losses.length === 1) {
+    return yield* recordSingle(losses[0]!, candidates, { kind, byProgram });
+  }
   const shares = losses.map(({ share }) => share);
   const batches: Batch[] = [];
   const places: Place[] = [];
@@ -93,7 +103,7 @@ export function* recordLosses(
 function* recordSingle(
   { loss }: { loss: Loss },
   candidates: Candidates,
-  kind: CurvatureKind,
+  { kind, byProgram }: CurvatureAsked,
 ): Pausing<RecordedLosses> {
   let chosen: Chosen | undefined;
   let before: RecordedLosses['before'] = {};
@@ -109,7 +119,9 @@ function* recordSingle(
     return chosen;
   };
   try {
-    const recorded = yield* recordSelectedInPieces(collected, select, kind);
+    const recorded = yield* byProgram
+      ? recordByProgramInPieces(collected, select, kind, listedIn(candidates))
+      : recordSelectedInPieces(collected, select, kind);
     return { recorded, chosen: chosen!, before, auxiliary, steady: () => undefined };
   } catch (error) {
     tf.dispose(auxiliary);

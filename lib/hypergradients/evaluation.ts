@@ -1,8 +1,8 @@
 import type { DerivativePieces, Form, GradientDerivative } from '../problems';
 import {
   type LinearOperator,
-  type LoopReport,
   observed,
+  observedLoops,
   type SolverLoops,
   type Space,
 } from '../spaces';
@@ -86,21 +86,13 @@ function countPieces<V>(
 }
 
 /** Iterations in one call whose products are counted. */
-function countLoops<V>(loops: SolverLoops<V>, count: Count): SolverLoops<V> {
-  const counted = <R extends LoopReport>(run: () => R): R => {
+const countLoops = <V>(loops: SolverLoops<V>, count: Count): SolverLoops<V> =>
+  observedLoops(loops, (run) => {
     count.watch?.();
     const report = run();
     count.products += report.taken;
     return report;
-  };
-  return {
-    conjugateGradients: (state, stop) => counted(() => loops.conjugateGradients(state, stop)),
-    richardson: (state, stop) => counted(() => loops.richardson(state, stop)),
-    minimalResiduals: (state, rule, stop) =>
-      counted(() => loops.minimalResiduals(state, rule, stop)),
-    shifted: (tau) => countLoops(loops.shifted(tau), count),
-  };
-}
+  });
 
 /** All at one point, for the estimate of the error. */
 export interface Evaluation<V> {

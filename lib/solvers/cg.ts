@@ -101,20 +101,26 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       { space, A }: LinearSystem<V, S>,
       { x, vectors }: Iterate<V, S>,
       { rho }: Readonly<Record<string, number>>,
-      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+      {
+        keepsBest,
+        keepsNearest,
+        ...stop
+      }: LoopStop & Record<'keepsBest' | 'keepsNearest', boolean>,
     ) {
-      if (A.loops === undefined || preconditioner || A.floor !== undefined) return undefined;
+      if (A.loops === undefined || preconditioner) return undefined;
       const copied = () => ({
         x: space.clone(x),
         r: space.clone(vectors.r!),
         p: space.clone(vectors.p!),
         ...(keepsBest && { best: space.clone(x) }),
+        ...(keepsNearest && { nearest: space.clone(x) }),
       });
-      const { best, ...state } = space.keep(space.tidy(copied));
-      const report = freeingIfItThrows(space, [state, best], () =>
+      const state = space.keep(space.tidy(copied));
+      const { best, nearest } = state;
+      const report = freeingIfItThrows(space, state, () =>
         A.loops!.conjugateGradients(
-          { ...state, rho: rho!, ...(best !== undefined && { best }) },
-          stop,
+          { ...state, rho: rho! },
+          { ...stop, ...(A.floor !== undefined && { floor: A.floor }) },
         ),
       );
       const { of } = space.scalars;
@@ -125,7 +131,7 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
         vectors: { r: state.r, p: state.p },
         scalars: { rho: of(report.rho) },
       };
-      return { next, best, report };
+      return { next, best, ...(nearest !== undefined && { nearest }), report };
     },
 
     advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, p: V, q: V) {

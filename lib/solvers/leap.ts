@@ -15,8 +15,11 @@ export function leapOf<V, S>(
   const portions = new Portions();
   const growth = contracts ? growthOf(space) : Number.POSITIVE_INFINITY;
   return function* leap(state) {
-    const { system, method, current, best, goal, limit, least, maxIterations } = state;
-    if (hasFallback(system, method)) return false;
+    const { system, method, current, best, fallback, goal, limit, maxIterations } = state;
+    const keepsNearest = hasFallback(system, method);
+    // A method whose last iterate is not the best keeps one of least residual already.
+    if (keepsNearest && (!method.minimisesEnergy || fallback === undefined)) return false;
+    const least = keepsNearest ? fallback!.residual : state.least;
     const scalars = { ...current.scalars, residual: current.residual };
     const values = yield Object.values(scalars);
     const numbers = Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
@@ -30,22 +33,27 @@ export function leapOf<V, S>(
       least,
       best: best.residual,
       keepsBest,
+      keepsNearest,
     });
     if (done === undefined) return false;
-    const { next, best: better, report } = done;
+    const { next, best: better, nearest, report } = done;
     if (report.taken === 0) {
-      space.free([next, better]);
+      space.free([next, better, nearest]);
       return false;
     }
     portions.took(report.taken, performance.now() - began);
     state.computed += report.taken;
     state.iterations += report.taken;
     state.current = next;
-    state.least = report.least;
+    if (!keepsNearest) state.least = report.least;
+    else if (report.least < least) state.fallback = { x: nearest!, residual: report.least };
     if (!keepsBest) state.best = { x: next.x, residual: report.residual };
     else if (report.best < best.residual) state.best = { x: better!, residual: report.best };
     state.active = goal < state.best.residual ? 1 : 0;
-    space.free([current, best, better], [state.current, state.best]);
+    space.free(
+      [current, best, better, fallback, nearest],
+      [state.current, state.best, state.fallback],
+    );
     return true;
   };
 }

@@ -37,7 +37,8 @@ export interface IterativeMethod {
   ): Generator<readonly S[], IterativeMethod, number[]>;
   /**
    * Iterations in one call, where the operator has them, from an iterate that is left as it is. `best`
-   * is the one of least residual among them where that is kept and there is a better one.
+   * is the one of least residual among them where that is kept and there is a better one; `nearest` the
+   * same where `best` is the last one.
    *
    * @param numbers the scalars of the iterate, and its residual
    * @returns undefined where there are none; else vectors that the caller frees
@@ -46,8 +47,8 @@ export interface IterativeMethod {
     system: LinearSystem<V, S>,
     iterate: Iterate<V, S>,
     numbers: Readonly<Record<string, number>>,
-    stop: LoopStop & { keepsBest: boolean },
-  ): { next: Iterate<V, S>; best: V | undefined; report: LoopReport } | undefined;
+    stop: LoopStop & { keepsBest: boolean; keepsNearest: boolean },
+  ): { next: Iterate<V, S>; best: V | undefined; nearest?: V; report: LoopReport } | undefined;
   /**
    * Whether the residual can only shrink where the method converges: then any growth is
    * divergence, and the last iterate, not the one of least residual, is the result.

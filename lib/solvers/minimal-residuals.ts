@@ -55,7 +55,8 @@ export function minimalResiduals(
       { residual, before, normA }: Readonly<Record<string, number>>,
       { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
     ) {
-      if (A.loops === undefined) return undefined;
+      const minimalResiduals = A.loops?.minimalResiduals;
+      if (minimalResiduals === undefined) return undefined;
       const { r, ...directions } = vectors as { r: V } & Record<string, V>;
       const held = heldOf(directions);
       // The free ones start as copies of what is at hand.
@@ -71,7 +72,7 @@ export function minimalResiduals(
       });
       const { best, ...state } = space.keep(space.tidy(copied));
       const report = freeingIfItThrows(space, [state, best], () =>
-        A.loops!.minimalResiduals(
+        minimalResiduals(
           {
             ...state,
             held,

@@ -36,7 +36,8 @@ export function richardson(
       { alpha }: Readonly<Record<string, number>>,
       { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
     ) {
-      if (A.loops === undefined) return undefined;
+      const richardson = A.loops?.richardson;
+      if (richardson === undefined) return undefined;
       const copied = () => ({
         x: space.clone(x),
         r: space.clone(vectors.r!),
@@ -44,7 +45,7 @@ export function richardson(
       });
       const { best, ...state } = space.keep(space.tidy(copied));
       const report = freeingIfItThrows(space, [state, best], () =>
-        A.loops!.richardson({ ...state, alpha: alpha!, ...(best !== undefined && { best }) }, stop),
+        richardson({ ...state, alpha: alpha!, ...(best !== undefined && { best }) }, stop),
       );
       const { of } = space.scalars;
       const next = {

@@ -9,6 +9,7 @@ export {
   type MinimalResiduals,
   type MinimalResidualsRule,
   observed,
+  observedLoops,
   type SolverLoops,
   shifted,
 } from './operator';

@@ -31,6 +31,8 @@ export interface LoopStop {
   least: number;
   /** The residual of the best iterate so far. */
   best: number;
+  /** The floor of the operator, where it has one. */
+  floor?: number;
 }
 
 /** What iterations in one call have led to. */
@@ -77,15 +79,18 @@ export interface MinimalResidualsRule {
  * place, and are to be different ones; `best` takes the iterate of least residual, where it is given.
  */
 export interface SolverLoops<V> {
-  /** Of conjugate gradients; ρ = ‖r‖². */
+  /**
+   * Of conjugate gradients; ρ = ‖r‖². `nearest` takes the iterate of a residual below `least`, where the
+   * last one is the best, but may turn out to be useless.
+   */
   conjugateGradients(
-    state: { x: V; r: V; p: V; best?: V; rho: number },
+    state: { x: V; r: V; p: V; best?: V; nearest?: V; rho: number },
     stop: LoopStop,
   ): LoopReport & { rho: number };
   /** `x ← x + α r`, `r ← r − α A r`. */
-  richardson(state: { x: V; r: V; best?: V; alpha: number }, stop: LoopStop): LoopReport;
+  richardson?(state: { x: V; r: V; best?: V; alpha: number }, stop: LoopStop): LoopReport;
   /** Of minimal residuals. */
-  minimalResiduals(
+  minimalResiduals?(
     state: MinimalResiduals<V>,
     rule: MinimalResidualsRule,
     stop: LoopStop,
@@ -165,6 +170,24 @@ export function observed<V>(
       lowRank: changed(lowRank, { vjp: (u) => see(() => lowRank.vjp(u)) }),
     }),
     dispose: () => A.dispose?.(),
+  };
+}
+
+/** The same iterations, each call of them passing through `see`. */
+export function observedLoops<V>(
+  { conjugateGradients, richardson, minimalResiduals, shifted }: SolverLoops<V>,
+  see: <R extends LoopReport>(run: () => R) => R,
+): SolverLoops<V> {
+  return {
+    conjugateGradients: (state, stop) => see(() => conjugateGradients(state, stop)),
+    ...(richardson && {
+      richardson: (...given: Parameters<typeof richardson>) => see(() => richardson(...given)),
+    }),
+    ...(minimalResiduals && {
+      minimalResiduals: (...given: Parameters<typeof minimalResiduals>) =>
+        see(() => minimalResiduals(...given)),
+    }),
+    shifted: (tau) => observedLoops(shifted(tau), see),
   };
 }
 

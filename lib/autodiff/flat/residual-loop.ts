@@ -17,12 +17,15 @@ export const RESIDUAL_FACTS = {
   falls: 64,
   rounding: 72,
 } as const;
-/** Where integers are: how many directions are held, how many are kept, and after how many all are forgotten. */
-export const RESIDUAL_COUNTS = { held: 80, keep: 84, restart: 88 } as const;
+/**
+ * Where integers are: how many directions are held, how many are kept, after how many all are
+ * forgotten, and the address of the product's table.
+ */
+export const RESIDUAL_COUNTS = { held: 80, keep: 84, restart: 88, productTable: 92 } as const;
 /** Where a number of float32 is. */
-const NUMBER = 92;
+const NUMBER = 96;
 /** The size of all that, in numbers of float32. */
-export const RESIDUAL_FACTS_SIZE = 24;
+export const RESIDUAL_FACTS_SIZE = 26;
 
 /** Places in the table: the vectors x, r, the best x, what A is multiplied by, its image, and then p and q in turn. */
 const [X, R, BEST, V, IMAGE] = [0, 1, 2, 3, 4];
@@ -200,7 +203,7 @@ function loopOf(heap: Heap, product: Prepared): RunResiduals {
       countOf('restart').do('i32.eq');
       f.if(() => f.i32(0).set(held));
       takeDirection();
-      f.i32(product.table).call(product.sequence);
+      countOf('productTable').call(product.sequence);
       f.get(shift).f64(0).do('f64.gt');
       f.if(() => {
         f.get(shift);

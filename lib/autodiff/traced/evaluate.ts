@@ -3,18 +3,18 @@ import type { Heap } from '../../backends/wasm/kernels/heap';
 import { type Pausing, withoutPause } from '../../event-loop';
 import { checkScalar } from '../check';
 import { graph } from '../graph';
-import type { Node } from '../node';
 import { compile } from '../plan';
 import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
 import { counts, making } from './counts';
+import { isTraceable } from './custom';
 import { byRecipe, type Evaluation, onTape } from './evaluation';
-import { heapForPrograms, type Known, recall, recipes, remember } from './known-recipes';
+import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
 import { lowered } from './lower';
 import { Recipe } from './recipe';
 import { checkPure, type Remembered } from './remembered';
-import { structureOf, Trace } from './trace';
+import { retainedOf, structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
 /** What is to be evaluated. */
@@ -134,27 +134,27 @@ function* evaluate(
   tape: Tape,
   { loss, leaves, purpose, pure }: Asked,
 ): Pausing<Recorded & { computed: tf.Scalar }> {
-  const known: Known = recipes.get(heap) ?? new Map();
-  recipes.set(heap, known);
+  const known = knownOn(heap);
   const computed = loss();
   checkScalar(computed);
   const value = tape.ownCopy(computed);
   trace.inLoss = false;
   if (pure !== undefined) checkPure(trace);
   const structure = structureOf(trace.ran, leaves.all);
-  const word = `${leaves.varied} ${structure.word}`;
+  // A gradient of a user's own hides behind the kernels of another function.
+  const word = `${isTraceable(tape) ? '' : 'custom '}${leaves.varied} ${structure.word}`;
   const remembers = (recipe: Recipe) =>
     pure?.remembered.keep(
       heap,
       keyOf(leaves, pure.names),
       recipe,
-      retained(trace, structure.outside),
+      retainedOf(trace, structure.outside),
     );
   const recipe = recall(known, word);
   if (recipe instanceof Recipe) {
     remembers(recipe);
     // Not the tape's: that can go, with all that it saved.
-    const given = [...leaves.all, ...retained(trace, structure.outside)].map((x) =>
+    const given = [...leaves.all, ...retainedOf(trace, structure.outside)].map((x) =>
       isolated(() => tf.keep(x.clone())),
     );
     return { value, computed, byProgram: { recipe, given } };
@@ -217,10 +217,6 @@ function* unrecorded(tape: Tape, computed: tf.Scalar, leaves: Leaves): Pausing<t
   }
 }
 
-/** The copies of what came from outside. */
-const retained = (trace: Trace, outside: readonly tf.Tensor[]) =>
-  outside.map(({ id }) => trace.retained.get(id)!);
-
 /** The gradient for the varied leaves, kept. */
 function* gradientOf(tape: Tape, value: tf.Scalar, { all, varied }: Leaves): Pausing<tf.Tensor[]> {
   const path = graph(tape.nodes, all.slice(0, varied), [value]);
@@ -233,9 +229,6 @@ interface Differentiated {
   value: tf.Scalar;
   gradient: readonly tf.Tensor[];
 }
-
-/** Custom gradients of TensorFlow.js itself, by the scope they run in: they depend on tensors alone. */
-const known = new Set(['logSoftmax__op']);
 
 /** Traces the products too, with tangents of zeros, and takes all apart. */
 function* traced(
@@ -252,9 +245,7 @@ function* traced(
     return made;
   };
   try {
-    // What a custom gradient computes may depend on numbers that no kernel shows.
-    const isOwn = ({ kind, kernelName }: Node) => kind !== 'custom' || known.has(kernelName);
-    if (!tape.nodes.every(isOwn)) throw new NotLowered('a custom gradient');
+    if (!isTraceable(tape)) throw new NotLowered('a custom gradient');
     const tangents = hold(all.map(({ shape }) => tf.zeros(shape)));
     const cotangents = hold(gradient.map(({ shape }) => tf.zeros(shape)));
     const path = graph(tape.nodes, [...all], [...gradient]);

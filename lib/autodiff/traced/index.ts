@@ -1,8 +1,20 @@
-export type { TracedCounts } from './counts';
+export { counts, type TracedCounts } from './counts';
+export { type CurvatureProgram, CurvatureRecipe, type RowViews } from './curvature-recipe';
+export { isTraceable } from './custom';
 export { evaluateInPieces, evaluateTraced } from './evaluate';
 export type { Evaluation } from './evaluation';
-export { freePrograms, knownPrograms, tracedCounts } from './known-recipes';
+export {
+  freePrograms,
+  heapForPrograms,
+  knownOn,
+  knownPrograms,
+  recall,
+  remember,
+  tracedCounts,
+} from './known-recipes';
 export type { Leaves } from './leaves';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
 export { Remembered } from './remembered';
+export { retainedOf, structureOf, Trace } from './trace';
+export { tracedCurvature } from './trace-curvature';

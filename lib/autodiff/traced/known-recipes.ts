@@ -2,17 +2,28 @@ import * as tf from '@tensorflow/tfjs';
 import { variable } from '#platform/environment';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
+import { Counted } from './counted';
 import { counts, type TracedCounts } from './counts';
 import { keyOf, type Leaves } from './leaves';
-import { Recipe } from './recipe';
+import type { Recipe } from './recipe';
 import type { Remembered } from './remembered';
 
 /** How many structures are remembered for one heap. */
 const MOST = 128;
 
-export type Known = Map<string, Recipe | 'refused' | 'seen'>;
+/** What is known of a structure: its programs, that it has none, or that it came once. */
+export type Found = Counted | 'refused' | 'seen';
 
-export const recipes = new WeakMap<Heap, Known>();
+export type Known = Map<string, Found>;
+
+const recipes = new WeakMap<Heap, Known>();
+
+/** The structures that are remembered for a heap. */
+export function knownOn(heap: Heap): Known {
+  const known: Known = recipes.get(heap) ?? new Map();
+  recipes.set(heap, known);
+  return known;
+}
 
 /** Counts so far, and what they were made of. */
 export const tracedCounts = (): Readonly<TracedCounts> => ({ ...counts });
@@ -22,7 +33,7 @@ export function freePrograms(): void {
   const heap = heapNow();
   const known = heap && recipes.get(heap);
   if (known === undefined) return;
-  for (const recipe of known.values()) if (recipe instanceof Recipe) recipe.drop();
+  for (const recipe of known.values()) if (recipe instanceof Counted) recipe.drop();
   known.clear();
 }
 
@@ -61,11 +72,11 @@ export function recall(known: Known, word: string) {
   return found;
 }
 
-export function remember(known: Known, word: string, recipe: Recipe | 'refused' | 'seen'): void {
+export function remember(known: Known, word: string, recipe: Found): void {
   known.set(word, recipe);
   if (known.size <= MOST) return;
   // The one that was not used for longest.
   const [oldest, dropped] = known.entries().next().value!;
   known.delete(oldest);
-  if (dropped instanceof Recipe) dropped.drop();
+  if (dropped instanceof Counted) dropped.drop();
 }

@@ -4,6 +4,17 @@ import { computed, entriesView, entryOf, f } from './entries';
 import { sumOver } from './reductions';
 import { NotLowered, type Operation, sizeOf, type Value, type View } from './value';
 
+/** A product of two matrices, either transposed first. */
+export function productView(a: View, b: View, transposeA: boolean, transposeB: boolean): View {
+  const [ra, ca] = a.shape.slice(-2) as [number, number];
+  const [rb, cb] = b.shape.slice(-2) as [number, number];
+  const [m, k] = transposeA ? [ca, ra] : [ra, ca];
+  const n = transposeB ? rb : cb;
+  if (m * n * k === 0) throw new NotLowered('an empty product');
+  checkWithoutLibrary(m * n * k, k);
+  return { value: productOf({ a, b, transposeA, transposeB, m, n, k }), shape: [m, n] };
+}
+
 export function product(
   kernel: string,
   named: ReadonlyMap<string, tf.Tensor>,
@@ -24,14 +35,9 @@ export function product(
     transposeB: boolean;
     activation?: string;
   };
-  const [ra, ca] = left.shape.slice(-2) as [number, number];
-  const [rb, cb] = right.shape.slice(-2) as [number, number];
-  const [m, k] = transposeA ? [ca, ra] : [ra, ca];
-  const n = transposeB ? rb : cb;
-  if (m * n * k === 0) throw new NotLowered('an empty product');
-  checkWithoutLibrary(m * n * k, k);
-  const [a, b] = [viewOf(left), viewOf(right)];
-  const whole: View = { value: productOf({ a, b, transposeA, transposeB, m, n, k }), shape };
+  const seen = (x: tf.Tensor): View => ({ value: viewOf(x).value, shape: x.shape });
+  const multiplied = productView(seen(left), seen(right), transposeA, transposeB);
+  const whole: View = { value: multiplied.value, shape };
   const added = named.get(kernel === 'MatMulAdd' ? 'addend' : 'bias');
   if (activation !== 'linear' && activation !== 'relu') throw new NotLowered(activation);
   if (named.get('preluActivationWeights')) throw new NotLowered('prelu');

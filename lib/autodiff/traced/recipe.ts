@@ -1,5 +1,6 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { isLong } from './cost';
+import { Counted } from './counted';
 import { making } from './counts';
 import { planned } from './plan';
 import { Program } from './program';
@@ -25,17 +26,16 @@ const isLinearized = (kind: ProgramKind): kind is `linearized ${ProductKind}` =>
   kind.startsWith('linearized ');
 
 /** The programs of all losses of one structure, made when they are first needed. */
-export class Recipe {
+export class Recipe extends Counted {
   /** Whether the gradient or a product takes so long that timers should have a turn within it. */
   readonly isLong: boolean;
   readonly #heap: Heap;
   readonly #outputs: Outputs;
   readonly #programs = new Map<ProgramKind, Program>();
-  #users = 0;
-  #dropped = false;
 
   /** @throws NotLowered where something in it has no loop. */
   constructor(heap: Heap, outputs: Outputs) {
+    super();
     this.#heap = heap;
     this.#outputs = outputs;
     const kinds = ['value', 'gradient', 'push', 'pull'] as const;
@@ -62,23 +62,7 @@ export class Recipe {
     return new Program(heap, [...both, ...product], { inHalves: true, first: both.length });
   }
 
-  retain(): void {
-    this.#users++;
-  }
-
-  release(): void {
-    this.#users--;
-    this.#freeIfUnused();
-  }
-
-  /** Frees the programs as soon as no evaluation uses them. */
-  drop(): void {
-    this.#dropped = true;
-    this.#freeIfUnused();
-  }
-
-  #freeIfUnused(): void {
-    if (!this.#dropped || this.#users > 0) return;
+  protected override free(): void {
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
   }

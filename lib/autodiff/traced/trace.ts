@@ -97,6 +97,10 @@ export class Trace {
   }
 }
 
+/** The copies of what came from outside. */
+export const retainedOf = ({ retained }: Trace, outside: readonly tf.Tensor[]): tf.Tensor[] =>
+  outside.map(({ id }) => retained.get(id)!);
+
 /** Numbers that JSON does not tell apart. */
 const exactly = (_: string, value: unknown) =>
   typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))

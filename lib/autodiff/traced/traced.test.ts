@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { needs } from '../../../test/needs';
 import { softmaxCrossEntropy, useBackend } from '../../backends';
+import type { Heap } from '../../backends/wasm/kernels/heap';
 import { kernels, normal, oneHot, relativeError } from '../testing';
 import { type Evaluation, evaluateTraced, freePrograms, tracedCounts } from '.';
 import { structureOf } from './trace';
@@ -393,5 +394,75 @@ describe.each(libraries)('what is traced, with OpenBLAS: %s', (blas) => {
     evaluation.dispose();
     expect(tf.memory().numTensors).toBe(before);
     expect(() => evaluation.product('pull', cotangents)).toThrow(/disposed/);
+  });
+});
+
+describe('structures', () => {
+  beforeAll(async () => {
+    await useBackend('wasm', { threads: 1 });
+  });
+
+  it('tells a custom gradient from the kernels that it runs', () => {
+    const x = tf.tensor1d([1, 2]);
+    const doubled = tf.customGrad((a) => ({
+      value: tf.square(a as tf.Tensor),
+      gradFunc: (dy) => tf.mul(dy, tf.mul(4, a as tf.Tensor)),
+    }));
+    const slopeOf = (f: (x: tf.Tensor) => tf.Tensor) => {
+      const evaluation = evaluateTraced(
+        () => tf.sum(f(x)) as tf.Scalar,
+        { all: [x], varied: 1 },
+        'gradient',
+      )!;
+      const [gradient] = evaluation.gradient();
+      evaluation.dispose();
+      return [...gradient!.dataSync()];
+    };
+    for (let round = 0; round < 4; round++) {
+      expect(slopeOf(tf.square)).toEqual([2, 4]);
+      expect(slopeOf(doubled)).toEqual([4, 8]);
+    }
+  });
+
+  const MOST = 128;
+  const evaluated = (size: number) => {
+    const x = tf.fill([size], 0.5);
+    const leaves = { all: [x], varied: 1 };
+    const evaluation = evaluateTraced(() => tf.sum(tf.exp(x)) as tf.Scalar, leaves, 'products')!;
+    x.dispose();
+    return evaluation;
+  };
+  const product = (evaluation: Evaluation, size: number) => {
+    const of = tf.tidy(() => evaluation.product('pull', [tf.ones([size])])[0]!);
+    const [first] = of.dataSync();
+    of.dispose();
+    return first;
+  };
+
+  it('of more than are remembered, the one not used for longest is forgotten, and freed once nobody uses it', () => {
+    freePrograms();
+    const { numTensors } = tf.memory();
+    for (let i = 0; i < 2; i++) evaluated(1).dispose();
+    const held = evaluated(1);
+    expect(product(held, 1)).toBeCloseTo(Math.exp(0.5), 5);
+    const { traced } = tracedCounts();
+    for (let size = 2; size <= MOST + 1; size++) {
+      for (let i = 0; i < 2; i++) evaluated(size).dispose();
+    }
+    expect(tracedCounts().traced).toBe(traced + MOST);
+    // Forgotten, but in use.
+    expect(product(held, 1)).toBeCloseTo(Math.exp(0.5), 5);
+    const free = vi.spyOn((tf.backend() as Heap).wasm, '_free');
+    held.dispose();
+    expect(free).toHaveBeenCalled();
+    free.mockRestore();
+
+    const { hits } = tracedCounts();
+    evaluated(MOST + 1).dispose();
+    expect(tracedCounts().hits).toBe(hits + 1);
+    for (let i = 0; i < 2; i++) evaluated(1).dispose();
+    expect(tracedCounts()).toMatchObject({ hits: hits + 1, traced: traced + MOST + 1 });
+    expect(tf.memory().numTensors).toBe(numTensors);
+    freePrograms();
   });
 });

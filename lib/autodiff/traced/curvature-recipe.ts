@@ -1,0 +1,172 @@
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { isLong } from './cost';
+import { Counted } from './counted';
+import { making } from './counts';
+import { planned } from './plan';
+import { productView } from './products';
+import { Program } from './program';
+import type { Value, View } from './value';
+
+/** A dense layer by its sizes, and what the batch shows to it. */
+export interface LayerViews {
+  rows: number;
+  inputs: number;
+  outputs: number;
+  /** `[rows × inputs]`. */
+  a: View;
+}
+
+/** A curvature in the rows of the batch: see `RowSpace`. */
+export interface RowViews {
+  /** From how many products on it is worth its price. */
+  products: number;
+  /** For each parameter of the block, the layer that it is multiplied in, if its coordinates are rows. */
+  layers: readonly (LayerViews | undefined)[];
+  /** The shapes of the coordinates, and those of the parameters. */
+  shapes: readonly (readonly number[])[];
+  parameters: readonly (readonly number[])[];
+  /** The coordinates of the gradient. */
+  gradient: readonly View[];
+  /** The coordinates of a product, from those of a vector times the weights of the inner product. */
+  product: readonly View[];
+  /** The number of the first of these coordinates among what is given. */
+  from: number;
+}
+
+/** The gradient of a loss and products with a curvature, as values of one trace. */
+export interface CurvatureViews {
+  gradient: readonly View[];
+  product: readonly View[];
+  /** The number of the first tangent among what is given. */
+  from: number;
+  /** From the one that pays soonest to the one that pays latest. */
+  rows: readonly RowViews[];
+}
+
+/** Which products a program computes: among the parameters, or in rows of the batch; or none. */
+export type CurvatureProgram = 'gradient' | 'whole' | RowViews;
+
+/** A program whose first half hands out the gradient and more, and whose second half is a product. */
+export interface CurvatureHalves {
+  program: Program;
+  /** How many outputs come before those of the product. */
+  first: number;
+  /** The number of the first tangent among what is given. */
+  from: number;
+}
+
+/** The programs for the row space of some layers. */
+export interface RowPrograms {
+  /** What of the layers' inputs has to be handed out by the first half: its number among the outputs. */
+  inputs: readonly { given: number | undefined; size: number }[];
+  /** `K = a aᵀ` of each layer, from all a. */
+  grams: Program;
+  /** Coordinates times the weights of the inner product, from all K and the coordinates. */
+  weigh: Program;
+  /** Parameters, from all a and the coordinates. */
+  expand: Program;
+}
+
+/** The programs of all losses of one structure for an implicit step, made when they are first needed. */
+export class CurvatureRecipe extends Counted {
+  /** Whether the gradient or a product takes so long that timers should have a turn within it. */
+  readonly isLong: boolean;
+  readonly #heap: Heap;
+  readonly views: CurvatureViews;
+  readonly #halves = new Map<CurvatureProgram, CurvatureHalves>();
+  readonly #rows = new Map<RowViews, RowPrograms>();
+  /** What was asked for last, which the next evaluation computes with its gradient. */
+  expected: CurvatureProgram = 'gradient';
+
+  /** @throws NotLowered where something in it has no loop. */
+  constructor(heap: Heap, views: CurvatureViews) {
+    super();
+    this.#heap = heap;
+    this.views = views;
+    const plans = [views.gradient, views.product].map(planned);
+    this.isLong = plans.some(({ early, late }) => isLong([...early, ...late]));
+    for (const row of views.rows) {
+      planned(row.product);
+      planned(row.gradient);
+    }
+  }
+
+  halves(kind: CurvatureProgram): CurvatureHalves {
+    const known = this.#halves.get(kind) ?? making(() => this.#made(kind));
+    this.#halves.set(kind, known);
+    return known;
+  }
+
+  #made(kind: CurvatureProgram): CurvatureHalves {
+    const { gradient, product, from } = this.views;
+    const heap = this.#heap;
+    const first = gradient.length;
+    if (kind === 'gradient') {
+      return { program: new Program(heap, gradient, { inHalves: false }), first, from };
+    }
+    if (kind === 'whole') {
+      const program = new Program(heap, [...gradient, ...product], { inHalves: true, first });
+      return { program, first, from };
+    }
+    const early = [...gradient, ...kind.gradient, ...computedInputs(kind)];
+    const program = new Program(heap, [...early, ...kind.product], {
+      ...{ inHalves: true, first: early.length },
+    });
+    return { program, first: early.length, from: kind.from };
+  }
+
+  rows(views: RowViews): RowPrograms {
+    const known = this.#rows.get(views) ?? making(() => rowPrograms(this.#heap, views));
+    this.#rows.set(views, known);
+    return known;
+  }
+
+  protected override free(): void {
+    for (const { program } of this.#halves.values()) program.dispose();
+    for (const { grams, weigh, expand } of this.#rows.values()) {
+      for (const program of [grams, weigh, expand]) program.dispose();
+    }
+    this.#halves.clear();
+    this.#rows.clear();
+  }
+}
+
+const layersOf = ({ layers }: RowViews) => layers.filter((layer) => layer !== undefined);
+
+/** Inputs of layers that are not given, but computed. */
+const computedInputs = (views: RowViews): View[] =>
+  layersOf(views).flatMap(({ a }) => (a.value.given === undefined ? [a] : []));
+
+function rowPrograms(heap: Heap, views: RowViews): RowPrograms {
+  const layers = layersOf(views);
+  const { shapes } = views;
+  const inputs = layers.map(({ a, rows, inputs }) => ({
+    given: a.value.given,
+    size: rows * inputs,
+  }));
+  const as = layers.map(({ rows, inputs }, i) => givenView(i, [rows, inputs]));
+  const grams = as.map((a) => productView(a, a, false, true));
+  const coordinates = shapes.map((shape, i) => givenView(layers.length + i, shape));
+  const byLayer = (multiplied: (σ: View, layer: number) => View) => {
+    let next = 0;
+    return coordinates.map((σ, i) => {
+      const layer = views.layers[i];
+      if (layer === undefined) return σ;
+      const matrix = { value: σ.value, shape: [layer.rows, layer.outputs] };
+      return multiplied(matrix, next++);
+    });
+  };
+  const weights = layers.map(({ rows }, i) => givenView(i, [rows, rows]));
+  const weighed = byLayer((σ, i) => productView(weights[i]!, σ, false, false));
+  const expanded = byLayer((σ, i) => productView(as[i]!, σ, true, false)).map(({ value }, i) => ({
+    value,
+    shape: views.parameters[i]!,
+  }));
+  const program = (outputs: View[]) => new Program(heap, outputs, { inHalves: false });
+  return { inputs, grams: program(grams), weigh: program(weighed), expand: program(expanded) };
+}
+
+function givenView(given: number, shape: readonly number[]): View {
+  const value: Value = { size: shape.reduce((a, b) => a * b, 1), given, late: false };
+  return { value, shape };
+}
