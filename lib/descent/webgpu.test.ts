@@ -7,7 +7,7 @@ import { softmaxCrossEntropy, useBackend } from '../backends';
 import { NotFiniteError } from '../errors';
 import { random } from '../numbers';
 import { cg } from '../solvers';
-import { cosine, implicitAdam, implicitSGD, warmUp } from '.';
+import { cosine, implicitAdam, implicitSGD, warmUp, withOutput } from '.';
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -96,6 +96,38 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
       onGpu.forEach((value, i) => {
         expect(Math.abs(value - onCpu[i]!)).toBeLessThan(5e-3 * (1 + Math.abs(value)));
       });
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(makers))(
+    "%s('auto') is a drop-in under model.fit there, and finds its δ",
+    async (_, make) => {
+      const x = tf.tensor2d(Float32Array.from(random(4).normals(160)), [40, 4]);
+      const y = tf.oneHot(
+        tf.tensor1d(
+          Array.from({ length: 40 }, (_, i) => i % 3),
+          'int32',
+        ),
+        3,
+      );
+      const kernelInitializer = tf.initializers.glorotNormal({ seed: 1 });
+      const model = tf.sequential({
+        layers: [tf.layers.dense({ units: 3, inputShape: [4], kernelInitializer })],
+      });
+      const optimizer = make('auto', { initial: 0.01, curvature: 'gauss-newton' });
+      const loss = withOutput((labels, z) =>
+        softmaxCrossEntropy(labels as tf.Tensor2D, z as tf.Tensor2D),
+      );
+      model.compile({ optimizer, loss });
+      const { history } = await model.fit(x, y, { epochs: 3, batchSize: 20, verbose: 0 });
+      const { stepSize } = await optimizer.lastStep();
+      expect(optimizer.iterations).toBe(6);
+      expect(stepSize).toBeGreaterThan(0.01);
+      expect(history.loss!.at(-1)).toBeLessThan(history.loss![0] as number);
+      optimizer.dispose();
+      tf.dispose([x, y]);
+      tf.disposeVariables();
     },
     120_000,
   );

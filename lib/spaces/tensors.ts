@@ -73,7 +73,8 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
       await giveWay();
       return numbers;
     }
-    const packed = tf.tidy(() => tf.stack([...values]));
+    // Kept: model.fit takes its steps in a tidy, which ends before the numbers are there.
+    const packed = tf.keep(tf.tidy(() => tf.stack([...values])));
     try {
       return [...(await packed.data())];
     } finally {
