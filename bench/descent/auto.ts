@@ -15,7 +15,8 @@ import { type Course, reached, train } from './train';
 /** Written down before the runs: targets are those of the study, 8 decades of first rates. */
 const INITIAL = [1e-4, 1e-2, 1, 1e2, 1e4];
 const ALLOWED = 1.5;
-const SEEDS = [2, 3, 4];
+/** Five: of three, the median of a number of steps to a noisy loss is off by a quarter. */
+const SEEDS = [2, 3, 4, 5, 6];
 const curvature = 'gauss-newton';
 /** Processor seconds of a run by task, and steps; what has not arrived by then has not. */
 const LIMIT: Record<string, number> = { MLP: 3, CNN: 8, RNN: 4, head: 3 };
