@@ -9,6 +9,7 @@ import {
   partOf,
   type ShareScope,
 } from './lite';
+import { warnWhereNothingIsKept } from './nothing-kept';
 import { keepForOffline } from './offline';
 import { NewVersions, offerNewBuild } from './updates';
 
@@ -104,7 +105,7 @@ async function news(): Promise<object> {
   ]);
   return {
     id: `${NAME}:news`,
-    description: 'Tells of new versions of the course',
+    description: 'Tells of new versions of the course, and of a browser that keeps nothing',
     autoStart: true,
     requires: [INotebookTracker],
     activate(app: Application, tracker: NotebookTracker) {
@@ -112,6 +113,7 @@ async function news(): Promise<object> {
       const offer = (panel: Parameters<NewVersions['offer']>[0]) => void versions.offer(panel);
       tracker.forEach(offer);
       tracker.widgetAdded.connect((_sender, panel) => offer(panel));
+      warnWhereNothingIsKept(parts);
       offerNewBuild(app, parts).catch((error) => console.warn('No news of the course:', error));
     },
   };
