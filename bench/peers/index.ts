@@ -5,8 +5,10 @@ import { useBackend } from '../../lib/backends';
 import { record } from '../measurements';
 import { figure } from './figure';
 import { firstCalls, firstReport } from './first';
+import { growthFigure } from './growth-figure';
 import { type Effort, measured, median } from './measure';
 import { installed, startPeers, WHOLE } from './peer';
+import { profiled, profileReport } from './profile';
 import { report } from './report';
 import type { Row } from './rows';
 import { COURSES, scalingReport, scalingWorkloads } from './scaling';
@@ -21,10 +23,11 @@ const SCALING: Effort = { rounds: 5, milliseconds: 600 };
  * The same workloads by this library, by JAX and by PyTorch and by libraries on top of them: same data,
  * same weights, warm, in turns, round by round.
  *
- * @param args `--quick` for fewer rounds; `scaling` for how cost grows, `first` for first calls and peak
+ * @param args `--quick` for fewer rounds; `profile W1` for where the time goes; `scaling` for how cost grows, `first` for first calls and peak
  *   memory; other words are parts of names: `W3`
  */
 export async function run(args: string[]): Promise<void> {
+  if (args[0] === 'profile') return runProfile(args.slice(1));
   const effort = args.includes('--quick') ? QUICK : THOROUGH;
   const only = args.filter((arg) => !arg.startsWith('--'));
   const backend = await useBackend('wasm');
@@ -74,14 +77,26 @@ async function measuredAll({ python, systems }: Setting, all: Workloads, effort:
   return { rows, versions };
 }
 
+/** Where the time of workloads goes, on one thread; prints, and writes nothing. */
+async function runProfile(names: readonly string[]): Promise<void> {
+  await useBackend('wasm', { threads: 1 });
+  const { list } = await workloads();
+  for (const workload of list.filter(({ name }) => names.some((part) => name.includes(part)))) {
+    console.log(profileReport(await profiled(workload)));
+  }
+}
+
 /** How cost grows. */
 async function runScaling(setting: Setting): Promise<void> {
   const systems = setting.systems.filter(({ name }) => WHOLE.includes(name));
   const all = scalingWorkloads();
   const { rows, versions } = await measuredAll({ ...setting, systems }, all, SCALING);
-  const text = scalingReport(new Map(rows.map((row) => [row.name, row])), Object.keys(versions));
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  const names = Object.keys(versions);
+  const text = scalingReport(byName, names);
   console.log(`\n${text}`);
   write('scaling', { courses: COURSES, rows, versions }, text);
+  writeFileSync(join(RESULTS, 'scaling.svg'), growthFigure(byName, names));
 }
 
 /** First calls and peak memory. */

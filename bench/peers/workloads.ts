@@ -92,7 +92,11 @@ export async function workloads(): Promise<Workloads> {
     {
       name: 'W1 inner steps, Neumann 10',
       async run() {
-        const how = implicit({ solver: neumann({ terms, scale }), estimate: false });
+        const how = implicit({
+          solver: neumann({ terms, scale }),
+          estimate: false,
+          diagnose: false,
+        });
         const [w0, λ] = [w1(), { λ: tf.clone(λ1.λ) }];
         const run = bilevel(logistic, {
           w: w0,
@@ -157,7 +161,7 @@ export function alone(
     count === undefined
       ? neumann({ terms: terms!, scale: scale! })
       : cg({ tolerance: 0, maxIterations: count, best: 'energy' });
-  const how = implicit({ solver, estimate: false });
+  const how = implicit({ solver, estimate: false, diagnose: false });
   return {
     name,
     async run() {

@@ -4,7 +4,7 @@ import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
 import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
-import { StepProblems } from './bilevel-steps';
+import { type FlatSession, StepProblems } from './bilevel-steps';
 import { type BilevelCheckpoint, save, saveMemory, withLatinName } from './checkpoint';
 import { type Memory, type Mover, moverOf, type Place, placeOf, rememberOrThrow } from './movers';
 import { implicitDerivative, type OuterDerivative, unrolledDerivative } from './outer-derivative';
@@ -209,14 +209,16 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     const before = await this.#snapshot();
     this.#goOn(turn);
     this.#goBack = before;
+    const session = this.#problems.session();
     try {
       await this.#begin();
       const tolerance = this.#options.tolerance?.(k) ?? 0;
-      if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn);
-      const { value, stats } = await this.#differentiate(k, tolerance, turn);
+      if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn, session);
+      const found = await this.#differentiate(k, tolerance, turn, session);
+      const { value, stats } = found;
       try {
-        const losses = await this.#problems.losses(k, this.#point);
-        const norm = (await normsOf(this.#space, [value]))[0]!;
+        const losses = await this.#problems.losses(k, this.#point, session);
+        const norm = found.norm ?? (await normsOf(this.#space, [value]))[0]!;
         this.#goOn(turn);
         await this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
         const innerSteps = this.#innerSteps - before.innerSteps;
@@ -234,6 +236,8 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
       if (!turn.overtaken && !this.#disposed) await this.#restorePending();
       if (this.#disposed) this.#checkAlive();
       throw error;
+    } finally {
+      session.dispose();
     }
   }
 
@@ -244,22 +248,18 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
   }
 
   /** Inner steps until there are enough of them, or the gradient is small enough. */
-  async #train(k: number, enough: number, turn: Turn): Promise<void> {
+  async #train(k: number, enough: number, turn: Turn, session: FlatSession<V>): Promise<void> {
     const { inner, progress } = this.#options;
     const { steps } = inner!;
-    const flat = this.#inner!.descendFlat && this.#problems.flat(this.#point);
+    const flat = this.#inner!.descendFlat && session.at(this.#point);
     if (flat !== undefined) {
-      try {
-        const from = this.#innerSteps;
-        await this.#inner!.descendFlat!(flat, { count: steps, enough }, (done) => {
-          this.#goOn(turn);
-          this.#innerSteps = from + done;
-          progress?.update(k - 1 + done / (steps + 1), `inner step ${done} of ${steps}`);
-        });
-        return;
-      } finally {
-        flat.dispose();
-      }
+      const from = this.#innerSteps;
+      await this.#inner!.descendFlat!(flat, { count: steps, enough }, (done) => {
+        this.#goOn(turn);
+        this.#innerSteps = from + done;
+        progress?.update(k - 1 + done / (steps + 1), `inner step ${done} of ${steps}`);
+      });
+      return;
     }
     for (let i = 0; i < steps; i++) {
       const { moved } = await this.#inner!.descend(this.#problems.inner(this.#point), enough);
@@ -270,7 +270,12 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     }
   }
 
-  async #differentiate(k: number, tolerance: number, turn: Turn): Promise<OuterDerivative<V>> {
+  async #differentiate(
+    k: number,
+    tolerance: number,
+    turn: Turn,
+    session: FlatSession<V>,
+  ): Promise<OuterDerivative<V>> {
     const { how } = this.#options;
     const problem = this.#problems.outer(k, this.#innerSteps, how.name) as LossProblem;
     const { watch, goOn } = { watch: turn.goOn, goOn: () => this.#goOn(turn) };
@@ -287,7 +292,12 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
       // The last adjoint lives on in the snapshot until the step is done.
       this.#adjoint = adjoint;
     };
-    const known = { start: this.#adjoint, factors: this.#problems.factors(k), tolerance };
+    const known = {
+      start: this.#adjoint,
+      factors: this.#problems.factors(k),
+      tolerance,
+      flat: session.at(this.#point),
+    };
     return implicitDerivative(how, problem, this.#point, { ...known, watch, take });
   }
 }

@@ -26,6 +26,12 @@ interface RunPoint<V> {
  */
 const inFormOf = <P>(problem: unknown) => problem as P;
 
+/** What an outer step does on flat vectors, all at one λ; it is the step's own. */
+export interface FlatSession<V> {
+  at(point: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined;
+  dispose(): void;
+}
+
 /** The problems of a run's single steps, each on its batches. */
 export class StepProblems<V extends Vector, B> {
   readonly #problem: BatchedProblem<B>;
@@ -53,8 +59,19 @@ export class StepProblems<V extends Vector, B> {
     };
   }
 
-  /** The problem on flat vectors, where it has programs. */
-  flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
+  /** The problem on flat vectors at a point, made when it is first asked for, where it has programs. */
+  session(): FlatSession<V> {
+    let found: FlatProblem | undefined;
+    return {
+      at: (point) => {
+        found ??= this.#flat(point);
+        return found;
+      },
+      dispose: () => found?.dispose(),
+    };
+  }
+
+  #flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
     if (this.#batches !== undefined || w instanceof Float64Array) return undefined;
     return flatProblem(
       inFormOf<LossProblem>(this.#problem),
@@ -90,19 +107,16 @@ export class StepProblems<V extends Vector, B> {
   async losses(
     k: number,
     { w, λ, innerSteps }: RunPoint<V>,
+    session: FlatSession<V>,
   ): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
     if (w instanceof Float64Array) {
       const problem = inFormOf<ValuedProblem>(this.#problem);
       const { value } = problem.outer(w, λ as Float64Array);
       return finite(problem.inner(w, λ as Float64Array), value);
     }
-    const flat = this.flat({ w, λ });
-    try {
-      if (flat?.outerLoss !== undefined) {
-        return finite(flat.innerLoss(flat.w), flat.outerLoss(flat.w));
-      }
-    } finally {
-      flat?.dispose();
+    const flat = session.at({ w, λ });
+    if (flat?.outerLoss !== undefined) {
+      return finite(flat.innerLoss(flat.w), flat.outerLoss(flat.w));
     }
     const args = [w as NamedTensors, λ as NamedTensors] as const;
     const { inner, outer } = this.#problem;

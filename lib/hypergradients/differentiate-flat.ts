@@ -6,7 +6,7 @@ import type { NamedTensors, Vector } from '../spaces';
 import { differentiateIn, hessianOf } from './differentiate-in';
 import type { Count } from './evaluation';
 import type { DifferentiateOptions, ImplicitDerivative, ImplicitOptions } from './implicit-options';
-import { solveIn } from './solve-in';
+import { solveIn, solveOptions } from './solve-in';
 import { flatZerosOf } from './zero-parts';
 
 /** The same on flat vectors: where the problem has programs, and the solver asks for nothing else. */
@@ -15,20 +15,18 @@ export async function differentiateFlat<V extends Vector>(
   problem: UnrolledProblem<V>,
   w: V,
   λ: V,
-  { start, factors }: DifferentiateOptions<V>,
+  { start, factors, flat }: DifferentiateOptions<V>,
   count: Count,
 ): Promise<ImplicitDerivative<V> | undefined> {
-  const { solver, curvature } = settings;
+  const { solver, curvature, diagnose } = settings;
   const isPlain = curvature === 'hessian' && factors === undefined && heedsSpace(solver);
   if (w instanceof Float64Array || !isPlain) return undefined;
-  const setting = flatProblem(
-    problem as LossProblem,
-    w as NamedTensors,
-    λ as NamedTensors,
-    'pull to the varied',
-  );
+  const setting =
+    flat ??
+    flatProblem(problem as LossProblem, w as NamedTensors, λ as NamedTensors, 'pull to the varied');
   if (setting === undefined) return undefined;
-  const { space, form } = setting;
+  const { space } = setting;
+  const form = { ...setting.form, linearize: setting.linearizeLater };
   let flatStart: Flat | undefined;
   try {
     if (start !== undefined) {
@@ -40,7 +38,8 @@ export async function differentiateFlat<V extends Vector>(
       w: setting.w,
       λ: setting.λ,
       curvature: async (derivative) => hessianOf(space, derivative, setting.w)!,
-      solve: (A, b) => solveIn(solver, { ...A, space }, b, flatStart),
+      solve: (A, b) =>
+        solveIn(solver, { ...A, space }, b, solveOptions(solver, diagnose, flatStart)),
       zerosOf: async (xs) => flatZerosOf(space, xs),
       probe() {
         const x = space.allocate(setting.w.layout);
@@ -55,6 +54,6 @@ export async function differentiateFlat<V extends Vector>(
     return { ...inTensors, ...rest } as ImplicitDerivative<Vector> as ImplicitDerivative<V>;
   } finally {
     space.free(flatStart);
-    setting.dispose();
+    if (setting !== flat) setting.dispose();
   }
 }

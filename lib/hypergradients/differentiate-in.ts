@@ -32,7 +32,7 @@ interface Surroundings<V> {
 }
 
 export async function differentiateIn<V>(
-  { estimate, onFailure }: Required<ImplicitOptions>,
+  { estimate, diagnose, onFailure }: Required<ImplicitOptions>,
   count: Count,
   { space, form, w, λ, curvature, solve: solved, zerosOf, probe }: Surroundings<V>,
 ): Promise<ImplicitDerivative<V>> {
@@ -48,6 +48,7 @@ export async function differentiateIn<V>(
     await giveWay();
     const derivative = countDerivative(await linearizeInTurns(form, w, 1), count);
     operators.push(derivative);
+    const innerGradient = diagnose ? derivative.value : undefined;
     await giveWay();
     const A = await curvature(derivative);
     operators.push(A);
@@ -64,14 +65,18 @@ export async function differentiateIn<V>(
     held.push(pulled);
     result.value = space.keep(space.subtract(outer.dλ, pulled.λ));
 
-    const [innerNorm, valueNorm] = await normsOf(space, [derivative.value, result.value]);
-    requireFinite(innerNorm!, 'an inner gradient ∇_w f');
+    const [valueNorm, innerNorm] = await normsOf(space, [
+      result.value,
+      ...(innerGradient === undefined ? [] : [innerGradient]),
+    ]);
+    if (diagnose) requireFinite(innerNorm!, 'an inner gradient ∇_w f');
     requireFinite(valueNorm!, 'a hypergradient');
     const stats: ImplicitStats = {
       status: solve.status,
-      residual: solve.residualNorm,
+      residual: diagnose ? solve.residualNorm : Number.NaN,
       iterations: solve.iterations,
-      innerGradientNorm: innerNorm!,
+      innerGradientNorm: innerNorm ?? Number.NaN,
+      norm: valueNorm!,
       products: 0,
       seconds: 0,
       zero: await zeroParts(space, zerosOf, [result.value, outer.dλ], () =>

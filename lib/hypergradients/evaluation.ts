@@ -29,7 +29,9 @@ export function countProducts<V>(A: LinearOperator<V>, count: Count): LinearOper
 /** The derivative of a gradient whose products are counted. */
 export function countDerivative<V>(derivative: GradientDerivative<V>, count: Count) {
   const counted: GradientDerivative<V> = {
-    value: derivative.value,
+    get value() {
+      return derivative.value;
+    },
     jvp(dw, dλ) {
       note(count);
       return derivative.jvp(dw, dλ);

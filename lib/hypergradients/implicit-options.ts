@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
-import { checkCount, checkOptionNames, checkPositive, phrase } from '../options';
-import type { InnerCurvature, UnrolledProblem } from '../problems';
+import { checkCount, checkOptionNames, checkPositive, phrase, shown } from '../options';
+import type { FlatProblem, InnerCurvature, UnrolledProblem } from '../problems';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { ErrorEstimate, EstimateOptions } from './error-estimate';
@@ -21,6 +21,12 @@ export interface ImplicitOptions {
   /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
   estimate?: EstimateOptions | false;
   /**
+   * Whether `stats` tell how near w and the adjoint are to solutions (default): the inner gradient and the
+   * residual of the solve. `false` saves what they cost where nothing else needs them, and they are
+   * NaN: the network's forwards and backwards pass, and the last product of a series.
+   */
+  diagnose?: boolean;
+  /**
    * What happens where the linear solve does not converge: `'return'` (default), the derivative with
    * the best v met and the status in `stats`, or `'throw'`, a SolveError with the status. A series
    * of a fixed number of terms seldom converges.
@@ -39,6 +45,8 @@ export interface DifferentiateOptions<V> {
   factors?: (j: number) => UnrolledProblem<V & Vector>;
   /** Called before every product, to show progress; an error that it throws ends the derivative. */
   watch?: () => void;
+  /** The problem on flat vectors at w and λ, where the caller has it; it stays the caller's. */
+  flat?: FlatProblem;
 }
 
 /** An implicit derivative and its report; vectors belong to the caller. */
@@ -55,11 +63,13 @@ export interface ImplicitDerivative<V> {
 export interface ImplicitStats {
   /** How the linear solve ended. Whatever it is, the value is valid for the best v met. */
   status: SolverStatus;
-  /** `‖∂g/∂w − A v‖₂`. */
+  /** `‖∂g/∂w − A v‖₂`; of a series as its recurrence has it. NaN without `diagnose`. */
   residual: number;
   iterations: number;
-  /** `‖∇_w f(w, λ)‖₂`: how far w is from an inner solution. */
+  /** `‖∇_w f(w, λ)‖₂`: how far w is from an inner solution. NaN without `diagnose`. */
   innerGradientNorm: number;
+  /** `‖dg/dλ‖₂`. */
+  norm: number;
   /** Products with A and derivatives of inner gradients, those of the estimate among them. */
   products: number;
   seconds: number;
@@ -77,7 +87,15 @@ export function checkImplicitOptions({
   solver,
   curvature,
   estimate,
+  diagnose,
 }: Required<ImplicitOptions>): void {
+  if (typeof diagnose !== 'boolean') {
+    throw new InputError({
+      given: `diagnose: ${shown(diagnose)}`,
+      expected: 'true or false',
+      remedy: 'Leave it out for true.',
+    });
+  }
   if (typeof solver?.solve !== 'function') {
     throw new InputError({
       given: 'a solver without solve()',

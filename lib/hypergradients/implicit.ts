@@ -13,6 +13,7 @@ import {
   type ImplicitOptions,
 } from './implicit-options';
 import { sampledSeries } from './sampled-series';
+import { solveOptions } from './solve-in';
 import { probe, zerosOf } from './zero-parts';
 
 export interface DifferentiateImplicit {
@@ -56,15 +57,22 @@ export interface DifferentiateImplicit {
  *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
-  checkOptionNames('implicit', options, ['solver', 'curvature', 'estimate', 'onFailure']);
+  checkOptionNames('implicit', options, [
+    'solver',
+    'curvature',
+    'estimate',
+    'diagnose',
+    'onFailure',
+  ]);
   checkOnFailure('implicit', options.onFailure);
   const {
     solver = cg({ best: 'energy' }),
     curvature = 'hessian',
     estimate = {},
+    diagnose = true,
     onFailure = 'return',
   } = options;
-  const settings = { solver, curvature, estimate, onFailure };
+  const settings = { solver, curvature, estimate, diagnose, onFailure };
   checkImplicitOptions(settings);
   const way = Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
     value: <V extends Vector>(
@@ -86,7 +94,7 @@ async function differentiate<V extends Vector>(
 ): Promise<ImplicitDerivative<V>> {
   const began = performance.now();
   checkPair(w, λ);
-  checkOptionNames('differentiate', options, ['start', 'factors', 'watch']);
+  checkOptionNames('differentiate', options, ['start', 'factors', 'watch', 'flat']);
   const { start, factors, watch } = options;
   if (start !== undefined) checkPair(w, start, 'the start');
   if (factors !== undefined) checkFunction(factors, 'factors');
@@ -95,6 +103,7 @@ async function differentiate<V extends Vector>(
   if (start !== undefined) space.check(start, w, 'the start');
   const count: Count = { products: 0, ...(watch && { watch }) };
   const form = formOf(problem, λ);
+  const { diagnose } = settings;
   const flat = await differentiateFlat(settings, problem, w, λ, options, count);
   if (flat !== undefined) return withSeconds(flat, began);
   const { solver, curvature } = settings;
@@ -108,7 +117,12 @@ async function differentiate<V extends Vector>(
       countProducts(await curvatureInTurns(form, w, curvature), count),
     solve: async (A, b) =>
       factors === undefined
-        ? checkedSolution(solver, await solver.solve(A, b, start ? { start } : {}), space, b)
+        ? checkedSolution(
+            solver,
+            await solver.solve(A, b, solveOptions(solver, diagnose, start)),
+            space,
+            b,
+          )
         : sampledSeries(
             space,
             solver,

@@ -79,7 +79,7 @@ describe('solves in one call', () => {
               solver,
               withLoops ? { ...A, loops: loops! } : A,
               b,
-              from,
+              from && { start: from },
             );
             const numbers = [...space.numbers(value)];
             space.free(value);

@@ -1,5 +1,5 @@
 import { auxiliaryNumbers } from '../autodiff';
-import type { LossProblem } from '../problems';
+import type { FlatProblem, LossProblem } from '../problems';
 import { isSolverName, solverFromRecord } from '../solvers';
 import { type NamedTensors, tensors, type Vector } from '../spaces';
 import type { DifferentiateUnrolled } from '../unrolling';
@@ -10,6 +10,8 @@ import type { DifferentiateOptions, ImplicitOptions } from './implicit-options';
 /** The hypergradient of an outer step, and its report. */
 export interface OuterDerivative<V> {
   value: V;
+  /** The norm of the hypergradient, where it is known. */
+  norm?: number;
   stats: Partial<OuterStep> & Pick<OuterStep, 'products'>;
 }
 
@@ -59,10 +61,12 @@ export async function implicitDerivative<V extends Vector>(
     start,
     factors,
     tolerance,
+    flat,
     watch,
     take,
   }: Watching<V> & {
     start: V | undefined;
+    flat: FlatProblem | undefined;
     factors: DifferentiateOptions<NamedTensors>['factors'] | undefined;
     tolerance: number;
   },
@@ -70,6 +74,7 @@ export async function implicitDerivative<V extends Vector>(
   const options: DifferentiateOptions<NamedTensors> = { watch };
   if (start !== undefined) options.start = start as NamedTensors;
   if (factors !== undefined) options.factors = factors;
+  if (flat !== undefined) options.flat = flat;
   const args = [problem, w as NamedTensors, λ as NamedTensors, options] as const;
   const result = await tightened(how, tolerance).differentiate(...args);
   try {
@@ -78,11 +83,12 @@ export async function implicitDerivative<V extends Vector>(
     tensors.free([result.value, result.adjoint, result.auxiliary]);
     throw error;
   }
-  const { innerGradientNorm, status, zero, error, products } = result.stats;
+  const { innerGradientNorm, norm, status, zero, error, products } = result.stats;
   const marked = await numbersOf(result.auxiliary);
   const known = { innerGradientNorm, status, zero, products, ...marked };
   return {
     value: result.value as V,
+    norm,
     stats: error === undefined ? known : { ...known, error: error.bound },
   };
 }

@@ -1,4 +1,4 @@
-import type { LinearSolver, Solution, SolveOptions } from '../solvers';
+import { isSolverName, type LinearSolver, type Solution, type SolveOptions } from '../solvers';
 import type { LinearOperator, Space } from '../spaces';
 
 /**
@@ -9,7 +9,7 @@ export function solveIn<V>(
   solver: LinearSolver,
   A: LinearOperator<V> & { space: Space<V, unknown> },
   b: V,
-  start?: V,
+  options: SolveOptions<V> = {},
 ): Promise<Solution<V>> {
   // The type of `solve` accepts only vectors whose space can be found from their type.
   const solve = solver.solve as unknown as (
@@ -17,5 +17,19 @@ export function solveIn<V>(
     b: V,
     options: SolveOptions<V>,
   ) => Promise<Solution<V>>;
-  return solve(A, b, start === undefined ? {} : { start });
+  return solve(A, b, options);
 }
+
+/**
+ * How a solve is asked for. The recurrence of a series has its residual to rounding, since it never
+ * turns: another product to verify it is saved.
+ */
+export const solveOptions = <V>(
+  { name }: LinearSolver,
+  diagnose: boolean,
+  start: V | undefined,
+): SolveOptions<V> => ({
+  ...(start !== undefined && { start }),
+  ...(diagnose && name === 'neumann' && { verify: false }),
+  ...(!diagnose && isSolverName(name) && { residual: false }),
+});

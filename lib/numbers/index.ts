@@ -11,6 +11,7 @@ export {
   matrix,
   multiply,
   multiplyTransposed,
+  partsOf,
   requireSymmetric,
 } from './rows';
 export { type SquareMatrix, squareMatrix } from './square-matrix';

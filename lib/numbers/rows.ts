@@ -23,6 +23,15 @@ function checkProduct(A: unknown, x: unknown, transposed: boolean): void {
   });
 }
 
+/** Vectors of one length that are one after the other in memory: parts of it, not copies. */
+export function partsOf(block: Float64Array, length: number): Float64Array[] {
+  const parts: Float64Array[] = [];
+  for (let from = 0; from < block.length; from += length) {
+    parts.push(block.subarray(from, from + length));
+  }
+  return parts;
+}
+
 /** `A x`. */
 export function multiply(A: Matrix, x: Float64Array): Float64Array {
   checkProduct(A, x, false);

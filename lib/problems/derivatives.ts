@@ -21,6 +21,8 @@ export interface MixedDerivative {
   jvp(v: Float64Array): Float64Array;
   /** `Bᵀ u`. */
   vjp(u: Float64Array): Float64Array;
+  /** B by its columns, one after the other, where they are computed together; the caller's. */
+  columns?(): Float64Array;
 }
 
 /** An inner problem at one value of its parameters, whose solution and Jacobian are known. */

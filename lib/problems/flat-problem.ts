@@ -8,11 +8,12 @@ import {
   type ProductKind,
   rememberedOf,
 } from '../autodiff';
+import type { Portions } from '../event-loop';
 import { type Arithmetic, flatArithmetic, type Iteration, type State } from '../methods';
 import { type NamedTensors, tensors } from '../spaces';
 import { descend, type RecordedStretch, recordStretch, type Stretch } from './flat-descent';
 import { formOf } from './form';
-import type { Form, OuterGradients } from './form-types';
+import type { Form, GradientDerivative, OuterGradients } from './form-types';
 import { join, split } from './pair';
 import type { LossProblem } from './problem';
 
@@ -21,9 +22,15 @@ export interface FlatProblem {
   space: FlatSpace;
   arithmetic: Arithmetic<Flat>;
   form: Omit<Form<Flat>, 'curvature'>;
-  /** Copies of the tensors that were given. */
+  /** A derivative whose gradient is computed where it is asked for, and throws there. */
+  linearizeLater(w: Flat): GradientDerivative<Flat>;
+  /** Copies of the tensors that were given; w is where the losses are remembered. */
   w: Flat;
   λ: Flat;
+  /** Moves w to where another vector is. */
+  moveTo(x: Flat): void;
+  /** How many steps fit into a turn of the event loop, remembered with the loss. */
+  readonly portions: Portions;
   innerLoss(w: Flat): number;
   /**
    * Takes steps of an iteration in one call, on a state that is changed in place.
@@ -69,6 +76,12 @@ export function flatProblem(
     Flat,
     Flat,
   ];
+  /** The losses at w. */
+  let seen: { inner?: number; outer?: number } = {};
+  const linearizeLater = (x: Flat) =>
+    inner.linearize(x, flatλ, kind, (loss) => {
+      if (x === flatW) seen.inner = loss;
+    });
   const outerByTensors = (x: Flat): OuterGradients<Flat> => {
     const at = space.toTensors(x);
     try {
@@ -85,20 +98,36 @@ export function flatProblem(
     arithmetic: flatArithmetic(space),
     form: {
       gradient: (x) => inner.gradient(x, flatλ),
-      linearize: (x) => inner.linearize(x, flatλ, kind),
+      linearize(x) {
+        const derivative = linearizeLater(x);
+        try {
+          void derivative.value;
+          return derivative;
+        } catch (error) {
+          derivative.dispose();
+          throw error;
+        }
+      },
       outer(x) {
         if (outer === undefined) return outerByTensors(x);
-        const { w: dw, λ: dλ } = outer.gradients(x, flatλ);
+        const { loss, w: dw, λ: dλ } = outer.gradients(x, flatλ);
+        if (x === flatW) seen.outer = loss;
         return { dw, dλ };
       },
     },
+    linearizeLater,
     w: flatW,
     λ: flatλ,
     descend: (iteration, state, stretch) => descend(inner, flatλ, iteration, state, stretch),
     recordMany: (iteration, state, stretch) =>
       recordStretch(inner, flatλ, iteration, state, stretch),
-    innerLoss: (x) => inner.value(x, flatλ),
-    outerLoss: outer && ((x) => outer.value(x, flatλ)),
+    moveTo(x) {
+      space.move(x.address, flatW.address, flatW.layout.size);
+      seen = {};
+    },
+    portions: inner.portions.steps,
+    innerLoss: (x) => (x === flatW && seen.inner) || inner.value(x, flatλ),
+    outerLoss: outer && ((x) => (x === flatW && seen.outer) || outer.value(x, flatλ)),
     dispose() {
       space.free([flatW, flatλ]);
       inner.dispose();

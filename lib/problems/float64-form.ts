@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { partsOf } from '../numbers';
 import { checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { requireFunctions } from './checks';
@@ -33,16 +34,17 @@ export function float64InnerForm(
       return {
         value: like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
         jvp: (dw, dλ) => float64.axpy(1, Hv(dw), Bv(dλ)),
-        ...(H.applyAll && {
-          jvpAll: (dws: readonly Float64Array[], dλs: readonly Float64Array[]) =>
-            H.applyAll!(dws).map((Hw, j) => {
-              // A product with H is the caller's: no third vector is needed.
-              like(Hw, w, 'a product with innerHessian');
-              const Bλ = Bv(dλs[j]!);
-              for (let i = 0; i < Hw.length; i++) Hw[i]! += Bλ[i]!;
-              return Hw;
-            }),
-        }),
+        ...(H.applyAll &&
+          B.columns && {
+            jvpAll(dws: Float64Array, out: Float64Array) {
+              const columns = like(B.columns!(), dws, 'columns of innerMixed');
+              H.applyAll!(partsOf(dws, w.length)).forEach((Hw, j) => {
+                like(Hw, w, 'a product with innerHessian');
+                const from = j * w.length;
+                for (let i = 0; i < Hw.length; i++) out[from + i] = Hw[i]! + columns[from + i]!;
+              });
+            },
+          }),
         vjp: (u) => ({ w: Hv(u), λ: like(B.vjp(u), λ, 'vjp of innerMixed') }),
         dispose: () => H.dispose(),
       };

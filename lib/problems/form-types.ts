@@ -37,8 +37,11 @@ export interface GradientDerivative<V> {
   readonly value: V;
   /** `H dw + B dλ`. */
   jvp(dw: V, dλ: V): V;
-  /** The same for several pairs, where that costs less than one after the other. */
-  jvpAll?(dws: readonly V[], dλs: readonly V[]): V[];
+  /**
+   * `H dwⱼ + B eⱼ` for each hyperparameter j, where that costs less than one after the other: into `out`,
+   * the vectors of either one after the other.
+   */
+  jvpAll?(dws: V, out: V): void;
   /** `H u` and `Bᵀ u`. */
   vjp(u: V): { w: V; λ: V };
   /** `H v` alone, where that is less work. */

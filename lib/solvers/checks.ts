@@ -99,11 +99,11 @@ export function checkSolveOptions(name: string, options: unknown): void {
   if (options === null || typeof options !== 'object') {
     throw new InputError({
       given: `${shown(options)} as the options of ${name}().solve`,
-      expected: 'a record: { start, verify }',
+      expected: 'a record: { start, verify, residual }',
       remedy: 'Leave them out to start from zero.',
     });
   }
-  checkOptionNames(`${name}().solve`, options, ['start', 'verify']);
+  checkOptionNames(`${name}().solve`, options, ['start', 'verify', 'residual']);
 }
 
 /** @throws InputError or DisposedError for anything but an operator, a right-hand side and known options. */

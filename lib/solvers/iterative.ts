@@ -31,7 +31,14 @@ export function iterativeSolver<
   checkTolerance(name, tolerance);
   checkDamping(name, damping);
   const rule: StoppingRule = { tolerance, maxIterations, ...(trace && { trace }) };
-  const ruleWith = (verify = true): StoppingRule => ({ ...rule, verify });
+  const ruleWith = ({
+    residual = true,
+    verify = residual,
+  }: SolveOptions<unknown>): StoppingRule => ({
+    ...rule,
+    verify,
+    residual,
+  });
 
   function system<V extends Vector>(A: LinearOperator<V>, b: V) {
     const space = A.space ?? spaceOf(b);
@@ -42,21 +49,21 @@ export function iterativeSolver<
   async function solve<V extends Vector>(
     A: LinearOperator<V>,
     b: V,
-    { start, verify }: SolveOptions<V> = {},
+    options: SolveOptions<V> = {},
   ): Promise<Solution<V>> {
     const { space, ...rest } = system(A, b);
-    const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
+    const steps = iterate({ space, ...rest }, method, ruleWith(options), options.start);
     return drive(steps, (scalars) => space.read(scalars));
   }
 
   function solveSync<V extends Vector>(
     A: LinearOperator<V>,
     b: V,
-    { start, verify }: SolveOptions<V> = {},
+    options: SolveOptions<V> = {},
   ): Solution<V> {
     const { space, ...rest } = system(A, b);
     space.readSync([]);
-    const steps = iterate({ space, ...rest }, method, ruleWith(verify), start);
+    const steps = iterate({ space, ...rest }, method, ruleWith(options), options.start);
     return inTidy(
       space,
       driveAtOnce(steps, (scalars) => space.readSync(scalars)),
@@ -69,7 +76,7 @@ export function iterativeSolver<
     options: SolveOptions<V> = {},
   ): DeferredSolution<V> {
     if (!spaceOf(b).readableNow()) {
-      return iterateMasked(system(A, b), method, ruleWith(options.verify), options.start);
+      return iterateMasked(system(A, b), method, ruleWith(options), options.start);
     }
     const { value, ...report } = solveSync(A, b, options);
     return { value, report: async () => report, dispose() {} };

@@ -12,7 +12,7 @@ export function leapOf<V, S>(
   { advanceMany, contracts }: IterativeMethod,
 ): Control<V, S, number>['leap'] {
   if (A.loops === undefined || advanceMany === undefined) return undefined;
-  const portions = new Portions();
+  const portions = A.loops.portions ?? new Portions();
   const growth = contracts ? growthOf(space) : Number.POSITIVE_INFINITY;
   return function* leap(state) {
     const { system, method, current, best, fallback, goal, limit, maxIterations } = state;

@@ -1,7 +1,8 @@
 import { NotFiniteError } from '../errors';
-import { stateAt } from './accept';
+import { stateAt, troubleOf } from './accept';
 import { byNumbers } from './controls';
 import { prepareAndBegin } from './first-iterate';
+import { improve } from './improve';
 import {
   DIVERGENCE,
   energyOf,
@@ -104,14 +105,39 @@ function* iterateFrom<V, S>(
       space.free(scalar);
     }
     const control = byNumbers(system, method, trace);
+    const endsBlind = method.last !== undefined && rule.residual === false && tolerance === 0;
     const goal = tolerance ** 2 * bSquared;
     const limit = DIVERGENCE ** 2 * Math.max(bSquared, first);
+    const least = endsBlind ? maxIterations - 1 : maxIterations;
+    const fixed = { system, method, goal, limit, maxIterations: least };
     run = {
-      ...stateAt(control, { system, method, goal, limit, maxIterations }, current, first),
+      ...stateAt(control, fixed, current, first),
       verified: { x: start, residual: first, energy },
       isToVerify: (isSolved) => isToVerify(rule, isSolved),
       start,
     };
+    if (endsBlind) {
+      yield* improve(control, run);
+      const { sound, curvature, iterations } = run;
+      if (sound !== 0) {
+        const value = hold(() => method.last!(system, run!.current));
+        result = {
+          value,
+          iterations: iterations + 1,
+          residualNorm: Number.NaN,
+          status: 'max-iterations',
+        };
+        return result;
+      }
+      const value = hold(() => space.clone(run!.best.x));
+      result = {
+        value,
+        iterations,
+        residualNorm: Math.sqrt(run.best.residual),
+        status: troubleOf(curvature),
+      };
+      return result;
+    }
     const status = yield* refine(control, run);
     const { x, residual } = run.verified;
     const value = hold(() => (x === undefined ? space.zeros(b) : space.clone(x)));

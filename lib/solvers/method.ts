@@ -49,6 +49,8 @@ export interface IterativeMethod {
     numbers: Readonly<Record<string, number>>,
     stop: LoopStop & { keepsBest: boolean; keepsNearest: boolean },
   ): { next: Iterate<V, S>; best: V | undefined; nearest?: V; report: LoopReport } | undefined;
+  /** The x of the next iterate, where it takes no product; optional. */
+  last?<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): V;
   /**
    * Whether the residual can only shrink where the method converges: then any growth is
    * divergence, and the last iterate, not the one of least residual, is the result.
@@ -84,6 +86,8 @@ export interface StoppingRule {
   trace?: SolverTrace;
   /** Whether the residual is computed from the value in the end; see `SolveOptions`. */
   verify?: boolean;
+  /** Whether the residual is wanted; see `SolveOptions`. */
+  residual?: boolean;
 }
 
 /** Below this a tolerance is near to what rounding does to a recurrence. */

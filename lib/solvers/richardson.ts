@@ -29,6 +29,8 @@ export function richardson(
         scalars: { alpha: scale(system, r) },
       };
     },
+    last: <V, S>({ space }: LinearSystem<V, S>, { x, vectors, scalars }: Iterate<V, S>) =>
+      space.axpy(scalars.alpha!, vectors.r!, x),
     direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.r!,
     advanceMany<V, S>(
       { space, A }: LinearSystem<V, S>,

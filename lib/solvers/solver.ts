@@ -47,6 +47,11 @@ export interface SolveOptions<V> {
    * rounding. Where a tolerance of less than 1e-4 is claimed to be met it is computed all the same.
    */
   verify?: boolean;
+  /**
+   * Whether the residual is wanted (default). Without it a series saves the product after its last
+   * term, where it is not to end early, and `residualNorm` is NaN; other methods take it from the recurrence.
+   */
+  residual?: boolean;
 }
 
 /**

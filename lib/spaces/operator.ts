@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import type { Pausing } from '../event-loop';
+import type { Pausing, Portions } from '../event-loop';
 import { checkFunction, checkMethods, phrase, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
@@ -95,6 +95,8 @@ export interface SolverLoops<V> {
     rule: MinimalResidualsRule,
     stop: LoopStop,
   ): LoopReport & Pick<MinimalResiduals<V>, 'directions' | 'held' | 'before' | 'normA'>;
+  /** How many fit into a turn of the event loop, where it is remembered from solve to solve. */
+  readonly portions?: Portions;
   /** Those of `A + τI`. */
   shifted(tau: number): SolverLoops<V>;
 }
@@ -175,7 +177,7 @@ export function observed<V>(
 
 /** The same iterations, each call of them passing through `see`. */
 export function observedLoops<V>(
-  { conjugateGradients, richardson, minimalResiduals, shifted }: SolverLoops<V>,
+  { conjugateGradients, richardson, minimalResiduals, portions, shifted }: SolverLoops<V>,
   see: <R extends LoopReport>(run: () => R) => R,
 ): SolverLoops<V> {
   return {
@@ -187,6 +189,7 @@ export function observedLoops<V>(
       minimalResiduals: (...given: Parameters<typeof minimalResiduals>) =>
         see(() => minimalResiduals(...given)),
     }),
+    ...(portions && { portions }),
     shifted: (tau) => observedLoops(shifted(tau), see),
   };
 }

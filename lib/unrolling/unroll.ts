@@ -1,5 +1,13 @@
 import { InputError, ShapeError } from '../errors';
-import { arithmeticOf, type Iteration, type Method, type Spectrum, type State } from '../methods';
+import {
+  type Arithmetic,
+  arithmeticOf,
+  type Iteration,
+  type Method,
+  type Spectrum,
+  type State,
+} from '../methods';
+import { partsOf } from '../numbers';
 import {
   checkCount,
   checkFloat64,
@@ -113,33 +121,64 @@ interface Setting {
 
 type Trajectory = Pick<Unrolled, 'iterates' | 'jacobians'>;
 
+/** An iterate and its tangents one after the other in one array: so they are added up in one loop. */
 function forwards({ iteration, form, problem, steps, from }: Setting): Trajectory {
   const { start, theta } = problem;
-  const arithmetic = carryTangents(arithmeticOf(start.x));
+  const n = start.x.length;
   const units = unitVectors(theta);
-  const zeros = () => (theta.length === 0 ? [] : Array.from(theta, () => float64.zeros(start.x)));
+  const first: Float64Array = new Float64Array(n * (1 + theta.length));
+  first.set(start.x);
+  if (from === 0)
+    for (const [j, column] of start.jacobian.entries()) first.set(column, n * (1 + j));
 
-  let state = iteration.begin<Carrier<Float64Array>>({
-    value: start.x,
-    tangents: from === 0 ? start.jacobian : zeros(),
-  });
+  let state = iteration.begin(first);
+  const arithmetic = blockArithmetic(n);
   const trajectory = [state.x];
   for (let t = 1; t <= steps; t++) {
-    const gradient = ({ value: x, tangents }: Carrier<Float64Array>) => {
+    const gradient = (block: Float64Array) => {
+      const [x, tangents] = [block.subarray(0, n), block.subarray(n)];
+      const result = new Float64Array(block.length);
       const derivative = form.linearize(x, t);
-      const products = () =>
-        derivative.jvpAll?.(tangents, units) ??
-        tangents.map((dx, j) => derivative.jvp(dx, units[j]!));
-      const moved = t > from ? products() : zeros();
+      result.set(derivative.value);
+      const moved = result.subarray(n);
+      if (t > from && derivative.jvpAll !== undefined) derivative.jvpAll(tangents, moved);
+      else if (t > from) {
+        for (const [j, dx] of partsOf(tangents, n).entries()) {
+          moved.set(derivative.jvp(dx, units[j]!), n * j);
+        }
+      }
       derivative.dispose();
-      return { value: derivative.value, tangents: moved };
+      return result;
     };
     state = iteration.step(t, state, gradient, arithmetic);
     trajectory.push(state.x);
   }
   return {
-    iterates: trajectory.map(({ value }) => value),
-    jacobians: trajectory.map(({ tangents }) => tangents),
+    iterates: trajectory.map((block) => block.subarray(0, n)),
+    jacobians: trajectory.map((block) => partsOf(block.subarray(n), n)),
+  };
+}
+
+/** The arithmetic of blocks that begin with a vector of n numbers, after which its tangents come. */
+function blockArithmetic(n: number): Arithmetic<Float64Array> {
+  const plain = arithmeticOf<Float64Array>(new Float64Array(n));
+  const { multiply, divide, sqrt, shift } = carryTangents(plain);
+  const apart = (block: Float64Array): Carrier<Float64Array> => ({
+    value: block.subarray(0, n),
+    tangents: partsOf(block.subarray(n), n),
+  });
+  const joined = ({ value, tangents }: Carrier<Float64Array>) => {
+    const block = new Float64Array(n * (1 + tangents.length));
+    for (const [i, part] of [value, ...tangents].entries()) block.set(part, n * i);
+    return block;
+  };
+  return {
+    // What is linear does the same with a vector and its tangents.
+    combine: (terms) => plain.combine(terms),
+    multiply: (x, y) => joined(multiply(apart(x), apart(y))),
+    divide: (x, y) => joined(divide(apart(x), apart(y))),
+    sqrt: (x) => joined(sqrt(apart(x))),
+    shift: (x, c) => joined(shift(apart(x), c)),
   };
 }
 
@@ -203,8 +242,16 @@ const norm = (columns: readonly Float64Array[]) =>
   float64.norm(Float64Array.from(columns, (column) => float64.norm(column)));
 
 /** The Frobenius norm of the difference of two matrices, by columns. */
-export const distance = (a: readonly Float64Array[], b: readonly Float64Array[]) =>
-  norm(a.map((column, j) => float64.subtract(column, b[j]!)));
+export function distance(a: readonly Float64Array[], b: readonly Float64Array[]): number {
+  const difference = new Float64Array(a[0]?.length ?? 0);
+  const norms = new Float64Array(a.length);
+  for (let j = 0; j < a.length; j++) {
+    const [x, y] = [a[j]!, b[j]!];
+    for (let i = 0; i < difference.length; i++) difference[i] = x[i]! - y[i]!;
+    norms[j] = float64.norm(difference);
+  }
+  return float64.norm(norms);
+}
 
 /** @throws InputError for anything but a problem with a known solution. */
 export function checkSolved(problem: SolvedProblem): void {

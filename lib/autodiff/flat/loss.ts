@@ -4,13 +4,14 @@ import type { NamedTensors, SolverLoops } from '../../spaces';
 import { requireFiniteLoss } from '../check';
 import { gradientOf } from '../gradient-derivative';
 import { namesOf } from '../named';
-import { isolated } from '../tape';
 import {
+  type Captured,
   knownPrograms,
   type Prepared,
   type ProductKind,
   type Recipe,
   type Remembered,
+  ran,
 } from '../traced';
 import { type Flat, Layout } from './flat';
 import { type FlatSteps, recordSteps } from './recorded';
@@ -21,7 +22,7 @@ import { boundOf, descentOn, type StepUpdates } from './step-loop';
 
 /** The gradient of a loss in w on flat vectors, with its derivative with respect to w and λ. */
 export interface FlatDerivative {
-  /** Owned by this. */
+  /** The gradient, owned by this; computed when it is first asked for, with the loss. */
   readonly value: Flat;
   /** `H dw + B dλ`. */
   jvp(dw: Flat, dλ: Flat): Flat;
@@ -39,7 +40,7 @@ export interface FlatDerivative {
 interface Programs {
   heap: Heap;
   recipe: Recipe;
-  outside: readonly tf.Tensor[];
+  captured: Captured;
 }
 
 /**
@@ -48,26 +49,29 @@ interface Programs {
  */
 export class FlatLoss {
   readonly space: FlatSpace;
+  /** How many steps or iterations fit into a turn of the event loop, remembered with the loss. */
+  readonly portions: Captured['portions'];
   readonly #recipe: Recipe;
-  readonly #outside: readonly tf.Tensor[];
-  readonly #captured: readonly number[];
+  readonly #captured: Captured;
   /** Where a value is put. */
   readonly #value: Flat;
 
-  constructor({ heap, recipe, outside }: Programs) {
+  constructor({ heap, recipe, captured }: Programs) {
     this.space = flatSpaceOn(heap);
     this.#recipe = recipe;
     recipe.retain();
-    // Copies share the numbers, and keep them where they are.
-    this.#outside = outside.map((x) => isolated(() => tf.keep(x.clone())));
-    this.#captured = this.#outside.map((x) => heap.typedArrayFromHeap(x).byteOffset);
+    this.#captured = captured;
+    captured.retain();
+    this.portions = captured.portions;
     this.#value = this.space.keep(this.space.allocate(SCALAR));
   }
 
   /** @throws NotFiniteError for a loss that is NaN or infinite; what was made for nothing is freed. */
-  #checkedValue(made: readonly unknown[]): void {
+  #checkedValue(made: readonly unknown[]): number {
+    const value = this.space.numbers(this.#value)[0]!;
     try {
-      requireFiniteLoss(this.space.numbers(this.#value)[0]!);
+      requireFiniteLoss(value);
+      return value;
     } catch (error) {
       this.space.free(made);
       throw error;
@@ -91,16 +95,16 @@ export class FlatLoss {
    *
    * @throws NotFiniteError for a loss that is NaN or infinite.
    */
-  gradients(w: Flat, λ: Flat): { w: Flat; λ: Flat } {
+  gradients(w: Flat, λ: Flat): { loss: number; w: Flat; λ: Flat } {
     const out = { w: this.space.allocate(w.layout), λ: this.space.allocate(λ.layout) };
-    this.#gradientInto(out, [...out.w.parts(), ...out.λ.parts()], w, λ);
-    return out;
+    const loss = this.#gradientInto(out, [...out.w.parts(), ...out.λ.parts()], w, λ);
+    return { loss, ...out };
   }
 
-  #gradientInto(out: unknown, parts: readonly number[], w: Flat, λ: Flat): void {
+  #gradientInto(out: unknown, parts: readonly number[], w: Flat, λ: Flat): number {
     const outputs = [this.#value.address, ...parts];
     this.#recipe.program('value and gradient').beginAt(this.#given(w, λ), 0, outputs);
-    this.#checkedValue([out]);
+    return this.#checkedValue([out]);
   }
 
   /**
@@ -135,7 +139,9 @@ export class FlatLoss {
       const count = numbers.length / updates.numbers;
       const bytes = 4 * layout.size;
       const value = this.#value.address;
-      return run(table.address, given.address, count, value, bytes, boundOf(enough));
+      const taken = run(table.address, given.address, count, value, bytes, boundOf(enough));
+      ran(prepared, taken);
+      return taken;
     } finally {
       space.free([gradient, own, table, given]);
     }
@@ -157,55 +163,75 @@ export class FlatLoss {
       space: this.space,
       recipe: this.#recipe,
       λ,
-      captured: this.#captured,
+      captured: this.#captured.addresses,
       value: this.#value,
     };
     return recordSteps(setting, updates, state, numbers);
   }
 
   /**
-   * @param kind of the product that will be asked for most: it shares its evaluation with the gradient
-   * @throws NotFiniteError for a loss that is NaN or infinite.
+   * @param kind of the product that will be asked for most: it shares its evaluation with the gradient,
+   *   where that is asked for first
+   * @param noted called with the loss once it is known
+   * @throws NotFiniteError for a loss that is NaN or infinite, when the gradient is asked for.
    */
-  linearize(w: Flat, λ: Flat, kind: ProductKind): FlatDerivative {
+  linearize(
+    w: Flat,
+    λ: Flat,
+    kind: ProductKind,
+    noted: (loss: number) => void = () => {},
+  ): FlatDerivative {
     const { space } = this;
     const given = this.#given(w, λ);
-    const value = space.keep(space.allocate(w.layout));
+    let value: Flat | undefined;
+    let [isShared, alive] = [false, true];
     const nothing = [...w.layout.sizes, ...λ.layout.sizes].map(() => 0);
     const halves = new Map<ProductKind, Flat>();
-    const nameOf = (of: ProductKind) => (of === kind ? (`linearized ${of}` as const) : of);
+    const sharesIt = (of: ProductKind) => isShared && of === kind;
+    const nameOf = (of: ProductKind) => (sharesIt(of) ? (`linearized ${of}` as const) : of);
     const half = (of: ProductKind) => {
       const known = halves.get(of);
       if (known !== undefined) return known;
       const program = this.#recipe.program(nameOf(of));
       const kept = space.keep(space.allocate(bytesLayout(program.keptBytes)));
       halves.set(of, kept);
-      const outputs = of === kind ? [this.#value.address, ...value.parts()] : [];
+      const outputs = sharesIt(of) ? [this.#value.address, ...value!.parts()] : [];
       program.beginAt(given, kept.address, outputs);
       return kept;
     };
     const product = (of: ProductKind, vectors: readonly number[], outputs: readonly number[]) => {
       const kept = half(of);
-      const results = of === kind ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
+      const results = sharesIt(of) ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
       this.#recipe.program(nameOf(of)).finishAt([...given, ...vectors], kept.address, results);
     };
     const preparedHessian = (v: Flat, out: Flat): Prepared => {
       const of = 'pull to the varied';
       const kept = half(of);
-      const outputs =
-        of === kind ? [0, ...w.layout.sizes.map(() => 0), ...out.parts()] : out.parts();
+      const outputs = sharesIt(of)
+        ? [0, ...w.layout.sizes.map(() => 0), ...out.parts()]
+        : out.parts();
       return this.#recipe
         .program(nameOf(of))
         .prepare('late', [...given, ...nothing, ...v.parts()], kept.address, outputs);
     };
-    half(kind);
-    this.#checkedValue([value, ...halves.values()]);
+    const evaluated = (): Flat => {
+      value = space.keep(space.allocate(w.layout));
+      const parts = value.parts();
+      if (halves.has(kind)) this.#gradientInto(undefined, parts, w, λ);
+      else {
+        isShared = true;
+        half(kind);
+      }
+      noted(this.#checkedValue([]));
+      return value;
+    };
     this.#recipe.retain();
     // The products read w, which may be an intermediate result of the step that asked.
     space.hold(w);
-    let alive = true;
     return {
-      value,
+      get value() {
+        return value ?? evaluated();
+      },
       jvp(dw, dλ) {
         const out = space.allocate(w.layout);
         product('push', [...dw.parts(), ...dλ.parts()], out.parts());
@@ -226,7 +252,7 @@ export class FlatLoss {
         product('pull to the rest', [...nothing, ...u.parts()], out.parts());
         return out;
       },
-      loops: flatLoops(space, preparedHessian),
+      loops: flatLoops(space, preparedHessian, { portions: this.portions.solves }),
       dispose: () => {
         if (!alive) return;
         alive = false;
@@ -238,13 +264,13 @@ export class FlatLoss {
   }
 
   #given(w: Flat, λ: Flat): number[] {
-    return [...w.parts(), ...λ.parts(), ...this.#captured];
+    return [...w.parts(), ...λ.parts(), ...this.#captured.addresses];
   }
 
   dispose(): void {
     if (!this.#value.alive) return;
     this.space.free(this.#value);
-    for (const x of this.#outside) x.dispose();
+    this.#captured.release();
     this.#recipe.release();
   }
 }

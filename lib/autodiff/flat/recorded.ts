@@ -1,4 +1,4 @@
-import type { Prepared, Recipe } from '../traced';
+import { type Prepared, type Recipe, ran } from '../traced';
 import type { Flat } from './flat';
 import { Layout } from './flat';
 import { pointOf, type RecordedUpdates, recordingOn, recordLayout, walkOn } from './recorded-loops';
@@ -71,6 +71,7 @@ export function recordSteps(
     const early = prepared('early', 0, [], [value.address, ...gradient.parts()]);
     const run = recordingOn(space.heap, early, updates, record, moving);
     count = run(memory.address, given.address, most, gradient.address, value.address);
+    ran(early, count);
   } finally {
     space.free(gradient);
     if (count === 0) space.free([memory, given]);
@@ -107,6 +108,7 @@ export function recordSteps(
           sum.address,
           ...adjoints.map(({ address }) => address),
         );
+        ran(late, count);
         return { adjoints, total: sum };
       } finally {
         space.free(own);

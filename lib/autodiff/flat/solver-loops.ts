@@ -1,3 +1,4 @@
+import type { Portions } from '../../event-loop';
 import type {
   LoopReport,
   LoopStop,
@@ -6,7 +7,7 @@ import type {
   SolverLoops,
   Space,
 } from '../../spaces';
-import type { Prepared } from '../traced';
+import { type Prepared, ran } from '../traced';
 import { type Flat, Layout } from './flat';
 import {
   FIRST_DIRECTION,
@@ -45,6 +46,8 @@ interface LoopOptions {
   weights?: Weights;
   /** τ. Default 0. */
   tau?: number;
+  /** How many iterations fit into a turn of the event loop, where it is remembered. */
+  portions?: Portions;
 }
 
 /**
@@ -57,7 +60,7 @@ interface LoopOptions {
 export function flatLoops(
   space: FlatSpace,
   product: (v: Flat, out: Flat, weighed: Flat) => Prepared,
-  { weights, tau = 0 }: LoopOptions = {},
+  { weights, tau = 0, portions }: LoopOptions = {},
 ): SolverLoops<Flat> {
   /** Prepares both, in the memory in which both work: what comes second may move it. */
   function prepared(p: Flat, q: Flat, [weighedP, weighedR]: readonly Flat[]) {
@@ -90,6 +93,7 @@ export function flatLoops(
         numbers[at(name as keyof typeof given)] = value;
       }
       const taken = loop(table.address, facts.address, 4 * x.layout.size, stop.count, keeps);
+      ran(matrix, taken);
       // Another view: a kernel in the program may have let the memory grow.
       const found = space.doubles(facts);
       return {
@@ -131,6 +135,7 @@ export function flatLoops(
       counts[RESIDUAL_COUNTS.restart / 4] = Number.isFinite(restart) ? restart : -1;
       const keepsBest = best === x ? 0 : 1;
       const taken = loop(table.address, facts.address, 4 * x.layout.size, stop.count, keepsBest);
+      ran(matrix, taken);
       // Other views: a kernel in the program may have let the memory grow.
       const [turned, facts64, integers] = [
         space.integers(table),
@@ -160,6 +165,7 @@ export function flatLoops(
     }
   }
   return {
+    ...(portions && { portions }),
     conjugateGradients({ rho, ...vectors }, stop) {
       const { scalar, ...report } = run('cg', vectors, rho, stop);
       return { ...report, rho: scalar };
@@ -169,7 +175,12 @@ export function flatLoops(
       richardson: ({ alpha, ...vectors }: RichardsonState, stop: LoopStop) =>
         run('richardson', vectors, alpha, stop),
     }),
-    shifted: (by) => flatLoops(space, product, { ...(weights && { weights }), tau: tau + by }),
+    shifted: (by) =>
+      flatLoops(space, product, {
+        ...(weights && { weights }),
+        ...(portions && { portions }),
+        tau: tau + by,
+      }),
   };
 }
 

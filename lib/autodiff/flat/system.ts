@@ -35,7 +35,7 @@ export function systemOn(flats: FlatSpace, { delta, scales, prepare }: SystemPar
       at[SCALES] = scales?.address ?? 0;
       flats.numbers(table)[DELTA] = delta;
       const sequence = sequenceOf(flats.heap, product, scales !== undefined);
-      return { sequence, table: table.address };
+      return { sequence, table: table.address, bytes: product.bytes };
     },
     dispose: () => flats.free([table, scaled]),
   };

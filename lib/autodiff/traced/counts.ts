@@ -8,9 +8,16 @@ export interface TracedCounts {
   refused: number;
   /** How long it took to make programs of traces, in milliseconds. */
   milliseconds: number;
+  /** Bytes that programs have read and written: the operands and results of all their steps. */
+  bytes: number;
 }
 
-export const counts: TracedCounts = { hits: 0, traced: 0, refused: 0, milliseconds: 0 };
+export const counts: TracedCounts = { hits: 0, traced: 0, refused: 0, milliseconds: 0, bytes: 0 };
+
+/** Counts so many runs of half a program, in one call. */
+export function ran({ bytes }: { bytes: number }, times = 1): void {
+  counts.bytes += times * bytes;
+}
 
 /** Runs what makes programs, and adds up how long it takes. */
 export function making<T>(f: () => T): T {

@@ -13,7 +13,7 @@ import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
 import { lowered } from './lower';
 import { Recipe } from './recipe';
-import { checkPure, type Remembered } from './remembered';
+import { type Captured, checkPure, type Remembered } from './remembered';
 import { retainedOf, structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
@@ -110,11 +110,11 @@ function byMemory(heap: Heap, { leaves, pure }: Asked): Pausing<Evaluation> | un
 }
 
 function* byKnown(
-  { recipe, outside }: { recipe: Recipe; outside: readonly tf.Tensor[] },
+  { recipe, captured }: { recipe: Recipe; captured: Captured },
   leaves: Leaves,
 ): Pausing<Evaluation> {
   counts.hits++;
-  const given = [...leaves.all, ...outside].map((x) => tf.keep(x.clone()));
+  const given = [...leaves.all, ...captured.tensors].map((x) => tf.keep(x.clone()));
   recipe.retain();
   try {
     const found = yield* recipe.program('value and gradient').runInPieces(given);

@@ -1,4 +1,4 @@
-export { counts, type TracedCounts } from './counts';
+export { counts, ran, type TracedCounts } from './counts';
 export { type CurvatureProgram, CurvatureRecipe, type RowViews } from './curvature-recipe';
 export { isTraceable } from './custom';
 export { evaluateInPieces, evaluateTraced } from './evaluate';
@@ -15,6 +15,6 @@ export {
 export type { Leaves } from './leaves';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
-export { Remembered } from './remembered';
+export { type Captured, Remembered } from './remembered';
 export { retainedOf, structureOf, Trace } from './trace';
 export { tracedCurvature } from './trace-curvature';

@@ -6,7 +6,7 @@ import { Counted } from './counted';
 import { counts, type TracedCounts } from './counts';
 import { keyOf, type Leaves } from './leaves';
 import type { Recipe } from './recipe';
-import type { Remembered } from './remembered';
+import type { Captured, Remembered } from './remembered';
 
 /** How many structures are remembered for one heap. */
 const MOST = 128;
@@ -59,7 +59,7 @@ export function knownPrograms(
   remembered: Remembered,
   { all, varied }: Leaves,
   names: string,
-): { heap: Heap; recipe: Recipe; outside: readonly tf.Tensor[] } | undefined {
+): { heap: Heap; recipe: Recipe; captured: Captured } | undefined {
   const heap = heapForPrograms();
   return heap && remembered.find(heap, keyOf({ all, varied }, names));
 }

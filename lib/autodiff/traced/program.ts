@@ -16,6 +16,7 @@ import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
 import { isolated } from '../tape';
 import { groupsOf } from './cost';
+import { ran } from './counts';
 import { type Halves, Layout, type Place } from './layout';
 import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
@@ -31,6 +32,8 @@ type Moving = Record<
 
 /** A half of a program with its addresses set: a function to be called with the table of them. */
 export interface Prepared {
+  /** What a run reads and writes: the operands and results of all steps. */
+  readonly bytes: number;
   readonly sequence: Imported;
   readonly table: number;
 }
@@ -39,6 +42,8 @@ export interface Prepared {
 interface Half {
   whole: Imported;
   parts: readonly Imported[];
+  /** What it reads and writes. */
+  bytes: number;
 }
 
 /** What a program keeps between its first half and its products. */
@@ -205,6 +210,7 @@ export class Program {
     try {
       this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
       yield* inPortions(this.#heap, half.parts, this.#table);
+      ran(half);
       return outputs;
     } catch (error) {
       tf.dispose(outputs);
@@ -239,8 +245,8 @@ export class Program {
     outputs: readonly number[],
   ): Prepared {
     this.#setAddresses(given, kept, outputs);
-    const { whole } = half === 'early' ? this.#early : this.#late;
-    return { sequence: whole, table: this.#table };
+    const { whole, bytes } = half === 'early' ? this.#early : this.#late;
+    return { sequence: whole, bytes, table: this.#table };
   }
 
   /**
@@ -252,14 +258,10 @@ export class Program {
     return [...given.filter(({ at }) => at < count), ...kept].map(({ index }) => index);
   }
 
-  #runAt(
-    { whole }: Half,
-    given: readonly number[],
-    kept: number,
-    outputs: readonly number[],
-  ): void {
+  #runAt(half: Half, given: readonly number[], kept: number, outputs: readonly number[]): void {
     this.#setAddresses(given, kept, outputs);
-    whole.run(this.#table);
+    half.whole.run(this.#table);
+    ran(half);
   }
 
   #setAddresses(given: readonly number[], kept: number, outputs: readonly number[]): void {
@@ -282,7 +284,7 @@ export class Program {
     const parts = groupsOf(steps).map(({ from, to }) =>
       sequenceOn(this.#heap, calls.slice(from, to).flat()),
     );
-    return { parts, whole: joined(this.#heap, parts) };
+    return { parts, whole: joined(this.#heap, parts), bytes: sum(steps.map(bytesOf)) };
   }
 
   /** The calls of some steps, each with what frees those made by kernels after their last use. */
@@ -358,6 +360,12 @@ export class Program {
     return calls.map((call) => placed(call, (at) => places[at]));
   }
 }
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+/** What a step reads and writes. */
+const bytesOf = (step: Step): number =>
+  4 * sum([step.out, ...inputsOf(step)].map(({ size }) => size));
 
 type Product = Extract<Step, { kind: 'product' }>;
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { UnsupportedError } from '../../errors';
+import { Portions } from '../../event-loop';
 import { isolated } from '../tape';
 import type { Recipe } from './recipe';
 import type { Trace } from './trace';
@@ -8,7 +9,31 @@ import type { Trace } from './trace';
 interface Entry {
   heap: Heap;
   recipe: Recipe;
-  outside: tf.Tensor[];
+  captured: Captured;
+}
+
+/** Copies of the tensors that a loss captures: alive as long as anyone uses them. */
+export class Captured {
+  readonly tensors: readonly tf.Tensor[];
+  /** Where their numbers are, which stay there. */
+  readonly addresses: readonly number[];
+  /** How many steps or iterations fit into a turn of the event loop, as far as it is known. */
+  readonly portions = { steps: new Portions(), solves: new Portions() };
+  #users = 1;
+
+  constructor(heap: Heap, outside: readonly tf.Tensor[]) {
+    this.tensors = outside.map((x) => isolated(() => tf.keep(x.clone())));
+    this.addresses = this.tensors.map((x) => heap.typedArrayFromHeap(x).byteOffset);
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) tf.dispose([...this.tensors]);
+  }
 }
 
 /** Of how many names and shapes a loss keeps its recipes. */
@@ -30,15 +55,14 @@ export class Remembered {
   }
 
   /**
-   * What was not used for longest is forgotten where there are too many; who uses it has copies.
+   * What was not used for longest is forgotten where there are too many; who uses it retains it.
    *
    * @param outside copied; the copies are kept until they are forgotten
    */
   keep(heap: Heap, key: string, recipe: Recipe, outside: readonly tf.Tensor[]): void {
     this.#forget(key);
     recipe.retain();
-    const copies = outside.map((x) => isolated(() => tf.keep(x.clone())));
-    this.#entries.set(key, { heap, recipe, outside: copies });
+    this.#entries.set(key, { heap, recipe, captured: new Captured(heap, outside) });
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > MOST) this.#forget(oldest!);
   }
@@ -52,7 +76,7 @@ export class Remembered {
     if (known === undefined) return;
     this.#entries.delete(key);
     known.recipe.release();
-    tf.dispose(known.outside);
+    known.captured.release();
   }
 }
 

@@ -1,11 +1,11 @@
-import type { Matrix } from '../../numbers';
+import { type Matrix, partsOf } from '../../numbers';
 import { FunctionBody, instantiated, type Local } from './assembler';
 
 /** Products with a matrix of float64 that stays what it is. */
 export interface StoredMatrix {
   /** `A x`. */
   multiply(x: Float64Array): Float64Array;
-  /** `A x` for several x, at less than the cost of one after the other. */
+  /** `A x` for several x, at less than the cost of one after the other; they share their memory. */
   multiplyAll(xs: readonly Float64Array[]): Float64Array[];
 }
 
@@ -150,7 +150,7 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
     const X = A + padded * stride;
     const Y = X + 2 * stride;
     const numbers = new Float64Array(m.memory.buffer, X, (2 * stride) / 8 + 2 * padded);
-    const results: Float64Array[] = [];
+    const block = new Float64Array(xs.length * height);
     for (let i = 0; i < xs.length; i += 2) {
       const count = Math.min(2, xs.length - i);
       for (let c = 0; c < count; c++) numbers.set(xs[i + c]!, (c * stride) / 8);
@@ -158,10 +158,10 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
       run(A, X, Y, X, stride, 8 * padded);
       for (let c = 0; c < count; c++) {
         const from = (Y - X) / 8 + c * padded;
-        results.push(numbers.slice(from, from + height));
+        block.set(numbers.subarray(from, from + height), (i + c) * height);
       }
     }
-    return results;
+    return partsOf(block, height);
   }
 
   return { multiply: (x) => multiplyAll([x])[0]!, multiplyAll };

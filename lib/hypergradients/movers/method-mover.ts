@@ -1,6 +1,6 @@
 import type { Flat } from '../../autodiff';
 import { InputError } from '../../errors';
-import { giveWay, Pace, type Pausing, Portions, withPauses } from '../../event-loop';
+import { giveWay, Pace, type Pausing, withPauses } from '../../event-loop';
 import {
   arithmeticOf,
   asked,
@@ -93,7 +93,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
         ? iteration.begin(space.clone(w))
         : mapState(this.#state, (x) => space.from(x as NamedTensors, w.layout));
     let state = space.keep(space.tidy(begun));
-    const portions = new Portions();
+    const { portions } = setting;
     let done = 0;
     try {
       while (done < count) {
@@ -116,6 +116,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
         await giveWay();
         after(done);
       }
+      setting.moveTo(state.x);
       this.#takeOver(
         mapState(state, (x) => tensors.keep(space.toTensors(x))),
         done,

@@ -52,7 +52,7 @@ export interface Mover<V> {
   descend(problem: InnerProblem<V>, enough: number): Promise<InnerStep>;
   /**
    * Inner steps on flat vectors, until there are `count` of them or the norm of the gradient is at
-   * most `enough`; returns how many there were. Where it throws nothing was moved. Missing where the
+   * most `enough`; returns how many there were. The w of the setting is moved too. Where it throws nothing was moved. Missing where the
    * optimizer computes with tensors alone.
    *
    * @param after called after each step, with the number of steps so far

@@ -202,6 +202,14 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
           }
           return sum;
         },
+        columns() {
+          const columns = productsAt(theta).dH(x);
+          for (let j = 0; j < db.length; j++) {
+            const dbj = db[j]!;
+            for (let i = 0; i < n; i++) columns[j * n + i]! -= dbj[i]!;
+          }
+          return columns;
+        },
         vjp: (u: Float64Array) => Float64Array.from(db, (_, j) => float64.dot(column(j), u)),
       };
     },

@@ -1,0 +1,71 @@
+import { middle } from './report';
+import type { Row } from './rows';
+import { COURSES, pointName } from './scaling';
+
+const [WIDTH, HEIGHT, LEFT, TOP, GAP] = [360, 260, 60, 50, 40];
+const COLOURS = ['#000', '#1f77b4', '#d62728'];
+
+/** How cost grows, as SVG: a panel for each course, both axes logarithmic. */
+export function growthFigure(rows: ReadonlyMap<string, Row>, peers: readonly string[]): string {
+  const systems = ['ours', ...peers];
+  const panels = COURSES.map((_, i) => panel(rows, systems, i));
+  const [width, height] = [2 * (WIDTH + LEFT), 2 * (HEIGHT + TOP + GAP)];
+  const legend = systems.map(
+    (name, i) =>
+      `<circle cx="${LEFT + 100 * i}" cy="16" r="5" fill="${COLOURS[i]}"/>${text(LEFT + 10 + 100 * i, 21, name, 'start')}`,
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="13">
+<title>How the cost of a hypergradient grows</title>
+<rect width="100%" height="100%" fill="#fff"/>
+${[...legend, ...panels].join('\n')}
+</svg>
+`;
+}
+
+function panel(rows: ReadonlyMap<string, Row>, systems: readonly string[], course: number): string {
+  const { of, points } = COURSES[course]!;
+  const lines = systems.map((system) =>
+    points.flatMap(({ x }, j) => {
+      const row = rows.get(pointName(course, j));
+      const timed = system === 'ours' ? row?.ours : row?.peers[system];
+      const y = timed === undefined ? Number.NaN : middle(timed.milliseconds);
+      return y > 0 ? [{ x: Math.log10(x), y: Math.log10(y) }] : [];
+    }),
+  );
+  const all = lines.flat();
+  const range = (values: readonly number[]): [number, number] => [
+    Math.floor(Math.min(0, ...values)),
+    Math.ceil(Math.max(1, ...values)),
+  ];
+  const [left, right] = range(all.map(({ x }) => x));
+  const [bottom, top] = range(all.map(({ y }) => y));
+  const [width, height] = [WIDTH - LEFT, HEIGHT - GAP];
+  const atX = (x: number) => (LEFT + ((x - left) / (right - left)) * width).toFixed(1);
+  const atY = (y: number) => (TOP + height - ((y - bottom) / (top - bottom)) * height).toFixed(1);
+  const grid = [
+    ...powers(left, right).map(
+      (x) =>
+        `<line x1="${atX(x)}" x2="${atX(x)}" y1="${TOP}" y2="${TOP + height}" stroke="#ddd"/>${text(atX(x), TOP + height + 16, power(x))}`,
+    ),
+    ...powers(bottom, top).map(
+      (y) =>
+        `<line x1="${LEFT}" x2="${LEFT + width}" y1="${atY(y)}" y2="${atY(y)}" stroke="#ddd"/>${text(LEFT - 6, Number(atY(y)) + 4, power(y), 'end')}`,
+    ),
+  ];
+  const curves = lines.flatMap((line, i) => [
+    `<polyline points="${line.map(({ x, y }) => `${atX(x)},${atY(y)}`).join(' ')}" fill="none" stroke="${COLOURS[i]}"/>`,
+    ...line.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="3" fill="${COLOURS[i]}"/>`),
+  ]);
+  const shift = `translate(${(course % 2) * (WIDTH + LEFT)} ${Math.floor(course / 2) * (HEIGHT + TOP)})`;
+  return `<g transform="${shift}">
+${[text(LEFT, TOP - 8, `ms by ${of}`, 'start'), ...grid, ...curves].join('\n')}
+</g>`;
+}
+
+const powers = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+const power = (exponent: number) => (10 ** exponent).toLocaleString('en');
+
+const text = (at: string | number, y: number, words: string, anchor = 'middle') =>
+  `<text x="${at}" y="${y}" text-anchor="${anchor}">${words}</text>`;

@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { compiled, flatSpaceOn } from '../autodiff';
+import { normal, relativeError } from '../autodiff/testing';
+import { useBackend } from '../backends';
+import type { Heap } from '../backends/wasm/kernels/heap';
+import { adam, gradientDescent } from '../methods';
+import { cg, neumann } from '../solvers';
+import type { NamedTensors } from '../spaces';
+import { bilevel, hypergradient, implicit } from '.';
+
+beforeAll(() => useBackend('wasm', { threads: 1 }));
+
+const X = normal([9, 4], 1) as tf.Tensor2D;
+const Xv = normal([8, 4], 2) as tf.Tensor2D;
+const fit = (w: NamedTensors, X: tf.Tensor2D) =>
+  tf.mean(tf.square(tf.sub(tf.tanh(tf.matMul(X, w.W as tf.Tensor2D)), 0.3)));
+const inner = (w: NamedTensors, { λ }: NamedTensors) =>
+  tf.add(fit(w, X), tf.sum(tf.mul(tf.exp(λ!), tf.square(w.W!)))) as tf.Scalar;
+const outer = (w: NamedTensors, { λ }: NamedTensors) =>
+  tf.add(fit(w, Xv), tf.mul(0.1, tf.sum(tf.square(λ!)))) as tf.Scalar;
+const plain = { inner, outer };
+const declared = { inner: compiled(inner), outer: compiled(outer) };
+const at = () => ({ w: { W: normal([4, 3], 3, 0.5) }, λ: { λ: normal([4, 3], 4, 0.3) } });
+
+describe.each([
+  ['operation by operation', plain],
+  ['by programs', declared],
+])('without a diagnosis, %s', (_, problem) => {
+  it.each([
+    ['one term', neumann({ terms: 1, scale: 0.2 })],
+    ['seven terms', neumann({ terms: 7, scale: 0.2 })],
+    ['seven damped terms', neumann({ terms: 7, scale: 0.2, damping: 0.3 })],
+    ['terms that are scaled by themselves', neumann({ terms: 4 })],
+    ['conjugate gradients', cg({ tolerance: 0, maxIterations: 3, best: 'energy' })],
+  ])('the derivative is the same, for fewer products: %s', async (_, solver) => {
+    const { w, λ } = at();
+    const of = (diagnose: boolean) =>
+      hypergradient(problem, w, λ, implicit({ solver, estimate: false, diagnose }));
+    const [with_, without] = [await of(true), await of(false)];
+    expect(relativeError(without.value.λ!, with_.value.λ!)).toBeLessThan(1e-5);
+    expect(relativeError(without.adjoint.W!, with_.adjoint.W!)).toBeLessThan(1e-5);
+    expect(without.stats.products).toBe(with_.stats.products - 1);
+    expect(without.stats.iterations).toBe(with_.stats.iterations);
+    expect(without.stats.status).toBe('max-iterations');
+    expect([without.stats.residual, without.stats.innerGradientNorm]).toEqual([
+      Number.NaN,
+      Number.NaN,
+    ]);
+    expect(with_.stats.innerGradientNorm).toBeGreaterThan(0);
+    const norm = tf.norm(without.value.λ!).dataSync()[0]!;
+    expect(without.stats.norm).toBeCloseTo(norm, 5);
+  });
+
+  it('a series that diverges says so', async () => {
+    const { w, λ } = at();
+    const how = implicit({
+      solver: neumann({ terms: 9, scale: 40 }),
+      estimate: false,
+      diagnose: false,
+    });
+    const { stats } = await hypergradient(problem, w, λ, how);
+    expect(stats.status).toBe('diverged');
+  });
+
+  it('one term of a series takes no product but the mixed one', async () => {
+    const { w, λ } = at();
+    const how = implicit({
+      solver: neumann({ terms: 1, scale: 0.2 }),
+      estimate: false,
+      diagnose: false,
+    });
+    expect((await hypergradient(problem, w, λ, how)).stats.products).toBe(1);
+  });
+
+  it('bilevel reports the losses, and leaves nothing behind', async () => {
+    const run = async (diagnose: boolean) => {
+      const { w, λ } = at();
+      const held = flatSpaceOn(tf.backend() as Heap).bytes;
+      const how = implicit({
+        solver: neumann({ terms: 5, scale: 0.2 }),
+        estimate: false,
+        diagnose,
+      });
+      const steps = bilevel(problem, {
+        w,
+        λ,
+        how,
+        inner: { optimizer: gradientDescent(0.1), steps: 4 },
+        outer: { optimizer: adam(0.05) },
+        steps: 3,
+      });
+      const found: number[] = [];
+      for await (const { innerLoss, outerLoss, hypergradientNorm } of steps) {
+        found.push(innerLoss, outerLoss, hypergradientNorm);
+      }
+      steps.dispose();
+      expect(flatSpaceOn(tf.backend() as Heap).bytes).toBe(held);
+      return found;
+    };
+    const [with_, without] = [await run(true), await run(false)];
+    without.forEach((value, i) => {
+      expect(value).toBeCloseTo(with_[i]!, 5);
+    });
+    vi.stubEnv('IMPLICIT_COMPILE', '0');
+    const wanted = await run(true);
+    vi.unstubAllEnvs();
+    with_.forEach((value, i) => {
+      expect(value).toBeCloseTo(wanted[i]!, 4);
+    });
+  });
+});
