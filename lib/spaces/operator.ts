@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import type { Pausing, Portions } from '../event-loop';
+import type { Pausing } from '../event-loop';
 import { checkFunction, checkMethods, phrase, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
@@ -96,7 +96,10 @@ export interface SolverLoops<V> {
     stop: LoopStop,
   ): LoopReport & Pick<MinimalResiduals<V>, 'directions' | 'held' | 'before' | 'normA'>;
   /** How many fit into a turn of the event loop, where it is remembered from solve to solve. */
-  readonly portions?: Portions;
+  readonly portions?: {
+    next(left: number): number;
+    took(count: number, milliseconds: number): void;
+  };
   /** Those of `A + τI`. */
   shifted(tau: number): SolverLoops<V>;
 }
