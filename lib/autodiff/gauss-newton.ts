@@ -17,12 +17,12 @@ import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
 import { record, type Tape } from './tape';
 
-/** A model cut between its network and its loss. */
-export interface CutModel {
-  /** The network: parameters to its output z (for a classifier the logits). */
-  predict(x: NamedTensors): tf.Tensor;
-  /** The loss as a function of that output; convex in it if the products are to be positive. */
-  loss(z: tf.Tensor): tf.Scalar;
+/** A model cut between its network and its loss; `Z` is a list where it has several outputs. */
+export interface CutModel<Z extends tf.Tensor | tf.Tensor[] = tf.Tensor> {
+  /** The network: parameters to its output z (for a classifier the logits), or to all its outputs. */
+  predict(x: NamedTensors): Z;
+  /** The loss as a function of them; convex in them if the products are to be positive. */
+  loss(z: Z): tf.Scalar;
 }
 
 /**
@@ -30,20 +30,27 @@ export interface CutModel {
  *
  * `apply(v)` = Jᵀ H J v, with J = ∂z/∂x and H = ∂²loss/∂z². Positive semidefinite where the loss is
  * convex in z, and equal to the Hessian where z is linear in x. One tape serves J, Jᵀ and H; a
- * product costs about one gradient.
+ * product costs about one gradient. Of several outputs, such as those of `functional(model).applyAll`,
+ * z is all of them.
  *
  * @throws as `hessian` does.
  * @see Schraudolph, [Fast curvature matrix-vector products for second-order gradient
  *   descent](https://doi.org/10.1162/08997660260028683), 2002.
  */
-export function gaussNewton(model: CutModel, x: NamedTensors): Curvature {
+export function gaussNewton<Z extends tf.Tensor | tf.Tensor[]>(
+  model: CutModel<Z>,
+  x: NamedTensors,
+): Curvature {
   checkMethods(model, 'the model', ['predict', 'loss']);
   const { predict, loss } = model;
   checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
-    recordGaussNewton(() => loss(markOutput(predict(copies))), always(copies)),
+    recordGaussNewton(() => loss(markAll(predict(copies))), always(copies)),
   );
 }
+
+const markAll = <Z extends tf.Tensor | tf.Tensor[]>(z: Z): Z =>
+  (Array.isArray(z) ? z.map(markOutput) : markOutput(z as tf.Tensor)) as Z;
 
 let outputs: tf.Tensor[] | undefined;
 
