@@ -9,8 +9,8 @@ export interface OuterLoss {
   value: number;
   dw: Float64Array;
   dλ: Float64Array;
-  /** dλ by another name. */
-  dlambda: Float64Array;
+  /** dλ by another name: the problems of the library give both, one of your own need not. */
+  dlambda?: Float64Array;
 }
 
 /** The loss with its derivatives, that with respect to λ under both of its names. */
