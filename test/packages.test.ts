@@ -198,7 +198,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
   });
 
   // Each is a package of the registry, of some 100 MB: `FULL=1 npx vitest run test/packages.test.ts -t runtime`.
-  test.skipIf(process.env.FULL !== '1').each([
+  test.skipIf(!needs('full').available).each([
     ['node@22', 'node'],
     ['node@24', 'node'],
     ['deno@2', 'deno', '-A'],
