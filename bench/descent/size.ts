@@ -42,11 +42,11 @@ export async function size(): Promise<string> {
   const costs = [];
   for (const model of smaller) costs.push(...costsOf(model));
   for (const model of models) rows.push(...(await rowsOf(model)));
-  return `Batch ${SMALL_BATCH}: processor time of a step of k iterations of CG, in gradients (\`valueAndGradient\`, a compiled program) of the same loss; medians of ${SMALL_ROUNDS} rounds on one thread. At most k + ${ALLOWED} was asked for; what costs more is **bold**.
+  return `Batch ${SMALL_BATCH}: processor time of a step of k iterations of CG, in gradients (\`valueAndGradient\`, a compiled program) of the same loss; medians of ${SMALL_ROUNDS} rounds on one thread. The goal is at most k + ${ALLOWED}; larger costs are **bold**.
 
 ${markdownTable(costs)}
 
-Batch ${BATCH}, ten iterations of CG, which are ten products. Implicit SGD takes them in the rows of the batch, which implicit Adam, whose system has a diagonal, cannot. Times are medians of ${ROUNDS} rounds, in each of which everything ran once, on one thread; the ratio is that of the same round. A gradient is \`valueAndGradient\` of the same loss. Copies of all parameters: the most that was held at once, counted in bytes, beyond the recorded evaluation; with the gradient, which the recording owns, it is one more.
+Batch ${BATCH}, ten iterations of CG, which are ten products. Implicit SGD takes them in the rows of the batch, which implicit Adam, whose system has a diagonal, cannot. Times are medians of ${ROUNDS} rounds on one thread, in each of which everything ran once; ratios are taken within a round. A gradient is \`valueAndGradient\` of the same loss. “Copies held” is the peak number of bytes beyond the recorded evaluation, divided by those of all parameters; the gradient, which the recording owns, is one copy more.
 
 ${markdownTable(rows)}`;
 }

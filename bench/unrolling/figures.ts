@@ -62,7 +62,7 @@ function page(entries: Entry[]): string {
   );
   return `# The curse of unrolling, in pictures
 
-Written by \`npm run bench -- unrolling figures\`, the numbers too. All errors are relative to those at the start, where \`∂x₀ = 0\`: above 1 (shaded), the Jacobian of the unrolled iterate is further from that of the solution than 0 is. Why this happens is told on a page in [lib/unrolling](../../../lib/unrolling/README.md), and step by step in lesson 13.
+While the iterates approach the solution, the error of their Jacobian can rise far above its initial value; how far depends on the method, the spectrum and the start. All errors are relative to those at the start, where \`∂x₀ = 0\`: above 1 (shaded), the Jacobian of the unrolled iterate is further from that of the solution than 0 is. [lib/unrolling](../../../lib/unrolling/README.md) explains why this happens, and lesson 13 does so step by step. The page and its numbers are written by \`npm run bench -- unrolling figures\`.
 
 ${sections.join('\n')}`;
 }
@@ -76,7 +76,7 @@ async function spectraFigure(): Promise<Entry> {
   return panelFigure('spectra.png', 'Quadratics with chosen spectra', rows, {
     range: { iterate: [-4, 0.3], jacobian: [-2.5, 2] },
     words:
-      'Quadratics with 100 eigenvalues in [.01, 1], x₀ − x* = 10 in every coordinate, H′ = I. Every iterate falls from the first step; its Jacobian does not. Chebyshev “from 10” differentiates its last steps only, from step 10 on. On the spectrum crowded at μ the Sobolev iteration rises too: nothing is monotone on every spectrum.',
+      'Quadratics with 100 eigenvalues in [.01, 1], x₀ − x* = 10 in every coordinate, H′ = I. The error of every iterate falls from the first step on; that of its Jacobian does not. Chebyshev “from 10” differentiates only the steps from step 10 on. On the spectrum crowded at μ the Sobolev iteration rises too: no method is monotone on every spectrum.',
   });
 }
 
@@ -96,7 +96,7 @@ async function ridgeFigure(): Promise<Entry> {
   return panelFigure('ridge.png', 'Ridge regression on real data', rows, {
     range: { iterate: [-4, 0.3], jacobian: [-3, 1.6] },
     words:
-      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, on these raw pixels, **no method shows the curse**: the error is (P − sP′)(H) H⁻¹x*, and H⁻¹x* is concentrated on the small eigenvalues, where the factor falls; the large ones, where it rises, carry next to nothing. That is a property of these features: once they are standardised, some methods do show it from 0 (lesson 13 has the table, on two pairs of digits and three draws). From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least when Chebyshev’s is differentiated late.',
+      'Threes against eights of MNIST (500 digits averaged over 4 × 4 pixels, 50 features, λ = .01; data: see data/README.md). From x₀ = 0, on these raw pixels, **no method shows the curse**: the error is (P − sP′)(H) H⁻¹x*, and H⁻¹x* is concentrated on the small eigenvalues, where the factor falls; it is almost zero on the large ones, where the factor rises. This is a property of these features: once they are standardised, some methods show the curse from 0 (lesson 13 has the table, for two pairs of digits and three draws). From a far start (normal weights of size 3) the same problem shows it with every method, less with Sobolev, and least where Chebyshev’s method is differentiated late.',
   });
 }
 
@@ -151,7 +151,7 @@ async function predictionFigure(): Promise<Entry> {
   );
   return save('prediction.png', 'The burn-in, predicted and measured', traces, layout, {
     labels: 'ends',
-    words: `Lines: \`burnIn\` predicts from the residual polynomial alone. Points: unrolled on a quadratic with all of its first error at the eigenvalue predicted, for κ = L/μ = ${kappas.join(', ')}. Measured heights: ${said.join('; ')}. With κ = L/μ, the fastest gradient descent rises to κ/e after κ/2 steps, Chebyshev's method higher but sooner, after about √κ; in this problem, which starts from 0, nothing rises at √2/L (from a far start it does, see above).`,
+    words: `Lines: the prediction of \`burnIn\` from the residual polynomial alone. Points: measured by unrolling on a quadratic whose initial error is all at the predicted eigenvalue, for κ = L/μ = ${kappas.join(', ')}. Measured heights: ${said.join('; ')}. The fastest gradient descent rises to κ/e after κ/2 steps, Chebyshev's method higher but sooner, after about √κ; in this problem, which starts from 0, nothing rises with step √2/L (from a far start it does).`,
   });
 }
 
@@ -173,7 +173,7 @@ async function beyondFigure(): Promise<Entry> {
   return panelFigure('beyond-quadratics.png', 'Beyond quadratics', rows, {
     range: { iterate: [-4, 0.3], jacobian: [-2, 1.6] },
     words:
-      'Threes against eights again, with the logistic loss. The burn-in is there, though no residual polynomial describes it. The network starts from normal weights of size .45 and .5, which is large, and is measured against the minimum that each method itself comes to; from weights a tenth as large it shows no burn-in, except with the last method (`npm run bench -- unrolling network`). Adam with a small ε is a case apart: as its gradients vanish, its step over √v + ε outgrows what the curvature allows. Every few hundred steps the weights are thrown off a little, and their Jacobian a great deal.',
+      'Threes against eights again, with the logistic loss. There is a burn-in, though no residual polynomial describes it. The network starts from normal weights of size .45 and .5, which is large, and is compared with the minimum that each method reaches; from weights a tenth as large it shows no burn-in, except with the last method (`npm run bench -- unrolling network`). Adam with a small ε is a special case: as its gradients vanish, its step divided by √v + ε becomes larger than the curvature allows. Every few hundred steps this moves the weights off a little, and their Jacobian a great deal.',
   });
 }
 
