@@ -137,7 +137,7 @@ function planOf(instruction: Instruction): string {
   if (instruction instanceof Sum) return instruction.terms.map(termText).join(' + ');
   if (instruction instanceof Cut) return `cut into ${instruction.writes.length}`;
   if (instruction instanceof Join) return `stack ${instruction.reads.length}`;
-  return instruction.roundabout ? 'rule, backwards' : 'rule';
+  return instruction.preferPull ? 'rule, backwards' : 'rule';
 }
 
 function termText(term: Term): string {

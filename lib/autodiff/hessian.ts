@@ -11,7 +11,7 @@ import { listed, named } from './named';
 import { compile } from './plan';
 import { symmetric } from './product';
 import { type Recorder, recordedBy } from './recorder';
-import { coordinatesOf, layersOf, type RowSpace, slopeOf } from './row-space';
+import { coordinatesOf, cotangentOf, layersOf, type RowSpace } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
 import { engine, isolated, record, type Tape } from './tape';
@@ -155,12 +155,12 @@ export const hessianRecorder: Recorder<Recorded> = {
     return {
       whole: (v) => symmetric(compile(path, tape)).whole(v),
       rows(products) {
-        const found = slopesOf(tape, block, path, { gradients, products });
+        const found = cotangentsOf(tape, block, path, { gradients, products });
         if (found === undefined) return undefined;
-        const { coordinates, targets, slopes, layers } = found;
+        const { coordinates, targets, values, layers } = found;
         return {
           layers,
-          gradient: slopes,
+          gradient: values,
           weighed: (v) => symmetric(compile(coordinates.pathTo(targets, true), tape)).whole(v),
         };
       },
@@ -188,22 +188,24 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
 }
 
 /** The layers whose gradient is `aᵀ z̄` alone, with the coordinates of the gradient, as tensors of the tape and as values. */
-function slopesOf(
+function cotangentsOf(
   tape: Tape,
   block: NamedTensors,
   path: Graph,
   { gradients, products }: { gradients: tf.Tensor[]; products: number },
 ) {
   const found = layersOf(path, products);
-  const sloped = found.map((layer, i) => layer && slopeOf(tape.nodes, path, gradients[i]!, layer));
-  const layers = found.map((layer, i) => sloped[i] && layer);
+  const cotangents = found.map(
+    (layer, i) => layer && cotangentOf(tape.nodes, path, gradients[i]!, layer),
+  );
+  const layers = found.map((layer, i) => cotangents[i] && layer);
   const coordinates = coordinatesOf(tape, block, layers);
   return (
     coordinates && {
       coordinates,
       layers,
-      targets: gradients.map((gradient, i) => sloped[i]?.tensor ?? gradient),
-      slopes: gradients.map((gradient, i) => sloped[i]?.value ?? gradient),
+      targets: gradients.map((gradient, i) => cotangents[i]?.tensor ?? gradient),
+      values: gradients.map((gradient, i) => cotangents[i]?.value ?? gradient),
     }
   );
 }
@@ -215,10 +217,10 @@ function inRowSpace(
   path: Graph,
   asked: { gradients: tf.Tensor[]; products: number },
 ): RowSpace | undefined {
-  const found = slopesOf(tape, block, path, asked);
+  const found = cotangentsOf(tape, block, path, asked);
   if (found === undefined) return undefined;
   const { space, pathTo, curvature } = found.coordinates;
   const program = compile(pathTo(found.targets), tape);
   const product = symmetric(program, (σ) => listed(block, space.weigh(named(block, σ))));
-  return curvature('hessian', found.slopes, product);
+  return curvature('hessian', found.values, product);
 }

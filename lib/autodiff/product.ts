@@ -10,13 +10,13 @@ export interface Product {
 }
 
 /**
- * The product with a symmetric program. Where an operation knows its derivative one way only, that
- * way is gone.
+ * The product with a symmetric program, by pulling where an operation's derivative is cheaper that
+ * way.
  *
  * @param turned what is done to a vector that goes the other way round
  */
 export function symmetric(program: Program, turned?: (v: tf.Tensor[]) => tf.Tensor[]): Product {
-  if (!program.roundabout) {
+  if (!program.preferPull) {
     return {
       whole: (v) => program.pushDense(v),
       inPieces: (v) => program.pushInPieces(v),

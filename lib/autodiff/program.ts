@@ -14,8 +14,8 @@ export interface LocalDerivative {
    * latter may be the former handed on.
    */
   pull(cotangents: (tf.Tensor | null)[]): tf.Tensor[];
-  /** Set where `push` is roundabout and `pull` is to be preferred if either would do. */
-  roundabout?: boolean;
+  /** Set where `push` takes a detour, so that `pull` is better if either would do. */
+  preferPull?: boolean;
 }
 
 /** The derivative of an operation; the tape owns what is computed in advance. */
@@ -26,7 +26,7 @@ export interface Instruction {
   readonly reads: readonly number[];
   /** Without a slot where an output is of no interest. */
   readonly writes: readonly (number | undefined)[];
-  readonly roundabout?: boolean | undefined;
+  readonly preferPull?: boolean | undefined;
   /** Puts tangents into the slots that it writes, from those that it reads. */
   push(values: Values): void;
   /** Adds to the cotangents of the slots that it reads, from those that it writes. */
@@ -45,8 +45,8 @@ export class Operation implements Instruction {
     this.#derivative = derivative;
   }
 
-  get roundabout() {
-    return this.#derivative.roundabout;
+  get preferPull() {
+    return this.#derivative.preferPull;
   }
 
   push(values: Values): void {
@@ -77,7 +77,7 @@ type Slots = (tf.Tensor | undefined)[];
  * as soon as nothing needs them, so that a backend hands the same warm memory out again.
  */
 export class Program {
-  readonly roundabout: boolean;
+  readonly preferPull: boolean;
   readonly instructions: readonly Instruction[];
   /** How many slots they use. */
   readonly slots: number;
@@ -91,7 +91,7 @@ export class Program {
     this.slots = graph.slots;
     this.instructions = instructions;
     this.#lastReads = lastReads(graph, instructions);
-    this.roundabout = instructions.some((instruction) => instruction.roundabout);
+    this.preferPull = instructions.some((instruction) => instruction.preferPull);
   }
 
   /** J v: a tangent for each leaf in, one for each target out (`undefined`: zero). */

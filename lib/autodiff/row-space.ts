@@ -94,23 +94,23 @@ function layerOf(step: Step | undefined, slot: number, products: number): Layer 
 
 const isProduct = ({ kind, kernelName }: Node) => kind === 'kernel' && kernelName === 'BatchMatMul';
 
-/** A gradient `aᵀ z̄` by its z̄: the tensor on the tape, and its value. */
-export interface Slope {
+/** The cotangent z̄ of a gradient `aᵀ z̄`: the tensor on the tape, and its value. */
+export interface Cotangent {
   tensor: tf.Tensor;
   value: tf.Tensor;
 }
 
 /**
- * The z̄ of a gradient, if all that the tape did for it was to multiply z̄ with the layer's a.
+ * The z̄ of a gradient, if the tape computed it as nothing but the product of z̄ and the layer's a.
  *
  * @param path from the parameters to the gradients
  */
-export function slopeOf(
+export function cotangentOf(
   nodes: readonly Node[],
   path: Graph,
   gradient: tf.Tensor,
   layer: Layer,
-): Slope | undefined {
+): Cotangent | undefined {
   const producer = producerOf(nodes, gradient);
   const step = path.steps.find(({ node }) => node === producer);
   // Where a changes too, so does the row space.

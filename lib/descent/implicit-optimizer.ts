@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type Pausing, withoutPause, withPauses } from '../event-loop';
-import { heedsSpace } from '../solvers';
+import { supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
@@ -43,7 +43,7 @@ export abstract class ImplicitOptimizer<
   /** Whether a step asks nothing of the curvature but products, in the inner product that it has. */
   protected needsProductsAlone(): boolean {
     const isClosed = this.options.curvature === 'fisher-rank-one';
-    return tensors.readableNow() && (isClosed || heedsSpace(this.solverNow));
+    return tensors.readableNow() && (isClosed || supportsInnerProduct(this.solverNow));
   }
 
   /** The step that follows from what was recorded. */
@@ -248,7 +248,7 @@ export abstract class ImplicitOptimizer<
       seen = gradientOf(recorded, plan.moving, this.options);
       checkFinite(loss, seen.gradient);
       if (tuning) {
-        tuning.look(plan.variables, seen.gradient);
+        tuning.recordSlope(plan.variables, seen.gradient);
         plan.stepSize = tuning.region.delta;
         plan.carried = tuning.region.carried;
       }

@@ -3,7 +3,7 @@ import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { withoutPause, withPauses } from '../event-loop';
 import { checkOptionNames, phrase } from '../options';
-import { heedsSpace, type LinearSolver } from '../solvers';
+import { type LinearSolver, supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
 import type { Asking } from './asking';
 import {
@@ -196,7 +196,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     block: readonly string[],
   ): Asking<Direction> {
     const solver = this.solverNow;
-    const space = heedsSpace(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
+    const space = supportsInnerProduct(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
     return space === undefined
       ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)
       : directionInRowSpace(space.rows, stepSize, solver, space.factor);

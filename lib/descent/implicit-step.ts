@@ -1,7 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CurvatureKind, Factors, FlatProducts, RowSpace } from '../autodiff';
 import type { Pausing } from '../event-loop';
-import { heedsSpace, type LinearSolver, type LowRankParts, type SolveReport } from '../solvers';
+import {
+  type LinearSolver,
+  type LowRankParts,
+  type SolveReport,
+  supportsInnerProduct,
+} from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
 
@@ -98,7 +103,7 @@ export function* linearisedDirection(
   // Scalars of one kind, whatever the inner product.
   const squared = () => ((H.space as typeof tensors | undefined) ?? tensors).dot(g, g);
   const substitute = () => rankOne(g, delta, squared());
-  const flat = heedsSpace(solver) && tensors.readableNow() ? H.flat : undefined;
+  const flat = supportsInnerProduct(solver) && tensors.readableNow() ? H.flat : undefined;
   if (flat !== undefined) {
     const A = flat.system({ delta, ...(floor !== undefined && { floor }) });
     try {

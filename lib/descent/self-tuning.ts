@@ -75,8 +75,8 @@ export class SelfTuning {
     }));
   }
 
-  /** Looks at the slope that the gradient of this batch leaves of the step before. */
-  look(variables: NamedVariables, gradient: NamedTensors): void {
+  /** Notes the slope along the previous step that the gradient of this batch still has. */
+  recordSlope(variables: NamedVariables, gradient: NamedTensors): void {
     const last = this.#last.of(variables);
     if (last === undefined) return;
     const left = tensors.keep(tensors.tidy(() => tensors.dot(last, gradient)));

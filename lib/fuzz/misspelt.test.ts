@@ -48,7 +48,14 @@ const more: Record<string, Recipe> = {
 const without = [
   ...['Learned', 'amplification', 'checkSolver', 'checkedDeferred', 'checkedSolution', 'compiled'],
   ...['correlatedRegression', 'cosine', 'drops', 'evaluate', 'explain', 'fastSlow', 'finalState'],
-  ...['freePrograms', 'functional', 'gaussNewton', 'heedsSpace', 'identityMinus', 'inverseTime'],
+  ...[
+    'freePrograms',
+    'functional',
+    'gaussNewton',
+    'supportsInnerProduct',
+    'identityMinus',
+    'inverseTime',
+  ],
   ...['isSolverName', 'logSoftmax', 'lowRank', 'mapTensors', 'markAuxiliary', 'markOutput'],
   ...['multiply', 'multiplyTransposed', 'nystrom', 'observed', 'proximalStep', 'random'],
   ...['scheduleCost', 'shifted', 'sigmoidCrossEntropies', 'sigmoidCrossEntropy'],

@@ -1,7 +1,7 @@
 import type { Flat } from '../autodiff';
 import { random } from '../numbers';
 import { flatProblem, type LossProblem, type UnrolledProblem } from '../problems';
-import { heedsSpace } from '../solvers';
+import { supportsInnerProduct } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import { differentiateIn, hessianOf } from './differentiate-in';
 import type { Count } from './evaluation';
@@ -19,7 +19,7 @@ export async function differentiateFlat<V extends Vector>(
   count: Count,
 ): Promise<ImplicitDerivative<V> | undefined> {
   const { solver, curvature, diagnose } = settings;
-  const isPlain = curvature === 'hessian' && factors === undefined && heedsSpace(solver);
+  const isPlain = curvature === 'hessian' && factors === undefined && supportsInnerProduct(solver);
   if (w instanceof Float64Array || !isPlain) return undefined;
   const setting =
     flat ??

@@ -89,5 +89,5 @@ export function iterativeSolver<
 const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
 
 /** Whether a solver uses the space of an operator; a preconditioner does not. */
-export const heedsSpace = (solver: LinearSolver): boolean =>
+export const supportsInnerProduct = (solver: LinearSolver): boolean =>
   bySpaceAlone.has(solver?.name) && !('preconditioner' in solver);

@@ -20,7 +20,7 @@ export const reverse: Rule = (step, tape) => {
       transposed ??= tape.within(() => recordPull(step, pull, tape));
       return transposed.pullDense(tangents);
     },
-    roundabout: true,
+    preferPull: true,
   };
 };
 

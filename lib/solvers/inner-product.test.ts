@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../numbers';
 import { float64, type LinearOperator, shifted } from '../spaces';
-import { cg, dense, gmres, heedsSpace, minres, neumann, solverFromRecord } from '.';
+import { cg, dense, gmres, minres, neumann, solverFromRecord, supportsInnerProduct } from '.';
 
 const n = 12;
 const draw = random(4);
@@ -34,7 +34,7 @@ describe('an operator symmetric in an inner product of its own', () => {
   it.each(solvers.map((solver) => [solver.name, solver] as const))(
     'is inverted by %s, whose residual is measured in it',
     async (_, solver) => {
-      expect(heedsSpace(solver)).toBe(true);
+      expect(supportsInnerProduct(solver)).toBe(true);
       const { value, residualNorm } = await solver.solve(A, b);
       const r = float64.subtract(b, A.apply(value));
       expect(residual(value)).toBeLessThan(1e-8);
@@ -61,8 +61,8 @@ describe('an operator symmetric in an inner product of its own', () => {
 });
 
 it('a solver that builds matrices, or has a preconditioner, is known not to heed it', () => {
-  expect(heedsSpace(dense())).toBe(false);
+  expect(supportsInnerProduct(dense())).toBe(false);
   const preconditioner = { apply: (v: never) => v, dispose() {} };
-  expect(heedsSpace(cg({ preconditioner }))).toBe(false);
-  expect(heedsSpace(solverFromRecord({ ...cg() }))).toBe(true);
+  expect(supportsInnerProduct(cg({ preconditioner }))).toBe(false);
+  expect(supportsInnerProduct(solverFromRecord({ ...cg() }))).toBe(true);
 });
