@@ -22,7 +22,7 @@ interface Variant {
   memory?: (omega: number) => number;
   /** Whether the product rule is applied to the factor in front. */
   productRule?: boolean;
-  Q?: (P: number, dP: number, lambda: number) => number;
+  Q?: (P: number, dP: number, s: number) => number;
 }
 
 const rightOmega = (s: number, before: number, sigma: number) =>
@@ -34,18 +34,18 @@ const jacobian =
     omega: omegaOf = rightOmega,
     memory = (omega) => 1 - omega,
     productRule = true,
-    Q = (P, dP, lambda) => P - lambda * dP,
+    Q = (P, dP, s) => P - s * dP,
   }: Variant) =>
   (mu: number, L: number, t: number, spectrum: Float64Array): Jacobian => {
     const sigma = sigmaOf(mu, L);
     const slope = -2 / (L + mu);
-    const found = Array.from(spectrum, (lambda) => {
+    const found = Array.from(spectrum, (s) => {
       if (t === 0) return { P: 1, dP: 0 };
-      let [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope];
+      let [before, dBefore, P, dP] = [1, 0, 1 + slope * s, slope];
       let omega = 1;
-      for (let s = 2; s <= t; s++) {
-        omega = omegaOf(s, omega, sigma);
-        const factor = 1 + slope * lambda;
+      for (let k = 2; k <= t; k++) {
+        omega = omegaOf(k, omega, sigma);
+        const factor = 1 + slope * s;
         const next = omega * factor * P + memory(omega) * before;
         const dNext =
           omega * (factor * dP + (productRule ? slope * P : 0)) + memory(omega) * dBefore;
@@ -87,19 +87,19 @@ export const exercise: Exercise<ChebyshevJacobian> = {
       async complaint({ args: [mu, L, t], answer }) {
         const { P } = await answer(mu, L, t, points(0));
         return Math.abs(P[0]! - 1) > 1e-9
-          ? `At λ = 0 there is no gradient and nothing moves: P should be 1 there, but yours is ${P[0]!.toPrecision(5)} after t = ${t} steps.`
+          ? `At s = 0 there is no gradient and nothing moves: P should be 1 there, but yours is ${P[0]!.toPrecision(5)} after t = ${t} steps.`
           : undefined;
       },
     },
     {
       name: 'dP is the derivative of P',
       async complaint({ args: [mu, L, t], answer }) {
-        const [lambda, h] = [0.4 * L, 1e-4 * L];
-        const { P } = await answer(mu, L, t, points(lambda - h, lambda + h));
-        const { dP } = await answer(mu, L, t, points(lambda));
+        const [s, h] = [0.4 * L, 1e-4 * L];
+        const { P } = await answer(mu, L, t, points(s - h, s + h));
+        const { dP } = await answer(mu, L, t, points(s));
         const difference = (P[1]! - P[0]!) / (2 * h);
         return Math.abs(dP[0]! - difference) > 1e-3 * (1 + Math.abs(difference))
-          ? `At λ = ${lambda}, a difference of your own P gives the slope ${difference.toPrecision(4)}, your dP is ${dP[0]!.toPrecision(4)} (t = ${t}).`
+          ? `At s = ${s}, a difference of your own P gives the slope ${difference.toPrecision(4)}, your dP is ${dP[0]!.toPrecision(4)} (t = ${t}).`
           : undefined;
       },
     },
@@ -174,7 +174,7 @@ export const exercise: Exercise<ChebyshevJacobian> = {
     },
     {
       name: 'the sign in Q',
-      answer: jacobian({ Q: (P, dP, lambda) => P + lambda * dP }),
+      answer: jacobian({ Q: (P, dP, s) => P + s * dP }),
       diagnosis:
         "$P$ and $P'$ are right. $Q = P - s P'$ is where the *tangent* at $s$ cuts the axis: go back by $s$, with a minus.",
     },
@@ -192,12 +192,10 @@ export const exercise: Exercise<ChebyshevJacobian> = {
           }
           return { T, U };
         };
-        const map = (lambda: number) => (2 * lambda - L - mu) / (L - mu);
+        const map = (s: number) => (2 * s - L - mu) / (L - mu);
         const atZero = polynomials(map(0)).T;
-        const P = spectrum.map((lambda) => polynomials(map(lambda)).T / atZero);
-        const dP = spectrum.map(
-          (lambda) => ((2 / (L - mu)) * t * polynomials(map(lambda)).U) / atZero,
-        );
+        const P = spectrum.map((s) => polynomials(map(s)).T / atZero);
+        const dP = spectrum.map((s) => ((2 / (L - mu)) * t * polynomials(map(s)).U) / atZero);
         return { P, dP, Q: P.map((value, i) => value - spectrum[i]! * dP[i]!) };
       },
     },
@@ -205,14 +203,11 @@ export const exercise: Exercise<ChebyshevJacobian> = {
       name: 'by the library, asynchronous',
       async answer(mu, L, t, spectrum) {
         const polynomial = residualPolynomial(chebyshev(), { mu, L }, t);
-        const found = Array.from(spectrum, (lambda) => ({ lambda, ...polynomial(lambda) }));
+        const found = Array.from(spectrum, (s) => ({ s, ...polynomial(s) }));
         return {
           P: Float64Array.from(found, ({ value }) => value),
           dP: Float64Array.from(found, ({ derivative }) => derivative),
-          Q: Float64Array.from(
-            found,
-            ({ lambda, value, derivative }) => value - lambda * derivative,
-          ),
+          Q: Float64Array.from(found, ({ s, value, derivative }) => value - s * derivative),
         };
       },
     },
@@ -220,6 +215,6 @@ export const exercise: Exercise<ChebyshevJacobian> = {
   hints: [
     "Carry two pairs of numbers along: $P_{t-1}, P_{t-2}$ and their derivatives. Both sides of the recurrence may be differentiated with respect to $s$; the ω's do not depend on it.",
     "$P_t' = \\omega_t\\Bigl[\\bigl(1 - \\tfrac{2s}{L+\\mu}\\bigr) P_{t-1}' - \\tfrac{2}{L+\\mu} P_{t-1}\\Bigr] + (1 - \\omega_t) P_{t-2}'$, with $P_0' = 0$ and $P_1' = -\\tfrac{2}{L+\\mu}$.",
-    'For one λ, beginning with t = 0 and 1:\n```ts\nlet [before, dBefore, P, dP] = [1, 0, 1 + slope * lambda, slope]; // slope = -2 / (L + mu)\nlet omega = 1;\nfor (let s = 2; s <= t; s++) {\n  omega = s === 2 ? 1 / (1 - 1 / (2 * sigma ** 2)) : 1 / (1 - omega / (4 * sigma ** 2));\n  const next = omega * (1 + slope * lambda) * P + (1 - omega) * before;\n  const dNext = // the same with derivatives\n  [before, dBefore, P, dP] = [P, dP, next, dNext];\n}\n```',
+    'For one $s$, beginning with t = 0 and 1:\n```ts\nlet [before, dBefore, P, dP] = [1, 0, 1 + slope * s, slope]; // slope = -2 / (L + mu)\nlet omega = 1;\nfor (let k = 2; k <= t; k++) {\n  omega = k === 2 ? 1 / (1 - 1 / (2 * sigma ** 2)) : 1 / (1 - omega / (4 * sigma ** 2));\n  const next = omega * (1 + slope * s) * P + (1 - omega) * before;\n  const dNext = // the same with derivatives\n  [before, dBefore, P, dP] = [P, dP, next, dNext];\n}\n```',
   ],
 };

@@ -8,6 +8,7 @@ import { tries as curvature } from './curvature';
 import { tries as freshSolving } from './fresh-solving';
 import { tries as freshSteps } from './fresh-steps';
 import { tries as freshUnrolling } from './fresh-unrolling';
+import { tries as leastTried } from './least-tried';
 import { tries as ownWordsDerivatives } from './own-words-derivatives';
 import { tries as ownWordsProducts } from './own-words-products';
 import { tries as ownWordsSteps } from './own-words-steps';
@@ -35,6 +36,7 @@ const all = [
   ...ownWordsDerivatives,
   ...unusualWays,
   ...anotherHand,
+  ...leastTried,
 ];
 
 beforeAll(async () => {
