@@ -49,6 +49,12 @@ describe('figureBundle', () => {
     expect(bundle.metadata).toEqual({ 'image/png': { width: 720, height: 440, alt: words } });
   });
 
+  it('writes numbers in its words for reading', async () => {
+    const bundle = await figureBundle([line], titles, { words: 'The error is 5.1e-7.' });
+    expect(bundle.data['text/plain']).toBe('The error is 5.1×10⁻⁷.');
+    expect(bundle.metadata).toMatchObject({ 'image/png': { alt: 'The error is 5.1×10⁻⁷.' } });
+  });
+
   it('draws a PNG of twice the size asked for, and small', async () => {
     const standard = await picture([line], titles, { words });
     expect(standard.subarray(1, 4).toString()).toBe('PNG');

@@ -1,6 +1,6 @@
 import { InputError, NotFiniteError } from 'implicit-lab';
 import { draw, ignored, isLaidOut, type Plot } from '#platform/picture';
-import { type Bundle, escapeHtml, inNotebook, publish } from '../output';
+import { type Bundle, escapeHtml, inNotebook, publish, readableNumbers } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
 import { labelEnds } from './ends';
 import { drawingSink } from './kernel';
@@ -13,7 +13,7 @@ const MAX_JSON_BYTES = 1_000_000;
 export interface FigureOptions {
   /**
    * The figure in words: what is drawn, what it shows, with the numbers that matter. They are its
-   * caption, and stand for it where it cannot be seen.
+   * caption, and stand for it where it cannot be seen. Numbers such as `3e-7` are written as 3×10⁻⁷.
    */
   words: string;
   /** `'legend'` unless given; `'ends'` writes each line's name at its end, in its colour. */
@@ -110,7 +110,8 @@ interface Prepared {
 /** A figure as plotly.js draws it, and in words. */
 function prepared(traces: readonly Trace[], layout: Layout, options: FigureOptions): Prepared {
   requireWords(options?.words);
-  const { words, labels = 'legend', gaps } = options;
+  const { labels = 'legend', gaps } = options;
+  const words = readableNumbers(options.words);
   requireTitles(traces, layout);
   const { data, gaps: missing } = cleaned(traces, layout, gaps);
   const spoken = missing.length === 0 ? words : `${words} Gaps (${gaps}): ${listed(missing)}.`;

@@ -1,3 +1,3 @@
 export { type Bundle, inNotebook, publish } from './display';
 export { escapeHtml } from './html';
-export { alignedAtPoint, formatNumber, formatSeconds } from './number';
+export { alignedAtPoint, formatNumber, formatSeconds, readableNumbers } from './number';

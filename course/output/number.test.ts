@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatNumber, formatSeconds } from './number';
+import { formatNumber, formatSeconds, readableNumbers } from './number';
 
 describe('formatNumber', () => {
   it.each([
@@ -29,6 +29,19 @@ describe('formatNumber', () => {
     expect(formatNumber(Math.PI, 2)).toBe('3.1');
     expect(formatNumber(Math.PI, 6)).toBe('3.14159');
     expect(formatNumber(1.23e-9, 1)).toBe('1×10⁻⁹');
+  });
+});
+
+describe('readableNumbers', () => {
+  it.each([
+    ['from 3e-6 to 69', 'from 3×10⁻⁶ to 69'],
+    ['silently wrong by 1.5e+2 %', 'silently wrong by 150 %'],
+    ['f = 8e-2, f = 3e+0; -6.5e-21.', 'f = 0.08, f = 3; −6.5×10⁻²¹.'],
+    ['(series 6.2e+18), 1e5', '(series 6.2×10¹⁸), 100,000'],
+    ['0.0000068 and 0.00013, −0.00007', '6.8×10⁻⁶ and 0.00013, −7×10⁻⁵'],
+    ['head 784-32-5, cell2e3, 0x1e5, .5', 'head 784-32-5, cell2e3, 0x1e5, .5'],
+  ])('writes %s as %s', (text, read) => {
+    expect(readableNumbers(text)).toBe(read);
   });
 });
 

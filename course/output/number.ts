@@ -28,6 +28,17 @@ export function formatNumber(value: number, most = DIGITS): string {
   return sign + size.toLocaleString('en', fixed);
 }
 
+/** As JavaScript writes large and small numbers: `1.5e+2`, `3e-7`, `0.0000068`. */
+const IN_CODE = /(?<![\w.])[-−]?(?:\d+(?:\.\d+)?e[-+]?\d+|0\.0000\d+)(?!\w)/g;
+
+/** A text in which numbers that are written as in code are written for reading: `3×10⁻⁷`. */
+export function readableNumbers(text: string): string {
+  return text.replace(IN_CODE, (number) => {
+    const digits = number.replace(/e.*$/, '').replace(/^[-−]?0\.0+|\D/g, '').length;
+    return formatNumber(Number(number.replace('−', '-')), digits);
+  });
+}
+
 /** How many digits the shortest way to write a number has. */
 function significantDigits(size: number): number {
   return size.toExponential().replace(/e.*$/, '').replace('.', '').length;
