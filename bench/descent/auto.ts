@@ -170,7 +170,7 @@ async function rowOf(
 }
 
 /** On the digits held out: seconds to the target, or more than that by the loss in the end. */
-function score(course: Course, target: number, limit: number): number {
+export function score(course: Course, target: number, limit: number): number {
   const seconds = reached(course, target, 'validation')?.seconds;
   const end = course.diverged ? 1e3 : Math.min(1e3, course.validation.at(-1)!);
   return seconds ?? limit * (10 + end);

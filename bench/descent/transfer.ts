@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type FeatureExamples, transferFeatures } from 'implicit-lab-course';
-import { lbfgs } from '../../course/experiments';
+import { lbfgs, type Spread, spreadOf } from '../../course/experiments';
 import { PALETTE } from '../../course/notebook';
 import { valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
@@ -9,17 +9,16 @@ import { evaluate, type Model, mlp } from '../../lib/models';
 import type { NamedTensors } from '../../lib/spaces';
 import { type Contender, explicitOnes } from './contenders';
 import { type Line, markdownTable, type Panel, writeGrid } from './grid';
-import { Runs } from './runs';
+import { CHOOSING, Runs } from './runs';
+import { searched } from './search';
 import type { Profile } from './study';
 import { type Budget, type Course, emptyCourse, startClock, type Task, train } from './train';
 
 /** A head of 25,285 parameters on the 784 features of the frozen network. */
 const head = mlp({ sizes: [784, 32, 5], activation: 'relu' });
 
-interface HeadContender extends Omit<Contender, 'rate'> {
+interface HeadContender extends Contender {
   batch: number;
-  /** Among them the best is chosen on digits that are neither trained on nor tested with. */
-  rates: number[];
 }
 
 const curvature = 'gauss-newton';
@@ -34,15 +33,13 @@ const headContenders: HeadContender[] = [
   ...explicitOnes.map((contender) => ({
     ...contender,
     batch: small,
-    rates: { SGD: [0.01, 0.03, 0.1], momentum: [3e-3, 0.01, 0.03], Adam: [3e-4, 1e-3, 3e-3] }[
-      contender.name
-    ]!,
+    rate: { SGD: 0.032, momentum: 0.01, Adam: 1e-3 }[contender.name]!,
   })),
   {
     name: `Gauss–Newton CG, batch ${small}`,
     colour: SKY,
     batch: small,
-    rates: [0.1, 0.3, 1],
+    rate: 0.32,
     make: (rate) => implicitSGD(rate, { curvature }),
   },
   {
@@ -50,21 +47,21 @@ const headContenders: HeadContender[] = [
     colour: BLUE,
     dash: 'dot',
     batch: middle,
-    rates: [0.3, 1, 3],
+    rate: 1,
     make: (rate) => implicitSGD(rate, { curvature }),
   },
   {
     name: `Gauss–Newton CG, batch ${large}`,
     colour: BLUE,
     batch: large,
-    rates: [1, 3, 10],
+    rate: 3.2,
     make: (rate) => implicitSGD(rate, { curvature }),
   },
   {
     name: `implicit Adam, batch ${large}`,
     colour: VERMILION,
     batch: large,
-    rates: [0.01, 0.03, 0.1],
+    rate: 0.032,
     make: (rate) => implicitAdam(rate, { curvature }),
   },
 ];
@@ -73,11 +70,17 @@ const LBFGS = { name: 'L-BFGS, all digits', colour: PALETTE[3]!, dash: 'dash' };
 
 /** A course with the number of examples that had been drawn at each of its points. */
 interface HeadCourse extends Course {
+  examples: number[];
+}
+
+/** A method at its rate, on each seed that is reported. */
+interface Outcome {
   name: string;
   colour: string;
   dash?: string;
-  rate?: number;
-  examples: number[];
+  /** The rate, and whether it is inside what was tried; not where there is nothing to choose. */
+  chosen?: { rate: number; interior: boolean };
+  courses: HeadCourse[];
 }
 
 /** What is the best way to train the head of a frozen network, by second and by example? */
@@ -95,40 +98,52 @@ export async function transfer(profile: Profile): Promise<string> {
   tf.dispose([all.x, all.y]);
 
   const runs = new Runs(`transfer-${profile.name}`);
-  const courses: HeadCourse[] = [];
+  const outcomes: Outcome[] = [];
+  const withExamples = (course: Course, batch: number): HeadCourse => ({
+    ...course,
+    examples: course.steps.map((steps) => steps * batch),
+  });
   for (const contender of headContenders) {
-    const { name, colour, dash, batch, rates } = contender;
-    const task = { model: head, train: mine, batch };
+    const { name, colour, dash, batch } = contender;
+    const task = { model: head, train: mine, test, validation, batch };
     const budget: Budget = { seconds, steps: 1e5 };
-    const trial = (rate: number) => () =>
-      train({ ...task, test: validation }, () => contender.make(rate), budget);
-    const losses: number[] = [];
-    for (const rate of rates) {
-      const course = await runs.get(`${name} | ${rate} | validation`, trial(rate));
-      losses.push(course.diverged ? Number.POSITIVE_INFINITY : Math.min(...course.losses));
-    }
-    const rate = rates[losses.indexOf(Math.min(...losses))]!;
-    const course = await runs.get(`${name} | ${rate} | test`, () =>
-      train({ ...task, test }, () => contender.make(rate), budget),
-    );
-    const examples = course.steps.map((steps) => steps * batch);
-    courses.push({ ...course, name, colour, ...(dash && { dash }), rate, examples });
-    console.log(`${name}, δ = ${rate}: ${course.accuracies.at(-1)}`);
+    const at = async (rate: number, seed: number) =>
+      withExamples(
+        await runs.get(`${name} | ${rate} | ${seed}`, () =>
+          train(task, () => contender.make(rate), budget, seed),
+        ),
+        batch,
+      );
+    const { rate, interior } = await searched(contender.rate, async (rate) => {
+      const { diverged, validation } = await at(rate, CHOOSING);
+      return diverged ? Number.POSITIVE_INFINITY : Math.min(...validation);
+    });
+    const courses: HeadCourse[] = [];
+    for (const seed of profile.seeds) courses.push(await at(rate, seed));
+    outcomes.push({ name, colour, ...(dash && { dash }), chosen: { rate, interior }, courses });
+    console.log(`${name}, δ = ${rate}: ${courses.map(({ accuracies }) => accuracies.at(-1))}`);
   }
-  const course = await runs.get(`${LBFGS.name} | test`, () =>
-    byLbfgs({ model: head, train: mine, test, batch: lessons }, seconds),
-  );
-  courses.push({ ...course, ...LBFGS, examples: course.steps.map((steps) => steps * lessons) });
+  const byAll: HeadCourse[] = [];
+  for (const seed of profile.seeds) {
+    const task = { model: head, train: mine, test, validation, batch: lessons };
+    const course = await runs.get(`${LBFGS.name} | ${seed}`, () => byLbfgs(task, seconds, seed));
+    byAll.push(withExamples(course, lessons));
+  }
+  outcomes.push({ ...LBFGS, courses: byAll });
   tf.dispose([mine.x, mine.y, validation.x, validation.y, test.x, test.y]);
 
-  await writeGrid('transfer.png', [panel(courses, 'seconds'), panel(courses, 'examples')], words);
-  return page(courses, { lessons, held, seconds });
+  await writeGrid('transfer.png', [panel(outcomes, 'seconds'), panel(outcomes, 'examples')], words);
+  return page(outcomes, { lessons, held, seconds, seeds: profile.seeds.length });
 }
 
 /** L-BFGS as a course; its steps are evaluations of the loss with its gradient. */
-async function byLbfgs({ model, train, test }: Task, limit: number): Promise<Course> {
+async function byLbfgs(
+  { model, train, test, validation }: Task,
+  limit: number,
+  seed: number,
+): Promise<Course> {
   const course = emptyCourse();
-  const start = model.init(1);
+  const start = model.init(seed);
   const loss = (x: NamedTensors) =>
     tf.tidy(() => softmaxCrossEntropy(train.y, model.predict(x, train.x)));
   let [evaluations, seconds, wall] = [0, 0, 0];
@@ -143,6 +158,7 @@ async function byLbfgs({ model, train, test }: Task, limit: number): Promise<Cou
     course.wall.push(wall);
     course.losses.push(loss);
     course.accuracies.push(accuracy);
+    if (validation) course.validation.push((await evaluate(model, x, validation)).loss);
     clock = startClock();
     return seconds < limit;
   };
@@ -163,15 +179,17 @@ async function byLbfgs({ model, train, test }: Task, limit: number): Promise<Cou
 }
 
 /** The error, on a logarithmic axis, where 99 % and 98 % are as far apart as 98 % and 96 %. */
-function panel(courses: HeadCourse[], by: 'seconds' | 'examples'): Panel {
-  const lines = courses.map(
-    ({ name, colour, dash, accuracies, ...course }): Line => ({
-      name,
-      colour,
-      ...(dash && { dash }),
-      x: course[by].slice(1),
-      y: accuracies.slice(1).map((accuracy) => 100 * (1 - accuracy)),
-    }),
+function panel(outcomes: Outcome[], by: 'seconds' | 'examples'): Panel {
+  const lines = outcomes.flatMap(({ name, colour, dash, courses }) =>
+    courses.map(
+      ({ accuracies, ...course }): Line => ({
+        name,
+        colour,
+        ...(dash && { dash }),
+        x: course[by].slice(1),
+        y: accuracies.slice(1).map((accuracy) => 100 * (1 - accuracy)),
+      }),
+    ),
   );
   return {
     title: by === 'seconds' ? 'By second' : 'By example',
@@ -193,35 +211,63 @@ function panel(courses: HeadCourse[], by: 'seconds' | 'examples'): Panel {
 
 const words =
   'Test accuracy of a head on the frozen features, by processor second and by examples drawn, for ' +
-  'SGD, momentum, Adam, Gauss–Newton CG in two batch sizes, implicit Adam and L-BFGS.';
+  'SGD, momentum, Adam, Gauss–Newton CG in three batch sizes, implicit Adam and L-BFGS; a line for ' +
+  'each seed.';
 
 function page(
-  courses: HeadCourse[],
-  { lessons, held, seconds }: { lessons: number; held: number; seconds: number },
+  outcomes: Outcome[],
+  {
+    lessons,
+    held,
+    seconds,
+    seeds,
+  }: { lessons: number; held: number; seconds: number; seeds: number },
 ): string {
   const goals = [0.95, 0.98];
-  const first = ({ accuracies }: HeadCourse, goal: number) =>
-    accuracies.findIndex((accuracy) => accuracy >= goal);
-  const rows = courses.map((course) => ({
-    method: course.name,
-    δ: course.rate === undefined ? '' : `${course.rate}`,
-    ...Object.fromEntries(
-      goals.flatMap((goal) => {
-        const at = first(course, goal);
-        return [
-          [`${100 * goal} % after (s)`, at < 0 ? 'never' : course.seconds[at]!.toPrecision(2)],
-          [`examples to ${100 * goal} %`, at < 0 ? '' : course.examples[at]!.toLocaleString('en')],
-        ];
+  /** Of all seeds: what they had spent when the accuracy was reached, ∞ where it never was. */
+  const spent = (courses: HeadCourse[], goal: number, on: 'seconds' | 'examples') =>
+    spreadOf(
+      courses.map((course) => {
+        const at = course.accuracies.findIndex((accuracy) => accuracy >= goal);
+        return at < 0 ? Number.POSITIVE_INFINITY : course[on][at]!;
       }),
+    );
+  /** Of all seeds, where the loss on the digits held out is least. */
+  const stopped = (courses: HeadCourse[], on: 'accuracies' | 'losses') =>
+    spreadOf(
+      courses.map(
+        (course) => course[on][course.validation.indexOf(Math.min(...course.validation))]!,
+      ),
+    );
+  const rows = outcomes.map(({ name, chosen, courses }) => ({
+    method: name,
+    δ: chosen ? `${chosen.rate}${chosen.interior ? '' : ' (edge)'}` : '',
+    ...Object.fromEntries(
+      goals.flatMap((goal) => [
+        [
+          `${100 * goal} % after (s)`,
+          shown(spent(courses, goal, 'seconds'), (x) => x.toPrecision(2)),
+        ],
+        [
+          `examples to ${100 * goal} %`,
+          shown(spent(courses, goal, 'examples'), (x) => x.toLocaleString('en')),
+        ],
+      ]),
     ),
-    'best accuracy (%)': (100 * Math.max(...course.accuracies)).toFixed(2),
-    'best test loss': Math.min(...course.losses).toPrecision(3),
+    'accuracy (%)': shown(stopped(courses, 'accuracies'), (x) => (100 * x).toFixed(2)),
+    'test loss': shown(stopped(courses, 'losses'), (x) => x.toPrecision(3)),
   }));
   return `![The head of a frozen network](transfer.png)
 
-The task of \`transferFeatures()\`: digits 5 to 9 as a network sees them that was trained on 0 to 4. A head 784-32-5 (relu, ${parameters(head).toLocaleString('en')} parameters) learns from ${lessons.toLocaleString('en')} of them, ${seconds} s of one processor for each method. Its learning rate is the best of three on ${held.toLocaleString('en')} digits held out; the figure and the table are on the test digits. “Examples” counts what was drawn, not the products: a CG iteration looks at its batch again. L-BFGS remembers ten pairs.
+The task of \`transferFeatures()\`: digits 5 to 9 as a network sees them that was trained on 0 to 4. A head 784-32-5 (relu, ${parameters(head).toLocaleString('en')} parameters) learns from ${lessons.toLocaleString('en')} of them, ${seconds} s of one processor for each method. Rates are a factor √10 apart, extended until the one of least loss on ${held.toLocaleString('en')} digits held out has a neighbour on both sides, with a seed that is not among the ${seeds} reported; the figure and the table are on the test digits, median (least … largest), accuracy and loss where the loss on the digits held out is least. “Examples” counts what was drawn, not the products: a CG iteration looks at its batch again. L-BFGS remembers ten pairs.
 
 ${markdownTable(rows)}`;
+}
+
+/** `median (least … largest)`, “never” for what is not finite. */
+export function shown({ low, middle, high }: Spread, said: (value: number) => string): string {
+  const words = (value: number) => (Number.isFinite(value) ? said(value) : 'never');
+  return `${words(middle)} (${words(low)} … ${words(high)})`;
 }
 
 export function parameters(model: Model): number {
