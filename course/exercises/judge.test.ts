@@ -240,7 +240,7 @@ describe('what is wrong is called by its name', () => {
       'close, but not close enough: the relative difference is 0.000',
     );
     // Half of it is not close, however little is asked for.
-    const lax = { ...exercise, tolerance: 0.01, mutants: [], properties: [] };
+    const lax: Exercise<Double> = { ...exercise, tolerance: 0.01, mutants: [], properties: [] };
     const far = await judge(lax, (x: Float64Array) => x.map((v, i) => 2 * v * (1 + 0.5 / (i + 1))));
     expect(far.explanation).toContain('No known mistake gives this result');
     const special = await verdict((x: Float64Array) =>

@@ -8,7 +8,7 @@ type Operator = LinearOperator<Vector>;
 
 /** A x = b for a symmetric positive definite A, by conjugate gradients until nothing changes. */
 function solvedBy(A: (x: Vector) => Vector, b: Vector): Vector {
-  let [x, r, d] = [b.map(() => 0), b, b];
+  let [x, r, d]: [Vector, Vector, Vector] = [b.map(() => 0), b, b];
   for (let k = 0; k < 2 * b.length && dot(r, r) > 1e-28 * dot(b, b); k++) {
     const Ad = A(d);
     const alpha = dot(r, r) / dot(d, Ad);
@@ -443,7 +443,7 @@ const inverseRoot =
   ({ scale = Math.sqrt, inner = (alpha: number) => alpha } = {}) =>
   (A: Operator, b: Vector, alpha: number, terms: number) => {
     const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));
-    let [power, sum] = [b, b.map(() => 0)];
+    let [power, sum]: [Vector, Vector] = [b, b.map(() => 0)];
     for (let k = 0; k < terms; k++) {
       if (k > 0) power = add(power, -inner(alpha), A.apply(power));
       sum = add(sum, factorial(2 * k) / factorial(k) ** 2 / 4 ** k, power);
