@@ -17,9 +17,51 @@ const allSources = allFiles.filter((file) =>
   /^(lib|course|kernel|bench|setup|test)\/.*\.([cm]?[jt]s|py)$/.test(file),
 );
 
-const pages = [...new Set(tracked('*.md', 'lib/**/README.md', 'course/**/README.md'))].filter(
-  (file) => /^(lib|course|kernel|bench|setup|test)\/.*README\.md$|^[A-Z]+\.md$/.test(file),
+/** All pages but lessons and the sources of exercises. */
+const pages = tracked('*.md').filter((file) => !/^(notebooks|exercises)\/\d/.test(file));
+
+/** Everything that a page may name: the words of programs and settings. */
+const words = new Set(
+  allFiles
+    .filter((file) =>
+      /\.([cm]?[jt]s|py|json|ya?ml|toml|sh|css|html)$|Dockerfile$|^\.ci\//.test(file),
+    )
+    .filter(
+      (file) =>
+        !['package-lock.json', 'test/pages.test.ts'].includes(file) &&
+        !file.startsWith('bench/results/'),
+    )
+    .flatMap((file) => readFileSync(join(root, file), 'utf8').match(/[\p{L}_$][\p{L}\p{N}_$]*/gu)),
 );
+
+/** Names in code spans that belong to other programs, or stand for any name. */
+const foreign = new Set([
+  ...[
+    'PROD',
+    'max__op',
+    'repairX',
+    'addX',
+    'InLambda',
+    'InW',
+    'PEERS_ENV',
+    'subdomain_host',
+    'NAME',
+  ],
+  ...['IndexedDB', 'RequestInit', 'jimp', 'kubectl', 'helm', 'rda'],
+]);
+
+/** The code of a page: in the text, and in its blocks of commands. */
+function codeOf(page: string): { spans: string[]; commands: string[] } {
+  const text = readFileSync(join(root, page), 'utf8');
+  const spans = [...text.replace(/```[\s\S]*?```/g, '').matchAll(/`([^`\n]+)`/g)];
+  const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)];
+  const inline = spans.map(([, span]) => span!);
+  return { spans: inline, commands: [...inline, ...blocks.flatMap(([, b]) => b!.split('\n'))] };
+}
+
+/** Whether a file or a folder is tracked. */
+const isTracked = (path: string) =>
+  allFiles.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`));
 
 /** Links to files of the repository, with the text between the brackets. */
 function linksOf(page: string): { text: string; path: string }[] {
@@ -62,6 +104,36 @@ describe.each(pages)('%s', (page) => {
       );
     });
     expect(missing).toEqual([]);
+  });
+
+  it('calls commands that are there', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const wrong = codeOf(page).commands.flatMap((line) => {
+      const run = [...line.matchAll(/\bnpm run (?:-s )?([a-z][\w:]*)/g)].map(([, name]) => name!);
+      const benches = [...line.matchAll(/\bbench -- ([a-z]\w*)/g)].map(([, name]) => name!);
+      const tests = [...line.matchAll(/\bvitest (?:run )?((?:[\w.-]+\/[\w./-]* ?)+)/g)];
+      return [
+        ...run.filter((name) => !(name in scripts)),
+        ...benches.filter((name) => !isTracked(`bench/${name}`) && !isTracked(`bench/${name}.ts`)),
+        ...tests
+          .flatMap(([, paths]) => paths!.trim().split(' '))
+          .filter((path) => !isTracked(path)),
+      ].map((what) => `${what} in ${line}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('names functions and options that are in some program', () => {
+    const unknown = codeOf(page).spans.filter((span) => {
+      if (/\.(ts|mjs|cjs|mts|py)$/.test(span)) return false; // The names of files are tested above.
+      const [, name] = /^(\$?#?[\p{L}_]\w*(?:\.[\p{L}_]\w*)*)(\(.*)?$/u.exec(span) ?? [];
+      const parts = name?.replace(/[$#]/g, '').split('.') ?? [];
+      // Checksums are not names, and one or two letters are mathematics.
+      return parts.some(
+        (part) => !words.has(part) && !foreign.has(part) && part.length > 2 && part.length < 60,
+      );
+    });
+    expect(unknown).toEqual([]);
   });
 });
 
