@@ -7,7 +7,7 @@ export const entryOf = (view: View): Entries =>
     : { kind: 'view', view };
 
 export function computed(by: Operation, of: readonly View[], size: number): Value {
-  return { size, by, late: of.some(({ value }) => value.late) };
+  return { size, by, of, late: of.some(({ value }) => value.late) };
 }
 
 /** A function of entries, simplified; a view where it is one already. */
@@ -23,9 +23,11 @@ export function entriesView(whole: Entries, shape: readonly number[]): View {
   return { value: computed({ kind: 'entries', entries, shape }, viewsIn(entries), size), shape };
 }
 
-export function viewsIn(entries: Entries): View[] {
-  if (entries.kind === 'view') return [entries.view];
-  return entries.kind === 'number' ? [] : entries.of.flatMap(viewsIn);
+/** The views in a function of entries, after those that were found before. */
+export function viewsIn(entries: Entries, found: View[] = []): View[] {
+  if (entries.kind === 'view') found.push(entries.view);
+  else if (entries.kind === 'apply') for (const each of entries.of) viewsIn(each, found);
+  return found;
 }
 
 /** Without multiplications by 1 and additions of 0. */

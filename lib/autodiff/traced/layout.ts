@@ -1,7 +1,7 @@
 import { workOf } from '../../backends/wasm/fused/products';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Plan } from './plan';
-import { copyStep, inputsOf, type Step } from './steps';
+import { copyStep, operandsOf, type Step } from './steps';
 import type { Value } from './value';
 
 /**
@@ -92,7 +92,8 @@ export class Layout {
   /** What the second half reads, or hands out. */
   #neededLate(): ReadonlySet<Value> {
     const { late, outputs } = this.#plan;
-    const needed = new Set(late.flatMap(inputsOf));
+    const needed = new Set<Value>();
+    for (const step of late) for (const { value } of operandsOf(step)) needed.add(value);
     if (this.#halves.inHalves)
       for (const { value } of outputs.slice(this.#halves.first ?? 0)) needed.add(value);
     return needed;
@@ -103,7 +104,7 @@ export class Layout {
     const { early, late, outputs } = this.#plan;
     let kept = 0;
     for (const step of [...early, ...late]) {
-      for (const value of [...inputsOf(step)]) this.#placeGiven(value);
+      for (const { value } of operandsOf(step)) this.#placeGiven(value);
     }
     for (const { value } of outputs) this.#placeGiven(value);
     for (const { out } of early) {
@@ -127,7 +128,7 @@ export class Layout {
   #scratchOf(steps: readonly Step[], handedOut: ReadonlySet<Value>): number {
     const lastRead = new Map<Value, number>();
     steps.forEach((step, i) => {
-      for (const value of inputsOf(step)) lastRead.set(value, i);
+      for (const { value } of operandsOf(step)) lastRead.set(value, i);
     });
     for (const value of handedOut) lastRead.set(value, steps.length);
     const taken: { from: number; to: number; until: number }[] = [];

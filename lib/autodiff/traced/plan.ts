@@ -1,8 +1,8 @@
-import { apply, type Expression, number } from '../../backends/wasm/fused/expression';
+import { type Expression, number } from '../../backends/wasm/fused/expression';
 import type { Into, Pattern } from '../../backends/wasm/fused/loop';
-import { computed, viewsIn } from './entries';
+import { computed } from './entries';
 import { fitOf } from './fit';
-import { copyStep, inputsOf, type Operand, type Step } from './steps';
+import { copyStep, type Operand, operandsOf, type Step } from './steps';
 import { type Entries, NotLowered, type Operation, type Value, type View } from './value';
 
 /** What computes some values, in order: first what no tangent decides, then the rest. */
@@ -27,7 +27,7 @@ export function planned(views: readonly View[]): Plan {
   for (const value of order.toReversed()) {
     if (!wanted.has(value)) continue;
     for (const step of stepsOf(value, uses)) {
-      for (const input of inputsOf(step)) wanted.add(input);
+      for (const { value } of operandsOf(step)) wanted.add(value);
       steps.push(step);
     }
   }
@@ -87,23 +87,21 @@ function liveIn(outputs: readonly View[]): Value[] {
     if (value.failed !== undefined) throw new NotLowered(value.failed);
     if (value.by === undefined) continue;
     stack.push({ value, done: true });
-    for (const { value: input } of viewsOf(value.by)) stack.push({ value: input, done: false });
+    for (const { value: input } of value.of ?? NONE) stack.push({ value: input, done: false });
   }
   return order;
 }
 
-function viewsOf(by: Operation): readonly View[] {
-  if (by.kind === 'entries') return viewsIn(by.entries);
-  if (by.kind === 'joined' || by.kind === 'kernel') return by.of;
-  return by.kind === 'product' ? [by.a, by.b] : [by.of];
-}
+const NONE: readonly View[] = [];
 
 function usesOf(order: readonly Value[], outputs: readonly View[]): ReadonlyMap<Value, number> {
   const uses = new Map<Value, number>();
   const use = (value: Value, count: number) => uses.set(value, (uses.get(value) ?? 0) + count);
   for (const { value } of outputs) use(value, 2);
-  for (const { by } of order) {
-    for (const value of new Set(viewsOf(by!).map(({ value }) => value))) use(value, 1);
+  for (const { of = NONE } of order) {
+    of.forEach(({ value }, i) => {
+      if (of.findIndex((each) => each.value === value) === i) use(value, 1);
+    });
   }
   return uses;
 }
@@ -168,7 +166,7 @@ class Loop {
   readonly #inputs: Operand[] = [];
   readonly #patterns: Pattern[] = [];
   /** What was put in for a value: it may be read more than once, by one and the same reader. */
-  readonly #put = new Map<Value, Expression>();
+  readonly #put: { value: Value; expression: Expression }[] = [];
   readonly #out: Value;
   readonly #uses: Uses;
   #columns: number | undefined;
@@ -183,13 +181,12 @@ class Loop {
   expression(entries: Entries, shape: readonly number[]): Expression {
     if (entries.kind === 'number') return number(entries.value);
     if (entries.kind === 'apply') {
-      const known = new Map<Entries, Expression>();
-      const of = entries.of.map((each) => {
-        const found = known.get(each) ?? this.expression(each, shape);
-        known.set(each, found);
-        return found;
-      });
-      return apply(entries.name, ...of);
+      const of: Expression[] = [];
+      for (const each of entries.of) {
+        const known = entries.of.indexOf(each);
+        of.push(of[known] ?? this.expression(each, shape));
+      }
+      return { kind: 'apply', name: entries.name, of };
     }
     const { value, shape: own } = entries.view;
     const fit = fitOf(own, shape);
@@ -218,14 +215,14 @@ class Loop {
 
   #inlined(value: Value): Expression | undefined {
     const { by } = value;
-    const known = this.#put.get(value);
-    if (known !== undefined) return known;
+    const known = this.#put.find((each) => each.value === value);
+    if (known !== undefined) return known.expression;
     const isAlone = this.#uses.get(value) === 1 && value.late === this.#out.late;
     if (by?.kind !== 'entries' || !isAlone || this.#inputs.length > MOST_INPUTS) return undefined;
     const before = [this.#inputs.length, this.#columns] as const;
     try {
       const inner = this.expression(by.entries, by.shape);
-      this.#put.set(value, inner);
+      this.#put.push({ value, expression: inner });
       return inner;
     } catch (error) {
       if (!(error instanceof NotLowered)) throw error;

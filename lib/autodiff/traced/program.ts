@@ -21,7 +21,7 @@ import { type Halves, Layout, type Place } from './layout';
 import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
 import { MOST_TERMS } from './products';
-import { inputsOf, type Operand, type Step } from './steps';
+import { type Operand, operandsOf, type Step } from './steps';
 import type { View } from './value';
 
 /** Places by where they are: the number of the address, and the number or offset there. */
@@ -291,7 +291,7 @@ export class Program {
   #allCalls(steps: readonly Step[]): Call<number>[][] {
     const lastUse = new Map<number, number>();
     steps.forEach((step, i) => {
-      for (const value of [step.out, ...inputsOf(step)]) {
+      for (const { value } of [{ value: step.out }, ...operandsOf(step)]) {
         const index = this.#layout.indexOf(value);
         if (this.#layout.places[index]!.where === 'made') lastUse.set(index, i);
       }
@@ -365,7 +365,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /** What a step reads and writes. */
 const bytesOf = (step: Step): number =>
-  4 * sum([step.out, ...inputsOf(step)].map(({ size }) => size));
+  4 * operandsOf(step).reduce((sum, { value }) => sum + value.size, step.out.size);
 
 type Product = Extract<Step, { kind: 'product' }>;
 

@@ -35,11 +35,8 @@ interface Sizes {
   k: number;
 }
 
-export function inputsOf(step: Step): readonly Value[] {
-  return operandsOf(step).map(({ value }) => value);
-}
-
-function operandsOf(step: Step): readonly Operand[] {
+/** What a step reads. */
+export function operandsOf(step: Step): readonly Operand[] {
   if (step.kind === 'loop') return step.inputs;
   if (step.kind === 'kernel') return step.of;
   return step.kind === 'product' ? [step.a, step.b] : [step.of];

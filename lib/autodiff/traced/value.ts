@@ -9,6 +9,8 @@ export interface Value {
   readonly dtype?: tf.DataType;
   /** What computes it; none for what is given from outside. */
   readonly by?: Operation;
+  /** What that reads. */
+  readonly of?: readonly View[];
   /** The number that all its entries are, where that is known. */
   readonly uniform?: number;
   /** Numbers that are the same in each evaluation. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FunctionBody, imported, instantiated } from '.';
-import { signed, unsigned } from './encoding';
+import { Bytes } from './encoding';
 import { instructions, laneInstructions, memoryInstructions } from './instructions';
 
 const memory = () => new WebAssembly.Memory({ initial: 1 });
@@ -29,13 +29,13 @@ describe('the assembler', () => {
 
   it('writes numbers as the format wants them', () => {
     for (const value of [0, 1, 63, 64, 127, 128, 300, 2 ** 31, 2 ** 32 - 1]) {
-      const bytes = unsigned(value);
+      const bytes = [...new Bytes().unsigned(value).written];
       const read = bytes.reduce((sum, byte, i) => sum + (byte & 0x7f) * 2 ** (7 * i), 0);
       expect(read).toBe(value);
     }
     const numbers = [0, -1, 63, 64, -64, -65, 8191, -8193, 2 ** 31 - 1, -(2 ** 31)];
     const f = numbers.map((value, i) => {
-      expect(signed(value).length).toBeLessThanOrEqual(5);
+      expect(new Bytes().signed(value).length).toBeLessThanOrEqual(5);
       return new FunctionBody(`f${i}`, { parameters: [], results: ['i32'] }).i32(value);
     });
     const made = instantiated(memory(), f, []);

@@ -1,4 +1,4 @@
-import { doubleBytes, floatBytes, signed, unsigned } from './encoding';
+import { Bytes } from './encoding';
 import {
   type InstructionName,
   instructions,
@@ -33,8 +33,6 @@ export interface Label {
   readonly depth: number;
 }
 
-type Piece = number | Callable;
-
 /**
  * The body of one function, written instruction by instruction.
  *
@@ -48,7 +46,9 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   readonly signature: Signature;
   readonly parameters: { readonly [I in keyof P]: Local };
   readonly #locals: ValueType[] = [];
-  readonly #pieces: Piece[] = [];
+  readonly #code = new Bytes();
+  /** What is called, and before which byte of the code its index comes. */
+  readonly #calls: { at: number; called: Callable }[] = [];
   readonly #stack: ValueType[] = [];
   /** For each open block how high the stack was, and whether what comes next is never reached. */
   readonly #open: { height: number; unreachable: boolean }[] = [];
@@ -78,33 +78,42 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
 
   /** About how many bytes it takes in a module. */
   get size(): number {
-    return this.#pieces.length + 2 * this.#locals.length;
+    return this.#code.length + this.#calls.length + 2 * this.#locals.length;
   }
 
   get(...locals: readonly Local[]): this {
-    for (const { index, type } of locals) this.#emit(0x20, ...unsigned(index)).#push(type);
+    for (const { index, type } of locals) {
+      this.#code.byte(0x20).unsigned(index);
+      this.#stack.push(type);
+    }
     return this;
   }
 
   set({ index, type }: Local): this {
-    return this.#pop('local.set', type).#emit(0x21, ...unsigned(index));
+    this.#pop('local.set', type);
+    this.#code.byte(0x21).unsigned(index);
+    return this;
   }
 
   tee({ index, type }: Local): this {
-    this.#pop('local.tee', type).#emit(0x22, ...unsigned(index));
+    this.#pop('local.tee', type);
+    this.#code.byte(0x22).unsigned(index);
     return this.#push(type);
   }
 
   i32(value: number): this {
-    return this.#emit(0x41, ...signed(value)).#push('i32');
+    this.#code.byte(0x41).signed(value);
+    return this.#push('i32');
   }
 
   f32(value: number): this {
-    return this.#emit(0x43, ...floatBytes(value)).#push('f32');
+    this.#code.byte(0x43).f32(value);
+    return this.#push('f32');
   }
 
   f64(value: number): this {
-    return this.#emit(0x44, ...doubleBytes(value)).#push('f64');
+    this.#code.byte(0x44).f64(value);
+    return this.#push('f64');
   }
 
   /** `f32.const` and `f32x4.splat`: a number in all four lanes. */
@@ -120,35 +129,40 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   /** `v128.const`, by four integers. */
   i32x4(...lanes: readonly [number, number, number, number]): this {
     const bytes = lanes.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff));
-    return this.#emit(0xfd, 0x0c, ...bytes).#push('v128');
+    this.#code.byte(0xfd).byte(0x0c).bytes(bytes);
+    return this.#push('v128');
   }
 
   /** `i8x16.shuffle` of whole numbers of 32 bits: 0 to 3 are those of the first vector, 4 to 7 of the second. */
   shuffle(...lanes: readonly [number, number, number, number]): this {
     const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
-    this.#takeAll('i8x16.shuffle', ['v128', 'v128']).#emit(0xfd, 0x0d, ...bytes);
+    this.#takeAll('i8x16.shuffle', ['v128', 'v128']);
+    this.#code.byte(0xfd).byte(0x0d).bytes(bytes);
     return this.#push('v128');
   }
 
   /** The number in one lane. */
   lane(name: LaneInstructionName, index: number): this {
     const { code, takes, gives } = laneInstructions[name];
-    return this.#takeAll(name, takes)
-      .#emit(...code, index)
-      .#push(...gives);
+    this.#takeAll(name, takes);
+    this.#code.bytes(code).byte(index);
+    return this.#pushAll(gives);
   }
 
   /** The first of two values where the number on top of them is not 0, else the second. */
   select(type: ValueType): this {
-    return this.#takeAll('select', [type, type, 'i32']).#emit(0x1b).#push(type);
+    this.#takeAll('select', [type, type, 'i32']);
+    this.#code.byte(0x1b);
+    return this.#push(type);
   }
 
   /** Instructions without immediates, one after the other. */
   do(...names: readonly InstructionName[]): this {
     for (const name of names) {
       const { code, takes, gives } = instructions[name];
-      this.#takeAll(name, takes).#emit(...code);
-      this.#push(...gives);
+      this.#takeAll(name, takes);
+      this.#code.bytes(code);
+      this.#pushAll(gives);
     }
     return this;
   }
@@ -156,9 +170,10 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   /** A load or a store at the address on the stack plus some bytes. */
   memory(name: MemoryInstructionName, offset = 0, lane = 0): this {
     const { code, takes, gives, alignment, ...rest } = memoryInstructions[name];
-    this.#takeAll(name, takes).#emit(...code, alignment, ...unsigned(offset));
-    if ('lane' in rest && rest.lane) this.#emit(lane);
-    return this.#push(...gives);
+    this.#takeAll(name, takes);
+    this.#code.bytes(code).byte(alignment).unsigned(offset);
+    if ('lane' in rest && rest.lane) this.#code.byte(lane);
+    return this.#pushAll(gives);
   }
 
   /** Adds a constant, or another one, to a local variable. */
@@ -169,14 +184,15 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
 
   call(called: Callable): this {
     const { parameters, results } = called.signature;
-    this.#takeAll(`call ${called.name}`, parameters).#emit(0x10);
-    this.#pieces.push(called);
-    return this.#push(...results);
+    this.#takeAll(`call ${called.name}`, parameters);
+    this.#calls.push({ at: this.#code.byte(0x10).length, called });
+    return this.#pushAll(results);
   }
 
   /** Leaves the function with what is on the stack. */
   return(): this {
-    this.#takeAll('return', this.signature.results).#emit(0x0f);
+    this.#takeAll('return', this.signature.results);
+    this.#code.byte(0x0f);
     return this.#nothingComes();
   }
 
@@ -200,17 +216,20 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
       const top = this.#open.at(-1)!;
       this.#stack.length = top.height;
       top.unreachable = false;
-      this.#emit(0x05);
+      this.#code.byte(0x05);
       otherwise();
     });
   }
 
   br({ depth }: Label): this {
-    return this.#emit(0x0c, ...unsigned(this.#open.length - 1 - depth)).#nothingComes();
+    this.#code.byte(0x0c).unsigned(this.#open.length - 1 - depth);
+    return this.#nothingComes();
   }
 
   brIf({ depth }: Label): this {
-    return this.#pop('br_if', 'i32').#emit(0x0d, ...unsigned(this.#open.length - 1 - depth));
+    this.#pop('br_if', 'i32');
+    this.#code.byte(0x0d).unsigned(this.#open.length - 1 - depth);
+    return this;
   }
 
   /** Repeats the body while `at`, which the body moves on, is below `until`; both unsigned. */
@@ -224,32 +243,39 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     });
   }
 
-  /** The function as bytes. */
-  encoded(indexOf: (called: Callable) => number): number[] {
+  /** Writes the function as a module has it. */
+  encode(to: Bytes, indexOf: (called: Callable) => number): void {
     this.#checkHeight('the end', this.signature.results.length);
-    const pieces = this.#pieces.flatMap((piece) =>
-      typeof piece === 'number' ? [piece] : unsigned(indexOf(piece)),
-    );
-    const locals = this.#locals.flatMap((type) => [1, typeCodes[type]]);
-    const whole = [...unsigned(this.#locals.length), ...locals, ...pieces, 0x0b];
-    return [...unsigned(whole.length), ...whole];
+    to.sized((whole) => {
+      whole.unsigned(this.#locals.length);
+      for (const type of this.#locals) whole.byte(1).byte(typeCodes[type]);
+      const code = this.#code.written;
+      let from = 0;
+      for (const { at, called } of this.#calls) {
+        whole.copy(code.subarray(from, at)).unsigned(indexOf(called));
+        from = at;
+      }
+      whole.copy(code.subarray(from)).byte(0x0b);
+    });
   }
 
   #nested(opcode: number, body: (label: Label) => void): this {
-    this.#emit(opcode, 0x40);
+    this.#code.byte(opcode).byte(0x40);
     this.#open.push({ height: this.#stack.length, unreachable: false });
     body({ depth: this.#open.length - 1 });
     this.#checkHeight('the end of a block', 0);
     const { height } = this.#open.pop()!;
     this.#stack.length = height;
-    return this.#emit(0x0b);
+    this.#code.byte(0x0b);
+    return this;
   }
 
   #checkHeight(where: string, results: number): void {
     const { height, unreachable } = this.#open.at(-1)!;
+    const count = this.#stack.length - height;
+    if (count === 0 && (unreachable || results === 0)) return;
     const left = this.#stack.slice(height);
     const wanted = this.signature.results.slice(0, results);
-    if (unreachable && left.length === 0) return;
     if (left.join() === wanted.join()) return;
     throw new TypeError(
       `${this.name}: ${where} has [${left}] on the stack, and should have [${wanted}]`,
@@ -263,26 +289,25 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     return this;
   }
 
-  #emit(...bytes: readonly number[]): this {
-    for (const byte of bytes) this.#pieces.push(byte);
+  #push(type: ValueType): this {
+    this.#stack.push(type);
     return this;
   }
 
-  #push(...types: readonly ValueType[]): this {
-    this.#stack.push(...types);
+  #pushAll(types: readonly ValueType[]): this {
+    for (const type of types) this.#stack.push(type);
     return this;
   }
 
-  #takeAll(who: string, types: readonly ValueType[]): this {
-    for (const type of types.toReversed()) this.#pop(who, type);
-    return this;
+  #takeAll(who: string, types: readonly ValueType[]): void {
+    for (let i = types.length - 1; i >= 0; i--) this.#pop(who, types[i]!);
   }
 
-  #pop(who: string, type: ValueType): this {
+  #pop(who: string, type: ValueType): void {
     const { height, unreachable } = this.#open.at(-1)!;
-    if (this.#stack.length === height && unreachable) return this;
+    if (this.#stack.length === height && unreachable) return;
     const found = this.#stack.length > height ? this.#stack.pop() : undefined;
-    if (found === type) return this;
+    if (found === type) return;
     throw new TypeError(`${this.name}: ${who} takes ${type}, and there is ${found ?? 'nothing'}`);
   }
 }

@@ -1,6 +1,6 @@
-import { section, text, unsigned, vector } from './encoding';
+import { Bytes } from './encoding';
 import type { Callable, FunctionBody, Signature } from './function';
-import { typeCodes } from './instructions';
+import { typeCodes, type ValueType } from './instructions';
 
 /** A function from outside: one of another module, or of JavaScript. */
 export interface Imported extends Callable {
@@ -28,7 +28,7 @@ export function instantiated(
   functions: readonly FunctionBody[],
   imports: readonly Imported[],
 ): Record<string, (...values: number[]) => number> {
-  const bytes = Uint8Array.from(moduleBytes(memory, functions, imports));
+  const bytes = moduleBytes(memory, functions, imports);
   const from: Record<string, (...values: number[]) => unknown> = {};
   imports.forEach(({ run }, i) => {
     from[`${i}`] = run;
@@ -40,50 +40,68 @@ export function instantiated(
   return exports as Record<string, (...values: number[]) => number>;
 }
 
-/** How many bytes a module of these functions takes. */
-export function moduleBytes(
+function moduleBytes(
   memory: WebAssembly.Memory,
   functions: readonly FunctionBody[],
   imports: readonly Imported[],
-): number[] {
-  const isShared = !(memory.buffer instanceof ArrayBuffer);
-  const limits = isShared ? [0x03, 0, ...unsigned(MOST_PAGES)] : [0x00, 0];
-  const types: string[] = [];
-  const typeOf = ({ signature: { parameters, results } }: Callable) => {
-    const word = [
-      0x60,
-      ...vector(parameters.map((type) => [typeCodes[type]])),
-      ...vector(results.map((type) => [typeCodes[type]])),
-    ].join();
-    const known = types.indexOf(word);
-    return known >= 0 ? known : types.push(word) - 1;
-  };
-  const ofImports = imports.map((each, i) => [
-    ...text('from'),
-    ...text(`${i}`),
-    0x00,
-    ...unsigned(typeOf(each)),
-  ]);
-  const ofFunctions = functions.map((each) => unsigned(typeOf(each)));
-  const places = new Map<Callable, number>(
-    [...imports, ...functions].map((each, index) => [each, index]),
-  );
+): Uint8Array<ArrayBuffer> {
+  const all: Callable[] = [...imports, ...functions];
+  const { types, places } = typesOf(all);
+  const indices = new Map(all.map((each, index) => [each, index]));
   const indexOf = (called: Callable) => {
-    const index = places.get(called);
+    const index = indices.get(called);
     if (index === undefined) throw new TypeError(`${called.name} is called, and not imported`);
     return index;
   };
-  return [
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector(types.map((word) => word.split(',').map(Number)))),
-    ...section(2, vector([[...text('env'), ...text('memory'), 0x02, ...limits], ...ofImports])),
-    ...section(3, vector(ofFunctions)),
-    ...section(
-      7,
-      vector(
-        functions.map((each, i) => [...text(each.name), 0x00, ...unsigned(imports.length + i)]),
-      ),
-    ),
-    ...section(10, vector(functions.map((each) => each.encoded(indexOf)))),
-  ];
+  const bytes = new Bytes().bytes(PREAMBLE);
+  const section = (id: number, count: number, items: (bytes: Bytes) => void) =>
+    bytes.byte(id).sized((content) => items(content.unsigned(count)));
+  section(1, types.length, (to) => {
+    for (const { parameters, results } of types) {
+      to.byte(0x60);
+      for (const each of [parameters, results]) writeTypes(to, each);
+    }
+  });
+  section(2, imports.length + 1, (to) => {
+    to.text('env').text('memory').byte(0x02);
+    if (memory.buffer instanceof ArrayBuffer) to.byte(0x00).byte(0);
+    else to.byte(0x03).byte(0).unsigned(MOST_PAGES);
+    imports.forEach((_, i) => {
+      to.text('from').text(`${i}`).byte(0x00).unsigned(places[i]!);
+    });
+  });
+  section(3, functions.length, (to) => {
+    for (const place of places.slice(imports.length)) to.unsigned(place);
+  });
+  section(7, functions.length, (to) => {
+    functions.forEach(({ name }, i) => {
+      to.text(name)
+        .byte(0x00)
+        .unsigned(imports.length + i);
+    });
+  });
+  section(10, functions.length, (to) => {
+    for (const each of functions) each.encode(to, indexOf);
+  });
+  return bytes.written;
+}
+
+const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+
+function writeTypes(to: Bytes, types: readonly ValueType[]): void {
+  to.unsigned(types.length);
+  for (const type of types) to.byte(typeCodes[type]);
+}
+
+/** The signatures of some functions without repetition, and which of them each has. */
+function typesOf(all: readonly Callable[]): { types: Signature[]; places: number[] } {
+  const known = new Map<string, number>();
+  const types: Signature[] = [];
+  const places = all.map(({ signature }) => {
+    const word = `${signature.parameters}>${signature.results}`;
+    const place = known.get(word) ?? types.push(signature) - 1;
+    known.set(word, place);
+    return place;
+  });
+  return { types, places };
 }
