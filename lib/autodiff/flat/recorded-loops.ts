@@ -99,7 +99,7 @@ function known<T>(of: Imported, word: string, make: () => T): T {
   return found;
 }
 
-/** @param moving places in the table of the program that go from record to record */
+/** @param moving where the addresses are that go from record to record */
 export function recordingOn(
   heap: Heap,
   early: Prepared,
@@ -112,7 +112,7 @@ export function recordingOn(
   );
 }
 
-/** @param moving places in the table of the program that go from record to record */
+/** @param moving where the addresses are that go from record to record */
 export function walkOn(
   heap: Heap,
   late: Prepared,
@@ -161,9 +161,7 @@ class Steps {
 
   /** Moves what goes from record to record. */
   move(by: number): void {
-    const { table } = this.#program;
-    for (const index of this.#moving) {
-      const at = table + 4 * index;
+    for (const at of this.#moving) {
       this.f.i32(at).i32(at).memory('i32.load').i32(by).do('i32.add').memory('i32.store');
     }
   }

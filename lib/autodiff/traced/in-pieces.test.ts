@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { cg, hypergradient, implicit } from '../..';
 import { useBackend } from '../../backends';
-import { imported } from '../../backends/wasm/assembler';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { DisposedError } from '../../errors';
 import type { Pausing } from '../../event-loop';
@@ -157,13 +156,14 @@ it('ends where the evaluation is disposed in between, and leaves nothing', () =>
 it('an error of a run that was left is its own, not that of what runs next', () => {
   const heap = tf.backend() as Heap;
   const ran: number[] = [];
-  const part = (i: number) =>
-    imported('part', { parameters: ['i32'], results: [] }, () => {
+  const part = (i: number) => ({
+    run() {
       if (i === 2) throw new Error('of the first');
       ran.push(i);
-    });
+    },
+  });
   slowClock();
-  const run = inPortions(heap, [0, 1, 2, 3].map(part), 0);
+  const run = inPortions(heap, [0, 1, 2, 3].map(part));
   run.next();
   expect(ran).toEqual([0]);
   finishLeft(heap);

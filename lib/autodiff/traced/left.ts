@@ -1,4 +1,4 @@
-import type { Imported } from '../../backends/wasm/assembler';
+import type { Stretch } from '../../backends/wasm/fused/sequence';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { type Pausing, portion } from '../../event-loop';
 
@@ -13,14 +13,11 @@ export function finishLeft(heap: Heap): void {
   left.get(heap)?.();
 }
 
-/**
- * Runs the parts of a program with the addresses in its table, and leaves it between them after some
- * milliseconds.
- */
-export function* inPortions(heap: Heap, parts: readonly Imported[], table: number): Pausing<void> {
+/** Runs the parts of a program, and leaves it between them after some milliseconds. */
+export function* inPortions(heap: Heap, parts: readonly Pick<Stretch, 'run'>[]): Pausing<void> {
   let done = 0;
   let failure: { error: unknown } | undefined;
-  const step = (i: number) => parts[i]!.run(table);
+  const step = (i: number) => parts[i]!.run();
   const finish = () => {
     left.delete(heap);
     try {

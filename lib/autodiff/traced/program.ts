@@ -4,14 +4,7 @@ import { systemMultiply } from '../../backends/wasm/blas';
 import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
 import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
-import {
-  type At,
-  type Call,
-  joined,
-  perform,
-  placed,
-  sequenceOn,
-} from '../../backends/wasm/fused/sequence';
+import { type At, type Call, perform, placed, Sequence } from '../../backends/wasm/fused/sequence';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
 import { isolated } from '../tape';
@@ -30,7 +23,7 @@ type Moving = Record<
   readonly { index: number; at: number }[]
 >;
 
-/** A half of a program with its addresses set: a function to be called with the table of them. */
+/** A half of a program with its addresses set: a function, and the address to call it with. */
 export interface Prepared {
   /** What a run reads and writes: the operands and results of all steps. */
   readonly bytes: number;
@@ -38,10 +31,9 @@ export interface Prepared {
   readonly table: number;
 }
 
-/** Half a program as one function, and the parts between which it can be left for a while. */
+/** Half a program, with the parts between which it can be left for a while. */
 interface Half {
-  whole: Imported;
-  parts: readonly Imported[];
+  sequence: Sequence;
   /** What it reads and writes. */
   bytes: number;
 }
@@ -164,6 +156,7 @@ export class Program {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const index of [...this.#made.keys()]) this.#freeMade(index);
+    for (const { sequence } of [this.#early, this.#late]) sequence.dispose();
     this.#heap.wasm._free(this.#table);
   }
 
@@ -199,7 +192,7 @@ export class Program {
     last: boolean,
   ): Pausing<tf.Tensor[]> {
     yield;
-    if (half.parts.length === 1) {
+    if (half.sequence.parts.length === 1) {
       return this.#half(half, given, kept, last).map((output) => tf.keep(output));
     }
     // Its own copies: what it reads and writes stays in memory if it is disposed meanwhile.
@@ -209,7 +202,7 @@ export class Program {
     const of = this.#addressOf;
     try {
       this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
-      yield* inPortions(this.#heap, half.parts, this.#table);
+      yield* inPortions(this.#heap, half.sequence.parts);
       ran(half);
       return outputs;
     } catch (error) {
@@ -245,22 +238,23 @@ export class Program {
     outputs: readonly number[],
   ): Prepared {
     this.#setAddresses(given, kept, outputs);
-    const { whole, bytes } = half === 'early' ? this.#early : this.#late;
-    return { sequence: whole, bytes, table: this.#table };
+    const { sequence, bytes } = half === 'early' ? this.#early : this.#late;
+    return { sequence: sequence.walk, bytes, table: sequence.whole.address };
   }
 
   /**
-   * Where in the table the addresses are that go with the point of a program in halves: those of the
+   * Where in memory the addresses are that go with the point of a program in halves: those of the
    * first tensors that it is given, so many, and of what is kept.
    */
   placesOf(count: number): readonly number[] {
     const { given, kept } = this.#moving;
-    return [...given.filter(({ at }) => at < count), ...kept].map(({ index }) => index);
+    const moving = [...given.filter(({ at }) => at < count), ...kept];
+    return moving.map(({ index }) => this.#table + 4 * index);
   }
 
   #runAt(half: Half, given: readonly number[], kept: number, outputs: readonly number[]): void {
     this.#setAddresses(given, kept, outputs);
-    half.whole.run(this.#table);
+    half.sequence.whole.run();
     ran(half);
   }
 
@@ -281,10 +275,9 @@ export class Program {
 
   #halfOf(steps: readonly Step[]): Half {
     const calls = this.#allCalls(steps);
-    const parts = groupsOf(steps).map(({ from, to }) =>
-      sequenceOn(this.#heap, calls.slice(from, to).flat()),
-    );
-    return { parts, whole: joined(this.#heap, parts), bytes: sum(steps.map(bytesOf)) };
+    const parts = groupsOf(steps).map(({ from, to }) => calls.slice(from, to).flat());
+    const sequence = new Sequence(this.#heap, this.#table, parts);
+    return { sequence, bytes: sum(steps.map(bytesOf)) };
   }
 
   /** The calls of some steps, each with what frees those made by kernels after their last use. */

@@ -47,8 +47,8 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   readonly parameters: { readonly [I in keyof P]: Local };
   readonly #locals: ValueType[] = [];
   readonly #code = new Bytes();
-  /** What is called, and before which byte of the code its index comes. */
-  readonly #calls: { at: number; called: Callable }[] = [];
+  /** What is called, and before which byte of the code its index comes, or that of its type. */
+  readonly #calls: { at: number; called: Callable | Signature }[] = [];
   readonly #stack: ValueType[] = [];
   /** For each open block how high the stack was, and whether what comes next is never reached. */
   readonly #open: { height: number; unreachable: boolean }[] = [];
@@ -189,6 +189,16 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     return this.#pushAll(results);
   }
 
+  /** Calls what is in the table of functions at the number on top of the stack. */
+  callIndirect(signature: Signature): this {
+    const { parameters, results } = signature;
+    this.#pop('call_indirect', 'i32');
+    this.#takeAll('call_indirect', parameters);
+    this.#calls.push({ at: this.#code.byte(0x11).length, called: signature });
+    this.#code.byte(0x00);
+    return this.#pushAll(results);
+  }
+
   /** Leaves the function with what is on the stack. */
   return(): this {
     this.#takeAll('return', this.signature.results);
@@ -232,6 +242,14 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     return this;
   }
 
+  /** `br` with the label whose number is on the stack; the last one for all numbers from its own on. */
+  brTable(labels: readonly Label[]): this {
+    this.#pop('br_table', 'i32');
+    this.#code.byte(0x0e).unsigned(labels.length - 1);
+    for (const { depth } of labels) this.#code.unsigned(this.#open.length - 1 - depth);
+    return this.#nothingComes();
+  }
+
   /** Repeats the body while `at`, which the body moves on, is below `until`; both unsigned. */
   while(at: Local, until: Local, body: () => void): this {
     return this.block((end) => {
@@ -243,8 +261,13 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     });
   }
 
-  /** Writes the function as a module has it. */
-  encode(to: Bytes, indexOf: (called: Callable) => number): void {
+  /** The types of what is called by its number in the table of functions. */
+  get indirect(): Signature[] {
+    return this.#calls.flatMap(({ called }) => ('signature' in called ? [] : [called]));
+  }
+
+  /** Writes the function as a module has it, with the index of what is called, or of its type. */
+  encode(to: Bytes, indexOf: (called: Callable | Signature) => number): void {
     this.#checkHeight('the end', this.signature.results.length);
     to.sized((whole) => {
       whole.unsigned(this.#locals.length);

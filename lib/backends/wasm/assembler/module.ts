@@ -15,10 +15,16 @@ export function imported(
   return { name, signature, run: run as Imported['run'] };
 }
 
+const ofModules = new WeakSet<(...values: number[]) => unknown>();
+
+/** Whether a function is one of WebAssembly that was made here: it can be in a table of functions. */
+export const isOfModule = (f: (...values: number[]) => unknown): boolean => ofModules.has(f);
+
 const MOST_PAGES = 65_536;
 
 /**
- * Functions on one memory, made at once; those that they call from outside are imported.
+ * Functions on one memory, made at once; those that they call from outside are imported, and those
+ * that they call by a number are in `table`.
  *
  * A page compiles no more than 4 KB on its main thread without waiting in some browsers, so modules
  * are kept small.
@@ -27,6 +33,7 @@ export function instantiated(
   memory: WebAssembly.Memory,
   functions: readonly FunctionBody[],
   imports: readonly Imported[],
+  table?: WebAssembly.Table,
 ): Record<string, (...values: number[]) => number> {
   const bytes = moduleBytes(memory, functions, imports);
   const from: Record<string, (...values: number[]) => unknown> = {};
@@ -34,10 +41,12 @@ export function instantiated(
     from[`${i}`] = run;
   });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    env: { memory },
+    env: table === undefined ? { memory } : { memory, table },
     from,
   });
-  return exports as Record<string, (...values: number[]) => number>;
+  const made = exports as Record<string, (...values: number[]) => number>;
+  for (const f of Object.values(made)) ofModules.add(f);
+  return made;
 }
 
 function moduleBytes(
@@ -46,9 +55,11 @@ function moduleBytes(
   imports: readonly Imported[],
 ): Uint8Array<ArrayBuffer> {
   const all: Callable[] = [...imports, ...functions];
-  const { types, places } = typesOf(all);
+  const indirect = functions.flatMap((each) => each.indirect);
+  const { types, typeOf } = typesOf([...all.map(({ signature }) => signature), ...indirect]);
   const indices = new Map(all.map((each, index) => [each, index]));
-  const indexOf = (called: Callable) => {
+  const indexOf = (called: Callable | Signature) => {
+    if (!('signature' in called)) return typeOf(called);
     const index = indices.get(called);
     if (index === undefined) throw new TypeError(`${called.name} is called, and not imported`);
     return index;
@@ -62,16 +73,18 @@ function moduleBytes(
       for (const each of [parameters, results]) writeTypes(to, each);
     }
   });
-  section(2, imports.length + 1, (to) => {
+  const hasTable = indirect.length > 0;
+  section(2, imports.length + (hasTable ? 2 : 1), (to) => {
     to.text('env').text('memory').byte(0x02);
     if (memory.buffer instanceof ArrayBuffer) to.byte(0x00).byte(0);
     else to.byte(0x03).byte(0).unsigned(MOST_PAGES);
-    imports.forEach((_, i) => {
-      to.text('from').text(`${i}`).byte(0x00).unsigned(places[i]!);
+    if (hasTable) to.text('env').text('table').byte(0x01).byte(0x70).byte(0x00).byte(0);
+    imports.forEach(({ signature }, i) => {
+      to.text('from').text(`${i}`).byte(0x00).unsigned(typeOf(signature));
     });
   });
   section(3, functions.length, (to) => {
-    for (const place of places.slice(imports.length)) to.unsigned(place);
+    for (const { signature } of functions) to.unsigned(typeOf(signature));
   });
   section(7, functions.length, (to) => {
     functions.forEach(({ name }, i) => {
@@ -93,15 +106,17 @@ function writeTypes(to: Bytes, types: readonly ValueType[]): void {
   for (const type of types) to.byte(typeCodes[type]);
 }
 
-/** The signatures of some functions without repetition, and which of them each has. */
-function typesOf(all: readonly Callable[]): { types: Signature[]; places: number[] } {
+/** Signatures without repetition, and which of them each is. */
+function typesOf(all: readonly Signature[]): {
+  types: readonly Signature[];
+  typeOf: (signature: Signature) => number;
+} {
   const known = new Map<string, number>();
   const types: Signature[] = [];
-  const places = all.map(({ signature }) => {
-    const word = `${signature.parameters}>${signature.results}`;
-    const place = known.get(word) ?? types.push(signature) - 1;
-    known.set(word, place);
-    return place;
-  });
-  return { types, places };
+  const wordOf = ({ parameters, results }: Signature) => `${parameters}>${results}`;
+  for (const signature of all) {
+    const word = wordOf(signature);
+    if (!known.has(word)) known.set(word, types.push(signature) - 1);
+  }
+  return { types, typeOf: (signature) => known.get(wordOf(signature))! };
 }

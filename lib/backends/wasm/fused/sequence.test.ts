@@ -1,53 +1,76 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../..';
+import { FunctionBody, instantiated, type Local } from '../assembler';
 import { type Heap, memoryOf } from '../kernels/heap';
-import { type Call, placed, sequenceOn } from './sequence';
+import { type Call, placed, Sequence } from './sequence';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
-/** The sizes of the modules that are compiled meanwhile. */
-function moduleSizes(work: () => void): number[] {
-  const { Module } = WebAssembly;
-  const sizes: number[] = [];
-  WebAssembly.Module = class extends Module {
-    constructor(bytes: BufferSource) {
-      super(bytes);
-      sizes.push(bytes.byteLength);
-    }
-  };
-  try {
-    work();
-  } finally {
-    WebAssembly.Module = Module;
-  }
-  return sizes;
+/** A function of a module, which adds up what it is called with in memory, from the first argument on. */
+function summing(heap: Heap, count: number): (...values: number[]) => number {
+  const parameters = Array<'i32'>(count).fill('i32');
+  const f = new FunctionBody('sum', { parameters, results: [] });
+  const [out] = f.parameters as readonly [Local];
+  f.get(out).get(out).memory('i32.load');
+  for (const parameter of f.parameters.slice(1)) f.get(parameter).do('i32.add');
+  f.memory('i32.store');
+  return instantiated(memoryOf(heap), [f], []).sum!;
 }
 
-it.each([0, 1, 3, 400])('calls %i functions in order, in modules that a page may compile', (n) => {
+it('calls functions of JavaScript in order, in groups and as a whole', () => {
   const heap = tf.backend() as Heap;
   const seen: number[][] = [];
   const tell = (...values: number[]) => void seen.push(values);
   const also = (...values: number[]) => void seen.push([...values, -1]);
   const calls = Array.from(
-    { length: n },
+    { length: 7 },
     (_, i): Call<number> =>
       i % 2 === 0
         ? { run: tell, arguments: [{ at: 1 }, i, { at: 0, plus: 8 }] }
         : { run: also, arguments: [-i] },
   );
   const table = heap.wasm._malloc(8);
+  const sequence = new Sequence(heap, table, [calls.slice(0, 3), [], calls.slice(3)]);
   new Int32Array(memoryOf(heap).buffer, table, 2).set([100, 200]);
-  let run = (_: number) => {};
-  const sizes = moduleSizes(() => {
-    run = sequenceOn(heap, calls).run;
+  const expected = calls.map((_, i) => (i % 2 === 0 ? [200, i, 108] : [-i, -1]));
+  sequence.whole.run();
+  expect(seen.splice(0)).toEqual(expected);
+  const after = sequence.parts.map(({ run }) => {
+    run();
+    return seen.length;
   });
-  expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
-  run(table);
-  expect(seen).toEqual(
-    Array.from({ length: n }, (_, i) => (i % 2 === 0 ? [200, i, 108] : [-i, -1])),
-  );
+  expect(after).toEqual([3, 3, 7]);
+  expect(seen).toEqual(expected);
+  sequence.dispose();
+  new Sequence(heap, table, []).whole.run();
   heap.wasm._free(table);
+});
+
+it.each([1, 2, 8, 16, 17, 30])('calls functions of modules with %i arguments', (count) => {
+  const heap = tf.backend() as Heap;
+  const table = heap.wasm._malloc(12);
+  const sum = summing(heap, count);
+  const rest = Array.from({ length: count - 1 }, (_, i) => (i % 2 === 0 ? i : { at: 1, plus: i }));
+  const call = { run: sum, arguments: [{ at: 0 }, ...rest] };
+  const sequence = new Sequence(heap, table, [[call], [call]]);
+  const memory = () => new Int32Array(memoryOf(heap).buffer, table, 3);
+  memory().set([table + 8, 1000, 0]);
+  sequence.whole.run();
+  const once = rest.reduce<number>((total, _, i) => total + i + (i % 2 === 0 ? 0 : 1000), 0);
+  expect(memory()[2]).toBe(2 * once);
+  sequence.dispose();
+  heap.wasm._free(table);
+});
+
+it('passes on what a function of JavaScript throws', () => {
+  const heap = tf.backend() as Heap;
+  const run = () => {
+    throw new Error('in between');
+  };
+  const sequence = new Sequence(heap, 0, [[{ run, arguments: [] }]]);
+  expect(() => sequence.whole.run()).toThrow('in between');
+  sequence.dispose();
 });
 
 it('takes places of another kind', () => {

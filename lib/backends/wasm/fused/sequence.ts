@@ -1,5 +1,14 @@
-import { FunctionBody, type Imported, imported, instantiated, type Signature } from '../assembler';
-import { type Heap, memoryOf } from '../kernels/heap';
+import {
+  FunctionBody,
+  type Imported,
+  imported,
+  instantiated,
+  isOfModule,
+  type Label,
+  type Local,
+  type Signature,
+} from '../assembler';
+import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 
 /** The address of something that is at a place, plus some bytes. */
 export interface At<P> {
@@ -33,63 +42,174 @@ export const placed = <P, Q>(call: Call<P>, placeOf: (place: P) => At<Q>): Call<
   }),
 });
 
-const BY_TABLE: Signature = { parameters: ['i32'], results: [] };
-
-/** Some browsers compile no more than 4 KB without waiting; a call takes about so many bytes. */
-const MOST_BYTES = 3500;
-const bytesOf = ({ arguments: given }: Call<number>) => 40 + 9 * given.length;
+/** Calls that are written in memory, from one on to another. */
+export interface Stretch {
+  /** What the function that walks along calls is handed. */
+  readonly address: number;
+  run(): void;
+}
 
 /**
- * Calls one after the other as one WebAssembly function, without JavaScript in between but where that
- * is what is called. It is handed the address of a table, the addresses of all places as integers.
+ * Calls one after the other, in groups. They are numbers in the backend's memory, which one function
+ * walks along, the same for all sequences: what is called again and again costs no module of its own.
+ * JavaScript is called only where that is what a call runs.
  */
-export function sequenceOn(heap: Heap, calls: readonly Call<number>[]): Imported {
-  if (calls.length === 0) return imported('sequence', BY_TABLE, () => {});
-  const memory = memoryOf(heap);
-  const pieces = piecesOf(calls).map((piece) => {
-    const known = new Map<Call<number>['run'], Imported>();
-    const body = new FunctionBody('run', BY_TABLE);
-    const [table] = body.parameters;
-    for (const { run, arguments: given } of piece) {
-      const callee =
-        known.get(run) ??
-        imported('step', { parameters: given.map(() => 'i32'), results: [] }, run);
-      known.set(run, callee);
-      for (const each of given) {
-        if (typeof each === 'number') body.i32(each);
-        else {
-          body.get(table!).memory('i32.load', 4 * each.at);
-          if (each.plus !== undefined) body.i32(each.plus).do('i32.add');
-        }
-      }
-      body.call(callee);
-    }
-    return exported(instantiated(memory, [body], [...known.values()]));
-  });
-  return joined(heap, pieces);
-}
+export class Sequence {
+  readonly whole: Stretch;
+  /** The groups. */
+  readonly parts: readonly Stretch[];
+  /** Does the calls of a stretch, from its address. */
+  readonly walk: Imported;
+  readonly #heap: Heap;
+  readonly #address: number;
+  /** The numbers of functions that are this sequence's own. */
+  readonly #own: number[] = [];
 
-/** Sequences one after the other as one. */
-export function joined(heap: Heap, pieces: readonly Imported[]): Imported {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new FunctionBody('run', BY_TABLE);
-  for (const piece of pieces) whole.get(whole.parameters[0]!).call(piece);
-  return exported(instantiated(memoryOf(heap), [whole], [...pieces]));
-}
-
-const exported = ({ run }: Record<string, (...values: number[]) => number>): Imported =>
-  imported('sequence', BY_TABLE, run!);
-
-function piecesOf(calls: readonly Call<number>[]): Call<number>[][] {
-  const pieces: Call<number>[][] = [[]];
-  let bytes = 0;
-  for (const call of calls) {
-    bytes += bytesOf(call);
-    if (bytes > MOST_BYTES) {
-      pieces.push([]);
-      bytes = bytesOf(call);
-    }
-    pieces.at(-1)!.push(call);
+  /** @param table where the addresses of all places are */
+  constructor(heap: Heap, table: number, groups: readonly (readonly Call<number>[])[]) {
+    this.#heap = heap;
+    const { run, zero } = walkerOn(heap);
+    const words: number[] = [];
+    const headers = HEADER.size * (groups.length + 1);
+    const ends = groups.map((calls) => {
+      for (const call of calls) this.#write(words, call, table, zero - table);
+      return headers + 4 * words.length;
+    });
+    const address = heap.wasm._malloc(headers + 4 * words.length);
+    this.#address = address;
+    const memory = new Int32Array(memoryOf(heap).buffer, address, headers / 4 + words.length);
+    const stretch = (i: number, from: number, until: number): Stretch => {
+      memory.set([table, address + from, address + until], (HEADER.size / 4) * i);
+      const at = address + HEADER.size * i;
+      return { address: at, run: () => run(at) };
+    };
+    memory.set(words, headers / 4);
+    this.whole = stretch(0, headers, ends.at(-1) ?? headers);
+    this.parts = ends.map((end, i) => stretch(i + 1, ends[i - 1] ?? headers, end));
+    this.walk = imported('walk', BY_ADDRESS, run);
   }
-  return pieces;
+
+  dispose(): void {
+    const { functions } = walkerOn(this.#heap);
+    for (const number of this.#own) functions.delete(number);
+    this.#own.length = 0;
+    this.#heap.wasm._free(this.#address);
+  }
+
+  #write(words: number[], { run, arguments: given }: Call<number>, table: number, none: number) {
+    const walker = walkerOn(this.#heap);
+    if (!isOfModule(run) || given.length > MOST_ARGUMENTS) {
+      const number = walker.next++;
+      walker.functions.set(number, byJavaScript(this.#heap, { run, arguments: given }, table));
+      this.#own.push(number);
+      words.push(BY_JAVASCRIPT, number);
+      return;
+    }
+    words.push(given.length, walker.numberOf(run));
+    for (const each of given) {
+      if (typeof each === 'number') words.push(none, each);
+      else words.push(4 * each.at, each.plus ?? 0);
+    }
+  }
+}
+
+/** A call from JavaScript, with what is in the table then. */
+function byJavaScript(heap: Heap, call: Call<number>, table: number): () => void {
+  let addresses = new Int32Array(0);
+  return () => {
+    const { buffer } = memoryOf(heap);
+    // It is another one after the memory has grown.
+    if (addresses.buffer !== buffer) addresses = new Int32Array(buffer);
+    perform(call, (place) => addresses[table / 4 + place]!);
+  };
+}
+
+const BY_ADDRESS: Signature = { parameters: ['i32'], results: [] };
+
+/** Bytes at the start of a stretch: the addresses of the table, of the first call, and after the last. */
+const HEADER = { table: 0, from: 4, until: 8, size: 12 };
+
+/** A function takes so many arguments at most where it is called without JavaScript. */
+const MOST_ARGUMENTS = 16;
+
+/** What a call of JavaScript has in place of the number of arguments. */
+const BY_JAVASCRIPT = MOST_ARGUMENTS + 1;
+
+/**
+ * What walks along calls. Each is the number of its arguments, the number of the function, and for
+ * each argument where it is in the table and what is added to it.
+ */
+interface Walker {
+  run: (address: number) => void;
+  /** The number of a function of a module, for as long as the heap. */
+  numberOf: (run: Call<number>['run']) => number;
+  /** Calls of JavaScript by their numbers. */
+  functions: Map<number, () => void>;
+  /** The number of the next one. */
+  next: number;
+  /** The address of a 0, for what is not in the table. */
+  zero: number;
+}
+
+const walkerOn = perHeap((heap): Walker => {
+  const functions: Walker['functions'] = new Map();
+  const table = new WebAssembly.Table({ initial: 16, element: 'anyfunc' });
+  const numbers = new Map<Call<number>['run'], number>();
+  const numberOf = (run: Call<number>['run']) => {
+    const known = numbers.get(run);
+    if (known !== undefined) return known;
+    const number = numbers.size;
+    if (number === table.length) table.grow(number);
+    table.set(number, run);
+    numbers.set(run, number);
+    return number;
+  };
+  const javascript = imported('javascript', BY_ADDRESS, (number: number) => {
+    functions.get(number)!();
+  });
+  const zero = heap.wasm._malloc(4);
+  new Int32Array(memoryOf(heap).buffer, zero, 1).fill(0);
+  const { walk } = instantiated(memoryOf(heap), [walkBody(javascript)], [javascript], table);
+  return { run: walk!, numberOf, functions, next: 0, zero };
+});
+
+function walkBody(javascript: Imported): FunctionBody {
+  const f = new FunctionBody('walk', BY_ADDRESS);
+  const [stretch] = f.parameters as readonly [Local];
+  const [table, at, until] = f.locals('i32', 'i32', 'i32');
+  f.get(stretch).memory('i32.load', HEADER.table).set(table);
+  f.get(stretch).memory('i32.load', HEADER.from).set(at);
+  f.get(stretch).memory('i32.load', HEADER.until).set(until);
+  const called = () => f.get(at).memory('i32.load', 4);
+  const callWith = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      f.get(at)
+        .memory('i32.load', 8 + 8 * i)
+        .get(table)
+        .do('i32.add')
+        .memory('i32.load');
+      f.get(at)
+        .memory('i32.load', 12 + 8 * i)
+        .do('i32.add');
+    }
+    called().callIndirect({ parameters: Array<'i32'>(count).fill('i32'), results: [] });
+    f.advance(at, 8 + 8 * count);
+  };
+  f.while(at, until, () => {
+    f.block((next) => {
+      /** What is done for a number stands after the block of that number; in the innermost one it is chosen. */
+      const within = (number: number, labels: readonly Label[]): void => {
+        if (number < 0) {
+          f.get(at).memory('i32.load').brTable(labels);
+          return;
+        }
+        f.block((label) => within(number - 1, [label, ...labels]));
+        if (number < BY_JAVASCRIPT) callWith(number);
+        else called().call(javascript).advance(at, 8);
+        f.br(next);
+      };
+      within(BY_JAVASCRIPT, []);
+    });
+  });
+  return f;
 }
