@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionBody, imported, instantiated } from '.';
+import { FunctionBody, imported, instantiated, isOfModule } from '.';
 import { Bytes } from './encoding';
 import { instructions, laneInstructions, memoryInstructions } from './instructions';
 
@@ -110,6 +110,43 @@ describe('the assembler', () => {
     returns.get(returns.parameters[0]);
     const { h } = instantiated(memory(), [returns], []);
     expect([h!(1), h!(0)]).toEqual([7, 8]);
+  });
+
+  it('calls what is in a table of functions, and chooses by a number', () => {
+    const space = memory();
+    const signature = { parameters: ['i32'], results: ['i32'] } as const;
+    const times = (factor: number) => {
+      const f = new FunctionBody(`by${factor}`, signature);
+      return f
+        .get(...f.parameters)
+        .i32(factor)
+        .do('i32.mul');
+    };
+    const made = instantiated(space, [times(1), times(2)], []);
+    const table = new WebAssembly.Table({ initial: 2, element: 'anyfunc' });
+    table.set(0, made.by1);
+    table.set(1, made.by2);
+    expect([made.by1!, () => 1].map(isOfModule)).toEqual([true, false]);
+    const f = new FunctionBody('f', { parameters: ['i32', 'i32'], results: ['i32'] });
+    const [which, x] = f.parameters;
+    f.block((otherwise) => {
+      f.block((known) => {
+        f.get(which).brTable([known, known, otherwise]);
+      });
+      f.get(x, which).callIndirect(signature).return();
+    });
+    f.i32(-1);
+    const { f: run } = instantiated(space, [f], [], table);
+    expect([0, 1, 2, 100, -1].map((which) => run!(which, 21))).toEqual([21, 42, -1, -1, -1]);
+    const wrong = new FunctionBody('g', { parameters: ['f32'], results: [] });
+    expect(() =>
+      wrong
+        .get(...wrong.parameters)
+        .i32(0)
+        .callIndirect(signature),
+    ).toThrow('call_indirect takes i32, and there is f32');
+    const none = new FunctionBody('h', { parameters: [], results: [] });
+    expect(() => none.block((end) => void none.brTable([end]))).toThrow('br_table takes i32');
   });
 
   it('throws where an operand is wrong', () => {

@@ -1,3 +1,4 @@
+import { mostModuleBytes } from '#platform/machine';
 import { type FunctionBody, instantiated } from '../assembler';
 import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 import { wordOf } from './expression';
@@ -17,11 +18,16 @@ export function loopOn(heap: Heap, loop: Loop): RunLoop {
   return known.get(key)!;
 }
 
-/** Some browsers compile no more than 4 KB without waiting; a module has some bytes in addition to its code. */
-const MOST_BYTES = 3600;
+/** What a module has in addition to its code, at most. */
+const AROUND = 500;
 
-/** Makes those of some loops that are not known yet, several in a module: each module costs a wait. */
-export function makeLoops(heap: Heap, loops: readonly Loop[]): void {
+/**
+ * Makes those of some loops that are not known yet, several in a module: each module takes a
+ * millisecond.
+ *
+ * @param most bytes of a module
+ */
+export function makeLoops(heap: Heap, loops: readonly Loop[], most = mostModuleBytes()): void {
   const known = knownOn(heap);
   const missing = new Map(loops.map((loop) => [keyOf(loop), loop]));
   for (const key of known.keys()) missing.delete(key);
@@ -36,7 +42,7 @@ export function makeLoops(heap: Heap, loops: readonly Loop[]): void {
   for (const [i, [key, loop]] of [...missing].entries()) {
     const body = loopBody(`f${i}`, loop);
     const size = body.size + 40;
-    if (bytes + size > MOST_BYTES && batch.size > 0) finish();
+    if (bytes + size > most - AROUND && batch.size > 0) finish();
     batch.set(key, body);
     bytes += size;
   }
