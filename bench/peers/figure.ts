@@ -1,8 +1,8 @@
 import { middle } from './report';
 import type { Row } from './rows';
+import { svgStart, textAt } from './svg';
 
 const [WIDTH, LEFT, RIGHT, TOP, LINE] = [760, 230, 20, 50, 22];
-const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e'];
 
 /** Ours over each peer's time, on a logarithmic axis, as SVG: left of 1 ours is faster. */
 export function figure(rows: readonly Row[]): string {
@@ -18,34 +18,30 @@ export function figure(rows: readonly Row[]): string {
     (LEFT + ((Math.log2(ratio) - from) / (to - from)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
   const bottom = TOP + LINE * rows.length;
   const ticks = Array.from({ length: to - from + 1 }, (_, i) => 2 ** (from + i));
-  const text = (at: string | number, y: number, words: string, anchor = 'middle') =>
-    `<text x="${at}" y="${y}" text-anchor="${anchor}">${words}</text>`;
   const body = [
-    text(LEFT, 18, 'Time of ours over that of a peer (left of 1 ours is faster)', 'start'),
+    textAt(LEFT, 18, 'Time of ours over that of a peer (left of 1 ours is faster)', 'start'),
     ...names.map(
       (name, i) =>
-        `<circle cx="${LEFT + 6 + 100 * i}" cy="33" r="5" fill="${COLOURS[i]}"/>${text(LEFT + 16 + 100 * i, 38, name, 'start')}`,
+        `<circle cx="${LEFT + 6 + 100 * i}" cy="33" r="5" class="f${i + 1}"/>${textAt(LEFT + 16 + 100 * i, 38, name, 'start')}`,
     ),
     ...ticks.flatMap((tick) => [
-      `<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" stroke="${tick === 1 ? '#000' : '#ddd'}"/>`,
-      text(x(tick), bottom + 16, `${tick < 1 ? `1/${1 / tick}` : tick}`),
+      `<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" class="${tick === 1 ? 'ink' : 'grid'}"/>`,
+      textAt(x(tick), bottom + 16, `${tick < 1 ? `1/${1 / tick}` : tick}`),
     ]),
     ...rows.flatMap(({ name, peers }, i) => {
       const y = TOP + LINE * (i + 0.5);
       return [
-        text(LEFT - 10, y + 4, name, 'end'),
+        textAt(LEFT - 10, y + 4, name, 'end'),
         ...names.flatMap((of, j) => {
           const peer = peers[of];
           if (peer === undefined) return [];
-          return `<circle cx="${x(middle(peer.ratios))}" cy="${y}" r="5" fill="${COLOURS[j]}"/>`;
+          return `<circle cx="${x(middle(peer.ratios))}" cy="${y}" r="5" class="f${j + 1}"/>`;
         }),
       ];
     }),
   ];
   const height = bottom + 26;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">
-<title>Time of implicit-lab over that of its peers, by workload</title>
-<rect width="100%" height="100%" fill="#fff"/>
+  return `${svgStart('Time of implicit-lab over that of its peers, by workload', WIDTH, height)}
 ${body.join('\n')}
 </svg>
 `;

@@ -74,7 +74,7 @@ function workloadOf(name: string, tensor: (name: string) => tf.Tensor): Workload
   const model = rnn();
   const predict = isRnn ? model.predict : (w: NamedTensors) => mlp(w, x, tf.relu);
   const loss = compiled((w: NamedTensors) => softmaxCrossEntropy(y, predict(w, x)) as tf.Scalar);
-  return gradientAndProducts(isRnn ? 'RNN' : 'MLP 128', loss, w, w).find(
+  return gradientAndProducts({ name: isRnn ? 'RNN' : 'MLP 128', loss, w, v: w }).find(
     (each) => each.name === name,
   )!;
 }

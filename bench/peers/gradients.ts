@@ -6,22 +6,28 @@ import { mapTensors, type NamedTensors } from '../../lib/spaces';
 import { type Giving, normals } from './given';
 import type { Workload } from './workload';
 
+/** The loss of a network at weights w, and a vector to be multiplied by its Hessian there. */
+export interface Network {
+  name: string;
+  loss: (w: NamedTensors) => tf.Scalar;
+  w: NamedTensors;
+  v: NamedTensors;
+}
+
+export const gradientOf = ({ name, loss, w }: Network): Workload => ({
+  name: `${name} gradient`,
+  async run() {
+    const { value, gradient } = valueAndGradient(loss, w);
+    value.dispose();
+    return gradient;
+  },
+});
+
 /** The gradient of a loss at w, and twenty products with its Hessian, recording included. */
-export function gradientAndProducts(
-  name: string,
-  loss: (w: NamedTensors) => tf.Scalar,
-  w: NamedTensors,
-  v: NamedTensors,
-): Workload[] {
+export function gradientAndProducts(network: Network): Workload[] {
+  const { name, loss, w, v } = network;
   return [
-    {
-      name: `${name} gradient`,
-      async run() {
-        const { value, gradient } = valueAndGradient(loss, w);
-        value.dispose();
-        return gradient;
-      },
-    },
+    gradientOf(network),
     {
       name: `${name} 20 products`,
       async run() {
@@ -38,12 +44,12 @@ export function gradientAndProducts(
 /** A small convolutional network on 32 images, and a recurrent one of 28 steps on 128. */
 export const BATCHES = { cnn: { batch: 32 }, rnn: { batch: 128 } };
 
-export function ofModels(giving: Giving): Workload[] {
+export function ofModels(giving: Giving): Network[] {
   const models: [keyof typeof BATCHES, Model][] = [
     ['cnn', cnn({ filters: [8, 16] })],
     ['rnn', rnn()],
   ];
-  return models.flatMap(([prefix, model]) => {
+  return models.map(([prefix, model]) => {
     const start = model.init(3);
     giving.giveTensors(prefix, start);
     giving.giveTensors(
@@ -58,6 +64,6 @@ export function ofModels(giving: Giving): Workload[] {
       (w: NamedTensors) => softmaxCrossEntropy(y, model.predict(w, x)) as tf.Scalar,
     );
     const [w, v] = [giving.tensorsOf(prefix, names), giving.tensorsOf(`${prefix}_v`, names)];
-    return gradientAndProducts(prefix.toUpperCase(), loss, w, v);
+    return { name: prefix.toUpperCase(), loss, w, v };
   });
 }

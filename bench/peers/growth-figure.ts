@@ -1,9 +1,9 @@
 import { middle } from './report';
 import type { Row } from './rows';
 import { COURSES, pointName } from './scaling';
+import { svgStart, textAt } from './svg';
 
 const [WIDTH, HEIGHT, LEFT, TOP, GAP] = [360, 260, 60, 50, 40];
-const COLOURS = ['#000', '#1f77b4', '#d62728'];
 
 /** How cost grows, as SVG: a panel for each course, both axes logarithmic. */
 export function growthFigure(rows: ReadonlyMap<string, Row>, peers: readonly string[]): string {
@@ -12,11 +12,9 @@ export function growthFigure(rows: ReadonlyMap<string, Row>, peers: readonly str
   const [width, height] = [2 * (WIDTH + LEFT), 2 * (HEIGHT + TOP + GAP)];
   const legend = systems.map(
     (name, i) =>
-      `<circle cx="${LEFT + 100 * i}" cy="16" r="5" fill="${COLOURS[i]}"/>${text(LEFT + 10 + 100 * i, 21, name, 'start')}`,
+      `<circle cx="${LEFT + 100 * i}" cy="16" r="5" class="f${i}"/>${textAt(LEFT + 10 + 100 * i, 21, name, 'start')}`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="13">
-<title>How the cost of a hypergradient grows</title>
-<rect width="100%" height="100%" fill="#fff"/>
+  return `${svgStart('How the cost of a hypergradient grows', width, height)}
 ${[...legend, ...panels].join('\n')}
 </svg>
 `;
@@ -45,20 +43,20 @@ function panel(rows: ReadonlyMap<string, Row>, systems: readonly string[], cours
   const grid = [
     ...powers(left, right).map(
       (x) =>
-        `<line x1="${atX(x)}" x2="${atX(x)}" y1="${TOP}" y2="${TOP + height}" stroke="#ddd"/>${text(atX(x), TOP + height + 16, power(x))}`,
+        `<line x1="${atX(x)}" x2="${atX(x)}" y1="${TOP}" y2="${TOP + height}" class="grid"/>${textAt(atX(x), TOP + height + 16, power(x))}`,
     ),
     ...powers(bottom, top).map(
       (y) =>
-        `<line x1="${LEFT}" x2="${LEFT + width}" y1="${atY(y)}" y2="${atY(y)}" stroke="#ddd"/>${text(LEFT - 6, Number(atY(y)) + 4, power(y), 'end')}`,
+        `<line x1="${LEFT}" x2="${LEFT + width}" y1="${atY(y)}" y2="${atY(y)}" class="grid"/>${textAt(LEFT - 6, Number(atY(y)) + 4, power(y), 'end')}`,
     ),
   ];
   const curves = lines.flatMap((line, i) => [
-    `<polyline points="${line.map(({ x, y }) => `${atX(x)},${atY(y)}`).join(' ')}" fill="none" stroke="${COLOURS[i]}"/>`,
-    ...line.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="3" fill="${COLOURS[i]}"/>`),
+    `<polyline points="${line.map(({ x, y }) => `${atX(x)},${atY(y)}`).join(' ')}" class="s${i}"/>`,
+    ...line.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="3" class="f${i}"/>`),
   ]);
   const shift = `translate(${(course % 2) * (WIDTH + LEFT)} ${Math.floor(course / 2) * (HEIGHT + TOP)})`;
   return `<g transform="${shift}">
-${[text(LEFT, TOP - 8, `ms by ${of}`, 'start'), ...grid, ...curves].join('\n')}
+${[textAt(LEFT, TOP - 8, `ms by ${of}`, 'start'), ...grid, ...curves].join('\n')}
 </g>`;
 }
 
@@ -66,6 +64,3 @@ const powers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 const power = (exponent: number) => (10 ** exponent).toLocaleString('en');
-
-const text = (at: string | number, y: number, words: string, anchor = 'middle') =>
-  `<text x="${at}" y="${y}" text-anchor="${anchor}">${words}</text>`;

@@ -5,10 +5,12 @@ import { useBackend } from '../../lib/backends';
 import { record } from '../measurements';
 import { figure } from './figure';
 import { firstCalls, firstReport } from './first';
+import { flameGraph } from './flame';
+import { type FloorRow, floorOf, floorReport } from './floor';
 import { growthFigure } from './growth-figure';
 import { type Effort, measured, median } from './measure';
 import { installed, startPeers, WHOLE } from './peer';
-import { profiled, profileReport } from './profile';
+import { categoryNames, type Profiled, profiled, profileReport } from './profile';
 import { report } from './report';
 import type { Row } from './rows';
 import { COURSES, scalingReport, scalingWorkloads } from './scaling';
@@ -23,12 +25,13 @@ const SCALING: Effort = { rounds: 5, milliseconds: 600 };
  * The same workloads by this library, by JAX and by PyTorch and by libraries on top of them: same data,
  * same weights, warm, in turns, round by round.
  *
- * @param args `--quick` for fewer rounds; `profile W1` for where the time goes; `scaling` for how cost grows, `first` for first calls and peak
- *   memory; other words are parts of names: `W3`
+ * @param args `--quick` for fewer rounds; `profile W1` for where the time goes, with `--flame` as a picture; `scaling` for how cost grows, `first` for first calls and peak
+ *   memory, `floor` for gradients beside their matrix products; other words are parts of names: `W3`
  */
 export async function run(args: string[]): Promise<void> {
   if (args[0] === 'profile') return runProfile(args.slice(1));
   const effort = args.includes('--quick') ? QUICK : THOROUGH;
+  if (args[0] === 'floor') return runFloor(effort);
   const only = args.filter((arg) => !arg.startsWith('--'));
   const backend = await useBackend('wasm');
   const setting = installed();
@@ -77,13 +80,29 @@ async function measuredAll({ python, systems }: Setting, all: Workloads, effort:
   return { rows, versions };
 }
 
-/** Where the time of workloads goes, on one thread; prints, and writes nothing. */
-async function runProfile(names: readonly string[]): Promise<void> {
+/** Where the time of workloads goes, on one thread; with `--flame` as flame graphs too. */
+async function runProfile(args: readonly string[]): Promise<void> {
+  const flame = args.includes('--flame');
+  const names = args.filter((arg) => !arg.startsWith('--'));
   await useBackend('wasm', { threads: 1 });
   const { list } = await workloads();
   for (const workload of list.filter(({ name }) => names.some((part) => name.includes(part)))) {
-    console.log(profileReport(await profiled(workload)));
+    const profile = await profiled(workload);
+    console.log(profileReport(profile));
+    if (flame) writeFlame(profile);
   }
+}
+
+/** The gradients beside their matrix products; ours alone. */
+async function runFloor(effort: Effort): Promise<void> {
+  const { blas } = await useBackend('wasm');
+  if (blas === undefined) throw new Error('The floor are products by OpenBLAS, which is not here.');
+  const { networks } = await workloads();
+  const rows: FloorRow[] = [];
+  for (const network of networks) rows.push(await floorOf(network, effort));
+  const text = floorReport(rows);
+  console.log(text);
+  write('floor', rows, text);
 }
 
 /** How cost grows. */
@@ -105,6 +124,13 @@ async function runFirst({ python, systems }: Setting, all: Workloads): Promise<v
   const text = firstReport(rows);
   console.log(`\n${text}`);
   write('first', rows, text);
+}
+
+function writeFlame({ name, root, processor }: Profiled): void {
+  const title = `${name}: where the time goes on one thread (${processor.toPrecision(3)} ms of processor time a run)`;
+  const file = `flame-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.svg`;
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, file), flameGraph(title, root, categoryNames));
 }
 
 const RESULTS = join(__dirname, '..', 'results', 'peers');

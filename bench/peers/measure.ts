@@ -46,9 +46,16 @@ export async function measured(
     if (round >= LEAST_ROUNDS && spent > effort.milliseconds) break;
     const time = median(await turnOf(workload));
     if (round >= 0) row.ours.milliseconds.push(time);
-    for (const peer of having) {
+    for (const peer of [...having]) {
       await setTimeout(PAUSE);
-      const { seconds, version } = (await peer.turn(name, dtype))!;
+      const turn = await peer.turn(name, dtype);
+      if (turn === undefined) {
+        // It has ended, and what it had done is no result.
+        having.splice(having.indexOf(peer), 1);
+        delete row.peers[peer.name];
+        continue;
+      }
+      const { seconds, version } = turn;
       versions[peer.name] = version;
       if (round < 0) continue;
       const of = row.peers[peer.name]!;

@@ -106,6 +106,8 @@ function started(python: string, { name, script }: System, folder: string): Peer
   const child: ChildProcess = spawn(python, [join(__dirname, script), folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  // One that has ended says so where its answer is awaited.
+  child.stdin!.on('error', () => {});
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const ask = async (
     run: string,

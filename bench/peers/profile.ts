@@ -1,6 +1,7 @@
 import { Session } from 'node:inspector/promises';
 import * as tf from '@tensorflow/tfjs';
 import { tracedCounts } from '../../lib/autodiff';
+import type { Frame } from './flame';
 import { table } from './report';
 import type { Workload } from './workload';
 
@@ -14,9 +15,15 @@ interface CallFrame {
   lineNumber: number;
 }
 
+interface ProfileNode {
+  id: number;
+  callFrame: CallFrame;
+  children?: number[];
+}
+
 /** What V8's sampling profiler gives. */
 interface Profile {
-  nodes: { id: number; callFrame: CallFrame }[];
+  nodes: ProfileNode[];
   samples?: number[];
 }
 
@@ -30,6 +37,8 @@ export interface Profiled {
   /** Shares of the samples, by category and by function. */
   categories: [string, number][];
   functions: [string, number][];
+  /** What was called by what. */
+  root: Frame;
 }
 
 /** Where the time of a workload goes, by V8's own profiler. */
@@ -63,8 +72,7 @@ function sharesOf({ nodes, samples = [] }: Profile) {
   let total = 0;
   for (const id of samples) {
     const frame = frames.get(id)!;
-    // The profiler itself, and nothing.
-    if (frame.functionName === '(idle)' || frame.functionName === 'dispatch') continue;
+    if (isOther(frame)) continue;
     total++;
     // Samples, not their times: in those is what else the machine did.
     const add = (to: Map<string, number>, word: string) => to.set(word, (to.get(word) ?? 0) + 1);
@@ -75,7 +83,46 @@ function sharesOf({ nodes, samples = [] }: Profile) {
     [...times]
       .map(([word, time]) => [word, time / total] as [string, number])
       .sort((a, b) => b[1] - a[1]);
-  return { categories: sorted(categories), functions: sorted(functions).slice(0, FUNCTIONS) };
+  return {
+    categories: sorted(categories),
+    functions: sorted(functions).slice(0, FUNCTIONS),
+    root: treeOf({ nodes, samples }),
+  };
+}
+
+/** The profiler itself, and nothing. */
+const isOther = ({ functionName }: CallFrame) =>
+  functionName === '(idle)' || functionName === 'dispatch';
+
+/** The calls as a tree; children of the same function are one. */
+function treeOf({ nodes, samples = [] }: Profile): Frame {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const own = new Map<number, number>();
+  for (const id of samples) own.set(id, (own.get(id) ?? 0) + 1);
+  const frameOf = (same: readonly ProfileNode[]): Frame => {
+    const { callFrame } = same[0]!;
+    const groups = new Map<string, ProfileNode[]>();
+    for (const { children = [] } of same) {
+      for (const id of children) {
+        const child = byId.get(id)!;
+        if (isOther(child.callFrame)) continue;
+        const word = `${nameOf(child.callFrame)} ${placeOf(child.callFrame)}`;
+        groups.set(word, [...(groups.get(word) ?? []), child]);
+      }
+    }
+    const children = [...groups.values()]
+      .map(frameOf)
+      .sort((a, b) => b.samples - a.samples || a.name.localeCompare(b.name));
+    const alone = same.reduce((sum, { id }) => sum + (own.get(id) ?? 0), 0);
+    return {
+      name: nameOf(callFrame),
+      place: placeOf(callFrame),
+      category: categoryOf(callFrame),
+      samples: children.reduce((sum, child) => sum + child.samples, alone),
+      children,
+    };
+  };
+  return frameOf([nodes[0]!]);
 }
 
 /** The first that fits. */
@@ -90,10 +137,21 @@ const CATEGORIES: readonly [string, (frame: CallFrame) => boolean][] = [
 
 const categoryOf = (frame: CallFrame) => CATEGORIES.find(([, fits]) => fits(frame))![0];
 
-function wordOf({ functionName, url, lineNumber }: CallFrame): string {
-  const file = url.replace(/^.*\/(lib|bench|node_modules)\//, '$1/');
-  const place = url === '' || url.startsWith('wasm://') ? '' : ` ${file}:${lineNumber + 1}`;
-  return `${functionName === '' ? '(anonymous)' : functionName}${url.startsWith('wasm://') ? ' (WebAssembly)' : ''}${place}`;
+export const categoryNames = CATEGORIES.map(([name]) => name);
+
+const isWebAssembly = ({ url }: CallFrame) => url.startsWith('wasm://');
+
+const nameOf = (frame: CallFrame): string =>
+  isWebAssembly(frame) ? 'WebAssembly' : frame.functionName || '(anonymous)';
+
+const placeOf = (frame: CallFrame): string =>
+  isWebAssembly(frame) ? '' : frame.url.replace(/^.*\/(lib|bench|node_modules)\//, '$1/');
+
+function wordOf(frame: CallFrame): string {
+  const { functionName, lineNumber } = frame;
+  if (isWebAssembly(frame)) return `${functionName} (WebAssembly)`;
+  const place = placeOf(frame);
+  return `${nameOf(frame)}${place && ` ${place}:${lineNumber + 1}`}`;
 }
 
 /** The tables of a profile. */

@@ -11,7 +11,7 @@ import { mapTensors, type NamedTensors } from '../../lib/spaces';
 import { unroll, unrolled } from '../../lib/unrolling';
 import { equilibriumGradient } from './equilibrium';
 import { type Giving, oneHot } from './given';
-import { BATCHES, gradientAndProducts, ofModels } from './gradients';
+import { BATCHES, gradientAndProducts, type Network, ofModels } from './gradients';
 import { implicitSteps } from './implicit-step';
 import { softmaxRegression } from './softmax';
 import type { Given, Workload, Workloads } from './workload';
@@ -29,7 +29,7 @@ export const settings = {
 export const NAMES = ['W1', 'b1', 'W2', 'b2'];
 
 /** The workloads, with data and weights that are the same for all systems. */
-export async function workloads(): Promise<Workloads> {
+export async function workloads(): Promise<Workloads & { networks: Network[] }> {
   const data: Record<string, Given> = {};
   const draw = random(7);
   const give = (name: string, shape: number[], values: ArrayLike<number>) => {
@@ -85,7 +85,10 @@ export async function workloads(): Promise<Workloads> {
   const theory = giveQuadratic(data, draw);
   const softmax = softmaxRegression(giving);
   const balance = equilibriumGradient(giving, settings.w4.steps);
-  const models = ofModels(giving);
+  const networks = [
+    ...[128, 512].map((n) => ({ name: `MLP ${n}`, loss: lossOf(n), w: net, v })),
+    ...ofModels(giving),
+  ];
   const small = batchOf(128);
   const { rate, steps, terms, scale } = settings.w1;
   const list: Workload[] = [
@@ -128,8 +131,7 @@ export async function workloads(): Promise<Workloads> {
       { predict: (w) => mlp(w, small.x, tf.relu), labels: small.y },
       settings.w6,
     ),
-    ...[128, 512].flatMap((n) => gradientAndProducts(`MLP ${n}`, lossOf(n), net, v)),
-    ...models,
+    ...networks.flatMap(gradientAndProducts),
     {
       name: 'unroll float64',
       async run() {
@@ -139,7 +141,7 @@ export async function workloads(): Promise<Workloads> {
       },
     },
   ];
-  return { list, data, settings };
+  return { list, data, settings, networks };
 }
 
 export type Problem = ReturnType<typeof logisticProblem>;

@@ -17,6 +17,25 @@ export const transposesBeforehand = (): boolean =>
  */
 export const systemMultiply = (): Multiply | undefined => current?.multiply;
 
+/** Shows every product of the system's library while f runs to `see`, before it is made. */
+export async function watchingProducts<T>(
+  see: (...product: Parameters<Multiply>) => void,
+  f: () => Promise<T>,
+): Promise<T> {
+  const before = current;
+  if (before === undefined) return f();
+  const multiply: Multiply = (...product) => {
+    see(...product);
+    before.multiply(...product);
+  };
+  current = { ...before, multiply };
+  try {
+    return await f();
+  } finally {
+    current = before;
+  }
+}
+
 /**
  * Switches the system's BLAS on, with so many threads, or off.
  *

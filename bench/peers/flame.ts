@@ -1,0 +1,77 @@
+import { escaped, svgStart, textAt } from './svg';
+
+/** A function as it was called from another one: in how many samples, and what it called. */
+export interface Frame {
+  name: string;
+  /** Where it is. */
+  place: string;
+  category: string;
+  samples: number;
+  children: Frame[];
+}
+
+const [WIDTH, LEFT, LINE, TOP] = [960, 10, 17, 64];
+const INNER = WIDTH - 2 * LEFT;
+const MOST_BYTES = 55_000;
+/** Of one character, about. */
+const CHARACTER = 6.3;
+
+/** Light enough for black letters on a light page and on a dark one. */
+const COLOURS = ['#f4a582', '#92c5de', '#fddb8b', '#b8e0b0', '#d9c3e8', '#cccccc'];
+
+/** Where the samples of a profile fall, as SVG: a function below the one that calls it, as wide as its share. */
+export function flameGraph(title: string, root: Frame, categories: readonly string[]): string {
+  const start = below(root);
+  for (let least = 0.002; ; least *= 1.3) {
+    const graph = drawn(title, start, categories, least);
+    if (graph.length < MOST_BYTES) return graph;
+  }
+}
+
+/** The first frame that calls more than one other with a share worth seeing. */
+function below(root: Frame): Frame {
+  let frame = root;
+  for (;;) {
+    const [only] = frame.children;
+    if (frame.children.length !== 1 || only!.samples < 0.99 * frame.samples) return frame;
+    frame = only!;
+  }
+}
+
+function drawn(title: string, root: Frame, categories: readonly string[], least: number): string {
+  const boxes: string[] = [];
+  let depth = 0;
+  const draw = (frame: Frame, from: number, level: number) => {
+    const share = frame.samples / root.samples;
+    if (share < least) return;
+    depth = Math.max(depth, level);
+    const [x, y, width] = [LEFT + from * INNER, TOP + LINE * level, share * INNER];
+    const letters = Math.floor((width - 6) / CHARACTER);
+    const { name } = frame;
+    const words = name.length <= letters ? name : `${name.slice(0, letters - 1)}…`;
+    boxes.push(
+      `<g><title>${escaped(`${name} ${frame.place}`.trim())}: ${(100 * share).toFixed(1)} %</title><rect class="b c${categories.indexOf(frame.category)}" x="${x.toFixed(1)}" y="${y}" width="${Math.max(0.5, width - 0.5).toFixed(1)}" height="${LINE - 1}"/>${letters < 3 ? '' : `<text class="n" x="${(x + 3).toFixed(1)}" y="${y + 12}">${escaped(words)}</text>`}</g>`,
+    );
+    let at = from;
+    for (const child of frame.children) {
+      draw(child, at, level + 1);
+      at += child.samples / root.samples;
+    }
+  };
+  draw(root, 0, 0);
+  const legend = categories.map((category, i) => {
+    const x = LEFT + 155 * i;
+    return `<rect class="c${i}" x="${x}" y="34" width="12" height="12"/>${textAt(x + 17, 45, category, 'start')}`;
+  });
+  const style = [
+    ...COLOURS.map((colour, i) => `.c${i}{fill:${colour}}`),
+    '.n{fill:#111;font-size:11px}',
+  ].join('');
+  return `${svgStart(title, WIDTH, TOP + LINE * (depth + 1) + 10)}
+<style>${style}</style>
+${textAt(LEFT, 22, title, 'start')}
+${legend.join('\n')}
+${boxes.join('\n')}
+</svg>
+`;
+}
