@@ -73,12 +73,16 @@ export class StepProblems<V extends Vector, B> {
 
   #flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
     if (this.#batches !== undefined || w instanceof Float64Array) return undefined;
-    return flatProblem(
+    const found = flatProblem(
       inFormOf<LossProblem>(this.#problem),
       w as NamedTensors,
       λ as NamedTensors,
       'pull to the varied',
     );
+    if (!found?.isLong) return found;
+    // Its steps and losses are left in between.
+    found.dispose();
+    return undefined;
   }
 
   /** The problem that is differentiated in outer step k. */

@@ -26,7 +26,14 @@ export async function differentiateFlat<V extends Vector>(
     flatProblem(problem as LossProblem, w as NamedTensors, λ as NamedTensors, 'pull to the varied');
   if (setting === undefined) return undefined;
   const { space } = setting;
-  const form = { ...setting.form, linearize: setting.linearizeLater };
+  const { inPieces } = setting.form;
+  const { linearizeLater, linearizeLaterInPieces: later } = setting;
+  // A gradient that nobody reads is not computed; one that takes long is left in between.
+  const form = {
+    ...setting.form,
+    linearize: linearizeLater,
+    ...(inPieces && later && !diagnose && { inPieces: { ...inPieces, linearize: later } }),
+  };
   let flatStart: Flat | undefined;
   try {
     if (start !== undefined) {

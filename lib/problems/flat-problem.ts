@@ -8,7 +8,7 @@ import {
   type ProductKind,
   rememberedOf,
 } from '../autodiff';
-import type { Portions } from '../event-loop';
+import type { Pausing, Portions } from '../event-loop';
 import { type Arithmetic, flatArithmetic, type Iteration, type State } from '../methods';
 import { type NamedTensors, tensors } from '../spaces';
 import { descend, type RecordedStretch, recordStretch, type Stretch } from './flat-descent';
@@ -24,6 +24,10 @@ export interface FlatProblem {
   form: Omit<Form<Flat>, 'curvature'>;
   /** A derivative whose gradient is computed where it is asked for, and throws there. */
   linearizeLater(w: Flat): GradientDerivative<Flat>;
+  /** The same to be left for a while, where it takes long. */
+  linearizeLaterInPieces?(w: Flat): Pausing<GradientDerivative<Flat>>;
+  /** Whether a loss takes so long that timers should have a turn within it, which steps in one call do not give. */
+  readonly isLong: boolean;
   /** Copies of the tensors that were given; w is where the losses are remembered. */
   w: Flat;
   λ: Flat;
@@ -78,21 +82,39 @@ export function flatProblem(
   ];
   /** The losses at w. */
   let seen: { inner?: number; outer?: number } = {};
-  const linearizeLater = (x: Flat) =>
-    inner.linearize(x, flatλ, kind, (loss) => {
-      if (x === flatW) seen.inner = loss;
-    });
+  const noting = (x: Flat) => (loss: number) => {
+    if (x === flatW) seen.inner = loss;
+  };
+  const linearizeLater = (x: Flat) => inner.linearize(x, flatλ, kind, noting(x));
+  const inPieces = (x: Flat, needsValue: boolean) =>
+    inner.linearizeInPieces(x, flatλ, kind, { needsValue, noted: noting(x) });
+  const inFlat = ({ dw, dλ, auxiliary }: OuterGradients<NamedTensors>): OuterGradients<Flat> => {
+    const flat = { dw: space.from(dw, layouts.w), dλ: space.from(dλ, layouts.λ) };
+    tensors.free([dw, dλ]);
+    return auxiliary === undefined ? flat : { ...flat, auxiliary };
+  };
   const outerByTensors = (x: Flat): OuterGradients<Flat> => {
     const at = space.toTensors(x);
     try {
-      const { dw, dλ, auxiliary } = formOf<NamedTensors>(problem, λ).outer(at);
-      const flat = { dw: space.from(dw, layouts.w), dλ: space.from(dλ, layouts.λ) };
-      tensors.free([dw, dλ]);
-      return auxiliary === undefined ? flat : { ...flat, auxiliary };
+      return inFlat(formOf<NamedTensors>(problem, λ).outer(at));
     } finally {
       tensors.free(at);
     }
   };
+  function* outerByTensorsInPieces(x: Flat): Pausing<OuterGradients<Flat>> {
+    const at = tensors.keep(space.toTensors(x));
+    const { outer, outerInPieces } = formOf<NamedTensors>(problem, λ);
+    try {
+      return space.keep(inFlat(outerInPieces ? yield* outerInPieces(at) : outer(at)));
+    } finally {
+      tensors.free(at);
+    }
+  }
+  function* outerOfProgram(loss: FlatLoss, x: Flat): Pausing<OuterGradients<Flat>> {
+    const { loss: value, w: dw, λ: dλ } = yield* loss.gradientsInPieces(x, flatλ);
+    if (x === flatW) seen.outer = value;
+    return { dw, dλ };
+  }
   return {
     space,
     arithmetic: flatArithmetic(space),
@@ -114,8 +136,20 @@ export function flatProblem(
         if (x === flatW) seen.outer = loss;
         return { dw, dλ };
       },
+      ...((outer ?? inner).isLong && {
+        outerInPieces: (x: Flat) =>
+          outer === undefined ? outerByTensorsInPieces(x) : outerOfProgram(outer, x),
+      }),
+      ...(inner.isLong && {
+        inPieces: {
+          gradient: (x: Flat) => inner.gradientInPieces(x, flatλ),
+          linearize: (x: Flat) => inPieces(x, true),
+        },
+      }),
     },
     linearizeLater,
+    ...(inner.isLong && { linearizeLaterInPieces: (x: Flat) => inPieces(x, false) }),
+    isLong: inner.isLong || outer?.isLong === true,
     w: flatW,
     λ: flatλ,
     descend: (iteration, state, stretch) => descend(inner, flatλ, iteration, state, stretch),

@@ -136,6 +136,8 @@ async function differentiateFlat<V extends Vector>(
   if (setting === undefined) return undefined;
   const { space } = setting;
   try {
+    // Its steps are left in between.
+    if (setting.isLong) return undefined;
     const bytes = () => tf.memory().numBytes + space.bytes;
     const run = new UnrolledRun(method.on(spectrum), { ...setting, bytes }, setting.w, watch);
     const found = await differentiateBy(options, run, fixed<Flat>(method), () => undefined);

@@ -43,3 +43,16 @@ export class Flat {
     return this.layout.offsets.map((offset) => address + offset);
   }
 }
+
+const layouts = new Map<number, Layout>();
+
+/** Of so many numbers, or addresses. */
+export const numbersLayout = (size: number): Layout => bytesLayout(4 * size);
+
+/** Of what a program keeps. */
+export function bytesLayout(bytes: number): Layout {
+  const size = Math.max(1, bytes / 4);
+  const known = layouts.get(size) ?? new Layout({ kept: { shape: [size], size } });
+  layouts.set(size, known);
+  return known;
+}

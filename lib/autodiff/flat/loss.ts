@@ -1,41 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import type { NamedTensors, SolverLoops } from '../../spaces';
+import type { Pausing } from '../../event-loop';
+import type { NamedTensors } from '../../spaces';
 import { requireFiniteLoss } from '../check';
 import { gradientOf } from '../gradient-derivative';
 import { namesOf } from '../named';
 import {
   type Captured,
+  finishLeft,
   knownPrograms,
-  type Prepared,
   type ProductKind,
   type Recipe,
   type Remembered,
   ran,
 } from '../traced';
-import { type Flat, Layout } from './flat';
+import { derivativeOn, type FlatDerivative } from './derivative';
+import { type Flat, Layout, numbersLayout } from './flat';
 import { type FlatSteps, recordSteps } from './recorded';
 import type { RecordedUpdates } from './recorded-loops';
-import { flatLoops } from './solver-loops';
 import { type FlatSpace, flatSpaceOn } from './space';
 import { boundOf, descentOn, type StepUpdates } from './step-loop';
-
-/** The gradient of a loss in w on flat vectors, with its derivative with respect to w and λ. */
-export interface FlatDerivative {
-  /** The gradient, owned by this; computed when it is first asked for, with the loss. */
-  readonly value: Flat;
-  /** `H dw + B dλ`. */
-  jvp(dw: Flat, dλ: Flat): Flat;
-  /** `H u` and `Bᵀ u`. */
-  vjp(u: Flat): { w: Flat; λ: Flat };
-  /** `H v` alone. */
-  hessian(v: Flat): Flat;
-  /** `Bᵀ u` alone. */
-  mixed(u: Flat): Flat;
-  /** Iterations of solves with H, many in one call. */
-  readonly loops: SolverLoops<Flat>;
-  dispose(): void;
-}
 
 interface Programs {
   heap: Heap;
@@ -53,12 +37,15 @@ export class FlatLoss {
   readonly portions: Captured['portions'];
   readonly #recipe: Recipe;
   readonly #captured: Captured;
+  /** Whether the gradient or a product takes so long that timers should have a turn within it. */
+  readonly isLong: boolean;
   /** Where a value is put. */
   readonly #value: Flat;
 
   constructor({ heap, recipe, captured }: Programs) {
     this.space = flatSpaceOn(heap);
     this.#recipe = recipe;
+    this.isLong = recipe.isLong;
     recipe.retain();
     this.#captured = captured;
     captured.retain();
@@ -99,6 +86,52 @@ export class FlatLoss {
     const out = { w: this.space.allocate(w.layout), λ: this.space.allocate(λ.layout) };
     const loss = this.#gradientInto(out, [...out.w.parts(), ...out.λ.parts()], w, λ);
     return { loss, ...out };
+  }
+
+  /** As `gradient`, to be left for a while within it, and kept. */
+  *gradientInPieces(w: Flat, λ: Flat): Pausing<Flat> {
+    const out = this.space.keep(this.space.allocate(w.layout));
+    yield* this.#gradientIntoInPieces(out, out.parts(), w, λ);
+    return out;
+  }
+
+  /** As `gradients`, to be left for a while within it, and kept. */
+  *gradientsInPieces(w: Flat, λ: Flat): Pausing<{ loss: number; w: Flat; λ: Flat }> {
+    const { space } = this;
+    const out = space.keep({ w: space.allocate(w.layout), λ: space.allocate(λ.layout) });
+    const parts = [...out.w.parts(), ...out.λ.parts()];
+    return { loss: yield* this.#gradientIntoInPieces(out, parts, w, λ), ...out };
+  }
+
+  *#gradientIntoInPieces(
+    out: unknown,
+    parts: readonly number[],
+    w: Flat,
+    λ: Flat,
+  ): Pausing<number> {
+    const { space } = this;
+    const loss = space.keep(space.allocate(SCALAR));
+    for (const x of [w, λ]) space.hold(x);
+    this.#recipe.retain();
+    this.#captured.retain();
+    try {
+      yield;
+      const program = this.#recipe.program('value and gradient');
+      yield* program.beginAtInPieces(this.#given(w, λ), 0, [loss.address, ...parts]);
+      const [value] = space.numbers(loss);
+      requireFiniteLoss(value!);
+      return value!;
+    } catch (error) {
+      space.free(out);
+      throw error;
+    } finally {
+      // A run that is broken off while it is left would write into what is freed.
+      finishLeft(space.heap);
+      space.free(loss);
+      for (const x of [w, λ]) space.letGo(x);
+      this.#captured.release();
+      this.#recipe.release();
+    }
   }
 
   #gradientInto(out: unknown, parts: readonly number[], w: Flat, λ: Flat): number {
@@ -181,86 +214,42 @@ export class FlatLoss {
     kind: ProductKind,
     noted: (loss: number) => void = () => {},
   ): FlatDerivative {
-    const { space } = this;
-    const given = this.#given(w, λ);
-    let value: Flat | undefined;
-    let [isShared, alive] = [false, true];
-    const nothing = [...w.layout.sizes, ...λ.layout.sizes].map(() => 0);
-    const halves = new Map<ProductKind, Flat>();
-    const sharesIt = (of: ProductKind) => isShared && of === kind;
-    const nameOf = (of: ProductKind) => (sharesIt(of) ? (`linearized ${of}` as const) : of);
-    const half = (of: ProductKind) => {
-      const known = halves.get(of);
-      if (known !== undefined) return known;
-      const program = this.#recipe.program(nameOf(of));
-      const kept = space.keep(space.allocate(bytesLayout(program.keptBytes)));
-      halves.set(of, kept);
-      const outputs = sharesIt(of) ? [this.#value.address, ...value!.parts()] : [];
-      program.beginAt(given, kept.address, outputs);
-      return kept;
-    };
-    const product = (of: ProductKind, vectors: readonly number[], outputs: readonly number[]) => {
-      const kept = half(of);
-      const results = sharesIt(of) ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
-      this.#recipe.program(nameOf(of)).finishAt([...given, ...vectors], kept.address, results);
-    };
-    const preparedHessian = (v: Flat, out: Flat): Prepared => {
-      const of = 'pull to the varied';
-      const kept = half(of);
-      const outputs = sharesIt(of)
-        ? [0, ...w.layout.sizes.map(() => 0), ...out.parts()]
-        : out.parts();
-      return this.#recipe
-        .program(nameOf(of))
-        .prepare('late', [...given, ...nothing, ...v.parts()], kept.address, outputs);
-    };
-    const evaluated = (): Flat => {
-      value = space.keep(space.allocate(w.layout));
-      const parts = value.parts();
-      if (halves.has(kind)) this.#gradientInto(undefined, parts, w, λ);
-      else {
-        isShared = true;
-        half(kind);
-      }
-      noted(this.#checkedValue([]));
-      return value;
-    };
-    this.#recipe.retain();
-    // The products read w, which may be an intermediate result of the step that asked.
-    space.hold(w);
-    return {
-      get value() {
-        return value ?? evaluated();
+    return this.#derivative(w, λ, kind, noted);
+  }
+
+  /**
+   * The same, to be left for a while within it.
+   *
+   * @param needsValue whether the gradient is computed before, and the loss judged
+   */
+  *linearizeInPieces(
+    w: Flat,
+    λ: Flat,
+    kind: ProductKind,
+    { needsValue, noted }: { needsValue: boolean; noted: (loss: number) => void },
+  ): Pausing<FlatDerivative> {
+    const derivative = this.#derivative(w, λ, kind, noted);
+    try {
+      if (needsValue) yield* derivative.evaluateInPieces();
+      return derivative;
+    } catch (error) {
+      derivative.dispose();
+      throw error;
+    }
+  }
+
+  #derivative(w: Flat, λ: Flat, kind: ProductKind, noted: (loss: number) => void) {
+    return derivativeOn(
+      {
+        space: this.space,
+        recipe: this.#recipe,
+        captured: this.#captured,
+        value: this.#value,
+        portions: this.portions.solves,
+        judge: () => noted(this.#checkedValue([])),
       },
-      jvp(dw, dλ) {
-        const out = space.allocate(w.layout);
-        product('push', [...dw.parts(), ...dλ.parts()], out.parts());
-        return out;
-      },
-      vjp(u) {
-        const out = { w: space.allocate(w.layout), λ: space.allocate(λ.layout) };
-        product('pull', [...nothing, ...u.parts()], [...out.w.parts(), ...out.λ.parts()]);
-        return out;
-      },
-      hessian(v) {
-        const out = space.allocate(w.layout);
-        product('pull to the varied', [...nothing, ...v.parts()], out.parts());
-        return out;
-      },
-      mixed(u) {
-        const out = space.allocate(λ.layout);
-        product('pull to the rest', [...nothing, ...u.parts()], out.parts());
-        return out;
-      },
-      loops: flatLoops(space, preparedHessian, { portions: this.portions.solves }),
-      dispose: () => {
-        if (!alive) return;
-        alive = false;
-        space.free([value, ...halves.values()]);
-        space.letGo(w);
-        this.#recipe.release();
-      },
-    };
+      { w, λ, kind },
+    );
   }
 
   #given(w: Flat, λ: Flat): number[] {
@@ -277,25 +266,11 @@ export class FlatLoss {
 
 const SCALAR = new Layout({ value: { shape: [], size: 1 } });
 
-const layouts = new Map<number, Layout>();
-
-/** Of so many numbers, or addresses. */
-const numbersLayout = (size: number): Layout => bytesLayout(4 * size);
-
-/** Of what a program keeps. */
-function bytesLayout(bytes: number): Layout {
-  const size = Math.max(1, bytes / 4);
-  const known = layouts.get(size) ?? new Layout({ kept: { shape: [size], size } });
-  layouts.set(size, known);
-  return known;
-}
-
 /**
  * The programs of a loss that `compiled` has declared, for flat vectors of the names and shapes of w
  * and λ; where they are not known yet it is evaluated once.
  *
- * @returns undefined where programs cannot run, and for a loss that has none, that takes long, or that
- *   marks something
+ * @returns undefined where programs cannot run, and for a loss that has none or that marks something
  */
 export function flatLossOf(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
@@ -312,7 +287,6 @@ export function flatLossOf(
     tf.dispose(gradientOf(loss, w, λ, remembered));
     programs = find();
   }
-  // Within a long product timers have their turns; on flat vectors it is one call.
-  if (programs === undefined || remembered.marks || programs.recipe.isLong) return undefined;
+  if (programs === undefined || remembered.marks) return undefined;
   return new FlatLoss(programs);
 }

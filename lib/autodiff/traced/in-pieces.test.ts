@@ -5,7 +5,9 @@ import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { DisposedError } from '../../errors';
 import type { Pausing } from '../../event-loop';
-import { compiled } from '../compiled';
+import type { NamedTensors } from '../../spaces';
+import { compiled, rememberedOf } from '../compiled';
+import { flatLossOf } from '../flat';
 import { relativeError } from '../testing';
 import { type Evaluation, evaluateTraced, freePrograms } from '.';
 import { finishLeft, inPortions } from './left';
@@ -16,9 +18,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** What the slow clock has shown, which never goes back: the last turn is remembered by it. */
+let now = 0;
+
 /** Lets every look at the clock find that a turn of timers is due. */
 function slowClock(): void {
-  let now = performance.now();
+  now = Math.max(now, performance.now());
   vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
 }
 
@@ -151,6 +156,54 @@ it('ends where the evaluation is disposed in between, and leaves nothing', () =>
     expect(tf.memory().numTensors).toBe(before);
   }
   tf.dispose([X, w, v]);
+});
+
+it('products on flat vectors are left between their parts, and end with the derivative', () => {
+  const [X, w, λ] = [matrix(1), { w: matrix(2) }, { λ: tf.scalar(3) }];
+  const loss = compiled(
+    ({ w }: NamedTensors, { λ }: NamedTensors) => tf.mul(λ!, lossOf(X, w!)) as tf.Scalar,
+  );
+  const flatLoss = flatLossOf(loss, w, λ, rememberedOf(loss)!)!;
+  const { space } = flatLoss;
+  const [flatW, flatλ, v] = space.keep([w, λ, { w: matrix(3) }].map((x) => space.from(x)));
+  const before = space.bytes;
+  const derivative = () => flatLoss.linearize(flatW!, flatλ!, 'pull to the varied');
+  const whole = derivative();
+  const expected = [whole.value, whole.hessian(v!), whole.mixed(v!)].map((x) => {
+    const numbers = space.numbers(x).slice();
+    if (x !== whole.value) space.free(x);
+    return numbers;
+  });
+  whole.dispose();
+  expect(whole.loops).toBeUndefined();
+  slowClock();
+  const settings = { needsValue: true, noted: () => {} };
+  const evaluated = pauses(
+    flatLoss.linearizeInPieces(flatW!, flatλ!, 'pull to the varied', settings),
+    // Another program in the same memory.
+    () => flatLoss.value(flatW!, flatλ!),
+  );
+  expect(evaluated.count).toBeGreaterThan(2);
+  const { value, inPieces, dispose } = evaluated.value;
+  const products = [pauses(inPieces!.hessian(v!)), pauses(inPieces!.mixed(v!))];
+  expect(products[0]!.count).toBeGreaterThan(3);
+  [value, ...products.map((product) => product.value)].forEach((x, i) => {
+    expect(space.numbers(x).findIndex((number, j) => number !== expected[i]![j])).toBe(-1);
+  });
+  space.free(products.map((product) => product.value));
+  dispose();
+  expect(space.bytes).toBe(before);
+  for (const at of [0, 1, 3, 5]) {
+    const ended = derivative();
+    const run = () =>
+      pauses(ended.inPieces!.hessian(v!), (i) => {
+        if (i === at) ended.dispose();
+      });
+    expect(run).toThrow(DisposedError);
+    expect(space.bytes).toBe(before);
+  }
+  space.free([flatW, flatλ, v]);
+  flatLoss.dispose();
 });
 
 it('an error of a run that was left is its own, not that of what runs next', () => {

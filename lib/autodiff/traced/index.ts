@@ -13,6 +13,7 @@ export {
   tracedCounts,
 } from './known-recipes';
 export type { Leaves } from './leaves';
+export { finishLeft } from './left';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
 export { type Captured, Remembered } from './remembered';

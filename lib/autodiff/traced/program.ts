@@ -230,6 +230,36 @@ export class Program {
     this.#runAt(this.#late, given, kept, outputs);
   }
 
+  /** As `beginAt`, to be left for a while within it; what it reads and writes has to stay where it is. */
+  beginAtInPieces(
+    given: readonly number[],
+    kept: number,
+    outputs: readonly number[] = [],
+  ): Pausing<void> {
+    return this.#inPiecesAt(this.#early, given, kept, outputs);
+  }
+
+  /** As `finishAt`, to be left for a while in the same way. */
+  finishAtInPieces(
+    given: readonly number[],
+    kept: number,
+    outputs: readonly number[],
+  ): Pausing<void> {
+    return this.#inPiecesAt(this.#late, given, kept, outputs);
+  }
+
+  *#inPiecesAt(
+    half: Half,
+    given: readonly number[],
+    kept: number,
+    outputs: readonly number[],
+  ): Pausing<void> {
+    yield;
+    this.#setAddresses(given, kept, outputs);
+    yield* inPortions(this.#heap, half.sequence.parts);
+    ran(half);
+  }
+
   /** A half with its addresses set, for a loop that calls it; until another program is run or prepared. */
   prepare(
     half: 'early' | 'late',

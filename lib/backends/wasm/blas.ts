@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Blas, loadBlas, type Multiply } from '#platform/blas';
 import { inParts } from './long-inner';
+import { inRows } from './narrow';
 
 export type { Multiply } from '#platform/blas';
 
@@ -48,6 +49,6 @@ export function switchBlas(on: boolean, threads: number): { name: string } | { m
   if ('missing' in found) return found;
   found.setThreads(threads);
   const { multiply } = found;
-  current = { ...found, multiply: inParts(multiply) };
+  current = { ...found, multiply: inParts(inRows(multiply)) };
   return { name: found.name };
 }
