@@ -165,7 +165,7 @@ function kernelsOf(
 ): Map<Instruction, string[]> {
   const { instructions, slots } = program;
   const found = new Map<Instruction, string[]>();
-  return tf.tidy(() => {
+  tf.tidy(() => {
     const zeros = leaves.map(({ shape }) => tf.zeros(shape));
     // What an instruction keeps is computed by the first product.
     program.push(zeros);
@@ -178,8 +178,8 @@ function kernelsOf(
         each,
         kernelNames(() => each.push(values)),
       );
-    return found as never;
   });
+  return found;
 }
 
 function text(product: string, steps: readonly ExplainedStep[]): string {

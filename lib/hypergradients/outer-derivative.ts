@@ -100,7 +100,7 @@ const numbersOf = async (marked: NamedTensors | undefined) =>
 /** The same way, with the tolerance of its solver set; a solver of the user's own solves as it does. */
 function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
   const { solver, ...rest } = how;
-  if (tolerance === 0 || !isSolverName(solver?.name)) return how;
-  const tight = solverFromRecord({ ...solver!, tolerance: Math.min(tolerance, 0.5) } as never);
-  return implicit({ ...rest, solver: tight });
+  if (tolerance === 0 || solver === undefined || !isSolverName(solver.name)) return how;
+  const record = { ...solver, tolerance: Math.min(tolerance, 0.5) };
+  return implicit({ ...rest, solver: solverFromRecord(record) });
 }

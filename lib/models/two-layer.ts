@@ -108,13 +108,7 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
 
     record(w, { x, labels }) {
       const n = labels.length;
-      if (w.length !== size || x.length !== n * features) {
-        throw new ShapeError({
-          given: `${w.length} parameters, ${x.length} numbers of ${n} points`,
-          expected: `${size} parameters, ${n * features} numbers`,
-          remedy: `Give points of ${features} numbers each, and parameters as init() makes them.`,
-        });
-      }
+      checkLengths([w.length, x.length], [size, n * features], features);
       const h = new Float64Array(n * hidden);
       const p = new Float64Array(n * classes);
       const gradient = new Float64Array(size);
@@ -122,20 +116,14 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
       let loss = 0;
       for (let i = 0; i < n; i++) {
         for (let j = 0; j < hidden; j++) h[i * hidden + j] = Math.tanh(drive(w, x, i, j));
-        let top = Number.NEGATIVE_INFINITY;
         for (let c = 0; c < classes; c++) {
           let z = w[b2 + c]!;
           for (let j = 0; j < hidden; j++) z += h[i * hidden + j]! * w[W2 + j * classes + c]!;
           u[c] = z;
-          top = Math.max(top, z);
         }
-        let total = 0;
-        for (let c = 0; c < classes; c++) total += Math.exp(u[c]! - top);
-        loss += (top + Math.log(total) - u[labels[i]!]!) / n;
+        loss += crossEntropy(u, labels[i]!, p, i * classes) / n;
         for (let c = 0; c < classes; c++) {
-          const share = Math.exp(u[c]! - top) / total;
-          p[i * classes + c] = share;
-          u[c] = (share - (labels[i] === c ? 1 : 0)) / n;
+          u[c] = (p[i * classes + c]! - (labels[i] === c ? 1 : 0)) / n;
         }
         back(gradient, u, { w, x, h, i });
       }
@@ -162,4 +150,30 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
       return { loss, gradient, product };
     },
   };
+}
+
+/** The cross-entropy of logits z, in nats; writes their softmax into `p`, from `at` on. */
+function crossEntropy(z: Float64Array, label: number, p: Float64Array, at: number): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let c = 0; c < z.length; c++) top = Math.max(top, z[c]!);
+  let total = 0;
+  for (let c = 0; c < z.length; c++) {
+    p[at + c] = Math.exp(z[c]! - top);
+    total += p[at + c]!;
+  }
+  for (let c = 0; c < z.length; c++) p[at + c]! /= total;
+  return top + Math.log(total) - z[label]!;
+}
+
+type Lengths = readonly [parameters: number, numbers: number];
+
+function checkLengths(given: Lengths, expected: Lengths, features: number): void {
+  if (given[0] === expected[0] && given[1] === expected[1]) return;
+  const words = ([parameters, numbers]: Lengths) =>
+    `${parameters} parameters, ${numbers} numbers of ${expected[1] / features} points`;
+  throw new ShapeError({
+    given: words(given),
+    expected: words(expected),
+    remedy: `Give points of ${features} numbers each, and parameters as init() makes them.`,
+  });
 }

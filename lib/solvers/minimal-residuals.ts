@@ -30,10 +30,7 @@ export function minimalResiduals(
   keep: number,
   restart = Number.POSITIVE_INFINITY,
 ): IterativeMethod {
-  const heldOf = (directions: Record<string, unknown>): number => {
-    const count = Object.keys(directions).length / 2;
-    return count === restart ? 0 : count;
-  };
+  const heldOf = (directions: Record<string, unknown>) => countHeld(directions, restart);
   return {
     begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
       const { of } = space.scalars;
@@ -49,62 +46,8 @@ export function minimalResiduals(
       return nextDirection(space, r, residual, before, last);
     },
 
-    advanceMany<V, S>(
-      { space, A }: LinearSystem<V, S>,
-      { x, vectors }: Iterate<V, S>,
-      { residual, before, normA }: Readonly<Record<string, number>>,
-      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
-    ) {
-      const minimalResiduals = A.loops?.minimalResiduals;
-      if (minimalResiduals === undefined) return undefined;
-      const { r, ...directions } = vectors as { r: V } & Record<string, V>;
-      const held = heldOf(directions);
-      // The free ones start as copies of what is at hand.
-      const pairs = Math.min(restart > keep ? keep + 1 : keep, held + stop.count);
-      const copied = () => ({
-        x: space.clone(x),
-        r: space.clone(r),
-        ...(keepsBest && { best: space.clone(x) }),
-        directions: Array.from({ length: pairs }, (_, i) => ({
-          p: space.clone(i < held ? directions[`p${i}`]! : r),
-          q: space.clone(i < held ? directions[`q${i}`]! : r),
-        })),
-      });
-      const { best, ...state } = space.keep(space.tidy(copied));
-      const report = freeingIfItThrows(space, [state, best], () =>
-        minimalResiduals(
-          {
-            ...state,
-            held,
-            residual: residual!,
-            before: before!,
-            normA: normA!,
-            ...(best !== undefined && { best }),
-          },
-          { keep, restart, falls: FALLS ** 2, rounding: (ROUNDING * space.epsilon) ** 2 },
-          stop,
-        ),
-      );
-      const { of } = space.scalars;
-      const kept = report.directions.slice(0, report.held);
-      space.free(report.directions.slice(report.held));
-      const next = {
-        x: state.x,
-        residual: of(report.residual),
-        curvature: of(1),
-        vectors: {
-          r: state.r,
-          ...Object.fromEntries(
-            kept.flatMap(({ p, q }, i) => [
-              [`p${i}`, p],
-              [`q${i}`, q],
-            ]),
-          ),
-        },
-        scalars: { before: of(report.before), normA: of(report.normA) },
-      };
-      return { next, best, report };
-    },
+    advanceMany: (system, iterate, scalars, stop) =>
+      inOneCall(system, iterate, scalars, stop, { keep, restart }),
 
     advance<V, S>(
       { space }: LinearSystem<V, S>,
@@ -143,6 +86,59 @@ export function minimalResiduals(
       };
     },
   };
+}
+
+/** How many directions p, q are remembered, after as many all are forgotten. */
+function countHeld(directions: Record<string, unknown>, restart: number): number {
+  const count = Object.keys(directions).length / 2;
+  return count === restart ? 0 : count;
+}
+
+/** Many iterations in one call, where the operator has such a loop. */
+function inOneCall<V, S>(
+  { space, A }: LinearSystem<V, S>,
+  { x, vectors }: Iterate<V, S>,
+  { residual, before, normA }: Readonly<Record<string, number>>,
+  { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+  { keep, restart }: { keep: number; restart: number },
+) {
+  const loop = A.loops?.minimalResiduals;
+  if (loop === undefined) return undefined;
+  const { r, ...directions } = vectors as { r: V } & Record<string, V>;
+  const held = countHeld(directions, restart);
+  // The free ones start as copies of what is at hand.
+  const pairs = Math.min(restart > keep ? keep + 1 : keep, held + stop.count);
+  const copied = () => ({
+    x: space.clone(x),
+    r: space.clone(r),
+    ...(keepsBest && { best: space.clone(x) }),
+    directions: Array.from({ length: pairs }, (_, i) => ({
+      p: space.clone(i < held ? directions[`p${i}`]! : r),
+      q: space.clone(i < held ? directions[`q${i}`]! : r),
+    })),
+  });
+  const { best, ...state } = space.keep(space.tidy(copied));
+  const numbers = { held, residual: residual!, before: before!, normA: normA! };
+  const report = freeingIfItThrows(space, [state, best], () =>
+    loop(
+      { ...state, ...numbers, ...(best !== undefined && { best }) },
+      { keep, restart, falls: FALLS ** 2, rounding: (ROUNDING * space.epsilon) ** 2 },
+      stop,
+    ),
+  );
+  space.free(report.directions.slice(report.held));
+  const named = report.directions
+    .slice(0, report.held)
+    .flatMap(({ p, q }, i) => [[`p${i}`, p] as const, [`q${i}`, q] as const]);
+  const { of } = space.scalars;
+  const next = {
+    x: state.x,
+    residual: of(report.residual),
+    curvature: of(1),
+    vectors: { r: state.r, ...Object.fromEntries(named) },
+    scalars: { before: of(report.before), normA: of(report.normA) },
+  };
+  return { next, best, report };
 }
 
 /** The residual, at length 1, or the last image if the residual has hardly fallen. */

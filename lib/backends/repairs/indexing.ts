@@ -32,6 +32,18 @@ function segmentSizes(ids: tf.Tensor, segments: number, rank: number): tf.Tensor
 
 /** Kernels that take, move, repeat or place elements, which have no derivative or a wrong one. */
 export function repairIndexing(): void {
+  repairIndexed();
+  repairMoved();
+  repairCounts();
+  repairSegments();
+  repairParts();
+  repairGather();
+  repairSegmentSum();
+  repairTopK();
+}
+
+/** Elements that are taken or put by lists of indices. */
+function repairIndexed(): void {
   differentiate('GatherNd', {
     inputs: ['params', 'indices'],
     gradient: (dy, [params, indices]) => ({
@@ -67,6 +79,10 @@ export function repairIndexing(): void {
       };
     },
   });
+}
+
+/** Elements that move to other places: the derivative goes back to where each was. */
+function repairMoved(): void {
   differentiate<StridedSlice>('StridedSlice', {
     inputs: ['x'],
     gradient: (dy, [x], a) => ({
@@ -108,6 +124,9 @@ export function repairIndexing(): void {
   differentiate('FlipLeftRight', {
     gradient: (dy) => ({ image: () => tf.image.flipLeftRight(dy as tf.Tensor4D) }),
   });
+}
+
+function repairCounts(): void {
   for (const kernel of ['Bincount', 'DenseBincount']) {
     differentiate<{ binaryOutput?: boolean }>(kernel, {
       inputs: ['x', 'weights'],
@@ -117,6 +136,10 @@ export function repairIndexing(): void {
       }),
     });
   }
+}
+
+/** Sums and means of rows that are taken by their indices. */
+function repairSegments(): void {
   differentiate('SparseSegmentSum', {
     inputs: ['data', 'indices', 'segmentIds'],
     gradient: (dy, [data, indices, ids]) => ({
@@ -138,10 +161,6 @@ export function repairIndexing(): void {
       segmentIds: zerosLike(ids!),
     }),
   });
-  repairParts();
-  repairGather();
-  repairSegmentSum();
-  repairTopK();
 }
 
 /** Split and unstack, also where there is one part only: its derivative comes without a list. */

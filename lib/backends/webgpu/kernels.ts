@@ -104,7 +104,7 @@ function repairScan(kernel: 'Cumsum' | 'Cumprod') {
     const { axis, exclusive } = call.attrs;
     const flip = (x: Info) => run('Reverse', { x }, { dims: [axis] }, plain);
     const flipped = flip(call.inputs.x!);
-    const forward = { axis, exclusive, reverse: false } as never;
+    const forward = { axis, exclusive, reverse: false };
     const scanned = stock({ ...plain, inputs: { x: flipped }, attrs: forward }) as Info;
     const result = flip(scanned);
     call.backend.disposeData(flipped.dataId);

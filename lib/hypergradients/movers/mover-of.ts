@@ -10,20 +10,28 @@ import type { Place } from './place';
 import type { StepControl } from './step-control';
 
 /** @throws InputError for a `tf.Optimizer` on float64. */
-export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Place<V>): Mover<V> {
+export function moverOf<V extends Vector>(optimizer: OuterOptimizer, place: Place<V>): Mover<V>;
+export function moverOf(
+  optimizer: OuterOptimizer,
+  place: Place<Float64Array> | Place<NamedTensors>,
+): Mover<Float64Array> | Mover<NamedTensors> {
+  if (isOfTensors(place)) {
+    if (isControl(optimizer)) return controlMover(optimizer, place);
+    if (isMethod(optimizer)) return new MethodMover(optimizer, place);
+    return new OptimizerMover(optimizer, place);
+  }
   if (isControl(optimizer)) return controlMover(optimizer, place);
   if (isMethod(optimizer)) return new MethodMover(optimizer, place);
-  if (place.value instanceof Float64Array) {
-    throw new InputError({
-      given: 'an optimizer of TensorFlow.js for a problem in float64',
-      expected: 'a method such as gradientDescent(0.1) or adam(1e-2)',
-      remedy: 'Optimizers move variables, not Float64Arrays.',
-    });
-  }
-  // What is not float64 is named tensors; the compiler does not conclude that V is.
-  const mover = new OptimizerMover(optimizer, place as unknown as Place<NamedTensors>);
-  return mover as unknown as Mover<V>;
+  throw new InputError({
+    given: 'an optimizer of TensorFlow.js for a problem in float64',
+    expected: 'a method such as gradientDescent(0.1) or adam(1e-2)',
+    remedy: 'Optimizers move variables, not Float64Arrays.',
+  });
 }
+
+const isOfTensors = (
+  place: Place<Float64Array> | Place<NamedTensors>,
+): place is Place<NamedTensors> => !(place.value instanceof Float64Array);
 
 const isMethod = (x: OuterOptimizer): x is Method => typeof (x as Method).on === 'function';
 const isControl = (x: OuterOptimizer): x is StepControl =>
