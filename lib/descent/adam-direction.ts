@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { apply, entrywise, type Formula, vector } from '../autodiff';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
@@ -48,10 +49,7 @@ export function* adamDirection(
   solver: LinearSolver | 'rank-one',
 ): Asking<AdamDirection> {
   const delta = stepSize * (1 - beta1);
-  const { root, b } = tensors.tidy(() => {
-    const root = mapTensors(scale, tf.rsqrt);
-    return { root, b: times(root, momentum) };
-  });
+  const [root, b] = pairs(rootAndSide, scale, momentum);
   const { kind, factors } = curvature;
   const flat = solver === 'rank-one' ? undefined : curvature.flat;
   const scaled: CurvatureProducts = {
@@ -98,15 +96,34 @@ export function* adamDirection(
       solver === 'rank-one'
         ? tensors.tidy(() => rankOneDirection(times(root, gradient), delta, b))
         : yield* linearisedDirection(scaled, b, delta, solver);
-    const { value, left } = tensors.tidy(() => ({
-      value: times(root, y),
-      left: mapTensors(y, (v, name) => tf.div(v, root[name]!)),
-    }));
+    const [value, left] = pairs(stepAndMomentum, y, root);
     tensors.free(y);
     return { ...solved, value, momentum: left };
   } finally {
     tensors.free([root, b]);
   }
+}
+
+const [first, second] = [vector(0), vector(1)];
+/** D^{−½} and D^{−½}m̃, of D and m̃. */
+const inverseRoot = apply('quotient', { kind: 'constant', value: 1 }, apply('root', first));
+const rootAndSide = [inverseRoot, apply('multiply', inverseRoot, second)];
+/** D^{−½}y and D^{½}y, of y and D^{−½}. */
+const stepAndMomentum = [apply('multiply', first, second), apply('quotient', first, second)];
+
+/** Two results of two tensors for each name. */
+function pairs(
+  formulas: readonly Formula[],
+  x: NamedTensors,
+  y: NamedTensors,
+): [NamedTensors, NamedTensors] {
+  const results: [NamedTensors, NamedTensors] = [{}, {}];
+  for (const name of Object.keys(x)) {
+    const [one, other] = entrywise(formulas, [x[name]!, y[name]!], []);
+    results[0][name] = one!;
+    results[1][name] = other!;
+  }
+  return results;
 }
 
 /** The product entry by entry. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Curvature } from '../autodiff';
+import { apply, type Curvature, entrywise, type Formula, number, vector } from '../autodiff';
 import { InputError } from '../errors';
 import { shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
@@ -149,25 +149,29 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     carried: number,
   ): Moments & { scale: NamedTensors } {
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = this.options;
-    // Of a million parameters every vector counts: what is used once goes at once.
-    const each = (f: (value: tf.Tensor, name: string) => tf.Tensor) => (x: NamedTensors) =>
-      mapTensors(x, (value, name) => tf.tidy(() => f(value, name)));
-    return tensors.tidy(() => {
-      const first = each((g, name) =>
-        tf.add(tf.mul(beta1 * carried, m[name]!), tf.mul(1 - beta1, g)),
-      )(gradient);
-      const second = each((g, name) =>
-        tf.add(tf.mul(beta2, v[name]!), tf.mul(1 - beta2, tf.square(g))),
-      )(gradient);
-      const scale = each((value, name) => {
-        const t = steps[name]! + 1;
-        const root = tf.sqrt(tf.div(value, 1 - beta2 ** t));
-        return tf.mul(1 - beta1 ** t, tf.add(root, epsilon));
-      })(second);
-      return { m: first, v: second, scale };
-    });
+    const scale: NamedTensors = {};
+    const after: Moments = { m: {}, v: {} };
+    for (const [name, g] of Object.entries(gradient)) {
+      const t = steps[name]! + 1;
+      const [bias1, bias2] = [1 - beta1 ** t, 1 - beta2 ** t];
+      const numbers = [beta1 * carried, 1 - beta1, beta2, 1 - beta2, bias1, bias2, epsilon];
+      const made = entrywise(momentsAndScale, [g, m[name]!, v[name]!], numbers);
+      [after.m[name], after.v[name], scale[name]] = made as [tf.Tensor, tf.Tensor, tf.Tensor];
+    }
+    return { ...after, scale };
   }
 }
+
+/** m̃, v and D of g, m and v. */
+const momentsAndScale = (() => {
+  const [g, m, v] = [vector(0), vector(1), vector(2)];
+  const mean = (kept: number, old: Formula, fresh: Formula) =>
+    apply('add', apply('multiply', number(kept), old), apply('multiply', number(kept + 1), fresh));
+  const second = mean(2, v, apply('multiply', g, g));
+  const root = apply('root', apply('quotient', second, number(5)));
+  const scale = apply('multiply', number(4), apply('add', root, number(6)));
+  return [mean(0, m, g), second, scale];
+})();
 
 const names = optionNames(['beta1', 'beta2', 'epsilon']);
 defineSettings(ImplicitAdam.prototype, names);
