@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { compiled, tracedCounts } from '../../lib/autodiff';
 import { softmaxCrossEntropy, useBackend } from '../../lib/backends';
-import { rnn } from '../../lib/models';
+import { cnn, type Model, rnn } from '../../lib/models';
 import type { NamedTensors } from '../../lib/spaces';
-import { gradientAndProducts } from './gradients';
+import { BATCHES, gradientOf } from './gradients';
 import type { Workload } from './workload';
 import { alone, logisticProblem, mlp, mlpProblem, NAMES, settings } from './workloads';
 
@@ -65,18 +65,19 @@ function workloadOf(name: string, tensor: (name: string) => tf.Tensor): Workload
       : { terms: iterations, scale: settings.w3.scale };
     return alone(name, mlpProblem({ X, Y, Xv, Yv }), of('w3'), of('w3_lam'), linear);
   }
+  const rows = name.startsWith('CNN') ? BATCHES.cnn.batch : BATCHES.rnn.batch;
   const [x, y] = [tensor('net_X'), tensor('net_Y')].map((all) =>
-    tf.slice(all, [0, 0], [128, all.shape[1]!]),
+    tf.slice(all, [0, 0], [rows, all.shape[1]!]),
   ) as [tf.Tensor2D, tf.Tensor2D];
-  const isRnn = name.startsWith('RNN');
-  const prefix = isRnn ? 'rnn' : 'net';
-  const w = of(prefix, isRnn ? Object.keys(rnn().init(1)) : NAMES);
-  const model = rnn();
-  const predict = isRnn ? model.predict : (w: NamedTensors) => mlp(w, x, tf.relu);
-  const loss = compiled((w: NamedTensors) => softmaxCrossEntropy(y, predict(w, x)) as tf.Scalar);
-  return gradientAndProducts({ name: isRnn ? 'RNN' : 'MLP 128', loss, w, v: w }).find(
-    (each) => each.name === name,
-  )!;
+  const networkOf = (label: string, prefix: string, model: Model | undefined) => {
+    const w = of(prefix, model === undefined ? NAMES : Object.keys(model.init(1)));
+    const predict = model?.predict ?? ((w: NamedTensors) => mlp(w, x, tf.relu));
+    const loss = compiled((w: NamedTensors) => softmaxCrossEntropy(y, predict(w, x)) as tf.Scalar);
+    return gradientOf({ name: label, loss, w, v: w });
+  };
+  if (name.startsWith('CNN')) return networkOf('CNN', 'cnn', cnn({ filters: [8, 16] }));
+  if (name.startsWith('RNN')) return networkOf('RNN', 'rnn', rnn());
+  return networkOf('MLP 128', 'net', undefined);
 }
 
 if (require.main === module) main(process.argv.slice(2));

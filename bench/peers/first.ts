@@ -12,6 +12,7 @@ const FIRST: Record<string, RegExp> = {
   'W3 Neumann 6': /^w3_/,
   'W3 CG 20': /^w3_/,
   'MLP 128 gradient': /^net_/,
+  'CNN gradient': /^(cnn|net)_/,
   'RNN gradient': /^(rnn|net)_/,
 };
 

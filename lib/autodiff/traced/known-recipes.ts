@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { variable } from '#platform/environment';
+import { forgetLoops } from '../../backends/wasm/fused/loops';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
 import { Counted } from './counted';
@@ -31,10 +32,11 @@ export const tracedCounts = (): Readonly<TracedCounts> => ({ ...counts });
 /** Frees all programs; they are made again when they are needed. */
 export function freePrograms(): void {
   const heap = heapNow();
-  const known = heap && recipes.get(heap);
-  if (known === undefined) return;
+  if (heap === undefined) return;
+  const known = knownOn(heap);
   for (const recipe of known.values()) if (recipe instanceof Counted) recipe.drop();
   known.clear();
+  forgetLoops(heap);
 }
 
 export function heapNow(): Heap | undefined {

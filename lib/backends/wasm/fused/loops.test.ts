@@ -4,7 +4,7 @@ import { useBackend } from '../..';
 import { type Heap, memoryOf } from '../kernels/heap';
 import { apply, type Expression } from './expression';
 import type { Into, Loop, Pattern } from './loop';
-import { loopOn, makeLoops } from './loops';
+import { forgetLoops, loopOn, makeLoops } from './loops';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
@@ -114,4 +114,22 @@ it.each([
     expect(new Float32Array(memoryOf(heap).buffer, at, 3)[1]).toBe(1 + i + 100 * count);
   });
   heap.wasm._free(at - 16);
+});
+
+it('remembers those that were used last, and forgets all when asked to', () => {
+  const heap = tf.backend() as Heap;
+  const loopOf = (value: number): Loop => ({
+    expression: apply('subtract', input(0), { kind: 'number', value }),
+    patterns: ['place'],
+    into: 'places',
+  });
+  const loops = Array.from({ length: 1100 }, (_, i) => loopOf(i));
+  makeLoops(heap, loops);
+  const run = loops.map((loop) => loopOn(heap, loop));
+  const isKnown = (i: number) => loopOn(heap, loops[i]!) === run[i];
+  expect(isKnown(1099)).toBe(true);
+  expect(isKnown(200)).toBe(true);
+  expect(isKnown(0)).toBe(false);
+  forgetLoops(heap);
+  expect(isKnown(1099)).toBe(false);
 });

@@ -10,13 +10,27 @@ export type RunLoop = (out: number, rows: number, columns: number, ...inputs: nu
 
 const knownOn = perHeap(() => new Map<string, RunLoop>());
 
+/** How many functions are remembered; programs keep those that they call. */
+const MOST = 1024;
+
 /** The function of a loop, which is made once for all programs. */
 export function loopOn(heap: Heap, loop: Loop): RunLoop {
   const key = keyOf(loop);
   const known = knownOn(heap);
   if (!known.has(key)) makeLoops(heap, [loop]);
-  return known.get(key)!;
+  const found = known.get(key)!;
+  // Last in the order, so that what was not used for longest comes first.
+  known.delete(key);
+  known.set(key, found);
+  for (const oldest of known.keys()) {
+    if (known.size <= MOST) break;
+    known.delete(oldest);
+  }
+  return found;
 }
+
+/** Forgets all loops; they are made again when they are needed. */
+export const forgetLoops = (heap: Heap): void => knownOn(heap).clear();
 
 /** What a module has in addition to its code, at most. */
 const AROUND = 500;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { useBackend } from '../..';
 import { FunctionBody, instantiated, type Local } from '../assembler';
 import { type Heap, memoryOf } from '../kernels/heap';
@@ -61,6 +61,31 @@ it.each([1, 2, 8, 16, 17, 30])('calls functions of modules with %i arguments', (
   expect(memory()[2]).toBe(2 * once);
   sequence.dispose();
   heap.wasm._free(table);
+});
+
+it('forgets functions that no sequence calls any more', () => {
+  const heap = tf.backend() as Heap;
+  const table = heap.wasm._malloc(4);
+  const at = heap.wasm._malloc(4);
+  new Int32Array(memoryOf(heap).buffer, table, 1)[0] = at;
+  const callOf = (run: (...values: number[]) => number) => ({ run, arguments: [{ at: 0 }, 1] });
+  const total = () => new Int32Array(memoryOf(heap).buffer, at, 1);
+  const shared = summing(heap, 2);
+  const other = new Sequence(heap, table, [[callOf(shared)]]);
+  const grow = vi.spyOn(WebAssembly.Table.prototype, 'grow');
+  for (let i = 0; i < 100; i++) {
+    const sequence = new Sequence(heap, table, [[callOf(summing(heap, 2)), callOf(shared)]]);
+    total()[0] = 0;
+    sequence.whole.run();
+    expect(total()[0]).toBe(2);
+    sequence.dispose();
+  }
+  expect(grow).not.toHaveBeenCalled();
+  grow.mockRestore();
+  other.whole.run();
+  expect(total()[0]).toBe(3);
+  other.dispose();
+  for (const address of [at, table]) heap.wasm._free(address);
 });
 
 it('passes on what a function of JavaScript throws', () => {

@@ -62,8 +62,10 @@ export class Sequence {
   readonly walk: Imported;
   readonly #heap: Heap;
   readonly #address: number;
-  /** The numbers of functions that are this sequence's own. */
+  /** The numbers of functions of JavaScript that are this sequence's own. */
   readonly #own: number[] = [];
+  /** Functions of modules. */
+  readonly #called = new Set<Call<number>['run']>();
 
   /** @param table where the addresses of all places are */
   constructor(heap: Heap, table: number, groups: readonly (readonly Call<number>[])[]) {
@@ -90,9 +92,11 @@ export class Sequence {
   }
 
   dispose(): void {
-    const { functions } = walkerOn(this.#heap);
+    const { functions, release } = walkerOn(this.#heap);
     for (const number of this.#own) functions.delete(number);
+    for (const run of this.#called) release(run);
     this.#own.length = 0;
+    this.#called.clear();
     this.#heap.wasm._free(this.#address);
   }
 
@@ -105,6 +109,8 @@ export class Sequence {
       words.push(BY_JAVASCRIPT, number);
       return;
     }
+    if (!this.#called.has(run)) walker.retain(run);
+    this.#called.add(run);
     words.push(given.length, walker.numberOf(run));
     for (const each of given) {
       if (typeof each === 'number') words.push(none, each);
@@ -141,7 +147,10 @@ const BY_JAVASCRIPT = MOST_ARGUMENTS + 1;
  */
 interface Walker {
   run: (address: number) => void;
-  /** The number of a function of a module, for as long as the heap. */
+  /** Keeps a function of a module under a number, as long as it is not released as often. */
+  retain: (run: Call<number>['run']) => void;
+  release: (run: Call<number>['run']) => void;
+  /** The number of one that is kept. */
   numberOf: (run: Call<number>['run']) => number;
   /** Calls of JavaScript by their numbers. */
   functions: Map<number, () => void>;
@@ -154,23 +163,35 @@ interface Walker {
 const walkerOn = perHeap((heap): Walker => {
   const functions: Walker['functions'] = new Map();
   const table = new WebAssembly.Table({ initial: 16, element: 'anyfunc' });
-  const numbers = new Map<Call<number>['run'], number>();
-  const numberOf = (run: Call<number>['run']) => {
-    const known = numbers.get(run);
-    if (known !== undefined) return known;
-    const number = numbers.size;
+  const kept = new Map<Call<number>['run'], { number: number; users: number }>();
+  const unused: number[] = [];
+  const retain = (run: Call<number>['run']) => {
+    const known = kept.get(run);
+    if (known !== undefined) {
+      known.users++;
+      return;
+    }
+    const number = unused.pop() ?? kept.size;
     if (number === table.length) table.grow(number);
     table.set(number, run);
-    numbers.set(run, number);
-    return number;
+    kept.set(run, { number, users: 1 });
   };
+  const release = (run: Call<number>['run']) => {
+    const known = kept.get(run)!;
+    known.users--;
+    if (known.users > 0) return;
+    kept.delete(run);
+    table.set(known.number, null);
+    unused.push(known.number);
+  };
+  const numberOf = (run: Call<number>['run']) => kept.get(run)!.number;
   const javascript = imported('javascript', BY_ADDRESS, (number: number) => {
     functions.get(number)!();
   });
   const zero = heap.wasm._malloc(4);
   new Int32Array(memoryOf(heap).buffer, zero, 1).fill(0);
   const { walk } = instantiated(memoryOf(heap), [walkBody(javascript)], [javascript], table);
-  return { run: walk!, numberOf, functions, next: 0, zero };
+  return { run: walk!, retain, release, numberOf, functions, next: 0, zero };
 });
 
 function walkBody(javascript: Imported): FunctionBody {
