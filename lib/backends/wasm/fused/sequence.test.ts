@@ -70,8 +70,10 @@ it('forgets functions that no sequence calls any more', () => {
   new Int32Array(memoryOf(heap).buffer, table, 1)[0] = at;
   const callOf = (run: (...values: number[]) => number) => ({ run, arguments: [{ at: 0 }, 1] });
   const total = () => new Int32Array(memoryOf(heap).buffer, at, 1);
+  const first = new Sequence(heap, table, [[callOf(summing(heap, 2))]]);
   const shared = summing(heap, 2);
   const other = new Sequence(heap, table, [[callOf(shared)]]);
+  first.dispose();
   const grow = vi.spyOn(WebAssembly.Table.prototype, 'grow');
   for (let i = 0; i < 100; i++) {
     const sequence = new Sequence(heap, table, [[callOf(summing(heap, 2)), callOf(shared)]]);
