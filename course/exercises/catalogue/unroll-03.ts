@@ -51,6 +51,21 @@ function leadUp({ start, eta, steps, gradient }: Training, K: number): Float64Ar
   return w;
 }
 
+/** The reference with products that are multiplied by something, which depends on η. */
+const bent =
+  (by: { hessian?: (eta: number) => number; mixed?: (eta: number) => number }): Truncated =>
+  (problem, K) => {
+    const { states, end } = descend(problem, leadUp(problem, K), K);
+    const times = (x: Float64Array, factor = (_: number) => 1) =>
+      x.map((value) => factor(problem.eta) * value);
+    const wrong: Training = {
+      ...problem,
+      hessian: (w, v) => times(problem.hessian(w, v), by.hessian),
+      mixedTransposed: (w, q) => times(problem.mixedTransposed(w, q), by.mixed),
+    };
+    return walkBack(wrong, states, end);
+  };
+
 export const exercise: Exercise<Truncated> = {
   id: 'unroll-03',
   lesson: '12',
@@ -159,16 +174,27 @@ export const exercise: Exercise<Truncated> = {
     },
     {
       name: 'I + ηH',
-      answer: (problem, K) => {
-        const { states, end } = descend(problem, leadUp(problem, K), K);
-        const bent = {
-          ...problem,
-          hessian: (w: Float64Array, v: Float64Array) => problem.hessian(w, v).map((x) => -x),
-        };
-        return walkBack(bent, states, end);
-      },
+      answer: bent({ hessian: () => -1 }),
       diagnosis:
         'The adjoint is multiplied by $I + \\eta H$, and grows. The step goes *against* the gradient: $I - \\eta H$.',
+    },
+    {
+      name: 'η is missing before H',
+      answer: bent({ hessian: (eta) => 1 / eta }),
+      diagnosis:
+        'The adjoint is multiplied by $I - H$. The Jacobian of a step is $I - \\eta H$: it is a step of length $\\eta$.',
+    },
+    {
+      name: 'the sign of the mixed derivative',
+      answer: bent({ mixed: () => -1 }),
+      diagnosis:
+        'The terms $\\eta B^\\top q$ are added. The step *subtracts* $\\eta \\nabla f$, so its derivative with respect to $\\lambda$ is $-\\eta B$.',
+    },
+    {
+      name: 'η is missing before B',
+      answer: bent({ mixed: (eta) => 1 / eta }),
+      diagnosis:
+        'The terms $B^\\top q$ are subtracted without $\\eta$. A step depends on $\\lambda$ by $-\\eta \\nabla f$.',
     },
     {
       name: 'the derivatives are all taken at w_T',

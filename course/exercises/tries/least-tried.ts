@@ -190,7 +190,7 @@ const unrollTries: Try[] = [
     id: 'unroll-03',
     name: 'a plus before the mixed products',
     answer: truncated({ sign: 1 }),
-    verdict: 'differs',
+    verdict: 'mistake: the sign of the mixed derivative',
   },
   {
     id: 'unroll-03',
