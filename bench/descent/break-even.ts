@@ -220,7 +220,7 @@ function page(rows: Row[], seeds: number): string {
   }));
   return `![Break-even](break-even.png)
 
-The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${ADAM_STEPS} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or five times Adam's median time; implicit Adam in batches of ${methods['implicit Adam'].batch}. ${LESSONS.toLocaleString('en')} digits; the smallest head is linear in 200 of the features, the next in all 784, the others have a hidden layer.
+The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${ADAM_STEPS} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or in five times Adam's median time and one second; implicit Adam in batches of ${methods['implicit Adam'].batch}. ${LESSONS.toLocaleString('en')} digits; the smallest head is linear in 200 of the features, the next in all 784, the others have a hidden layer.
 
 ${markdownTable(table)}`;
 }

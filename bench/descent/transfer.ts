@@ -267,6 +267,7 @@ ${markdownTable(rows)}`;
 /** `median (least … largest)`, “never” for what is not finite. */
 export function shown({ low, middle, high }: Spread, said: (value: number) => string): string {
   const words = (value: number) => (Number.isFinite(value) ? said(value) : 'never');
+  if (!Number.isFinite(low)) return 'never';
   return `${words(middle)} (${words(low)} … ${words(high)})`;
 }
 
