@@ -50,7 +50,7 @@ export function load(benchmark: string, name: string): Saved | undefined {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** A measurement now beside the saved one. */
+/** A measurement now, compared with the saved one. */
 export interface Ratio {
   label: string;
   before: number;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { buildForBrowser } from './browser/build.mjs';
 import { inRoot } from './paths.mjs';
-import { SetupError, step, told } from './step.mjs';
+import { runMain, SetupError, step } from './step.mjs';
 
 /** `npm run build:browser`: writes `course/browser/dist/`, the library for a page, and its weight. */
-await told(async () => {
+await runMain(async () => {
   if (!existsSync(inRoot('node_modules', 'esbuild'))) {
     throw new SetupError('The library is built with what `npm ci` installs: run that first.');
   }

@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { buildPackage } from './packages/build.mjs';
 import { inRoot } from './paths.mjs';
 import { run } from './run.mjs';
-import { SetupError, step, told } from './step.mjs';
+import { runMain, SetupError, step } from './step.mjs';
 
 /**
  * `npm run build:packages`: writes `lib/dist/`, `course/dist/` and `kernel/dist/`, each a package ready
- * to be published, and beside them what `npm pack` makes of it.
+ * to be published, and next to them what `npm pack` makes of it.
  */
-await told(async () => {
+await runMain(async () => {
   if (!existsSync(inRoot('node_modules', 'esbuild'))) {
     throw new SetupError('The packages are built with what `npm ci` installs: run that first.');
   }

@@ -5,14 +5,14 @@ import katex from 'katex';
 import { inRoot, venvPython } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
-import { SetupError, step, told } from './step.mjs';
+import { runMain, SetupError, step } from './step.mjs';
 
 /**
  * `npm run site [-- DIRECTORY] [--live URL]`: writes the course as pages that a browser opens from the
  * disk. With `--live`, each notebook leads to its page in a site of `npm run lite`, whose address is
  * absolute or from the root of the pages.
  */
-await told(async () => {
+await runMain(async () => {
   await prepare();
   const { values, positionals } = options();
   const site = positionals[0] ?? inRoot('site');

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { jupyterEnvironment } from './jupyterlab.mjs';
 import { inRoot, venvPython } from './paths.mjs';
 import { prepare } from './prepare.mjs';
-import { told } from './step.mjs';
+import { runMain } from './step.mjs';
 
 /**
  * `npm run course [-- [--seeds COUNT] [--stored] NOTEBOOK …]`: runs all lessons and solutions, or those named,
  * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too;
  * with `--stored` it says which stored numbers this run does not give.
  */
-await told(async () => {
+await runMain(async () => {
   await prepare();
   const program = inRoot('test', 'lessons.py');
   const { status } = spawnSync(venvPython, [program, ...process.argv.slice(2)], {

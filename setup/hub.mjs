@@ -16,7 +16,7 @@ import { namePattern, readSettings } from './hub/settings.mjs';
 import { inRoot, root } from './paths.mjs';
 import { pythonEnvironment } from './python-packages.mjs';
 import { end, onInterrupt, start } from './run.mjs';
-import { SetupError, told } from './step.mjs';
+import { runMain, SetupError } from './step.mjs';
 
 const usage = `Usage: npm run hub [-- [--dir DIR] [COMMAND]]
 
@@ -34,11 +34,11 @@ const secondsToReady = 120;
 const secondsToStop = 30;
 
 /** `npm run hub`: JupyterHub on this machine. */
-await told(async () => {
+await runMain(async () => {
   const { values, names } = options();
   const folder = resolve(values.dir ?? inRoot('hub'));
   const file = join(folder, 'settings.jsonc');
-  // Read first: what is wrong with them should be told before anything is downloaded.
+  // Read first: what is wrong with them should be reported before anything is downloaded.
   const settings = values.install ? undefined : readSettings(file);
   if (process.platform !== 'linux' && settings?.isolation === 'bubblewrap') {
     throw new SetupError(

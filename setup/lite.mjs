@@ -21,7 +21,7 @@ import { inRoot, pythonIn, read, venv } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { makeVenv, pythonEnvironment, venvIsReady } from './python-packages.mjs';
 import { run } from './run.mjs';
-import { SetupError, step, told } from './step.mjs';
+import { runMain, SetupError, step } from './step.mjs';
 
 const usage = `Usage: npm run lite [-- [DIRECTORY] [--quick] [--serve] [--port PORT] [--isolated] [--install]]
 
@@ -44,7 +44,7 @@ const place = {
 const FOLDERS = ['notebooks', 'exercises', 'solutions'];
 
 /** `npm run lite`: the course in a page. */
-await told(async () => {
+await runMain(async () => {
   const { values, positionals } = options();
   const site = positionals[0] ?? inRoot('lite');
   if (values.serve) return show(site, Number(values.port ?? 8000), values.isolated === true);

@@ -7,7 +7,7 @@ import { checkNode, findPython } from './machine.mjs';
 import { installNodePackages } from './node-packages.mjs';
 import { inRoot, pythonIn } from './paths.mjs';
 import { makeVenv, venvIsReady } from './python-packages.mjs';
-import { SetupError, step, told } from './step.mjs';
+import { runMain, SetupError, step } from './step.mjs';
 
 const usage = `Usage: npm run nbgrader -- DIR [COMMAND …]
 
@@ -24,7 +24,7 @@ const place = {
 };
 
 /** `npm run nbgrader -- DIR [COMMAND …]`: the exercises as a course of nbgrader. */
-await told(async () => {
+await runMain(async () => {
   const [folder, ...command] = process.argv.slice(2);
   if (folder === undefined || (folder.startsWith('-') && folder !== '--install')) {
     throw new SetupError(usage);

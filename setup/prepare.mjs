@@ -13,7 +13,7 @@ import { step } from './step.mjs';
 export async function prepare() {
   rmSync(log, { force: true });
   checkNode();
-  // Sought before anything is downloaded: a missing Python should be told at once.
+  // Sought before anything is downloaded: a missing Python should be reported at once.
   const python = venvIsReady() ? undefined : findPython();
   const pythonWords = python ? `, Python ${python.version}` : '';
   console.log(`Node ${process.versions.node}${pythonWords}`);

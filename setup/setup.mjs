@@ -1,5 +1,5 @@
 import { prepare } from './prepare.mjs';
-import { told } from './step.mjs';
+import { runMain } from './step.mjs';
 
 /** `npm run setup`: installs everything `npm start` would, and starts nothing. */
-await told(prepare);
+await runMain(prepare);

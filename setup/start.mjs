@@ -1,9 +1,9 @@
 import { startJupyterLab } from './jupyterlab.mjs';
 import { prepare } from './prepare.mjs';
 import { onInterrupt } from './run.mjs';
-import { told } from './step.mjs';
+import { runMain } from './step.mjs';
 
-await told(async () => {
+await runMain(async () => {
   await prepare();
   const { url, stop, ended } = await startJupyterLab(process.argv.slice(2));
   if (url === undefined) {

@@ -1,4 +1,4 @@
-/** A failure told in one sentence: what is wrong and what to do. */
+/** A failure reported in one sentence: what is wrong and what to do. */
 export class SetupError extends Error {}
 
 const terminal = process.stdout.isTTY;
@@ -55,7 +55,7 @@ function clearLine() {
  *
  * @param {() => Promise<void>} main
  */
-export async function told(main) {
+export async function runMain(main) {
   try {
     await main();
   } catch (error) {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parts } from './parts.mjs';
 import { prepare } from './prepare.mjs';
-import { secondsSince, told } from './step.mjs';
+import { runMain, secondsSince } from './step.mjs';
 
 const longSeconds = 10;
 
-await told(async () => {
+await runMain(async () => {
   const isQuick = process.argv.includes('--quick');
   if (isQuick) process.env.QUICK = '1';
   await prepare();

@@ -6,7 +6,7 @@ import { needs } from './needs';
 const browser = needs('browser');
 const full = needs('full');
 
-/** Starting JupyterLab and a browser beside other tests, on two cores. */
+/** Starting JupyterLab and a browser while other tests run, on two cores. */
 const patience = 300_000;
 const slow = { timeout: 30_000 };
 

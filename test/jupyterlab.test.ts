@@ -10,7 +10,7 @@ const timeNeed = needs('time');
 /** One of those that are not executed when they are made. */
 const EXERCISES = `exercises/${readdirSync(join(__dirname, '..', 'exercises')).find((name) => name.endsWith('.ipynb'))}`;
 
-/** Starting JupyterLab and a browser beside other tests, on two cores. */
+/** Starting JupyterLab and a browser while other tests run, on two cores. */
 const patience = 180_000;
 
 describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a browser', () => {
@@ -59,7 +59,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
       await crumbs.getByText('notebooks').waitFor();
       const items = page.locator('.jp-DirListing-item');
       await items.filter({ hasText: '00-second-derivatives.ipynb' }).waitFor();
-      // What notebooks are built from is beside them, and is not for the learner.
+      // What notebooks are built from is next to them, and is not for the learner.
       expect(await items.filter({ hasText: /\d\d-.*\.md/ }).count()).toBe(0);
       await crumbs.locator('.jp-BreadCrumbs-home').click();
       await page.locator('.jp-DirListing-item', { hasText: 'package.json' }).waitFor();

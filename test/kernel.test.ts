@@ -8,7 +8,7 @@ import { install } from '../kernel/install';
 import { needs } from './needs';
 
 /**
- * The kernel as a client sees it: the Python scripts beside this file talk to it through
+ * The kernel as a client sees it: the Python scripts next to this file talk to it through
  * jupyter_client. `PYTHON` names another interpreter than the one in `.venv`; `FULL=1` runs the
  * long variants.
  */

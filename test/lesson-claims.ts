@@ -10,7 +10,7 @@ const COMMON = new Set(
 /**
  * The claims of a lesson's code that cannot be false, or whose numbers have nothing to do with what
  * decides them: `holds` is a constant, compares something with itself, or shares no name with the
- * numbers beside it, even if names are followed to what declares them.
+ * numbers next to it, even if names are followed to what declares them.
  */
 export function looseClaims(code: string): string[] {
   const file = ts.createSourceFile('lesson.ts', code, ts.ScriptTarget.Latest, true);

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { needs } from './needs';
 
-/** `npx implicit-lab new`, as a user has it who works beside a checkout of the course. */
+/** `npx implicit-lab new`, as a user has it who works next to a checkout of the course. */
 
 const root = join(__dirname, '..');
 const python = process.env.PYTHON ?? join(root, '.venv', 'bin', 'python');

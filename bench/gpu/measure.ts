@@ -61,7 +61,7 @@ async function answers(model: Model): Promise<number[][]> {
   return numbers;
 }
 
-/** The largest difference from cpu, beside the largest number of each tensor. */
+/** The largest difference from cpu, and the largest number of each tensor. */
 async function errorAgainstCpu(model: Model): Promise<number> {
   await useBackend('cpu');
   const expected = await answers(model);

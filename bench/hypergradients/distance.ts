@@ -28,14 +28,14 @@ import { keepResult } from './results';
 const PRODUCTS = [1, 2, 6, 11, 21, 41, 81, 161, 321];
 
 /**
- * How near is a cheap hypergradient of a network? Cosine and ℓ2 distance to the exact one by the number
+ * How close is a cheap hypergradient of a network? Cosine and ℓ2 distance to the exact one by the number
  * of products, Neumann series against conjugate gradients, Hessian against Gauss–Newton.
  *
  * 100 + 100 digits of MNIST at 7 × 7 pixels, 5 hidden units (tanh), a penalty for each of 310 weights
  * from exp(−5), trained to rest; the exact one by Cholesky's factorization of the whole Hessian.
  *
  * Peer: [Lorraine et al. 2020](https://arxiv.org/abs/1911.02590), cosine and ℓ2 distance for 0, 1, 5
- * and 20 further terms and CG: more terms are nearer, and 20 are near enough.
+ * and 20 further terms and CG: more terms are closer, and 20 are close enough.
  */
 export async function distanceTable(): Promise<void> {
   const digits = subset(mnist().train, 200, 3);

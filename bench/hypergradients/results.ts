@@ -23,7 +23,7 @@ export interface Result {
   gaps?: string;
 }
 
-/** Prints the table, and keeps it as `NAME.txt` beside its figure `NAME.png`. */
+/** Prints the table, and keeps it as `NAME.txt` next to its figure `NAME.png`. */
 export async function keepResult(name: string, result: Result): Promise<void> {
   const { title, note, rows, traces, layout, words, labels, gaps } = result;
   mkdirSync(FOLDER, { recursive: true });

@@ -14,7 +14,7 @@ import { keepResult } from './results';
 const PRODUCTS = [1, 2, 4, 6, 8, 11, 16, 21];
 
 /**
- * How near is a cheap hypergradient? Angle and distance to the exact one by the number of products,
+ * How close is a cheap hypergradient? Angle and distance to the exact one by the number of products,
  * Neumann series against conjugate gradients, with what the error estimate says.
  *
  * Peer: [Lorraine et al. 2020](https://arxiv.org/abs/1911.02590) (cosine and ℓ2 distance for 0, 1, 5, 20 terms and CG).

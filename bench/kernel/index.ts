@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { install } from '../../kernel/install';
 
 /**
- * How fast and how large is the kernel, beside plain tslab, Deno's kernel and ipykernel?
+ * How fast and how large is the kernel, compared with plain tslab, Deno's kernel and ipykernel?
  *
  * All kernels take turns in one run on one machine. `PYTHON` names another interpreter than the one
  * in `.venv`, `DENO` an installed Deno; without it, the npm package `deno` is fetched into a

@@ -8,7 +8,7 @@ import { middle, table } from './report';
 import { PAUSE, turnOf } from './turns';
 import type { Workload } from './workload';
 
-/** Milliseconds of each round: of the gradient, of its products of matrices alone, of one product with the Hessian. */
+/** Milliseconds of each round: of the gradient, of its matrix products alone, of one product with the Hessian. */
 export interface FloorRow {
   name: string;
   /** Matrix products of one gradient that the library makes, and their multiplications. */
@@ -19,7 +19,7 @@ export interface FloorRow {
   hessian: number[];
 }
 
-/** A gradient beside the matrix products in it, and a product with the Hessian beside the gradient, in turns. */
+/** A gradient compared with the matrix products in it, and a product with the Hessian compared with the gradient, in turns. */
 export async function floorOf(network: Network, effort: Effort): Promise<FloorRow> {
   const gradient = gradientOf(network);
   const calls = await productsOf(gradient);

@@ -26,7 +26,7 @@ const SCALING: Effort = { rounds: 5, milliseconds: 600, errors: false };
  * same weights, warm, in turns, round by round.
  *
  * @param args `--quick` for fewer rounds; `profile W1` for where the time goes, with `--flame` as a picture; `scaling` for how cost grows, `first` for first calls and peak
- *   memory, `floor` for gradients beside their matrix products; other words are parts of names: `W3`
+ *   memory, `floor` for gradients compared with their matrix products; other words are parts of names: `W3`
  */
 export async function run(args: string[]): Promise<void> {
   if (args[0] === 'profile') return runProfile(args.slice(1));
@@ -93,7 +93,7 @@ async function runProfile(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The gradients beside their matrix products; ours alone. */
+/** The gradients compared with their matrix products; ours alone. */
 async function runFloor(effort: Effort): Promise<void> {
   const { blas } = await useBackend('wasm');
   if (blas === undefined) throw new Error('The floor are products by OpenBLAS, which is not here.');

@@ -39,7 +39,7 @@ export function report(all: readonly Row[], about: About): string {
   ].join('\n');
 }
 
-/** The times of some systems beside ours. */
+/** The times of some systems, and ours. */
 function compared(rows: readonly Row[], names: readonly string[]): string[] {
   const header = [
     'workload',

@@ -4,7 +4,7 @@ export interface Timed {
   error?: number;
 }
 
-/** A system beside ours. */
+/** A system that ours is compared with. */
 export interface PeerTimed extends Timed {
   /** Ours over the peer's, round by round. */
   ratios: number[];

@@ -143,7 +143,7 @@ export function exponentOf(points: readonly { x: number; y: number }[]): number 
   return above / below;
 }
 
-/** The table of a run: the milliseconds of each point, and the exponents beside the theory's. */
+/** The table of a run: the milliseconds of each point, and the exponents with those of theory. */
 export function scalingReport(rows: ReadonlyMap<string, Row>, names: readonly string[]): string {
   const systems = ['ours', ...names];
   const timeOf = (row: Row | undefined, system: string) => {

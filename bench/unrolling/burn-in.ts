@@ -4,7 +4,7 @@ import { burnIn, unroll } from '../../lib/unrolling';
 import { methods } from './problems';
 import { printTable } from './table';
 
-/** The burn-in that `burnIn` predicts, beside the one that is measured, for L = 1. */
+/** The burn-in that `burnIn` predicts, and the one that is measured, for L = 1. */
 export function burnInTable(mus: number[]): void {
   const rows = mus.flatMap((mu) =>
     methods

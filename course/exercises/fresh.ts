@@ -14,7 +14,7 @@ import { tryOut } from './trial';
 const NAME = 'newly drawn';
 /** Between seeds, of which an exercise uses some that follow one another. */
 const APART = 100_000;
-/** Right answers are nearer to each other than an answer has to be. */
+/** Right answers are closer to each other than an answer has to be. */
 const NEARER = 20;
 
 /** Probes that no answer can have been prepared for. */

@@ -109,7 +109,7 @@ function dispose(pairs: readonly Pair[]) {
     safely(() => disposeExcept([pair.args, pair.value, pair.result, pair.rightValue], undefined));
 }
 
-/** Fills `pairs` as far as it comes. */
+/** Fills `pairs` as far as it goes. */
 async function tried(
   exercise: Exercise,
   answer: Answer,

@@ -54,7 +54,7 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${pair(Math.floor((whole % 3600) / 60))} min`;
 }
 
-/** Spaces behind each number make up for the decimals that others have more; not beside powers. */
+/** Spaces behind each number make up for the decimals that others have more; not next to powers. */
 export function alignedAtPoint(cells: string[]): string[] {
   if (cells.some((cell) => cell.includes('×'))) return cells;
   const decimals = (cell: string) => (cell.includes('.') ? cell.length - cell.indexOf('.') : 0);

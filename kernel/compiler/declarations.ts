@@ -4,7 +4,7 @@ import { mentionsNode } from './node-types';
 import { isPackaged } from './sources';
 import { Texts } from './texts';
 
-/** The declarations of a package that is developed beside the notebooks, made beforehand. */
+/** The declarations of a package that is developed next to the notebooks, made beforehand. */
 export interface Pack {
   /** Of TypeScript. */
   version: string;

@@ -39,7 +39,7 @@ export function libraries(nodeMajor: number): string[] {
   return names.map((name) => `lib.${name}.d.ts`);
 }
 
-/** The options under which cells and the modules beside them are compiled. */
+/** The options under which cells and the modules next to them are compiled. */
 export function compilerOptions(
   { directory, nodeMajor, lib, types = [] }: Surroundings,
   sources: Sources,

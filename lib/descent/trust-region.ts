@@ -68,7 +68,7 @@ const [WITHOUT, WITH_MOMENTUM] = [
   { enough: -0.1, least: 2, more: 8, leap: 1, far: 2, watchful: 1.3 },
   { enough: 0, least: 1.4, more: 4, leap: 0.2, far: 0.2, watchful: 3 },
 ];
-/** How near to 1 the ratio of a model is that was right. */
+/** How close to 1 the ratio of a model is that was right. */
 const RIGHT = 0.1;
 /** `δ/δ̂` beyond which δ makes no difference, and would not come back soon. */
 const LOOSE = 100;

@@ -121,7 +121,7 @@ const infinite = {
   rounding: Number.POSITIVE_INFINITY,
 };
 
-/** What is seen from a point nearer to the inner solution. */
+/** What is seen from a point closer to the inner solution. */
 interface Outlook {
   valueSlope: number;
   residualSlope: number;

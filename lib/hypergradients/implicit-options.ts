@@ -21,7 +21,7 @@ export interface ImplicitOptions {
   /** Whether to estimate the error, and how; `false` saves its products. Default `{}`. */
   estimate?: EstimateOptions | false;
   /**
-   * Whether `stats` tell how near w and the adjoint are to solutions (default): the inner gradient and the
+   * Whether `stats` report how close w and the adjoint are to solutions (default): the inner gradient and the
    * residual of the solve. `false` saves what they cost where nothing else needs them, and they are
    * NaN: the network's forwards and backwards pass, and the last product of a series.
    */

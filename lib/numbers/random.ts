@@ -20,7 +20,7 @@ const TWO_32 = 2 ** 32;
 /**
  * A seeded stream of random numbers, independent of `Math.random`.
  *
- * Neighbouring seeds give unrelated streams, so `random(epoch)` is a fair shuffle an epoch.
+ * Neighbouring seeds give unrelated streams, so `random(epoch)` is a fair shuffle for each epoch.
  * The generator is xoshiro128** with a period of 2¹²⁸ − 1; not for secrets.
  *
  * @param seed a whole number from 0 to 2⁵³ − 1
@@ -108,7 +108,7 @@ export function random(seed: number): Random {
   };
 }
 
-/** xoshiro128**: 32 random bits a call, as a number from 0 to 2³² − 1. */
+/** xoshiro128**: 32 random bits per call, as a number from 0 to 2³² − 1. */
 export function xoshiro128(state: Uint32Array): () => number {
   const s = Uint32Array.from(state);
   return () => {

@@ -4,7 +4,7 @@ const VARIABLE = 'OPENBLAS_CORETYPE';
  * What `load` returns, while an environment tells OpenBLAS which of its kernels this processor can run.
  *
  * A release of OpenBLAS knows the processors of Intel that were there before it, by their numbers, and takes any later
- * one for a Pentium 4: a product of matrices then takes three to four times as long. Whoever has set the variable
+ * one for a Pentium 4: a matrix product then takes three to four times as long. A caller who has set the variable
  * themselves is left alone.
  */
 export function withKernelsOf<T>(

@@ -90,7 +90,7 @@ export interface StoppingRule {
   residual?: boolean;
 }
 
-/** Below this a tolerance is near to what rounding does to a recurrence. */
+/** Below this a tolerance is close to what rounding does to a recurrence. */
 const TIGHT = 1e-4;
 
 /** Whether the residual that the recurrence claims is to be looked at. */

@@ -47,7 +47,7 @@ export interface Unrolled {
 /**
  * Runs a method on a problem with a known solution, and differentiates every iterate.
  *
- * Forward mode costs `1 + h` gradients a step for h parameters. Reverse mode walks back from each
+ * Forward mode costs `1 + h` gradients per step for h parameters. Reverse mode walks back from each
  * of the T iterates in each of the n directions, O(nT²): it is there to check the other by.
  *
  * @throws InputError for counts that are not whole, or a method that the spectrum does not suit;

@@ -15,7 +15,7 @@ RECORD = ".course.json"
 
 
 def give_course(course, home, folders):
-    """Brings `home` up to date with `course`, and returns what was offered beside a student's file.
+    """Brings `home` up to date with `course`, and returns what was offered next to a student's file.
 
     Notebooks and README.md are copied. One that the course has changed since is put beside the
     student's as `NAME.updated-DATE.ipynb`; one that the student has deleted comes back. All else

@@ -28,7 +28,7 @@ c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "implicit-lab"
 
-# For exercises of your own that have no stub beside them.
+# For exercises of your own that have no stub next to them.
 c.ClearSolutions.code_stub = {"typescript": "return todo();"}
 c.ClearSolutions.enforce_metadata = True
 

@@ -168,7 +168,7 @@ class Library:
 
 @pytest.fixture
 def library(tmp_path, request):
-    """Linked beside the notebooks like an npm workspace, and taken away again."""
+    """Linked next to the notebooks like an npm workspace, and taken away again."""
     name = f"zz-{request.node.name[5:40].replace('_', '-')}-{os.getpid()}"
     directory = tmp_path / name
     directory.mkdir()

@@ -141,7 +141,7 @@ const listed = (method: ConvexMethod, tried: AtValue[]): Outcome => ({
 /** Whether some of the runs are not there, and none is made. */
 const isMissing = ({ courses }: AtValue) => courses.some(({ steps }) => steps.length === 0);
 
-/** A rate with those a factor √10 beside it. */
+/** A rate with those a factor √10 next to it. */
 const beside = (rate: number) => rateGrid(rate / 3.3, rate * 3.3);
 
 const chosen = (tried: AtValue[]) =>

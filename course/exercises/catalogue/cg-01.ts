@@ -235,7 +235,7 @@ export const exercise: Exercise<ConjugateGradients> = {
   ],
   properties: [
     {
-      name: 'takes one product an iteration',
+      name: 'takes one product per iteration',
       complaint({ probe, args: [A, b, limits] }) {
         const plain = new Float64Array(b.length);
         const rows = Array.from(plain, (_, j) => [...unspoilt(A, j, b.length)]);
@@ -367,7 +367,7 @@ export const exercise: Exercise<ConjugateGradients> = {
         'The status is right, but the step along the direction of negative curvature has been taken. With $\\alpha < 0$ it goes backwards, uphill. Look at the curvature before moving.',
     },
     {
-      name: 'two products an iteration',
+      name: 'two products per iteration',
       answer(A, b, limits) {
         const twice: CountedOperator = {
           ...A,
@@ -380,7 +380,7 @@ export const exercise: Exercise<ConjugateGradients> = {
       },
       diagnosis:
         'The numbers are right, at twice the price: the products are what CG costs. The residual follows from $Ad$, which the step has computed already.',
-      caughtBy: 'takes one product an iteration',
+      caughtBy: 'takes one product per iteration',
     },
   ],
   alternatives: [

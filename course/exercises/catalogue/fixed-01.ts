@@ -245,7 +245,7 @@ export const exercise: Exercise<Descend> = {
         'The residual is multiplied by $\\mu$. Multiplying leads from errors to residuals, $r = A e$; here the way back is asked for.',
     },
     {
-      name: 'two products a step',
+      name: 'two products per step',
       answer(system, plan) {
         const result = descend(system, plan);
         for (let k = 0; k < result.steps + 2; k++) system.A.apply(result.value);

@@ -111,7 +111,7 @@ export const exercise: Exercise<Stochastic> = {
   fresh: (seed) => [batches(seed, 4, 3), 0.4, 5],
   properties: [
     {
-      name: 'takes one product a step',
+      name: 'takes one product per step',
       complaint({ args: [given, , steps], probe }) {
         const products = (given as Watched).products();
         return products > steps
@@ -253,7 +253,7 @@ export const exercise: Exercise<Stochastic> = {
         'Only the way through the weights is there; $\\partial_\\lambda E$ of batch 0 is missing.',
     },
     {
-      name: 'two products a step',
+      name: 'two products per step',
       answer: (given, alpha, steps) => {
         const twice: Batches = {
           ...given,
@@ -272,7 +272,7 @@ export const exercise: Exercise<Stochastic> = {
       },
       diagnosis:
         'The numbers are right, but every step makes two products with its Hessian. Keep the first one: each is a pass over the batch.',
-      caughtBy: 'takes one product a step',
+      caughtBy: 'takes one product per step',
     },
     {
       name: 'a batch solved with',

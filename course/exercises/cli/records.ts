@@ -108,7 +108,7 @@ function parsed(text: string, path: string): RecordLine {
     const line = JSON.parse(text) as RecordLine;
     if (['list', 'problem', 'verdict'].includes(line?.type)) return line;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new RecordsError(`${path} is not a file of records: "${text.slice(0, 60)}".`);
 }

@@ -38,7 +38,7 @@ export const questions: readonly Question[] = [
       },
       {
         text: 'forward mode',
-        diagnosis: 'It carries $10^4$ tangents: $1 + m$ states, and $m$ products a step.',
+        diagnosis: 'It carries $10^4$ tangents: $1 + m$ states, and $m$ products per step.',
       },
       {
         text: 'reverse mode',

@@ -30,7 +30,7 @@ type SourceMetadata = NotebookCell['metadata'] & {
 };
 
 /**
- * A notebook of exercises as nbgrader's instructors have it: with the solutions, and beside each the
+ * A notebook of exercises as nbgrader's instructors have it: with the solutions, and next to each the
  * stub that students get; the checks are locked and give points by difficulty.
  */
 export function nbgraderNotebook(

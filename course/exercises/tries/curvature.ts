@@ -165,7 +165,7 @@ export const tries: readonly Try[] = [
     id: 'cg-01',
     name: 'b − Ax anew in each iteration',
     answer: conjugate({ trueResidual: true }),
-    verdict: 'mistake: two products an iteration',
+    verdict: 'mistake: two products per iteration',
   },
   {
     id: 'cg-01',

@@ -142,7 +142,7 @@ const conjugateTries: Try[] = [
       const kept = { apply: (v: Vector) => multiply(rows, v), dispose() {} };
       return conjugate()(kept, b, limits);
     },
-    verdict: 'property: takes one product an iteration',
+    verdict: 'property: takes one product per iteration',
   },
 ];
 

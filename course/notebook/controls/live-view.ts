@@ -110,7 +110,7 @@ export default { render: ${renderLive.toString()} };`;
 export const MOST_STILLS = 12;
 
 /**
- * The stills behind a live view are for readers without widgets; beside it they are hidden. They are
+ * The stills behind a live view are for readers without widgets; next to it they are hidden. They are
  * seen again when the notebook is opened without its kernel.
  */
 const HIDDEN_STILLS = Array.from({ length: MOST_STILLS }, (_, i) => {

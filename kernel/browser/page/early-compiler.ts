@@ -1,6 +1,6 @@
 /**
  * The worker of the compiler, which takes longer to be ready than all else: with a page that opens a notebook it
- * starts at once, beside JupyterLab, and waits for the first kernel.
+ * starts at once, in parallel with JupyterLab, and waits for the first kernel.
  */
 let waiting: Worker | undefined;
 

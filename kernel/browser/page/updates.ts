@@ -14,7 +14,7 @@ type Versions = Record<string, string>;
 const UPDATED = 'This course has been updated. What you have written stays as it is.';
 
 /**
- * Tells that there is a new build, once its files are here, and goes over to it. A tab beside the one in which the
+ * Tells that there is a new build, once its files are here, and goes over to it. A tab next to the one in which the
  * reader has done so is told as well: the files of its own build are gone.
  */
 export async function offerNewBuild(

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { stringify } from '../../child/json';
 import type { FromChild } from '../../child/messages';
 
-/** The file descriptors beside stdin, stdout and stderr that connect a child with its parent. */
+/** The file descriptors in addition to stdin, stdout and stderr that connect a child with its parent. */
 export const TO_PARENT = 3;
 export const FROM_PARENT = 4;
 /** Written by the watchdog alone: lines of two threads could get mixed up. */

@@ -31,7 +31,7 @@ const SIDE = 520;
 const matrix = (seed: number) =>
   tf.tidy(() => tf.mul(0.1, tf.reshape(tf.sin(tf.range(seed, SIDE ** 2 + seed)), [SIDE, SIDE])));
 const small = () => tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 3]).div(9) as tf.Tensor2D;
-/** Three products of matrices of 520 rows take long by the estimate. */
+/** Three matrix products of 520 rows take long by the estimate. */
 const lossOf = (X: tf.Tensor, w: tf.Tensor) =>
   tf.mean(tf.square(tf.matMul(tf.tanh(tf.matMul(X, w)), w))) as tf.Scalar;
 

@@ -143,7 +143,7 @@ class Lowering {
     this.#put(out, entriesView(whole, out.shape));
   }
 
-  /** The kernel as loops, sums and products of matrices. */
+  /** The kernel as loops, sums and matrix products. */
   toLoops() {
     const { kernel, inputs, attrs, outputs } = this.#ran;
     const [out] = outputs as [tf.Tensor];

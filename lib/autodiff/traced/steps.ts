@@ -9,7 +9,7 @@ export interface Operand {
   from: number;
 }
 
-/** One thing to do: a loop, a product of matrices, a transposition, or a kernel as it is. */
+/** One thing to do: a loop, a matrix product, a transposition, or a kernel as it is. */
 export type Step =
   | {
       kind: 'loop';

@@ -55,7 +55,7 @@ class Steps {
 }
 
 /**
- * Sums of products named by letters, as one product of matrices.
+ * Sums of products named by letters, as one matrix product.
  *
  * The stock kernel hands out its operand as the result where nothing is to be done, so that the
  * tape takes the two for one, and gets a letter that is in one operand alone wrong; wasm has none.

@@ -83,7 +83,7 @@ export function startOf(bias: Float32Array | undefined, entries: number, i: numb
 }
 
 /**
- * A product of matrices with long inner axes, part by part.
+ * A matrix product with long inner axes, part by part.
  *
  * A sum of n numbers of one sign in float32, one by one, may be off by n roundings: a tenth of the
  * result from millions of terms on, and from 2²⁴ times a term on nothing is added any more.

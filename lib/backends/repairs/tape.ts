@@ -29,7 +29,7 @@ export function repairTapeOrder(): void {
 /**
  * Frees what the tape holds where a function that is differentiated throws, or cannot be.
  *
- * TensorFlow.js leaves the tape lying there, and the value where only its derivative throws: these
+ * TensorFlow.js leaves the tape behind, and the value where only its derivative throws: these
  * tensors are lost, and count for ever.
  */
 export function repairFailedTapes(): void {

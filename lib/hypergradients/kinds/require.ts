@@ -8,7 +8,7 @@ export type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /**
  * Checks hyperparameters, which would otherwise be broadcast against what they belong to. There may be
- * others beside them, such as learned settings of a method.
+ * others in addition to them, such as learned settings of a method.
  *
  * @throws InputError for a tensor that is missing, ShapeError for one of another shape.
  */

@@ -24,7 +24,7 @@ import { runsOn } from './runs';
 import { isTable, seenBy, tableOf } from './tables';
 import { type Convolution, convolutionSpace } from './window';
 
-/** A product of matrices by the kernel at hand. */
+/** A matrix product by the kernel at hand. */
 function multiplied(
   backend: tf.KernelBackend,
   a: tf.TensorInfo,
