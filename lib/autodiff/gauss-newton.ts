@@ -42,10 +42,9 @@ export function gaussNewton<Z extends tf.Tensor | tf.Tensor[]>(
   x: NamedTensors,
 ): Curvature {
   checkMethods(model, 'the model', ['predict', 'loss']);
-  const { predict, loss } = model;
   checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
-    recordGaussNewton(() => loss(markAll(predict(copies))), always(copies)),
+    recordGaussNewton(() => model.loss(markAll(model.predict(copies))), always(copies)),
   );
 }
 

@@ -48,15 +48,9 @@ const more: Record<string, Recipe> = {
 const without = [
   ...['Learned', 'amplification', 'checkSolver', 'checkedDeferred', 'checkedSolution', 'compiled'],
   ...['correlatedRegression', 'cosine', 'drops', 'evaluate', 'explain', 'fastSlow', 'finalState'],
-  ...[
-    'freePrograms',
-    'functional',
-    'gaussNewton',
-    'supportsInnerProduct',
-    'identityMinus',
-    'inverseTime',
-  ],
-  ...['isSolverName', 'logSoftmax', 'lowRank', 'mapTensors', 'markAuxiliary', 'markOutput'],
+  ...['freePrograms', 'functional', 'gaussNewton', 'supportsInnerProduct', 'identityMinus'],
+  ...['inverseTime', 'isLibrarySolver', 'isSolverName', 'logSoftmax', 'lowRank', 'mapTensors'],
+  ...['markAuxiliary', 'markOutput'],
   ...['multiply', 'multiplyTransposed', 'nystrom', 'observed', 'proximalStep', 'random'],
   ...['scheduleCost', 'shifted', 'sigmoidCrossEntropies', 'sigmoidCrossEntropy'],
   ...['softmaxCrossEntropies', 'softmaxCrossEntropy', 'solvePositive', 'spaceOf', 'stabilityAt'],

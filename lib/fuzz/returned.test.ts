@@ -150,6 +150,13 @@ describe.each(Object.entries(returns))('a solver that returns %s', (name, make) 
   });
 });
 
+const lowRankParts = () => ({
+  diagonal: 1,
+  jvp: (v: Float64Array) => numbers(v[0]! + v[1]!),
+  vjp: (u: Float64Array) => numbers(u[0]!, u[0]!),
+  outputs: numbers(0),
+});
+
 describe('an operator', () => {
   const two = [numbers(1, 2), numbers(2, 1)];
   it.each<[string, object]>([
@@ -167,17 +174,63 @@ describe('an operator', () => {
   });
 
   it.each<[string, object]>([
+    ['applyInPieces that is a number', { applyInPieces: 3 }],
+    ['applyInPieces that returns a number', { applyInPieces: () => 3 }],
+    ['transpose that is a record', { transpose: {} }],
+    ['floor that is a text', { floor: '1' }],
+    ['floor that is NaN', { floor: Number.NaN }],
+    ['loops that are empty', { loops: {} }],
+    ['low rank that is a number', { lowRank: 3 }],
+    ['low rank whose middle is a number', { lowRank: { ...lowRankParts(), middle: 3 } }],
+  ])('with a %s is refused', async (_, more) => {
+    for (const solver of [il.cg(), il.cgNormal(), il.gmres(), il.woodbury()]) {
+      await expectRefused(() => solver.solve({ ...twice, ...more } as never, two[0]!));
+    }
+  });
+
+  it.each<[string, object]>([
+    ['jvp of null', { jvp: () => null }],
+    ['vjp of null', { vjp: () => null }],
+    ['vjp of another length', { vjp: () => numbers(1) }],
+    ['middle that returns a promise', { middle: async (u: unknown) => u }],
+    ['outputs of nothing', { outputs: undefined }],
+  ])('that says itself what its low rank is, with a %s, is refused', async (_, more) => {
+    const A = { ...twice, lowRank: { ...lowRankParts(), ...more } };
+    await expectRefused(() => il.woodbury().solve(A as never, two[0]!));
+  });
+
+  const wrong: [string, (v: unknown) => unknown][] = [
+    ['null', () => null],
+    ['a promise', async (v: unknown) => v],
+    ['a number', () => 3],
+    ['another length', () => numbers(1)],
+    ['NaN', () => numbers(Number.NaN, 1)],
+  ];
+  it.each(wrong)('with a product of %s is refused by nystrom and powerIteration', async (_, f) => {
+    const A = { apply: f, dispose() {} } as never;
+    await expectRefused(() => il.nystrom(A, two[0]!));
+    await expectRefused(() => il.powerIteration(A, two[0]!));
+  });
+
+  it.each(wrong.slice(0, 4))('that preconditions with a product of %s is refused', async (_, f) => {
+    const solver = il.cg({ preconditioner: { apply: f, dispose() {} } as never });
+    await expectRefused(() => solver.solve(twice, two[0]!));
+    await expectRefused(() => solver.solveSync(twice, two[0]!));
+  });
+
+  it('of no numbers is preconditioned by nothing, and one that maps nothing has the eigenvalue 0', async () => {
+    const M = await il.nystrom(twice, numbers());
+    expect(M.apply(numbers())).toEqual(numbers());
+    expect(await il.powerIteration(twice, numbers(0, 0))).toBe(0);
+  });
+
+  it.each<[string, object]>([
     ['jvp', { jvp: () => numbers(1, 2) }],
     ['vjp', { vjp: () => numbers(1) }],
     ['vjp, later', { vjp: async () => numbers(1, 1) }],
     ['outputs', { outputs: undefined }],
   ])('of low rank whose %s do not fit is refused', async (_, more) => {
-    const parts = {
-      diagonal: 1,
-      jvp: (v: Float64Array) => numbers(v[0]! + v[1]!),
-      vjp: (u: Float64Array) => numbers(u[0]!, u[0]!),
-      outputs: numbers(0),
-    };
+    const parts = lowRankParts();
     for (const solver of [il.woodbury(), il.cg()]) {
       await expectRefused(() =>
         solver.solve(il.lowRank({ ...parts, ...more } as never), numbers(1, 2)),

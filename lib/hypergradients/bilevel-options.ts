@@ -55,7 +55,7 @@ export interface BilevelSettings<B, V extends Vector = NamedTensors> {
   restart?: boolean;
   /**
    * With `implicit` only, εₖ of outer step k = 1, 2, …: inner steps end where `‖∇_w f‖ ≤ εₖ`, and
-   * the linear system is solved to the relative residual `min(εₖ, ½)`, unless by a solver of your own.
+   * the linear system is solved to the relative residual `min(εₖ, ½)`, unless by a solver of your own or a wrapped one.
    * See `decreasingTolerance`.
    */
   tolerance?: (k: number) => number;

@@ -123,13 +123,16 @@ export class StepProblems<V extends Vector, B> {
       return finite(flat.innerLoss(flat.w), flat.outerLoss(flat.w));
     }
     const args = [w as NamedTensors, λ as NamedTensors] as const;
-    const { inner, outer } = this.#problem;
+    const problem = this.#problem;
     const last = Math.max(1, innerSteps);
     const batches = this.#batches;
     const losses = tf.tidy(() =>
       [
-        inner(...args, batches === undefined ? (last as B) : this.#curvatureBatch(k, innerSteps)!),
-        outer(...args, batches?.outer(k) as B),
+        problem.inner(
+          ...args,
+          batches === undefined ? (last as B) : this.#curvatureBatch(k, innerSteps)!,
+        ),
+        problem.outer(...args, batches?.outer(k) as B),
       ].map((loss) => tf.keep(loss.clone())),
     );
     const [innerLoss, outerLoss] = await tensors.read(losses);

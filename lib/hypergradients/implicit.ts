@@ -82,8 +82,15 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
       options: DifferentiateOptions<V> = {},
     ) => differentiate(settings, problem, w, λ, options),
   }) as ImplicitOptions & DifferentiateImplicit;
-  return settled(way, 'implicit()');
+  const fixed = settled(way, 'implicit()');
+  made.add(fixed);
+  return fixed;
 }
+
+const made = new WeakSet<object>();
+
+/** Whether `implicit` has made it; a copy with another `differentiate` differentiates in its own way. */
+export const isLibraryWay = (how: object): boolean => made.has(how);
 
 async function differentiate<V extends Vector>(
   settings: Required<ImplicitOptions>,

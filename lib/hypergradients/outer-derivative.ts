@@ -1,10 +1,10 @@
 import { auxiliaryNumbers } from '../autodiff';
 import type { FlatProblem, LossProblem } from '../problems';
-import { isSolverName, solverFromRecord } from '../solvers';
+import { isLibrarySolver, solverFromRecord } from '../solvers';
 import { type NamedTensors, tensors, type Vector } from '../spaces';
 import type { DifferentiateUnrolled } from '../unrolling';
 import type { OuterStep } from './bilevel-options';
-import { type DifferentiateImplicit, implicit } from './implicit';
+import { type DifferentiateImplicit, implicit, isLibraryWay } from './implicit';
 import type { DifferentiateOptions, ImplicitOptions } from './implicit-options';
 
 /** The hypergradient of an outer step, and its report. */
@@ -97,10 +97,14 @@ export async function implicitDerivative<V extends Vector>(
 const numbersOf = async (marked: NamedTensors | undefined) =>
   marked === undefined ? {} : { auxiliary: await auxiliaryNumbers(marked) };
 
-/** The same way, with the tolerance of its solver set; a solver of the user's own solves as it does. */
+/**
+ * The same way, with the tolerance of its solver set; a solver of the user's own, or a wrapped one, solves
+ * as it does, and so does a wrapped way.
+ */
 function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
   const { solver, ...rest } = how;
-  if (tolerance === 0 || solver === undefined || !isSolverName(solver.name)) return how;
+  const isOurs = isLibraryWay(how) && isLibrarySolver(solver);
+  if (tolerance === 0 || solver === undefined || !isOurs) return how;
   const record = { ...solver, tolerance: Math.min(tolerance, 0.5) };
   return implicit({ ...rest, solver: solverFromRecord(record) });
 }

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { giveWay } from '../event-loop';
-import type { LinearSolver, NeumannOptions, Solution } from '../solvers';
+import { isLibrarySolver, type LinearSolver, type NeumannOptions, type Solution } from '../solvers';
 import { type LinearOperator, normsOf, type Space, shifted } from '../spaces';
 
 /**
@@ -66,9 +66,10 @@ export async function sampledSeries<V>(
 
 function seriesOf(solver: LinearSolver) {
   const { scale, terms = 20, damping = 0 } = solver as LinearSolver & NeumannOptions;
-  if (solver.name === 'neumann' && typeof scale === 'number') return { terms, scale, damping };
+  const isSeries = isLibrarySolver(solver) && solver.name === 'neumann';
+  if (isSeries && typeof scale === 'number') return { terms, scale, damping };
   throw new InputError({
-    given: `batches for the factors, with the solver ${solver.name}${scale === undefined ? '' : ` of scale ${scale}`}`,
+    given: `batches for the factors, with ${isLibrarySolver(solver) ? 'the solver' : 'a solver of your own named'} ${solver.name}${scale === undefined ? '' : ` of scale ${scale}`}`,
     expected: 'neumann({ terms, scale }) with a number for its scale',
     remedy: 'Only the terms of a series stay unbiased when every factor has its own batch.',
   });

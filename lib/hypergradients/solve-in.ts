@@ -1,4 +1,4 @@
-import { isSolverName, type LinearSolver, type Solution, type SolveOptions } from '../solvers';
+import { isLibrarySolver, type LinearSolver, type Solution, type SolveOptions } from '../solvers';
 import type { LinearOperator, Space } from '../spaces';
 
 /**
@@ -25,11 +25,11 @@ export function solveIn<V>(
  * turns: another product to verify it is saved.
  */
 export const solveOptions = <V>(
-  { name }: LinearSolver,
+  solver: LinearSolver,
   diagnose: boolean,
   start: V | undefined,
 ): SolveOptions<V> => ({
   ...(start !== undefined && { start }),
-  ...(diagnose && name === 'neumann' && { verify: false }),
-  ...(!diagnose && isSolverName(name) && { residual: false }),
+  ...(isLibrarySolver(solver) && !diagnose && { residual: false }),
+  ...(isLibrarySolver(solver) && diagnose && solver.name === 'neumann' && { verify: false }),
 });

@@ -1,7 +1,7 @@
 import { InputError } from '../errors';
 import { checkOptionNames, quoted } from '../options';
-import type { LinearOperator, LoopStop, Vector } from '../spaces';
-import { checkCountOption, checkPreconditioner } from './checks';
+import type { LinearOperator, LoopStop, Space, Vector } from '../spaces';
+import { checkCountOption, checkPreconditioner, checkProduct } from './checks';
 import { iterativeSolver } from './iterative';
 import {
   freeingIfItThrows,
@@ -80,12 +80,16 @@ function checkBest(best: unknown): void {
 
 /** z = M r, p the direction, ρ = rᵀz. */
 export function conjugateGradients(preconditioner?: LinearOperator<Vector>): IterativeMethod {
-  const precondition = <V>(r: V): V =>
-    preconditioner ? ((preconditioner as LinearOperator<unknown>).apply(r) as V) : r;
+  const precondition = <V, S>(space: Space<V, S>, r: V): V => {
+    if (preconditioner === undefined) return r;
+    const z = (preconditioner as LinearOperator<unknown>).apply(r) as V;
+    checkProduct(space, z, r, 'a product of the preconditioner');
+    return z;
+  };
 
   return {
     begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
-      const z = precondition(r);
+      const z = precondition(space, r);
       return {
         x,
         residual: space.dot(r, r),
@@ -146,7 +150,7 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       // Of a million parameters every vector counts: each is freed with its last use.
       const nextR = space.axpy(negate(space, alpha), q, r);
       space.free([q, r], p);
-      const z = precondition(nextR);
+      const z = precondition(space, nextR);
       const residual = space.dot(nextR, nextR);
       const nextRho = z === nextR ? residual : space.dot(nextR, z);
       const nextX = space.axpy(alpha, p, x);

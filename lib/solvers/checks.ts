@@ -41,13 +41,34 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
   const given = A as unknown;
   // Every function has an `apply` of its own.
   if (typeof given === 'object' && given !== null && typeof A.apply === 'function') {
-    if (A.applyAll !== undefined) checkFunction(A.applyAll, `applyAll of the operator of ${name}`);
+    for (const other of ['transpose', 'applyAll', 'applyInPieces'] as const) {
+      if (A[other] !== undefined) checkFunction(A[other], `${other} of the operator of ${name}`);
+    }
+    checkKnown(name, A);
     return;
   }
   throw new InputError({
     given: `${typeof given === 'function' ? 'a function' : phrase(given)} as the operator of ${name}`,
     expected: 'an operator: { apply(v), dispose() }',
     remedy: 'Wrap the products: { apply: (v) => …, dispose() {} }.',
+  });
+}
+
+/** @throws InputError for what an operator says of itself, where that is not what it can be. */
+function checkKnown<V>(name: string, { floor, loops, lowRank }: LinearOperator<V>): void {
+  if (lowRank !== undefined) {
+    const what = `lowRank of the operator of ${name}`;
+    checkMethods(lowRank, what, ['jvp', 'vjp']);
+    if (lowRank.middle !== undefined) checkFunction(lowRank.middle, `the middle in ${what}`);
+  }
+  if (loops !== undefined) {
+    checkMethods(loops, `loops of the operator of ${name}`, ['conjugateGradients', 'shifted']);
+  }
+  if (floor === undefined || Number.isFinite(floor)) return;
+  throw new InputError({
+    given: `${phrase(floor)} as floor of the operator of ${name}`,
+    expected: 'a finite number',
+    remedy: 'It is what ⟨v, A v⟩ / ⟨v, v⟩ does not fall below; leave it out for 0.',
   });
 }
 
@@ -59,13 +80,16 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
 export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
   const checked = observed(A, (multiply, v) => {
     const product = multiply();
-    if (v !== undefined) {
-      checkAlive(product);
-      space.check(product, v, 'a product');
-    }
+    if (v !== undefined) checkProduct(space, product, v, 'a product');
     return product;
   });
   return A.loops === undefined ? checked : { ...checked, loops: A.loops };
+}
+
+/** @throws InputError, ShapeError or DisposedError for anything but a live vector like another. */
+export function checkProduct<V, S>(space: Space<V, S>, product: V, like: V, what: string): void {
+  checkAlive(product);
+  space.check(product, like, what);
 }
 
 /** @throws DisposedError for a product that contains a disposed tensor, as when the same product is returned twice. */
@@ -106,6 +130,12 @@ export function checkSolveOptions(name: string, options: unknown): void {
   checkOptionNames(`${name}().solve`, options, ['start', 'verify', 'residual']);
 }
 
+/** What solvers ask of a space. */
+const OF_A_SPACE = [
+  ...['zeros', 'clone', 'scale', 'axpy', 'subtract', 'dot', 'norm', 'select'],
+  ...['read', 'readSync', 'readableNow', 'tidy', 'keep', 'free', 'check'],
+];
+
 /** @throws InputError or DisposedError for anything but an operator, a right-hand side and known options. */
 export function checkSystem<V extends Vector>(
   name: string,
@@ -116,7 +146,7 @@ export function checkSystem<V extends Vector>(
   checkOperator(name, A);
   checkSolveOptions(name, options as object);
   if (A.space !== undefined)
-    checkMethods(A.space, `the space of the operator of ${name}`, ['check']);
+    checkMethods(A.space, `the space of the operator of ${name}`, OF_A_SPACE);
   const space = A.space ?? spaceOf(b);
   space.check(b, b, 'the right-hand side b');
 }

@@ -13,13 +13,14 @@ export { type NystromOptions, nystrom } from './nystrom';
 export { powerIteration } from './power-iteration';
 export { isSolverName, solverFromRecord } from './record';
 export { type SolveManyOptions, solveMany } from './solve-many';
-export type {
-  DeferredSolution,
-  LinearSolver,
-  Solution,
-  SolveOptions,
-  SolveReport,
-  SolverStatus,
+export {
+  type DeferredSolution,
+  isLibrarySolver,
+  type LinearSolver,
+  type Solution,
+  type SolveOptions,
+  type SolveReport,
+  type SolverStatus,
 } from './solver';
 export * from './spectrum';
 export type { SolverTrace, TracedIteration, TraceOption } from './trace';

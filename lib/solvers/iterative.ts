@@ -7,6 +7,7 @@ import type { IterativeMethod, StoppingRule } from './method';
 import {
   type DeferredSolution,
   inTidy,
+  isLibrarySolver,
   type LinearSolver,
   type Solution,
   type SolveOptions,
@@ -88,6 +89,6 @@ export function iterativeSolver<
 /** The solvers that use only operations of the space. */
 const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
 
-/** Whether a solver uses the space of an operator; a preconditioner does not. */
+/** Whether a solver uses the space of an operator; one with a preconditioner, or of your own, is not known to. */
 export const supportsInnerProduct = (solver: LinearSolver): boolean =>
-  bySpaceAlone.has(solver?.name) && !('preconditioner' in solver);
+  isLibrarySolver(solver) && bySpaceAlone.has(solver.name) && !('preconditioner' in solver);

@@ -1,9 +1,9 @@
-import { InputError } from '../errors';
+import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
-import { checkCountOption, checkDamping, checkOperator } from './checks';
+import { checkCountOption, checkDamping, checkedProducts, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
 import { divideOrZero, negate, ROUNDING } from './method';
 
@@ -30,7 +30,7 @@ export interface NystromOptions {
  *
  * @param like any vector of the space that A acts on; only its shape matters
  * @throws InputError for options out of range, or if a direction shows that A is not positive
- * semidefinite.
+ * semidefinite; ShapeError or NotFiniteError for a product that is not a finite vector like `like`.
  * @see Frangella, Tropp & Udell, [Randomized Nyström
  *   preconditioning](https://arxiv.org/abs/2110.02820), 2023, §5.
  */
@@ -48,7 +48,10 @@ export async function nystrom<V extends Vector>(
   const rank = Math.min(options.rank ?? 20, sizeOf(like));
   const space = spaceOf(like);
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  // A vector without numbers has no direction.
+  if (rank === 0) return { apply: (v) => space.clone(v), dispose() {} };
 
+  const checked = checkedProducts(space, A);
   const draw = random(seed);
   const gaussian = () => vectorOf(draw.normals(sizeOf(like)), like);
   const drawn = hold(() => orthonormal(space, Array.from({ length: rank }, gaussian)));
@@ -57,7 +60,7 @@ export async function nystrom<V extends Vector>(
   let products: unknown[] = [];
   try {
     for (const direction of drawn) {
-      images.push(hold(() => A.apply(direction)));
+      images.push(hold(() => checked.apply(direction)));
       await giveWay();
     }
     basis = hold(() => orthonormal(space, images));
@@ -65,6 +68,7 @@ export async function nystrom<V extends Vector>(
       [drawn, basis].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),
     );
     const numbers = Float64Array.from(await space.read(products));
+    if (!numbers.every(Number.isFinite)) throw notFinite();
     const [core, triangle] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
     const { values, mixes } = eigenpairs(rank, core, triangle, space.epsilon);
     const vectors = hold(() =>
@@ -80,6 +84,13 @@ export async function nystrom<V extends Vector>(
     space.free([drawn, images, basis, products]);
   }
 }
+
+const notFinite = () =>
+  new NotFiniteError({
+    given: 'an operator with a product that has a NaN or an infinity',
+    expected: 'finite numbers',
+    remedy: 'Look for a NaN, or an overflow, in what the operator is made of.',
+  });
 
 /** `U (Λ + τ)⁻¹ Uᵀ v + (v − U Uᵀ v)/(λ_last + τ)`. */
 function inverse<V, S>(

@@ -1,6 +1,8 @@
+import { NotFiniteError } from '../errors';
 import { checkOptionNames } from '../options';
-import { type LinearOperator, observed, spaceOf, type Vector } from '../spaces';
-import { checkCountOption, checkOperator } from './checks';
+import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { checkCountOption, checkedProducts, checkOperator } from './checks';
+import { divideOrZero } from './method';
 
 /**
  * The eigenvalue of largest modulus of a symmetric A, by power iteration: `v ← A v / ‖A v‖`, and at
@@ -12,6 +14,7 @@ import { checkCountOption, checkOperator } from './checks';
  * @param start any vector that has a share of the eigenvector; it stays the caller's
  * @param options.iterations products with A. Default 30.
  * @returns 0 where A maps the start to 0
+ * @throws NotFiniteError for a NaN or an infinity in a product
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
  *   §8.2.1.
  */
@@ -25,19 +28,15 @@ export async function powerIteration<V extends Vector>(
   const { iterations = 30 } = options;
   checkCountOption('powerIteration', 'iterations', iterations);
   const space = spaceOf(start);
-  const checked = observed(A, (product, v) => {
-    const Av = product();
-    space.check(Av, v ?? start, 'a product');
-    return Av;
-  });
-  const { sqrt, divide, of } = space.scalars;
+  const checked = checkedProducts(space, A);
+  const { sqrt, of } = space.scalars;
   let v = space.keep(space.clone(start));
   let value = 0;
   try {
     for (let k = 0; k < iterations; k++) {
       const { next, quotient } = space.keep(
         space.tidy(() => {
-          const unit = space.scale(divide(of(1), sqrt(space.dot(v, v))), v);
+          const unit = space.scale(divideOrZero(space, of(1), sqrt(space.dot(v, v))), v);
           const next = checked.apply(unit);
           return { next, quotient: space.dot(unit, next) };
         }),
@@ -45,6 +44,7 @@ export async function powerIteration<V extends Vector>(
       [value] = (await space.read([quotient])) as [number];
       space.free([v, quotient]);
       v = next;
+      if (!Number.isFinite(value)) throw notFinite(value);
       // A vector that A maps to 0 has no direction.
       if (value === 0) break;
     }
@@ -53,3 +53,10 @@ export async function powerIteration<V extends Vector>(
   }
   return value;
 }
+
+const notFinite = (value: number) =>
+  new NotFiniteError({
+    given: `an operator whose quotient vᵀA v / vᵀv is ${value}`,
+    expected: 'finite numbers',
+    remedy: 'Look for a NaN, or an overflow, in the start and in what the operator is made of.',
+  });

@@ -9,7 +9,7 @@ import { checkedSolution } from './checked-solution';
 import { checkedProducts, checkOperator, checkSolver } from './checks';
 import { type DenseOptions, matrixOf } from './dense';
 import { readVectors, sizeOf, vectorOf } from './flat';
-import type { LinearSolver, Solution } from './solver';
+import { isLibrarySolver, type LinearSolver, type Solution } from './solver';
 
 export interface SolveManyOptions {
   /** Default `cg()`. */
@@ -26,7 +26,7 @@ const WORTH = 0.5;
  * gradients, of which an iteration costs a product for each right-hand side that is not solved and
  * not made up by the others, at once where A has `applyAll`; it holds four vectors for each. (With a
  * preconditioner, a trace, `best: 'energy'` or another inner product it solves one after the other.)
- * Any other solver solves one system after the other, each from the combination of the solutions so
+ * Any other solver, your own and a wrapped one too, solves one system after the other, each from the combination of the solutions so
  * far whose right-hand sides come nearest to its own, where that is near: right-hand sides that
  * depend on each other are solved in next to no products, others as by themselves.
  *
@@ -60,8 +60,8 @@ export async function solveMany<V extends Vector>(
   for (const b of bs) space.check(b, first, 'a right-hand side');
   const solutions: Solution<V>[] = [];
   try {
-    if (solver.name === 'dense' && sizeOf(first) <= ((solver as DenseOptions).limit ?? 0)) {
-      return await byOneFactorization(space, A, bs, solver as DenseOptions);
+    if (isDense(solver) && sizeOf(first) <= (solver.limit ?? 0)) {
+      return await byOneFactorization(space, A, bs, solver);
     }
     if (isBlockSolver(solver) && A.space === undefined && bs.length > 1) {
       const together = await byBlock(space, A, bs, solver);
@@ -83,11 +83,15 @@ export async function solveMany<V extends Vector>(
   }
 }
 
+/** Whether a solver is `dense`. */
+const isDense = (solver: LinearSolver): solver is LinearSolver & DenseOptions =>
+  isLibrarySolver(solver) && solver.name === 'dense';
+
 /** Whether a solver is `cg` with nothing that a block of right-hand sides does not know. */
 const isBlockSolver = (solver: LinearSolver): solver is LinearSolver & CgOptions => {
   const { preconditioner, trace, best } = solver as CgOptions;
   const isPlain = preconditioner === undefined && trace === undefined && best !== 'energy';
-  return solver.name === 'cg' && isPlain;
+  return isLibrarySolver(solver) && solver.name === 'cg' && isPlain;
 };
 
 /** All at once; then each by itself, from where the block has led it, which looks at its residual. */

@@ -93,6 +93,16 @@ export function inTidy<V>(
   return { value: clone, ...report };
 }
 
+const made = new WeakSet<object>();
+
+/**
+ * Whether a solver was made by a function of this library, and so is known to work as its record says.
+ *
+ * A copy with other functions, a wrapper or a solver of your own is not, whatever its name.
+ */
+export const isLibrarySolver = (solver: unknown): boolean =>
+  typeof solver === 'object' && solver !== null && made.has(solver);
+
 /** A solver as the record of its options, with the ways of running it as hidden properties. */
 export function solverOf<R extends { readonly name: string }>(
   record: R,
@@ -117,5 +127,7 @@ export function solverOf<R extends { readonly name: string }>(
     solveSync: { value: solveSync },
     solveDeferred: { value: solveDeferred },
   });
-  return settled(solver, `the solver ${record.name}`);
+  const fixed = settled(solver, `the solver ${record.name}`);
+  made.add(fixed);
+  return fixed;
 }

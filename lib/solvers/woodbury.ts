@@ -1,7 +1,8 @@
 import { InputError } from '../errors';
 import { factorizeInPieces, squareMatrix } from '../numbers';
 import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
-import { type LinearOperator, type LowRankParts, spaceOf, type Vector } from '../spaces';
+import { type LinearOperator, type LowRankParts, spaceOf, type Vector, withParts } from '../spaces';
+import { checkProduct } from './checks';
 import { betweenReadings, directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
 import type { LinearSolver } from './solver';
@@ -25,8 +26,8 @@ export function lowRank<V extends Vector, U extends Vector>(
 ): LowRankOperator<V> {
   checkMethods(parts, 'the parts of lowRank', ['jvp', 'vjp']);
   checkOptionNames('lowRank', parts, ['diagonal', 'jvp', 'vjp', 'middle', 'outputs']);
-  const { diagonal, middle = (u: U) => u } = parts;
-  checkFunction(middle, 'the middle of lowRank');
+  const { diagonal } = parts;
+  if (parts.middle !== undefined) checkFunction(parts.middle, 'the middle of lowRank');
   const outputs = spaceOf(parts.outputs);
   outputs.check(parts.outputs, parts.outputs, 'the outputs of lowRank');
   const jvp = (v: V) => {
@@ -42,11 +43,12 @@ export function lowRank<V extends Vector, U extends Vector>(
     });
   }
   return {
-    lowRank: { ...parts, jvp },
+    lowRank: withParts(parts, { jvp }),
     apply(v) {
       const space = spaceOf(v);
       return space.tidy(() => {
-        const pulled = parts.vjp(middle(jvp(v)));
+        const u = jvp(v);
+        const pulled = parts.vjp(parts.middle ? parts.middle(u) : u);
         space.check(pulled, v, 'vjp of lowRank');
         return space.axpy(space.scalars.of(diagonal), v, pulled);
       });
@@ -85,29 +87,44 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
   const record = { name: 'woodbury', tolerance, damping };
 
   return directSolver(record, function* <V extends Vector>(A: LinearOperator<V>, b: V) {
-    const { diagonal, jvp, vjp, middle = (u: Vector) => u, outputs } = partsOf(A);
+    const parts = partsOf(A);
+    const { diagonal, outputs } = parts;
     const d = diagonal + damping;
     if (!(d > 0)) throw withoutDiagonal(d);
-    const size = sizeOf(outputs);
+    const space = spaceOf(b);
     const outer = spaceOf(outputs);
+    const size = sizeOf(outputs);
+    const jvp = (v: V) => {
+      const u = parts.jvp(v);
+      checkProduct(outer, u, outputs, 'jvp of the operator');
+      return u;
+    };
+    const vjp = (u: Vector) => {
+      const v = parts.vjp(u);
+      checkProduct(space, v, b, 'vjp of the operator');
+      return v;
+    };
+    const scaled = (u: Vector) => {
+      const Su = parts.middle ? parts.middle(u) : u;
+      checkProduct(outer, Su, outputs, 'the middle of the operator');
+      return Su;
+    };
     const hold = <T>(make: () => T): T => outer.keep(outer.tidy(make));
     const held: Vector[] = [];
     try {
       for (let i = 0; i < size; i++) {
-        held.push(hold(() => middle(jvp(vjp(unitVector(i, outputs))))));
+        held.push(hold(() => scaled(jvp(vjp(unitVector(i, outputs))))));
         // Nothing is read, but others may have a turn.
         yield [];
       }
-      held.push(hold(() => middle(jvp(b))));
+      held.push(hold(() => scaled(jvp(b))));
       const numbers = yield held;
       const matrix = squareMatrix(numbers.slice(0, size));
       for (let i = 0; i < size; i++) matrix.entries[i * (size + 1)]! += d;
-      const solve = yield* betweenReadings(factorizeInPieces(matrix, spaceOf(b).epsilon));
+      const solve = yield* betweenReadings(factorizeInPieces(matrix, space.epsilon));
       const y = solve(numbers[size]!);
-      const space = spaceOf(b);
       const value = hold(() => {
         const share = vjp(vectorOf(y, outputs));
-        space.check(share, b, 'vjp of the operator');
         return space.scale(space.scalars.of(1 / d), space.subtract(b, share));
       });
       return { value, products: size };

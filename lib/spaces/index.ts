@@ -12,6 +12,7 @@ export {
   observedLoops,
   type SolverLoops,
   shifted,
+  withParts,
 } from './operator';
 export type { Scalars, Space } from './space';
 export { mapTensors, type NamedTensors, tensors } from './tensors';

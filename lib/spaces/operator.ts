@@ -165,14 +165,14 @@ export function observed<V>(
     }),
     ...(A.applyInPieces && {
       *applyInPieces(v: V) {
-        const Av = yield* A.applyInPieces!(v);
+        const Av = yield* piecesOf(A, v);
         return see(() => Av, v);
       },
     }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor }),
     ...(lowRank && {
-      lowRank: changed(lowRank, { vjp: (u) => see(() => lowRank.vjp(u)) }),
+      lowRank: withParts(lowRank, { vjp: (u) => see(() => lowRank.vjp(u)) }),
     }),
     dispose: () => A.dispose?.(),
   };
@@ -226,13 +226,13 @@ export function shifted<V, S>(
     }),
     ...(A.applyInPieces && {
       *applyInPieces(v: V) {
-        return space.keep(add(v, yield* A.applyInPieces!(v)));
+        return space.keep(add(v, yield* piecesOf(A, v)));
       },
     }),
     ...(A.space && { space: A.space }),
     ...(A.floor !== undefined && { floor: A.floor + tau }),
     ...(A.loops && { loops: A.loops.shifted(tau) }),
-    ...(lowRank && { lowRank: changed(lowRank, { diagonal: lowRank.diagonal + tau }) }),
+    ...(lowRank && { lowRank: withParts(lowRank, { diagonal: lowRank.diagonal + tau }) }),
     dispose: () => A.dispose?.(),
   };
 }
@@ -255,13 +255,13 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
     }),
     ...(M.applyInPieces && {
       *applyInPieces(v: V) {
-        return spaceOf(v).keep(minus(v, yield* M.applyInPieces!(v)));
+        return spaceOf(v).keep(minus(v, yield* piecesOf(M, v)));
       },
     }),
     ...(M.space && { space: M.space }),
     ...(lowRank &&
       lowRank.diagonal <= 1 && {
-        lowRank: changed(lowRank, {
+        lowRank: withParts(lowRank, {
           diagonal: 1 - lowRank.diagonal,
           middle(u) {
             const space = spaceOf(u);
@@ -276,6 +276,17 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
   };
 }
 
+/** The product in pieces, by an operator that has it. */
+function piecesOf<V>(A: LinearOperator<V>, v: V): Pausing<V> {
+  const pieces = A.applyInPieces!(v);
+  if (typeof pieces?.next === 'function' && Symbol.iterator in pieces) return pieces;
+  throw new InputError({
+    given: `${phrase(pieces)} of applyInPieces`,
+    expected: 'a generator that returns the product',
+    remedy: 'Write it as *applyInPieces(v) { …; yield; return Av; }, or leave it out.',
+  });
+}
+
 /** The products with all of some vectors, by an operator that has them. */
 function allOf<V>(A: LinearOperator<V>, vs: readonly V[]): V[] {
   const products = A.applyAll!(vs);
@@ -288,9 +299,9 @@ function allOf<V>(A: LinearOperator<V>, vs: readonly V[]): V[] {
 }
 
 /** The parts with some of them changed; the outputs may be those of something disposed later. */
-function changed<V, U>(
+export function withParts<V, U>(
   parts: LowRankParts<V, U>,
-  changes: Partial<Pick<LowRankParts<V, U>, 'diagonal' | 'vjp' | 'middle'>>,
+  changes: Partial<Pick<LowRankParts<V, U>, 'diagonal' | 'jvp' | 'vjp' | 'middle'>>,
 ): LowRankParts<V, U> {
   return {
     diagonal: parts.diagonal,

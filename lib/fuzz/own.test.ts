@@ -1,0 +1,223 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as il from '..';
+
+/** Solvers that users wrap, to count or to time them, keep the name of what they wrap. */
+
+beforeAll(async () => {
+  await il.useBackend('wasm', { threads: 1 });
+});
+
+const makers = {
+  ...{ cg: il.cg, cgNormal: il.cgNormal, minres: il.minres, gmres: il.gmres, dense: il.dense },
+  ...{ fixedPoint: il.fixedPoint, neumann: () => il.neumann({ terms: 60, scale: 0.4 }) },
+};
+
+/** A solver with the record of another, which counts its calls and looks at b as a record of tensors. */
+function counting(solver: il.LinearSolver) {
+  let calls = 0;
+  const see = (b: il.Vector) => {
+    calls += 1;
+    if (b instanceof Float64Array) return;
+    for (const value of Object.values(b)) expect(value).toBeInstanceOf(tf.Tensor);
+  };
+  const wrapped: il.LinearSolver = {
+    ...solver,
+    solve(A, b, options) {
+      see(b);
+      return solver.solve(A, b, options);
+    },
+    solveSync(A, b, options) {
+      see(b);
+      return solver.solveSync(A, b, options);
+    },
+    solveDeferred(A, b, options) {
+      see(b);
+      return solver.solveDeferred(A, b, options);
+    },
+  };
+  return { wrapped, calls: () => calls };
+}
+
+const inner = ({ w }: il.NamedTensors, { l }: il.NamedTensors) =>
+  tf.sum(tf.square(tf.sub(w!, l!))) as tf.Scalar;
+const outer = ({ w }: il.NamedTensors) => tf.sum(tf.square(w!)) as tf.Scalar;
+const vector = () => tf.tensor1d([1, 2]);
+const diagonal = {
+  apply: (v: Float64Array) => v.map((x, i) => (1 + i / 2) * x),
+  dispose() {},
+};
+const run = (how: ReturnType<typeof il.implicit>) =>
+  il.bilevel(
+    { inner, outer },
+    {
+      ...{ w: { w: vector() }, λ: { l: vector() }, how, steps: 2 },
+      inner: { optimizer: il.gradientDescent(0.1), steps: 1 },
+      outer: { optimizer: il.gradientDescent(0.1) },
+      tolerance: il.decreasingTolerance(),
+    },
+  );
+
+describe.each(Object.entries(makers))('a wrapped %s', (name, make) => {
+  it('is not taken for the solver that it wraps', () => {
+    expect(il.isLibrarySolver(make())).toBe(true);
+    expect(il.isLibrarySolver(il.solverFromRecord({ ...make() }))).toBe(true);
+    const { wrapped } = counting(make());
+    expect(wrapped.name).toBe(name);
+    expect(il.isLibrarySolver(wrapped)).toBe(false);
+    expect(il.supportsInnerProduct(wrapped)).toBe(false);
+  });
+
+  it('is asked by solveMany', async () => {
+    const { wrapped, calls } = counting(make());
+    const bs = [Float64Array.of(1, 2), Float64Array.of(2, 1)];
+    const found = await il.solveMany(diagonal, bs, { solver: wrapped });
+    expect(calls()).toBe(2);
+    expect(found[1]!.value[1]!).toBeCloseTo(2 / 3, 5);
+  });
+
+  it.each([
+    ['implicitSGD', (solver: il.LinearSolver) => il.implicitSGD(0.1, { solver })],
+    ['an exact step', (solver: il.LinearSolver) => il.implicitSGD(0.1, { solver, exact: true })],
+    ['implicitAdam', (solver: il.LinearSolver) => il.implicitAdam(0.1, { solver })],
+  ] as const)('is asked by %s, on tensors, with the same result', async (_, optimizerWith) => {
+    const stepped = async (solver: il.LinearSolver) => {
+      const w = tf.variable(vector());
+      const optimizer = optimizerWith(solver);
+      const loss = () => tf.sum(tf.square(w)) as tf.Scalar;
+      // The second step is the one by a program.
+      for (let k = 0; k < 2; k++) await optimizer.step(loss, [w]);
+      optimizer.dispose();
+      return [...w.dataSync()];
+    };
+    const { wrapped, calls } = counting(make());
+    const mine = await stepped(wrapped);
+    expect(calls()).toBeGreaterThanOrEqual(2);
+    (await stepped(make())).forEach((value, i) => void expect(mine[i]).toBeCloseTo(value, 4));
+  });
+
+  it('is asked by hypergradient and bilevel, where a tolerance is its own affair', async () => {
+    const { wrapped, calls } = counting(make());
+    const how = il.implicit({ solver: wrapped, estimate: false });
+    await il.hypergradient({ inner, outer }, { w: vector() }, { l: vector() }, how);
+    expect(calls()).toBe(1);
+    const runs = run(how);
+    for await (const _ of runs);
+    runs.dispose();
+    expect(calls()).toBe(3);
+  });
+});
+
+it('a wrapped way of differentiating is asked by a run with a tolerance', async () => {
+  const base = il.implicit({ estimate: false });
+  let calls = 0;
+  const how = {
+    ...base,
+    differentiate: ((...args: Parameters<typeof base.differentiate>) => {
+      calls += 1;
+      return base.differentiate(...args);
+    }) as typeof base.differentiate,
+  };
+  const runs = run(how);
+  for await (const _ of runs);
+  runs.dispose();
+  expect(calls).toBe(2);
+});
+
+it('batches for the factors need the series of the library', async () => {
+  const { wrapped } = counting(il.neumann({ terms: 3, scale: 0.1 }));
+  const problem = {
+    inner: ({ w }: il.NamedTensors, { l }: il.NamedTensors, batch: number) =>
+      tf.sum(tf.square(tf.sub(w!, tf.mul(batch, l!)))) as tf.Scalar,
+    outer,
+  };
+  const batch = { inner: 1, outer: 1, factors: () => 1 };
+  await expect(
+    il.hypergradient(problem, { w: vector() }, { l: vector() }, il.implicit({ solver: wrapped }), {
+      batch,
+    }),
+  ).rejects.toThrow(/a solver of your own named neumann/);
+});
+
+describe('functions that users hand over may be methods of a class', () => {
+  /** Losses that are only right as methods of their problem. */
+  class Scaled {
+    factor = 2;
+    inner(w: il.NamedTensors, λ: il.NamedTensors) {
+      return tf.mul(this.factor, inner(w, λ)) as tf.Scalar;
+    }
+    outer(w: il.NamedTensors) {
+      return tf.mul(this.factor, outer(w)) as tf.Scalar;
+    }
+  }
+  const ways = [il.implicit(), il.unrolled({ method: il.gradientDescent(0.1), steps: 2 })] as const;
+
+  it.each(ways.map((how) => [how.name, how] as const))('a problem, %s', async (_, how) => {
+    const point = () => ({ w: { w: vector() }, λ: { l: tf.tensor1d([0, 1]) } });
+    const { w, λ } = point();
+    const { value } = await il.hypergradient(new Scaled(), w, λ, how);
+    const plain = {
+      inner: (w: il.NamedTensors, λ: il.NamedTensors) => tf.mul(2, inner(w, λ)) as tf.Scalar,
+      outer: (w: il.NamedTensors) => tf.mul(2, outer(w)) as tf.Scalar,
+    };
+    const wanted = (await il.hypergradient(plain, w, λ, how)).value;
+    expect([...value.l!.dataSync()]).toEqual([...wanted.l!.dataSync()]);
+    const optimizers = {
+      ...(how.name === 'implicit' && { inner: { optimizer: il.gradientDescent(0.1), steps: 1 } }),
+      outer: { optimizer: il.gradientDescent(0.1) },
+    };
+    const batches = { inner: () => 1, outer: () => 1 };
+    for (const runs of [
+      il.bilevel(new Scaled(), { ...point(), ...optimizers, how, steps: 1 }),
+      il.bilevel(new Scaled() as il.BatchedProblem<number>, {
+        ...{ ...point(), ...optimizers, how, steps: 1, batches },
+      }),
+    ]) {
+      let steps = 0;
+      for await (const { innerLoss } of runs) {
+        expect(innerLoss).toBeGreaterThan(0);
+        steps++;
+      }
+      expect(steps).toBe(1);
+      runs.dispose();
+    }
+  });
+
+  it('a network cut from its loss, and the parts of a low rank', () => {
+    class Model {
+      factor = 2;
+      predict({ w }: il.NamedTensors) {
+        return tf.mul(this.factor, w!);
+      }
+      loss(z: tf.Tensor) {
+        return tf.mul(this.factor, tf.sum(tf.square(z))) as tf.Scalar;
+      }
+    }
+    const G = il.gaussNewton(new Model(), { w: vector() });
+    expect([...G.apply({ w: vector() }).w!.dataSync()]).toEqual([16, 32]);
+    G.dispose();
+
+    class Parts {
+      diagonal = 2;
+      outputs = Float64Array.of(0);
+      jvp(v: Float64Array) {
+        return Float64Array.of(this.diagonal * v[0]!);
+      }
+      vjp(u: Float64Array) {
+        return Float64Array.of(this.diagonal * u[0]!, 0);
+      }
+      middle(u: Float64Array) {
+        return u.map((value) => this.diagonal * value);
+      }
+    }
+    const A = il.lowRank<Float64Array, Float64Array>(new Parts());
+    const b = Float64Array.of(10, 2);
+    expect(A.apply(Float64Array.of(1, 1))).toEqual(b);
+    const own = { apply: (v: Float64Array) => A.apply(v), lowRank: new Parts(), dispose() {} };
+    for (const operator of [A, own, il.observed(own as never, (product) => product())]) {
+      const { value } = il.woodbury().solveSync(operator as typeof A, b);
+      expect(value[0]).toBeCloseTo(1, 10);
+      expect(value[1]).toBeCloseTo(1, 10);
+    }
+  });
+});
