@@ -76,11 +76,20 @@ type Entrywise<V> = Omit<Arithmetic<V>, 'combine'>;
 
 const float64Arithmetic: Arithmetic<Float64Array> = {
   combine(terms) {
-    const [[first, x], ...rest] = terms as [Term<Float64Array>, ...Term<Float64Array>[]];
-    const sum = float64.scale(numberOf(first), x);
-    for (const [coefficient, y] of rest) {
-      const a = numberOf(coefficient);
-      for (let i = 0; i < sum.length; i++) sum[i] = a * y[i]! + sum[i]!;
+    const [[first, x], second, ...rest] = terms as [Term<Float64Array>, ...Term<Float64Array>[]];
+    if (second === undefined) return float64.scale(numberOf(first), x);
+    const sum = new Float64Array(x.length);
+    const [a, b, y] = [numberOf(first), numberOf(second[0]), second[1]];
+    const [third, ...others] = rest;
+    if (third === undefined) {
+      for (let i = 0; i < sum.length; i++) sum[i] = b * y[i]! + a * x[i]!;
+      return sum;
+    }
+    const [c, z] = [numberOf(third[0]), third[1]];
+    for (let i = 0; i < sum.length; i++) sum[i] = c * z[i]! + (b * y[i]! + a * x[i]!);
+    for (const [coefficient, v] of others) {
+      const d = numberOf(coefficient);
+      for (let i = 0; i < sum.length; i++) sum[i] = d * v[i]! + sum[i]!;
     }
     return sum;
   },

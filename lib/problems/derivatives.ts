@@ -10,9 +10,18 @@ export interface InnerDerivatives {
   /** `∇_w f`. */
   innerGradient(w: Float64Array, λ: Float64Array, step?: number): Float64Array;
   /** `∂²f/∂w²`, symmetric. */
-  innerHessian(w: Float64Array, λ: Float64Array, step?: number): LinearOperator<Float64Array>;
+  innerHessian(w: Float64Array, λ: Float64Array, step?: number): InnerHessian;
   /** `B = ∂²f/∂w∂λ`, a matrix with a row for each weight and a column for each hyperparameter. */
   innerMixed(w: Float64Array, λ: Float64Array, step?: number): MixedDerivative;
+}
+
+/** Products with `H = ∂²f/∂w²`. */
+export interface InnerHessian extends LinearOperator<Float64Array> {
+  /**
+   * `H v` for several v one after the other in one array, where that costs less than one by one: added
+   * to `out`, in the same order.
+   */
+  addProducts?(vs: Float64Array, out: Float64Array): void;
 }
 
 /** Products with `B = ∂²f/∂w∂λ`. */
@@ -21,8 +30,8 @@ export interface MixedDerivative {
   jvp(v: Float64Array): Float64Array;
   /** `Bᵀ u`. */
   vjp(u: Float64Array): Float64Array;
-  /** B by its columns, one after the other, where they are computed together; the caller's. */
-  columns?(): Float64Array;
+  /** B by its columns, one after the other, where they are computed together: added to `out`. */
+  addColumns?(out: Float64Array): void;
 }
 
 /** An inner problem at one value of its parameters, whose solution and Jacobian are known. */

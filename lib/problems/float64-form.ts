@@ -1,5 +1,4 @@
 import { InputError } from '../errors';
-import { partsOf } from '../numbers';
 import { checkMethods, checkRecord } from '../options';
 import { float64 } from '../spaces';
 import { requireFunctions } from './checks';
@@ -34,15 +33,12 @@ export function float64InnerForm(
       return {
         value: like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
         jvp: (dw, dλ) => float64.axpy(1, Hv(dw), Bv(dλ)),
-        ...(H.applyAll &&
-          B.columns && {
+        ...(H.addProducts &&
+          B.addColumns && {
             jvpAll(dws: Float64Array, out: Float64Array) {
-              const columns = like(B.columns!(), dws, 'columns of innerMixed');
-              H.applyAll!(partsOf(dws, w.length)).forEach((Hw, j) => {
-                like(Hw, w, 'a product with innerHessian');
-                const from = j * w.length;
-                for (let i = 0; i < Hw.length; i++) out[from + i] = Hw[i]! + columns[from + i]!;
-              });
+              out.fill(0);
+              B.addColumns!(out);
+              H.addProducts!(dws, out);
             },
           }),
         vjp: (u) => ({ w: Hv(u), λ: like(B.vjp(u), λ, 'vjp of innerMixed') }),

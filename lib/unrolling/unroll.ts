@@ -139,7 +139,6 @@ function forwards({ iteration, form, problem, steps, from }: Setting): Trajector
       const [x, tangents] = [block.subarray(0, n), block.subarray(n)];
       const result = new Float64Array(block.length);
       const derivative = form.linearize(x, t);
-      result.set(derivative.value);
       const moved = result.subarray(n);
       if (t > from && derivative.jvpAll !== undefined) derivative.jvpAll(tangents, moved);
       else if (t > from) {
@@ -147,6 +146,7 @@ function forwards({ iteration, form, problem, steps, from }: Setting): Trajector
           moved.set(derivative.jvp(dx, units[j]!), n * j);
         }
       }
+      result.set(derivative.value);
       derivative.dispose();
       return result;
     };
@@ -241,8 +241,24 @@ const unitVectors = (like: Float64Array) =>
 const norm = (columns: readonly Float64Array[]) =>
   float64.norm(Float64Array.from(columns, (column) => float64.norm(column)));
 
+/** Sums of squares in this range are right to rounding. */
+const [LEAST, MOST] = [1e-200, 1e200];
+
 /** The Frobenius norm of the difference of two matrices, by columns. */
 export function distance(a: readonly Float64Array[], b: readonly Float64Array[]): number {
+  let sum = 0;
+  for (let j = 0; j < a.length; j++) {
+    const [x, y] = [a[j]!, b[j]!];
+    for (let i = 0; i < x.length; i++) {
+      const change = x[i]! - y[i]!;
+      sum += change * change;
+    }
+  }
+  return LEAST < sum && sum < MOST ? Math.sqrt(sum) : carefulDistance(a, b);
+}
+
+/** The same by numbers that are scaled, which neither vanish nor overflow. */
+function carefulDistance(a: readonly Float64Array[], b: readonly Float64Array[]): number {
   const difference = new Float64Array(a[0]?.length ?? 0);
   const norms = new Float64Array(a.length);
   for (let j = 0; j < a.length; j++) {

@@ -28,6 +28,26 @@ describe('a stored matrix', () => {
     }
   });
 
+  it.each([
+    [20, 20],
+    [37, 23],
+  ])('of %i rows and %i columns adds the products of vectors in one array', (rows, columns) => {
+    const A = matrix(rows, columns);
+    const stored = storedMatrix(A)!;
+    // More than are multiplied in one go.
+    for (const count of [1, 2, 35]) {
+      const xs = Array.from({ length: count }, () => draw.normals(columns));
+      const before = draw.normals(count * rows);
+      const out = before.slice();
+      stored.addProducts(Float64Array.from(xs.flatMap((x) => [...x])), out);
+      xs.forEach((x, j) => {
+        multiply(A, x).forEach((wanted, i) => {
+          expect(out[j * rows + i]! - before[j * rows + i]!).toBeCloseTo(wanted, 11);
+        });
+      });
+    }
+  });
+
   it('is there again after others have taken all the memory', () => {
     const A = matrix(30, 30);
     const x = draw.normals(30);

@@ -7,7 +7,12 @@ export interface StoredMatrix {
   multiply(x: Float64Array): Float64Array;
   /** `A x` for several x, at less than the cost of one after the other; they share their memory. */
   multiplyAll(xs: readonly Float64Array[]): Float64Array[];
+  /** The same for several x one after the other in one array: added to `out`, in the same order. */
+  addProducts(xs: Float64Array, out: Float64Array): void;
 }
+
+/** So many vectors are multiplied in one go. */
+const MOST_VECTORS = 16;
 
 /** So many rows are multiplied at once; matrices are filled up with zeros to whole groups of them. */
 const GROUP = 4;
@@ -128,8 +133,8 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
   const [height, length] = [rows.length, rows[0]?.length ?? 0];
   const stride = 8 * (length + (length % 2));
   const padded = GROUP * Math.ceil(height / GROUP);
-  // The matrix, two vectors and two results.
-  const bytes = padded * stride + 2 * stride + 2 * 8 * padded;
+  // The matrix, vectors and results.
+  const bytes = padded * stride + MOST_VECTORS * (stride + 8 * padded);
   if (height * length < LEAST_ENTRIES || bytes > MOST_BYTES / 4) return undefined;
   let place = { generation: -1, address: 0 };
 
@@ -144,25 +149,81 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
     return address;
   }
 
-  function multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
+  /**
+   * Multiplies so many vectors, at most `MOST_VECTORS`.
+   *
+   * @param put puts them into the memory of vectors, each so many numbers after the one before
+   * @param take is handed the memory of results, which are so far apart, for as long as it runs
+   */
+  function multiplied(
+    count: number,
+    put: (vectors: Float64Array, apart: number) => void,
+    take: (results: Float64Array, apart: number) => void,
+  ): void {
     const m = started();
     const A = placed(m);
     const X = A + padded * stride;
-    const Y = X + 2 * stride;
-    const numbers = new Float64Array(m.memory.buffer, X, (2 * stride) / 8 + 2 * padded);
+    const Y = X + MOST_VECTORS * stride;
+    put(new Float64Array(m.memory.buffer, X, (count * stride) / 8), stride / 8);
+    for (let i = 0; i < count; i += 2) {
+      const run = count - i > 1 ? m.two : m.one;
+      run(A, X + i * stride, Y + i * 8 * padded, X, stride, 8 * padded);
+    }
+    take(new Float64Array(m.memory.buffer, Y, count * padded), padded);
+  }
+
+  function multiply(x: Float64Array): Float64Array {
+    const out = new Float64Array(height);
+    multiplied(
+      1,
+      (vectors) => vectors.set(x),
+      (results) => {
+        for (let i = 0; i < height; i++) out[i] = results[i]!;
+      },
+    );
+    return out;
+  }
+
+  function multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
     const block = new Float64Array(xs.length * height);
-    for (let i = 0; i < xs.length; i += 2) {
-      const count = Math.min(2, xs.length - i);
-      for (let c = 0; c < count; c++) numbers.set(xs[i + c]!, (c * stride) / 8);
-      const run = count === 2 ? m.two : m.one;
-      run(A, X, Y, X, stride, 8 * padded);
-      for (let c = 0; c < count; c++) {
-        const from = (Y - X) / 8 + c * padded;
-        block.set(numbers.subarray(from, from + height), (i + c) * height);
-      }
+    for (let from = 0; from < xs.length; from += MOST_VECTORS) {
+      const some = xs.slice(from, from + MOST_VECTORS);
+      multiplied(
+        some.length,
+        (vectors, apart) => {
+          for (const [j, x] of some.entries()) vectors.set(x, j * apart);
+        },
+        (results, apart) => {
+          for (let j = 0; j < some.length; j++) {
+            block.set(results.subarray(j * apart, j * apart + height), (from + j) * height);
+          }
+        },
+      );
     }
     return partsOf(block, height);
   }
 
-  return { multiply: (x) => multiplyAll([x])[0]!, multiplyAll };
+  function addProducts(xs: Float64Array, out: Float64Array): void {
+    const all = xs.length / length;
+    for (let from = 0; from < all; from += MOST_VECTORS) {
+      const count = Math.min(MOST_VECTORS, all - from);
+      const first = from * length;
+      multiplied(
+        count,
+        (vectors, apart) => {
+          const some = xs.subarray(first, first + count * length);
+          if (apart === length) vectors.set(some);
+          else for (const [j, x] of partsOf(some, length).entries()) vectors.set(x, j * apart);
+        },
+        (results, apart) => {
+          for (let j = 0; j < count; j++) {
+            const to = (from + j) * height;
+            for (let i = 0; i < height; i++) out[to + i]! += results[j * apart + i]!;
+          }
+        },
+      );
+    }
+  }
+
+  return { multiply, multiplyAll, addProducts };
 }

@@ -1,7 +1,7 @@
 import { LEAST_ENTRIES, type StoredMatrix, storedMatrix } from '../../backends/wasm/doubles';
 import { InputError } from '../../errors';
 import type { Spectrum } from '../../methods';
-import { type Eigen, eigen, type Matrix, multiply, requireSymmetric } from '../../numbers';
+import { type Eigen, eigen, type Matrix, multiply, partsOf, requireSymmetric } from '../../numbers';
 import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../../options';
 import { float64 } from '../../spaces';
 import type { SolvedProblem, Start } from '../derivatives';
@@ -140,27 +140,46 @@ function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
 /** The products with H and with all its derivatives at once. */
 interface Products {
   H: StoredMatrix;
-  /** `∂H/∂θⱼ x` for each j, one after the other. */
-  dH(x: Float64Array): Float64Array;
+  /** `∂H/∂θⱼ x` for each j, one after the other, added to `out`. */
+  addAll(x: Float64Array, out: Float64Array): void;
+  /** `∂b/∂θⱼ` for each j, one after the other. */
+  db: Float64Array;
 }
 
-function productsOf({ H, dH }: Evaluated): Products {
+function productsOf({ H, b, dH, db }: Evaluated): Products {
+  const n = b.length;
   const isLarge = dH.length * H.length ** 2 >= LEAST_ENTRIES;
   const stored = isLarge ? storedMatrix(dH.flat()) : undefined;
+  const all = new Float64Array(n * db.length);
+  for (const [j, dbj] of db.entries()) all.set(dbj, j * n);
   return {
-    H: storedMatrix(H) ?? {
-      multiply: (x) => multiply(H, x),
-      multiplyAll: (xs) => xs.map((x) => multiply(H, x)),
+    H: storedMatrix(H) ?? asStored(H),
+    addAll(x, out) {
+      if (stored !== undefined) {
+        stored.addProducts(x, out);
+        return;
+      }
+      for (const [j, dHj] of dH.entries()) addTo(out, multiply(dHj, x), j * n);
     },
-    dH(x) {
-      if (stored !== undefined) return stored.multiply(x);
-      const all = new Float64Array(dH.length * x.length);
-      dH.forEach((dHj, j) => {
-        all.set(multiply(dHj, x), j * x.length);
-      });
-      return all;
+    db: all,
+  };
+}
+
+/** A matrix that is multiplied where it is. */
+function asStored(A: Matrix): StoredMatrix {
+  return {
+    multiply: (x) => multiply(A, x),
+    multiplyAll: (xs) => xs.map((x) => multiply(A, x)),
+    addProducts(xs, out) {
+      for (const [j, x] of partsOf(xs, A.length).entries()) {
+        addTo(out, multiply(A, x), j * A.length);
+      }
     },
   };
+}
+
+function addTo(out: Float64Array, x: Float64Array, from: number): void {
+  for (let i = 0; i < x.length; i++) out[from + i]! += x[i]!;
 }
 
 function derivatives(family: QuadraticFamily, known: Evaluated) {
@@ -177,19 +196,23 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
       return float64.subtract(productsAt(theta).H.multiply(x), at(theta).b);
     },
     innerHessian(_: Float64Array, theta: Float64Array) {
-      const { H } = productsAt(theta);
-      return { apply: H.multiply, applyAll: H.multiplyAll, dispose() {} };
+      const { multiply: apply, multiplyAll: applyAll, addProducts } = productsAt(theta).H;
+      return { apply, applyAll, addProducts, dispose() {} };
     },
     innerMixed(x: Float64Array, theta: Float64Array) {
-      const { db } = at(theta);
       const n = x.length;
+      const addColumns = (out: Float64Array) => {
+        const { addAll, db } = productsAt(theta);
+        addAll(x, out);
+        for (let i = 0; i < out.length; i++) out[i]! -= db[i]!;
+      };
       let all: Float64Array | undefined;
       const column = (j: number) => {
-        all ??= productsAt(theta).dH(x);
-        const out = new Float64Array(n);
-        const dbj = db[j]!;
-        for (let i = 0; i < n; i++) out[i] = all[j * n + i]! - dbj[i]!;
-        return out;
+        if (all === undefined) {
+          all = new Float64Array(n * theta.length);
+          addColumns(all);
+        }
+        return all.subarray(j * n, (j + 1) * n);
       };
       return {
         jvp(v: Float64Array) {
@@ -202,15 +225,8 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
           }
           return sum;
         },
-        columns() {
-          const columns = productsAt(theta).dH(x);
-          for (let j = 0; j < db.length; j++) {
-            const dbj = db[j]!;
-            for (let i = 0; i < n; i++) columns[j * n + i]! -= dbj[i]!;
-          }
-          return columns;
-        },
-        vjp: (u: Float64Array) => Float64Array.from(db, (_, j) => float64.dot(column(j), u)),
+        addColumns,
+        vjp: (u: Float64Array) => Float64Array.from(theta, (_, j) => float64.dot(column(j), u)),
       };
     },
   };
