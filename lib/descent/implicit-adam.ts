@@ -126,11 +126,9 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     };
   }
 
-  /** Frees the moments and the stats of the last step; the next one starts again. */
   override dispose(): void {
     super.dispose();
     this.#moments.dispose();
-    this.iterations_ = 0;
   }
 
   protected override kept(): readonly Moment[] {

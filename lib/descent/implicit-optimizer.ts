@@ -155,7 +155,15 @@ export abstract class ImplicitOptimizer<
     });
   }
 
-  /** Frees the stats of the last step and the count; the optimizer can go on. */
+  /**
+   * Frees all tensors that the optimizer holds: its state and the stats of the last step. Variables are
+   * yours, and stay.
+   *
+   * The optimizer is then as newly made with its options and its present `learningRate`: the count of
+   * steps is 0, a schedule begins again, `'auto'` starts from `initial`, and moments are zero. To go on
+   * later instead, `setWeights` what `getWeights` gave before. A step that is under way moves nothing and
+   * rejects with a DisposedError; `lastStep()` throws until there is a next step. Harmless when repeated.
+   */
   override dispose(): void {
     this.#disposals++;
     this.#last?.dispose();

@@ -45,7 +45,8 @@ export interface Verdict {
 
 /** What an optimizer that finds its own rate does around each of its steps. */
 export class SelfTuning {
-  readonly region: TrustRegion;
+  region: TrustRegion;
+  readonly #initial: number;
   readonly #last = new LastStep();
   #replays: Replay[] = [];
   #shares: number[] = [];
@@ -57,6 +58,7 @@ export class SelfTuning {
   #written: { numbers: number[]; tensor?: tf.Tensor } = { numbers: [] };
 
   constructor(initial: number) {
+    this.#initial = initial;
     this.region = new TrustRegion(initial);
   }
 
@@ -182,8 +184,11 @@ export class SelfTuning {
     this.#last.restore(state.steps);
   }
 
+  /** Frees what it keeps, and starts again from the first rate. */
   dispose(): void {
     this.end();
+    this.region = new TrustRegion(this.#initial);
+    this.#before = undefined;
     this.#last.dispose();
     tensors.free(this.#written.tensor);
     this.#written = { numbers: [] };

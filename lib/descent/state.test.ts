@@ -4,7 +4,7 @@ import { freePrograms } from '../autodiff';
 import { useBackend } from '../backends';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
 import { random } from '../numbers';
-import { type ImplicitAdam, implicitAdam, implicitSGD } from '.';
+import { type ImplicitAdam, implicitAdam, implicitSGD, warmUp } from '.';
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
@@ -31,6 +31,48 @@ describe.each(Object.entries(makers))('%s', (_, make) => {
     b.minimize(() => bowl(y), false, [y]);
     expect(numbers(y)).toEqual(numbers(x));
   });
+
+  const warm = warmUp(3);
+  it.each([
+    ['a rate', 0.1, {}],
+    ['a schedule', 0.1, { schedule: warm }],
+    ['a function of the step', (t: number) => 0.1 * (t + 1), {}],
+    ['auto', 'auto', { initial: 0.02 }],
+  ] as const)(
+    'with %s, dispose frees everything, and starts again as new',
+    async (_, rate, options) => {
+      const start = tf.tensor1d([3, -2]);
+      const x = tf.variable(start);
+      const path = async (optimizer: ReturnType<typeof make>) => {
+        const found = [];
+        x.assign(start);
+        for (let t = 0; t < 5; t++) {
+          await optimizer.step(() => bowl(x), [x]);
+          found.push(numbers(x), optimizer.learningRate, optimizer.iterations);
+        }
+        return found;
+      };
+      const optimizer = make(rate, options);
+      const expected = await path(optimizer);
+      await optimizer.getWeights();
+      const state = await stateOf(make(rate, options));
+      optimizer.dispose();
+      const before = tf.memory().numTensors;
+      for (let round = 0; round < 2; round++) {
+        expect(await path(optimizer)).toEqual(expected);
+        await optimizer.getWeights();
+        optimizer.dispose();
+        // Harmless when repeated.
+        optimizer.dispose();
+        expect(tf.memory().numTensors).toBe(before);
+        expect(optimizer.iterations).toBe(0);
+        await expect(optimizer.lastStep()).rejects.toThrow(InputError);
+      }
+      expect(await stateOf(optimizer)).toEqual(state);
+      optimizer.dispose();
+      expect(numbers(x)).toEqual(expected.at(-3));
+    },
+  );
 
   it('given its own state changes nothing, at any time', async () => {
     const paths = [];

@@ -165,10 +165,11 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
     this.#recount();
   }
 
-  /** Frees the tensors of the state; the next step makes them again. */
+  /** Frees the state; the next step is the first one again. */
   override dispose(): void {
     this.#tuning?.dispose();
     this.#count.dispose();
+    this.iterations_ = 0;
   }
 
   #recount(): void {
