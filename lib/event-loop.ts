@@ -99,6 +99,13 @@ export async function withPauses<T>(work: Pausing<T>): Promise<T> {
   }
 }
 
+/** The same, with a turn at its end too where one is due: what comes next may evaluate a loss at once. */
+export async function finish<T>(work: Pausing<T>): Promise<T> {
+  const result = await withPauses(work);
+  await giveWay();
+  return result;
+}
+
 /** Does work that asks for something at each `yield`; where an answer throws, so does the `yield`. */
 export function driveAtOnce<Q, A, T>(work: Generator<Q, T, A>, answer: (asked: Q) => A): T {
   let turn = work.next();

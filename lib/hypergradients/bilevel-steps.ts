@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
+import { giveWay } from '../event-loop';
 import {
   type BatchedProblem,
   type FlatProblem,
@@ -126,18 +127,19 @@ export class StepProblems<V extends Vector, B> {
     const problem = this.#problem;
     const last = Math.max(1, innerSteps);
     const batches = this.#batches;
-    const losses = tf.tidy(() =>
-      [
-        problem.inner(
-          ...args,
-          batches === undefined ? (last as B) : this.#curvatureBatch(k, innerSteps)!,
-        ),
-        problem.outer(...args, batches?.outer(k) as B),
-      ].map((loss) => tf.keep(loss.clone())),
-    );
-    const [innerLoss, outerLoss] = await tensors.read(losses);
-    tf.dispose(losses);
-    return finite(innerLoss!, outerLoss!);
+    const batch = batches === undefined ? (last as B) : this.#curvatureBatch(k, innerSteps)!;
+    const losses: tf.Scalar[] = [];
+    const evaluate = (loss: () => tf.Scalar) => losses.push(tf.tidy(() => tf.keep(loss().clone())));
+    try {
+      await giveWay();
+      evaluate(() => problem.inner(...args, batch));
+      await giveWay();
+      evaluate(() => problem.outer(...args, batches?.outer(k) as B));
+      const [innerLoss, outerLoss] = await tensors.read(losses);
+      return finite(innerLoss!, outerLoss!);
+    } finally {
+      tf.dispose(losses);
+    }
   }
 
   #curvatureBatch(k: number, innerSteps: number): B | undefined {

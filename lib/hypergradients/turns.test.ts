@@ -172,5 +172,33 @@ describe.skipIf(!time.available)(
       expect(most).toBeLessThanOrEqual(ONE_OPERATION);
       run.dispose();
     });
+
+    it('bilevel, between any two evaluations of the losses', async () => {
+      const noted = (loss: tf.Scalar): tf.Scalar => {
+        work();
+        note();
+        return loss;
+      };
+      const squares = (x: tf.Tensor) => tf.sum(tf.mul(curvatures, tf.square(x))) as tf.Scalar;
+      const run = bilevel(
+        {
+          inner: ({ w }, { l }) => noted(squares(tf.sub(tf.mul(l!, w!), target))),
+          outer: ({ w }) => noted(squares(w!)),
+        },
+        {
+          w: { w: tf.zeros([6]) },
+          λ: { l: tf.ones([6]) },
+          inner: { optimizer: gradientDescent(0.01), steps: 2 },
+          outer: { optimizer: gradientDescent(0.01) },
+          how: implicit(),
+          steps: 2,
+        },
+      );
+      const most = await mostInOneTurn(async () => {
+        for await (const _ of run);
+      });
+      expect(most).toBe(1);
+      run.dispose();
+    });
   },
 );

@@ -1,4 +1,4 @@
-import { withPauses } from '../event-loop';
+import { finish } from '../event-loop';
 import type { LinearOperator, Space } from '../spaces';
 import type {
   Form,
@@ -16,7 +16,7 @@ export async function gradientInTurns<V>(
   step: number,
 ): Promise<V> {
   return inPieces
-    ? withPauses(inPieces.gradient(w, step))
+    ? finish(inPieces.gradient(w, step))
     : space.keep(space.tidy(() => gradient(w, step)));
 }
 
@@ -26,7 +26,7 @@ export async function linearizeInTurns<V>(
   w: V,
   step: number,
 ): Promise<GradientDerivative<V>> {
-  return inPieces ? withPauses(inPieces.linearize(w, step)) : linearize(w, step);
+  return inPieces ? finish(inPieces.linearize(w, step)) : linearize(w, step);
 }
 
 /** The same of the gradients of the outer loss. */
@@ -35,7 +35,7 @@ export async function outerInTurns<V>(
   { outer, outerInPieces }: Pick<Form<V>, 'outer' | 'outerInPieces'>,
   w: V,
 ): Promise<OuterGradients<V>> {
-  return outerInPieces ? withPauses(outerInPieces(w)) : space.keep(outer(w));
+  return outerInPieces ? finish(outerInPieces(w)) : space.keep(outer(w));
 }
 
 /** The same of the curvature. */
@@ -44,7 +44,7 @@ export async function curvatureInTurns<V>(
   w: V,
   kind: InnerCurvature,
 ): Promise<LinearOperator<V>> {
-  return curvatureInPieces ? withPauses(curvatureInPieces(w, kind)) : curvature(w, kind);
+  return curvatureInPieces ? finish(curvatureInPieces(w, kind)) : curvature(w, kind);
 }
 
 /** The same of `H u` and `Bᵀ u`. */
@@ -53,7 +53,7 @@ export async function pulledBack<V>(
   { inPieces, vjp }: GradientDerivative<V>,
   u: V,
 ): Promise<{ w: V; λ: V }> {
-  return inPieces ? withPauses(inPieces.vjp(u)) : space.keep(vjp(u));
+  return inPieces ? finish(inPieces.vjp(u)) : space.keep(vjp(u));
 }
 
 /** The same of `Bᵀ u` alone. */
@@ -63,7 +63,7 @@ export async function mixedBack<V>(
   u: V,
 ): Promise<{ λ: V }> {
   const { inPieces, mixed } = derivative;
-  if (inPieces?.mixed !== undefined) return { λ: await withPauses(inPieces.mixed(u)) };
+  if (inPieces?.mixed !== undefined) return { λ: await finish(inPieces.mixed(u)) };
   return mixed === undefined ? pulledBack(space, derivative, u) : { λ: space.keep(mixed(u)) };
 }
 
@@ -74,5 +74,5 @@ export async function pushed<V>(
   dw: V,
   dλ: V,
 ): Promise<V> {
-  return inPieces ? withPauses(inPieces.jvp(dw, dλ)) : space.keep(space.tidy(() => jvp(dw, dλ)));
+  return inPieces ? finish(inPieces.jvp(dw, dλ)) : space.keep(space.tidy(() => jvp(dw, dλ)));
 }

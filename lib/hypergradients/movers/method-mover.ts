@@ -1,6 +1,6 @@
 import type { Flat } from '../../autodiff';
 import { InputError } from '../../errors';
-import { giveWay, Pace, type Pausing, withPauses } from '../../event-loop';
+import { finish, giveWay, Pace, type Pausing } from '../../event-loop';
 import {
   arithmeticOf,
   asked,
@@ -75,7 +75,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     );
     if (point === undefined) return undefined;
     try {
-      return await withPauses(gradient(point));
+      return await finish(gradient(point));
     } finally {
       space.free(point);
     }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkScalar, variableGradients } from '../../autodiff';
 import { InputError, NotFiniteError } from '../../errors';
-import { withPauses } from '../../event-loop';
+import { finish } from '../../event-loop';
 import { type NamedTensors, tensors } from '../../spaces';
 import { finiteNorm, requireFinite, requireSame } from './checks';
 import type { InnerProblem, InnerStep, Memory, Mover } from './mover';
@@ -127,7 +127,7 @@ async function gradientsOf(optimizer: tf.Optimizer, f: () => tf.Scalar, variable
   if (optimizer.computeGradients !== tf.Optimizer.prototype.computeGradients) {
     return ownGradientsOf(optimizer, f, variables);
   }
-  const { value, gradients } = await withPauses(variableGradients(f, variables));
+  const { value, gradients } = await finish(variableGradients(f, variables));
   if (Object.keys(gradients).length > 0) return { value, grads: gradients };
   value.dispose();
   throw unconnected();

@@ -1,0 +1,184 @@
+import * as tf from '@tensorflow/tfjs';
+import {
+  adam,
+  bilevel,
+  cg,
+  cnn,
+  compiled,
+  freePrograms,
+  hypergradient,
+  implicit,
+  implicitAdam,
+  implicitSGD,
+  type LossProblem,
+  type Model,
+  mlp,
+  type NamedTensors,
+  rnn,
+  unrolled,
+  useBackend,
+} from '../../lib';
+import { chosenParts } from '../parts';
+
+/** A timer of 5 ms is to get a tick at least so often, in milliseconds. */
+const MOST = 50;
+const BATCH = 128;
+
+interface Part {
+  model: Model;
+  batch: number;
+}
+
+const parts: Record<string, Part> = {
+  mlp: { model: mlp({ sizes: [784, 200, 10] }), batch: BATCH },
+  cnn: { model: cnn(), batch: BATCH },
+  rnn: { model: rnn(), batch: BATCH },
+};
+
+/** `npm run bench -- turns [mlp] [cnn] [rnn]`: how long timers wait while the library works. */
+export async function run(args: string[]): Promise<void> {
+  const chosen = chosenParts(args, parts);
+  if (chosen === undefined) return;
+  await useBackend('wasm', { threads: 1 });
+  console.log(
+    `A timer of 5 ms runs beside the work. A gap is the processor time from tick to tick.
+Ratio: the longest gap to the longest call of a user's loss alone, in the same run.\n`,
+  );
+  console.log(row(['', 'ticks', `> ${MOST} ms`, 'longest', 'loss', 'ratio']));
+  for (const name of chosen) await measured(name, parts[name]!);
+}
+
+const WIDTHS = [36, 8, 10, 12, 10, 8];
+const row = (cells: readonly string[]) =>
+  cells.map((cell, i) => (i === 0 ? cell.padEnd(WIDTHS[0]!) : cell.padStart(WIDTHS[i]!))).join('');
+
+/** Processor time so far, in milliseconds. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** The longest time that one of the losses takes by itself. */
+let longestLoss = 0;
+
+const noted =
+  <A extends unknown[]>(loss: (...args: A) => tf.Scalar): ((...args: A) => tf.Scalar) =>
+  (...args) => {
+    const before = processorTime();
+    const value = loss(...args);
+    longestLoss = Math.max(longestLoss, processorTime() - before);
+    return value;
+  };
+
+async function measured(name: string, { model, batch }: Part): Promise<void> {
+  const images = tf.tidy(() => tf.abs(tf.sin(tf.mul(tf.range(0, batch * 784), 12.9898))));
+  const x = images.reshape([batch, 784]) as tf.Tensor2D;
+  const labels = tf.tidy(() =>
+    tf.oneHot(
+      tf.tensor1d(
+        Array.from({ length: batch }, (_, i) => i % 10),
+        'int32',
+      ),
+      10,
+    ),
+  );
+  const cross = (params: NamedTensors) =>
+    tf.losses.softmaxCrossEntropy(labels, model.predict(params, x)) as tf.Scalar;
+  const inner = (w: NamedTensors, { l }: NamedTensors) =>
+    tf.tidy(() =>
+      Object.values(w).reduce<tf.Scalar>(
+        (sum, each) => tf.add(sum, tf.mul(tf.exp(l!), tf.sum(tf.square(each)))),
+        cross(w),
+      ),
+    );
+  const outer = (w: NamedTensors) => cross(w);
+  const plain: LossProblem = {
+    inner: noted((w: NamedTensors, λ: NamedTensors) => inner(w, λ)),
+    outer: noted((w: NamedTensors) => outer(w)),
+  };
+  const declared = (): LossProblem => ({
+    inner: compiled(noted((w: NamedTensors, λ: NamedTensors) => inner(w, λ))),
+    outer: compiled(noted((w: NamedTensors) => outer(w))),
+  });
+  const w = model.init(1);
+  const λ = { l: tf.scalar(-3) };
+  const how = implicit({ solver: cg({ tolerance: 1e-12, maxIterations: 8 }) });
+
+  const hypergradients = async (problem: LossProblem, by: typeof how, times: number) => {
+    for (let i = 0; i < times; i++) {
+      const { value } = await hypergradient(problem, w, λ, by);
+      tf.dispose(value);
+    }
+  };
+  const bilevelRun = async (problem: LossProblem) => {
+    const run = bilevel(problem, {
+      w,
+      λ,
+      inner: { optimizer: adam(0.001), steps: 6 },
+      outer: { optimizer: adam(0.01) },
+      how,
+      steps: 4,
+    });
+    for await (const _ of run);
+    run.dispose();
+  };
+  const steps = async (
+    make: () => ReturnType<typeof implicitSGD> | ReturnType<typeof implicitAdam>,
+  ) => {
+    const variables = Object.values(w).map((each) => tf.variable(each.clone()));
+    const at = Object.fromEntries(Object.keys(w).map((key, i) => [key, variables[i]!]));
+    const optimizer = make();
+    const loss = noted(() => cross(at));
+    for (let i = 0; i < 6; i++) await optimizer.step(loss, variables);
+    optimizer.dispose();
+    tf.dispose(variables);
+  };
+  const works: [string, () => Promise<void>][] = [
+    ['hypergradient', () => hypergradients(plain, how, 4)],
+    ['hypergradient, compiled', () => hypergradients(declared(), how, 4)],
+    [
+      'hypergradient, unrolled',
+      () => hypergradients(plain, unrolled({ method: adam(0.001), steps: 6 }) as never, 3),
+    ],
+    ['bilevel', () => bilevelRun(plain)],
+    ['bilevel, compiled', () => bilevelRun(declared())],
+    ['step of implicitSGD', () => steps(() => implicitSGD(0.1))],
+    ['step of implicitAdam', () => steps(() => implicitAdam(0.01))],
+  ];
+  // What JavaScript takes to become fast is not what is asked here.
+  tf.dispose([outer(w), inner(w, λ)]);
+  for (const [work, go] of works) {
+    freePrograms();
+    longestLoss = 0;
+    const gaps = await gapsDuring(go);
+    const longest = Math.max(...gaps);
+    const over = gaps.filter((gap) => gap > MOST).length;
+    console.log(
+      row([
+        `${name}: ${work}`,
+        `${gaps.length}`,
+        `${over}`,
+        `${longest.toFixed(0)} ms`,
+        `${longestLoss.toFixed(0)} ms`,
+        (longest / longestLoss).toFixed(1),
+      ]),
+    );
+  }
+  tf.dispose([images, x, labels, w, λ]);
+}
+
+/** The processor time from tick to tick of a timer while some work is awaited. */
+async function gapsDuring(work: () => Promise<void>): Promise<number[]> {
+  const gaps: number[] = [];
+  let last = processorTime();
+  const tick = () => {
+    const now = processorTime();
+    gaps.push(now - last);
+    last = now;
+  };
+  const timer = setInterval(tick, 5);
+  await work();
+  clearInterval(timer);
+  tick();
+  return gaps;
+}
