@@ -47,7 +47,7 @@ const foreign = new Set([
     'subdomain_host',
     'NAME',
   ],
-  ...['IndexedDB', 'RequestInit', 'jimp', 'kubectl', 'helm', 'rda'],
+  ...['dgemm', 'sgemm', 'IndexedDB', 'RequestInit', 'jimp', 'kubectl', 'helm', 'rda'],
 ]);
 
 /** The code of a page: in the text, and in its blocks of commands. */
@@ -164,6 +164,37 @@ describe('rooms', () => {
       );
     });
     expect(unnamed).toEqual([]);
+  });
+});
+
+describe('lists', () => {
+  const read = (page: string) => readFileSync(join(root, page), 'utf8');
+
+  it.each([
+    ['test/README.md', 'test'],
+    ['lib/methods/README.md', 'lib/methods'],
+    ['lib/models/README.md', 'lib/models'],
+    ['lib/numbers/README.md', 'lib/numbers'],
+    ['lib/constraints/README.md', 'lib/constraints'],
+    ['lib/fuzz/README.md', 'lib/fuzz'],
+  ])('of files on %s are whole', (page, folder) => {
+    const own = new RegExp(`^${folder}/[\\w-]+\\.ts$`);
+    // Tests of a room are next to what they test, and are not named.
+    const inRoom = (file: string) => folder === 'test' || !/\.test\.ts$/.test(file);
+    const missing = allFiles
+      .filter((file) => own.test(file) && inRoom(file))
+      .map((file) => basename(file))
+      .filter((name) => !/^index\.ts$|testing|\.d\.ts$/.test(name))
+      .filter((name) => !read(page).includes(`\`${name}\``));
+    expect(missing).toEqual([]);
+  });
+
+  it('of commands on the page of setup are whole', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const own = Object.keys(scripts).filter((name) => scripts[name]!.startsWith('node setup/'));
+    const page = read('setup/README.md');
+    const named = (name: string) => new RegExp(`\`npm (run )?${name}\``).test(page);
+    expect(own.filter((name) => !named(name))).toEqual([]);
   });
 });
 
