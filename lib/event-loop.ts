@@ -25,7 +25,7 @@ export class Portions {
     return Math.min(left, this.#size);
   }
 
-  /** Notes how long so many took. */
+  /** Notes how long the given number took. */
   took(count: number, milliseconds: number): void {
     const fitting = Math.floor((count * SPELL) / Math.max(milliseconds, SPELL / 1000));
     this.#size = Math.max(1, Math.min(fitting, 4 * this.#size));

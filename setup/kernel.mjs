@@ -4,7 +4,7 @@ import { run } from './run.mjs';
 import { SetupError } from './step.mjs';
 
 /**
- * Makes the declarations of the library and of the course, which the kernel reads in the place of their
+ * Makes the declarations of the library and of the course, which the kernel reads in place of their
  * sources until these change. Without them all works, and the first import is slower.
  */
 export async function declarePackages() {

@@ -159,7 +159,7 @@ function compareLines(now: string, before: string, found: Comparison): void {
   }
 }
 
-/** A number in the place of words such as *not reached* is a number that differs. */
+/** A number in place of words such as *not reached* is a number that differs. */
 function compareCells(now: string, before: string, found: Comparison, where: string): void {
   const isNumber = (text: string): boolean => withoutNumbers(text) === '#';
   if (isNumber(now) === isNumber(before)) {

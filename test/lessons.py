@@ -94,7 +94,7 @@ def positive(text):
 
 
 async def all_executed(paths, options, stored):
-    """Runs the notebooks, so many at a time; the results come in the order of the notebooks."""
+    """Runs the notebooks, up to the given number at a time; the results come in the order of the notebooks."""
     places = asyncio.Semaphore(options.jobs)
 
     async def in_turn(path):

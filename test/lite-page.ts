@@ -363,7 +363,7 @@ export class LiteNotebook {
     }, code);
   }
 
-  /** The last so many cells that were run. */
+  /** The last cells that were run, up to the given number. */
   async history(count: number): Promise<string[]> {
     await this.bringToFront();
     return this.page.evaluate(async (n) => {

@@ -16,7 +16,7 @@ import { needs } from './needs';
  * The same lesson under Node.js, in a page as it stands, and in a page on webgpu, in turns, as rows of a table. With
  * `FULL=1`; `SECONDS_OF=02-implicit-gradient-descent,09-inverse-hessian-products` names others, `ROUNDS=1` runs each
  * once, `GPU=1` takes the
- * machine's own GPU in the place of Chromium's software adapter.
+ * machine's own GPU in place of Chromium's software adapter.
  */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;

@@ -33,7 +33,7 @@ export function servedSite(patience: number): ServedSite {
 
 /**
  * With `FULL=1`: that lessons in a page say what is stored, each in a browser of its own. `LITE_REPORT=file` adds a
- * line of JSON for each; `LITE_LIMIT=400` interrupts one after so many seconds.
+ * line of JSON for each; `LITE_LIMIT=400` interrupts one after that many seconds.
  */
 export function compareLessons(
   title: string,

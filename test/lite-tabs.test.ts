@@ -7,7 +7,7 @@ import { servedSite } from './lite-served';
 import { needs } from './needs';
 import { textOf } from './output';
 
-/** Two tabs of one site; tabs and kernels that end in the midst of a run; a browser that keeps nothing. With `FULL=1`. */
+/** Two tabs of one site; tabs and kernels that end in the middle of a run; a browser that keeps nothing. With `FULL=1`. */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 600_000;

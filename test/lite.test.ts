@@ -250,7 +250,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         await first.run(0);
         await isKept(first);
         await first.page.close();
-        // Service workers and workers do not hear of a context that is offline.
+        // Service workers and workers do not learn of a context that is offline.
         await context.setOffline(true);
         const { port } = new URL(server.url);
         server.close();

@@ -34,7 +34,7 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
   const notebookIn = (...path: string[]): Notebook =>
     JSON.parse(readFileSync(join(course, ...path, LESSON, `${LESSON}.ipynb`), 'utf8'));
 
-  /** Hands in what was released, with other code in the place of the first stub. */
+  /** Hands in what was released, with other code in place of the first stub. */
   function submit(student: string, change: (notebook: Notebook) => string) {
     const folder = join(course, 'submitted', student, LESSON);
     mkdirSync(folder, { recursive: true });

@@ -222,7 +222,7 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
         .filter((lesson) => lesson !== undefined)
         .sort(),
     );
-    // A tab that was open all the time hears of it.
+    // A tab that was open all the time learns of it.
     expect(await first.cell<course.Hint>("return lab.hint('euler-01')")).toMatchObject({
       number: 1,
     });

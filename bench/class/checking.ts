@@ -74,7 +74,7 @@ function processorOfChildren(): number {
   return (Number(fields[13]) + Number(fields[14])) / TICKS;
 }
 
-/** Runs the command line, and looks at it; `until` ends it once it has told of so many. */
+/** Runs the command line, and looks at it; `until` ends it once it has reported that number. */
 export async function measured(
   args: string[],
   count: number,

@@ -7,7 +7,7 @@ import { NO_FACTOR, RIGHT, TestClass } from '../../course/exercises/cli/class-te
 import { sandboxProblem } from '../../course/exercises/submission';
 import { COMMAND, mb, measured } from './checking';
 
-/** What is handed in: of every five hundred so many of each kind. */
+/** What is handed in: the numbers of each kind in every five hundred. */
 const KINDS = [
   { name: 'right', status: 'right', code: RIGHT, of500: 300 },
   { name: 'wrong', status: 'mistake', code: NO_FACTOR, of500: 150 },

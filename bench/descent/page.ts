@@ -6,7 +6,7 @@ import { RESULTS } from './grid';
 const above = (part: string) => `<!-- ${part}: written by npm run bench -- descent ${part} -->`;
 const below = (part: string) => `<!-- end of ${part} -->`;
 
-/** Puts what a part has measured into the page of results, in the place of what stood there. */
+/** Puts what a part has measured into the page of results, in place of what stood there. */
 export function writePart(part: string, text: string, name = 'README.md'): void {
   mkdirSync(RESULTS, { recursive: true });
   const file = join(RESULTS, name);

@@ -12,7 +12,7 @@ interface Batch {
   labels: tf.Tensor;
 }
 
-/** An implicit step from w, with so many iterations of CG; the result is the change of the weights. */
+/** An implicit step from w, with the given number of CG iterations; the result is the change of the weights. */
 export function implicitSteps(
   w: NamedTensors,
   { predict, labels }: Batch,

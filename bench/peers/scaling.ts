@@ -14,7 +14,7 @@ const TERMS = 6;
 /** Of the steps, and the scale of the series: the largest eigenvalue grows with the width. */
 const rateOf = ({ hidden }: Size) => Math.min(0.2, 40 / hidden);
 
-/** A network INPUTS-hidden-10 on so many rows, with a penalty for each group of its first weights. */
+/** A network INPUTS-hidden-10 on the given number of rows, with a penalty for each group of its first weights. */
 interface Size {
   rows: number;
   hidden: number;

@@ -123,7 +123,7 @@ describe.each(ids)('%s', (id) => {
     for (const seed of [1e6, 2e6, 3e6, 4e6, 5e6]) {
       if (await areDecided(exercise, probesOf(exercise, seed))) decided.push(seed);
     }
-    // Others are drawn in the place of one on which rounding decides.
+    // Others are drawn in place of one on which rounding decides.
     expect(decided.length).toBeGreaterThanOrEqual(3);
   });
 

@@ -86,7 +86,7 @@ async function judged(exercise: Exercise, answer: unknown, seconds: number): Pro
 /** How often arguments are drawn where right answers do not agree on them. */
 const MOST_DRAWS = 20;
 
-/** On so many draws an answer fails before it counts as wrong: rounding may turn a decision on one. */
+/** The number of draws on which an answer must fail to count as wrong: rounding may turn a decision on one. */
 const ENOUGH_FAILURES = 3;
 
 /** The result of an answer that is right on all probes, for arguments that it cannot know. */

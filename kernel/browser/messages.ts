@@ -1,6 +1,6 @@
 import type { FromChild, ToChild } from '../child/messages';
 
-/** How a worker without shared memory hears of an interrupt: it asks, and waits for the answer. */
+/** How a worker without shared memory learns of an interrupt: it asks, and waits for the answer. */
 export interface Asking {
   /** What JupyterLite's service worker hands to the page. */
   url: string;

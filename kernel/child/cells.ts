@@ -23,7 +23,7 @@ export interface Workplace {
   readonly interrupts: Interrupts;
 }
 
-/** How a cell that is busy hears of an interrupt. */
+/** How a cell that is busy learns of an interrupt. */
 export interface Interrupts {
   /** A cell begins: no interrupt is asked for, and it has not worked with tensors. */
   begin(cell: number): void;

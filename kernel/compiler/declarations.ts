@@ -22,7 +22,7 @@ export function packPath(folder: string, name: string): string {
 }
 
 /**
- * Reads a package's declarations in the place of its sources, which takes a third of the time and
+ * Reads a package's declarations in place of its sources, which takes a third of the time and
  * half the memory. Once one of the sources has changed, they are read themselves.
  */
 export class Declarations {

@@ -31,7 +31,7 @@ type Bound = ts.SourceFile & {
   bindDiagnostics: readonly ts.Diagnostic[];
 };
 
-/** A checker holds the types of all that it has checked: after so many cells, another one is made. */
+/** A checker holds the types of all that it has checked: after this number of cells, another one is made. */
 const MOST_CELLS = 250;
 
 interface Base {

@@ -126,7 +126,7 @@ export class Resolution {
     return this.declarations.snapshot(path) !== undefined || this.sources.exists(path);
   }
 
-  /** With declarations that were made beforehand in the place of sources. */
+  /** With declarations that were made beforehand in place of sources. */
   private declared(found: Resolved): Resolved {
     const { resolvedModule } = found;
     const declaration = resolvedModule && this.declarations.of(resolvedModule.resolvedFileName);

@@ -36,7 +36,7 @@ function turnsIn(file: string): Turns {
       try {
         writeFileSync(file, own);
       } catch {
-        // Then the others do not hear of it, and rest by time.
+        // Then the others do not learn of it, and rest by time.
       }
     },
     onTaken(hear) {

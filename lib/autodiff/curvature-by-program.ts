@@ -241,7 +241,7 @@ const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromT
 
 const numbersLayout = (size: number) => listLayout([Math.max(1, size)]);
 
-/** Lists of so many numbers, one after the other, each where four numbers can be read at once. */
+/** Lists of the given lengths, one after the other, each where four numbers can be read at once. */
 function listLayout(sizes: readonly number[]): Layout {
   return new Layout(
     Object.fromEntries(sizes.map((size, i) => [`${i}`.padStart(9, 'n'), { shape: [size], size }])),

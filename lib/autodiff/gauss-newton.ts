@@ -157,7 +157,7 @@ function partsOf(tape: Tape, { J: all, cuts, byCuts, byLeaves, leaves, block }: 
   };
 }
 
-/** `Jᵀ H J v` for so many cuts, with what of the loss does not pass them. */
+/** `Jᵀ H J v` for the given number of cuts, with what of the loss does not pass them. */
 const productBy =
   (J: Program, H: UpperHessian, cuts: number) =>
   (v: tf.Tensor[]): tf.Tensor[] => {

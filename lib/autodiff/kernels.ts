@@ -25,7 +25,7 @@ export const matMul = (a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transpos
 
 /** Tensors one below the other. */
 export const concat = (parts: tf.Tensor[], axis = 0) => runOnList('Concat', parts, { axis });
-/** The rows of a tensor, so many for each part. */
+/** The rows of a tensor, in parts with the given numbers of rows. */
 export const split = (x: tf.Tensor, numOrSizeSplits: number[]) =>
   [engine().runKernel('SplitV', { x }, { numOrSizeSplits, axis: 0 })].flat();
 

@@ -33,7 +33,7 @@ export interface Recorder<R extends { gradient: NamedTensors }> {
 /** Products that can be traced, in the order of the block. */
 export interface TraceableProducts {
   whole(v: tf.Tensor[]): tf.Tensor[];
-  /** Those in the row space that is worth it for so many products; undefined where there is none. */
+  /** Those in the row space that is worthwhile for that number of products; undefined where there is none. */
   rows(products: number): TraceableRows | undefined;
 }
 

@@ -59,7 +59,7 @@ export function leastProducts({ a, shape }: Layer): number {
 
 /**
  * For each leaf of a path, the layer that it is multiplied in, if that is all that is done with it and
- * its row space is worth it for so many products.
+ * its row space is worthwhile for that number of products.
  */
 export function layersOf({ steps, leaves }: Graph, products: number): (Layer | undefined)[] {
   return leaves.map(({ slot }) => {

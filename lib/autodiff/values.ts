@@ -19,7 +19,7 @@ export class Values {
     return this.#slots[slot];
   }
 
-  /** Puts a tensor, which may be in other slots too, in the place of what was there. */
+  /** Puts a tensor, which may be in other slots too, in place of what was there. */
   put(slot: number, tensor: tf.Tensor): void {
     this.#uses.set(tensor, (this.#uses.get(tensor) ?? 0) + 1);
     this.clear(slot);

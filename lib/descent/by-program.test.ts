@@ -175,7 +175,7 @@ describe('a step by programs is the step', () => {
   });
 });
 
-/** Steps on one batch, at most so many, with what they start from. */
+/** Steps on one batch, up to the given number, with what they start from. */
 function fixed(model: Model, batch: number, suffix = '') {
   const variables = variablesOf(model, suffix);
   const [x, y] = [draw([batch, 40], 3), labels(batch)];

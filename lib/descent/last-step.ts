@@ -18,7 +18,7 @@ export class LastStep {
     return mapTensors(variables, (variable) => this.#kept.get(variable as tf.Variable)!);
   }
 
-  /** Takes over a vector, in the place of the one before. */
+  /** Takes over a vector, in place of the one before. */
   keep(variables: NamedVariables, vector: NamedTensors): void {
     this.dispose();
     for (const [name, variable] of Object.entries(variables)) {

@@ -54,7 +54,7 @@ export class KeptMoments {
     return start;
   }
 
-  /** Puts the moments after a step in the place of those that it started from, which are freed. */
+  /** Puts the moments after a step in place of those that it started from, which are freed. */
   replace(parameters: NamedVariables, { m, v }: Moments, start: StartingMoments): void {
     tensors.keep([m, v]);
     const gone = new Set(start.claimed);

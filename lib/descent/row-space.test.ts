@@ -80,7 +80,7 @@ describe('a step in the rows of a small batch', () => {
   });
 });
 
-/** How many kernels have a result of so many numbers. */
+/** How many kernels have a result of the given size. */
 function kernelsThatMake(size: number, f: () => void): number {
   const e = engine();
   const { runKernel } = e;

@@ -33,7 +33,7 @@ export interface StepRecord extends Omit<RecordedLosses, 'chosen'> {
 export interface StepGradient {
   /** Of all that moves, clipped where that is asked for. */
   gradient: NamedTensors;
-  /** That of the row space, or undefined where there is none, or it is not worth it for so many products. */
+  /** That of the row space, or undefined where there is none, or it is not worthwhile for that number of products. */
   rowSpace(products: number): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
 }
 

@@ -12,7 +12,7 @@ const makers = {
   implicitAdam: () => implicitAdam(0.1),
 };
 
-/** The kernels of a step and the bytes that it takes, with so many unrelated parameters next to it. */
+/** The kernels of a step and the bytes that it takes, in the presence of unrelated parameters. */
 async function costOf(make: () => ReturnType<typeof implicitSGD>, unrelated: number) {
   const w = tf.variable(tf.tensor1d([1, -2, 3]));
   const other = unrelated > 0 ? tf.variable(tf.zeros([unrelated])) : undefined;

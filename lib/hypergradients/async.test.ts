@@ -39,7 +39,7 @@ const collect = async (run: BilevelRun) => {
   for await (const step of run) seen.push(step);
   return seen.map(({ step }) => step);
 };
-/** Lets so many jobs of the microtask queue pass. */
+/** Lets the given number of microtasks pass. */
 const jobs = async (count: number) => {
   for (let i = 0; i < count; i++) await undefined;
 };
@@ -132,7 +132,7 @@ describe('a run that is disposed', () => {
         return bilevel(problem, { ...rest, how, outer: { optimizer: stepControl() }, steps: 4 });
       },
     ],
-  ])('in the midst of a step: the step says so, and nothing is left (%s)', async (_, create) => {
+  ])('in the middle of a step: the step says so, and nothing is left (%s)', async (_, create) => {
     for (let moment = 1; moment < 80; moment += 7) {
       const { numTensors } = tf.memory();
       const run = create();

@@ -9,7 +9,7 @@ import {
   traceStep,
 } from '../methods';
 
-/** Steps to take: how many at most after so many others, and what norm of the gradient ends them. */
+/** Steps to take: the largest number, how many came before, and the norm of the gradient that ends them. */
 export interface Stretch {
   from: number;
   count: number;

@@ -66,11 +66,11 @@ export interface MinimalResiduals<V> {
 export interface MinimalResidualsRule {
   /** How many directions are kept: the oldest goes where there are more. */
   keep: number;
-  /** With so many held all are forgotten; infinite where that is never. */
+  /** The number of directions after which all are forgotten; may be infinite. */
   restart: number;
-  /** The next direction is the residual where that is so many times the one before, or less; squared. */
+  /** The next direction is the residual where that is at most this multiple of the previous one; squared. */
   falls: number;
-  /** What is left of an image is rounding where it is so many times `normA ‖p‖²`, or less. */
+  /** What is left of an image counts as rounding where it is at most this multiple of `normA ‖p‖²`. */
   rounding: number;
 }
 

@@ -14,7 +14,7 @@ from nbgrader.preprocessors import (
 
 
 class ClearToStub(ClearSolutions):
-    """Puts the stub in the place of a solution that came with one, and clears others as usual."""
+    """Puts the stub in place of a solution that came with one, and clears others as usual."""
 
     def preprocess_cell(self, cell, resources, cell_index):
         stub = cell.metadata.pop("implicit-lab-stub", None)

@@ -68,7 +68,7 @@ function run(...args: string[]) {
 const file = () => join(course, 'exercises', `${LESSON}.ipynb`);
 const fresh = (): Notebook => JSON.parse(readFileSync(file(), 'utf8'));
 
-/** The learner's notebook with other code in the place of the stub, and more cells before it. */
+/** The learner's notebook with other code in place of the stub, and more cells before it. */
 function written(code: string, ...cells: string[]): string {
   const notebook = fresh();
   for (const cell of notebook.cells) {

@@ -5,7 +5,7 @@ import type { Answer, Question } from './worker';
 
 /** Seconds that a worker is given beyond those of the program that it has to watch. */
 const GRACE = 30;
-/** After so many answers, or with so much memory in use, a worker makes room for a new one. */
+/** The number of answers, and the memory in use, after which a worker makes room for a new one. */
 const MOST_ANSWERS = 500;
 const MOST_BYTES = 1.2e9;
 /** A worker that uses more memory than this is ended: its data came from a submission. */
@@ -86,7 +86,7 @@ function answerOf(child: ChildProcess, question: Question, milliseconds: number)
 /** Ends a worker, and gives it a moment to end what it has started. */
 function end(child: ChildProcess): void {
   child.kill('SIGTERM');
-  // Waited for: one that is caught in a loop does not hear of the end of this process either.
+  // Waited for: one that is caught in a loop does not learn of the end of this process either.
   const timer = setTimeout(() => child.kill('SIGKILL'), 1000);
   child.once('exit', () => clearTimeout(timer));
 }

@@ -57,7 +57,7 @@ interface Run {
 }
 
 const DEEPEST = 5;
-/** From so many notebooks on, a faster start of each is worth the seconds that it takes to make. */
+/** The number of notebooks from which a faster start of each is worth the seconds that it takes to make. */
 const MANY = 20;
 
 /**

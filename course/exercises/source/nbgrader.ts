@@ -23,7 +23,7 @@ interface Grading {
   points?: number;
 }
 
-/** What the other notebook has in the place of a solution. */
+/** What the other notebook has in place of a solution. */
 type SourceMetadata = NotebookCell['metadata'] & {
   nbgrader?: Grading;
   'implicit-lab-stub'?: string;

@@ -2,7 +2,7 @@ import ts from 'typescript';
 
 /** The cells of a notebook as one program. */
 export interface Program {
-  /** The body of an `async function (require, failed)`; `failed(cell, error)` hears of cells that threw. */
+  /** The body of an `async function (require, failed)`; `failed(cell, error)` learns of cells that threw. */
   code: string;
   /** Cells that cannot be parsed, and why; they are left out. */
   broken: { cell: number; message: string }[];

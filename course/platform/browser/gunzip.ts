@@ -1,4 +1,4 @@
-/** Fetches a file that was compressed by gzip, and unpacks it; `received` hears of each piece. */
+/** Fetches a file that was compressed by gzip, and unpacks it; `received` learns of each piece. */
 export async function fetchUnpacked(
   url: string,
   received: (bytes: number) => void = () => {},

@@ -7,7 +7,7 @@ import { nodeHost } from './host';
 
 /**
  * Shows errors that no cell caught under the cell that caused them, and lives on. Where a cell listens for
- * them, as by `process.on('uncaughtException', …)`, its listeners are called in the place of that.
+ * them, as by `process.on('uncaughtException', …)`, its listeners are called in place of that.
  *
  * Libraries made with emscripten install handlers that throw the error again. The capture callback
  * comes before all other handlers of uncaught errors, so what they throw ends here as well.

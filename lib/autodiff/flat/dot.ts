@@ -17,7 +17,7 @@ export function dotOn(heap: Heap): Imported {
   return dot;
 }
 
-/** Leaves ⟨x, y⟩ of vectors of so many bytes. */
+/** Leaves ⟨x, y⟩ of vectors of the given number of bytes. */
 export function innerProduct(f: FunctionBody, dot: Imported, x: Local, y: Local, bytes: Local) {
   f.get(x, y).get(x, bytes).i32(-ROUND).do('i32.and', 'i32.add');
   return f.get(x, bytes).do('i32.add').call(dot);

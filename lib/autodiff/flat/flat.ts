@@ -46,7 +46,7 @@ export class Flat {
 
 const layouts = new Map<number, Layout>();
 
-/** Of so many numbers, or addresses. */
+/** The number of its numbers, or of its addresses. */
 export const numbersLayout = (size: number): Layout => bytesLayout(4 * size);
 
 /** Of what a program keeps. */

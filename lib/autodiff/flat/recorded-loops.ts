@@ -145,7 +145,7 @@ class Steps {
     this.f.i32(this.#program.table).call(this.#program.sequence);
   }
 
-  /** Calls an update on vectors of so many bytes, whose addresses are put on the stack one by one. */
+  /** Calls an update on vectors of the given number of bytes, whose addresses are put on the stack one by one. */
   update(
     bytes: number,
     numbers: Local,

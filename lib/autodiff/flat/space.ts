@@ -89,7 +89,7 @@ export class FlatSpace implements Space<Flat, number> {
     return new Float32Array(memoryOf(this.heap).buffer, address, size);
   }
 
-  /** Copies so many numbers from one address to another. */
+  /** Copies the given number of numbers from one address to another. */
   move(from: number, to: number, size: number): void {
     this.#numbers(to, size).set(this.#numbers(from, size));
   }

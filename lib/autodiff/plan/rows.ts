@@ -28,7 +28,7 @@ export class Join implements Instruction {
   }
 }
 
-/** A tensor cut into parts of so many rows each: the transpose of a join. */
+/** A tensor cut into parts with the given numbers of rows: the transpose of a concatenation. */
 export class Cut implements Instruction {
   readonly reads: readonly [number];
   readonly writes: readonly number[];

@@ -66,7 +66,7 @@ interface Host {
 /**
  * The products are added to what is cut, instead of each to its part.
  *
- * Parts that no product is added to have zeros in the place of its constant.
+ * Parts that no product is added to have zeros in place of its constant.
  */
 function withinCut(
   instructions: readonly Instruction[],

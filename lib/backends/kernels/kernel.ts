@@ -28,7 +28,7 @@ export function addKernel<C extends { inputs: object; backend: tf.KernelBackend 
   tf.registerKernel({ kernelName, backendName, kernelFunc });
 }
 
-/** Puts a function in the place of a backend's kernel, or where there was none. */
+/** Puts a function in place of a backend's kernel, or where there was none. */
 export function replaceKernel<I extends string, A>(
   kernelName: string,
   backendName: string,

@@ -24,7 +24,7 @@ export function lengthsOf({ inputs: { a, b }, attrs: { transposeA, transposeB } 
   return { rows, inner, columns };
 }
 
-/** Whether a sum of so many terms in float32 would lose digits that are worth the parts. */
+/** Whether a float32 sum of that many terms loses enough digits to be worth splitting. */
 export const isLong = (terms: number): boolean => terms > 2 * PART;
 
 /** How a backend reads and makes tensors of float32. */
@@ -66,7 +66,7 @@ interface Place {
   length: number;
 }
 
-/** Calls back for each part of so many terms. */
+/** Calls back for each part, of at most the given number of terms. */
 export function eachPart(terms: number, part: number, visit: (place: Place) => void): void {
   for (let from = 0; from < terms; from += part) {
     visit({ from, length: Math.min(part, terms - from) });

@@ -58,7 +58,7 @@ const shapes: Record<string, ShapeOf> = {
 /**
  * The shape of what a window gives, for the kernels that move one over images or volumes.
  *
- * What it sees may be given in the place of the images, as a table, which has rank 3.
+ * What it sees may be given in place of the images, as a table, which has rank 3.
  */
 export function windowShape(kernelName: string, call: AnyCall): number[] | undefined {
   const { inputs, attrs } = call as Windowed;

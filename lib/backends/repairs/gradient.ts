@@ -12,7 +12,7 @@ export interface Rule<A> {
   gradient(dy: tf.Tensor, saved: tf.Tensor[], attributes: A): Gradient;
 }
 
-/** Registers the derivative of a kernel, in the place of the one that TensorFlow.js has. */
+/** Registers the derivative of a kernel, in place of the one that TensorFlow.js has. */
 export function differentiate<A = unknown>(
   kernelName: string,
   { inputs = [], output = false, gradient }: Rule<A>,

@@ -20,7 +20,7 @@ export function repairLosses(): void {
   tf.losses.sigmoidCrossEntropy = repaired(sigmoidCrossEntropies, () => 2);
 }
 
-/** A weighted mean of cross-entropies, whose labels are smoothed towards so many classes. */
+/** A weighted mean of cross-entropies, whose labels are smoothed towards that number of classes. */
 const repaired =
   (
     entropies: (labels: tf.Tensor, logits: tf.Tensor) => tf.Tensor,

@@ -38,7 +38,7 @@ export async function watchingProducts<T>(
 }
 
 /**
- * Switches the system's BLAS on, with so many threads, or off.
+ * Switches the system's BLAS on, with the given number of threads, or off.
  *
  * @returns its name where it is on, or why it is not
  */

@@ -27,7 +27,7 @@ const running = () => engine().registry.wasm;
 const load = () =>
   import('@tensorflow/tfjs-backend-wasm').catch(refuseMissing('@tensorflow/tfjs-backend-wasm'));
 
-/** Starts the backend with so many threads; false where TensorFlow.js could not. */
+/** Starts the backend with the given number of threads; false where TensorFlow.js could not. */
 async function start(threads: number): Promise<boolean> {
   const wasm = await load();
   const folder = wasmFolder();

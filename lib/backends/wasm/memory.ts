@@ -13,7 +13,7 @@ interface WasmBackend {
  */
 export function guardMemory(): void {
   const { wasm } = engine().registry.wasm as Engine['registry'][string] & WasmBackend;
-  // The first call puts another function in the place of this one.
+  // The first call puts another function in place of this one.
   wasm._free(wasm._malloc(8));
   const allocate = wasm._malloc;
   wasm._malloc = (bytes) => {

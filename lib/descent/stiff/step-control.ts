@@ -27,7 +27,7 @@ interface Tried {
 export class StepControl {
   #last: Pick<Tried, 'h' | 'error'> | undefined;
 
-  /** The step to try in the place of one that was given up. */
+  /** The step to try in place of one that was given up. */
   afterRejected(tried: Tried): number {
     const { h, error } = tried;
     return Number.isFinite(error) ? h * Math.min(factorOf(tried), 0.9) : h / 4;

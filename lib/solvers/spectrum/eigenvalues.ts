@@ -118,7 +118,7 @@ interface Search<V> {
   scale: number;
 }
 
-/** After so many steps a Ritz value well below what matters is believed to stay there. */
+/** The number of steps after which a Ritz value well below what matters is believed to stay there. */
 const ENOUGH = 20;
 
 /**

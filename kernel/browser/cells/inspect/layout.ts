@@ -14,7 +14,7 @@ const FEW = 6;
 const MOST_COLUMNS = 15;
 const COLUMNS_OF_A_LEVEL = 4;
 
-/** A character is about so many times as high as it is wide: blocks of entries become squares. */
+/** The height of a character is about this multiple of its width: blocks of entries become squares. */
 const HEIGHT = 2.5;
 
 export interface Entries {

@@ -58,7 +58,7 @@ function summed(heap: Heap, x: tf.TensorInfo, axes: number[], divisor: number): 
   return out;
 }
 
-/** So many rows are added in float32, then so many of these sums, and so on: a tree. */
+/** The number of rows that are added in float32, then of these sums, and so on: a tree. */
 const BRANCHES = 64;
 
 /** The sum of all rows of a shape. */
