@@ -9,8 +9,10 @@ import {
   partOf,
   type ShareScope,
 } from './lite';
+import { makeRoom } from './narrow';
 import { warnWhereNothingIsKept } from './nothing-kept';
 import { keepForOffline } from './offline';
+import { takeUnchangedSettings } from './settings';
 import { NewVersions, offerNewBuild } from './updates';
 
 /**
@@ -35,6 +37,7 @@ const SPEC = {
 let shared: ShareScope = {};
 
 async function extension(): Promise<() => object> {
+  takeUnchangedSettings(await partOf(shared, '@jupyterlab/settingregistry'));
   const plugins = await Promise.all([kernel(), drawing(), news()]);
   return () => ({ __esModule: true, default: plugins });
 }
@@ -96,7 +99,7 @@ async function drawing(): Promise<object> {
   };
 }
 
-/** New builds of the site, and new versions of notebooks. */
+/** What the page itself tells and does: new builds of the site and new versions of notebooks, room where it is narrow. */
 async function news(): Promise<object> {
   const [parts, { INotebookTracker }, { here }] = await Promise.all([
     partOf(shared, '@jupyterlab/apputils'),
@@ -105,10 +108,12 @@ async function news(): Promise<object> {
   ]);
   return {
     id: `${NAME}:news`,
-    description: 'Tells of new versions of the course, and of a browser that keeps nothing',
+    description:
+      'Tells of new versions of the course, and of a browser that keeps nothing; makes room',
     autoStart: true,
     requires: [INotebookTracker],
     activate(app: Application, tracker: NotebookTracker) {
+      makeRoom(app, tracker);
       const versions = new NewVersions(app, here('baseUrl'), parts);
       const offer = (panel: Parameters<NewVersions['offer']>[0]) => void versions.offer(panel);
       tracker.forEach(offer);

@@ -7,6 +7,7 @@ interface Model {
   readonly data: Record<string, unknown>;
 }
 interface Renderer {
+  readonly node: HTMLElement;
   renderModel(model: Model): Promise<void>;
 }
 interface Factory {
@@ -22,6 +23,37 @@ const FIGURE = 'application/vnd.plotly.v1+json';
 
 /** A figure that comes this near to what is seen is drawn, pixels. */
 const NEAR = 400;
+
+/** A figure that would have to be smaller than this, in units of its own size, is scrolled instead. */
+const SMALLEST = 0.6;
+
+/** What is asked of a figure's layout; sizes are in pixels. */
+interface Layout {
+  width?: number;
+  height?: number;
+}
+
+const layoutOf = ({ data }: Model): Layout =>
+  (data[FIGURE] as { layout?: Layout } | undefined)?.layout ?? {};
+
+/**
+ * Shows a figure smaller where its place is narrower than it is, so that all of it is seen. It is drawn in its own size,
+ * in which the notebook also keeps its picture.
+ */
+function fit(figure: HTMLElement, width: number, place: HTMLElement): void {
+  figure.style.width = `${width}px`;
+  figure.style.transformOrigin = 'top left';
+  const scale = () => {
+    const factor = Math.max(SMALLEST, Math.min(1, place.clientWidth / width));
+    figure.style.transform = factor < 1 ? `scale(${factor})` : '';
+    // The place that it leaves free.
+    figure.style.marginRight = `${(factor - 1) * width}px`;
+    figure.style.marginBottom = `${(factor - 1) * figure.offsetHeight}px`;
+  };
+  const observer = new ResizeObserver(scale);
+  observer.observe(place);
+  observer.observe(figure);
+}
 
 /**
  * Draws figures by plotly's own extension, which is loaded when the first figure is seen: it is as large as
@@ -54,8 +86,7 @@ export function figures(
       this.model = model;
       if (this.renderer) return (await this.renderer).renderModel(model);
       if (!isFirst) return;
-      const { height = 360 } =
-        (model.data[FIGURE] as { layout?: { height?: number } }).layout ?? {};
+      const { height = 360 } = layoutOf(model);
       this.node.style.minHeight = `${height}px`;
       this.drawOnceSeen();
     }
@@ -84,6 +115,8 @@ export function figures(
       this.renderer = load().then(({ createRenderer }) => createRenderer(this.options));
       const renderer = await this.renderer;
       if (this.isDisposed) return;
+      const { width } = layoutOf(this.model!);
+      if (width !== undefined) fit(renderer.node, width, this.node);
       this.addWidget(renderer);
       await renderer.renderModel(this.model!);
       this.node.style.minHeight = '';

@@ -37,6 +37,7 @@ export interface KernelClient {
 
 /** JupyterLab, as far as it is asked here. */
 export interface Application {
+  readonly shell: { collapseLeft?(): void };
   commands: { execute(id: string, options?: object): Promise<unknown> };
   serviceManager: {
     contents: {
@@ -69,11 +70,37 @@ interface Notice {
   actions: { label: string; callback(): void }[];
 }
 
+/** A JSON schema, as far as it says what to add where something is left out. */
+export interface Schema {
+  $ref?: string;
+  default?: unknown;
+  properties?: Record<string, Schema>;
+  patternProperties?: Record<string, Schema>;
+  additionalProperties?: boolean | Schema;
+  items?: Schema | Schema[];
+  allOf?: Schema[];
+  definitions?: Record<string, Schema>;
+}
+
+/** What JupyterLab knows of the settings of one of its parts. */
+interface Settings {
+  /** What its user has set, as text. */
+  raw: string;
+  schema: Schema;
+  data: { composite: object; user: object };
+}
+
+/** How JupyterLab checks settings, and adds what is left out. */
+export interface SchemaValidator {
+  validateData(settings: Settings, populate?: boolean): unknown;
+}
+
 /** The modules of the page, by the names of their packages. */
 export interface PageParts {
   '@jupyterlab/apputils': { Notification: { info(text: string, options: Notice): void } };
   '@jupyterlab/notebook': { INotebookTracker: object };
   '@jupyterlab/rendermime': { IRenderMimeRegistry: object };
+  '@jupyterlab/settingregistry': { DefaultSchemaValidator: { prototype: SchemaValidator } };
   '@lumino/widgets': { Panel: new () => Panel };
   '@jupyterlite/services': { IKernelSpecs: object; IKernelClient: object };
   '@jupyterlab/coreutils': { PageConfig: { getOption(name: string): string } };
