@@ -9,20 +9,19 @@ import { serve } from '../setup/lite/serve.mjs';
 import { venvPython } from '../setup/paths.mjs';
 import { type LessonOptions, onWebgpu, runLesson } from './lite-lesson';
 import { SOFTWARE_GPU, startBrowser } from './lite-page';
+import { chosenLessons } from './lite-served';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 
 /**
  * The same lesson under Node.js, in a page as it stands, and in a page on webgpu, in turns, as rows of a table. With
- * `FULL=1`; `SECONDS_OF=02-implicit-gradient-descent,09-inverse-hessian-products` names others, `ROUNDS=1` runs each
- * once, `GPU=1` takes the
- * machine's own GPU in place of Chromium's software adapter.
+ * `FULL=1`; `LESSONS=02,09` takes others, `ROUNDS=1` runs each once, `GPU=1` takes the machine's own GPU in place
+ * of Chromium's software adapter.
  */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 3_600_000;
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
-const lessons = (process.env.SECONDS_OF ?? '12-forward-reverse-truncated').split(',');
 const gpu = process.env.GPU === '1' ? ['--enable-features=Vulkan,WebGPU'] : SOFTWARE_GPU;
 const HOMES = ['Node.js', 'page', 'page on webgpu'] as const;
 
@@ -31,11 +30,11 @@ test.skipIf(!isReady)('seconds of a lesson in each home', { timeout: patience },
   const server = await serve(await findSite(folder), { prefix });
   try {
     console.log(`| lesson | ${HOMES.join(', s | ')}, s |\n| --- | ---: | ---: | ---: |`);
-    for (const lesson of lessons) {
+    for (const lesson of chosenLessons(['12'])) {
       const inPage = async (options?: LessonOptions): Promise<number> => {
         const profile = mkdtempSync(join(folder, 'profile-'));
         const limit = patience / 4000;
-        const found = await runLesson(server.url, `${lesson}.ipynb`, profile, limit, options);
+        const found = await runLesson(server.url, lesson, profile, limit, options);
         expect(found.failed).toEqual([]);
         return found.seconds;
       };
@@ -52,7 +51,9 @@ test.skipIf(!isReady)('seconds of a lesson in each home', { timeout: patience },
           least[i] = Math.min(least[i]!, await run[home]());
         }
       }
-      console.log(`| ${lesson} | ${least.map((seconds) => seconds.toFixed(0)).join(' | ')} |`);
+      console.log(
+        `| ${lesson.replace('.ipynb', '')} | ${least.map((seconds) => seconds.toFixed(0)).join(' | ')} |`,
+      );
     }
   } finally {
     server.close();
@@ -70,7 +71,7 @@ async function secondsUnderNode(lesson: string, report: string): Promise<number>
       '1',
       '--report',
       report,
-      join(root, 'notebooks', `${lesson}.ipynb`),
+      join(root, 'notebooks', lesson),
     ],
     { env: jupyterEnvironment() },
   );

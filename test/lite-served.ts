@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,6 +12,22 @@ export interface ServedSite {
   url(): string;
   /** A new folder for the profile of a browser. */
   profile(): string;
+}
+
+const lessons = readdirSync(join(__dirname, '..', 'notebooks')).filter((name) =>
+  /^\d.*\.ipynb$/.test(name),
+);
+
+/** The lessons that `LESSONS=04,05` names by their numbers, or else `usual`, which are all if left out. */
+export function chosenLessons(usual?: readonly string[]): readonly string[] {
+  const numbers = process.env.LESSONS?.split(',') ?? usual;
+  return numbers ? numbers.flatMap(lessonsOf) : lessons;
+}
+
+function lessonsOf(number: string): string[] {
+  const found = lessons.filter((name) => name.startsWith(`${number}-`));
+  if (found.length === 0) throw new Error(`There is no lesson ${number}.`);
+  return found;
 }
 
 /** Serves the site while the tests of the `describe` around it run. */
