@@ -7,7 +7,7 @@ import { servedSite } from './lite-served';
 import { needs } from './needs';
 import { textOf } from './output';
 
-/** Two tabs of one site; tabs and kernels that end in the middle of a run; a browser that keeps nothing. With `FULL=1`. */
+/** Two tabs of one site; tabs and kernels that end in the middle of a run; a browser that keeps nothing, or no more. With `FULL=1`. */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
 const patience = 600_000;
@@ -119,6 +119,47 @@ describe.skipIf(!isReady)('tabs of the course', () => {
       await notebook.run(check);
       const verdict = () => notebook.outputs(check).then(textOf);
       await expect.poll(verdict, { timeout: 60_000 }).toMatch(/^○ euler-01/);
+    },
+    patience,
+  );
+
+  test(
+    'a browser without room says that a notebook and the journal could not be kept, and goes on',
+    async () => {
+      context = await startBrowser(site.profile());
+      const notebook = await open('exercises/01-stiffness.ipynb');
+      const { page } = notebook;
+      const sources = await notebook.sources();
+      const at = (start: string) => sources.findIndex((source) => source.startsWith(start));
+      const check = at("await check('euler-01'");
+      await notebook.run(at('import {'));
+      await notebook.run(at('function backwardEulerStep'));
+      const browser = await context.newCDPSession(page);
+      const { origin } = new URL(site.url());
+      await browser.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
+      // Chromium goes by the room that it found last for half a minute.
+      await page.waitForTimeout(31_000);
+
+      await notebook.run(check);
+      const said = () => notebook.outputs(check).then(textOf);
+      await expect.poll(said, { timeout: 60_000 }).toMatch(/○ euler-01/);
+      await expect.poll(said, { timeout: 60_000 }).toMatch(/Your progress could not be saved: /);
+      await notebook.write(0, `// ${'x'.repeat(100_000)}`);
+      const saving = notebook.save().catch(() => {});
+      const told = page.locator('.jp-Dialog', { hasText: /Save Error/ });
+      await told.waitFor({ timeout: 60_000 });
+      console.log(await told.innerText());
+      await told.getByRole('button').last().click();
+      await saving;
+
+      // What could not be kept is still in the page, and is kept once there is room.
+      await browser.send('Storage.overrideQuotaForOrigin', { origin });
+      expect((await notebook.sources())[0]).toHaveLength(100_003);
+      await notebook.save();
+      await page.close();
+      expect((await (await open('exercises/01-stiffness.ipynb')).sources())[0]).toHaveLength(
+        100_003,
+      );
     },
     patience,
   );

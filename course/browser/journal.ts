@@ -53,9 +53,12 @@ function write(change: (store: IDBObjectStore) => void): void {
   change(transaction.objectStore(STORE));
   const done = new Promise<void>((resolve) => {
     transaction.oncomplete = () => resolve();
-    // Told with the next entry: this one has been taken.
+    // The entry has been taken, and its check is over: what came of it is told by itself.
     transaction.onabort = () => {
-      failure = new Error(`the browser refused to keep more (${transaction.error?.message})`);
+      failure = new Error(`the browser refused to keep more (${transaction.error?.name})`);
+      console.warn(
+        `Your progress could not be saved: ${failure.message}. It lasts until you close this page; make room in the browser and reload.`,
+      );
       resolve();
     };
   });

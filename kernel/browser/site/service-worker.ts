@@ -90,12 +90,18 @@ async function answer(path: string, event: Extendable): Promise<Response> {
   return new Response(file.body, { status: file.status, headers });
 }
 
+/** The cache of this build, opened once: a page asks for more than a hundred files. */
+let opening: Promise<Cache> | undefined;
+
 async function find(path: string, event: Extendable): Promise<Response> {
-  const cache = await caches.open(cacheOf(BUILD));
-  const kept = await cache.match(root + path);
+  opening ??= caches.open(cacheOf(BUILD));
+  const cache = await opening.catch(() => undefined);
+  const kept = await cache?.match(root + path);
   if (kept) return kept;
   const loaded = await load(path);
-  if (loaded.ok) event.waitUntil(cache.put(root + path, loaded.clone()));
+  // A browser without room keeps nothing; the page has the file all the same.
+  if (loaded.ok)
+    event.waitUntil(cache?.put(root + path, loaded.clone()).catch(() => {}) ?? Promise.resolve());
   return loaded;
 }
 
