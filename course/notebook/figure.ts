@@ -124,7 +124,7 @@ function requireWords(words: string | undefined) {
   if (typeof words === 'string' && words.trim() !== '') return;
   throw new InputError({
     given: 'a figure without words',
-    expected: '{ words: … }, the figure said in words',
+    expected: '{ words: … }, a description of the figure',
     remedy: 'Say what is drawn and what it shows, for readers who do not see it.',
   });
 }

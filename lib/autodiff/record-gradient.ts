@@ -42,7 +42,7 @@ export function recordGradient(
     throw new InputError({
       given: `${phrase(curvature)} as the curvature`,
       expected: "'hessian' or 'gauss-newton'",
-      remedy: 'Write it exactly so.',
+      remedy: 'Write it exactly like that.',
     });
   }
   const selection = { variables: { ...variables }, block: blockOf(variables, block) };

@@ -47,7 +47,7 @@ export class Replay {
     if (loss === undefined) {
       throw new DisposedError({
         given: 'a recorded loss that was disposed, or never ran',
-        expected: 'one that lives',
+        expected: 'a recording that is still there',
         remedy: 'Evaluate it before it is disposed.',
       });
     }

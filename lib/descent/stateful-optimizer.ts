@@ -57,7 +57,7 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
   /** @throws InputError always: options are changed one by one. */
   set options(_: O) {
     throw new InputError({
-      given: 'other options for an optimizer that is there',
+      given: 'other options for an existing optimizer',
       expected: 'an assignment to one of them, such as optimizer.options.solver = cg()',
       remedy: 'Or make a new optimizer, and give it the state of this one by setWeights.',
     });

@@ -31,6 +31,6 @@ export class StepQueue {
 export const disposedUnderWay = () =>
   new DisposedError({
     given: 'an optimizer that was disposed while a step was under way',
-    expected: 'an optimizer that lives as long as its steps',
+    expected: 'an optimizer that is kept until its steps have ended',
     remedy: 'Await step() before dispose(). The step was not taken.',
   });

@@ -107,7 +107,7 @@ export function checkImplicitOptions({
     throw new InputError({
       given: `${phrase(curvature)} as the curvature`,
       expected: "'hessian' or 'gauss-newton'",
-      remedy: 'Write it exactly so.',
+      remedy: 'Write it exactly like that.',
     });
   }
   if (estimate === false) return;

@@ -62,6 +62,6 @@ function requireRule(step: unknown): asserts step is keyof typeof rules {
   throw new InputError({
     given: `${phrase(step)} as a step`,
     expected: `a number, or one of ${Object.keys(rules).join(', ')}`,
-    remedy: 'Write the rule exactly so, or compute the step yourself.',
+    remedy: 'Write the rule exactly like that, or compute the step yourself.',
   });
 }

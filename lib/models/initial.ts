@@ -18,7 +18,7 @@ export function checkActivation(name: unknown): void {
   throw new InputError({
     given: `${phrase(name)} as an activation`,
     expected: `one of ${Object.keys(activate).join(', ')}`,
-    remedy: 'Write it exactly so.',
+    remedy: 'Write it exactly like that.',
   });
 }
 

@@ -24,7 +24,7 @@ export function squaredPenalty(weights: number, penalty: Penalty): SquaredPenalt
     throw new InputError({
       given: `penalty: ${phrase(penalty)}`,
       expected: "'shared' or 'per-weight'",
-      remedy: 'Write it exactly so.',
+      remedy: 'Write it exactly like that.',
     });
   }
   const shared = penalty === 'shared';
