@@ -14,19 +14,22 @@ const [WIDTH, LEFT, LINE, TOP] = [960, 10, 17, 64];
 const INNER = WIDTH - 2 * LEFT;
 const MOST_BYTES = 55_000;
 /** Of one character, about. */
-const CHARACTER = 6.3;
+const CHARACTER = 7;
 
 /** Light enough for black letters on a light page and on a dark one. */
 const COLOURS = ['#f4a582', '#92c5de', '#fddb8b', '#b8e0b0', '#d9c3e8', '#cccccc'];
 
 /** Where the samples of a profile fall, as SVG: a function below the one that calls it, as wide as its share. */
-export function flameGraph(title: string, root: Frame, categories: readonly string[]): string {
+export function flameGraph(title: string, root: Frame, categories: readonly Category[]): string {
   const start = below(root);
   for (let least = 0.002; ; least *= 1.3) {
     const graph = drawn(title, start, categories, least);
     if (graph.length < MOST_BYTES) return graph;
   }
 }
+
+/** A kind of function, with its share of all samples. */
+export type Category = readonly [name: string, share: number];
 
 /** The first frame that calls more than one other with a share worth seeing. */
 function below(root: Frame): Frame {
@@ -38,7 +41,8 @@ function below(root: Frame): Frame {
   }
 }
 
-function drawn(title: string, root: Frame, categories: readonly string[], least: number): string {
+function drawn(title: string, root: Frame, categories: readonly Category[], least: number): string {
+  const names = categories.map(([name]) => name);
   const boxes: string[] = [];
   let depth = 0;
   const draw = (frame: Frame, from: number, level: number) => {
@@ -47,10 +51,10 @@ function drawn(title: string, root: Frame, categories: readonly string[], least:
     depth = Math.max(depth, level);
     const [x, y, width] = [LEFT + from * INNER, TOP + LINE * level, share * INNER];
     const letters = Math.floor((width - 6) / CHARACTER);
-    const { name } = frame;
+    const name = level === 0 ? 'all' : frame.name;
     const words = name.length <= letters ? name : `${name.slice(0, letters - 1)}…`;
     boxes.push(
-      `<g><title>${escaped(`${name} ${frame.place}`.trim())}: ${(100 * share).toFixed(1)} %</title><rect class="b c${categories.indexOf(frame.category)}" x="${x.toFixed(1)}" y="${y}" width="${Math.max(0.5, width - 0.5).toFixed(1)}" height="${LINE - 1}"/>${letters < 3 ? '' : `<text class="n" x="${(x + 3).toFixed(1)}" y="${y + 12}">${escaped(words)}</text>`}</g>`,
+      `<g><title>${escaped(`${name} ${frame.place}`.trim())}: ${(100 * share).toFixed(1)} %</title><rect class="b c${names.indexOf(frame.category)}" x="${x.toFixed(1)}" y="${y}" width="${Math.max(0.5, width - 0.5).toFixed(1)}" height="${LINE - 1}"/>${letters < 3 ? '' : `<text class="n" x="${(x + 3).toFixed(1)}" y="${y + 12}">${escaped(words)}</text>`}</g>`,
     );
     let at = from;
     for (const child of frame.children) {
@@ -59,8 +63,11 @@ function drawn(title: string, root: Frame, categories: readonly string[], least:
     }
   };
   draw(root, 0, 0);
-  const legend = categories.map((category, i) => {
-    const x = LEFT + 155 * i;
+  let right = LEFT;
+  const legend = categories.map(([name, share], i) => {
+    const category = `${name} ${(100 * share).toFixed(0)} %`;
+    const x = right;
+    right += 28 + CHARACTER * category.length;
     return `<rect class="c${i}" x="${x}" y="34" width="12" height="12"/>${textAt(x + 17, 45, category, 'start')}`;
   });
   const style = [

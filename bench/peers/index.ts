@@ -126,11 +126,19 @@ async function runFirst({ python, systems }: Setting, all: Workloads): Promise<v
   write('first', rows, text);
 }
 
-function writeFlame({ name, root, processor }: Profiled): void {
+function writeFlame({ name, root, processor, categories }: Profiled): void {
+  const shares = new Map(categories);
   const title = `${name}: where the time goes on one thread (${processor.toPrecision(3)} ms of processor time a run)`;
   const file = `flame-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.svg`;
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, file), flameGraph(title, root, categoryNames));
+  writeFileSync(
+    join(RESULTS, file),
+    flameGraph(
+      title,
+      root,
+      categoryNames.map((each) => [each, shares.get(each) ?? 0]),
+    ),
+  );
 }
 
 const RESULTS = join(__dirname, '..', 'results', 'peers');
