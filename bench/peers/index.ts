@@ -19,7 +19,7 @@ import { workloads } from './workloads';
 
 const QUICK: Effort = { rounds: 7, milliseconds: 2000, errors: true };
 const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000, errors: true };
-const SCALING: Effort = { rounds: 5, milliseconds: 600, errors: false };
+const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false };
 
 /**
  * The same workloads by this library, by JAX and by PyTorch and by libraries on top of them: same data,
