@@ -13,12 +13,21 @@ export interface Plan {
   outputs: { value: Value; own: boolean }[];
 }
 
+/** What was planned for lists of outputs: a recipe asks for a plan, and so does the program of it. */
+const plans = new WeakMap<readonly View[], Plan>();
+
 /**
  * The steps that lead to some outputs, and nothing else, entry by entry in as few loops as will do.
  *
  * @throws NotLowered where an operation has no step.
  */
 export function planned(views: readonly View[]): Plan {
+  const known = plans.get(views) ?? planOf(views);
+  plans.set(views, known);
+  return known;
+}
+
+function planOf(views: readonly View[]): Plan {
   const outputs = views.map(handedOut);
   const order = liveIn(outputs);
   const uses = usesOf(order, outputs);
