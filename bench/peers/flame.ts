@@ -14,7 +14,7 @@ const [WIDTH, LEFT, LINE, TOP] = [960, 10, 17, 64];
 const INNER = WIDTH - 2 * LEFT;
 const MOST_BYTES = 55_000;
 /** Of one character, about. */
-const CHARACTER = 7;
+const CHARACTER = 6.8;
 
 /** Light enough for black letters on a light page and on a dark one. */
 const COLOURS = ['#f4a582', '#92c5de', '#fddb8b', '#b8e0b0', '#d9c3e8', '#cccccc'];
@@ -35,17 +35,35 @@ export type Category = readonly [name: string, share: number];
 function below(root: Frame): Frame {
   let frame = root;
   for (;;) {
-    const [only] = frame.children;
-    if (frame.children.length !== 1 || only!.samples < 0.99 * frame.samples) return frame;
-    frame = only!;
+    const only = passesOn(frame);
+    if (only === undefined) return frame;
+    frame = only;
   }
+}
+
+/** What a frame calls in nearly all of its samples. */
+const passesOn = ({ children, samples }: Frame): Frame | undefined =>
+  children.find((child) => child.samples >= 0.97 * samples);
+
+/** Names that say nothing where what they call is seen. */
+const PLUMBING = /^(\(anonymous\)|tidy|f2|e\.runKernel|Engine\..*)$/;
+
+/** A frame, or the first that says something among those which it passes its time on to. */
+function telling(frame: Frame): Frame {
+  let found = frame;
+  for (let only = passesOn(found); only !== undefined && PLUMBING.test(found.name); ) {
+    found = only;
+    only = passesOn(found);
+  }
+  return found;
 }
 
 function drawn(title: string, root: Frame, categories: readonly Category[], least: number): string {
   const names = categories.map(([name]) => name);
   const boxes: string[] = [];
   let depth = 0;
-  const draw = (frame: Frame, from: number, level: number) => {
+  const draw = (called: Frame, from: number, level: number) => {
+    const frame = telling(called);
     const share = frame.samples / root.samples;
     if (share < least) return;
     depth = Math.max(depth, level);
@@ -67,12 +85,13 @@ function drawn(title: string, root: Frame, categories: readonly Category[], leas
   const legend = categories.map(([name, share], i) => {
     const category = `${name} ${(100 * share).toFixed(0)} %`;
     const x = right;
-    right += 28 + CHARACTER * category.length;
-    return `<rect class="c${i}" x="${x}" y="34" width="12" height="12"/>${textAt(x + 17, 45, category, 'start')}`;
+    right += 30 + 6.4 * category.length;
+    return `<rect class="c${i}" x="${x}" y="34" width="12" height="12"/><text class="l" x="${x + 17}" y="44">${escaped(category)}</text>`;
   });
   const style = [
     ...COLOURS.map((colour, i) => `.c${i}{fill:${colour}}`),
-    '.n{fill:#111;font-size:11px}',
+    '.n{fill:#111}',
+    '.n,.l{font-size:11px}',
   ].join('');
   return `${svgStart(title, WIDTH, TOP + LINE * (depth + 1) + 10)}
 <style>${style}</style>

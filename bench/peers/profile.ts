@@ -125,11 +125,15 @@ function treeOf({ nodes, samples = [] }: Profile): Frame {
   return frameOf([nodes[0]!]);
 }
 
+function isOfLibrary({ functionName }: CallFrame): boolean {
+  return /gemm|blas/i.test(functionName);
+}
+
 /** The first that fits. */
 const CATEGORIES: readonly [string, (frame: CallFrame) => boolean][] = [
   ['garbage collection', ({ functionName }) => functionName === '(garbage collector)'],
-  ['products by OpenBLAS', ({ functionName }) => /gemm|blas/i.test(functionName)],
-  ['generated loops', ({ url }) => url.startsWith('wasm://')],
+  ['products by OpenBLAS', isOfLibrary],
+  ['WebAssembly', ({ url }) => url.startsWith('wasm://')],
   ['this library', ({ url }) => /\/lib\//.test(url) && !url.includes('node_modules')],
   ['TensorFlow.js', ({ url }) => url.includes('tfjs')],
   ['Node.js and V8', () => true],
@@ -141,8 +145,11 @@ export const categoryNames = CATEGORIES.map(([name]) => name);
 
 const isWebAssembly = ({ url }: CallFrame) => url.startsWith('wasm://');
 
-const nameOf = (frame: CallFrame): string =>
-  isWebAssembly(frame) ? 'WebAssembly' : frame.functionName || '(anonymous)';
+function nameOf(frame: CallFrame): string {
+  if (isWebAssembly(frame)) return 'WebAssembly';
+  // Of all functions of the library, the one that was found last is named.
+  return isOfLibrary(frame) ? 'OpenBLAS' : frame.functionName || '(anonymous)';
+}
 
 const placeOf = (frame: CallFrame): string =>
   isWebAssembly(frame) ? '' : frame.url.replace(/^.*\/(lib|bench|node_modules)\//, '$1/');
