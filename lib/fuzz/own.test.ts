@@ -221,3 +221,119 @@ describe('functions that users hand over may be methods of a class', () => {
     }
   });
 });
+
+describe('a method of one’s own', () => {
+  class Descent implements il.Iteration {
+    rate = 0.1;
+    begin<V>(x: V): il.State<V> {
+      return { x };
+    }
+    step<V>(_: number, { x }: il.State<V>, gradient: (x: V) => V, { combine }: il.Arithmetic<V>) {
+      return {
+        x: combine([
+          [1, x],
+          [-this.rate, gradient(x)],
+        ]),
+      };
+    }
+  }
+  const own = (more: object = {}): il.Method => ({
+    name: 'own',
+    on: () => Object.assign(new Descent(), more),
+  });
+  let [w, λ]: il.NamedTensors[] = [];
+  beforeAll(() => {
+    [w, λ] = [{ w: vector() }, { l: tf.tensor1d([0, 1]) }];
+  });
+  const flat = () =>
+    il.quadratic({
+      theta: Float64Array.of(1),
+      hessian: ([θ]) => [Float64Array.of(1 + θ!, 0), Float64Array.of(0, 2)],
+      linear: () => Float64Array.of(1, 1),
+      dHessian: () => [[Float64Array.of(1, 0), Float64Array.of(0, 0)]],
+    });
+  const through = (method: il.Method, mode: 'forward' | 'reverse') =>
+    il.hypergradient({ inner, outer }, w!, λ!, il.unrolled({ method, steps: 2, mode }));
+  const runWith = async (optimizers: { inner?: il.Method; outer?: unknown }) => {
+    const { inner: within = il.gradientDescent(0.1), outer: outside = il.gradientDescent(0.1) } =
+      optimizers;
+    const runs = il.bilevel(
+      { inner, outer },
+      {
+        ...{ w: w!, λ: λ!, how: il.implicit({ estimate: false }), steps: 2 },
+        inner: { optimizer: within, steps: 1 },
+        outer: { optimizer: outside as il.Method },
+      },
+    );
+    try {
+      for await (const _ of runs);
+      return [...runs.w.w!.dataSync(), ...runs.λ.l!.dataSync()];
+    } finally {
+      runs.dispose();
+    }
+  };
+
+  it('moves as the one of the library does', async () => {
+    const descent = il.gradientDescent(0.1);
+    for (const mode of ['forward', 'reverse'] as const) {
+      const [mine, wanted] = [await through(own(), mode), await through(descent, mode)];
+      expect([...mine.value.l!.dataSync()]).toEqual([...wanted.value.l!.dataSync()]);
+    }
+    const wanted = await runWith({});
+    expect(await runWith({ inner: own() })).toEqual(wanted);
+    expect(await runWith({ outer: own() })).toEqual(wanted);
+    expect(il.unroll(own(), flat(), { steps: 3 }).jacobians).toEqual(
+      il.unroll(descent, flat(), { steps: 3 }).jacobians,
+    );
+  });
+
+  const { begin } = new Descent();
+  const wrong: Record<string, il.Method> = {
+    'on() of null': { name: 'own', on: () => null as never },
+    'no step': own({ step: undefined }),
+    'begin() of null': own({ begin: () => null }),
+    'begin() without x': own({ begin: (x: unknown) => ({ w: x }) }),
+    'begin() of a number': own({ begin: () => ({ x: 3 }) }),
+    'begin() of a promise': own({ begin: async (x: unknown) => ({ x }) }),
+    'step() of undefined': own({ step: () => undefined }),
+    'step() of a number': own({
+      step: (_: number, { x }: never, g: (x: unknown) => 0) => ({ x: 3 + g(x) }),
+    }),
+    'step() without a gradient': own({ step: (_: number, state: unknown) => state }),
+    'step() that forgets': own({
+      begin: (x: unknown) => ({ ...begin(x), m: x }),
+    }),
+  };
+
+  it.each(Object.entries(wrong))(
+    'is refused everywhere, with nothing left: %s',
+    async (_, method) => {
+      const calls = [
+        () => through(method, 'reverse'),
+        () => through(method, 'forward'),
+        () => runWith({ inner: method }),
+        () => runWith({ outer: method }),
+        () => il.unroll(method, flat(), { steps: 2 }),
+        () => il.unroll(method, flat(), { steps: 2, mode: 'reverse' }),
+        () => il.residualPolynomial(method, { mu: 1, L: 2 }, 2)(1.5),
+      ];
+      for (const call of calls) {
+        const before = tf.memory().numTensors;
+        await expect((async () => call())()).rejects.toThrow(il.ImplicitLabError);
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    },
+  );
+
+  it.each<[string, unknown]>([
+    ['a step control without next', { ...il.stepControl() }],
+    ['one whose next returns null', { name: 'stepControl', next: () => null }],
+    ['one whose next returns NaN', { name: 'stepControl', next: () => ({ step: Number.NaN }) }],
+    ['an optimizer that only minimizes', { minimize: () => null }],
+    ['a method that needs a spectrum', il.chebyshev()],
+  ])('nor does a run take %s', async (_, optimizer) => {
+    const before = tf.memory().numTensors;
+    await expect(runWith({ outer: optimizer })).rejects.toThrow(il.ImplicitLabError);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

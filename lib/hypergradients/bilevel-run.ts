@@ -55,8 +55,16 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     this.#w = placeOf(this.#goBack?.w ?? w);
     this.#λ = placeOf(this.#goBack?.λ ?? λ);
     this.#firstW = restart ? this.#space.keep(this.#space.clone(w)) : undefined;
-    this.#inner = inner && moverOf(inner.optimizer, this.#w);
-    this.#outer = moverOf(outer.optimizer, this.#λ);
+    try {
+      this.#inner = inner && moverOf(inner.optimizer, this.#w);
+      this.#outer = moverOf(outer.optimizer, this.#λ);
+    } catch (error) {
+      // Such as a method that needs a spectrum.
+      this.#w.dispose();
+      this.#λ.dispose();
+      this.#space.free([this.#firstW, this.#goBack]);
+      throw error;
+    }
   }
 
   get w(): V {

@@ -4,6 +4,7 @@ export { asked } from './asked';
 export { chebyshev } from './chebyshev';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
+export { iterationOf } from './iteration-of';
 export { type Coefficient, Learned, slopesOf } from './learned';
 export type { Learnable, MethodOf } from './learned-settings';
 export { fixed, type LearnedSettings, learnSettings } from './learned-settings';

@@ -54,6 +54,11 @@ export interface Method {
   readonly learned?: readonly tf.Tensor[];
 }
 
+const made = new WeakSet<object>();
+
+/** Whether a method was made by a function of this library; a copy or a wrapper of one is not. */
+export const isLibraryMethod = (method: object): boolean => made.has(method);
+
 /** Joins a record and its iteration to a value that prints, compares and serializes as the record. */
 export function asMethod<R extends { readonly name: string }>(
   record: R,
@@ -68,7 +73,9 @@ export function asMethod<R extends { readonly name: string }>(
     on: { value: checked },
     learned: { value: tensorsAmong(Object.values(record)) },
   });
-  return settled(method, `the method ${record.name}`);
+  const fixed = settled(method, `the method ${record.name}`);
+  made.add(fixed);
+  return fixed;
 }
 
 const checkSpectrumNames = (spectrum: Spectrum, who: string): void =>

@@ -1,6 +1,7 @@
 import { InputError } from '../errors';
-import { checkCount, checkFloat64, checkMethods } from '../options';
+import { checkCount, checkFloat64 } from '../options';
 import type { Arithmetic, Term } from './arithmetic';
+import { iterationOf } from './iteration-of';
 import { numberOf } from './learned';
 import type { Method, Spectrum, State } from './method';
 
@@ -24,9 +25,8 @@ export interface PolynomialValue {
  */
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
   checkCount(t, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
-  checkMethods(method, 'the method', ['on']);
   // The requirements of the method on the spectrum are checked now, not when the polynomial is evaluated.
-  method.on(spectrum);
+  iterationOf(method, spectrum);
   return (lambda: number): PolynomialValue => {
     const run = residualPolynomials(method, spectrum, Float64Array.of(lambda));
     let last = run.next().value;
@@ -45,9 +45,8 @@ export function residualPolynomials(
   spectrum: Spectrum,
   lambdas: Float64Array,
 ): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
-  checkMethods(method, 'the method', ['on']);
   checkFloat64(lambdas, 'the places of the polynomials');
-  method.on(spectrum);
+  iterationOf(method, spectrum);
   return polynomialsAt(method, spectrum, lambdas);
 }
 
@@ -124,7 +123,7 @@ function* iterate(
   start: Float64Array,
   gradient: (x: Float64Array) => Float64Array,
 ): Generator<Float64Array, never> {
-  const iteration = method.on(spectrum);
+  const iteration = iterationOf(method, spectrum);
   const arithmetic = linearArithmetic(method.name);
   let state: State<Float64Array> = iteration.begin(start);
   for (let t = 1; ; t++) {

@@ -3,6 +3,7 @@ import {
   type Arithmetic,
   arithmeticOf,
   type Iteration,
+  iterationOf,
   type Method,
   type Spectrum,
   type State,
@@ -70,7 +71,7 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
   checkCount(steps, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkCount(from, 'a first step to differentiate of', { least: 0, remedy: 'Count in steps.' });
   const setting: Setting = {
-    iteration: method.on(naturalSpectrum(problem)),
+    iteration: iterationOf(method, naturalSpectrum(problem)),
     form: float64InnerForm(problem, problem.theta),
     problem,
     steps,

@@ -100,7 +100,8 @@ export class UnrolledRun<V> {
     this.#recordMany = recordMany;
     this.#bytes = bytes;
     this.#bytesBefore = bytes?.() ?? 0;
-    this.states.set(0, iteration.begin(this.copy(w)));
+    const first = space.tidy(() => iteration.begin(space.clone(w)));
+    this.states.set(0, space.keep(first));
     this.stats = {
       gradients: 0,
       products: 0,

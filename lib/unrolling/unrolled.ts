@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
-import { arithmeticOf, fixed, type LearnedSettings, learnSettings } from '../methods';
+import { arithmeticOf, fixed, iterationOf, type LearnedSettings, learnSettings } from '../methods';
 import { checkFunction, checkOptionNames, settled } from '../options';
 import {
   checkPair,
@@ -104,7 +104,7 @@ async function differentiate<V extends Vector>(
       ...(!(w instanceof Float64Array) && { bytes: () => tf.memory().numBytes }),
     };
     const run = new UnrolledRun(
-      learned.method.on(options.spectrum, learned.resolve),
+      iterationOf(learned.method, options.spectrum, learned.resolve),
       setting,
       w,
       watch,
@@ -139,7 +139,12 @@ async function differentiateFlat<V extends Vector>(
     // Its steps are left in between.
     if (setting.isLong) return undefined;
     const bytes = () => tf.memory().numBytes + space.bytes;
-    const run = new UnrolledRun(method.on(spectrum), { ...setting, bytes }, setting.w, watch);
+    const run = new UnrolledRun(
+      iterationOf(method, spectrum),
+      { ...setting, bytes },
+      setting.w,
+      watch,
+    );
     const found = await differentiateBy(options, run, fixed<Flat>(method), () => undefined);
     const { auxiliary, stats, ...vectors } = found;
     const result = Object.fromEntries(

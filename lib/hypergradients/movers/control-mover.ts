@@ -3,7 +3,7 @@ import { spaceOf, type Vector } from '../../spaces';
 import { requireSame } from './checks';
 import type { Mover } from './mover';
 import type { Place } from './place';
-import { type StepControl, startControl } from './step-control';
+import { checkMemory, type StepControl, startControl } from './step-control';
 
 /** Moves hyperparameters by steps whose length follows the outer loss. */
 export function controlMover<V extends Vector>(control: StepControl, place: Place<V>): Mover<V> {
@@ -22,8 +22,10 @@ export function controlMover<V extends Vector>(control: StepControl, place: Plac
       });
     },
     async follow(gradient, facts) {
+      const next = control.next(memory, facts);
+      checkMemory(next);
       moves++;
-      memory = control.next(memory, facts);
+      memory = next;
       const moved = space.tidy(() =>
         space.keep(space.axpy(space.scalars.of(-memory.step), gradient, place.value)),
       );

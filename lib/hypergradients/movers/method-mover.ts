@@ -5,6 +5,7 @@ import {
   arithmeticOf,
   asked,
   type Iteration,
+  iterationOf,
   type Method,
   mapState,
   type State,
@@ -36,7 +37,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     this.#method = method;
     this.#place = place;
     this.#space = spaceOf(place.value);
-    method.on();
+    iterationOf(method);
   }
 
   async descend({ gradient, inPieces }: InnerProblem<V>, enough: number): Promise<InnerStep> {
@@ -87,7 +88,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     after: (done: number) => void,
   ): Promise<number> {
     const { space, w } = setting;
-    const iteration = this.#method.on();
+    const iteration = iterationOf(this.#method);
     const begun = (): State<Flat> =>
       this.#state === undefined
         ? iteration.begin(space.clone(w))
@@ -215,7 +216,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
 
   #step(gradient: (x: V) => V): State<V> {
     const space = this.#space;
-    const iteration = this.#method.on();
+    const iteration = iterationOf(this.#method);
     // What the method keeps of a place must not move with it.
     this.#state ??= space.keep(iteration.begin(space.clone(this.#place.value)));
     const state = this.#state;

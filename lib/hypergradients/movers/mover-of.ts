@@ -1,4 +1,3 @@
-import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
 import type { Method } from '../../methods';
 import type { NamedTensors, Vector } from '../../spaces';
@@ -37,10 +36,17 @@ const isMethod = (x: OuterOptimizer): x is Method => typeof (x as Method).on ===
 const isControl = (x: OuterOptimizer): x is StepControl =>
   (x as StepControl).name === 'stepControl';
 
+/** What is asked of an optimizer of TensorFlow.js. */
+const OF_AN_OPTIMIZER = [
+  ...['minimize', 'applyGradients', 'getWeights', 'setWeights', 'getClassName'],
+];
+
 /** Whether `x` can move anything. */
 export function isOptimizer(x: unknown): boolean {
-  const { minimize, on, name } = (x ?? {}) as Partial<tf.Optimizer & Method>;
-  return typeof minimize === 'function' || typeof on === 'function' || name === 'stepControl';
+  const given = (x ?? {}) as Readonly<Record<string, unknown>>;
+  const has = (name: string) => typeof given[name] === 'function';
+  if (given.name === 'stepControl') return has('next');
+  return has('on') || OF_AN_OPTIMIZER.every(has);
 }
 
 /** Whether an optimizer can move anything by a gradient alone. */

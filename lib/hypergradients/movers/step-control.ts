@@ -73,7 +73,7 @@ export function stepControl(options: StepControlOptions = {}): StepControl {
     });
   }
   const next: StepControl['next'] = (memory, facts) => {
-    checkNumbers(memory, 'the memory of a step control', Object.keys(startControl()));
+    checkMemory(memory);
     checkNumbers(facts, 'the facts of a step control', ['loss', 'norm', 'tolerance']);
     const { loss, norm, tolerance } = facts;
     if (norm === 0) return { ...memory, loss, tolerance, moved: 0 };
@@ -100,6 +100,10 @@ export const startControl = (): ControlMemory => ({
   moved: 0,
   longest: 0,
 });
+
+/** @throws InputError unless it is the memory of a step control, in finite numbers. */
+export const checkMemory = (memory: ControlMemory): void =>
+  checkNumbers(memory, 'the memory of a step control', Object.keys(startControl()));
 
 /** @throws InputError unless the value is a record whose entries of these names are finite numbers. */
 function checkNumbers(value: object, what: string, names: readonly string[]): void {
