@@ -3,8 +3,8 @@ import type { PageParts, Schema } from './lite';
 type Fields = Record<string, unknown>;
 
 /**
- * Lets settings that nobody has changed be taken without a check. JupyterLab compiles the schemas of its ninety parts
- * for it, each twice, which is a fifth of the work of opening a page. What a reader has changed is checked as before.
+ * Lets settings that nobody has changed be taken without a check, for which JupyterLab compiles the schemas of its ninety
+ * parts, each twice, before it shows anything. What a reader has changed is checked as before.
  */
 export function takeUnchangedSettings({
   DefaultSchemaValidator: { prototype },
