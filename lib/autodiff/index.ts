@@ -26,6 +26,7 @@ export {
   flatSpaceOn,
   Layout,
   type StepUpdates,
+  traceLoss,
 } from './flat';
 export { type FunctionalModel, functional } from './functional';
 export { type CutModel, gaussNewton, markOutput } from './gauss-newton';

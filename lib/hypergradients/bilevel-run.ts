@@ -220,6 +220,10 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     const session = this.#problems.session();
     try {
       await this.#begin();
+      if (this.#options.how.name === 'implicit') {
+        await session.prepare(this.#point);
+        this.#goOn(turn);
+      }
       const tolerance = this.#options.tolerance?.(k) ?? 0;
       if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn, session);
       const found = await this.#differentiate(k, tolerance, turn, session);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { NotFiniteError } from '../errors';
-import { giveWay } from '../event-loop';
+import { giveWay, withPauses } from '../event-loop';
 import {
   type BatchedProblem,
   type FlatProblem,
@@ -8,6 +8,7 @@ import {
   formOf,
   type LossProblem,
   onBatches,
+  traceLosses,
   type UnrolledProblem,
   type ValuedProblem,
 } from '../problems';
@@ -29,6 +30,8 @@ const inFormOf = <P>(problem: unknown) => problem as P;
 
 /** What an outer step does on flat vectors, all at one λ; it is the step's own. */
 export interface FlatSession<V> {
+  /** Evaluates losses that are not known yet with pauses; `at` would do so at once. */
+  prepare(point: Pick<RunPoint<V>, 'w' | 'λ'>): Promise<void>;
   at(point: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined;
   dispose(): void;
 }
@@ -64,6 +67,11 @@ export class StepProblems<V extends Vector, B> {
   session(): FlatSession<V> {
     let found: FlatProblem | undefined;
     return {
+      prepare: async ({ w, λ }) => {
+        if (this.#batches !== undefined || w instanceof Float64Array) return;
+        const problem = inFormOf<LossProblem>(this.#problem);
+        await withPauses(traceLosses(problem, w as NamedTensors, λ as NamedTensors));
+      },
       at: (point) => {
         found ??= this.#flat(point);
         return found;

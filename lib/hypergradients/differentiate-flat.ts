@@ -1,6 +1,7 @@
 import type { Flat } from '../autodiff';
+import { withPauses } from '../event-loop';
 import { random } from '../numbers';
-import { flatProblem, type LossProblem, type UnrolledProblem } from '../problems';
+import { flatProblem, type LossProblem, traceLosses, type UnrolledProblem } from '../problems';
 import { supportsInnerProduct } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import { differentiateIn, hessianOf } from './differentiate-in';
@@ -21,9 +22,9 @@ export async function differentiateFlat<V extends Vector>(
   const { solver, curvature, diagnose } = settings;
   const isPlain = curvature === 'hessian' && factors === undefined && supportsInnerProduct(solver);
   if (w instanceof Float64Array || !isPlain) return undefined;
-  const setting =
-    flat ??
-    flatProblem(problem as LossProblem, w as NamedTensors, λ as NamedTensors, 'pull to the varied');
+  const given = [problem as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
+  if (flat === undefined) await withPauses(traceLosses(...given));
+  const setting = flat ?? flatProblem(...given, 'pull to the varied');
   if (setting === undefined) return undefined;
   const { space } = setting;
   const { inPieces } = setting.form;

@@ -7,6 +7,7 @@ import {
   Layout,
   type ProductKind,
   rememberedOf,
+  traceLoss,
 } from '../autodiff';
 import type { Pausing, Portions } from '../event-loop';
 import { type Arithmetic, flatArithmetic, type Iteration, type State } from '../methods';
@@ -71,7 +72,7 @@ export function flatProblem(
   kind: ProductKind,
 ): FlatProblem | undefined {
   const known = rememberedOf(problem.inner);
-  const inner = known && flatLossOf((w, λ) => problem.inner(w, λ, 1), w, λ, known);
+  const inner = known && flatLossOf(innerLossOf(problem), w, λ, known);
   if (inner === undefined) return undefined;
   const { space } = inner;
   const outer = outerLossOf(problem, w, λ);
@@ -173,9 +174,28 @@ export function flatProblem(
 function outerLossOf(problem: LossProblem, w: NamedTensors, λ: NamedTensors): FlatLoss | undefined {
   const known = rememberedOf(problem.outer);
   if (known === undefined) return undefined;
-  const loss = (both: NamedTensors): tf.Scalar => {
+  return flatLossOf(joinedOuterOf(problem), join(w, λ), {}, known);
+}
+
+/** Evaluates losses that are not known yet with pauses, so that `flatProblem` need not at once. */
+export function* traceLosses(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+): Pausing<void> {
+  const [inner, outer] = [rememberedOf(problem.inner), rememberedOf(problem.outer)];
+  if (inner === undefined) return;
+  yield* traceLoss(innerLossOf(problem), w, λ, inner);
+  yield;
+  if (outer !== undefined) yield* traceLoss(joinedOuterOf(problem), join(w, λ), {}, outer);
+}
+
+const innerLossOf = (problem: LossProblem) => (w: NamedTensors, λ: NamedTensors) =>
+  problem.inner(w, λ, 1);
+
+const joinedOuterOf =
+  (problem: LossProblem) =>
+  (both: NamedTensors): tf.Scalar => {
     const parts = split(both);
     return problem.outer(parts.w, parts.λ);
   };
-  return flatLossOf(loss, join(w, λ), {}, known);
-}

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
+import { withPauses } from '../event-loop';
 import { arithmeticOf, fixed, iterationOf, type LearnedSettings, learnSettings } from '../methods';
 import { checkFunction, checkOptionNames, settled } from '../options';
 import {
@@ -8,6 +9,7 @@ import {
   flatProblem,
   formOf,
   type LossProblem,
+  traceLosses,
   type UnrolledProblem,
 } from '../problems';
 import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
@@ -132,7 +134,9 @@ async function differentiateFlat<V extends Vector>(
   if (w instanceof Float64Array || mode !== 'reverse' || typeof method === 'function') {
     return undefined;
   }
-  const setting = flatProblem(problem as LossProblem, w as NamedTensors, λ as NamedTensors, 'pull');
+  const given = [problem as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
+  await withPauses(traceLosses(...given));
+  const setting = flatProblem(...given, 'pull');
   if (setting === undefined) return undefined;
   const { space } = setting;
   try {

@@ -3,11 +3,12 @@ import type { Heap } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
 import type { NamedTensors } from '../../spaces';
 import { requireFiniteLoss } from '../check';
-import { gradientOf } from '../gradient-derivative';
+import { gradientInPieces, gradientOf } from '../gradient-derivative';
 import { namesOf } from '../named';
 import {
   type Captured,
   finishLeft,
+  heapForPrograms,
   knownPrograms,
   type ProductKind,
   type Recipe,
@@ -278,15 +279,32 @@ export function flatLossOf(
   λ: NamedTensors,
   remembered: Remembered,
 ): FlatLoss | undefined {
-  const all = [...Object.values(w), ...Object.values(λ)];
-  if (all.some(({ dtype, size }) => dtype !== 'float32' || size === 0)) return undefined;
-  const find = () =>
-    knownPrograms(remembered, { all, varied: Object.keys(w).length }, namesOf(w, λ));
-  let programs = find();
+  if (!isPlain(w, λ)) return undefined;
+  let programs = programsOf(w, λ, remembered);
   if (programs === undefined) {
     tf.dispose(gradientOf(loss, w, λ, remembered));
-    programs = find();
+    programs = programsOf(w, λ, remembered);
   }
   if (programs === undefined || remembered.marks) return undefined;
   return new FlatLoss(programs);
 }
+
+/** Evaluates the loss with pauses where `flatLossOf` would evaluate it at once. */
+export function* traceLoss(
+  loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
+  w: NamedTensors,
+  λ: NamedTensors,
+  remembered: Remembered,
+): Pausing<void> {
+  if (heapForPrograms() === undefined || !isPlain(w, λ)) return;
+  if (programsOf(w, λ, remembered) !== undefined) return;
+  tf.dispose(yield* gradientInPieces(loss, w, λ, remembered));
+}
+
+const isPlain = (w: NamedTensors, λ: NamedTensors): boolean =>
+  tensorsOf(w, λ).every(({ dtype, size }) => dtype === 'float32' && size > 0);
+
+const tensorsOf = (w: NamedTensors, λ: NamedTensors) => [...Object.values(w), ...Object.values(λ)];
+
+const programsOf = (w: NamedTensors, λ: NamedTensors, remembered: Remembered) =>
+  knownPrograms(remembered, { all: tensorsOf(w, λ), varied: Object.keys(w).length }, namesOf(w, λ));

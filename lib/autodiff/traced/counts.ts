@@ -1,3 +1,5 @@
+import type { Pausing } from '../../event-loop';
+
 /** How often what happened. */
 export interface TracedCounts {
   /** Evaluations that a program was known for. */
@@ -26,5 +28,14 @@ export function making<T>(f: () => T): T {
     return f();
   } finally {
     counts.milliseconds += performance.now() - start;
+  }
+}
+
+/** The same of work that can be left in between. */
+export function* makingInPieces<T>(work: Pausing<T>): Pausing<T> {
+  for (;;) {
+    const turn = making(() => work.next());
+    if (turn.done) return turn.value;
+    yield;
   }
 }

@@ -6,7 +6,7 @@ import { graph } from '../graph';
 import { compile } from '../plan';
 import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
-import { counts, making } from './counts';
+import { counts, makingInPieces } from './counts';
 import { isTraceable } from './custom';
 import { byRecipe, type Evaluation, onTape } from './evaluation';
 import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
@@ -257,7 +257,7 @@ function* traced(
     const pulled = hold(yield* onNoTape(compile(path, tape).pullInPieces(cotangents)));
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
-    const viewOf = making(() =>
+    const viewOf = yield* makingInPieces(
       lowered(trace, {
         tensors: [...all, ...outside, ...tangents, ...cotangents],
         late: all.length + outside.length,
@@ -265,16 +265,15 @@ function* traced(
     );
     const views = pulled.map(viewOf);
     yield;
-    return making(
-      () =>
-        new Recipe(heap, {
-          value: [viewOf(value)],
-          gradient: gradient.map(viewOf),
-          push: pushed.map(viewOf),
-          pull: views,
-          'pull to the varied': views.slice(0, varied),
-          'pull to the rest': views.slice(varied),
-        }),
+    return yield* makingInPieces(
+      Recipe.inPieces(heap, {
+        value: [viewOf(value)],
+        gradient: gradient.map(viewOf),
+        push: pushed.map(viewOf),
+        pull: views,
+        'pull to the varied': views.slice(0, varied),
+        'pull to the rest': views.slice(varied),
+      }),
     );
   } catch {
     // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.

@@ -5,6 +5,7 @@ import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { DisposedError } from '../../errors';
 import type { Pausing } from '../../event-loop';
+import { flatProblem, traceLosses } from '../../problems';
 import type { NamedTensors } from '../../spaces';
 import { compiled, rememberedOf } from '../compiled';
 import { flatLossOf } from '../flat';
@@ -254,3 +255,29 @@ it.each([false, true])(
     tf.dispose([X, w]);
   },
 );
+
+it('a loss that is traced for flat vectors is left in between, and known afterwards', () => {
+  const names = Array.from({ length: 12 }, (_, i) => `w${i}`);
+  const w = Object.fromEntries(names.map((name) => [name, small()]));
+  let calls = 0;
+  const inner = compiled((w: Record<string, tf.Tensor>, { l }: Record<string, tf.Tensor>) => {
+    calls++;
+    return tf.tidy(() => {
+      const last = names.reduce<tf.Tensor>((x, name) => tf.tanh(tf.matMul(x, w[name]!)), small());
+      return tf.mul(l!, tf.sum(tf.square(last))) as tf.Scalar;
+    });
+  });
+  const problem = { inner, outer: compiled((w, { l }) => inner(w, { l: l! })) };
+  const λ = { l: tf.scalar(2) };
+  const before = tf.memory().numTensors;
+  slowClock();
+  // Forwards, backwards, twice for products, and lowered: of each loss.
+  expect(pauses(traceLosses(problem, w, λ)).count).toBeGreaterThan(2 * 4 * names.length);
+  const known = calls;
+  flatProblem(problem, w, λ, 'pull')!.dispose();
+  expect(calls).toBe(known);
+  expect(pauses(traceLosses(problem, w, λ)).count).toBeLessThan(4);
+  for (const loss of [problem.inner, problem.outer]) loss.free();
+  expect(tf.memory().numTensors).toBe(before);
+  tf.dispose([w, λ]);
+});

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
+import type { Pausing } from '../../event-loop';
 import { byKernel } from './by-kernel';
 import { computed, entriesView, entryOf, f, negative, times } from './entries';
 import { checkFits } from './fit';
@@ -18,8 +19,14 @@ export interface Givens {
 const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((size, i) => size === b[i]);
 
+/** How many operations are lowered between two pauses. */
+const AT_ONCE = 16;
+
 /** The tensors of a trace as views of values. */
-export function lowered(trace: Trace, { tensors, late }: Givens): (tensor: tf.Tensor) => View {
+export function* lowered(
+  trace: Trace,
+  { tensors, late }: Givens,
+): Pausing<(tensor: tf.Tensor) => View> {
   const views = new Map<number, View>();
   tensors.forEach((tensor, given) => {
     const { size, shape, id, dtype } = tensor;
@@ -43,7 +50,8 @@ export function lowered(trace: Trace, { tensors, late }: Givens): (tensor: tf.Te
     return view;
   };
   const put = (tensor: tf.Tensor, view: View) => views.set(tensor.id, view);
-  for (const ran of trace.ran) {
+  for (const [i, ran] of trace.ran.entries()) {
+    if (i % AT_ONCE === 0) yield;
     const failed = failureOf(new Lowering(ran, viewOf, put));
     if (failed === undefined) continue;
     // It counts only where its result does.

@@ -1,4 +1,5 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import type { Pausing } from '../../event-loop';
 import { isLong } from './cost';
 import { Counted } from './counted';
 import { making } from './counts';
@@ -34,13 +35,21 @@ export class Recipe extends Counted {
   readonly #programs = new Map<ProgramKind, Program>();
 
   /** @throws NotLowered where something in it has no loop. */
-  constructor(heap: Heap, outputs: Outputs) {
+  static *inPieces(heap: Heap, outputs: Outputs): Pausing<Recipe> {
+    let long = false;
+    for (const kind of ['value', 'gradient', 'push', 'pull'] as const) {
+      yield;
+      const { early, late } = planned(outputs[kind]);
+      long ||= isLong([...early, ...late]);
+    }
+    return new Recipe(heap, outputs, long);
+  }
+
+  private constructor(heap: Heap, outputs: Outputs, long: boolean) {
     super();
     this.#heap = heap;
     this.#outputs = outputs;
-    const kinds = ['value', 'gradient', 'push', 'pull'] as const;
-    const plans = kinds.map((kind) => planned(outputs[kind]));
-    this.isLong = plans.some(({ early, late }) => isLong([...early, ...late]));
+    this.isLong = long;
   }
 
   program(kind: ProgramKind): Program {

@@ -6,7 +6,7 @@ import { listed } from '../named';
 import type { TraceableProducts, TraceableRows } from '../recorder';
 import { type Layer, leastProducts } from '../row-space';
 import type { Tape } from '../tape';
-import { counts, making } from './counts';
+import { counts, making, makingInPieces } from './counts';
 import { CurvatureRecipe, type LayerViews, type RowViews } from './curvature-recipe';
 import { isTraceable } from './custom';
 import type { Leaves } from './leaves';
@@ -71,9 +71,10 @@ export function* tracedCurvature(
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
     const before = [...leaves.all, ...outside];
     const traced: TracedProduct[] = [whole, ...rows.map((row) => row.traced)];
+    const tensors = [...before, ...traced.flatMap(({ tangents }) => tangents)];
+    const viewOf = yield* makingInPieces(lowered(trace, { tensors, late: before.length }));
+    yield;
     const recipe = making(() => {
-      const tensors = [...before, ...traced.flatMap(({ tangents }) => tangents)];
-      const viewOf = lowered(trace, { tensors, late: before.length });
       const from = (index: number) => before.length + index * parameters.length;
       return new CurvatureRecipe(heap, {
         gradient: listed(gradient, gradient).map(viewOf),
