@@ -125,8 +125,13 @@ function treeOf({ nodes, samples = [] }: Profile): Frame {
   return frameOf([nodes[0]!]);
 }
 
-function isOfLibrary({ functionName }: CallFrame): boolean {
-  return /gemm|blas/i.test(functionName);
+/** The library is called as a function without a place, or from the file that calls it. */
+function isOfLibrary({ functionName, url }: CallFrame): boolean {
+  return (
+    /gemm|blas/i.test(functionName) ||
+    url.endsWith('platform/node/blas.ts') ||
+    (functionName === 'call' && url === '')
+  );
 }
 
 /** The first that fits. */

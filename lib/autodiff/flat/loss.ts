@@ -56,7 +56,7 @@ export class FlatLoss {
 
   /** @throws NotFiniteError for a loss that is NaN or infinite; what was made for nothing is freed. */
   #checkedValue(made: readonly unknown[]): number {
-    const value = this.space.numbers(this.#value)[0]!;
+    const value = this.space.first(this.#value);
     try {
       requireFiniteLoss(value);
       return value;
@@ -68,7 +68,7 @@ export class FlatLoss {
 
   value(w: Flat, λ: Flat): number {
     this.#recipe.program('value').beginAt(this.#given(w, λ), 0, [this.#value.address]);
-    return this.space.numbers(this.#value)[0]!;
+    return this.space.first(this.#value);
   }
 
   /** @throws NotFiniteError for a loss that is NaN or infinite. */
@@ -119,9 +119,9 @@ export class FlatLoss {
       yield;
       const program = this.#recipe.program('value and gradient');
       yield* program.beginAtInPieces(this.#given(w, λ), 0, [loss.address, ...parts]);
-      const [value] = space.numbers(loss);
-      requireFiniteLoss(value!);
-      return value!;
+      const value = space.first(loss);
+      requireFiniteLoss(value);
+      return value;
     } catch (error) {
       space.free(out);
       throw error;

@@ -83,15 +83,21 @@ export function flatLoops(
       const loop = solveOn(space.heap, matrix, method, weigh);
       const places = space.integers(table);
       const vectors = [x, r, p, image, best ?? nearest ?? x, ...weighed];
-      places.set(vectors.map(({ address }) => address));
-      places.set([matrix.table, weigh?.table ?? 0], TABLES);
+      vectors.forEach(({ address }, i) => {
+        places[i] = address;
+      });
+      places[TABLES] = matrix.table;
+      places[TABLES + 1] = weigh?.table ?? 0;
       const numbers = space.doubles(facts);
       const at = (name: keyof typeof FACTS) => FACTS[name] / 8;
-      const { goal, limit, growth, least, floor = 0 } = stop;
-      const given = { scalar, goal, limit, growth, least, best: stop.best, shift: tau, floor };
-      for (const [name, value] of Object.entries(given)) {
-        numbers[at(name as keyof typeof given)] = value;
-      }
+      numbers[at('scalar')] = scalar;
+      numbers[at('goal')] = stop.goal;
+      numbers[at('limit')] = stop.limit;
+      numbers[at('growth')] = stop.growth;
+      numbers[at('least')] = stop.least;
+      numbers[at('best')] = stop.best;
+      numbers[at('shift')] = tau;
+      numbers[at('floor')] = stop.floor ?? 0;
       const taken = loop(table.address, facts.address, 4 * x.layout.size, stop.count, keeps);
       ran(matrix, taken);
       // Another view: a kernel in the program may have let the memory grow.

@@ -6,6 +6,9 @@ import { giveWay } from '../../event-loop';
 import type { NamedTensors, Space } from '../../spaces';
 import { Flat, Layout } from './flat';
 
+// A name of a module of TensorFlow.js is a function that is called each time.
+const { Tensor } = tf;
+
 /** Squared norms in this range are right as they are. */
 const [LEAST, MOST] = [1e-20, 1e30];
 
@@ -22,6 +25,8 @@ export class FlatSpace implements Space<Flat, number> {
   readonly heap: Heap;
   readonly #scopes: Flat[][] = [];
   #bytes = 0;
+  /** All of the memory. */
+  #memory = new Float32Array(0);
 
   constructor(heap: Heap) {
     this.heap = heap;
@@ -51,8 +56,8 @@ export class FlatSpace implements Space<Flat, number> {
       const tensor = x[name]!;
       const isFloat = tensor.dtype === 'float32';
       const floats = isFloat ? tensor : tf.tidy(() => tf.keep(tf.cast(tensor, 'float32')));
-      const numbers = this.heap.typedArrayFromHeap(floats);
-      this.#numbers(flat.address + layout.offsets[i]!, layout.sizes[i]!).set(numbers);
+      const { byteOffset } = this.heap.typedArrayFromHeap(floats);
+      this.move(byteOffset, flat.address + layout.offsets[i]!, layout.sizes[i]!);
       if (!isFloat) floats.dispose();
     });
     return flat;
@@ -63,8 +68,8 @@ export class FlatSpace implements Space<Flat, number> {
     const result: NamedTensors = {};
     layout.names.forEach((name, i) => {
       const out = this.heap.makeOutput([...layout.shapes[i]!], 'float32');
-      const numbers = this.#numbers(address + layout.offsets[i]!, layout.sizes[i]!);
-      (this.heap.typedArrayFromHeap(out) as Float32Array).set(numbers);
+      const { byteOffset } = this.heap.typedArrayFromHeap(out);
+      this.move(address + layout.offsets[i]!, byteOffset, layout.sizes[i]!);
       result[name] = tensorOf(out);
     });
     return result;
@@ -72,7 +77,12 @@ export class FlatSpace implements Space<Flat, number> {
 
   /** The numbers in place: valid until the next allocation. */
   numbers({ address, layout }: Flat): Float32Array {
-    return this.#numbers(address, layout.size);
+    return new Float32Array(memoryOf(this.heap).buffer, address, layout.size);
+  }
+
+  /** The first of the numbers. */
+  first({ address }: Flat): number {
+    return this.#whole()[address / 4]!;
   }
 
   /** The same memory as integers: addresses. */
@@ -85,24 +95,28 @@ export class FlatSpace implements Space<Flat, number> {
     return new Float64Array(memoryOf(this.heap).buffer, address, layout.size / 2);
   }
 
-  #numbers(address: number, size: number): Float32Array {
-    return new Float32Array(memoryOf(this.heap).buffer, address, size);
+  /** All of the memory as numbers: a view of a part takes longer to make than a short vector to copy. */
+  #whole(): Float32Array {
+    const { buffer } = memoryOf(this.heap);
+    // It is another one after the memory has grown.
+    if (this.#memory.buffer !== buffer) this.#memory = new Float32Array(buffer);
+    return this.#memory;
   }
 
   /** Copies the given number of numbers from one address to another. */
   move(from: number, to: number, size: number): void {
-    this.#numbers(to, size).set(this.#numbers(from, size));
+    this.#whole().copyWithin(to / 4, from / 4, from / 4 + size);
   }
 
   zeros({ layout }: Flat): Flat {
     const out = this.allocate(layout);
-    this.numbers(out).fill(0);
+    this.#whole().fill(0, out.address / 4, out.address / 4 + layout.size);
     return out;
   }
 
   clone(x: Flat): Flat {
     const out = this.allocate(x.layout);
-    this.numbers(out).set(this.numbers(x));
+    this.move(x.address, out.address, x.layout.size);
     return out;
   }
 
@@ -184,7 +198,7 @@ export class FlatSpace implements Space<Flat, number> {
     let spared: readonly Flat[] = [];
     try {
       const result = f();
-      spared = contentsOf(result).flats;
+      spared = result instanceof Flat ? [result] : contentsOf(result).flats;
       return result;
     } finally {
       this.#scopes.pop();
@@ -198,6 +212,10 @@ export class FlatSpace implements Space<Flat, number> {
   }
 
   keep<T>(x: T): T {
+    if (x instanceof Flat) {
+      x.kept = true;
+      return x;
+    }
     const { flats, tensors } = contentsOf(x);
     for (const flat of flats) flat.kept = true;
     for (const tensor of tensors) tf.keep(tensor);
@@ -205,11 +223,23 @@ export class FlatSpace implements Space<Flat, number> {
   }
 
   free(x: unknown, except?: unknown): void {
+    if (except === undefined) {
+      this.#freeAll(x);
+      return;
+    }
     const { flats, tensors } = contentsOf(x);
     if (flats.length === 0 && tensors.length === 0) return;
     const spared = contentsOf(except);
     for (const flat of flats) if (!spared.flats.includes(flat)) this.#release(flat);
     tf.dispose(tensors.filter((tensor) => !spared.tensors.includes(tensor)));
+  }
+
+  #freeAll(x: unknown): void {
+    if (x instanceof Flat) this.#release(x);
+    else if (x === null || typeof x !== 'object') return;
+    else if (x instanceof Tensor) x.dispose();
+    else if (Array.isArray(x)) for (const each of x) this.#freeAll(each);
+    else if (!ArrayBuffer.isView(x)) for (const each of Object.values(x)) this.#freeAll(each);
   }
 
   check(x: Flat, like: Flat, what: string): void {
@@ -259,7 +289,7 @@ interface Contents {
 /** The vectors and live tensors inside nested records and arrays. */
 function contentsOf(x: unknown, into: Contents = { flats: [], tensors: [] }): Contents {
   if (x instanceof Flat) into.flats.push(x);
-  else if (x instanceof tf.Tensor) {
+  else if (x instanceof Tensor) {
     if (!x.isDisposed) into.tensors.push(x);
   } else if (Array.isArray(x)) {
     for (const each of x) contentsOf(each, into);
