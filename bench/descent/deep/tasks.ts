@@ -4,6 +4,7 @@ import { sigmoidCrossEntropy } from '../../../lib/backends';
 import { type Model, mlp, rnn } from '../../../lib/models';
 import { random } from '../../../lib/numbers';
 import type { NamedTensors } from '../../../lib/spaces';
+import type { Profile } from '../study';
 import type { Task } from '../train';
 
 /** A task of this page. */
@@ -23,17 +24,17 @@ export interface DeepMaker {
   name: string;
   /** Run by `full` only. */
   long?: boolean;
-  make(): DeepTask;
+  make(profile: Profile['name']): DeepTask;
 }
 
 /** Written down before the runs. */
 export const deepTasks: readonly DeepMaker[] = [
-  { name: 'pixels', make: () => pixels(4) },
   {
     name: 'small autoencoder',
-    long: true,
-    make: () => autoencoder({ side: 14, sizes: SMALL, seconds: 60 }),
+    make: (profile) =>
+      autoencoder({ side: 14, sizes: SMALL, seconds: profile === 'full' ? 60 : 15 }),
   },
+  { name: 'pixels', make: () => pixels(4) },
   { name: 'adding', long: true, make: () => adding(120) },
   {
     name: 'deep autoencoder',
