@@ -317,6 +317,17 @@ describe('the patch table', () => {
     expect(files.filter((file) => !named.includes(file))).toEqual([]);
   });
 
+  it('knows one file that reaches the engine, in the library', () => {
+    const reaching = sources.filter(
+      (file) =>
+        file.startsWith('lib/') &&
+        readFileSync(join(root, file), 'utf8')
+          .split('\n')
+          .some((line) => !/^\s*(\*|\/\/)/.test(line) && /\btf\.engine\(\)/.test(line)),
+    );
+    expect(reaching).toEqual(['lib/backends/engine.ts']);
+  });
+
   it('has a row for each, with who undoes it', () => {
     const start = page.indexOf('## The patch table');
     const rows = page

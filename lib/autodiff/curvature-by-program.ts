@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { tensorOf } from '../backends/engine';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { DisposedError } from '../errors';
 import { mapTensors, type NamedTensors, weighted } from '../spaces';
@@ -236,8 +237,6 @@ export function curvatureByProgram(point: ProgramPoint): Curvature {
     },
   };
 }
-
-const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromTensorInfo(info);
 
 const numbersLayout = (size: number) => listLayout([Math.max(1, size)]);
 

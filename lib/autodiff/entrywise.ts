@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { tensorOf } from '../backends/engine';
 import { type Formula, updateOn } from '../backends/wasm/fused/updates';
 import { floats, type Heap, perHeap } from '../backends/wasm/kernels/heap';
 import { heapForPrograms } from './traced';
@@ -55,7 +56,7 @@ function inOnePass(
   const { buffer } = floats(heap, outputs[0]!);
   new Float32Array(buffer, known.numbers, MOST_NUMBERS).set(numbers);
   run(4 * size, known.numbers, ...addresses);
-  return outputs.map((info) => tf.engine().makeTensorFromTensorInfo(info));
+  return outputs.map(tensorOf);
 }
 
 function made(heap: Heap, formulas: readonly Formula[], given: number, numbers: number) {

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
-import { runOnList } from '../backends/engine';
+import type * as tf from '@tensorflow/tfjs';
+import { hasKernel, runOnList } from '../backends/engine';
 import { engine } from './tape';
 
 /**
@@ -57,7 +57,3 @@ function addTo(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   b.dispose();
   return sum;
 }
-
-/** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
-export const hasKernel = (name: string) =>
-  tf.getKernel(name, tf.getBackend()) !== undefined && !engine().isTapeOn();

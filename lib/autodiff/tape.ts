@@ -8,7 +8,6 @@ import type { Node } from './node';
 interface RecordingEngine extends Engine {
   startTape(): void;
   endTape(): void;
-  isTapeOn(): boolean;
 }
 
 export const engine = () => tfjsEngine() as RecordingEngine;

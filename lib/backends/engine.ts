@@ -10,7 +10,7 @@ export interface TapeNode {
   gradient?: (dys: (tf.Tensor | null)[]) => Record<string, () => tf.Tensor>;
 }
 
-/** The parts of the engine that are patched or private in 4.22.0, hence the exact pin. */
+/** The parts of the engine that are patched, private or needed for speed in 4.22.0, hence the exact pin. */
 export interface Engine {
   /** Marks that a patch was applied. */
   [mark: symbol]: boolean | undefined;
@@ -51,12 +51,23 @@ export interface Engine {
   ): tf.Tensor;
   makeTensor(...args: unknown[]): tf.Tensor;
   readSync(...args: unknown[]): unknown;
+  /** A tensor of what a kernel has returned. */
+  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
+  isTapeOn(): boolean;
+  registeredVariables: Record<string, tf.Variable>;
   findBackend(name: string): tf.KernelBackend | null;
   findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
 }
 
 /** The engine of TensorFlow.js, with its private members and our marks. */
 export const engine = (): Engine => tf.engine() as unknown as Engine;
+
+/** A tensor of what a kernel has returned, which is the caller's. */
+export const tensorOf = (info: tf.TensorInfo) => engine().makeTensorFromTensorInfo(info);
+
+/** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
+export const hasKernel = (name: string) =>
+  tf.getKernel(name, tf.getBackend()) !== undefined && !engine().isTapeOn();
 
 /** The result of a kernel that takes a list of tensors. */
 export const runOnList = (

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { engine } from '../backends/engine';
 import { InputError } from '../errors';
 import { reachedFrom } from './connected';
 import { chosenParameters, type ParameterChoice } from './parameters';
@@ -99,7 +100,7 @@ function trainable(list: readonly tf.Variable[]): tf.Variable[] {
 /** All trainable variables that can have a gradient, in the order in which they were made. */
 function registered(): tf.Variable[] {
   // Their record has integer-like names first.
-  return Object.values(tf.engine().registeredVariables)
+  return Object.values(engine().registeredVariables)
     .filter(({ trainable, dtype }) => trainable && dtype === 'float32')
     .sort(byAge);
 }

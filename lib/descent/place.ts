@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { engine } from '../backends/engine';
 
 /**
  * A state of all variables, where work can be done again later.
@@ -46,7 +47,7 @@ export class Place {
 }
 
 const live = (): tf.Variable[] =>
-  Object.values(tf.engine().registeredVariables).filter(({ isDisposed }) => !isDisposed);
+  Object.values(engine().registeredVariables).filter(({ isDisposed }) => !isDisposed);
 
 /** A reference that a `tidy` around does not free. */
 const held = (variable: tf.Variable): tf.Tensor => tf.keep(tf.tidy(() => variable.clone()));

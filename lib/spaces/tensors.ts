@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { engine, hasKernel } from '../backends/engine';
 import { DisposedError, InputError, ShapeError, UnsupportedError } from '../errors';
 import { giveWay } from '../event-loop';
 import { checkFunction, checkRecord, phrase } from '../options';
@@ -173,7 +174,7 @@ export function normBy(x: NamedTensors, squared: (x: NamedTensors) => tf.Scalar)
 function axpyOf(a: tf.Scalar, x: tf.Tensor, y: tf.Tensor): tf.Tensor {
   return onFloats([a, x, y], (a, x, y) =>
     hasKernel('VectorAxpy')
-      ? (tf.engine().runKernel('VectorAxpy', { a: a!, x: x!, y: y! }) as tf.Tensor)
+      ? engine().runKernel('VectorAxpy', { a: a!, x: x!, y: y! })
       : tf.tidy(() => tf.add(tf.mul(a!, x!), y!)),
   );
 }
@@ -182,20 +183,15 @@ function axpyOf(a: tf.Scalar, x: tf.Tensor, y: tf.Tensor): tf.Tensor {
 function dotOf(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
   return onFloats([x, y], (x, y) =>
     hasKernel('VectorDot')
-      ? (tf.engine().runKernel('VectorDot', { x: x!, y: y! }) as tf.Scalar)
+      ? (engine().runKernel('VectorDot', { x: x!, y: y! }) as tf.Scalar)
       : tf.tidy(() => tf.sum(tf.mul(x!, y!)) as tf.Scalar),
   );
-}
-
-/** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
-function hasKernel(name: string): boolean {
-  return tf.getKernel(name, tf.getBackend()) !== undefined && !tf.engine().isTapeOn();
 }
 
 /** `tf.where` with a mask of rank 0, without the copies of both values that it makes to broadcast. */
 function chosen(mask: tf.Scalar, t: tf.Tensor, e: tf.Tensor): tf.Tensor {
   const condition = tf.broadcastTo(tf.cast(mask, 'bool'), t.shape);
-  return tf.engine().runKernel('Select', { condition, t, e }) as tf.Tensor;
+  return engine().runKernel('Select', { condition, t, e });
 }
 
 /** Every live tensor inside nested records and arrays. */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { tensorOf } from '../../backends/engine';
 import { type FlatLoops, flatLoopsOn } from '../../backends/wasm/fused/flat-loops';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { DisposedError, ShapeError } from '../../errors';
@@ -298,8 +299,6 @@ function contentsOf(x: unknown, into: Contents = { flats: [], tensors: [] }): Co
   }
   return into;
 }
-
-const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromTensorInfo(info);
 
 const spaces = new WeakMap<Heap, FlatSpace>();
 

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { runOnList } from '../../backends/engine';
-import { hasKernel } from '../kernels';
+import { hasKernel, runOnList } from '../../backends/engine';
 import type { Node } from '../node';
 import type { LocalDerivative, Rule } from '../program';
 import { engine, type Tape } from '../tape';

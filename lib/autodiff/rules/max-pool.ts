@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { hasKernel, multiply, reshape } from '../kernels';
+import { hasKernel } from '../../backends/engine';
+import { multiply, reshape } from '../kernels';
 import type { Node } from '../node';
 import type { LocalDerivative, Rule } from '../program';
 import { engine, type Tape } from '../tape';

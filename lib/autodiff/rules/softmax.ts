@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { hasKernel, multiply, subtract, sumOver } from '../kernels';
+import { hasKernel } from '../../backends/engine';
+import { multiply, subtract, sumOver } from '../kernels';
 import type { Rule } from '../program';
 import { engine } from '../tape';
 import { pullByGradient } from './reverse';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { tensorOf } from '../../backends/engine';
 import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
@@ -415,8 +416,6 @@ function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
 
 /** A product of so many multiplications costs less than the call of a library and its threads. */
 const MOST_OWN = 2 ** 17;
-
-const tensorOf = (info: tf.TensorInfo): tf.Tensor => tf.engine().makeTensorFromTensorInfo(info);
 
 const scratches = new WeakMap<Heap, { address: number; bytes: number }>();
 
