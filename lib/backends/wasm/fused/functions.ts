@@ -20,18 +20,29 @@ const LN2_HIGH = 0.693359375;
 const LN2_LOW = Math.LN2 - LN2_HIGH;
 const TAYLOR = [1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040];
 
+/** A number is an integer once this was added, whose bits are the integer's and those of this. */
+const ROUNDING = 1.5 * 2 ** 23;
+const ROUNDING_BITS = 0x4b400000;
+
 /** 2ⁿ, of the integers n on the stack. */
 const powerOfTwo = (f: FunctionBody) =>
   f.i32x4(127, 127, 127, 127).do('i32x4.add').i32(23).do('i32x4.shl');
 
-/** `2ⁿ · Taylor(r)` with `x = n ln 2 + r`, `|r| ≤ ln 2 / 2`; 2ⁿ in two factors, for the ends. */
+/**
+ * `2ⁿ · Taylor(r)` with `x = n ln 2 + r`, `|r| ≤ ln 2 / 2`; 2ⁿ in two factors, for the ends.
+ *
+ * `pmax` and `pmin` are an instruction each and pass a NaN in their first operand on; `max` and `min`
+ * take eight, as rounding and conversion by their own names do.
+ */
 export const exponential: Fours = (f, x, local) => {
   const [n, r, i, half] = [local(), local(), local(), local()];
-  f.get(x).f32x4(-104).do('f32x4.max').f32x4(89).do('f32x4.min').set(r);
-  f.get(r).f32x4(Math.LOG2E).do('f32x4.mul', 'f32x4.nearest').set(n);
+  f.get(x).f32x4(-104).do('f32x4.pmax').f32x4(89).do('f32x4.pmin').set(r);
+  f.get(r).f32x4(Math.LOG2E).do('f32x4.mul').f32x4(ROUNDING).do('f32x4.add').set(i);
+  f.get(i).f32x4(ROUNDING).do('f32x4.sub').set(n);
   f.get(r, n).f32x4(LN2_HIGH).do('f32x4.mul', 'f32x4.sub');
   f.get(n).f32x4(LN2_LOW).do('f32x4.mul', 'f32x4.sub').set(r);
-  f.get(n).do('i32x4.trunc_sat_f32x4_s').set(i).get(i).i32(1).do('i32x4.shr_s').set(half);
+  f.get(i).i32x4(ROUNDING_BITS, ROUNDING_BITS, ROUNDING_BITS, ROUNDING_BITS).do('i32x4.sub').set(i);
+  f.get(i).i32(1).do('i32x4.shr_s').set(half);
   polynomial(f, TAYLOR, r);
   powerOfTwo(f.get(half)).do('f32x4.mul');
   powerOfTwo(f.get(i, half).do('i32x4.sub')).do('f32x4.mul');
@@ -101,7 +112,7 @@ export const softplus: Fours = (f, x, local) => {
   exponential(f, y, local);
   f.set(y).get(y, y).f32x4(2).do('f32x4.add', 'f32x4.div').set(s);
   twiceArtanh(f, s, 8, local);
-  f.get(x).f32x4(0).do('f32x4.max', 'f32x4.add');
+  f.get(x).f32x4(0).do('f32x4.pmax', 'f32x4.add');
 };
 
 /** `1 / (1 + exp(−x))`. */

@@ -54,7 +54,8 @@ const tanh = entrywise({
     });
     return (load) => {
       load(0);
-      f.do('f64x2.promote_low_f32x4').f64x2(ONE).do('f64x2.min').f64x2(-ONE).do('f64x2.max');
+      // Each is one instruction and passes a NaN in its first operand on; `min` and `max` take eight.
+      f.do('f64x2.promote_low_f32x4').f64x2(ONE).do('f64x2.pmin').f64x2(-ONE).do('f64x2.pmax');
       f.set(x).get(x, x).do('f64x2.mul').set(t).get(x);
       polynomial(f, p, t);
       f.do('f64x2.mul');
