@@ -1,4 +1,5 @@
 import { DataError } from 'implicit-lab';
+import { checkOptionNames } from 'implicit-lab/support';
 import { ionosphereFile } from '#platform/data';
 import { readText } from '#platform/files';
 
@@ -27,7 +28,9 @@ export interface LabelledRows {
  *   neural networks", Johns Hopkins APL Technical Digest 10, 1989, with the data at
  *   [UCI](https://archive.ics.uci.edu/dataset/52/ionosphere).
  */
-export function ionosphere({ file = ionosphereFile() }: { file?: string } = {}): LabelledRows {
+export function ionosphere(options: { file?: string } = {}): LabelledRows {
+  checkOptionNames('ionosphere', options, ['file']);
+  const { file = ionosphereFile() } = options;
   const rows = textOf(file)
     .trim()
     .split(/\r?\n/)

@@ -4,12 +4,19 @@ import {
   evaluate,
   type ImplicitAdam,
   type ImplicitSGD,
+  InputError,
   type Model,
   markOutput,
   NotFiniteError,
   softmaxCrossEntropy,
 } from 'implicit-lab';
-import { checkList, checkMethods, checkRecord } from 'implicit-lab/support';
+import {
+  checkList,
+  checkMethods,
+  checkOptionNames,
+  checkRecord,
+  shown,
+} from 'implicit-lab/support';
 import type { FeatureExamples } from '../transfer';
 import { processorSeconds } from './clock';
 
@@ -68,12 +75,16 @@ export interface TrainingCourse {
  *
  * The weights are variables that are disposed at the end, as is the optimizer. An exact implicit step
  * is charged a gradient for each of its Newton steps and one more.
+ *
+ * @throws InputError for a part of the plan that is unknown or missing, a budget without a positive limit,
+ *   or an epoch without a batch.
  */
 export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse> {
   checkMethods(plan, 'the plan of trainingCourse', ['epoch', 'make']);
+  checkOptionNames('the plan of trainingCourse', plan, PLAN);
   const { model, seed, epoch, budget, judges, looks = 1, enough = () => false } = plan;
   checkMethods(model, 'the model of trainingCourse', ['init', 'predict']);
-  checkRecord(budget, 'the budget of trainingCourse', '{ steps, work, seconds }');
+  checkBudget(budget);
   checkRecord(judges, 'the judges of trainingCourse', 'sets of examples by name');
   const variables = variablesOf(model, seed);
   const optimizer = plan.make();
@@ -89,6 +100,7 @@ export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse
   let due = 1;
   try {
     for (let number = 0; ; number++) {
+      const before = spent.steps;
       for (const batch of epoch(number)) {
         try {
           const began = processorSeconds();
@@ -114,6 +126,7 @@ export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse
         course.looks.push(look);
         if (share() >= 1 || enough(look)) return course;
       }
+      if (spent.steps === before) throw withoutBatch(number);
     }
   } catch (error) {
     // A step that would not be finite is refused: that is how a run of implicit steps diverges.
@@ -124,6 +137,31 @@ export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse
     tf.dispose(variables);
   }
 }
+
+const PLAN = [
+  ...['model', 'seed', 'make', 'epoch', 'budget', 'judges', 'looks', 'enough'],
+] as const;
+
+/** @throws InputError for a budget that is never used up. */
+function checkBudget(budget: Budget): void {
+  checkRecord(budget, 'the budget of trainingCourse', '{ steps, work, seconds }');
+  checkOptionNames('the budget of trainingCourse', budget, ['steps', 'work', 'seconds']);
+  const limits = Object.values(budget).filter((limit) => limit !== undefined);
+  const odd = limits.find((limit) => !(Number.isFinite(limit) && limit > 0));
+  if (limits.length > 0 && odd === undefined) return;
+  throw new InputError({
+    given: `a budget of trainingCourse ${odd === undefined ? 'without a limit' : `of ${shown(odd)}`}`,
+    expected: 'positive, finite numbers { steps, work, seconds }, at least one of them',
+    remedy: 'Without a limit the run would never end: { steps: 100 }, for example.',
+  });
+}
+
+const withoutBatch = (number: number) =>
+  new InputError({
+    given: `epoch ${number} of trainingCourse without a batch`,
+    expected: 'at least one batch in each epoch',
+    remedy: 'Make a new generator in each call of epoch(number).',
+  });
 
 /** The loss on a judge's set at the end of a run; NaN if it diverged, or was not judged. */
 export function endLoss(course: TrainingCourse, judge: string): number {

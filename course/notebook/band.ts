@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkList, checkRecord } from 'implicit-lab/support';
+import { checkList, checkOptionNames } from 'implicit-lab/support';
 import type { Spread } from '../experiments';
 import type { Trace } from './trace';
 
@@ -25,6 +25,11 @@ export interface BandOptions {
   showlegend?: boolean;
 }
 
+const OPTIONS = [
+  ...['name', 'colour', 'x', 'spreads', 'within', 'dash', 'width', 'mode'],
+  ...['xaxis', 'yaxis', 'showlegend'],
+] as const;
+
 /**
  * The two traces of a {@link BandOptions band}: the range, filled and pale, and the line of medians.
  *
@@ -40,7 +45,7 @@ export interface BandOptions {
  * @throws InputError if there are not as many spreads as x
  */
 export function band(options: BandOptions): Trace[] {
-  checkRecord(options, 'the options of band', '{ name, colour, x, spreads, within }');
+  checkOptionNames('band', options, OPTIONS);
   for (const key of ['x', 'spreads', 'within'] as const) checkList(options[key], `${key} of band`);
   const { name, colour, x, spreads, within, dash = 'solid', width = 2.5 } = options;
   if (x.length !== spreads.length) {

@@ -1,4 +1,5 @@
 import { InputError, NotFiniteError } from 'implicit-lab';
+import { checkOptionNames, phrase } from 'implicit-lab/support';
 import { draw, ignored, isLaidOut, type Plot } from '#platform/picture';
 import { type Bundle, escapeHtml, inNotebook, publish, readableNumbers } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
@@ -110,6 +111,8 @@ interface Prepared {
 /** A figure as plotly.js draws it, and in words. */
 function prepared(traces: readonly Trace[], layout: Layout, options: FigureOptions): Prepared {
   requireWords(options?.words);
+  checkOptionNames('figure', options, ['words', 'labels', 'gaps']);
+  requireLabels(options.labels);
   const { labels = 'legend', gaps } = options;
   const words = readableNumbers(options.words);
   requireTitles(traces, layout);
@@ -126,6 +129,15 @@ function requireWords(words: string | undefined) {
     given: 'a figure without words',
     expected: '{ words: … }, a description of the figure',
     remedy: 'Say what is drawn and what it shows, for readers who do not see it.',
+  });
+}
+
+function requireLabels(labels: unknown) {
+  if (labels === undefined || labels === 'legend' || labels === 'ends') return;
+  throw new InputError({
+    given: `${phrase(labels)} as the labels of a figure`,
+    expected: "'legend' or 'ends'",
+    remedy: 'Leave them out for a legend.',
   });
 }
 

@@ -95,6 +95,10 @@ function requireColumns(fields: string[], columns: Record<string, Column>) {
     });
   }
   const unknown = Object.keys(columns).find((field) => !fields.includes(field));
+  for (const [field, column] of Object.entries(columns)) {
+    const known = ['title', 'unit', 'digits', 'format'];
+    checkOptionNames(`the column '${field}' of table`, column, known);
+  }
   if (unknown !== undefined) {
     throw new InputError({
       given: `options for the column '${unknown}'`,

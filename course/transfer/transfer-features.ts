@@ -43,10 +43,12 @@ export interface TransferOptions {
  * @throws InputError for a count below 1 or above the digits there are; DataError as `mnist` does.
  * @see the weights are made by `data/transfer/train.ts`.
  */
-export function transferFeatures({ train, test, digits = mnist() }: TransferOptions = {}): {
+export function transferFeatures(options: TransferOptions = {}): {
   train: FeatureExamples;
   test: FeatureExamples;
 } {
+  checkOptionNames('transferFeatures', options, ['train', 'test', 'digits']);
+  const { train, test, digits = mnist() } = options;
   const lessons = upperDigits(digits.train, train, 'training');
   const exam = upperDigits(digits.test, test, 'test');
   const filters = frozenFilters();

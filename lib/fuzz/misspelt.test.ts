@@ -2,11 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import * as il from '..';
 import type { Recipe } from './every-function';
-import { release } from './harness';
+import { ignoredOptions, type Path } from './misspelling';
 import { recipes } from './recipes';
-
-type Path = readonly (string | number)[];
-type Parts = Record<string | number, unknown>;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -89,41 +86,6 @@ const open = [
   'unroll 1 eigen',
 ];
 
-/** What the library has made shows no functions, since they are not listed. */
-const isOurs = (x: object) => Object.getOwnPropertyNames(x).length > Object.keys(x).length;
-const isRecord = (x: unknown): x is Parts =>
-  typeof x === 'object' &&
-  x !== null &&
-  Object.getPrototypeOf(x) === Object.prototype &&
-  !isOurs(x) &&
-  !(Object.keys(x).length > 0 && Object.values(x).every((part) => part instanceof tf.Tensor));
-
-/** Where there are records in x. */
-function records(x: unknown, path: Path = []): Path[] {
-  const inside = (parts: object) =>
-    Object.entries(parts).flatMap(([name, part]) => records(part, [...path, name]));
-  if (Array.isArray(x)) return inside(x);
-  return isRecord(x) ? [path, ...inside(x)] : [];
-}
-
-/** The arguments with one record changed. */
-function changed(x: unknown, [name, ...rest]: Path, change: (x: Parts) => Parts): unknown {
-  if (name === undefined) return change(x as Parts);
-  const copy = (Array.isArray(x) ? [...x] : { ...(x as Parts) }) as Parts;
-  copy[name] = changed(copy[name], rest, change);
-  return copy;
-}
-
-const swapped = (name: string) =>
-  name.length > 1 && name.at(-1) !== name.at(-2)
-    ? `${name.slice(0, -2)}${name.at(-1)}${name.at(-2)}`
-    : `${name}s`;
-const nearMisses = (name: string) => [
-  swapped(name),
-  name.slice(0, -1) || `${name}${name}`,
-  name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase(),
-];
-
 const makers: Record<string, Recipe> = { ...recipes, ...more };
 type AnyFunction = (...args: unknown[]) => unknown;
 const functions = Object.entries(il).filter(
@@ -132,25 +94,6 @@ const functions = Object.entries(il).filter(
 const call = (f: AnyFunction, args: unknown[]) =>
   /^class\b/.test(String(f)) ? Reflect.construct(f, args) : f(...args);
 const makerOf = (name: string) => more[name] ?? recipes[name];
-
-const two = (): [tf.Tensor1D, tf.Tensor1D] => [tf.tensor1d([1, 2]), tf.tensor1d([0, 1])];
-
-/** The error of a call with one of its records changed. */
-async function errorOf(name: string, path?: Path, change?: (x: Parts) => Parts): Promise<unknown> {
-  const given = two();
-  let args: unknown = makerOf(name)!(...given);
-  if (path && change) args = changed(args, path, change);
-  try {
-    release(await call(functions.find(([other]) => other === name)![1], args as unknown[]));
-    return undefined;
-  } catch (error) {
-    return error;
-  }
-}
-
-/** Whether an error says that there is no such option. */
-const refuses = (error: unknown, name: string) =>
-  error instanceof il.InputError && error.message.includes(`the option '${name}' of`);
 
 it('every exported function is known to take options, or none', () => {
   const unknown = functions
@@ -161,28 +104,9 @@ it('every exported function is known to take options, or none', () => {
 
 describe('an option of another name is refused', () => {
   it.each(functions.map(([name]) => name).filter((name) => name in makers))('%s', async (name) => {
-    expect(await errorOf(name)).toBeUndefined();
-    const ignored: string[] = [];
-    const paths = records(makerOf(name)!(...two())).filter(
-      (path) => !open.includes([name, ...path].join(' ')),
-    );
-    for (const path of paths) {
-      const error = await errorOf(name, path, (x) => ({ ...x, misspelt: 1 }));
-      if (!refuses(error, 'misspelt')) ignored.push(`${path.join(' ')}: misspelt: ${error}`);
-      const list = /options among ([\w, λ]+),/.exec(String(error))?.[1] ?? '';
-      const known = list.split(', ').filter(Boolean);
-      for (const option of known) {
-        for (const near of nearMisses(option).filter((near) => !known.includes(near))) {
-          const missed = await errorOf(name, path, ({ [option]: value, ...x }) => ({
-            ...x,
-            [near]: value ?? 1,
-          }));
-          // One that is required may be missed first.
-          const isRequired = !refuses(missed, near) && missed instanceof il.ImplicitLabError;
-          if (!refuses(missed, near) && !isRequired) ignored.push(`${path.join(' ')}: ${near}`);
-        }
-      }
-    }
+    const f = functions.find(([other]) => other === name)![1];
+    const isOpen = (path: Path) => open.includes([name, ...path].join(' '));
+    const ignored = await ignoredOptions((args) => call(f, args), makerOf(name)!, isOpen);
     expect(ignored).toEqual([]);
   });
 });
@@ -247,7 +171,7 @@ describe('settings of what was made cannot be assigned', () => {
   });
 
   it('nor of a run', () => {
-    const [w, l] = two();
+    const [w, l] = [tf.tensor1d([1, 2]), tf.tensor1d([0, 1])];
     const run = il.bilevel(
       { inner: square, outer: square },
       {
