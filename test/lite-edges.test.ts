@@ -12,7 +12,7 @@ import { needs } from './needs';
 import { textOf } from './output';
 
 /**
- * What is rarer in a page: sliders, a restart, questions, a page that shares memory, what no interrupt
+ * What is rarer in a page: sliders, a narrow window, a restart, questions, a page that shares memory, what no interrupt
  * reaches, webgpu. With `FULL=1`.
  */
 
@@ -29,6 +29,10 @@ await interact({ n: slider({ min: 0, max: 40, step: 1, value: 0, label: 'n' }) }
   await figure([{ x, y: x.map((v) => Math.sin(v + n / 10)) }], layout, { words: 'A wave, at ' + n + '.' });
   drawings.push(performance.now() - begin);
 });`;
+/** A figure that is wider than a narrow window. */
+const WIDE = `import { figure } from 'implicit-lab-course';
+const layout = { width: 900, xaxis: { title: 'time (s)' }, yaxis: { title: 'height (m)' } };
+await figure([{ x: [0, 1], y: [1, 2] }], layout, { words: 'A line.' });`;
 const MOVES = 20;
 const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
 
@@ -41,6 +45,22 @@ const FILLING = {
   'a result under way':
     'Array.from({ length: 1e9 }, (_, i) => Array.from({ length: 1e4 }, (_, j) => i / (j + 1)));',
 };
+
+const ON_WEBGPU = `import { useBackend } from 'implicit-lab';
+import * as tf from '@tensorflow/tfjs';
+const kept = 1;
+await useBackend('webgpu')`;
+
+/** What a browser does that has no room for a buffer, and goes on. */
+const WITHOUT_GPU_MEMORY = `const { device } = tf.backend() as unknown as { device: EventTarget };
+const { GPUOutOfMemoryError, GPUUncapturedErrorEvent } = globalThis as unknown as {
+  GPUOutOfMemoryError: new (message: string) => object;
+  GPUUncapturedErrorEvent: new (name: string, options: { error: object }) => Event;
+};
+device.dispatchEvent(
+  new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('full') }),
+);
+await tf.ones([9]).sum().data()`;
 
 describe.skipIf(!isReady)('a page of the course, at its edges', () => {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lite-'));
@@ -132,6 +152,26 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       console.log(
         `slider: ${answer} ms from the key to the figure, of which the drawing took ${own}`,
       );
+    },
+    patience,
+  );
+
+  test(
+    'a narrow window leaves a notebook its room, and shows the whole of a figure that is wider',
+    async () => {
+      const notebook = await open();
+      const { page } = notebook;
+      await page.setViewportSize({ width: 800, height: 900 });
+      await expect.poll(() => page.locator('#jp-left-stack').isVisible()).toBe(false);
+      await notebook.say(0, WIDE);
+      const figure = page.locator('.jp-RenderedPlotly', { has: page.locator('.main-svg') });
+      await figure.waitFor({ timeout: patience / 10 });
+      const rightEnd = async () => {
+        const { x, width } = (await figure.boundingBox())!;
+        return x + width;
+      };
+      await expect.poll(rightEnd).toBeLessThan(800);
+      expect(await figure.evaluate((element) => (element as HTMLElement).offsetWidth)).toBe(900);
     },
     patience,
   );
@@ -281,6 +321,8 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       const endless = {
         tensors: 'const all: tf.Tensor[] = [];\nfor (;;) all.push(tf.ones([2 ** 25]));',
         'one array': 'new Float64Array(2 ** 40)',
+        arrays:
+          'const arrays: Float64Array[] = [];\nfor (;;) arrays.push(new Float64Array(2 ** 27));',
         text: "let text = 'x';\nfor (;;) text += text;",
         list: 'const list: number[] = [];\nfor (;;) list.push(...new Array<number>(50_000).fill(0.5));',
       };
@@ -294,6 +336,29 @@ describe.skipIf(!isReady)('a page of the course, at its edges', () => {
       expect(await notebook.say(0, 'tf.dispose(all);\n(await tf.ones([9]).sum().data())[0]')).toBe(
         '9',
       );
+    },
+    patience,
+  );
+
+  // The software adapter has the machine's own memory, which no test may fill: a GPU's end is reported by hand.
+  test(
+    'no memory left on webgpu ends the cell, and variables stay',
+    async () => {
+      const notebook = await open({ args: SOFTWARE_GPU });
+      await notebook.say(0, ON_WEBGPU);
+      expect(await notebook.say(0, 'tf.add(tf.ones([2 ** 15, 1]), tf.ones([1, 2 ** 15]))')).toMatch(
+        /^MemoryError: .*bytes at most, as this GPU has in one buffer/s,
+      );
+      expect(await notebook.say(0, '(await tf.ones([9]).sum().data())[0] + kept')).toBe('10');
+      expect(await notebook.say(0, WITHOUT_GPU_MEMORY)).toMatch(
+        /^DeviceLostError: .*it has no memory left/s,
+      );
+      expect(
+        await notebook.say(
+          0,
+          "await useBackend('webgpu');\n(await tf.ones([9]).sum().data())[0] + kept",
+        ),
+      ).toBe('10');
     },
     patience,
   );
