@@ -4,7 +4,13 @@ import { checkJacobian, jacobianRows, typicalSizes } from './jacobian';
 import { allFinite, checkStart, MAX_STEPS, type RightHandSide, Stops, slopesOf } from './ode';
 import { type RadauOptions, tolerances } from './radau-options';
 import { guess, type RadauSolution, type Segment, stateAt, stateIn } from './radau-solution';
-import { type StageMatrices, solveStages, stageError, stageMatrices } from './radau-stages';
+import {
+  type StageMatrices,
+  type Stages,
+  solveStages,
+  stageError,
+  stageMatrices,
+} from './radau-stages';
 import { errorOf, firstStep, StepControl, weighted } from './step-control';
 import { atOnce, inTurns, type Work } from './work';
 
@@ -133,16 +139,12 @@ function* integrate(
     const { stages, iterations, rate } = solution;
     const next = y.map((value, i) => value + stages[2][i]!);
     const scale = sizeOf(y, next);
-    const estimate = stageError(matrices, slope, stages);
-    let error = errorOf(estimate, scale);
-    if (error >= 1 && retrying) {
-      // The first estimate is far too large where a stiff component starts off its course.
-      const shifted = counted(
-        y.map((value, i) => value + estimate[i]!),
+    const slopeNear = (change: Float64Array) =>
+      counted(
+        y.map((value, i) => value + change[i]!),
         stops.seenAfter(t),
       );
-      if (allFinite(shifted)) error = errorOf(stageError(matrices, shifted, stages), scale);
-    }
+    const error = stepError(matrices, slope, stages, scale, retrying ? slopeNear : undefined);
     if (!(error < 1) || !allFinite(next)) {
       work.rejected += 1;
       h = control.afterRejected({ h: taken, error, iterations });
@@ -185,4 +187,24 @@ function* integrate(
 
   const at = (time: number) => stateAt(segments, states[0]!, times, time);
   return { times: Float64Array.from(times), states, status, at, events: occurrences, ...work };
+}
+
+/**
+ * The estimated error of a step over what is allowed: below 1, the step is accepted.
+ *
+ * @param slopeNear f at the start moved by a vector, where the estimate may be made twice: the first is
+ *   far too large where a stiff component starts off its course
+ */
+function stepError(
+  matrices: StageMatrices,
+  slope: Float64Array,
+  stages: Stages,
+  scale: Float64Array,
+  slopeNear?: (change: Float64Array) => Float64Array,
+): number {
+  const estimate = stageError(matrices, slope, stages);
+  const error = errorOf(estimate, scale);
+  if (!(error >= 1) || slopeNear === undefined) return error;
+  const moved = slopeNear(estimate);
+  return allFinite(moved) ? errorOf(stageError(matrices, moved, stages), scale) : error;
 }
