@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { linearize } from '../autodiff';
-import { cg } from '../solvers';
+import { cg, cgNormal, dense, gmres, minres } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { argmin, attach, stationarity } from '.';
 
@@ -193,5 +193,51 @@ describe('what could go wrong unseen', () => {
     const { numTensors } = tf.memory();
     for (let i = 0; i < 3; i++) once();
     expect(tf.memory().numTensors).toBe(numTensors);
+  });
+});
+
+describe('derivatives of a solution at any scale', () => {
+  const M = [
+    [4, 1],
+    [1, 3],
+  ];
+  const scales = [1e-30, 1e-15, 1, 1e15, 1e30];
+  const fits = (...sizes: number[]) => sizes.every((size) => size > 1e-36 && size < 1e36);
+
+  it.each([
+    ['cg', () => cg()],
+    ['minres', () => minres()],
+    ['gmres', () => gmres()],
+    ['cgNormal', () => cgNormal({ maxIterations: 300 })],
+    ['dense', () => dense()],
+  ])('%s', (_, make) => {
+    // s (M x / u − θ) = 0: dx/dθ = u M⁻¹, and of g (x₁ − 2 x₂) that is g u M⁻¹ (1, −2).
+    for (const s of scales) {
+      for (const u of scales) {
+        for (const g of scales) {
+          if (!fits(s / u, g * u, (g * u) / s)) continue;
+          const solve = (θ: tf.Tensor) => {
+            const [a, b] = θ.dataSync() as Float32Array;
+            return tf.tensor1d([((3 * a! - b!) / 11) * u, ((4 * b! - a!) / 11) * u]);
+          };
+          const optimality = (x: tf.Tensor, θ: tf.Tensor) =>
+            tf.sub(
+              tf.reshape(tf.matMul(tf.mul(s / u, M), tf.reshape(x, [2, 1])), [2]),
+              tf.mul(s, θ),
+            );
+          const x = argmin(solve, optimality, { solver: make() });
+          const slope = tf.tidy(() =>
+            tf
+              .grad((θ) => tf.sum(tf.mul([g, -2 * g], x(θ))))(tf.tensor1d([1, 2]))
+              .dataSync(),
+          );
+          const expected = [5 / 11, -9 / 11];
+          slope.forEach((value, i) => {
+            expect(Math.abs(value / (g * u) - expected[i]!), `${[s, u, g]}`).toBeLessThan(1e-3);
+          });
+        }
+      }
+    }
+    expect(warn).not.toHaveBeenCalled();
   });
 });

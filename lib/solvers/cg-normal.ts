@@ -57,6 +57,8 @@ export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & Linea
  * first ‖Aᵀr‖/‖r‖: `‖A p‖²` has the fourth power of A's unit, which vanishes or overflows early.
  */
 const leastSquares: IterativeMethod = {
+  isScaleFree: true,
+
   begin<V, S>({ space, A }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
     const { of, divide, less, select } = space.scalars;
     const pulled = A.transpose ? A.transpose(r) : A.apply(r);

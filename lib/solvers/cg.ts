@@ -88,6 +88,7 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
   };
 
   return {
+    isScaleFree: true,
     begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
       const z = precondition(space, r);
       return {

@@ -15,6 +15,7 @@ import { refine } from './refine';
 import { liftOf } from './scale';
 import type { SolveState } from './solve-state';
 import type { Solution } from './solver';
+import { multiplied, multipliedOperator, type Unit, unitOf } from './unit';
 
 /**
  * Runs a method until the rule, or trouble, stops it.
@@ -32,6 +33,61 @@ export function* iterate<V, S>(
   const { space, b } = system;
   if (start !== undefined) space.check(start, b, 'the start');
   const bSquared = yield* squaredNorm(space, b);
+  if (start !== undefined && method.isScaleFree && liftOf(space, bSquared) !== 1) {
+    // Multiplied as b is, the start might overflow.
+    const unit = yield* unitOf(system);
+    if (unit !== undefined) return yield* iterateInUnit(system, method, rule, start, unit);
+  }
+  const found = yield* iterateLifted(system, method, rule, start, bSquared);
+  if (found.status === 'converged' || !method.isScaleFree) return found;
+  let unit: Unit | undefined;
+  try {
+    unit = yield* unitOf(system, found.value);
+  } catch (error) {
+    space.free(found.value);
+    throw error;
+  }
+  if (unit === undefined) return found;
+  space.free(found.value);
+  return yield* iterateInUnit(system, method, rule, start, unit);
+}
+
+/** Solves `(c A) y = d b`: `x = (c / d) y`. */
+function* iterateInUnit<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  rule: StoppingRule,
+  start: V | undefined,
+  unit: Unit,
+): Generator<readonly S[], Solution<V>, number[]> {
+  const { space } = system;
+  const held: V[] = [multiplied(space, unit.b, system.b)];
+  try {
+    if (start !== undefined) held.push(multiplied(space, unit.b / unit.A, start));
+    const { value, ...report } = yield* iterateLifted(
+      { space, A: multipliedOperator(system, unit.A), b: held[0]! },
+      method,
+      loweredTrace(rule, unit.b),
+      held[1],
+      yield* squaredNorm(space, held[0]!),
+    );
+    held.push(value);
+    const x = multiplied(space, unit.A / unit.b, value);
+    return { ...report, value: x, residualNorm: report.residualNorm / unit.b };
+  } finally {
+    space.free(held);
+  }
+}
+
+/** Solves a system whose b can be squared, or is multiplied so that it can. */
+function* iterateLifted<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  rule: StoppingRule,
+  start: V | undefined,
+  bSquared: number,
+): Generator<readonly S[], Solution<V>, number[]> {
+  const { space, b } = system;
   const lift = liftOf(space, bSquared);
   if (lift === 1) return yield* iterateFrom(system, method, rule, start, bSquared);
 

@@ -52,6 +52,11 @@ export interface IterativeMethod {
   /** The x of the next iterate, where it takes no product; optional. */
   last?<V, S>(system: LinearSystem<V, S>, iterate: Iterate<V, S>): V;
   /**
+   * Whether the iterates for `c A` are those for A divided by c: then a system whose numbers cannot be
+   * squared is solved once more in another unit.
+   */
+  isScaleFree?: boolean;
+  /**
    * Whether the residual can only shrink where the method converges: then any growth is
    * divergence, and the last iterate, not the one of least residual, is the result.
    */

@@ -32,6 +32,7 @@ export function minimalResiduals(
 ): IterativeMethod {
   const heldOf = (directions: Record<string, unknown>) => countHeld(directions, restart);
   return {
+    isScaleFree: true,
     begin<V, S>({ space }: LinearSystem<V, S>, x: V, r: V): Iterate<V, S> {
       const { of } = space.scalars;
       const residual = space.dot(r, r);

@@ -17,7 +17,13 @@ export function liftOf(space: { epsilon: number }, squared: number): number {
   return squared > most ? 1 / factor : 1;
 }
 
-/** The same where the scalars live. */
+/** Whether a vector of this norm can be squared, and what is much smaller than it as well. */
+export function isOrdinary(space: { epsilon: number }, norm: number): boolean {
+  const { least, most } = rangeOf(space);
+  return Math.sqrt(least) < norm && norm < Math.sqrt(most);
+}
+
+/** `liftOf` where the scalars live. */
 export function liftScalar<V, S>(space: Space<V, S>, squared: S): S {
   const { least, most, factor } = rangeOf(space);
   const s = space.scalars;

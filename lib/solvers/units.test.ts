@@ -70,3 +70,44 @@ describe.each(Object.entries(solvers))('%s does not see the unit of the problem'
     }
   });
 });
+
+describe.each(['cg', 'minres', 'gmres', 'cgNormal'])(
+  '%s of products that cannot be squared',
+  (name) => {
+    it.each([1e-30, 1e-24, 1e24, 1e30])('in float32, of a matrix of %d', async (ofA) => {
+      for (const ofB of [1e-30, 1e-15, 1, 1e15, 1e30]) {
+        if (ofB / ofA < 1e-31 || ofB / ofA > 1e31) continue;
+        const right = { w: tf.tensor1d(b.map((value) => value * ofB)) };
+        const start = { w: tf.tensor1d(b.map((value) => (value * ofB) / ofA)) };
+        const before = tf.memory().numTensors;
+        for (const options of [{}, { start }]) {
+          const { value, status } = await solvers[name]!(ofA).solve(named(ofA), right, options);
+          expect(status).toBe('converged');
+          expectSolution(await value.w!.data(), ofB / ofA);
+          tf.dispose(value);
+          expect(tf.memory().numTensors).toBe(before);
+        }
+        tf.dispose([right, start]);
+      }
+    });
+  },
+);
+
+it('takes no further product where a solve ends early in a unit that can be squared', async () => {
+  for (const make of [cg, minres, gmres]) {
+    let products = 0;
+    const counted: LinearOperator<NamedTensors> = {
+      ...named(1e-3),
+      apply(v) {
+        products++;
+        return named(1e-3).apply(v);
+      },
+    };
+    const right = { w: tf.tensor1d(b) };
+    const options = { tolerance: 1e-9, maxIterations: 2 };
+    const found = await make(options).solve(counted, right, { verify: false });
+    expect(found.status).toBe('max-iterations');
+    expect(products).toBe(2);
+    tf.dispose([right, found.value]);
+  }
+});
