@@ -337,3 +337,101 @@ describe('a method of one’s own', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 });
+
+describe('what users’ functions return in place of a tensor is refused, and nothing is broadcast', () => {
+  const wrong: Record<string, () => unknown> = {
+    undefined: () => undefined,
+    null: () => null,
+    'a text': () => 'x',
+    'a record': () => ({}),
+    'a promise': async () => 1,
+    'a number': () => Number.NaN,
+  };
+  const solved = (θ: tf.Tensor, optimality: unknown) =>
+    tf.tidy(() =>
+      tf.grad((θ) => tf.sum(il.argmin((θ: tf.Tensor) => θ.clone(), optimality as never)(θ)))(θ),
+    );
+  const square = (x: tf.Tensor) => tf.sum(tf.square(x)) as tf.Scalar;
+
+  it.each(Object.entries(wrong))('%s', async (_, f) => {
+    const [θ, x, y] = [vector(), tf.ones([3, 2]), tf.ones([3])];
+    const project = f as never;
+    const losses = f as never;
+    const regression: il.ExampleLosses = (w, { x, y }) =>
+      tf.square(tf.sub(tf.dot(x, w.w!), y)) as tf.Tensor1D;
+    const derived = async (problem: il.BatchedProblem<il.Examples>) => {
+      const a = tf.scalar(1);
+      try {
+        const batch = { inner: { x, y }, outer: { x, y } };
+        await il.hypergradient(problem, { w: θ }, { a }, il.implicit(), { batch });
+      } finally {
+        a.dispose();
+      }
+    };
+    const calls: [string, () => unknown][] = [
+      ['project', () => solved(θ, il.projectedStationarity(square, { project } as never))],
+      ['losses', () => derived(il.bilevelProblem(losses, { ...noPenalty }))],
+      [
+        'transform',
+        () => {
+          const initial = () => ({ a: tf.scalar(1) });
+          const kind = il.augmentation({ transform: f as never, initial });
+          return derived(il.bilevelProblem(regression, kind));
+        },
+      ],
+      ['predict', () => il.evaluate({ predict: f } as never, { w: θ }, { x, y: x })],
+      ...(['objective', 'equality', 'inequality'] as const).map((part): [string, () => unknown] => [
+        part,
+        () =>
+          tf.tidy(() => {
+            const conditions = il.kkt({
+              ...{ objective: square, equality: square, inequality: tf.neg },
+              [part]: f,
+            } as never);
+            const point = { x: θ, equality: tf.scalar(0), inequality: tf.zeros([2]) };
+            return conditions(point as never);
+          }),
+      ]),
+    ];
+    for (const [name, call] of calls) {
+      const before = tf.memory().numTensors;
+      await expect((async () => call())(), name).rejects.toThrow(il.ImplicitLabError);
+      expect(tf.memory().numTensors, name).toBe(before);
+    }
+    tf.dispose([θ, x, y]);
+  });
+
+  const noPenalty: il.Kind = {
+    name: 'none',
+    initial: () => ({ a: tf.scalar(1) }),
+    loss: (losses, w, _, batch) => tf.mean(losses(w, batch)),
+  };
+
+  it.each([Number.NaN, -1, undefined, null, '1', 1n])('a tolerance of %s', async (value) => {
+    const runs = il.bilevel(
+      { inner, outer },
+      {
+        ...{ w: { w: vector() }, λ: { l: vector() }, how: il.implicit(), steps: 1 },
+        inner: { optimizer: il.gradientDescent(0.1), steps: 1 },
+        outer: { optimizer: il.gradientDescent(0.1) },
+        tolerance: () => value as number,
+      },
+    );
+    await expect(
+      (async () => {
+        for await (const _ of runs);
+      })(),
+    ).rejects.toThrow(/the tolerance .* of step 1/);
+    runs.dispose();
+  });
+
+  it('a projection of another shape, and labels of another shape', async () => {
+    const project = (x: tf.Tensor) => tf.sum(x);
+    expect(() => solved(vector(), il.projectedStationarity(square, { project } as never))).toThrow(
+      il.ShapeError,
+    );
+    const model = { predict: () => tf.zeros([3, 2]) } as never;
+    const examples = { x: tf.ones([3, 2]), y: tf.tensor2d([[1, 0]]) };
+    await expect(il.evaluate(model, { w: vector() }, examples)).rejects.toThrow(il.ShapeError);
+  });
+});

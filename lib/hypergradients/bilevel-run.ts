@@ -1,5 +1,5 @@
-import { DisposedError } from '../errors';
-import { refusesAssignments } from '../options';
+import { DisposedError, InputError } from '../errors';
+import { refusesAssignments, shown } from '../options';
 import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
 import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
@@ -224,7 +224,7 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
         await session.prepare(this.#point);
         this.#goOn(turn);
       }
-      const tolerance = this.#options.tolerance?.(k) ?? 0;
+      const tolerance = toleranceOf(this.#options.tolerance, k);
       if (this.#options.how.name === 'implicit') await this.#train(k, tolerance, turn, session);
       const found = await this.#differentiate(k, tolerance, turn, session);
       const { value, stats } = found;
@@ -312,4 +312,16 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     };
     return implicitDerivative(how, problem, this.#point, { ...known, watch, take });
   }
+}
+
+/** @throws InputError for a tolerance that is no number of at least 0. */
+function toleranceOf(tolerance: ((k: number) => number) | undefined, k: number): number {
+  if (tolerance === undefined) return 0;
+  const value: unknown = tolerance(k);
+  if (typeof value === 'number' && value >= 0) return value;
+  throw new InputError({
+    given: `the tolerance ${shown(value)} of step ${k}`,
+    expected: 'a number of at least 0',
+    remedy: 'Pass a function k => εₖ, such as decreasingTolerance().',
+  });
 }

@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { hvp, isolated, valueAndGradient } from '../autodiff';
 import type { Constraint } from '../constraints';
 import { InputError, ShapeError } from '../errors';
-import { checkFunction, checkMethods, checkOptionNames, checkPositive, phrase } from '../options';
+import {
+  checkFunction,
+  checkMethods,
+  checkNumericTensor,
+  checkOptionNames,
+  checkPositive,
+  phrase,
+} from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 import type { Optimality } from './argmin-options';
 
@@ -37,8 +44,20 @@ export function projectedStationarity(
     const f = ({ x }: NamedTensors) => loss(x!, ...θ);
     const { gradient } = valueAndGradient(f, { x });
     const η = step ?? isolated(() => tf.tidy(() => stepAt(f, x, gradient)));
-    return tf.sub(x, set.project(tf.sub(x, tf.mul(η, gradient.x!))));
+    const projected = numeric(set.project(tf.sub(x, tf.mul(η, gradient.x!))), 'a projection');
+    if (tf.util.arraysEqual(projected.shape, x.shape)) return tf.sub(x, projected);
+    throw new ShapeError({
+      given: `a projection of shape [${projected.shape}]`,
+      expected: `the shape [${x.shape}] of what is projected`,
+      remedy: 'Return the nearest point of the set.',
+    });
   };
+}
+
+/** What a function of the user has returned, where it is a tensor. */
+function numeric<T extends tf.Tensor>(value: T, what: string): T {
+  checkNumericTensor(value, what);
+  return value;
 }
 
 const REMEDY = 'Leave it out for one that fits the curvature.';
@@ -95,9 +114,11 @@ export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
     checkPoint(point, problem);
     const { x, equality: ν, inequality: μ } = point;
     const lagrangian = (x: tf.Tensor) => {
-      const terms: tf.Tensor[] = [objective(x, ...θ)];
-      if (equality !== undefined) terms.push(tf.sum(tf.mul(ν!, equality(x, ...θ))));
-      if (inequality !== undefined) terms.push(tf.sum(tf.mul(μ!, inequality(x, ...θ))));
+      const terms: tf.Tensor[] = [numeric(objective(x, ...θ), 'the objective of kkt')];
+      if (equality !== undefined)
+        terms.push(tf.sum(tf.mul(ν!, numeric(equality(x, ...θ), 'the equality of kkt'))));
+      if (inequality !== undefined)
+        terms.push(tf.sum(tf.mul(μ!, numeric(inequality(x, ...θ), 'the inequality of kkt'))));
       return tf.addN(terms) as tf.Scalar;
     };
     const F: NamedTensors = {

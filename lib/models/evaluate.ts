@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { InputError } from '../errors';
-import { checkMethods, checkRecord, phrase } from '../options';
+import { InputError, ShapeError } from '../errors';
+import { checkMethods, checkNumericTensor, checkRecord, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import type { Model } from './model';
 
@@ -14,7 +14,7 @@ export interface Evaluation {
 /**
  * Loss and accuracy of a model on inputs x, [n, features], with one-hot labels y, [n, classes].
  *
- * @throws InputError for arguments of another kind.
+ * @throws InputError for arguments of another kind; ShapeError for labels that are not shaped like the logits.
  */
 export async function evaluate(
   model: Model,
@@ -35,6 +35,8 @@ export async function evaluate(
   }
   const both = tf.tidy(() => {
     const logits = model.predict(params, x);
+    checkNumericTensor(logits, 'what the model of evaluate predicts');
+    checkLabels(y, logits);
     const loss = tf.neg(tf.mean(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1)));
     const right = tf.equal(tf.argMax(logits, -1), tf.argMax(y, -1));
     return tf.stack([loss, tf.mean(tf.cast(right, 'float32'))]);
@@ -45,4 +47,14 @@ export async function evaluate(
   } finally {
     both.dispose();
   }
+}
+
+/** @throws ShapeError for labels that would be broadcast. */
+function checkLabels(y: tf.Tensor, logits: tf.Tensor): void {
+  if (logits.rank > 0 && tf.util.arraysEqual(y.shape, logits.shape)) return;
+  throw new ShapeError({
+    given: `labels of shape [${y.shape}] for logits of shape [${logits.shape}]`,
+    expected: 'two matrices of one shape, [n, classes]',
+    remedy: "Make them by tf.oneHot(labels, classes, 1, 0, 'float32').",
+  });
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkMethods, checkOptionNames } from '../../options';
+import { checkMethods, checkNumericTensor, checkOptionNames } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -26,7 +26,11 @@ export function augmentation(options: AugmentationOptions) {
     { name: 'augmentation' },
     {
       initial,
-      loss: (losses, w, λ, batch) => tf.mean(losses(w, { ...batch, x: transform(batch.x, λ) })),
+      loss(losses, w, λ, batch) {
+        const x = transform(batch.x, λ);
+        checkNumericTensor(x, 'what the transform of augmentation returns');
+        return tf.mean(losses(w, { ...batch, x }));
+      },
     },
   );
 }

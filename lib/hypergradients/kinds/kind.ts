@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkFunction, checkMethods, phrase, settled } from '../../options';
+import { checkFunction, checkMethods, checkNumericTensor, phrase, settled } from '../../options';
 import type { BatchedProblem } from '../../problems';
 import type { NamedTensors } from '../../spaces';
 import { checkHyperparameters, type Shapes } from './require';
@@ -34,9 +34,14 @@ export interface Kind {
 export function bilevelProblem(losses: ExampleLosses, kind: Kind): BatchedProblem<Examples> {
   checkFunction(losses, 'the losses of bilevelProblem');
   checkMethods(kind, 'the kind of bilevelProblem', ['initial', 'loss']);
+  const checked: ExampleLosses = (w, examples) => {
+    const each = losses(w, examples);
+    checkNumericTensor(each, 'what the losses of bilevelProblem return');
+    return each;
+  };
   return {
-    inner: (w, λ, batch) => kind.loss(losses, w, λ, checkExamples(batch)),
-    outer: (w, _, batch) => tf.mean(losses(w, checkExamples(batch))),
+    inner: (w, λ, batch) => kind.loss(checked, w, λ, checkExamples(batch)),
+    outer: (w, _, batch) => tf.mean(checked(w, checkExamples(batch))),
   };
 }
 
