@@ -407,6 +407,17 @@ describe('what users’ functions return in place of a tensor is refused, and no
     loss: (losses, w, _, batch) => tf.mean(losses(w, batch)),
   };
 
+  it.each(Object.entries(wrong))('an optimality of argminAsync: %s', async (_, f) => {
+    const [θ, u] = [vector(), vector()];
+    const before = tf.memory().numTensors;
+    const solve = il.argminAsync(async (θ: tf.Tensor) => θ.clone(), f as never);
+    const solution = await solve(θ);
+    await expect(solution.pullBack(u)).rejects.toThrow(il.ImplicitLabError);
+    solution.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([θ, u]);
+  });
+
   it.each([Number.NaN, -1, undefined, null, '1', 1n])('a tolerance of %s', async (value) => {
     const runs = il.bilevel(
       { inner, outer },

@@ -73,8 +73,8 @@ export function argminAsync<X extends Point>(
           checkSolution(u);
           tensors.check(wrap(u), x, 'u');
           if (Object.keys(moving).length === 0) return [];
-          const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           const recorded = recordedAt(x, { F, varies }, θ);
+          const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           try {
             const found = await solver.solve(recorded.byX, right);
             const { value: v, ...report } = checkedSolution(solver, found, tensors, right);
