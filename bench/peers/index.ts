@@ -6,7 +6,7 @@ import { record } from '../measurements';
 import { figure } from './figure';
 import { firstCalls, firstReport } from './first';
 import { flameGraph } from './flame';
-import { type FloorRow, floorOf, floorReport } from './floor';
+import { type Clock, type FloorRow, floorOf, floorReport } from './floor';
 import { growthFigure } from './growth-figure';
 import { type Effort, measured, median } from './measure';
 import { installed, startPeers, WHOLE } from './peer';
@@ -31,12 +31,14 @@ const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false };
 export async function run(args: string[]): Promise<void> {
   if (args[0] === 'profile') return runProfile(args.slice(1));
   const effort = args.includes('--quick') ? QUICK : THOROUGH;
-  if (args[0] === 'floor') return runFloor(effort);
+  if (args[0] === 'floor') {
+    return runFloor(effort, args.includes('--processor') ? 'processor' : 'wall');
+  }
   const only = args.filter((arg) => !arg.startsWith('--'));
   const backend = await useBackend('wasm');
   const setting = installed();
   for (const sentence of setting.missing) console.log(sentence);
-  if (only[0] === 'scaling') return runScaling(setting);
+  if (only[0] === 'scaling') return runScaling(setting, args.includes('--quick'));
   const all = await workloads();
   if (only[0] === 'first') return runFirst(setting, all);
   const chosen = all.list.filter(
@@ -63,8 +65,13 @@ export async function run(args: string[]): Promise<void> {
 
 type Setting = ReturnType<typeof installed>;
 
-/** All workloads in turns; prints each as it is done. */
-async function measuredAll({ python, systems }: Setting, all: Workloads, effort: Effort) {
+/** All workloads in turns; prints each as it is done, and says what there is so far. */
+async function measuredAll(
+  { python, systems }: Setting,
+  all: Workloads,
+  effort: Effort,
+  soFar: (found: Measured) => void = () => {},
+): Promise<Measured> {
   const { peers, stop } = startPeers(python, systems, all);
   const rows: Row[] = [];
   const versions: Record<string, string> = {};
@@ -73,11 +80,17 @@ async function measuredAll({ python, systems }: Setting, all: Workloads, effort:
       const row = await measured(workload, peers, effort, versions);
       rows.push(row);
       console.log(`${row.name}: ${median(row.ours.milliseconds).toFixed(2)} ms`);
+      soFar({ rows, versions });
     }
   } finally {
     stop();
   }
   return { rows, versions };
+}
+
+interface Measured {
+  rows: readonly Row[];
+  versions: Readonly<Record<string, string>>;
 }
 
 /** Where the time of workloads goes, on one thread; with `--flame` as flame graphs too. */
@@ -94,28 +107,30 @@ async function runProfile(args: readonly string[]): Promise<void> {
 }
 
 /** The gradients compared with their matrix products; ours alone. */
-async function runFloor(effort: Effort): Promise<void> {
-  const { blas } = await useBackend('wasm');
+async function runFloor(effort: Effort, clock: Clock): Promise<void> {
+  const { blas } = await useBackend('wasm', clock === 'processor' ? { threads: 1 } : {});
   if (blas === undefined) throw new Error('The floor are products by OpenBLAS, which is not here.');
   const { networks } = await workloads();
   const rows: FloorRow[] = [];
-  for (const network of networks) rows.push(await floorOf(network, effort));
-  const text = floorReport(rows);
+  for (const network of networks) rows.push(await floorOf(network, effort, clock));
+  const text = floorReport(rows, clock);
   console.log(text);
-  write('floor', rows, text);
+  write('floor', { clock, rows }, text);
 }
 
-/** How cost grows. */
-async function runScaling(setting: Setting): Promise<void> {
+/** How cost grows; what there is so far is written after each point, since large ones take minutes. */
+async function runScaling(setting: Setting, quick: boolean): Promise<void> {
   const systems = setting.systems.filter(({ name }) => WHOLE.includes(name));
-  const all = scalingWorkloads();
-  const { rows, versions } = await measuredAll({ ...setting, systems }, all, SCALING);
-  const byName = new Map(rows.map((row) => [row.name, row]));
-  const names = Object.keys(versions);
-  const text = scalingReport(byName, names);
+  const all = scalingWorkloads(quick);
+  let text = '';
+  await measuredAll({ ...setting, systems }, all, SCALING, ({ rows, versions }) => {
+    const byName = new Map(rows.map((row) => [row.name, row]));
+    const names = Object.keys(versions);
+    text = scalingReport(byName, names);
+    write('scaling', { courses: COURSES, rows, versions }, text);
+    writeFileSync(join(RESULTS, 'scaling.svg'), growthFigure(byName, names));
+  });
   console.log(`\n${text}`);
-  write('scaling', { courses: COURSES, rows, versions }, text);
-  writeFileSync(join(RESULTS, 'scaling.svg'), growthFigure(byName, names));
 }
 
 /** First calls and peak memory. */
