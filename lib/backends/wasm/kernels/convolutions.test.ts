@@ -125,3 +125,27 @@ describe.each([true, false])('convolutions on wasm, BLAS: %s', (blas) => {
     expect(tf.util.flatten(compute())).toEqual(expected.map((y) => expect.closeTo(y, 4)));
   });
 });
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY])(
+  'zeros of the padding do not meet %d, with BLAS and without',
+  async (bad) => {
+    const run = (pad: 'same' | 'valid') =>
+      tf.tidy(() => {
+        const x = tf.reshape(tf.sin(tf.range(0, 150)), [2, 5, 5, 3]) as tf.Tensor4D;
+        const numbers = Float32Array.from({ length: 216 }, (_, i) => (i === 0 ? bad : Math.cos(i)));
+        const filter = tf.tensor4d(numbers, [3, 3, 3, 8]);
+        const y = tf.conv2d(x, filter, 1, pad);
+        const dy = tf.tensor1d([bad, ...new Array<number>(y.size - 1).fill(1)]);
+        const weighted = (filter: tf.Tensor) =>
+          tf.sum(tf.mul(dy, tf.reshape(tf.conv2d(x, filter as tf.Tensor4D, 1, pad), [-1])));
+        const slope = tf.grad(weighted)(tf.zerosLike(filter));
+        return [y, slope].map((z) => Array.from(z.dataSync(), (entry) => Number.isFinite(entry)));
+      });
+    await useBackend('cpu');
+    const expected = [run('same'), run('valid')];
+    for (const blas of [false, true]) {
+      await useBackend('wasm', { threads: 1, blas });
+      expect([run('same'), run('valid')]).toEqual(expected);
+    }
+  },
+);

@@ -8,6 +8,7 @@ import {
 } from '../../kernels/kernel';
 import { isLong } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
+import { byCpu } from './by-cpu';
 import {
   convolve,
   derivativeForFilter,
@@ -19,6 +20,7 @@ import {
   type ToFilter,
   type ToInput,
 } from './convolutions-by-blas';
+import { isFiniteThroughout } from './finite';
 import { floats, type Heap, zeros } from './heap';
 import { runsOn } from './runs';
 import { isTable, seenBy, tableOf } from './tables';
@@ -95,11 +97,15 @@ function register<I extends string, A extends Convolution>(
 ): void {
   const summed = (sum: Sum<A>): tf.TensorInfo => {
     const multiply = systemMultiply();
-    if (multiply !== undefined && isPlain(sum.attrs)) return byBlas(multiply, sum);
+    const meetsPadding = kernelName in padded && meetsZeros(sum);
+    if (multiply !== undefined && isPlain(sum.attrs) && !meetsPadding) return byBlas(multiply, sum);
     const terms: tf.TensorInfo[] = [];
     eachTerm(sum.inputs, (...both) => {
       const inputs = Object.fromEntries(names.map((name, i) => [name, both[i]]));
-      terms.push(otherwise({ ...sum, inputs: inputs as Call<I, A>['inputs'] }));
+      const call = { ...sum, inputs: inputs as Call<I, A>['inputs'] };
+      const attrs = { dilations: 1, ...sum.attrs };
+      const onCpu = () => byCpu(kernelName, { ...call, attrs }) as tf.TensorInfo;
+      terms.push(meetsPadding ? onCpu() : otherwise(call));
     });
     return terms.reduce((a, b) => added(sum.backend, a, b));
   };
@@ -107,6 +113,20 @@ function register<I extends string, A extends Convolution>(
     summed({ ...call, inputs: names.map((name) => call.inputs[name]) }),
   );
   addKernel(`${kernelName}Sum`, 'wasm', summed);
+}
+
+/** Kernels that multiply what the window sees, which is 0 in the padding, by their second input. */
+const padded = { Conv2D: true, Conv2DBackpropFilter: true };
+
+/** Whether zeros of the padding would meet ∞ or NaN, whose product is NaN: cpu leaves them out. */
+function meetsZeros<A extends Convolution>({ inputs, attrs, backend }: Sum<A>): boolean {
+  if (attrs.pad === 'valid' || attrs.pad === 0) return false;
+  let [found, tables] = [false, false];
+  eachTerm(inputs, (x, factor) => {
+    tables ||= isTable(x);
+    found ||= !isFiniteThroughout(backend as Heap, factor);
+  });
+  return found && !tables;
 }
 
 /** The sum of two tensors, which are used up. */
