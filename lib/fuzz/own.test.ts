@@ -418,6 +418,33 @@ describe('what users’ functions return in place of a tensor is refused, and no
     tf.dispose([θ, u]);
   });
 
+  it('a checkpoint with one part spoiled, or of another problem', async () => {
+    const options = (l: tf.Tensor, more: object = {}) => ({
+      ...{ w: { w: vector() }, λ: { l }, how: il.implicit(), steps: 1, ...more },
+      inner: { optimizer: il.heavyBall({ step: 0.1, momentum: 0.5 }), steps: 1 },
+      outer: { optimizer: il.gradientDescent(0.1) },
+    });
+    const runs = il.bilevel({ inner, outer }, options(vector()));
+    for await (const _ of runs);
+    const saved: object = JSON.parse(JSON.stringify(await runs.save()));
+    runs.dispose();
+    const spoiled = Object.keys(saved)
+      .filter((part) => part !== 'step' && part !== 'innerSteps')
+      .flatMap((part) =>
+        [null, 3, 'x', { w: null }, { w: { base64: '%' } }].map((x) => ({ [part]: x })),
+      );
+    const three = tf.zeros([3]);
+    const wrong = [
+      ...spoiled.map((part) => options(vector(), { checkpoint: { ...saved, ...part } })),
+      options(three, { checkpoint: saved }),
+    ];
+    for (const given of wrong) {
+      const before = tf.memory().numTensors;
+      expect(() => il.bilevel({ inner, outer }, given as never)).toThrow(il.ImplicitLabError);
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
+
   it.each([Number.NaN, -1, undefined, null, '1', 1n])('a tolerance of %s', async (value) => {
     const runs = il.bilevel(
       { inner, outer },

@@ -1,5 +1,5 @@
 import { UnsupportedError } from '../errors';
-import type { Vector } from '../spaces';
+import { tensors, type Vector } from '../spaces';
 import { hyperparametersIn, loadLike, loadMemory, type ResumableCheckpoint } from './checkpoint';
 import type { Memory } from './movers';
 
@@ -23,16 +23,26 @@ export function loadSnapshot<V extends Vector>(
   λ: V,
 ): Snapshot<V> {
   const { step, innerSteps, adjoint, innerOptimizer, outerOptimizer } = checkpoint;
-  return {
-    step,
-    innerSteps,
-    w: loadLike(checkpoint.w, w, 'the saved w'),
-    λ: loadLike(hyperparametersIn(checkpoint), λ, 'the saved λ'),
-    adjoint: adjoint && loadLike(adjoint, w, 'the saved adjoint'),
-    inner: innerOptimizer && loadMemory(innerOptimizer),
-    outer: loadMemory(outerOptimizer),
-    moves: 0,
+  const held: unknown[] = [];
+  const hold = <T>(loaded: T): T => {
+    held.push(loaded);
+    return loaded;
   };
+  try {
+    return {
+      step,
+      innerSteps,
+      w: hold(loadLike(checkpoint.w, w, 'the saved w')),
+      λ: hold(loadLike(hyperparametersIn(checkpoint), λ, 'the saved λ')),
+      adjoint: adjoint && hold(loadLike(adjoint, w, 'the saved adjoint')),
+      inner: innerOptimizer && hold(loadMemory(innerOptimizer)),
+      outer: loadMemory(outerOptimizer),
+      moves: 0,
+    };
+  } catch (error) {
+    tensors.free(held);
+    throw error;
+  }
 }
 
 /** @throws UnsupportedError where an optimizer has moved that cannot go back. */

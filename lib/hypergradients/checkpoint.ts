@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { phrase } from '../options';
+import { checkRecord, phrase } from '../options';
 import { mapTensors, type NamedTensors, spaceOf, tensors, type Vector } from '../spaces';
 import type { Memory } from './movers';
 
@@ -60,11 +60,19 @@ export function checkCheckpoint(saved: unknown): void {
     w,
     lambda,
     λ = lambda,
+    adjoint = {},
+    innerOptimizer,
     outerOptimizer,
   } = (saved ?? {}) as Partial<BilevelCheckpoint>;
   const counted = [step, innerSteps].every((n) => Number.isSafeInteger(n) && n! >= 0);
   const isRecord = (x: unknown) => typeof x === 'object' && x !== null;
-  if (counted && isRecord(w) && isRecord(λ) && isRecord(outerOptimizer)) return;
+  const isMemory = (x: unknown) => {
+    const { of, vectors, numbers } = (x ?? {}) as Partial<SavedMemory>;
+    return typeof of === 'string' && isRecord(vectors) && isRecord(numbers);
+  };
+  const memories =
+    innerOptimizer === undefined ? [outerOptimizer] : [innerOptimizer, outerOptimizer];
+  if (counted && [w, λ, adjoint].every(isRecord) && memories.every(isMemory)) return;
   throw new InputError({
     given: `${phrase(saved)} as a checkpoint`,
     expected: 'what save() of a bilevel run has returned',
@@ -89,7 +97,9 @@ export function load(saved: SavedVector): Vector {
   if (isArray(saved)) return new Float64Array(decode(saved.base64).buffer);
   return tensors.keep(
     Object.fromEntries(
-      Object.entries(saved).map(([name, { shape, dtype, base64 }]) => {
+      Object.entries(saved).map(([name, array]) => {
+        checkRecord(array, `'${name}' of a saved vector`, '{ shape, dtype, base64 }');
+        const { shape, dtype, base64 } = array;
         const { buffer } = decode(base64);
         const values = dtype === 'int32' ? new Int32Array(buffer) : new Float32Array(buffer);
         return [name, tf.tensor(values, shape, dtype as tf.DataType)];
@@ -149,8 +159,20 @@ function encode({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
 }
 
 function decode(base64: string) {
-  const text = atob(base64);
+  const text = textOf(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
+}
+
+/** @throws InputError for anything but base64. */
+function textOf(base64: unknown): string {
+  try {
+    if (typeof base64 === 'string') return atob(base64);
+  } catch {}
+  throw new InputError({
+    given: `${phrase(base64)} as the numbers of a saved vector`,
+    expected: 'what save() of a bilevel run has returned',
+    remedy: 'Pass the checkpoint whole, as it was written.',
+  });
 }
