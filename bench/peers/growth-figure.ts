@@ -9,7 +9,7 @@ const [WIDTH, HEIGHT, LEFT, TOP, GAP] = [360, 260, 60, 50, 40];
 export function growthFigure(rows: ReadonlyMap<string, Row>, peers: readonly string[]): string {
   const systems = ['ours', ...peers];
   const panels = COURSES.map((_, i) => panel(rows, systems, i));
-  const [width, height] = [2 * (WIDTH + LEFT), 2 * (HEIGHT + TOP + GAP)];
+  const [width, height] = [2 * (WIDTH + LEFT), 2 * (HEIGHT + TOP) + 10];
   const legend = systems.map(
     (name, i) =>
       `<circle cx="${LEFT + 100 * i}" cy="16" r="5" class="f${i}"/>${textAt(LEFT + 10 + 100 * i, 21, name, 'start')}`,
@@ -31,10 +31,13 @@ function panel(rows: ReadonlyMap<string, Row>, systems: readonly string[], cours
     }),
   );
   const all = lines.flat();
-  const range = (values: readonly number[]): [number, number] => [
-    Math.floor(Math.min(0, ...values)),
-    Math.ceil(Math.max(1, ...values)),
-  ];
+  const range = (found: readonly number[]): [number, number] => {
+    const values = found.length === 0 ? [0] : found;
+    return [
+      Math.floor(Math.min(...values)),
+      Math.max(Math.floor(Math.min(...values)) + 1, Math.ceil(Math.max(...values) - 0.05)),
+    ];
+  };
   const [left, right] = range(all.map(({ x }) => x));
   const [bottom, top] = range(all.map(({ y }) => y));
   const [width, height] = [WIDTH - LEFT, HEIGHT - GAP];
@@ -63,4 +66,12 @@ ${[textAt(LEFT, TOP - 8, `ms by ${of}`, 'start'), ...grid, ...curves].join('\n')
 const powers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-const power = (exponent: number) => (10 ** exponent).toLocaleString('en');
+const power = (exponent: number) =>
+  exponent >= -1 && exponent <= 2
+    ? `${10 ** exponent}`
+    : `10${[...`${exponent}`].map((digit) => SUPERSCRIPTS[digit]).join('')}`;
+
+const SUPERSCRIPTS: Record<string, string> = {
+  ...{ '-': '⁻', '0': '⁰', '1': '¹', '2': '²', '3': '³' },
+  ...{ '4': '⁴', '5': '⁵', '6': '⁶', '7': '⁷', '8': '⁸', '9': '⁹' },
+};
