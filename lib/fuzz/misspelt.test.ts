@@ -45,7 +45,8 @@ const more: Record<string, Recipe> = {
 const without = [
   ...['Learned', 'amplification', 'checkSolver', 'checkedDeferred', 'checkedSolution', 'compiled'],
   ...['correlatedRegression', 'cosine', 'drops', 'evaluate', 'explain', 'fastSlow', 'finalState'],
-  ...['freePrograms', 'functional', 'gaussNewton', 'supportsInnerProduct', 'identityMinus'],
+  ...['freePrograms', 'functional', 'gaussNewton', 'supportsInnerProduct', 'heedsSpace'],
+  ...['identityMinus'],
   ...['inverseTime', 'isLibrarySolver', 'isSolverName', 'logSoftmax', 'lowRank', 'mapTensors'],
   ...['markAuxiliary', 'markOutput'],
   ...['multiply', 'multiplyTransposed', 'nystrom', 'observed', 'proximalStep', 'random'],

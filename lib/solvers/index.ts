@@ -6,7 +6,7 @@ export { checkSolver, type SolveCall } from './checks';
 export { type DenseOptions, dense } from './dense';
 export { type FixedPointOptions, fixedPoint } from './fixed-point';
 export { type GmresOptions, gmres } from './gmres';
-export { supportsInnerProduct } from './iterative';
+export { heedsSpace, supportsInnerProduct } from './iterative';
 export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';

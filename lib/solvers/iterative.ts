@@ -92,3 +92,6 @@ const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
 /** Whether a solver uses the space of an operator; one with a preconditioner, or of your own, is not known to. */
 export const supportsInnerProduct = (solver: LinearSolver): boolean =>
   isLibrarySolver(solver) && bySpaceAlone.has(solver.name) && !('preconditioner' in solver);
+
+/** @deprecated The former name of {@link supportsInnerProduct}, kept for one version. */
+export const heedsSpace = supportsInnerProduct;
