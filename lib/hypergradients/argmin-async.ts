@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
+import { drive } from '../event-loop';
 import { checkFunction } from '../options';
-import { checkedSolution, checkSolver, gmres } from '../solvers';
-import { mapTensors, tensors } from '../spaces';
+import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
+import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { rootAt } from './argmin';
 import { checkArguments, checkCommonOptions, checkSolution } from './argmin-checks';
 import type { ArgminOptions, Optimality, Point } from './argmin-options';
+import { inBlockUnits } from './block-units';
+import type { OnFailure } from './failure';
 import { judge, type LinearizedRoot, linearizedAt, numbered } from './implicit-function';
 
 /** A solution with its derivative. */
@@ -76,10 +79,8 @@ export function argminAsync<X extends Point>(
           const recorded = recordedAt(x, { F, varies }, θ);
           const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           try {
-            const found = await solver.solve(recorded.byX, right);
-            const { value: v, ...report } = checkedSolution(solver, found, tensors, right);
+            const v = await solved(solver, recorded.byX, right, onFailure);
             try {
-              judge(report, Object.keys(x), onFailure);
               return tf.tidy(() => recorded.byθ(v).map((part) => tf.keep(tf.neg(part))));
             } finally {
               tensors.free(v);
@@ -95,6 +96,32 @@ export function argminAsync<X extends Point>(
       throw error;
     }
   };
+}
+
+/** `A⁻¹ u`, kept. */
+async function solved(
+  solver: LinearSolver,
+  A: LinearOperator<NamedTensors>,
+  u: NamedTensors,
+  onFailure: OnFailure,
+): Promise<NamedTensors> {
+  const read = (scalars: readonly tf.Scalar[]) => tensors.read(scalars);
+  const system = await drive(inBlockUnits(A, u, solver), read);
+  try {
+    const found = checkedSolution(solver, await solver.solve(system.A, system.b), tensors, u);
+    const { value, ...report } = await drive(system.judge(found), read).finally(() =>
+      tensors.free(found.value),
+    );
+    try {
+      judge(report, Object.keys(u), onFailure);
+      return value;
+    } catch (error) {
+      tensors.free(value);
+      throw error;
+    }
+  } finally {
+    system.dispose();
+  }
 }
 
 /** F linearized for later: the copies that it is recorded at are not left to the caller. */

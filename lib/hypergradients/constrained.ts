@@ -12,6 +12,7 @@ import {
 } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 import type { Optimality } from './argmin-options';
+import { waves } from './waves';
 
 /**
  * The optimality of a minimum on a convex set, as a fixed point of projected gradient descent:
@@ -68,8 +69,7 @@ const REMEDY = 'Leave it out for one that fits the curvature.';
  */
 function stepAt(f: (x: NamedTensors) => tf.Scalar, x: tf.Tensor, gradient: NamedTensors) {
   const { of, less, divide, select } = tensors.scalars;
-  const waves = Float32Array.from({ length: x.size }, (_, i) => Math.cos(i * i + 1));
-  const d = { x: tf.tensor(waves, x.shape) };
+  const d = { x: waves(x.shape) };
   const ratio = (above: NamedTensors, below: NamedTensors, otherwise: tf.Scalar) => {
     const [a, b] = [tensors.norm(above), tensors.norm(below)];
     const both = tensors.scalars.and(less(of(0), a), less(of(0), b));

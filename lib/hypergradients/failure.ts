@@ -15,12 +15,21 @@ export function checkOnFailure(owner: string, value: unknown): void {
   });
 }
 
+/** A residual in words; where it is that of a block of the unknowns, it is relative to the right-hand side. */
+export const residualOf = (norm: number, block?: string): string =>
+  block === undefined
+    ? norm.toPrecision(2)
+    : `${norm.toPrecision(2)} of the right-hand side, each block in its own unit, most of it in that of '${block}'`;
+
 /** The error of a solve that did not converge. */
-export function notSolved(facts: { status: SolverStatus; residualNorm: number }): SolveError {
+export function notSolved(
+  facts: { status: SolverStatus; residualNorm: number },
+  block?: string,
+): SolveError {
   const { status, residualNorm } = facts;
   return new SolveError(
     {
-      given: `a linear system whose solve ended as '${status}' with a residual of ${residualNorm.toPrecision(2)}`,
+      given: `a linear system whose solve ended as '${status}' with a residual of ${residualOf(residualNorm, block)}`,
       expected: "'converged', as onFailure: 'throw' asks",
       remedy: 'Give more iterations, a wider tolerance, some damping or another solver.',
     },

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { engine, isolated, linearize } from '../autodiff';
 import { UnsupportedError } from '../errors';
+import { driveAtOnce } from '../event-loop';
 import { join, split } from '../problems';
-import { checkedDeferred, checkedSolution, type LinearSolver, type Solution } from '../solvers';
+import { checkedDeferred, checkedSolution, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
-import { notSolved, type OnFailure } from './failure';
+import { type BlockReport, inBlockUnits } from './block-units';
+import { notSolved, type OnFailure, residualOf } from './failure';
 
 const notReadable = () =>
   new UnsupportedError({
@@ -141,16 +143,13 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
 }
 
 /** Warns of a linear solve that did not converge, or throws. */
-export function judge(
-  { status, residualNorm }: Pick<Solution<NamedTensors>, 'status' | 'residualNorm'>,
-  names: readonly string[],
-  onFailure: OnFailure,
-): void {
+export function judge(report: BlockReport, names: readonly string[], onFailure: OnFailure): void {
+  const { status, residualNorm, block } = report;
   if (status === 'converged') return;
-  if (onFailure === 'throw') throw notSolved({ status, residualNorm });
+  if (onFailure === 'throw') throw notSolved({ status, residualNorm }, block);
   console.warn(
     `The linear solve of an implicit derivative of ${names.join(', ')} ended as '${status}' with a ` +
-      `residual of ${residualNorm.toPrecision(2)}: the derivative is as inexact. Give more ` +
+      `residual of ${residualOf(residualNorm, block)}: the derivative is as inexact. Give more ` +
       'iterations, a wider tolerance or another solver.',
   );
 }
@@ -168,10 +167,18 @@ function solveTransposed(
       solution.dispose();
       return solution.value;
     }
-    const found = checkedSolution(solver, solver.solveSync(A, u), tensors, u);
-    const { value, ...report } = found;
-    judge(report, Object.keys(x), onFailure);
-    return value;
+    const read = (scalars: readonly tf.Scalar[]) => tensors.readSync(scalars);
+    const system = driveAtOnce(inBlockUnits(A, u, solver), read);
+    try {
+      const solved = checkedSolution(solver, solver.solveSync(system.A, system.b), tensors, u);
+      const { value: kept, ...report } = driveAtOnce(system.judge(solved), read);
+      const value = tensors.clone(kept);
+      tensors.free(kept);
+      judge(report, Object.keys(x), onFailure);
+      return value;
+    } finally {
+      system.dispose();
+    }
   });
 }
 
