@@ -36,7 +36,8 @@ export function* iterate<V, S>(
   if (start !== undefined && method.isScaleFree && liftOf(space, bSquared) !== 1) {
     // Multiplied as b is, the start might overflow.
     const unit = yield* unitOf(system);
-    if (unit !== undefined) return yield* iterateInUnit(system, method, rule, start, unit);
+    if (unit !== undefined)
+      return yield* iterateInUnit(iterateLifted, system, method, rule, start, unit);
   }
   const found = yield* iterateLifted(system, method, rule, start, bSquared);
   if (found.status === 'converged' || !method.isScaleFree) return found;
@@ -49,11 +50,12 @@ export function* iterate<V, S>(
   }
   if (unit === undefined) return found;
   space.free(found.value);
-  return yield* iterateInUnit(system, method, rule, start, unit);
+  return yield* iterateInUnit(iterateLifted, system, method, rule, start, unit);
 }
 
-/** Solves `(c A) y = d b`: `x = (c / d) y`. */
+/** Solves `(c A) y = d b` by the given run: `x = (c / d) y`. */
 function* iterateInUnit<V, S>(
+  run: typeof iterateFrom<V, S>,
   system: LinearSystem<V, S>,
   method: IterativeMethod,
   rule: StoppingRule,
@@ -61,11 +63,12 @@ function* iterateInUnit<V, S>(
   unit: Unit,
 ): Generator<readonly S[], Solution<V>, number[]> {
   const { space } = system;
+  const A = unit.A === 1 ? system.A : multipliedOperator(system, unit.A);
   const held: V[] = [multiplied(space, unit.b, system.b)];
   try {
     if (start !== undefined) held.push(multiplied(space, unit.b / unit.A, start));
-    const { value, ...report } = yield* iterateLifted(
-      { space, A: multipliedOperator(system, unit.A), b: held[0]! },
+    const { value, ...report } = yield* run(
+      { space, A, b: held[0]! },
       method,
       loweredTrace(rule, unit.b),
       held[1],
@@ -87,30 +90,9 @@ function* iterateLifted<V, S>(
   start: V | undefined,
   bSquared: number,
 ): Generator<readonly S[], Solution<V>, number[]> {
-  const { space, b } = system;
-  const lift = liftOf(space, bSquared);
+  const lift = liftOf(system.space, bSquared);
   if (lift === 1) return yield* iterateFrom(system, method, rule, start, bSquared);
-
-  const lifted = (x: V, by: number) =>
-    space.keep(space.tidy(() => space.scale(space.scalars.of(by), x)));
-  const held: V[] = [];
-  try {
-    const liftedB = lifted(b, lift);
-    held.push(liftedB);
-    const liftedSquared = yield* squaredNorm(space, liftedB);
-    if (start !== undefined) held.push(lifted(start, lift));
-    const { value, ...report } = yield* iterateFrom(
-      { ...system, b: liftedB },
-      method,
-      loweredTrace(rule, lift),
-      held[1],
-      liftedSquared,
-    );
-    held.push(value);
-    return { ...report, value: lifted(value, 1 / lift), residualNorm: report.residualNorm / lift };
-  } finally {
-    space.free(held);
-  }
+  return yield* iterateInUnit(iterateFrom, system, method, rule, start, { A: 1, b: lift });
 }
 
 /** The rule, its trace called with residuals in the scale of the caller's b. */
