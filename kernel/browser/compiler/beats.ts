@@ -1,7 +1,15 @@
 import ts from 'typescript';
 import { LINES_BEFORE_CODE } from '../../compiler/session';
 import { composeMaps, decodeMappings, encodeMappings } from '../../compiler/source-map';
-import { inPortions } from './portions';
+import {
+  argumentNames,
+  isFunction,
+  isHandedOn,
+  nameOf,
+  recursiveNames,
+  type WithBody,
+} from './called-again';
+import { inPortions, isPlainLoop } from './portions';
 
 type Code = { code: string; mappings: string };
 
@@ -45,246 +53,88 @@ export function withBeats({ code, mappings }: Code): Code {
   };
 }
 
-const beats: ts.TransformerFactory<ts.SourceFile> = (context) => {
-  const { factory } = context;
-  let repeated = new Set<string>();
-  /** `__left = __beat()` */
-  const look = () =>
-    factory.createAssignment(
-      factory.createIdentifier(LEFT),
-      factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
-    );
-  /** `--__left < 0` */
-  const nothingLeft = () =>
-    factory.createLessThan(
-      factory.createPrefixDecrement(factory.createIdentifier(LEFT)),
-      factory.createNumericLiteral(0),
-    );
-  const beat = (): ts.Statement =>
-    factory.createIfStatement(nothingLeft(), factory.createExpressionStatement(look()));
-  const withBeat = (body: ts.Statement): ts.Statement =>
-    factory.createBlock([beat(), ...(ts.isBlock(body) ? body.statements : [body])]);
-  /** Directives have to stay first. */
-  const functionWithBeat = (body: ts.Block): ts.Block => {
-    const directives = body.statements.findIndex(
-      (statement) =>
-        !ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression),
-    );
-    const at = directives === -1 ? body.statements.length : directives;
-    const { statements } = body;
-    return factory.createBlock([...statements.slice(0, at), beat(), ...statements.slice(at)]);
-  };
-  const withBeatInside = (node: WithBody): ts.Node => {
-    const { body } = node;
-    if (!body) return node;
-    if (ts.isArrowFunction(node)) {
-      const { modifiers, typeParameters, parameters, type, equalsGreaterThanToken } = node;
-      const beating = ts.isBlock(body)
-        ? functionWithBeat(body)
-        : factory.createParenthesizedExpression(
-            factory.createComma(
-              factory.createLogicalAnd(nothingLeft(), look()),
-              body as ts.Expression,
-            ),
-          );
-      return factory.updateArrowFunction(
-        node,
-        modifiers,
-        typeParameters,
-        parameters,
-        type,
-        equalsGreaterThanToken,
-        beating,
-      );
-    }
-    const beating = functionWithBeat(body as ts.Block);
-    if (ts.isConstructorDeclaration(node)) {
-      return factory.updateConstructorDeclaration(node, node.modifiers, node.parameters, beating);
-    }
-    if (ts.isGetAccessorDeclaration(node)) {
-      const { modifiers, name, parameters, type } = node;
-      return factory.updateGetAccessorDeclaration(node, modifiers, name, parameters, type, beating);
-    }
-    if (ts.isSetAccessorDeclaration(node)) {
-      const { modifiers, name, parameters } = node;
-      return factory.updateSetAccessorDeclaration(node, modifiers, name, parameters, beating);
-    }
-    const { asteriskToken, typeParameters, parameters, type } = node;
-    if (ts.isFunctionDeclaration(node)) {
-      return factory.updateFunctionDeclaration(
-        node,
-        node.modifiers,
-        asteriskToken,
-        node.name,
-        typeParameters,
-        parameters,
-        type,
-        beating,
-      );
-    }
-    if (ts.isFunctionExpression(node)) {
-      return factory.updateFunctionExpression(
-        node,
-        node.modifiers,
-        asteriskToken,
-        node.name,
-        typeParameters,
-        parameters,
-        type,
-        beating,
-      );
-    }
-    return factory.updateMethodDeclaration(
-      node,
-      node.modifiers,
-      asteriskToken,
-      node.name,
-      node.questionToken,
-      typeParameters,
-      parameters,
-      type,
-      beating,
-    );
-  };
+const beats: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+  const repeated = new Set([...recursiveNames(file), ...argumentNames(file)]);
   const visit = (node: ts.Node): ts.Node => {
     const visited = ts.visitEachChild(node, visit, context);
     // Only the nodes of the source know their parents.
     if (isFunction(node) && isFunction(visited)) {
       const again = repeated.has(nameOf(node) ?? '') || isHandedOn(node);
-      return again ? withBeatInside(visited) : visited;
+      return again ? functionWithBeat(visited, context) : visited;
     }
-    if (ts.isWhileStatement(visited)) {
-      return (
-        inPortions(node as ts.WhileStatement, visited, look(), context) ??
-        factory.updateWhileStatement(visited, visited.expression, withBeat(visited.statement))
-      );
-    }
-    if (ts.isDoStatement(visited)) {
-      return (
-        inPortions(node as ts.DoStatement, visited, look(), context) ??
-        factory.updateDoStatement(visited, withBeat(visited.statement), visited.expression)
-      );
-    }
-    if (ts.isForStatement(visited)) {
-      const { initializer, condition, incrementor, statement } = visited;
-      return (
-        inPortions(node as ts.ForStatement, visited, look(), context) ??
-        factory.updateForStatement(
-          visited,
-          initializer,
-          condition,
-          incrementor,
-          withBeat(statement),
-        )
-      );
-    }
-    if (ts.isForOfStatement(visited)) {
-      const { awaitModifier, initializer, expression, statement } = visited;
-      return factory.updateForOfStatement(
-        visited,
-        awaitModifier,
-        initializer,
-        expression,
-        withBeat(statement),
-      );
-    }
-    if (ts.isForInStatement(visited)) {
-      const { initializer, expression, statement } = visited;
-      return factory.updateForInStatement(visited, initializer, expression, withBeat(statement));
-    }
-    return visited;
+    return ts.isIterationStatement(node, false) && ts.isIterationStatement(visited, false)
+      ? loopWithBeats(node, visited, context)
+      : visited;
   };
-  return (file) => {
-    repeated = new Set([...recursiveNames(file), ...argumentNames(file)]);
-    return ts.visitEachChild(file, visit, context);
-  };
+  return ts.visitEachChild(file, visit, context);
 };
 
-/** What a function is called by: its own name, or that of what it is assigned to. */
-function nameOf(node: ts.Node): string | undefined {
-  const { parent } = node;
-  // What comes back to a constructor names its class.
-  const named = ts.isConstructorDeclaration(node)
-    ? parent && ts.isClassLike(parent) && parent.name
-    : (ts.isFunctionLike(node) && node.name) || undefined;
-  const owner =
-    named ??
-    (parent && (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent))
-      ? parent.name
-      : parent && ts.isBinaryExpression(parent) && parent.right === node
-        ? parent.left
-        : undefined);
-  if (!owner) return undefined;
-  if (ts.isPropertyAccessExpression(owner)) return owner.name.text;
-  return ts.isIdentifier(owner) || ts.isPrivateIdentifier(owner) ? owner.text : undefined;
+/**
+ * @param loop as it is in the source
+ * @param visited the same loop, with what is inside it already transformed
+ */
+function loopWithBeats(
+  loop: ts.IterationStatement,
+  visited: ts.IterationStatement,
+  context: ts.TransformationContext,
+): ts.Node {
+  const portions =
+    isPlainLoop(loop) && isPlainLoop(visited)
+      ? inPortions(loop, visited, look(context.factory), context)
+      : undefined;
+  return portions ?? withPart(visited, visited.statement, statementWithBeat, context);
 }
 
-/** The names of functions that may be called again while they run: they are on a circle of mentions. */
-function recursiveNames(file: ts.SourceFile): Set<string> {
-  const mentions = new Map<string, Set<string>>();
-  const collect = (node: ts.Node, within: readonly string[]): void => {
-    const name = isFunction(node) ? nameOf(node) : undefined;
-    const inside = name === undefined ? within : [...within, name];
-    if (name !== undefined && !mentions.has(name)) mentions.set(name, new Set());
-    if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) {
-      for (const each of within) mentions.get(each)!.add(node.text);
-    }
-    ts.forEachChild(node, (child) => {
-      const isOwnName = isFunction(node) && child === node.name;
-      if (!isOwnName) collect(child, inside);
-    });
-  };
-  collect(file, []);
-  const reaches = (from: string, to: string, seen: Set<string>): boolean => {
-    for (const next of mentions.get(from) ?? []) {
-      if (next === to) return true;
-      if (!mentions.has(next) || seen.has(next)) continue;
-      seen.add(next);
-      if (reaches(next, to, seen)) return true;
-    }
-    return false;
-  };
-  return new Set([...mentions.keys()].filter((name) => reaches(name, name, new Set())));
+function functionWithBeat(node: WithBody, context: ts.TransformationContext): ts.Node {
+  return node.body ? withPart(node, node.body, bodyWithBeat, context) : node;
 }
 
-/** The names of what is handed to functions, which may call it without end. */
-function argumentNames(file: ts.SourceFile): Set<string> {
-  const names = new Set<string>();
-  const collect = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
-      for (const argument of node.arguments ?? []) {
-        if (ts.isIdentifier(argument)) names.add(argument.text);
-        // The names of a cell are fields of boxes.
-        else if (ts.isPropertyAccessExpression(argument)) names.add(argument.name.text);
-      }
-    }
-    ts.forEachChild(node, collect);
-  };
-  collect(file);
-  return names;
+/** The node with one of its children changed. */
+function withPart<T extends ts.Node>(
+  node: ts.Node,
+  part: T,
+  change: (part: T, factory: ts.NodeFactory) => ts.Node,
+  context: ts.TransformationContext,
+): ts.Node {
+  return ts.visitEachChild(
+    node,
+    (child) => (child === part ? change(part, context.factory) : child),
+    context,
+  );
 }
 
-type WithBody =
-  | ts.FunctionDeclaration
-  | ts.FunctionExpression
-  | ts.ArrowFunction
-  | ts.MethodDeclaration
-  | ts.ConstructorDeclaration
-  | ts.AccessorDeclaration;
+const statementWithBeat = (body: ts.Statement, factory: ts.NodeFactory): ts.Block =>
+  factory.createBlock([beat(factory), ...(ts.isBlock(body) ? body.statements : [body])]);
 
-const isFunction = (node: ts.Node): node is WithBody =>
-  ts.isFunctionDeclaration(node) ||
-  ts.isFunctionExpression(node) ||
-  ts.isArrowFunction(node) ||
-  ts.isMethodDeclaration(node) ||
-  ts.isConstructorDeclaration(node) ||
-  ts.isAccessor(node);
-
-/** Whether it is handed to another function, by itself or in an object. */
-function isHandedOn(node: ts.Node): boolean {
-  const { parent } = node;
-  if (ts.isPropertyAssignment(parent)) return isHandedOn(parent);
-  if (ts.isObjectLiteralExpression(parent)) return isHandedOn(parent);
-  if (!ts.isCallExpression(parent) && !ts.isNewExpression(parent)) return false;
-  return parent.arguments?.some((argument) => argument === node) === true;
+/** After the directives, which have to stay first; before what an arrow function returns. */
+function bodyWithBeat(body: ts.ConciseBody, factory: ts.NodeFactory): ts.ConciseBody {
+  if (!ts.isBlock(body)) {
+    const isOver = factory.createLogicalAnd(nothingLeft(factory), look(factory));
+    return factory.createParenthesizedExpression(factory.createComma(isOver, body));
+  }
+  const { statements } = body;
+  const first = statements.findIndex(
+    (statement) =>
+      !ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression),
+  );
+  const at = first === -1 ? statements.length : first;
+  return factory.createBlock([...statements.slice(0, at), beat(factory), ...statements.slice(at)]);
 }
+
+/** `if (--__left < 0) __left = __beat();` */
+const beat = (factory: ts.NodeFactory): ts.Statement =>
+  factory.createIfStatement(nothingLeft(factory), factory.createExpressionStatement(look(factory)));
+
+/** `__left = __beat()` */
+const look = (factory: ts.NodeFactory): ts.Expression =>
+  factory.createAssignment(
+    factory.createIdentifier(LEFT),
+    factory.createCallExpression(factory.createIdentifier('__beat'), undefined, []),
+  );
+
+/** `--__left < 0` */
+const nothingLeft = (factory: ts.NodeFactory): ts.Expression =>
+  factory.createLessThan(
+    factory.createPrefixDecrement(factory.createIdentifier(LEFT)),
+    factory.createNumericLiteral(0),
+  );

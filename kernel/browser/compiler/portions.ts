@@ -9,6 +9,9 @@ const ROUND = '__round';
 
 type Loop = ts.ForStatement | ts.WhileStatement | ts.DoStatement;
 
+export const isPlainLoop = (node: ts.Node): node is Loop =>
+  ts.isForStatement(node) || ts.isWhileStatement(node) || ts.isDoStatement(node);
+
 /**
  * A loop whose rounds are over at once, in portions of 65,536 rounds with a beat after each:
  *
