@@ -28,8 +28,18 @@ type Shape = {
   entries?: string[];
   list?: readonly unknown[];
   cut?: boolean;
+};
+
+/** What is printed of a value before its own properties. */
+type Kind = {
+  /** All of it, where it has no properties. */
+  whole: string;
+  /** In the place of what is too deep. */
+  short: string;
+  count: number;
   /** Own keys that are not properties, such as the indices of a list. */
   hidden?: (key: PropertyKey) => boolean;
+  fill(level: number): Shape;
 };
 
 class Inspection {
@@ -90,14 +100,14 @@ class Inspection {
   }
 
   private object(value: object, level: number): string {
-    const shape = this.shapeBefore(value);
-    const keys = keysOf(value).filter((key) => !shape.hidden?.(key));
-    const isEmpty = keys.length === 0 && shape.count === 0;
-    if (isEmpty && shape.whole !== undefined) return shape.whole;
-    if (level > this.depth) return `[${shape.short}]`;
+    const kind = this.kindOf(value);
+    const keys = keysOf(value).filter((key) => !kind.hidden?.(key));
+    const isEmpty = keys.length === 0 && kind.count === 0;
+    if (isEmpty) return kind.whole;
+    if (level > this.depth) return `[${kind.short}]`;
     this.open.push(value);
     this.deepest = level;
-    const { braces, base = '', entries = [], list, cut = false } = shape.fill(level);
+    const { braces, base = '', entries = [], list, cut = false } = kind.fill(level);
     const properties = keys.map((key) => this.property(value, key, level));
     this.open.pop();
     const output = [...entries, ...properties];
@@ -122,100 +132,94 @@ class Inspection {
   }
 
   /** What kind of thing a value is. */
-  private shapeBefore(value: object): {
-    /** All of it, where it has no properties. */
-    whole?: string;
-    /** In the place of what is too deep. */
-    short: string;
-    count: number;
-    hidden?: (key: PropertyKey) => boolean;
-    fill(level: number): Shape;
-  } {
+  private kindOf(value: object): Kind {
     const name = classOf(value);
-    const short = Array.isArray(value) ? 'Array' : (name ?? 'Object: null prototype');
-    if (Array.isArray(value)) {
-      const prefix =
-        name === 'Array' ? '' : `${name ?? '[Array: null prototype]'}(${value.length}) `;
-      return {
-        short: 'Array',
-        count: value.length,
-        whole: `${prefix}[]`,
-        hidden: isIndex,
-        fill: (level) => ({
-          braces: [`${prefix}[`, ']'],
-          ...this.items(value, level),
-          list: value,
-        }),
-      };
-    }
+    if (Array.isArray(value)) return this.array(value, name);
     if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-      const items = value as typeof value & ArrayLike<number>;
-      const prefix = `${name}(${items.length}) `;
-      return {
-        short,
-        count: items.length,
-        whole: `${prefix}[]`,
-        hidden: isIndex,
-        fill: (level) => ({
-          braces: [`${prefix}[`, ']'],
-          ...this.items(items, level),
-          list: Array.from(items),
-        }),
-      };
+      return this.typedArray(value as typeof value & ArrayLike<number>, name);
     }
-    if (value instanceof Map) {
-      return {
-        short,
-        count: value.size,
-        whole: `${name}(0) {}`,
-        fill: (level) => ({
-          braces: [`${name}(${value.size}) {`, '}'],
-          ...this.cutTo([...value], ([key, item]) =>
-            this.indented(
-              2,
-              () => `${this.print(key, level + 1)} => ${this.print(item, level + 1)}`,
-            ),
-          ),
-        }),
-      };
-    }
-    if (value instanceof Set) {
-      return {
-        short,
-        count: value.size,
-        whole: `${name}(0) {}`,
-        fill: (level) => ({
-          braces: [`${name}(${value.size}) {`, '}'],
-          ...this.cutTo([...value], (item) => this.indented(2, () => this.print(item, level + 1))),
-        }),
-      };
-    }
+    if (value instanceof Map) return this.map(value, name);
+    if (value instanceof Set) return this.set(value, name);
     const base = baseOf(value, name)?.replaceAll('\n', `\n${' '.repeat(this.indentation)}`);
-    if (base !== undefined) {
-      const isError = value instanceof Error;
-      return {
-        short: isError ? base : short,
-        count: isError && value.cause !== undefined ? 1 : 0,
-        whole: base,
-        ...(value instanceof String && { hidden: isIndex }),
-        ...(isError && { hidden: (key: PropertyKey) => /^(stack|message)$/.test(String(key)) }),
-        fill: (level) => ({
-          base,
-          braces: ['{', '}'],
-          entries:
-            isError && value.cause !== undefined && !Object.keys(value).includes('cause')
-              ? [`[cause]: ${this.indented(2, () => this.print(value.cause, level + 1))}`]
-              : [],
-        }),
-      };
-    }
-    const prefix = prefixOf(value, name);
-    const unknown = unknownInside(value);
+    if (base === undefined) return plainObject(value, name);
+    if (value instanceof Error) return this.error(value, base);
     return {
-      short,
-      count: unknown.length,
-      whole: `${prefix}{}`,
-      fill: () => ({ braces: [`${prefix}{`, '}'], entries: unknown }),
+      short: shortNameOf(name),
+      count: 0,
+      whole: base,
+      ...(value instanceof String && { hidden: isIndex }),
+      fill: () => ({ base, braces: ['{', '}'] }),
+    };
+  }
+
+  private array(value: unknown[], name: string | undefined): Kind {
+    const prefix = name === 'Array' ? '' : `${name ?? '[Array: null prototype]'}(${value.length}) `;
+    return { short: 'Array', ...this.list(value, prefix, () => value) };
+  }
+
+  private typedArray(value: ArrayLike<number>, name: string | undefined): Kind {
+    const prefix = `${name}(${value.length}) `;
+    return { short: shortNameOf(name), ...this.list(value, prefix, () => Array.from(value)) };
+  }
+
+  private list(
+    value: ArrayLike<unknown>,
+    prefix: string,
+    entriesOf: () => readonly unknown[],
+  ): Omit<Kind, 'short'> {
+    return {
+      count: value.length,
+      whole: `${prefix}[]`,
+      hidden: isIndex,
+      fill: (level) => ({
+        braces: [`${prefix}[`, ']'],
+        ...this.items(value, level),
+        list: entriesOf(),
+      }),
+    };
+  }
+
+  private map(value: Map<unknown, unknown>, name: string | undefined): Kind {
+    const entry = (key: unknown, item: unknown, level: number) =>
+      this.indented(2, () => `${this.print(key, level + 1)} => ${this.print(item, level + 1)}`);
+    return {
+      short: shortNameOf(name),
+      count: value.size,
+      whole: `${name}(0) {}`,
+      fill: (level) => ({
+        braces: [`${name}(${value.size}) {`, '}'],
+        ...this.cutTo([...value], ([key, item]) => entry(key, item, level)),
+      }),
+    };
+  }
+
+  private set(value: Set<unknown>, name: string | undefined): Kind {
+    return {
+      short: shortNameOf(name),
+      count: value.size,
+      whole: `${name}(0) {}`,
+      fill: (level) => ({
+        braces: [`${name}(${value.size}) {`, '}'],
+        ...this.cutTo([...value], (item) => this.indented(2, () => this.print(item, level + 1))),
+      }),
+    };
+  }
+
+  private error(value: Error, base: string): Kind {
+    const hasCause = value.cause !== undefined;
+    return {
+      short: base,
+      count: hasCause ? 1 : 0,
+      whole: base,
+      hidden: (key) => /^(stack|message)$/.test(String(key)),
+      fill: (level) => ({
+        base,
+        braces: ['{', '}'],
+        entries:
+          hasCause && !Object.keys(value).includes('cause')
+            ? [`[cause]: ${this.indented(2, () => this.print(value.cause, level + 1))}`]
+            : [],
+      }),
     };
   }
 
@@ -271,6 +275,19 @@ const limit = (given: number | null | undefined, preset: number): number =>
 const more = (left: number): string => `... ${left} more item${left > 1 ? 's' : ''}`;
 
 const isIndex = (key: PropertyKey): boolean => typeof key === 'string' && /^\d+$/.test(key);
+
+const shortNameOf = (name: string | undefined): string => name ?? 'Object: null prototype';
+
+function plainObject(value: object, name: string | undefined): Kind {
+  const prefix = prefixOf(value, name);
+  const unknown = unknownInside(value);
+  return {
+    short: shortNameOf(name),
+    count: unknown.length,
+    whole: `${prefix}{}`,
+    fill: () => ({ braces: [`${prefix}{`, '}'], entries: unknown }),
+  };
+}
 
 /** The text of what is printed by one, before its own properties. */
 function baseOf(value: object, name: string | undefined): string | undefined {
