@@ -2,7 +2,8 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import { type ProximalStep, proximalStep } from './proximal';
+import { proximalStep } from './proximal';
+import type { ProximalStep } from './proximal-types';
 import { checkUnmoved, dataOf, type NamedVariables, pick, stepNotFinite } from './variables';
 
 /** A loss of variables, which parameters of it step implicitly, and how. */

@@ -25,7 +25,8 @@ import {
   linearisedDirection,
   rankOneDirection,
 } from './implicit-step';
-import { checkProximal, type ProximalOptions } from './proximal';
+import { checkProximal } from './proximal';
+import type { ProximalOptions } from './proximal-types';
 import type { AutoRate } from './rate';
 import { defineSettings } from './settings';
 import { type StepStats, secondsSince } from './stats';

@@ -17,12 +17,8 @@ export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
 export * from './least-squares';
 export type { ParameterChoice } from './parameters';
-export {
-  type ProximalOptions,
-  type ProximalProblem,
-  type ProximalStep,
-  proximalStep,
-} from './proximal';
+export { proximalStep } from './proximal';
+export type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-types';
 export type { AutoRate, LearningRate } from './rate';
 export { cosine, drops, inverseTime, type PerStep, type Schedule, warmUp } from './schedule';
 export type { StepStats } from './stats';
