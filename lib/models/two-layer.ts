@@ -58,24 +58,117 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
   checkOptionNames('twoLayer', options, ['features', 'hidden', 'classes']);
   const { features, hidden, classes } = options;
   checkSizes({ features, hidden, classes });
-  const b1 = features * hidden;
-  const W2 = b1 + hidden;
-  const b2 = W2 + hidden * classes;
-  const size = b2 + classes;
-
-  /** `x W₁ + b₁` of one point, or the same with other weights. */
-  const drive = (w: Float64Array, x: Float64Array, i: number, j: number) => {
-    let sum = w[b1 + j]!;
-    for (let k = 0; k < features; k++) sum += x[i * features + k]! * w[k * hidden + j]!;
-    return sum;
+  const network = new Network(features, hidden, classes);
+  const { size, W2, b1, b2 } = network;
+  return {
+    size,
+    parts: { W1: [0, b1], b1: [b1, W2], W2: [W2, b2], b2: [b2, size] },
+    init: (seed) => network.init(seed),
+    record(w, points) {
+      checkLengths([w.length, points.x.length], [size, points.labels.length * features], features);
+      return network.record(w, points);
+    },
   };
+}
 
-  /** Adds what a point's `∂/∂z`, in `u`, does to the parameters: `Jᵀ u`. */
-  const back = (
-    out: Float64Array,
-    u: Float64Array,
-    { w, x, h, i }: { w: Float64Array; x: Float64Array; h: Float64Array; i: number },
-  ) => {
+/** What a recording keeps: the weights, the points, h and the softmax p. */
+interface Activations {
+  w: Float64Array;
+  x: Float64Array;
+  h: Float64Array;
+  p: Float64Array;
+}
+
+class Network {
+  /** Where b₁, W₂ and b₂ begin, and where they end. */
+  readonly b1: number;
+  readonly W2: number;
+  readonly b2: number;
+  readonly size: number;
+
+  constructor(
+    private readonly features: number,
+    private readonly hidden: number,
+    private readonly classes: number,
+  ) {
+    this.b1 = features * hidden;
+    this.W2 = this.b1 + hidden;
+    this.b2 = this.W2 + hidden * classes;
+    this.size = this.b2 + classes;
+  }
+
+  init(seed: number): Float64Array {
+    const draws = random(seed);
+    const w = new Float64Array(this.size);
+    const fill = (from: number, to: number, fans: number) => {
+      const bound = Math.sqrt(6 / fans);
+      for (let i = from; i < to; i++) w[i] = bound * (2 * draws.uniform() - 1);
+    };
+    fill(0, this.b1, this.features + this.hidden);
+    fill(this.W2, this.b2, this.hidden + this.classes);
+    return w;
+  }
+
+  record(w: Float64Array, { x, labels }: Points): Recorded {
+    const { hidden, classes, size } = this;
+    const n = labels.length;
+    const at = { w, x, h: new Float64Array(n * hidden), p: new Float64Array(n * classes) };
+    const gradient = new Float64Array(size);
+    const u = new Float64Array(classes);
+    let loss = 0;
+    for (let i = 0; i < n; i++) {
+      this.#forward(at, i, u);
+      loss += crossEntropy(u, labels[i]!, at.p, i * classes) / n;
+      for (let c = 0; c < classes; c++) {
+        u[c] = (at.p[i * classes + c]! - (labels[i] === c ? 1 : 0)) / n;
+      }
+      this.#back(gradient, u, at, i);
+    }
+    return { loss, gradient, product: (v) => this.#product(v, at, n) };
+  }
+
+  #product(v: Float64Array, at: Activations, n: number): Float64Array {
+    const { classes, size } = this;
+    const out = new Float64Array(size);
+    const u = new Float64Array(classes);
+    for (let i = 0; i < n; i++) {
+      this.#push(v, at, i, u);
+      let mean = 0;
+      for (let c = 0; c < classes; c++) mean += at.p[i * classes + c]! * u[c]!;
+      for (let c = 0; c < classes; c++) u[c] = (at.p[i * classes + c]! * (u[c]! - mean)) / n;
+      this.#back(out, u, at, i);
+    }
+    return out;
+  }
+
+  /** Writes h of point i, and its logits into u. */
+  #forward({ w, x, h }: Activations, i: number, u: Float64Array): void {
+    const { hidden, classes, W2, b2 } = this;
+    for (let j = 0; j < hidden; j++) h[i * hidden + j] = Math.tanh(this.#drive(w, x, i, j));
+    for (let c = 0; c < classes; c++) {
+      let z = w[b2 + c]!;
+      for (let j = 0; j < hidden; j++) z += h[i * hidden + j]! * w[W2 + j * classes + c]!;
+      u[c] = z;
+    }
+  }
+
+  /** Writes into u how the logits of point i change with the parameters along v: `J v`. */
+  #push(v: Float64Array, { w, x, h }: Activations, i: number, u: Float64Array): void {
+    const { hidden, classes, W2, b2 } = this;
+    for (let c = 0; c < classes; c++) u[c] = v[b2 + c]!;
+    for (let j = 0; j < hidden; j++) {
+      const at = h[i * hidden + j]!;
+      const moved = (1 - at * at) * this.#drive(v, x, i, j);
+      for (let c = 0; c < classes; c++) {
+        const k = W2 + j * classes + c;
+        u[c]! += moved * w[k]! + at * v[k]!;
+      }
+    }
+  }
+
+  /** Adds what `∂/∂z` of point i, in `u`, does to the parameters: `Jᵀ u`. */
+  #back(out: Float64Array, u: Float64Array, { w, x, h }: Activations, i: number): void {
+    const { features, hidden, classes, b1, W2, b2 } = this;
     for (let c = 0; c < classes; c++) out[b2 + c]! += u[c]!;
     for (let j = 0; j < hidden; j++) {
       const at = h[i * hidden + j]!;
@@ -88,68 +181,15 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
       out[b1 + j]! += slope;
       for (let k = 0; k < features; k++) out[k * hidden + j]! += x[i * features + k]! * slope;
     }
-  };
+  }
 
-  return {
-    size,
-    parts: { W1: [0, b1], b1: [b1, W2], W2: [W2, b2], b2: [b2, size] },
-
-    init(seed) {
-      const draws = random(seed);
-      const w = new Float64Array(size);
-      const fill = (from: number, to: number, fans: number) => {
-        const bound = Math.sqrt(6 / fans);
-        for (let i = from; i < to; i++) w[i] = bound * (2 * draws.uniform() - 1);
-      };
-      fill(0, b1, features + hidden);
-      fill(W2, b2, hidden + classes);
-      return w;
-    },
-
-    record(w, { x, labels }) {
-      const n = labels.length;
-      checkLengths([w.length, x.length], [size, n * features], features);
-      const h = new Float64Array(n * hidden);
-      const p = new Float64Array(n * classes);
-      const gradient = new Float64Array(size);
-      const u = new Float64Array(classes);
-      let loss = 0;
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j < hidden; j++) h[i * hidden + j] = Math.tanh(drive(w, x, i, j));
-        for (let c = 0; c < classes; c++) {
-          let z = w[b2 + c]!;
-          for (let j = 0; j < hidden; j++) z += h[i * hidden + j]! * w[W2 + j * classes + c]!;
-          u[c] = z;
-        }
-        loss += crossEntropy(u, labels[i]!, p, i * classes) / n;
-        for (let c = 0; c < classes; c++) {
-          u[c] = (p[i * classes + c]! - (labels[i] === c ? 1 : 0)) / n;
-        }
-        back(gradient, u, { w, x, h, i });
-      }
-
-      const product = (v: Float64Array) => {
-        const out = new Float64Array(size);
-        for (let i = 0; i < n; i++) {
-          for (let c = 0; c < classes; c++) u[c] = v[b2 + c]!;
-          for (let j = 0; j < hidden; j++) {
-            const at = h[i * hidden + j]!;
-            const moved = (1 - at * at) * drive(v, x, i, j);
-            for (let c = 0; c < classes; c++) {
-              const k = W2 + j * classes + c;
-              u[c]! += moved * w[k]! + at * v[k]!;
-            }
-          }
-          let mean = 0;
-          for (let c = 0; c < classes; c++) mean += p[i * classes + c]! * u[c]!;
-          for (let c = 0; c < classes; c++) u[c] = (p[i * classes + c]! * (u[c]! - mean)) / n;
-          back(out, u, { w, x, h, i });
-        }
-        return out;
-      };
-      return { loss, gradient, product };
-    },
-  };
+  /** `x W₁ + b₁` of point i and unit j, or the same with other weights. */
+  #drive(w: Float64Array, x: Float64Array, i: number, j: number): number {
+    const { features, hidden, b1 } = this;
+    let sum = w[b1 + j]!;
+    for (let k = 0; k < features; k++) sum += x[i * features + k]! * w[k * hidden + j]!;
+    return sum;
+  }
 }
 
 /** The cross-entropy of logits z, in nats; writes their softmax into `p`, from `at` on. */

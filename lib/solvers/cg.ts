@@ -102,46 +102,11 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
 
     direction: <V, S>(_: LinearSystem<V, S>, { vectors }: Iterate<V, S>) => vectors.p!,
 
-    advanceMany<V, S>(
-      { space, A }: LinearSystem<V, S>,
-      { x, vectors }: Iterate<V, S>,
-      { rho }: Readonly<Record<string, number>>,
-      {
-        keepsBest,
-        keepsNearest,
-        ...stop
-      }: LoopStop & Record<'keepsBest' | 'keepsNearest', boolean>,
-    ) {
-      if (A.loops === undefined || preconditioner) return undefined;
-      const copied = () => ({
-        x: space.clone(x),
-        r: space.clone(vectors.r!),
-        p: space.clone(vectors.p!),
-        ...(keepsBest && { best: space.clone(x) }),
-        ...(keepsNearest && { nearest: space.clone(x) }),
-      });
-      const state = space.keep(space.tidy(copied));
-      const { best, nearest } = state;
-      const report = freeingIfItThrows(space, state, () =>
-        A.loops!.conjugateGradients(
-          { ...state, rho: rho! },
-          { ...stop, ...(A.floor !== undefined && { floor: A.floor }) },
-        ),
-      );
-      const { of } = space.scalars;
-      const next = {
-        x: state.x,
-        residual: of(report.residual),
-        curvature: of(report.curvature),
-        vectors: { r: state.r, p: state.p },
-        scalars: { rho: of(report.rho) },
-      };
-      return { next, best, ...(nearest !== undefined && { nearest }), report };
-    },
+    advanceMany: (system, iterate, numbers, stop) =>
+      preconditioner ? undefined : advanceMany(system, iterate, numbers, stop),
 
-    advance<V, S>({ space, A }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, p: V, q: V) {
-      const { r } = memory.vectors as { r: V };
-      const { rho } = memory.scalars as { rho: S };
+    advance({ space, A }, { x, vectors, scalars }, p, q) {
+      const [r, rho] = [vectors.r!, scalars.rho!];
       const s = space.scalars;
 
       const along = space.dot(p, q);
@@ -166,4 +131,39 @@ export function conjugateGradients(preconditioner?: LinearOperator<Vector>): Ite
       };
     },
   };
+}
+
+/** See `IterativeMethod`; without a preconditioner. */
+function advanceMany<V, S>(
+  { space, A }: LinearSystem<V, S>,
+  { x, vectors }: Iterate<V, S>,
+  { rho }: Readonly<Record<string, number>>,
+  { keepsBest, keepsNearest, ...stop }: LoopStop & Record<'keepsBest' | 'keepsNearest', boolean>,
+) {
+  const { loops } = A;
+  if (loops === undefined) return undefined;
+  const copied = () => ({
+    x: space.clone(x),
+    r: space.clone(vectors.r!),
+    p: space.clone(vectors.p!),
+    ...(keepsBest && { best: space.clone(x) }),
+    ...(keepsNearest && { nearest: space.clone(x) }),
+  });
+  const state = space.keep(space.tidy(copied));
+  const { best, nearest } = state;
+  const report = freeingIfItThrows(space, state, () =>
+    loops.conjugateGradients(
+      { ...state, rho: rho! },
+      { ...stop, ...(A.floor !== undefined && { floor: A.floor }) },
+    ),
+  );
+  const { of } = space.scalars;
+  const next = {
+    x: state.x,
+    residual: of(report.residual),
+    curvature: of(report.curvature),
+    vectors: { r: state.r, p: state.p },
+    scalars: { rho: of(report.rho) },
+  };
+  return { next, best, ...(nearest !== undefined && { nearest }), report };
 }

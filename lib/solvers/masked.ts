@@ -2,6 +2,7 @@ import { driveAtOnce } from '../event-loop';
 import { gains, resultOf, stateAt, type Truth, troubleOf } from './accept';
 import { byMasks } from './controls';
 import { improve } from './improve';
+import type { LoopState } from './loop-state';
 import {
   beginAt,
   DIVERGENCE,
@@ -31,79 +32,102 @@ export function iterateMasked<V, S>(
   start: V | undefined,
 ): DeferredSolution<V> {
   const { space } = system;
-  const s = space.scalars;
-  const { tolerance, maxIterations } = rule;
   if (start !== undefined) space.check(start, system.b, 'the start');
-
-  const { value, facts } = space.tidy(() => {
-    const lift = liftScalar(space, space.dot(system.b, system.b));
-    // Made again where it is used, which is seldom: it would be one more vector to hold.
-    const lifted = {
-      ...system,
-      get b() {
-        return space.scale(lift, system.b);
-      },
-    };
-    const bb = space.tidy(() => {
-      const { b } = lifted;
-      return space.dot(b, b);
-    });
-    const goal = s.multiply(s.of(tolerance ** 2), bb);
-    const origin =
-      start === undefined ? undefined : soundStart(lifted, space.scale(lift, start), bb);
-    const begun = space.tidy(() => beginAt(lifted, method, origin));
-    const first = s.multiply(s.of(1), begun.residual);
-    const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, first));
-    const control = byMasks(space);
-    const fixed = { system: lifted, method, goal, limit, maxIterations };
-    const state = stateAt(control, fixed, begun, begun.residual);
-    driveAtOnce(improve(control, state), () => []);
-
-    const { iterations, curvature, sound } = state;
-    const best = resultOf(control, state);
-    space.free([state.current, state.best, state.fallback], best);
-    if (!isToVerify(rule, true)) {
-      const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
-      if (origin) space.free(origin, best.x);
-      return {
-        value: space.scale(s.divide(s.of(1), lift), best.x),
-        facts: [iterations, claimed, curvature, best.residual, goal, lift],
-      };
-    }
-    const truthAt = (x: V | undefined, residual: S, r: () => V): Truth<S> => {
-      if (!method.minimisesEnergy) return { residual };
-      return { residual, energy: x === undefined ? s.of(0) : energyOf(lifted, x, r()) };
-    };
-    const r = space.tidy(() => residualAt(lifted, best.x));
-    const truth = space.dot(r, r);
-    const gained = space.tidy(() => {
-      const now = truthAt(best.x, truth, () => r);
-      const before = truthAt(origin, first, () => residualAt(lifted, origin!));
-      return gains(s, method, now, before, { sound, epsilon: space.epsilon });
-    });
-    const zero = origin ?? space.zeros(r);
-    space.free(r);
-    const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
-    const x = space.select(gained, best.x, zero);
-    space.free([best.x, zero], x);
-    return {
-      value: space.scale(s.divide(s.of(1), lift), x),
-      facts: [iterations, claimed, curvature, s.select(gained, truth, first), goal, lift],
-    };
-  });
-
+  const { value, facts } = space.tidy(() => solveByMasks(system, method, rule, start));
   space.keep(facts);
   return {
     value,
     async report() {
       const [iterations, claimed, curvature, truth, goal, lift] = await space.read(facts);
       space.free(facts);
-      const usedUp = claimed === 1 || iterations! >= maxIterations;
+      const usedUp = claimed === 1 || iterations! >= rule.maxIterations;
       const status = statusOf(truth! <= SLACK ** 2 * goal!, usedUp, curvature!);
       return { iterations: iterations!, residualNorm: Math.sqrt(truth!) / lift!, status };
     },
     dispose: () => space.free(facts),
   };
+}
+
+interface Solved<V, S> {
+  value: V;
+  /** Iterations, whether the goal was claimed, curvature, squared residual, goal, lift. */
+  facts: S[];
+}
+
+function solveByMasks<V, S>(
+  system: LinearSystem<V, S>,
+  method: IterativeMethod,
+  rule: StoppingRule,
+  start: V | undefined,
+): Solved<V, S> {
+  const { space } = system;
+  const s = space.scalars;
+  const { lift, lifted, bb } = liftedSystem(system);
+  const goal = s.multiply(s.of(rule.tolerance ** 2), bb);
+  const origin = start === undefined ? undefined : soundStart(lifted, space.scale(lift, start), bb);
+  const begun = space.tidy(() => beginAt(lifted, method, origin));
+  const first = s.multiply(s.of(1), begun.residual);
+  const limit = s.multiply(s.of(DIVERGENCE ** 2), s.add(bb, first));
+  const control = byMasks(space);
+  const fixed = { system: lifted, method, goal, limit, maxIterations: rule.maxIterations };
+  const state = stateAt(control, fixed, begun, begun.residual);
+  driveAtOnce(improve(control, state), () => []);
+
+  const best = resultOf(control, state);
+  space.free([state.current, state.best, state.fallback], best);
+  const claimed = s.select(s.less(goal, best.residual), s.of(0), s.of(1));
+  const isVerified = isToVerify(rule, true);
+  const { x, residual } = isVerified ? verified(state, best.x, origin, first) : best;
+  if (origin && !isVerified) space.free(origin, x);
+  return {
+    value: space.scale(s.divide(s.of(1), lift), x),
+    facts: [state.iterations, claimed, state.curvature, residual, goal, lift],
+  };
+}
+
+/** The system in a unit in which squares can be computed, and `‖b‖²` there. */
+function liftedSystem<V, S>(system: LinearSystem<V, S>) {
+  const { space } = system;
+  const lift = liftScalar(space, space.dot(system.b, system.b));
+  // Made again where it is used, which is seldom: it would be one more vector to hold.
+  const lifted = {
+    ...system,
+    get b() {
+      return space.scale(lift, system.b);
+    },
+  };
+  const bb = space.tidy(() => {
+    const { b } = lifted;
+    return space.dot(b, b);
+  });
+  return { lift, lifted, bb };
+}
+
+/** x, or the start where x is not better by its true residual, or energy; frees the other. */
+function verified<V, S>(
+  { system, method, sound }: LoopState<V, S, S>,
+  x: V,
+  origin: V | undefined,
+  first: S,
+): { x: V; residual: S } {
+  const { space } = system;
+  const s = space.scalars;
+  const truthAt = (point: V | undefined, residual: S, r: () => V): Truth<S> => {
+    if (!method.minimisesEnergy) return { residual };
+    return { residual, energy: point === undefined ? s.of(0) : energyOf(system, point, r()) };
+  };
+  const r = space.tidy(() => residualAt(system, x));
+  const truth = space.dot(r, r);
+  const gained = space.tidy(() => {
+    const now = truthAt(x, truth, () => r);
+    const before = truthAt(origin, first, () => residualAt(system, origin!));
+    return gains(s, method, now, before, { sound, epsilon: space.epsilon });
+  });
+  const zero = origin ?? space.zeros(r);
+  space.free(r);
+  const chosen = space.select(gained, x, zero);
+  space.free([x, zero], chosen);
+  return { x: chosen, residual: s.select(gained, truth, first) };
 }
 
 /** The start, or zero where the solution is zero or the start has no finite residual. */
