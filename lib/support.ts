@@ -4,6 +4,7 @@
  */
 export { variable } from '#platform/environment';
 export { checkTensors } from './autodiff';
+export { kernelRunner } from './backends/engine';
 export { inNextTurn } from './event-loop';
 export { cnnFeatures } from './models/cnn';
 export { gaussGegenbauer } from './numbers';

@@ -317,13 +317,13 @@ describe('the patch table', () => {
     expect(files.filter((file) => !named.includes(file))).toEqual([]);
   });
 
-  it('knows one file that reaches the engine, in the library', () => {
-    const reaching = sources.filter(
-      (file) =>
-        file.startsWith('lib/') &&
-        readFileSync(join(root, file), 'utf8')
-          .split('\n')
-          .some((line) => !/^\s*(\*|\/\/)/.test(line) && /\btf\.engine\(\)/.test(line)),
+  it('knows one file that reaches the engine', () => {
+    const reaching = sources.filter((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .some(
+          (line) => !/^\s*(\*|\/\/)/.test(line) && /\bengine\(\) as|\btf\.engine\(\)/.test(line),
+        ),
     );
     expect(reaching).toEqual(['lib/backends/engine.ts']);
   });

@@ -62,6 +62,14 @@ export interface Engine {
 /** The engine of TensorFlow.js, with its private members and our marks. */
 export const engine = (): Engine => tf.engine() as unknown as Engine;
 
+/** The engine as it runs kernels of every kind: from a record or a list of tensors to one or more. */
+export interface KernelRunner {
+  runKernel(kernelName: string, inputs: object, attrs?: object): tf.Tensor | tf.Tensor[];
+}
+
+/** The same engine as `engine`. */
+export const kernelRunner = (): KernelRunner => tf.engine() as unknown as KernelRunner;
+
 /** A tensor of what a kernel has returned, which is the caller's. */
 export const tensorOf = (info: tf.TensorInfo) => engine().makeTensorFromTensorInfo(info);
 

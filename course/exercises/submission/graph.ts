@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { kernelRunner } from 'implicit-lab/support';
 import type { Writer } from './value-writer';
 import type { Coded } from './values';
 
@@ -12,13 +13,6 @@ export interface Node {
   /** How many tensors it gives. */
   outputs: number;
 }
-
-interface Engine {
-  runKernel(kernel: string, inputs: object, attributes?: object): tf.Tensor | tf.Tensor[];
-}
-
-/** The engine with the `runKernel` that a recording replaces: it takes lists of tensors too, which its type does not say. */
-const engine = () => tf.engine() as unknown as Engine;
 
 /**
  * What a function of tensors computes, kernel by kernel, so that another process can compute the
@@ -40,7 +34,7 @@ export class Recording {
 
   /** Runs a function, and records the kernels that it calls while it runs. */
   run<T>(compute: () => T): T {
-    const target = engine();
+    const target = kernelRunner();
     const isOwn = Object.hasOwn(target, 'runKernel');
     const { runKernel } = target;
     target.runKernel = (kernel, inputs, attributes) => {
@@ -100,7 +94,7 @@ export function replay(
   for (const { kernel, isList, inputs, attributes } of nodes) {
     const named = inputs.map(([name, code]) => [name, read(code, made) as tf.Tensor] as const);
     const given = isList ? named.map(([, value]) => value) : Object.fromEntries(named);
-    const outputs = engine().runKernel(kernel, given, read(attributes, made) as object);
+    const outputs = kernelRunner().runKernel(kernel, given, read(attributes, made) as object);
     made.push(...(Array.isArray(outputs) ? outputs : [outputs]));
   }
   return made;
