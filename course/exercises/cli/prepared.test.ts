@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { loadExercise } from '../catalogue';
-import { type Attack, asynchronous, LIBC } from './attacks-testing';
+import { type Attack, asynchronous, everySeventh, LIBC } from './attacks-testing';
 import { NO_FACTOR, RIGHT, TestClass } from './class-testing';
 
 /** Answers that were prepared at home, answers that speak for the process, notebooks that claim. */
 
 const bubblewrap = needs('bubblewrap');
 const time = needs('time');
+const full = needs('full');
 
 const ENDED = ['exited', 'crashed', 'timeout', 'memory'];
 const WRONG = ['differs', 'mistake', 'shape', 'property', 'threw', 'not-finite'];
@@ -313,28 +314,40 @@ type Result = {
 
 describe.skipIf(!bubblewrap.available || !time.available)('in a sandbox', () => {
   let students: TestClass;
-  beforeAll(() => {
+  beforeEach(() => {
     students = new TestClass();
   });
-  afterAll(() => students.close());
+  afterEach(() => students.close());
 
-  it('gives no ✓ to what was prepared, what speaks for its process, or what claims', async () => {
+  it.skipIf(full.available)(
+    'gives no ✓ to one in seven of those',
+    () => tried(everySeventh),
+    1_800_000,
+  );
+
+  it.skipIf(!full.available)(
+    'gives no ✓ to what was prepared, what speaks for its process, or what claims',
+    () => tried((all) => all),
+    1_800_000,
+  );
+
+  async function tried(chosen: <T>(all: Record<string, T>) => Record<string, T>): Promise<void> {
     const known = await table();
-    const coded = {
-      ...attacks,
+    const coded = chosen({
       ...Object.fromEntries(
         Object.entries(prepared).map(([name, attack]) => [
           name,
           { ...attack, code: `${known}\n${attack.code}` },
         ]),
       ),
-    };
+      ...attacks,
+    });
     students.submit('first', students.notebook(RIGHT));
     students.submit('second', students.notebook(NO_FACTOR));
     for (const [name, { code }] of Object.entries(coded)) {
       students.submit(name, asynchronous(students.notebook(code)));
     }
-    const claimed = claims(students);
+    const claimed = chosen(claims(students));
     for (const [name, text] of Object.entries(claimed)) students.submit(name, text);
     students.submit('zz last', students.notebook(RIGHT));
 
@@ -353,8 +366,9 @@ describe.skipIf(!bubblewrap.available || !time.available)('in a sandbox', () => 
     ).toEqual([]);
     const passed = Object.keys(claimed).filter((name) => of(name).some(({ passed }) => passed));
     expect(passed).toEqual([]);
-    expect(of('guesses what it does not know')[0]!.title).toBe(UNSEEN);
+    const guess = 'guesses what it does not know';
+    if (guess in coded) expect(of(guess)[0]!.title).toBe(UNSEEN);
     const others = ['first', 'second', 'zz last'].map((name) => of(name)[0]?.status);
     expect(others).toEqual(['right', 'mistake', 'right']);
-  }, 1_800_000);
+  }
 });
