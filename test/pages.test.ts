@@ -254,6 +254,33 @@ describe('workflows', () => {
     expect(called.length + programs.length).toBeGreaterThan(0);
   });
 
+  it('test on every system and with every Node.js that the guide names', () => {
+    const text = readFileSync(join(root, '.github/workflows/test.yml'), 'utf8');
+    const guide = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+    const listed = (key: string) => new RegExp(`${key}: \\[(.*)\\]`).exec(text)?.[1]?.split(', ');
+    const [, systems, versions] = /runs `npm test` on (.*) with Node\.js (.*)\./.exec(guide) ?? [];
+    const words = (list = '') => list.split(/, | and /);
+    const hosts: Record<string, string> = { Linux: 'ubuntu', macOS: 'macos', Windows: 'windows' };
+    expect(listed('os')).toEqual(words(systems).map((system) => `${hosts[system]}-latest`));
+    expect(listed('node')).toEqual(words(versions));
+    expect(text).toMatch(/^ {4}runs-on: .*matrix\.os/m);
+    expect(text).toMatch(/^ {10}node-version: .*matrix\.node/m);
+    expect(text).toMatch(/^ {4}name: .*matrix\.os.*matrix\.node/m);
+  });
+
+  it('release every workspace, once its version is that of the tag', () => {
+    const text = readFileSync(join(root, '.github/workflows/release.yml'), 'utf8');
+    const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(text).toContain(`for folder in . ${workspaces.join(' ')}; do`);
+    const packed = workspaces.map((name: string) => `${name}/*.tgz`).join(' ');
+    expect(text).toContain(`for package in ${packed}; do`);
+    expect(text.indexOf('.ci/run')).toBeLessThan(text.indexOf('npm publish'));
+  });
+
+  it.each(tracked('.github/workflows/*.yml'))('%s is short', (file) => {
+    expect(readFileSync(join(root, file), 'utf8').split('\n').length).toBeLessThan(70);
+  });
+
   it('publish the course in a page where the site looks for it', () => {
     const text = readFileSync(join(root, '.github/workflows/release.yml'), 'utf8');
     const [, site, live] = /npm run site -- (\S+) --live (\S+)\//.exec(text) ?? [];
