@@ -8,6 +8,7 @@ const slow = [
   'test/lite.test.ts',
   'test/setup.test.ts',
   'test/jupyterlab.test.ts',
+  'test/hub.test.ts',
   'test/nbgrader.test.ts',
   'test/journey.test.ts',
   'op-table/webgpu.test.ts',
@@ -15,6 +16,7 @@ const slow = [
   'bin/bundle.test.ts',
   'test/packages.test.ts',
   'cli/sandbox.test.ts',
+  'cli/strangers.test.ts',
 ];
 
 class SlowFirst extends BaseSequencer {
@@ -40,8 +42,9 @@ export default defineConfig({
     ],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
-    // One more than there are processors: tests of programs wait for most of their time.
-    maxWorkers: availableParallelism() + 1,
+    // Two more than there are processors: tests of programs wait for most of their time, and two of
+    // those at once leave a processor idle.
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: SlowFirst },
     // A limit ends what hangs, not what is slow: with forty other programs at work, a test of one second took
     // longer than a minute.
