@@ -130,65 +130,47 @@ export const LEAST_ENTRIES = 400;
  * @returns undefined for one that is too small to be worth it, or too large
  */
 export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
-  const [height, length] = [rows.length, rows[0]?.length ?? 0];
-  const stride = 8 * (length + (length % 2));
-  const padded = GROUP * Math.ceil(height / GROUP);
-  // The matrix, vectors and results.
-  const bytes = padded * stride + MOST_VECTORS * (stride + 8 * padded);
-  if (height * length < LEAST_ENTRIES || bytes > MOST_BYTES / 4) return undefined;
-  let place = { generation: -1, address: 0 };
+  const matrix = new Stored(rows);
+  const isWorthIt = matrix.height * matrix.length >= LEAST_ENTRIES;
+  return isWorthIt && matrix.bytes <= MOST_BYTES / 4 ? matrix : undefined;
+}
 
-  /** The address of the matrix, which is put there if it is not. */
-  function placed(m: Machine): number {
-    if (place.generation === m.generation) return place.address;
-    const address = reserve(m, bytes);
-    place = { generation: m.generation, address };
-    const numbers = new Float64Array(m.memory.buffer, address, bytes / 8);
-    numbers.fill(0);
-    for (const [i, row] of rows.entries()) numbers.set(row, (i * stride) / 8);
-    return address;
+class Stored implements StoredMatrix {
+  readonly height: number;
+  readonly length: number;
+  /** The bytes of a row, and the number of rows, filled up. */
+  readonly #stride: number;
+  readonly #padded: number;
+  /** What the matrix, vectors and results take. */
+  readonly bytes: number;
+  #place = { generation: -1, address: 0 };
+
+  constructor(private readonly rows: Matrix) {
+    this.height = rows.length;
+    this.length = rows[0]?.length ?? 0;
+    this.#stride = 8 * (this.length + (this.length % 2));
+    this.#padded = GROUP * Math.ceil(this.height / GROUP);
+    this.bytes = this.#padded * this.#stride + MOST_VECTORS * (this.#stride + 8 * this.#padded);
   }
 
-  /**
-   * Multiplies so many vectors, at most `MOST_VECTORS`.
-   *
-   * @param put puts them into the memory of vectors, each so many numbers after the one before
-   * @param take is handed the memory of results, which are so far apart, for as long as it runs
-   */
-  function multiplied(
-    count: number,
-    put: (vectors: Float64Array, apart: number) => void,
-    take: (results: Float64Array, apart: number) => void,
-  ): void {
-    const m = started();
-    const A = placed(m);
-    const X = A + padded * stride;
-    const Y = X + MOST_VECTORS * stride;
-    put(new Float64Array(m.memory.buffer, X, (count * stride) / 8), stride / 8);
-    for (let i = 0; i < count; i += 2) {
-      const run = count - i > 1 ? m.two : m.one;
-      run(A, X + i * stride, Y + i * 8 * padded, X, stride, 8 * padded);
-    }
-    take(new Float64Array(m.memory.buffer, Y, count * padded), padded);
-  }
-
-  function multiply(x: Float64Array): Float64Array {
-    const out = new Float64Array(height);
-    multiplied(
+  multiply(x: Float64Array): Float64Array {
+    const out = new Float64Array(this.height);
+    this.#multiplied(
       1,
       (vectors) => vectors.set(x),
       (results) => {
-        for (let i = 0; i < height; i++) out[i] = results[i]!;
+        for (let i = 0; i < this.height; i++) out[i] = results[i]!;
       },
     );
     return out;
   }
 
-  function multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
+  multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
+    const { height } = this;
     const block = new Float64Array(xs.length * height);
     for (let from = 0; from < xs.length; from += MOST_VECTORS) {
       const some = xs.slice(from, from + MOST_VECTORS);
-      multiplied(
+      this.#multiplied(
         some.length,
         (vectors, apart) => {
           for (const [j, x] of some.entries()) vectors.set(x, j * apart);
@@ -203,12 +185,13 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
     return partsOf(block, height);
   }
 
-  function addProducts(xs: Float64Array, out: Float64Array): void {
+  addProducts(xs: Float64Array, out: Float64Array): void {
+    const { height, length } = this;
     const all = xs.length / length;
     for (let from = 0; from < all; from += MOST_VECTORS) {
       const count = Math.min(MOST_VECTORS, all - from);
       const first = from * length;
-      multiplied(
+      this.#multiplied(
         count,
         (vectors, apart) => {
           const some = xs.subarray(first, first + count * length);
@@ -225,5 +208,38 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
     }
   }
 
-  return { multiply, multiplyAll, addProducts };
+  /**
+   * Multiplies so many vectors, at most `MOST_VECTORS`.
+   *
+   * @param put puts them into the memory of vectors, each so many numbers after the one before
+   * @param take is handed the memory of results, which are so far apart, for as long as it runs
+   */
+  #multiplied(
+    count: number,
+    put: (vectors: Float64Array, apart: number) => void,
+    take: (results: Float64Array, apart: number) => void,
+  ): void {
+    const [stride, padded] = [this.#stride, this.#padded];
+    const m = started();
+    const A = this.#placed(m);
+    const X = A + padded * stride;
+    const Y = X + MOST_VECTORS * stride;
+    put(new Float64Array(m.memory.buffer, X, (count * stride) / 8), stride / 8);
+    for (let i = 0; i < count; i += 2) {
+      const run = count - i > 1 ? m.two : m.one;
+      run(A, X + i * stride, Y + i * 8 * padded, X, stride, 8 * padded);
+    }
+    take(new Float64Array(m.memory.buffer, Y, count * padded), padded);
+  }
+
+  /** The address of the matrix, which is put there if it is not. */
+  #placed(m: Machine): number {
+    if (this.#place.generation === m.generation) return this.#place.address;
+    const address = reserve(m, this.bytes);
+    this.#place = { generation: m.generation, address };
+    const numbers = new Float64Array(m.memory.buffer, address, this.bytes / 8);
+    numbers.fill(0);
+    for (const [i, row] of this.rows.entries()) numbers.set(row, (i * this.#stride) / 8);
+    return address;
+  }
 }
