@@ -5,9 +5,10 @@ import { prepare } from './prepare.mjs';
 import { runMain } from './step.mjs';
 
 /**
- * `npm run course [-- [--seeds COUNT] [--stored] NOTEBOOK …]`: runs all lessons and solutions, or those named,
- * headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there too;
- * with `--stored` it says which stored numbers this run does not give.
+ * `npm run course [-- [--seeds COUNT | --seed K] [--stored] NOTEBOOK …]`: runs all lessons and solutions, or
+ * those named, headless; with `--seeds 3` three times more, on other seeds, to see which claims hold there
+ * too, with `--seed 3` the third of these times alone; with `--stored` it says which stored numbers this
+ * run does not give.
  */
 await runMain(async () => {
   await prepare();

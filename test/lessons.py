@@ -1,7 +1,7 @@
 """Executes notebooks through their kernels and says which of them end without an error.
 
-Usage: lessons.py [--limit SECONDS] [--jobs COUNT] [--report FILE] [--seeds COUNT] [--stored]
-                  [NOTEBOOK ...]
+Usage: lessons.py [--limit SECONDS] [--jobs COUNT] [--report FILE] [--seeds COUNT | --seed K]
+                  [--stored] [NOTEBOOK ...]
 
 Without a notebook it takes all of notebooks/ and solutions/. Each runs from top to bottom in a new
 kernel whose working directory is the notebook's own; the files stay as they are. As many run at the
@@ -39,18 +39,19 @@ def main():
     notebooks = options.notebooks or [
         path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder).glob("*.ipynb"))
     ]
-    os.environ["IMPLICIT_LAB_CLAIMS"] = "report" if options.seeds else "untimed"
+    reported = options.seeds > 0 or options.seed is not None
+    os.environ["IMPLICIT_LAB_CLAIMS"] = "report" if reported else "untimed"
     results = []
-    for seed in range(options.seeds + 1):
+    for seed in range(options.seeds + 1) if options.seed is None else [options.seed]:
         os.environ["IMPLICIT_LAB_SEED"] = str(seed)
-        if options.seeds:
+        if reported:
             print("As built" if seed == 0 else f"Other seeds, run {seed}", flush=True)
         paths = [path.resolve() for path in notebooks]
         run_made = asyncio.run(all_executed(paths, options, options.stored and seed == 0))
         results += [{**result, "seed": seed} for result in run_made]
     if options.report:
         options.report.write_text(json.dumps(results))
-    false = report_of_claims(results) if options.seeds else 0
+    false = report_of_claims(results) if reported else 0
     return 1 if false or any(result["error"] for result in results) else 0
 
 
@@ -63,7 +64,7 @@ def report_of_claims(results):
     false = {
         key: wrong for key, made in runs.items() if (wrong := [run for run in made if not run[1]["holds"]])
     }
-    print(f"\n{len(runs) - len(false)} of {len(runs)} claims hold on all seeds")
+    print(f"\n{len(runs) - len(false)} of {len(runs)} claims hold on all seeds that were run")
     for (notebook, sentence), wrong in false.items():
         print(f"\n{notebook}\n  {sentence}")
         for seed, claim in wrong:
@@ -80,7 +81,9 @@ def arguments():
         "--jobs", type=positive, default=min(4, os.cpu_count() or 1), help="how many run at the same time"
     )
     parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
-    parser.add_argument("--seeds", type=int, default=0, help="how many further runs, on other seeds")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seeds", type=natural, default=0, help="how many further runs, on other seeds")
+    seeds.add_argument("--seed", type=natural, metavar="K", help="run K alone; 0 is as built")
     parser.add_argument("--stored", action="store_true", help="compare with the stored outputs")
     parser.add_argument("notebooks", nargs="*", type=Path)
     return parser.parse_args()
@@ -90,6 +93,13 @@ def positive(text):
     count = int(text)
     if count < 1:
         raise argparse.ArgumentTypeError(f"{count} is not a positive number")
+    return count
+
+
+def natural(text):
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"{count} is below 0")
     return count
 
 

@@ -200,7 +200,7 @@ export const exercise: Exercise<JacobianErrors> = {
       name: 'the residual after the step',
       answer: carried((state) => right({ ...state, residual: state.next })),
       diagnosis:
-        'The derivative of step $t$ is applied to the residual *after* that step. The step starts from the one before: move the Jacobian first, then the residual.',
+        'The derivative of step $t$ is applied to the residual *after* that step, or, as a sum over steps, the step that is differentiated has kept its own factor $1 - \\eta_t s$: these are the same numbers. The step starts from the residual before: its derivative takes the place of its factor.',
     },
     {
       name: 'the wrong vector after the derivative',
