@@ -7,7 +7,7 @@ import { markdownTable } from './grid';
 import { kfac } from './kfac';
 import { quasiNewton } from './quasi-newton';
 import { CHOOSING, Runs } from './runs';
-import { searched } from './search';
+import { type Choice, searched } from './search';
 import type { Profile } from './study';
 import { disposeTask, type StudyTask, studyTasks } from './tasks';
 import { type Course, reached, train } from './train';
@@ -21,7 +21,7 @@ const curvature = 'gauss-newton';
 /** Processor seconds of a run by task, and steps; what has not arrived by then has not. */
 const LIMIT: Record<string, number> = { MLP: 3, CNN: 8, RNN: 4, head: 3 };
 const STEPS = 80;
-/** Of K-FAC. */
+/** Where the search for K-FAC's damping begins, and with which its rate is searched. */
 const DAMPING = 0.1;
 
 /** A peer, and where the search for its rate begins. */
@@ -31,23 +31,16 @@ interface Peer {
   make(rate: number): ReturnType<Parameters<typeof train>[1]>;
 }
 
-/** Plain SGD where it is not far behind; K-FAC where layers are dense. */
-const peersOf = ({ name, layers }: StudyTask): Peer[] => [
-  ...explicitOnes.filter((peer) => name === 'MLP' || peer.name !== 'SGD'),
-  ...(layers === undefined
-    ? []
-    : [
-        {
-          name: 'K-FAC',
-          rate: 0.1,
-          make: (rate: number) =>
-            kfac({ layers, activate: (z) => tf.relu(z) }, softmaxCrossEntropy, {
-              rate,
-              damping: DAMPING,
-            }),
-        },
-      ]),
-];
+/** Plain SGD where it is not far behind. */
+const peersOf = ({ name }: StudyTask): Peer[] =>
+  explicitOnes.filter((peer) => name === 'MLP' || peer.name !== 'SGD');
+
+const kfacWith = (layers: number, damping: number): Peer => ({
+  name: `K-FAC, damping ${damping}`,
+  rate: 0.1,
+  make: (rate) =>
+    kfac({ layers, activate: (z) => tf.relu(z) }, softmaxCrossEntropy, { rate, damping }),
+});
 
 const tuned = {
   'implicit SGD, auto': (initial: number) => implicitSGD('auto', { initial, curvature }),
@@ -73,7 +66,7 @@ export async function auto(profile: Profile): Promise<string> {
     if (section !== undefined) sections.push(section);
     disposeTask(task);
   }
-  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Steps and seconds to the test loss of the study: median (least … largest) over the seeds. Seconds are of one processor (wasm on one thread) and include the cost of replays; “never” means not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ, divided by that from the best; the goal is at most ${ALLOWED}. Peers run at the best of rates that are a factor √10 apart, extended until the best has a neighbour on both sides (chosen by the seconds on 1,000 held-out digits, with a seed of its own; reported on test digits with the other seeds). K-FAC (our code, \`bench/descent/kfac.ts\`) has damping ${DAMPING}, fixed before the runs, and new inverses every 20 steps; L-BFGS is full batch with ten pairs, and its steps are iterations. The machine was shared, so all seconds are too large, by what shared caches cost. A program is made in the first run of a process that meets its structure, and what that costs is in that run. Rows that are missing were not run.
+  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Steps and seconds to the test loss of the study: median (least … largest) over the seeds. Seconds are of one processor (wasm on one thread) and include the cost of replays; “never” means not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ, divided by that from the best; the goal is at most ${ALLOWED}. Peers run at the best of rates that are a factor √10 apart, extended until the best has a neighbour on both sides (chosen by the seconds on 1,000 held-out digits, with a seed of its own; reported on test digits with the other seeds). K-FAC (our code, \`bench/descent/kfac.ts\`) has its rate chosen with damping ${DAMPING}, then its damping at that rate, and new inverses every 20 steps; L-BFGS is full batch with ten pairs, and its steps are iterations. The machine was shared, so all seconds are too large, by what shared caches cost. A program is made in the first run of a process that meets its structure, and what that costs is in that run. Rows that are missing were not run.
 
 ${sections.join('\n\n')}`;
 }
@@ -108,24 +101,32 @@ async function sectionOf(
     const of = medians.length < INITIAL.length ? ` (${medians.length} of ${INITIAL.length})` : '';
     rows.at(-1)!['worst over best'] = `${Number.isFinite(spread) ? spread.toFixed(2) : '∞'}${of}`;
   }
-  for (const { name, rate: first, make } of peersOf(task)) {
-    const at = (rate: number, some: number[]) =>
-      rowOf(task, some, runs, `${name} at ${rate}`, () => make(rate), 10);
-    const { rate, interior, tried } = await searched(first, async (rate) => {
-      const row = await at(rate, [CHOOSING]);
-      console.log(task.name, name, rate, row?.chosenBy);
-      return row?.chosenBy ?? Infinity;
-    });
+  const at = ({ name, make }: Peer, rate: number, some: number[]) =>
+    rowOf(task, some, runs, `${name} at ${rate}`, () => make(rate), 10);
+  const scored = async (peer: Peer, rate: number) => {
+    const row = await at(peer, rate, [CHOOSING]);
+    console.log(task.name, peer.name, rate, row?.chosenBy);
+    return row?.chosenBy ?? Infinity;
+  };
+  const chosen: Chosen[] = [];
+  for (const peer of peersOf(task)) {
+    const choice = await searched(peer.rate, (rate) => scored(peer, rate));
+    chosen.push({ peer, ...choice });
+  }
+  if (task.layers !== undefined) chosen.push(await chosenKfac(task.layers, scored));
+  for (const { peer, rate, interior, tried } of chosen) {
     // Where runs are only read, what was not run is not chosen.
-    const row = tried.some(({ error }) => error < Infinity) ? await at(rate, seeds) : undefined;
+    const row = tried.some(({ error }) => error < Infinity)
+      ? await at(peer, rate, seeds)
+      : undefined;
     if (row === undefined) continue;
     rows.push({
-      optimizer: name,
+      optimizer: peer.name,
       'first δ or rate': `${rate}${interior ? '' : ' (edge)'}`,
       ...cells(row),
       'worst over best': '',
     });
-    console.log(task.name, name, rate, cells(row).seconds);
+    console.log(task.name, peer.name, rate, cells(row).seconds);
   }
   const quasi = await rowOf(task, seeds, runs, 'L-BFGS', undefined);
   if (quasi)
@@ -137,6 +138,27 @@ async function sectionOf(
     });
   if (rows.length === 0) return undefined;
   return `### ${task.name}, to a test loss of ${task.target}\n\n${markdownTable(rows)}`;
+}
+
+interface Chosen extends Choice {
+  peer: Peer;
+}
+
+/** K-FAC at its best rate with the first damping, and then at its best damping with that rate. */
+async function chosenKfac(
+  layers: number,
+  scored: (peer: Peer, rate: number) => Promise<number>,
+): Promise<Chosen> {
+  const first = kfacWith(layers, DAMPING);
+  const byRate = await searched(first.rate, (rate) => scored(first, rate));
+  const byDamping = await searched(DAMPING, (damping) =>
+    scored(kfacWith(layers, damping), byRate.rate),
+  );
+  return {
+    ...byRate,
+    peer: kfacWith(layers, byDamping.rate),
+    interior: byRate.interior && byDamping.interior,
+  };
 }
 
 async function rowOf(

@@ -6,6 +6,7 @@ import { convex } from './convex';
 import { deep } from './deep';
 import { writePart } from './page';
 import { pinn, pinnWide } from './pinn';
+import { savings } from './savings';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
 import { transfer } from './transfer';
@@ -18,6 +19,7 @@ const parts: Record<string, Part> = {
   'break-even': breakEven,
   size,
   auto,
+  savings,
   pinn,
   'pinn-wide': pinnWide,
   convex,
@@ -35,14 +37,14 @@ const pages: Record<string, string> = {
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
  * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`), on
- * convex problems (`convex`), on long memories and deep autoencoders (`deep`), what a step costs in time and memory (`size`), and whether one needs a
- * rate (`auto`).
+ * convex problems (`convex`), on long memories and deep autoencoders (`deep`), what a step costs in time and memory (`size`), whether one needs a
+ * rate (`auto`), and what a preconditioner, a share of the curvature and a warm start save (`savings`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | pinn | pinn-wide | convex | deep …] [full] [kept]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | savings | pinn | pinn-wide | convex | deep …] [full] [kept]`
  *
  * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of
- * `auto`, `pinn-wide`, `convex` and `deep` are written of the runs that there are.
+ * `auto`, `savings`, `pinn-wide`, `convex` and `deep` are written of the runs that there are.
  */
 export async function run(args: string[]): Promise<void> {
   const profile = profiles[args.includes('full') ? 'full' : 'short'];

@@ -59,5 +59,6 @@ function rounded(course: Course): Course {
     accuracies: short(course.accuracies),
     validation: short(course.validation),
     diverged: course.diverged,
+    ...(course.products && { products: course.products }),
   };
 }

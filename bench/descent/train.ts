@@ -41,7 +41,9 @@ export interface Learner {
     variables: Record<string, tf.Variable>,
     batch: FeatureExamples,
     loss: (params: NamedTensors) => tf.Scalar,
-  ): void;
+  ): void | Promise<void>;
+  /** Products with the curvature so far. */
+  readonly products?: number;
   dispose(): void;
 }
 
@@ -69,6 +71,8 @@ export interface Course {
   validation: number[];
   /** Whether a loss or a step was not finite. */
   diverged: boolean;
+  /** Products with the curvature until then, where the method counts them. */
+  products?: number[];
 }
 
 export const emptyCourse = (): Course => ({
@@ -111,6 +115,8 @@ export async function train(
     course.wall.push(wall);
     course.losses.push(loss);
     course.accuracies.push(accuracy);
+    if ('products' in optimizer)
+      course.products = [...(course.products ?? []), optimizer.products!];
     if (task.validation) {
       course.validation.push((await judged(task, variables, task.validation)).loss);
     }
@@ -130,7 +136,7 @@ export async function train(
         try {
           const clock = startClock();
           const loss = lossOf(task, { x, y });
-          if ('learn' in optimizer) optimizer.learn(variables, { x, y }, loss);
+          if ('learn' in optimizer) await optimizer.learn(variables, { x, y }, loss);
           else optimizer.minimize(() => loss(variables), false, list);
           const { cpu, real } = clock();
           seconds += cpu;

@@ -24,6 +24,8 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   applyInPieces(v: NamedTensors): Pausing<NamedTensors>;
   /** Where the products are those of `Jᵀ S J` and nothing else, as Gauss–Newton's without a penalty. */
   readonly factors?: Factors;
+  /** The factors of the part that passes the cuts, whatever is added to it; Gauss–Newton's alone has them. */
+  readonly cut?: Factors;
   /** The products on vectors in the backend's memory, where they are computed by programs. */
   readonly flat?: FlatProducts;
   /**
@@ -59,11 +61,12 @@ interface Parts {
   /** Looks for the row space, when first asked. */
   rowSpace(products: number): RowSpace | undefined;
   factors?: Factors;
+  cut?: Factors;
 }
 
 /** The operator that its parts make up. */
 export function curvatureOf(parts: Parts): Curvature {
-  const { kind, tape, value, gradient, block, plan, factors } = parts;
+  const { kind, tape, value, gradient, block, plan, factors, cut } = parts;
   let rowSpace: { found: RowSpace | undefined } | undefined;
   let product: Product | undefined;
   const planned = (v: NamedTensors) => {
@@ -98,6 +101,7 @@ export function curvatureOf(parts: Parts): Curvature {
       return rowSpace.found;
     },
     ...(factors && { factors, lowRank: lowRankOf(factors) }),
+    ...(cut && { cut }),
     dispose: () => tape.dispose(),
   };
 }

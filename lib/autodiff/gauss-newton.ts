@@ -203,6 +203,7 @@ function onTape(tape: Tape, result: Recorded): Curvature {
       }
     },
   });
+  const cut = factorsOf({ tape, J, block, cuts, byCuts });
   const G = curvatureOf({
     kind: 'gauss-newton',
     tape,
@@ -219,9 +220,8 @@ function onTape(tape: Tape, result: Recorded): Curvature {
       for (const gradient of gradients) tape.own(gradient);
       return coordinates.curvature('gauss-newton', gradients, product(rows, H()));
     },
-    ...(byBlock.every((partial) => partial === undefined) && {
-      factors: factorsOf({ tape, J, block, cuts, byCuts }),
-    }),
+    cut,
+    ...(byBlock.every((partial) => partial === undefined) && { factors: cut }),
   });
   return madeOf(G, () => ({
     product: 'J v, the first factor of Jᵀ S J v',

@@ -15,6 +15,7 @@ export {
 } from './glm';
 export { ImplicitAdam, type ImplicitAdamOptions, implicitAdam } from './implicit-adam';
 export { ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from './implicit-sgd';
+export { type Kronecker, type KroneckerOptions, kronecker } from './kronecker';
 export * from './least-squares';
 export type { ParameterChoice } from './parameters';
 export { proximalStep } from './proximal';

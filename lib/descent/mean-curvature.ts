@@ -67,7 +67,7 @@ export function meanCurvature(
     applyInPieces,
     transpose: apply,
     rowSpace: () => undefined,
-    ...(factors && { factors }),
+    ...(factors && { factors, cut: factors }),
     dispose() {
       for (const part of [mean, factors, ...batches, ...places]) part?.dispose();
     },

@@ -26,6 +26,7 @@ const more: Record<string, Recipe> = {
   eigenvalues: () => [diagonal(), { largest: 1, like }],
   explicitGLM: () => [{ family: 'linear', rate: () => 0.1 }],
   globalL2: () => [{ initial: 1 }],
+  kronecker: () => [{ every: 2, probes: 3 }],
   logistic: () => [{ features: 2, classes: 2 }],
   perFeatureL2: () => [{ initial: 1 }],
   perTensorL2: () => [{ initial: 1 }],

@@ -35,7 +35,7 @@ export const deepTasks: readonly DeepMaker[] = [
       autoencoder({ side: 14, sizes: SMALL, seconds: profile === 'full' ? 60 : 15 }),
   },
   { name: 'pixels', make: () => pixels(4) },
-  { name: 'adding', long: true, make: () => adding(120) },
+  { name: 'adding', make: (profile) => adding(profile === 'full' ? 120 : 30) },
   {
     name: 'deep autoencoder',
     long: true,

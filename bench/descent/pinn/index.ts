@@ -30,7 +30,7 @@ export async function pinn({ name }: Profile): Promise<string> {
 /** Networks of a thousand parameters and more, and processor seconds of a run; written down before the runs. */
 const WIDE = [
   { make: () => reactionDiffusion(40), budget: { short: 10, full: 100 } },
-  { make: () => poisson(30), budget: { short: 20, full: 200 } },
+  { make: () => poisson(30), budget: { short: 12, full: 200 } },
 ];
 /** Of the methods above, those that were ahead at the smaller size, with Levenberg–Marquardt from δ = 1 alone. */
 const COMPARED = ['Levenberg–Marquardt', 'L-BFGS', 'Adam, then L-BFGS', 'Adam'];

@@ -1,0 +1,251 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Curvature, gaussNewton, markOutput } from '../../autodiff';
+import { softmaxCrossEntropy, useBackend } from '../../backends';
+import { InputError } from '../../errors';
+import { cnn, type Model, mlp, rnn } from '../../models';
+import { random } from '../../numbers';
+import { cg, minres } from '../../solvers';
+import { type NamedTensors, tensors } from '../../spaces';
+import { ImplicitSGD, implicitAdam, implicitSGD, kronecker } from '..';
+import { Preconditioner } from './preconditioner';
+
+beforeAll(async () => {
+  await useBackend('wasm', { threads: 1 });
+}, 60_000);
+afterEach(() => tf.disposeVariables());
+
+const normals = (shape: number[], seed: number) =>
+  tf.tensor(Float32Array.from(random(seed).normals(shape.reduce((a, b) => a * b, 1))), shape);
+const numbers = (x: NamedTensors) => Object.values(x).flatMap((value) => [...value.dataSync()]);
+/** Features of decreasing scale: what a preconditioner is for. */
+const digits = (rows: number, inputs: number, classes: number) => ({
+  x: tf.div(tf.mul(10, normals([rows, inputs], 1)), tf.add(1, tf.range(0, inputs))) as tf.Tensor2D,
+  y: tf.oneHot(
+    tf.tensor1d(
+      Array.from({ length: rows }, (_, i) => i % classes),
+      'int32',
+    ),
+    classes,
+  ) as tf.Tensor2D,
+});
+
+/** A classifier's Gauss–Newton matrix at the weights of a seed. */
+function classifier(model: Model, inputs: number, rows = 60): Curvature {
+  const { x, y } = digits(rows, inputs, 3);
+  return gaussNewton(
+    {
+      predict: (params: NamedTensors) => model.predict(params, x),
+      loss: (z: tf.Tensor) => softmaxCrossEntropy(y, z as tf.Tensor2D),
+    },
+    model.init(1),
+  );
+}
+
+/** M at a rate, of fresh factors. */
+const preconditionerOf = (C: Curvature, delta: number, options = {}) =>
+  new Preconditioner().at(kronecker(options), { delta, like: C.gradient, factors: C.cut });
+
+describe('kronecker', () => {
+  it('is the inverse where the block is a Kronecker product: a linear layer and a squared loss', () => {
+    const [rows, inputs, outputs, delta] = [50, 6, 4, 3];
+    const x = normals([rows, inputs], 2) as tf.Tensor2D;
+    // C = XᵀX/n ⊗ 2I/m.
+    const C = gaussNewton(
+      {
+        predict: ({ W }: NamedTensors) => tf.matMul(x, W as tf.Tensor2D),
+        loss: (z: tf.Tensor) => tf.mean(tf.square(z)) as tf.Scalar,
+      },
+      { W: normals([inputs, outputs], 3) },
+    );
+    const v = { W: normals([inputs, outputs], 4) };
+    const M = preconditionerOf(C, delta, { probes: 500 });
+    const back = numbers(M.apply(tensors.axpy(tf.scalar(delta), C.apply(v), v)));
+    const errors = numbers(v).map((value, i) => Math.abs(back[i]! - value));
+    expect(Math.max(...errors)).toBeLessThan(0.25);
+    // What ten samples alone would be off by: so it is the number of samples, and not the formula.
+    const rough = preconditionerOf(C, delta, { probes: 10 });
+    const few = numbers(rough.apply(tensors.axpy(tf.scalar(delta), C.apply(v), v)));
+    const off = numbers(v).map((value, i) => Math.abs(few[i]! - value));
+    expect(Math.max(...off)).toBeGreaterThan(2 * Math.max(...errors));
+  });
+
+  it.each([
+    ['dense layers', () => classifier(mlp({ sizes: [20, 8, 3], activation: 'tanh' }), 20)],
+    ['a side larger than the rank', () => classifier(mlp({ sizes: [200, 8, 3] }), 200)],
+    ['recurrent ones', () => classifier(rnn({ features: 4, steps: 5, hidden: 6, classes: 3 }), 20)],
+    ['a network with convolutions', () => convolutions()],
+  ])('is symmetric, positive definite and no longer than the identity: %s', (_, make) => {
+    const C = make();
+    for (const delta of [1e-3, 1, 1e3]) {
+      const M = preconditionerOf(C, delta);
+      const like = (seed: number) =>
+        Object.fromEntries(
+          Object.entries(C.gradient).map(([name, { shape }], i) => [
+            name,
+            normals(shape, seed + i),
+          ]),
+        );
+      const [u, v] = [like(10), like(30)];
+      const dot = (a: NamedTensors, b: NamedTensors) => tensors.dot(a, b).dataSync()[0]!;
+      const [uMv, vMu, vMv, vv] = [
+        dot(u, M.apply(v)),
+        dot(v, M.apply(u)),
+        dot(v, M.apply(v)),
+        dot(v, v),
+      ];
+      expect(uMv / Math.sqrt(vv * dot(u, u))).toBeCloseTo(vMu / Math.sqrt(vv * dot(u, u)), 4);
+      expect(vMv).toBeGreaterThan(0);
+      expect(vMv).toBeLessThan(vv * (1 + 1e-4));
+    }
+  });
+
+  it.each([
+    ['an MLP', () => classifier(mlp({ sizes: [20, 8, 3], activation: 'tanh' }), 20), 30],
+    [
+      'a recurrent network',
+      () => classifier(rnn({ features: 4, steps: 5, hidden: 6, classes: 3 }), 20),
+      300,
+    ],
+    ['a CNN', () => convolutions(), 30],
+  ])('lets conjugate gradients take fewer iterations: %s', (_, make, delta) => {
+    const C = make();
+    const A = {
+      apply: (v: NamedTensors) => tensors.axpy(tf.scalar(delta), C.apply(v), v),
+      dispose() {},
+    };
+    const options = { tolerance: 0.1, maxIterations: 500 };
+    const plain = cg(options).solveSync(A, C.gradient);
+    const preconditioner = preconditionerOf(C, delta);
+    const better = cg({ ...options, preconditioner: preconditioner as never }).solveSync(
+      A,
+      C.gradient,
+    );
+    expect([plain.status, better.status]).toEqual(['converged', 'converged']);
+    expect(better.iterations).toBeLessThan(0.8 * plain.iterations);
+  });
+});
+
+function convolutions(): Curvature {
+  const model = cnn({ filters: [2, 3] });
+  // Smooth images: sums of a few waves.
+  const waves = tf.sin(
+    tf.mul(tf.range(1, 7).reshape([6, 1]), tf.range(0, 784).reshape([1, 784]).div(50)),
+  );
+  const x = tf.matMul(normals([20, 6], 5) as tf.Tensor2D, waves as tf.Tensor2D);
+  const y = digits(20, 1, 10).y;
+  return gaussNewton(
+    {
+      predict: (params: NamedTensors) => model.predict(params, x),
+      loss: (z: tf.Tensor) => softmaxCrossEntropy(y, z as tf.Tensor2D),
+    },
+    model.init(1),
+  );
+}
+
+/** A network of two layers on fixed rows, as the variables and the loss of an optimizer. */
+function training(rows = 40) {
+  const { x, y } = digits(rows, 20, 3);
+  const model = mlp({ sizes: [20, 8, 3], activation: 'tanh' });
+  const initial = model.init(1);
+  const variables = Object.fromEntries(
+    Object.entries(initial).map(([name, value]) => [name, tf.variable(value, true, name)]),
+  );
+  tf.dispose(initial);
+  const loss = () => tf.tidy(() => softmaxCrossEntropy(y, markOutput(model.predict(variables, x))));
+  return { variables, list: Object.values(variables), loss };
+}
+
+const curvature = 'gauss-newton';
+
+describe('implicitSGD({ preconditioner })', () => {
+  it('solves the same system: an accurate solve gives the same step', async () => {
+    const ends: number[][] = [];
+    for (const preconditioner of [undefined, kronecker({ every: 2 })]) {
+      const { list, loss, variables } = training();
+      const solver = cg({ tolerance: 1e-6, maxIterations: 200 });
+      const optimizer = implicitSGD(5, {
+        curvature,
+        solver,
+        ...(preconditioner && { preconditioner }),
+      });
+      for (let t = 0; t < 5; t++) await optimizer.step(loss, list);
+      ends.push(numbers(variables));
+      optimizer.dispose();
+      tf.disposeVariables();
+    }
+    ends[1]!.forEach((value, i) => {
+      expect(value).toBeCloseTo(ends[0]![i]!, 3);
+    });
+  });
+
+  it('takes fewer iterations with a penalty too, under auto, and leaves nothing behind', async () => {
+    const products = [];
+    for (const preconditioner of [undefined, kronecker({ every: 4 })]) {
+      const { list, loss, variables } = training();
+      const decayed = () =>
+        tf.tidy(() => tf.add(loss(), tf.mul(1e-4, tf.sum(tf.square(variables.W1!)))) as tf.Scalar);
+      const solver = cg({ tolerance: 0.1, maxIterations: 100, best: 'energy' });
+      const optimizer = implicitSGD('auto', {
+        curvature,
+        initial: 50,
+        solver,
+        ...(preconditioner && { preconditioner }),
+      });
+      let count = 0;
+      let held = 0;
+      for (let t = 0; t < 12; t++) {
+        count += (await optimizer.step(decayed, list)).products;
+        if (t === 7) held = tf.memory().numTensors;
+      }
+      products.push(count);
+      expect(tf.memory().numTensors).toBeLessThanOrEqual(held);
+      optimizer.dispose();
+      tf.disposeVariables();
+    }
+    expect(products[1]).toBeLessThan(0.8 * products[0]!);
+  });
+
+  it('frees its factors, and makes new ones for other variables', async () => {
+    const { list, loss } = training();
+    const optimizer = implicitSGD(1, { curvature, preconditioner: kronecker() });
+    const before = tf.memory().numTensors;
+    await optimizer.step(loss, list);
+    const held = tf.memory().numTensors;
+    await optimizer.step(loss, list.slice(0, 2));
+    await optimizer.step(loss, list.slice(0, 2));
+    expect(tf.memory().numTensors).toBeLessThan(held);
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('is saved by its options', () => {
+    const preconditioner = kronecker({ every: 7, probes: 3 });
+    const optimizer = implicitSGD('auto', { curvature, preconditioner });
+    const saved = JSON.parse(JSON.stringify(optimizer.getConfig()));
+    expect(saved.preconditioner).toEqual({
+      name: 'kronecker',
+      every: 7,
+      probes: 3,
+      rank: 128,
+      seed: 0,
+    });
+    const again = ImplicitSGD.fromConfig(ImplicitSGD, saved) as ImplicitSGD;
+    expect(again.options.preconditioner).toEqual(preconditioner);
+    again.options.preconditioner = kronecker({ every: 2 });
+    expect(again.options.preconditioner!.every).toBe(2);
+  });
+
+  it('is refused where there are no such factors, and for counts that are none', () => {
+    const preconditioner = kronecker();
+    expect(() => implicitSGD(1, { preconditioner })).toThrow(/hessian/);
+    expect(() => implicitSGD(1, { curvature, preconditioner, exact: true })).toThrow(/exact/);
+    expect(() => implicitSGD(1, { curvature, preconditioner, solver: minres() })).toThrow(/minres/);
+    const other = { name: 'diagonal' } as unknown as typeof preconditioner;
+    expect(() => implicitSGD(1, { curvature, preconditioner: other })).toThrow(/diagonal/);
+    expect(() => implicitAdam(1, { curvature, preconditioner } as object)).toThrow(InputError);
+    expect(() => kronecker({ every: 0 })).toThrow(/every/);
+    expect(() => kronecker({ probes: 1.5 })).toThrow(/probes/);
+    expect(() => kronecker({ rang: 3 } as object)).toThrow(/rang/);
+  });
+});
