@@ -2,7 +2,8 @@
 
 Data come as raw files from the folder that is the first argument. A request is
 {"run": name, "dtype": "float32" | "float64", "out": file or null, "turn": seconds}; the answer
-{"seconds": [...]}: of as many runs as take so long, of several all but the first.
+{"seconds": [...]}: of as many runs as take so long, of several all but the first; of two at least, if
+one has ever taken less.
 """
 
 import json
@@ -51,6 +52,7 @@ def serve(cases, finished, version):
     finished -- waits for a result, and returns its arrays in order
     """
     tables = {}
+    shortest = {}
     for line in sys.stdin:
         request = json.loads(line)
         dtype = request["dtype"]
@@ -60,9 +62,12 @@ def serve(cases, finished, version):
         if run is None:
             print(json.dumps({"missing": True}), flush=True)
             continue
+        turn = request["turn"]
+        key = (request["run"], dtype)
+        least = 2 if shortest.get(key, turn) < turn else 1
         try:
             seconds = []
-            while not seconds or sum(seconds) < request["turn"]:
+            while len(seconds) < least or sum(seconds) < turn:
                 start = time.perf_counter()
                 result = finished(run())
                 seconds.append(time.perf_counter() - start)
@@ -71,6 +76,7 @@ def serve(cases, finished, version):
             traceback.print_exc()
             print(json.dumps({"missing": True}), flush=True)
             continue
+        shortest[key] = min(shortest.get(key, turn), *seconds)
         if request.get("out"):
             np.concatenate([np.asarray(x, np.float64).ravel() for x in result]).tofile(
                 request["out"]

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { coreOf, withKernelsOf } from './blas-core';
+import { blasVariables, coreOf, withVariables } from './blas-core';
 
 const cpuinfo = (vendor: string, flags: string) =>
   `processor\t: 0\nvendor_id\t: ${vendor}\nmodel name\t: any\nflags\t\t: fpu ${flags} rdpid\n\nprocessor\t: 1\n`;
@@ -20,18 +20,23 @@ it('is nothing where nothing is known', () => {
 
 it('is told while the library is loaded, and not afterwards', () => {
   const environment: Record<string, string | undefined> = {};
-  const told = () => environment.OPENBLAS_CORETYPE;
-  expect(withKernelsOf('Haswell', environment, told)).toBe('Haswell');
+  const told = () => ({ ...environment });
+  const all = { OPENBLAS_CORETYPE: 'Haswell', OPENBLAS_THREAD_TIMEOUT: '20' };
+  expect(withVariables(blasVariables('Haswell'), environment, told)).toEqual(all);
   const fails = () => {
     throw new Error('not there');
   };
-  expect(() => withKernelsOf('Haswell', environment, fails)).toThrow('not there');
-  expect(withKernelsOf(undefined, environment, told)).toBeUndefined();
+  expect(() => withVariables(blasVariables('Haswell'), environment, fails)).toThrow('not there');
+  const { OPENBLAS_CORETYPE: _, ...others } = all;
+  expect(withVariables(blasVariables(undefined), environment, told)).toEqual(others);
   expect(environment).toEqual({});
 });
 
 it('leaves what the user has set', () => {
-  const environment = { OPENBLAS_CORETYPE: 'Zen' };
-  expect(withKernelsOf('Haswell', environment, () => environment.OPENBLAS_CORETYPE)).toBe('Zen');
-  expect(environment).toEqual({ OPENBLAS_CORETYPE: 'Zen' });
+  const set = { OPENBLAS_CORETYPE: 'Zen', OPENBLAS_THREAD_TIMEOUT: '26' };
+  const environment = { ...set };
+  expect(withVariables(blasVariables('Haswell'), environment, () => ({ ...environment }))).toEqual(
+    set,
+  );
+  expect(environment).toEqual(set);
 });

@@ -1,26 +1,39 @@
-const VARIABLE = 'OPENBLAS_CORETYPE';
-
 /**
- * What `load` returns, while an environment tells OpenBLAS which of its kernels this processor can run.
- *
- * A release of OpenBLAS knows the processors of Intel that were there before it, by their numbers, and takes any later
- * one for a Pentium 4: a matrix product then takes three to four times as long. A caller who has set the variable
- * themselves is left alone.
+ * What `load` returns, while an environment has some variables, except where the caller has set them
+ * or they are undefined.
  */
-export function withKernelsOf<T>(
-  core: string | undefined,
+export function withVariables<T>(
+  variables: Readonly<Record<string, string | undefined>>,
   environment: Record<string, string | undefined>,
   load: () => T,
 ): T {
-  if (core === undefined || environment[VARIABLE] !== undefined) return load();
-  environment[VARIABLE] = core;
+  const added = Object.entries(variables).filter(
+    ([name, value]) => value !== undefined && environment[name] === undefined,
+  );
+  for (const [name, value] of added) environment[name] = value;
   try {
     return load();
   } finally {
     // Programs that this one starts choose for themselves.
-    delete environment[VARIABLE];
+    for (const [name] of added) delete environment[name];
   }
 }
+
+/**
+ * What OpenBLAS is told while it is loaded.
+ *
+ * The core: a release knows the processors of Intel that were there before it, by their numbers, and takes any later
+ * one for a Pentium 4, with which a matrix product takes three to four times as long.
+ *
+ * The timeout is the logarithm of the cycles for which a thread spins after a product, on a core that
+ * others may need: half a millisecond, where its default is some 30. A thread that has spun its share
+ * away is put last on a busy machine, and the product waits for it for up to 20 ms; one that sleeps is
+ * woken at once.
+ */
+export const blasVariables = (core: string | undefined) => ({
+  OPENBLAS_CORETYPE: core,
+  OPENBLAS_THREAD_TIMEOUT: '20',
+});
 
 const AVX512 = ['avx512f', 'avx512cd', 'avx512bw', 'avx512dq', 'avx512vl'];
 const AVX2 = ['avx2', 'fma'];

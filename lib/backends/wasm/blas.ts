@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Blas, loadBlas, type Multiply } from '#platform/blas';
+import { bySize } from './by-size';
 import { inParts } from './long-inner';
 import { inRows } from './narrow';
 
@@ -14,7 +15,7 @@ export const transposesBeforehand = (): boolean =>
 
 /**
  * Multiplies matrices by the system's library, where there is one and it is switched on; long sums in
- * parts.
+ * parts, small products on one thread.
  */
 export const systemMultiply = (): Multiply | undefined => current?.multiply;
 
@@ -47,8 +48,7 @@ export function switchBlas(on: boolean, threads: number): { name: string } | { m
   if (!on) return { missing: 'it was not asked for' };
   found ??= loadBlas();
   if ('missing' in found) return found;
-  found.setThreads(threads);
-  const { multiply } = found;
-  current = { ...found, multiply: inParts(inRows(multiply)) };
+  const { multiply, setThreads } = found;
+  current = { ...found, multiply: inParts(inRows(bySize(multiply, setThreads, threads))) };
   return { name: found.name };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { coreOf, withKernelsOf } from '../blas-core';
+import { blasVariables, coreOf, withVariables } from '../blas-core';
 import type { Blas } from '../blas-library';
 
 export type { Blas, Multiply } from '../blas-library';
@@ -36,10 +36,10 @@ export const blasObstacle = (): string | undefined => undefined;
 export function loadBlas(): Blas | { missing: string } {
   const koffi = findKoffi();
   if (!koffi) return { missing: 'the package koffi is not installed (npm install koffi)' };
-  const core = ownCore();
+  const variables = blasVariables(ownCore());
   for (const file of names) {
     try {
-      const library = withKernelsOf(core, process.env, () => koffi.load(file));
+      const library = withVariables(variables, process.env, () => koffi.load(file));
       const sgemm = library.func(
         'void cblas_sgemm(int, int, int, int, int, int, float, const float*, int, const float*, int, float, _Inout_ float*, int)',
       );
