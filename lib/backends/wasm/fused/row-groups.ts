@@ -32,6 +32,12 @@ interface Shared {
   row: Local;
 }
 
+/** An input, by its number, and its address. */
+interface Input {
+  i: number;
+  pointer: Local;
+}
+
 /** So many rows are summed at once. */
 const GROUP = 4;
 const GROUP_ROWS = [0, 1, 2, 3];
@@ -40,99 +46,73 @@ const GROUP_ROWS = [0, 1, 2, 3];
  * The sums of rows and columns in whole groups of rows: what is read of the columns is read once for a
  * group, and the additions of one row do not wait for those of another. The rest of the rows is left.
  */
-export function writeGroups(
-  f: FunctionBody,
-  { expression, patterns, into }: Loop,
-  { out, rows, columns, inputs, splats, at, whole, row }: Shared,
-): void {
-  if (into !== 'row sums' && into !== 'column sums') return;
-  const having = (pattern: Pattern) =>
-    inputs.flatMap((pointer, i) => (patterns[i] === pattern ? [{ i, pointer }] : []));
-  const perRow = (pattern: Pattern, type: 'i32' | 'v128') =>
-    new Map(having(pattern).map(({ i }) => [i, f.localsOf(type, GROUP)]));
-  const pointers = perRow('place', 'i32');
-  const ofRows = perRow('row', 'v128');
-  const ofColumn = new Map(having('column').map(({ i }) => [i, f.local('v128')]));
-  const end = f.local('i32');
-  const evaluation = poolOf(f);
+export function writeGroups(f: FunctionBody, loop: Loop, shared: Shared): void {
+  if (loop.into === 'column sums') new GroupWriter(f, loop, shared).columnSums();
+  else if (loop.into === 'row sums') new GroupWriter(f, loop, shared).rowSums();
+}
 
-  const value = (lanes: 1 | 4, r: number) => {
-    const load = (i: number) => {
-      const pointer = pointers.get(i)?.[r];
-      if (pointer !== undefined) f.get(pointer, at).do('i32.add').memory(LANES[lanes].load);
-      else f.get(ofRows.get(i)?.[r] ?? ofColumn.get(i) ?? splats[i]!);
-    };
-    writeExpression(f, expression, load, evaluation());
-    return f;
-  };
-  const along = (until: Local, lanes: 1 | 4, body: () => void) =>
-    f.while(at, until, () => {
-      for (const { i, pointer } of having('column')) {
-        f.get(pointer, at).do('i32.add').memory(LANES[lanes].load).set(ofColumn.get(i)!);
-      }
-      body();
-      f.advance(at, 4 * lanes);
-    });
-  const prepare = () => {
-    for (const { i, pointer } of having('place')) {
-      pointers.get(i)!.forEach((local, r, all) => {
-        if (r === 0) f.get(pointer).set(local);
-        else
-          f.get(all[r - 1]!, columns)
-            .do('i32.add')
-            .set(local);
-      });
-    }
-    for (const { i, pointer } of having('row')) {
-      ofRows.get(i)!.forEach((local, r) => {
-        f.get(pointer)
-          .memory('v128.load32_splat', 4 * r)
-          .set(local);
-      });
-    }
-    f.i32(0).set(at).get(columns).i32(-16).do('i32.and').set(whole);
-  };
-  const moveOn = () => {
-    for (const { i, pointer } of having('place')) {
-      f.get(pointers.get(i)![GROUP - 1]!, columns)
-        .do('i32.add')
-        .set(pointer);
-    }
-    for (const { pointer } of having('row')) f.advance(pointer, 4 * GROUP);
-    f.advance(row, GROUP);
-  };
-  const groups = (body: () => void) => {
-    f.get(rows).i32(-GROUP).do('i32.and').set(end);
-    f.while(row, end, () => {
-      prepare();
-      body();
-      moveOn();
-    });
-  };
+class GroupWriter {
+  readonly #columnInputs: readonly Input[];
+  readonly #placeInputs: readonly Input[];
+  readonly #rowInputs: readonly Input[];
+  /** For each input, the locals of the rows of a group, or that of all of them. */
+  readonly #pointers: ReadonlyMap<number, readonly Local[]>;
+  readonly #ofRows: ReadonlyMap<number, readonly Local[]>;
+  readonly #ofColumn: ReadonlyMap<number, Local>;
+  readonly #end: Local;
+  readonly #evaluation: ReturnType<typeof poolOf>;
 
-  if (into === 'column sums') {
+  constructor(
+    private readonly f: FunctionBody,
+    private readonly loop: Loop,
+    private readonly shared: Shared,
+  ) {
+    const having = (pattern: Pattern): Input[] =>
+      shared.inputs.flatMap((pointer, i) => (loop.patterns[i] === pattern ? [{ i, pointer }] : []));
+    const perRow = (inputs: readonly Input[], type: 'i32' | 'v128') =>
+      new Map(inputs.map(({ i }) => [i, f.localsOf(type, GROUP)]));
+    this.#placeInputs = having('place');
+    this.#rowInputs = having('row');
+    this.#columnInputs = having('column');
+    this.#pointers = perRow(this.#placeInputs, 'i32');
+    this.#ofRows = perRow(this.#rowInputs, 'v128');
+    this.#ofColumn = new Map(this.#columnInputs.map(({ i }) => [i, f.local('v128')]));
+    this.#end = f.local('i32');
+    this.#evaluation = poolOf(f);
+  }
+
+  columnSums(): void {
+    const { f } = this;
+    const { out, at, whole, columns } = this.shared;
     const addTo = (lanes: 1 | 4) => {
       for (const _ of [0, 1]) f.get(out, at).do('i32.add');
       f.memory(LANES[lanes].load);
-      for (const r of GROUP_ROWS) value(lanes, r).do('f32x4.add');
+      for (const r of GROUP_ROWS) this.#value(lanes, r).do('f32x4.add');
       f.memory(LANES[lanes].store);
     };
-    groups(() => {
-      along(whole, 4, () => addTo(4));
-      along(columns, 1, () => addTo(1));
+    this.#groups(() => {
+      this.#along(whole, 4, () => addTo(4));
+      this.#along(columns, 1, () => addTo(1));
     });
-    return;
   }
-  const [sums, rests] = [f.localsOf('v128', GROUP), f.localsOf('v128', GROUP)];
-  const addTo = (to: readonly Local[], lanes: 1 | 4) => {
-    to.forEach((sum, r) => {
-      value(lanes, r).get(sum).do('f32x4.add').set(sum);
-    });
-  };
-  const rowSums = () => {
+
+  rowSums(): void {
+    const sums = this.f.localsOf('v128', GROUP);
+    const rests = this.f.localsOf('v128', GROUP);
+    // Of long rows blocks are added up in float64, row by row.
+    this.f
+      .get(this.shared.columns)
+      .i32(BLOCK + 1)
+      .do('i32.lt_u')
+      .if(() => this.#groups(() => this.#rowSumsOfGroup(sums, rests)));
+  }
+
+  #rowSumsOfGroup(sums: readonly Local[], rests: readonly Local[]): void {
+    const { f } = this;
+    const { out, whole, columns } = this.shared;
     for (const sum of [...sums, ...rests]) f.f32x4(0).set(sum);
-    along(whole, 4, () => addTo(sums, 4));
-    along(columns, 1, () => addTo(rests, 1));
+    this.#along(whole, 4, () => this.#addTo(sums, 4));
+    this.#along(columns, 1, () => this.#addTo(rests, 1));
     addTogether(f, sums);
     const all = sums[0]!;
     f.set(all);
@@ -142,12 +122,79 @@ export function writeGroups(
       f.do('f32.add').memory('f32.store', 4 * r);
     });
     f.advance(out, 4 * GROUP);
-  };
-  // Of long rows blocks are added up in float64, row by row.
-  f.get(columns)
-    .i32(BLOCK + 1)
-    .do('i32.lt_u')
-    .if(() => groups(rowSums));
+  }
+
+  #addTo(sums: readonly Local[], lanes: 1 | 4): void {
+    sums.forEach((sum, r) => {
+      this.#value(lanes, r).get(sum).do('f32x4.add').set(sum);
+    });
+  }
+
+  /** Leaves what the expression is in so many places of row r on the stack. */
+  #value(lanes: 1 | 4, r: number): FunctionBody {
+    const { f, shared } = this;
+    const load = (i: number) => {
+      const pointer = this.#pointers.get(i)?.[r];
+      if (pointer !== undefined) f.get(pointer, shared.at).do('i32.add').memory(LANES[lanes].load);
+      else f.get(this.#ofRows.get(i)?.[r] ?? this.#ofColumn.get(i) ?? shared.splats[i]!);
+    };
+    writeExpression(f, this.loop.expression, load, this.#evaluation());
+    return f;
+  }
+
+  #along(until: Local, lanes: 1 | 4, body: () => void): void {
+    const { f } = this;
+    const { at } = this.shared;
+    f.while(at, until, () => {
+      for (const { i, pointer } of this.#columnInputs) {
+        f.get(pointer, at).do('i32.add').memory(LANES[lanes].load).set(this.#ofColumn.get(i)!);
+      }
+      body();
+      f.advance(at, 4 * lanes);
+    });
+  }
+
+  #groups(body: () => void): void {
+    const { rows, row } = this.shared;
+    this.f.get(rows).i32(-GROUP).do('i32.and').set(this.#end);
+    this.f.while(row, this.#end, () => {
+      this.#prepare();
+      body();
+      this.#moveOn();
+    });
+  }
+
+  #prepare(): void {
+    const { f } = this;
+    const { columns, at, whole } = this.shared;
+    for (const { i, pointer } of this.#placeInputs) {
+      this.#pointers.get(i)!.forEach((local, r, all) => {
+        f.get(r === 0 ? pointer : all[r - 1]!);
+        if (r > 0) f.get(columns).do('i32.add');
+        f.set(local);
+      });
+    }
+    for (const { i, pointer } of this.#rowInputs) {
+      this.#ofRows.get(i)!.forEach((local, r) => {
+        f.get(pointer)
+          .memory('v128.load32_splat', 4 * r)
+          .set(local);
+      });
+    }
+    f.i32(0).set(at).get(columns).i32(-16).do('i32.and').set(whole);
+  }
+
+  #moveOn(): void {
+    const { f } = this;
+    const { columns, row } = this.shared;
+    for (const { i, pointer } of this.#placeInputs) {
+      f.get(this.#pointers.get(i)![GROUP - 1]!, columns)
+        .do('i32.add')
+        .set(pointer);
+    }
+    for (const { pointer } of this.#rowInputs) f.advance(pointer, 4 * GROUP);
+    f.advance(row, GROUP);
+  }
 }
 
 /** Leaves the sums of the lanes of four vectors on the stack, as one. */
