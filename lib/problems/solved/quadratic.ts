@@ -196,8 +196,13 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
       return float64.subtract(productsAt(theta).H.multiply(x), at(theta).b);
     },
     innerHessian(_: Float64Array, theta: Float64Array) {
-      const { multiply: apply, multiplyAll: applyAll, addProducts } = productsAt(theta).H;
-      return { apply, applyAll, addProducts, dispose() {} };
+      const { H } = productsAt(theta);
+      return {
+        apply: (v: Float64Array) => H.multiply(v),
+        applyAll: (vs: readonly Float64Array[]) => H.multiplyAll(vs),
+        addProducts: (vs: Float64Array, out: Float64Array) => H.addProducts(vs, out),
+        dispose() {},
+      };
     },
     innerMixed(x: Float64Array, theta: Float64Array) {
       const n = x.length;
