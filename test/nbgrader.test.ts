@@ -88,7 +88,7 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
       return JSON.stringify(notebook);
     });
     submit('torn', () => '{"cells": [');
-    const graded = await run('autograde', LESSON, '--ExecutePreprocessor.timeout=60');
+    const graded = await run('autograde', LESSON, '--ExecutePreprocessor.timeout=30');
     // It names the one that it cannot read, and goes on.
     expect(graded.output).toMatch(/error processing assignment .* for student 'torn'/);
     expect(new Set(graded.output.match(/for student '\w+'/g))).toEqual(

@@ -154,9 +154,9 @@ describe.each([
     x.dispose();
   });
 
-  test('1,000 Hessian products leak no tensor and no byte', async () => {
+  test('many Hessian products leak no tensor and no byte', async () => {
     await useBackend(name, options);
-    expect(await leaks(1000)).toEqual({ tensors: 0, bytes: 0 });
+    expect(await leaks()).toEqual({ tensors: 0, bytes: 0 });
   });
 });
 
