@@ -42,7 +42,7 @@ export const refusesAssignments = (
   },
 });
 
-/** The value, of which no property can be changed any more; it prints and compares as before. */
+/** The value, frozen; it prints and compares as before. */
 export const settled = <T extends object>(value: T, owner: string): T =>
   new Proxy(value, refusesAssignments(owner) as ProxyHandler<T>);
 

@@ -60,7 +60,7 @@ function settings() {
  *
  * Returns `{ url, stop, ended }`: the real address with its token, a function that ends the server
  * and its kernels, and a promise of the exit status. Where JupyterLab ends before it is ready (a wrong
- * argument, `--help`) it says what it has to say, and `url` is undefined.
+ * argument, `--help`) it prints its own output, and `url` is undefined.
  *
  * @param {string[]} args
  */

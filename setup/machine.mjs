@@ -25,7 +25,7 @@ export function checkNode() {
  * its first arguments.
  *
  * The plain name comes first, since that is what a user means by Python; names with a version help
- * where that one is too old or lacks `venv`. Throws a `SetupError` that says what is missing.
+ * where that one is too old or lacks `venv`. Throws a `SetupError` that names what is missing.
  *
  * @returns {Python}
  */

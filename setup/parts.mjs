@@ -137,7 +137,7 @@ async function lessons(folder) {
   }
   const report = join(folder, 'lessons.json');
   const environment = jupyterEnvironment();
-  // The short profile, whatever the shell of the one who tests says.
+  // The short profile, whatever the environment of the shell is.
   delete environment.FULL;
   // Each cell has a limit of its own there; together they may take as long as they need.
   const { reason } = await run(venvPython, [inRoot('test', 'lessons.py'), '--report', report], {

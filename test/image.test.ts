@@ -102,7 +102,7 @@ const IN_THE_CHART = [
   ].map((name) => `singleuser.${name}`),
 ];
 
-/** Where a value is that is no record. */
+/** Where a value is that is not a record. */
 const pathsIn = (value: object): string[] =>
   Object.entries(value)
     .flatMap(([name, member]) =>

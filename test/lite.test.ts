@@ -85,7 +85,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         );
         expect(found.failed).toEqual([]);
         expect(found.words).toEqual([]);
-        // What is told of a clock without saying so.
+        // Times that are not marked as such.
         expect(found.differing / found.numbers).toBeLessThan(most);
       },
     );

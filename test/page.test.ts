@@ -178,7 +178,7 @@ describe.skipIf(!browser.available)('the library in a worker of a page', () => {
     timeout: patience,
   }, async () => {
     await visit.shown();
-    // An import names them, too; it is no reason to fetch 11 MB.
+    // An import names them, too; that is not a reason to fetch 11 MB.
     await visit.cell('const { mnist } = lab;');
     expect(await visit.shown()).toEqual([]);
     await expect(visit.cell("return lab['mn' + 'ist']()")).rejects.toThrow(

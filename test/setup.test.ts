@@ -207,7 +207,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
   spawnSync('python3', ['-c', zip, wheel], { input: JSON.stringify(files) });
 }
 
-/** A port where nobody listens. */
+/** A port on which no program listens. */
 const closedPort = 9;
 
 /** A port where connections are accepted and nothing is ever answered. */

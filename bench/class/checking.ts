@@ -90,7 +90,7 @@ export async function measured(
     output += text;
   });
   const peak = { own: 0, all: 0 };
-  /** The largest size in each tenth of the submissions, as far as they have been told of. */
+  /** The largest size in each tenth of the submissions, as far as they are known. */
   const curve: number[] = [];
   const watch = setInterval(() => {
     peak.all = Math.max(peak.all, usageOf(child.pid!).bytes);

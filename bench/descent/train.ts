@@ -173,7 +173,7 @@ export function variablesOf(model: Model, seed: number): Record<string, tf.Varia
   return variables;
 }
 
-/** Starts measuring; calling what it returns tells the processor and the wall-clock seconds since. */
+/** Starts measuring; returns a function that returns the processor and wall-clock seconds since then. */
 export function startClock(): () => { cpu: number; real: number } {
   const [before, began] = [process.cpuUsage(), performance.now()];
   return () => {

@@ -10,7 +10,7 @@ import type { Workload } from './workload';
 const [ROWS, FEATURES, HIDDEN, CLASSES] = [5000, 784, 200, 10];
 
 /**
- * The gradient of an equilibrium model, `z = tanh(z A + x B + c)`: so many steps forwards, as many
+ * The gradient of an equilibrium model, `z = tanh(z A + x B + c)`: a number of steps forwards, as many
  * terms backwards.
  */
 export function equilibriumGradient(giving: Giving, steps: number): Workload {

@@ -9,7 +9,7 @@ import { BATCHES, gradientOf } from './gradients';
 import type { Workload } from './workload';
 import { alone, logisticProblem, mlp, mlpProblem, NAMES, settings } from './workloads';
 
-/** What a process of its own says of one workload, from its start on. */
+/** What a process of its own measures for one workload, from its start. */
 export interface FirstCall {
   /** Milliseconds from the start of the process to the first result. */
   whole: number;
@@ -42,7 +42,7 @@ async function main([folder, name]: string[]): Promise<void> {
   console.log(JSON.stringify(said));
 }
 
-/** So many calls decide the peak. */
+/** How many calls decide the peak. */
 export const CALLS = 5;
 
 function workloadOf(name: string, tensor: (name: string) => tf.Tensor): Workload {

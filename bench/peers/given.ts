@@ -21,6 +21,6 @@ export function oneHot(count: number, classes: number): Float32Array {
   return rows;
 }
 
-/** So many normal numbers of a deviation. */
+/** Normal numbers with a given deviation. */
 export const normals = ({ draw }: Giving, count: number, deviation: number): Float32Array =>
   Float32Array.from(draw.normals(count), (x) => deviation * x);

@@ -301,7 +301,7 @@ def of_model(model):
             last = product(w, v, X, Y)
         return last
 
-    # A convolution inside of fori_loop is several times slower than one product after the other.
+    # A convolution inside fori_loop is several times slower than one product after the other.
     return gradient, by_calls if model is cnn else twenty
 
 

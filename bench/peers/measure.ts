@@ -52,7 +52,7 @@ export async function measured(
       await setTimeout(PAUSE);
       const turn = await peer.turn(name, dtype);
       if (turn === undefined) {
-        // It has ended, and what it had done is no result.
+        // It has ended, and what it had done is not a result.
         having.splice(having.indexOf(peer), 1);
         delete row.peers[peer.name];
         continue;

@@ -8,7 +8,7 @@ import type { Workloads } from './workload';
 
 export type Dtype = 'float32' | 'float64';
 
-/** What a peer says of one turn. */
+/** What a peer reports for one turn. */
 export interface PeerTurn {
   /** Of each run that counts. */
   seconds: number[];

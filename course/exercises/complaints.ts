@@ -73,7 +73,7 @@ export async function firstComplaint(
           DEFAULT_SECONDS * 1000,
         );
         if (words === LATE) throw new Error(`no end after ${DEFAULT_SECONDS} s`);
-        // A property says nothing about NaN or ∞.
+        // A property is not defined for NaN or ∞.
         if (!strict && /NaN|Infinity/.test(words ?? '')) continue;
         if (words !== undefined) return { name, complaint: words, probe: pair.probe.name };
       } catch (error) {

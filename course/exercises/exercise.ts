@@ -62,7 +62,7 @@ export interface Exercise<F extends Task = Task> {
   needs: readonly string[];
   /** The answer that others are compared with. */
   reference: F;
-  /** Trials that tell all mutants apart. */
+  /** Trials that distinguish all mutants. */
   probes: readonly Probe<F>[];
   /**
    * Arguments like those of a probe, drawn by a seed. An answer that is right on all probes is called

@@ -12,7 +12,7 @@ import { tryOut } from './trial';
 
 /** How they are called in a verdict. */
 const NAME = 'newly drawn';
-/** Between seeds, of which an exercise uses some that follow one another. */
+/** The distance between seeds: an exercise uses several consecutive ones. */
 const APART = 100_000;
 /** Right answers are closer to each other than an answer has to be. */
 const NEARER = 20;

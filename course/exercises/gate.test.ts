@@ -211,7 +211,7 @@ describe.each(ids)('%s', (id) => {
   });
 });
 
-/** The numbers in some arguments, by which one set of them is told from another. */
+/** The numbers in some arguments, which distinguish one set from another. */
 async function textOfNumbers(args: readonly unknown[]): Promise<string> {
   const parts = await partsOf(args);
   return JSON.stringify(parts.map(({ path, numbers, word }) => [path, [...numbers], word]));

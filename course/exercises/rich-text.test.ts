@@ -7,7 +7,7 @@ test.each([
   ['at the *end*, which', 'at the <em>end</em>, which'],
   ['On the *stiff (h = 100/s)* probe', 'On the <em>stiff (h = 100/s)</em> probe'],
   ['(*both* of them)', '(<em>both</em> of them)'],
-  // What is no emphasis.
+  // What is not emphasis.
   ['w* and v* differ', 'w* and v* differ'],
   ['a * b and c * d', 'a * b and c * d'],
   ['`*code*` and $a *b* c$', '<code>*code*</code> and $a *b* c$'],

@@ -70,7 +70,7 @@ function oneByOne(
   numbers: readonly number[],
 ): tf.Tensor[] {
   const known = new Map<Formula, tf.Tensor>();
-  // Of a million entries every tensor counts: what is no result goes as soon as it has been used.
+  // Of a million entries every tensor counts: what is not a result is freed after its last use.
   const compute = (formula: Formula): tf.Tensor =>
     known.get(formula) ??
     tf.tidy(() => {

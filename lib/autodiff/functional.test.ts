@@ -18,7 +18,7 @@ import {
 const seed = 5;
 const uniform = () => tf.initializers.glorotUniform({ seed });
 
-/** Layers models with the shape of one input and the classes they tell apart. */
+/** Layers models with the shape of one input and their number of classes. */
 const models: [string, number[], () => tf.LayersModel][] = [
   [
     'dense layers',

@@ -52,7 +52,7 @@ const [TOO_FAR, TOO_NEAR] = [-0.2, 0.2];
 /** Of the tolerance of a solve. */
 const [TIGHTEST, LOOSEST] = [0.03, 0.3];
 /**
- * One step in so many is measured once δ has been found, and as many as this more while it is not;
+ * One step in this many is measured once δ has been found, and as many as this more while it is not;
  * with more than `BEGINNING` of these left every step is.
  */
 const [EVERY, CREDIT, BEGINNING] = [4, 8, 3];

@@ -5,7 +5,7 @@ import { eigen, factorize, multiply, multiplyTransposed, type Random, random } f
 
 /** How many seeds each promise is tried with. */
 const SEEDS = process.env.FULL ? 200 : 12;
-// So many seeds take minutes where the machine has other work.
+// These seeds take minutes on a busy machine.
 if (process.env.FULL) vi.setConfig({ testTimeout: 600_000 });
 
 const compared = { count: 0 };

@@ -81,7 +81,7 @@ const solverOf = (make: (b: unknown) => unknown): il.LinearSolver =>
 
 describe.each(Object.entries(returns))('a solver that returns %s', (name, make) => {
   const solver = solverOf(make);
-  /** A fresh loss at a fresh variable, of which nothing is left. */
+  /** A fresh loss at a fresh variable, which leaves nothing behind. */
   const stepped = async (optimizer: il.ImplicitSGD) => {
     const w = tf.tidy(() => tf.variable(tf.tensor1d([3, -2])));
     try {

@@ -314,7 +314,7 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
   }
 }
 
-/** @throws InputError for a tolerance that is no number of at least 0. */
+/** @throws InputError for a tolerance that is not a number of at least 0. */
 function toleranceOf(tolerance: ((k: number) => number) | undefined, k: number): number {
   if (tolerance === undefined) return 0;
   const value: unknown = tolerance(k);

@@ -33,7 +33,7 @@ export interface BlockReport extends SolveReport {
 /** More than this of a right-hand side left over, in units in which all blocks count, is a block not solved. */
 const UNSOLVED = 1e-2;
 
-/** Damping of so much of the entries of a block decides what the block is. */
+/** Damping of more than this share of the entries of a block determines the block. */
 const SWAMPED = 0.1;
 
 /**
@@ -105,7 +105,7 @@ const dampingOf = (solver: LinearSolver): number =>
 const dampedBy = (solver: LinearSolver, A: LinearOperator<NamedTensors>) =>
   dampingOf(solver) > 0 ? shifted(tensors, A, dampingOf(solver)) : A;
 
-/** Whether damping, which was to be small, is not so beside the entries of some block. */
+/** Whether damping, meant to be small, is large compared with the entries of some block. */
 const isSwamping = (solver: LinearSolver, { rows, columns }: BlockUnits): boolean =>
   Object.keys(rows).some(
     (name) => dampingOf(solver) * 2 ** (rows[name]! + columns[name]!) >= SWAMPED,

@@ -146,7 +146,7 @@ export function loadMemory({ of, vectors, numbers }: SavedMemory): Memory {
 
 const isArray = (saved: SavedVector): saved is SavedArray => typeof saved.base64 === 'string';
 
-/** So many bytes at a time are few enough for the arguments of a function, and a multiple of 3. */
+/** How many bytes are encoded at a time: few enough for the arguments of a function, and a multiple of 3. */
 const CHUNK = 3 * 8192;
 
 function encode({ buffer, byteOffset, byteLength }: ArrayBufferView): string {

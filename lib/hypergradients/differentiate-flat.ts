@@ -29,7 +29,7 @@ export async function differentiateFlat<V extends Vector>(
   const { space } = setting;
   const { inPieces } = setting.form;
   const { linearizeLater, linearizeLaterInPieces: later } = setting;
-  // A gradient that nobody reads is not computed; one that takes long is left in between.
+  // A gradient that is not read is not computed; a long one gives timers their turn.
   const form = {
     ...setting.form,
     linearize: linearizeLater,

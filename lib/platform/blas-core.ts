@@ -41,7 +41,7 @@ const AVX2 = ['avx2', 'fma'];
 /**
  * OpenBLAS's name for the kernels that suit a processor; undefined where its own choice does.
  *
- * @param cpuinfo what Linux says of the processors, of which the first counts
+ * @param cpuinfo the text of `/proc/cpuinfo`; the first processor counts
  */
 export function coreOf(cpuinfo: string): string | undefined {
   const entry = (name: string) => cpuinfo.match(new RegExp(`^${name}\\s*:\\s*(.*)$`, 'm'))?.[1];

@@ -54,7 +54,7 @@ export function checkOperator<V>(name: string, A: LinearOperator<V>): void {
   });
 }
 
-/** @throws InputError for what an operator says of itself, where that is not what it can be. */
+/** @throws InputError for a property of an operator that is out of range. */
 function checkKnown<V>(name: string, { floor, loops, lowRank }: LinearOperator<V>): void {
   if (lowRank !== undefined) {
     const what = `lowRank of the operator of ${name}`;

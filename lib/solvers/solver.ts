@@ -96,7 +96,7 @@ export function inTidy<V>(
 const made = new WeakSet<object>();
 
 /**
- * Whether a solver was made by a function of this library, and so is known to work as its record says.
+ * Whether a solver was made by a function of this library, and so works as its record describes.
  *
  * A copy with other functions, a wrapper or a solver of your own is not, whatever its name.
  */

@@ -26,7 +26,7 @@ export interface LoopStop {
   goal: number;
   /** An iteration is rejected if its residual reaches this value. */
   limit: number;
-  /** So many times the least residual so far, too; infinite where the residual may grow. */
+  /** Also this many times the least residual so far; infinite where the residual may grow. */
   growth: number;
   least: number;
   /** The residual of the best iterate so far. */

@@ -12,7 +12,7 @@ import { UnrolledRun } from './unrolled-run';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
-/** A network of 5 · 3 + 3 numbers, which is no multiple of four, with two hyperparameters and a third. */
+/** A network of 5 · 3 + 3 numbers, which is not a multiple of four, with two hyperparameters and a third. */
 function setting(scale = 1): FlatProblem {
   const X = normal([7, 5], 1) as tf.Tensor2D;
   const loss = compiled(({ W, b }: NamedTensors, { λ, μ }: NamedTensors) => {

@@ -145,7 +145,7 @@ async function writeEntryForImport(folder, dist, door) {
 }
 
 /**
- * The package.json of the package, from that of the workspace. `main` and `types` stand beside
+ * The package.json of the package, from that of the workspace. `main` and `types` are next to
  * `exports` because a notebook's cell resolves packages the older way.
  *
  * @param {Record<string, any>} workspace its package.json

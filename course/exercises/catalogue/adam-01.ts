@@ -135,7 +135,7 @@ const slope = (seed: number, H: Matrix): Slope => ({
 
 const flat = (n: number): Matrix => Array.from({ length: n }, () => new Array<number>(n).fill(0));
 
-/** So many parameters that a product for each of them shows. */
+/** Enough parameters for a product per parameter to be noticed. */
 const LARGE = 50;
 
 const usual = { beta1: 0.9, beta2: 0.999, decay: 0.1 };

@@ -208,7 +208,7 @@ export const exercise: Exercise<Choose> = {
         implicit: ({ wanted, stochastic }) => wanted === 'solution' && !stochastic,
       }),
       diagnosis:
-        'Without a positive definite Hessian the solution is no smooth function of the hyperparameters, and the linear system is singular or indefinite. Wanting the derivative does not make it exist.',
+        'Without a positive definite Hessian the solution is not a smooth function of the hyperparameters, and the linear system is singular or indefinite. Wanting the derivative does not make it exist.',
     },
     {
       name: 'minibatches are not asked for',

@@ -214,7 +214,7 @@ export const exercise: Exercise<Compare> = {
         asymmetry: dot(u, product(u)) - dot(v, product(v)),
       }),
       diagnosis:
-        'Each vector was multiplied with its own product. Symmetry says that $u$ and $v$ can *change places*: $u^\\top (Pv) = v^\\top (Pu)$.',
+        'Each vector was multiplied by its own product. Symmetry says that $u$ and $v$ can *change places*: $u^\\top (Pv) = v^\\top (Pu)$.',
     },
     {
       name: 'the size of the asymmetry, without its sign',

@@ -84,7 +84,7 @@ function jacobian(seed: number, p: number, size: number): Matrix {
 }
 
 /**
- * A fixed point whose map is no contraction: eigenvalues of its Jacobian reach −2.
+ * A fixed point whose map is not a contraction: eigenvalues of its Jacobian reach −2.
  *
  * @param unit the size of the outer gradients
  */

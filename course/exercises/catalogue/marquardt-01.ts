@@ -166,7 +166,7 @@ export const exercise: Exercise<Step> = {
           promise: ({ penalty, ...parts }) => right.promise({ ...parts, penalty }) - penalty,
         }),
       diagnosis:
-        'The penalty $d^\\top D d / 2\\delta$ was subtracted from the promise. It holds the step back, but it is no part of what $f$ is predicted to be.',
+        'The penalty $d^\\top D d / 2\\delta$ was subtracted from the promise. It holds the step back, but it is not part of what $f$ is predicted to be.',
     },
     {
       name: 'the ratio upside down',

@@ -28,7 +28,7 @@ For lecturers:
   check --all --dir DIR [--json] [ID …]
                      every exercise in every notebook below DIR, each in its own process
     --sandbox        run them in bubblewrap: for notebooks of people you do not know (Linux)
-    --jobs N         so many at a time (one less than there are cores)
+    --jobs N         at most N at a time (one less than there are cores)
     --records FILE   keep every verdict there, and go on where a run was cut off
     --shard K/N      only the K-th of N parts of all notebooks, for N machines to share
   merge FILE …       one document, as of --json, from files of --records or --json

@@ -138,7 +138,7 @@ const truncated =
   ({ sign = -1, more = 0 } = {}) =>
   (training: Training, K: number) => {
     const { start, eta, steps, gradient, hessian, mixedTransposed, outer } = training;
-    /** From `w`, with so many steps to go; what is left of E's derivative at `w`, and dE/dλ so far. */
+    /** From `w`, with the given number of steps left; what is left of E's derivative at `w`, and dE/dλ so far. */
     const back = (w: Vector, left: number): { q: Vector; dlambda: Vector } => {
       if (left === 0) {
         const { dw, dlambda } = outer(w);

@@ -363,7 +363,7 @@ const descended =
     return y;
   };
 
-/** curse-02 by the closed form, which is evaluated inside of the interval alone. */
+/** curse-02 by the closed form, which is evaluated only inside the interval. */
 const insideOnly = (mu: number, L: number, t: number, spectrum: Vector) => {
   const at = (s: number) => {
     const m = (2 * Math.min(L, Math.max(mu, s)) - L - mu) / (L - mu);

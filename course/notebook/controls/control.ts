@@ -9,7 +9,7 @@ export interface Kind<T> {
   open(value: T, labelWidth: string): Model;
   /** Calls `set` with each value that the reader chooses. */
   follow(model: Model, set: (value: T) => void): void;
-  /** Label and value for readers; empty where there is nothing to tell. */
+  /** Label and value for readers; empty where there are none. */
   said(value: T): string;
 }
 

@@ -98,7 +98,7 @@ function tidied(value: number): number {
   return Number(value.toPrecision(12));
 }
 
-/** How many decimals tell multiples of `step` apart. */
+/** How many decimals distinguish multiples of `step`. */
 function decimalsOf(step: number): number {
   for (let decimals = 0; decimals < 10; decimals++) {
     const scaled = step * 10 ** decimals;

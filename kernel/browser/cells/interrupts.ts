@@ -6,7 +6,7 @@ import type { Asking } from '../messages';
  * shares with it, or else asks the page.
  */
 
-/** At most so many beats of a loop go by between two looks, */
+/** The largest number of beats of a loop between two looks, */
 const MOST_BEATS = 1024;
 /** more and more of them while looks come faster than this, */
 const QUICK_MS = 1;

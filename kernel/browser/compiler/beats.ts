@@ -22,9 +22,9 @@ const LEFT = '__left';
 /**
  * One more pass over a compiled cell, for a page, which cannot end what runs there from outside:
  *
- * - at the head of each loop, of each function that comes back to itself, and of each that is handed to another
- *   one, there is a beat (methods, getters and constructors are functions too). A beat counts down, and once nothing is left it calls `__beat()`, from which an interrupt
- *   is thrown, and which returns how many beats may go by until the next call. In the tightest loops, even
+ * - at the head of each loop, of each recursive function, and of each that is passed to another one,
+ *   there is a beat (methods, getters and constructors are functions too). A beat counts down, and at zero it
+ *   calls `__beat()`, which throws an interrupt, or returns the number of beats until the next call. In the tightest loops, even
  *   counting down would take longer than the rest: they go in portions (`portions.ts`);
  * - async functions become generators (ES2016), so that each of them goes on by
  *   `Promise.prototype.then`, where the cell is followed.

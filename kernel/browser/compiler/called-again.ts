@@ -47,7 +47,7 @@ export function recursiveNames(file: ts.SourceFile): Set<string> {
   return new Set([...mentions.keys()].filter((name) => reaches(name, name, new Set())));
 }
 
-/** The names of what is handed to functions, which may call it without end. */
+/** The names of what is passed to functions, which may call it endlessly. */
 export function argumentNames(file: ts.SourceFile): Set<string> {
   const names = new Set<string>();
   const collect = (node: ts.Node): void => {
@@ -80,7 +80,7 @@ export const isFunction = (node: ts.Node): node is WithBody =>
   ts.isConstructorDeclaration(node) ||
   ts.isAccessor(node);
 
-/** Whether it is handed to another function, by itself or in an object. */
+/** Whether it is passed to another function, by itself or in an object. */
 export function isHandedOn(node: ts.Node): boolean {
   const { parent } = node;
   if (ts.isPropertyAssignment(parent)) return isHandedOn(parent);

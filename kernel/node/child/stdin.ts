@@ -7,7 +7,7 @@ import { input } from '../../child/input';
 
 /**
  * `process.stdin` of the cells, which is at its end from the beginning: a reader answers in the front end. So
- * does whoever `question` of a readline interface on it asks.
+ * does the caller of `question` of a readline interface on it.
  */
 export function provideStdin(): void {
   let stdin = endedStdin();
@@ -16,7 +16,7 @@ export function provideStdin(): void {
     configurable: true,
     enumerable: true,
     get() {
-      // What is read to its end once says so to nobody else, who would wait for it.
+      // A stream that was read to its end does not tell later readers, who would wait for it.
       if (stdin.readableEnded || stdin.destroyed) {
         stdin = endedStdin();
         known.add(stdin);
@@ -34,7 +34,7 @@ export function provideStdin(): void {
       Reflect.apply(question, this, [query, ...rest]);
       return;
     }
-    // Whoever waits for the answer is to hear that none can come.
+    // The caller that waits for the answer has to learn that none can come.
     if (!currentCell().allowInput) throw new Error(CANNOT_ASK);
     const answered = rest.at(-1) as (answer: string) => void;
     void input(query).then(answered);

@@ -40,7 +40,7 @@ function rehearse(): Parsed {
   }
   // No completion: it sorts by a collator of the engine's, which a snapshot cannot hold.
   session.inspect('a', 1);
-  // One that is not there is no more than a cell that fails.
+  // A missing one only makes a cell fail.
   for (const name of rehearsed) session.compile(`import * as rehearsed from '${name}'; rehearsed;`);
   return session.parsed;
 }

@@ -23,7 +23,7 @@ export class Layout {
   }
 }
 
-/** A vector of float32 in the backend's memory, of which TensorFlow.js knows nothing. */
+/** A vector of float32 in the backend's memory, unknown to TensorFlow.js. */
 export class Flat {
   readonly layout: Layout;
   readonly address: number;

@@ -34,7 +34,7 @@ export const FIRST_DIRECTION = 5;
 /**
  * Iterations of minimal residuals in one call: addresses of the table of vectors and of the facts,
  * bytes of a vector, how many iterations, and whether the iterate of least residual is kept; returns
- * how many were taken. It ends before one that is no good. The table has a free pair p, q after those
+ * how many were taken. It ends before one that cannot be taken. The table has a free pair p, q after those
  * that are held; where all are taken its pairs are turned, and the oldest is overwritten.
  */
 export type RunResiduals = (

@@ -30,7 +30,7 @@ export const KEEPS = { none: 0, best: 1, nearest: 2 } as const;
  * Iterations of a solve in one call: addresses of the table of the vectors x, r, p, A p and the x of
  * least residual, with W p and W r where there are weights W, and after them the addresses of the
  * tables of the product and of the weights; of the facts; and which iterate is kept. Returns how many
- * were taken: it ends before one that is no good.
+ * were taken: it ends before one that cannot be taken.
  */
 export type RunSolve = (
   table: number,

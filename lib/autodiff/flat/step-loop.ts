@@ -21,7 +21,7 @@ export interface StepUpdates {
 
 /** Squared norms in this range are right as they are. */
 const [LEAST, MOST] = [1e-20, 1e30];
-/** Whether a squared norm is above a bound is certain from so much more on. */
+/** A squared norm is certainly above a bound where it exceeds it by this factor. */
 const CERTAIN = 1 + 1e-12;
 
 /**

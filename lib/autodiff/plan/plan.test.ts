@@ -37,7 +37,7 @@ const gated: Case = {
   },
 };
 
-/** A recurrence whose inputs are multiplied beforehand and split: `use` says what becomes of them. */
+/** A recurrence whose inputs are multiplied beforehand and split: `use` determines how they are used. */
 function projected(
   use: (inputs: tf.Tensor[], W: tf.Tensor, h: tf.Tensor) => tf.Tensor,
 ): (x: NamedTensors) => tf.Tensor {

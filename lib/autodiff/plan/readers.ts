@@ -1,6 +1,6 @@
 import type { Instruction } from '../program';
 
-/** Slots that a program is handed, or hands out. */
+/** Slots that are inputs or outputs of a program. */
 export type Ends = ReadonlySet<number | undefined>;
 
 /** How often each slot is read, the reading of an end from outside included. */

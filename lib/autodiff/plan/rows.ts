@@ -3,7 +3,7 @@ import { concat, split } from '../kernels';
 import type { Instruction } from '../program';
 import type { Values } from '../values';
 
-/** Tensors one below the other, of which `sizes` are the numbers of rows. */
+/** Tensors stacked along their rows; `sizes` are their numbers of rows. */
 export class Join implements Instruction {
   readonly reads: readonly number[];
   readonly writes: readonly [number];

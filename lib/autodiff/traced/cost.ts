@@ -13,7 +13,7 @@ function costOf(step: Step): number {
 /** How much is done before timers may have their turn: a few milliseconds. */
 const MOST_AT_ONCE = 3e6;
 
-/** What takes longer than so many nanoseconds is worth leaving for a while. */
+/** Work that takes longer than this, in nanoseconds, is worth interrupting. */
 const LONG = 1.5e7;
 
 export const isLong = (steps: readonly Step[]): boolean =>

@@ -1,4 +1,4 @@
-/** Programs that are freed once they are dropped and nobody uses them any more. */
+/** Programs that are freed once they are dropped and no longer used. */
 export abstract class Counted {
   #users = 0;
   #dropped = false;

@@ -16,7 +16,7 @@ export interface TracedCounts {
 
 export const counts: TracedCounts = { hits: 0, traced: 0, refused: 0, milliseconds: 0, bytes: 0 };
 
-/** Counts so many runs of half a program, in one call. */
+/** Counts a number of runs of half a program, in one call. */
 export function ran({ bytes }: { bytes: number }, times = 1): void {
   counts.bytes += times * bytes;
 }

@@ -20,7 +20,7 @@ const lossOf = (c: Case) => (x: NamedTensors) => {
   return tf.add(tf.sum(tf.mul(weights, y)), tf.mul(0.5, tf.sum(tf.square(y)))) as tf.Scalar;
 };
 
-/** Value, gradient and a product at the inputs of a case, after so many evaluations. */
+/** Value, gradient and a product at the inputs of a case, after a number of evaluations. */
 function evaluated(
   c: Case,
   after: number,

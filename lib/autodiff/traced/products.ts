@@ -49,10 +49,10 @@ export function product(
   );
 }
 
-/** Our own product adds up to so many terms in float32. */
+/** The largest number of terms that our own product adds in float32. */
 export const MOST_TERMS = 4096;
 
-/** From so many multiplications on, threads of the backend are faster than one. */
+/** From this many multiplications, threads of the backend are faster than one. */
 const MOST_ALONE = 2 ** 24;
 
 /** @throws NotLowered for what the backend multiplies better than we do, where there is no library. */

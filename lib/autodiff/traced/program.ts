@@ -275,7 +275,7 @@ export class Program {
 
   /**
    * Where in memory the addresses are that go with the point of a program in halves: those of the
-   * first tensors that it is given, so many, and of what is kept.
+   * first `count` tensors that it is given, and of what is kept.
    */
   placesOf(count: number): readonly number[] {
     const { given, kept } = this.#moving;
@@ -414,7 +414,7 @@ function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
   return { run, arguments: [{ at: 'a' }, { at: 'b' }, { at: 'out' }, { at: 'work' }] };
 }
 
-/** A product of so many multiplications costs less than the call of a library and its threads. */
+/** A product of at most this many multiplications costs less than calling a library with its threads. */
 const MOST_OWN = 2 ** 17;
 
 const scratches = new WeakMap<Heap, { address: number; bytes: number }>();

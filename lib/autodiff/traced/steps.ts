@@ -42,7 +42,7 @@ export function operandsOf(step: Step): readonly Operand[] {
   return step.kind === 'product' ? [step.a, step.b] : [step.of];
 }
 
-/** Fills `out`, or so many of its numbers from one on, with numbers that are elsewhere, or with one number. */
+/** Fills `out`, or a range of its numbers, with numbers that are elsewhere, or with one number. */
 export function copyStep(
   of: Operand | number,
   out: Value,

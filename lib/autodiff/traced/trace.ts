@@ -65,7 +65,7 @@ export class Trace {
       // In its place before it runs: copies of its outputs are saved before it returns.
       const at = depends ? trace.ran.push({ kernel, inputs: given, attrs, outputs: [] }) - 1 : 0;
       const result = runKernel.call(this, kernel, inputs, attrs);
-      // A list that is handed out is the caller's, who may reorder it.
+      // A returned list belongs to the caller, who may reorder it.
       const outputs = Array.isArray(result) ? [...(result as tf.Tensor[])] : [result];
       if (!depends) {
         if (kernel === 'Identity') trace.copies.set(outputs[0]!.id, given[0]![1].id);
@@ -101,7 +101,7 @@ export class Trace {
 export const retainedOf = ({ retained }: Trace, outside: readonly tf.Tensor[]): tf.Tensor[] =>
   outside.map(({ id }) => retained.get(id)!);
 
-/** Numbers that JSON does not tell apart. */
+/** Numbers that JSON does not distinguish. */
 const exactly = (_: string, value: unknown) =>
   typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
     ? `${Object.is(value, -0) ? '-0' : value}`

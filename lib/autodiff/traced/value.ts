@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { FunctionName } from '../../backends/wasm/fused/expression';
 import type { KernelCall } from '../../backends/wasm/fused/kernel-calls';
 
-/** Memory of so many numbers, and what puts them there. */
+/** Memory for a list of numbers, and what puts them there. */
 export interface Value {
   readonly size: number;
   /** float32 where it is missing. Kernels alone read and make others. */

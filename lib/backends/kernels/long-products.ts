@@ -11,7 +11,7 @@ export interface Transposes {
 
 export type Product = Call<'a' | 'b' | 'bias', Transposes>;
 
-/** So many terms are added in float32 by a stock kernel; their sums are added in float64. */
+/** How many terms a stock kernel adds in float32; their sums are added in float64. */
 export const PART = 2048;
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);

@@ -10,7 +10,7 @@ import { type Answer, answer, inWords, type TypedCall } from './typed';
 
 const blas = needs('blas');
 
-/** What wasm has no kernel for, and says so. */
+/** What wasm refuses, with an error, for want of a kernel. */
 const missing =
   /^Kernel '(Complex|Real|Imag|FFT|IFFT|RaggedGather|RaggedTensorToTensor)' not registered/;
 

@@ -64,7 +64,7 @@ test.skipIf(!gpu.available || !time.available)(
 // left as they are.
 const aside = /^(log|pow|maxPoolWithArgmax|complex|real|imag|i?r?fft|signal\.stft)\b/;
 
-/** What webgpu does not compute, and says so. */
+/** What webgpu refuses, with an error. */
 const refusal = /on webgpu|not registered for backend|does not support|must be float32/;
 
 test.skipIf(!gpu.available || !time.available)(

@@ -1,9 +1,9 @@
 import type { Multiply } from '#platform/blas';
 
-/** From so many multiplications on, a product takes longer alone than it takes to wake other threads. */
+/** From this many multiplications, a product on one thread takes longer than waking others. */
 export const LEAST_SHARED = 2 ** 22;
 
-/** Products by a library on one thread where they are small, else on so many. */
+/** Products by a library: small ones on one thread, others on the given number. */
 export function bySize(
   multiply: Multiply,
   setThreads: (threads: number) => void,

@@ -11,12 +11,12 @@ export interface StoredMatrix {
   addProducts(xs: Float64Array, out: Float64Array): void;
 }
 
-/** So many vectors are multiplied in one go. */
+/** The largest number of vectors in one call. */
 const MOST_VECTORS = 16;
 
-/** So many rows are multiplied at once; matrices are filled up with zeros to whole groups of them. */
+/** How many rows are multiplied at once; matrices are padded with zeros to a multiple of it. */
 const GROUP = 4;
-/** So many bytes hold all matrices; where they are full, all are put there again when they are needed. */
+/** The memory for all matrices, in bytes; when it is full, each is copied again when it is needed. */
 const MOST_BYTES = 2 ** 26;
 const PAGE = 2 ** 16;
 
@@ -105,7 +105,7 @@ function started(): Machine {
   return machine;
 }
 
-/** Memory for so many bytes, at the expense of everything in it where it is full. */
+/** The address of newly reserved bytes; where the memory is full, all that it holds is given up. */
 function reserve(m: Machine, bytes: number): number {
   if (m.used + bytes > MOST_BYTES) {
     m.generation++;
@@ -209,10 +209,10 @@ class Stored implements StoredMatrix {
   }
 
   /**
-   * Multiplies so many vectors, at most `MOST_VECTORS`.
+   * Multiplies `count` vectors, at most `MOST_VECTORS`.
    *
-   * @param put puts them into the memory of vectors, each so many numbers after the one before
-   * @param take is handed the memory of results, which are so far apart, for as long as it runs
+   * @param put puts them into the memory of vectors; `apart` is the distance from one to the next, in numbers
+   * @param take receives the memory of results, valid while it runs, and their distance
    */
   #multiplied(
     count: number,

@@ -9,7 +9,7 @@ const WORTH = 2 ** 18;
 const partFor = (entries: number) =>
   Math.min(MOST, Math.max(LEAST, Math.ceil(WORTH / Math.max(1, entries))));
 
-/** The sums of so many parts are added in float32, and what comes of that in float64. */
+/** How many partial sums are added in float32; their totals are added in float64. */
 const PARTS = 16;
 
 /**

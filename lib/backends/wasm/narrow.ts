@@ -3,7 +3,7 @@ import type { Multiply } from '#platform/blas';
 /** From how few columns on, and how many entries of the left factor, a product is taken in blocks. */
 const [COLUMNS, ENTRIES] = [32, 2 ** 20];
 
-/** So many rows of some hundred numbers fit into the cache of a core. */
+/** How many rows of a few hundred numbers fit into the cache of a core. */
 const ROWS = 512;
 
 /**

@@ -32,7 +32,7 @@ export function watchDevice(): void {
   const gone = backend.device.lost.then(({ reason, message }) => {
     lost.set(backend, message || reason || 'no reason was given');
   });
-  // Tensors without memory are not told from others, which may have their buffers next.
+  // Tensors without memory cannot be distinguished from others, which may receive their buffers next.
   backend.device.addEventListener('uncapturederror', ({ error }) => {
     if (error.constructor.name !== 'GPUOutOfMemoryError' || lost.has(backend)) return;
     lost.set(backend, 'it has no memory left');

@@ -36,7 +36,7 @@ const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
  * eigenvalues are known, δ may change from step to step while the factors stay; no damping is
  * split between them. Of a parameter with one axis, such as a bias, the diagonal `1/(1 + δE[w²])` is taken.
  *
- * The factors are renewed every so many steps, from a recording of that step: `probes` products with
+ * The factors are renewed at regular intervals, from a recording of that step: `probes` products with
  * Jᵀ (about half a gradient each) and two eigendecompositions per parameter, in double precision. On a GPU
  * they are read without being waited for; until they are there, M is the identity.
  *

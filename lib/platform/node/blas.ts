@@ -19,7 +19,7 @@ function findKoffi(): typeof import('koffi') | undefined {
   }
 }
 
-/** The kernels for this processor, where OpenBLAS is to be told. */
+/** The kernels for this processor, where OpenBLAS does not choose them well. */
 function ownCore(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   try {

@@ -14,7 +14,7 @@ const makers: [string, Maker][] = [
 ];
 
 /**
- * So many random calls of each op, the same for the same source of numbers.
+ * Random calls of each operation, the same for the same source of numbers.
  *
  * @param odd whether NaN, infinities and large integers may be drawn
  */

@@ -10,7 +10,7 @@ import {
   type ValueType,
 } from './instructions';
 
-/** What a function is handed and gives back. */
+/** The types of the parameters and results of a function. */
 export interface Signature<P extends readonly ValueType[] = readonly ValueType[]> {
   parameters: P;
   results: readonly ValueType[];
@@ -71,7 +71,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     return types.map((type) => this.local(type)) as { [I in keyof T]: Local };
   }
 
-  /** So many new ones of one type. */
+  /** New ones, `count` of one type. */
   localsOf(type: ValueType, count: number): Local[] {
     return Array.from({ length: count }, () => this.local(type));
   }

@@ -48,7 +48,7 @@ export const exponential: Fours = (f, x, local) => {
   powerOfTwo(f.get(i, half).do('i32x4.sub')).do('f32x4.mul');
 };
 
-/** `s(1 + s²/3 + s⁴/5 + …)`: the inverse hyperbolic tangent of s, to so many terms, twice. */
+/** `s(1 + s²/3 + s⁴/5 + …)`: twice the inverse hyperbolic tangent of s, to the given number of terms. */
 function twiceArtanh(f: FunctionBody, s: Local, terms: number, local: () => Local): void {
   const t = local();
   f.get(s, s).do('f32x4.mul').set(t);

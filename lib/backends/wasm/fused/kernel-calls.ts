@@ -2,13 +2,13 @@ import type * as tf from '@tensorflow/tfjs';
 import { kernelFunction } from '../../kernels/kernel';
 import type { Heap } from '../kernels/heap';
 
-/** What a kernel is handed or makes: how numbers at an address are to be read. */
+/** An input or output of a kernel: how numbers at an address are to be read. */
 export interface Described {
   shape: readonly number[];
   dtype: tf.DataType;
 }
 
-/** A kernel of the backend with all that it is handed but numbers. */
+/** A kernel of the backend with its arguments other than addresses. */
 export interface KernelCall {
   kernel: string;
   /** By their names; a list where these are 0, 1, … */

@@ -85,7 +85,7 @@ class LoopWriter {
     return pattern === 'place' || pattern === 'column';
   }
 
-  /** Leaves what the expression is in so many places on the stack. */
+  /** Leaves the value of the expression at one place, or at four, on the stack. */
   #value(lanes: 1 | 4): FunctionBody {
     const load = (i: number) => {
       if (this.#moves(i)) this.#f.get(this.#inRow[i]!).memory(LANES[lanes].load);

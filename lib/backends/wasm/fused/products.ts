@@ -153,7 +153,7 @@ export function productCalls(
   return [{ run: transpose, arguments: [b!, n, 4 * k, work!, 4 * n] }, multiplied];
 }
 
-/** What writes aᵀ to `out`, of a matrix of so many rows and columns. */
+/** Writes aᵀ to `out`, for a matrix of the given numbers of rows and columns. */
 export function transposeCall(heap: Heap, rows: number, columns: number): Call<'a' | 'out'> {
   const run = loopsOn(heap).transpose;
   return { run, arguments: [{ at: 'a' }, rows, 4 * columns, { at: 'out' }, 4 * rows] };

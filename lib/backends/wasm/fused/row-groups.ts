@@ -38,7 +38,7 @@ interface Input {
   pointer: Local;
 }
 
-/** So many rows are summed at once. */
+/** How many rows are summed at once. */
 const GROUP = 4;
 const GROUP_ROWS = [0, 1, 2, 3];
 
@@ -130,7 +130,7 @@ class GroupWriter {
     });
   }
 
-  /** Leaves what the expression is in so many places of row r on the stack. */
+  /** Leaves the value of the expression at one place of row r, or at four, on the stack. */
   #value(lanes: 1 | 4, r: number): FunctionBody {
     const { f, shared } = this;
     const load = (i: number) => {

@@ -44,7 +44,7 @@ export const placed = <P, Q>(call: Call<P>, placeOf: (place: P) => At<Q>): Call<
 
 /** Calls that are written in memory, from one on to another. */
 export interface Stretch {
-  /** What the function that walks along calls is handed. */
+  /** The arguments of the function that walks along calls. */
   readonly address: number;
   run(): void;
 }
@@ -135,7 +135,7 @@ const BY_ADDRESS: Signature = { parameters: ['i32'], results: [] };
 /** Bytes at the start of a stretch: the addresses of the table, of the first call, and after the last. */
 const HEADER = { table: 0, from: 4, until: 8, size: 12 };
 
-/** A function takes so many arguments at most where it is called without JavaScript. */
+/** The largest number of arguments of a function that is called without JavaScript. */
 const MOST_ARGUMENTS = 16;
 
 /** What a call of JavaScript has in place of the number of arguments. */

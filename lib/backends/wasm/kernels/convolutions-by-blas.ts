@@ -78,7 +78,7 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
   return out;
 }
 
-/** Writes a matrix of so many columns with rows and columns exchanged. */
+/** Writes the transpose of a matrix with the given number of columns. */
 function transpose(from: Float32Array, to: Float32Array, columns: number): void {
   const rows = from.length / columns;
   for (let i = 0, o = 0; i < columns; i++) {

@@ -47,7 +47,7 @@ function convolveTable({ inputs: { x, filter }, attrs, backend }: Call<'x' | 'fi
   return reshaped(product, space.outShape);
 }
 
-/** Whether the window of a filter sees so many numbers that their sum in float32 would lose digits. */
+/** Whether the window of a filter is so large that its sum in float32 would lose digits. */
 const isWide = (filter: tf.TensorInfo) =>
   isLong(filter.shape.slice(0, -1).reduce((a, b) => a * b, 1));
 

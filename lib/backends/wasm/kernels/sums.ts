@@ -107,7 +107,7 @@ function addRows(): FunctionBody {
   });
   const [from, end, out, fours, row] = f.parameters;
   const [to, stop] = f.locals('i32', 'i32');
-  /** Adds the entries of a row up to so many bytes of it, some at a time. */
+  /** Adds the entries in the first bytes of a row, some at a time. */
   const addUpTo = (bytesOfRow: Local, step: number, add: () => void) => {
     f.get(out, bytesOfRow).do('i32.add').set(stop);
     f.while(to, stop, () => {
@@ -132,7 +132,7 @@ function addRows(): FunctionBody {
 const ROUND = 32;
 
 /**
- * Sums runs of so many bytes, `whole` of which are rounds, in float64; each sum is divided and written
+ * Sums runs of a given number of bytes, `whole` of which are rounds, in float64; each sum is divided and written
  * to the next place.
  */
 function sumRuns(): FunctionBody {
