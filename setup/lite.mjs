@@ -40,6 +40,15 @@ const place = {
   requirements: inRoot('setup', 'lite', 'requirements.txt'),
 };
 
+/**
+ * What is shown until JupyterLab is. Its own picture for this moves: to draw it took a sixth of the processor that a
+ * visit needs until the lesson is shown, where no GPU draws.
+ */
+const OPENING = `
+#course-opens { margin: 40vh 0 0; text-align: center; font: 16px system-ui, sans-serif; color: #757575 }
+#course-opens:has(~ .jp-LabShell) { display: none }
+`;
+
 /** What a learner opens. */
 const FOLDERS = ['notebooks', 'exercises', 'solutions'];
 
@@ -195,7 +204,11 @@ async function buildSite(site) {
     ['rel="preload" href="../build', 'rel="next" href="../build'],
     ['<script id="jupyter-config-data"', '<script src="../begin.js"></script>$&'],
     ['await import(', 'await globalThis.courseBegins;$&'],
-    ['</head>', `<style>${read(inRoot('setup', 'jupyter', 'custom', 'folded.css'))}</style>$&`],
+    [
+      '</head>',
+      `<style>${read(inRoot('setup', 'jupyter', 'custom', 'folded.css'))}${OPENING}</style>$&`,
+    ],
+    ['<div id="jupyterlite-loading', '<p id="course-opens">The course opens …</p>$&'],
   ]);
   lighten(join(site, 'jupyter-lite.json'));
 }

@@ -83,6 +83,32 @@ export async function startBrowser(
   });
 }
 
+/** What Chromium notes of a script that it runs. */
+interface Traced {
+  name: string;
+  args: { data?: { url?: string; consumedCacheSize?: number } };
+}
+
+/** The names of the scripts of a page of JupyterLab whose compiled code the browser had kept. */
+export async function compiledScripts(context: BrowserContext, url: string): Promise<string[]> {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  const events: Traced[] = [];
+  session.on('Tracing.dataCollected', ({ value }) => void events.push(...(value as Traced[])));
+  await session.send('Tracing.start', { traceConfig: { includedCategories: ['v8'] } });
+  await page.goto(url);
+  await page.waitForFunction(() => typeof jupyterapp === 'object', undefined, { timeout });
+  const whole = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+  await session.send('Tracing.end');
+  await whole;
+  await page.close();
+  return events.flatMap(({ name, args: { data } }) =>
+    name === 'v8.compile' && data?.url && data.consumedCacheSize
+      ? [new URL(data.url).pathname.split('/').at(-1)!]
+      : [],
+  );
+}
+
 /** What is asked of a page that has lost a frame. */
 interface Outliving {
   write(index: number, source: string): Promise<void>;

@@ -10,7 +10,7 @@ import { finishSite } from '../setup/lite/finish.mjs';
 import { serve } from '../setup/lite/serve.mjs';
 import { ENDLESS } from './lite-forms';
 import { runLesson } from './lite-lesson';
-import { LiteNotebook, startBrowser } from './lite-page';
+import { compiledScripts, LiteNotebook, startBrowser } from './lite-page';
 import { findSite, prefix } from './lite-site';
 import { needs } from './needs';
 import { type Output, textOf } from './output';
@@ -265,6 +265,19 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         } finally {
           server = await serve(siteFolder, { prefix, port: Number(port) });
         }
+      },
+      patience,
+    );
+
+    test(
+      "JupyterLab's scripts are compiled when a reader comes again",
+      async () => {
+        const first = await open('notebooks/02-implicit-gradient-descent.ipynb');
+        await first.run(0);
+        await isKept(first);
+        await first.page.close();
+        const compiled = await compiledScripts(context, `${server.url}lab/index.html`);
+        expect(compiled.filter((name) => /^(jlab_core|bundle)\b/.test(name))).toHaveLength(2);
       },
       patience,
     );

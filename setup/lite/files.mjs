@@ -12,8 +12,8 @@ const TEXTS = /\.(js|json|css|html|ipynb|wasm|svg|md|csv)$/;
 /** A smaller one is not worth a file. */
 const SMALL_BYTES = 1000;
 
-/** What differs from build to build though nothing has changed; the service worker itself. */
-const NOT_OF_A_BUILD = /^(?:service-worker\.js|begin\.js|api\/contents\/.*)$/;
+/** What differs from build to build though nothing has changed; the service workers themselves. */
+const NOT_OF_A_BUILD = /^(?:service-worker\.js|compiled\.js|begin\.js|api\/contents\/.*)$/;
 
 /** @param {string | Buffer} content */
 const hashOf = (content) => createHash('sha256').update(content).digest('hex').slice(0, 10);
@@ -72,7 +72,7 @@ export function listFiles(site) {
   const files = {};
   for (const name of [...names].sort()) {
     if (name.endsWith('.gz') && names.has(name.slice(0, -'.gz'.length))) continue;
-    if (name === 'service-worker.js') continue;
+    if (name === 'service-worker.js' || name === 'compiled.js') continue;
     files[name] = [hashOf(readFileSync(join(site, name))), names.has(`${name}.gz`) ? 1 : 0];
   }
   const told = Object.entries(files).filter(([name]) => !NOT_OF_A_BUILD.test(name));

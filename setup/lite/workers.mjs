@@ -50,7 +50,7 @@ export async function buildKernel(folder) {
 }
 
 /**
- * Writes what a page starts with, before JupyterLab: `begin.js`, and the service worker, which is made for
+ * Writes what a page starts with, before JupyterLab: `begin.js`, and the service workers, which are made for
  * the files of one build.
  *
  * @param {string} site
@@ -60,9 +60,10 @@ export async function buildKernel(folder) {
 export async function buildOffline(site, made, version) {
   const define = { LITE_VERSION: JSON.stringify(version) };
   await bundle('site/begin', join(site, 'begin.js'), { define });
-  await bundle('site/service-worker', join(site, 'service-worker.js'), {
-    banner: { js: `const BUILD=${JSON.stringify(made)};` },
-  });
+  const banner = { js: `const BUILD=${JSON.stringify(made)};` };
+  for (const name of ['service-worker', 'compiled']) {
+    await bundle(`site/${name}`, join(site, `${name}.js`), { banner });
+  }
 }
 
 /**

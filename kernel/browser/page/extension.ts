@@ -75,7 +75,9 @@ async function kernel(): Promise<object> {
       });
       passInterrupts(client);
       // Without it, the course needs the network; that is all.
-      keepForOffline(scripts).catch((error) => console.warn('Not kept for offline:', error));
+      keepForOffline(scripts, places.site).catch((error) =>
+        console.warn('Not kept for offline:', error),
+      );
     },
   };
 }
