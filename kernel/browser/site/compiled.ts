@@ -17,8 +17,9 @@ interface Scope {
 }
 const worker = self as EventTarget as Scope;
 
-/** The scripts of the kernel that run in workers. */
-const OF_WORKERS = /\/implicit-kernel\/static\/(?:compiler|cells|library\/.+)\.js$/;
+/** Scripts for workers, and plotly, which is larger than JupyterLab and not needed to show a lesson. */
+const LEFT_OUT =
+  /\/(?:implicit-kernel\/static\/(?:compiler|cells|library\/.+)|jupyterlab-plotly\/.+)\.js$/;
 
 worker.addEventListener('install', (event) => event.waitUntil(compileKept()));
 
@@ -27,7 +28,7 @@ async function compileKept(): Promise<void> {
   const root = new URL('.', location.href).href;
   for (const { url } of await cache.keys()) {
     const [hash, packed] = BUILD.files[url.slice(root.length)] ?? [];
-    if (packed === 1 && url.endsWith('.js') && !OF_WORKERS.test(url)) {
+    if (packed === 1 && url.endsWith('.js') && !LEFT_OUT.test(url)) {
       await putAgain(cache, url, hash!);
     }
   }
