@@ -94,7 +94,10 @@ export async function compiledScripts(context: BrowserContext, url: string): Pro
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   const events: Traced[] = [];
-  session.on('Tracing.dataCollected', ({ value }) => void events.push(...(value as Traced[])));
+  session.on(
+    'Tracing.dataCollected',
+    ({ value }) => void events.push(...(value as object[] as Traced[])),
+  );
   await session.send('Tracing.start', { traceConfig: { includedCategories: ['v8'] } });
   await page.goto(url);
   await page.waitForFunction(() => typeof jupyterapp === 'object', undefined, { timeout });

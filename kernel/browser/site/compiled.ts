@@ -9,19 +9,16 @@ import { type Build, cacheOf } from './files';
 
 declare const BUILD: Build;
 
-interface Installing {
+/** What TypeScript's types of a page do not have. */
+interface Installing extends Event {
   waitUntil(work: Promise<unknown>): void;
 }
-interface Scope {
-  addEventListener(type: 'install', hear: (event: Installing) => void): void;
-}
-const worker = self as EventTarget as Scope;
 
 /** Scripts for workers, and plotly, which is larger than JupyterLab and not needed to show a lesson. */
 const LEFT_OUT =
   /\/(?:implicit-kernel\/static\/(?:compiler|cells|library\/.+)|jupyterlab-plotly\/.+)\.js$/;
 
-worker.addEventListener('install', (event) => event.waitUntil(compileKept()));
+self.addEventListener('install', (event) => (event as Installing).waitUntil(compileKept()));
 
 async function compileKept(): Promise<void> {
   const cache = await caches.open(cacheOf(BUILD));
