@@ -2,14 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import type { FeatureExamples } from 'implicit-lab-course';
 import { spreadOf } from '../../course/experiments';
 import { implicitSGD, kronecker } from '../../lib/descent';
-import { cg, type DeferredSolution, type LinearSolver, type Solution } from '../../lib/solvers';
-import type { LinearOperator, NamedTensors, Vector } from '../../lib/spaces';
-import { tensors } from '../../lib/spaces';
 import { markdownTable } from './grid';
 import { Runs } from './runs';
 import type { Profile } from './study';
 import { disposeTask, type StudyTask, studyTasks } from './tasks';
-import { type Course, type Learner, lossOf, reached, train, variablesOf } from './train';
+import { type Course, type Learner, lossOf, reached, train } from './train';
 
 /** Written down before the runs. */
 const TASKS = ['MLP', 'CNN', 'RNN'];
@@ -28,11 +25,10 @@ const variants: { name: string; make(task: StudyTask): Learner }[] = [
   { name: 'curvature of a quarter', make: (task) => learner(task, {}, 1 / 4) },
 ];
 
-/** Do a preconditioner, the curvature of a share of the batch, and a warm start save anything? */
+/** Do a preconditioner and the curvature of a share of the batch save anything? */
 export async function savings({ name, seeds }: Profile): Promise<string> {
   const runs = new Runs(`savings-${name}`);
   const rows: Record<string, string>[] = [];
-  const starts: Record<string, string>[] = [];
   for (const maker of studyTasks.filter(({ name }) => TASKS.includes(name))) {
     const task = maker.make();
     const courses = new Map<string, Course[]>(variants.map(({ name }) => [name, []]));
@@ -46,16 +42,17 @@ export async function savings({ name, seeds }: Profile): Promise<string> {
       }
     }
     for (const { name } of variants) {
+      // Of the runs that are kept, those of a network may be missing.
+      if (courses.get(name)!.some(({ steps }) => steps.length === 0)) continue;
       const row = rowOf(task, name, courses.get(name)!);
       console.log(Object.values(row).join(', '));
       rows.push(row);
     }
-    if (!Runs.onlyKept) starts.push(warmStarts(task));
     disposeTask(task);
   }
   return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median (least … largest) of ${seeds.length} seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
 
-${markdownTable(rows)}${starts.length > 0 ? `\n\nA warm start: twelve steps from seed 2, each of whose systems is solved to a tolerance of 0.1 from 0, which is the step taken, and from the solution of the step before. “Residual at the start” is ‖g − (I + δC)s‖/‖g‖ there, 1 for a start from 0; medians.\n\n${markdownTable(starts)}` : ''}`;
+${markdownTable(rows)}`;
 }
 
 function rowOf(task: StudyTask, name: string, courses: readonly Course[]): Record<string, string> {
@@ -100,88 +97,7 @@ function learner(
   };
 }
 
-const WARM_STEPS = 12;
-
-/** Iterations from 0 and from the solution before. */
-function warmStarts(task: StudyTask): Record<string, string> {
-  const solver = new WarmAndCold();
-  const optimizer = implicitSGD('auto', { curvature, solver: solver.solver });
-  const variables = variablesOf(task.model, 2);
-  const list = Object.values(variables);
-  for (let t = 0; t < WARM_STEPS; t++) {
-    const rows = (all: tf.Tensor2D) => tf.slice(all, [t * task.batch, 0], [task.batch, -1]);
-    const batch = { x: rows(task.train.x), y: rows(task.train.y) };
-    optimizer.minimize(() => lossOf(task, batch)(variables), false, list);
-    tf.dispose([batch.x, batch.y]);
-  }
-  optimizer.dispose();
-  solver.dispose();
-  tf.dispose(list);
-  return {
-    network: task.name,
-    'iterations from 0': shown(solver.cold),
-    'from the last solution': shown(solver.warm),
-    'residual at the start': shown(solver.residuals),
-  };
-}
-
-/** Solves from 0, and once more from the solution before, to compare; the first one is the result. */
-class WarmAndCold {
-  readonly cold: number[] = [];
-  readonly warm: number[] = [];
-  readonly residuals: number[] = [];
-  readonly #base = cg({ tolerance: 0.1, maxIterations: 50, best: 'energy' });
-  #last: NamedTensors | undefined;
-
-  get solver(): LinearSolver {
-    const solve = <V extends Vector>(A: LinearOperator<V>, b: V) => this.#solve(A, b);
-    const deferred = <V extends Vector>(A: LinearOperator<V>, b: V): DeferredSolution<V> => {
-      const { value, ...report } = solve(A, b);
-      return { value, report: async () => report, dispose() {} };
-    };
-    return {
-      name: 'warm and cold',
-      solve: async (A, b) => solve(A, b),
-      solveSync: solve,
-      solveDeferred: deferred,
-    };
-  }
-
-  #solve<V extends Vector>(A: LinearOperator<V>, b: V): Solution<V> {
-    const solution = this.#base.solveSync(A, b);
-    const last = this.#last as V | undefined;
-    if (last !== undefined) {
-      const warm = this.#base.solveSync(A, b, { start: last });
-      this.cold.push(solution.iterations);
-      this.warm.push(warm.iterations);
-      this.residuals.push(residualShare(A, b as NamedTensors, last as NamedTensors));
-      tensors.free(warm.value as NamedTensors);
-    }
-    this.dispose();
-    this.#last = tensors.keep(tensors.clone(solution.value as NamedTensors));
-    return solution;
-  }
-
-  dispose(): void {
-    tensors.free(this.#last);
-    this.#last = undefined;
-  }
-}
-
-/** ‖b − A x‖/‖b‖. */
-function residualShare<V extends Vector>(
-  A: LinearOperator<V>,
-  b: NamedTensors,
-  x: NamedTensors,
-): number {
-  return tf.tidy(() => {
-    const r = tensors.axpy(tf.scalar(-1), A.apply(x as V) as NamedTensors, b);
-    const [rr, bb] = [r, b].map((v) => tensors.dot(v, v).dataSync()[0]!) as [number, number];
-    return Math.sqrt(rr / bb);
-  });
-}
-
-function shown(values: readonly number[]): string {
+export function shown(values: readonly number[]): string {
   const { low, middle, high } = spreadOf([...values]);
   if (!Number.isFinite(middle)) return 'never';
   return `${number(middle)} (${number(low)} … ${Number.isFinite(high) ? number(high) : 'never'})`;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Curvature, gaussNewton, markOutput } from '../../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../../backends';
 import { InputError } from '../../errors';
@@ -13,7 +13,10 @@ import { Preconditioner } from './preconditioner';
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
 }, 60_000);
-afterEach(() => tf.disposeVariables());
+afterEach(() => {
+  vi.restoreAllMocks();
+  tf.disposeVariables();
+});
 
 const normals = (shape: number[], seed: number) =>
   tf.tensor(Float32Array.from(random(seed).normals(shape.reduce((a, b) => a * b, 1))), shape);
@@ -217,6 +220,28 @@ describe('implicitSGD({ preconditioner })', () => {
     expect(tf.memory().numTensors).toBeLessThan(held);
     optimizer.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('waits for nothing where numbers cannot be read at once: it is the identity until they have come', async () => {
+    const C = classifier(mlp({ sizes: [20, 8, 3], activation: 'tanh' }), 20);
+    vi.spyOn(tensors, 'readableNow').mockReturnValue(false);
+    const read = vi.spyOn(tf.Tensor.prototype, 'dataSync');
+    const preconditioner = new Preconditioner();
+    const step = { delta: 30, like: C.gradient, factors: C.cut };
+    const first = preconditioner.at(kronecker(), step).apply(C.gradient);
+    expect(read).not.toHaveBeenCalled();
+    await new Promise((done) => setTimeout(done, 100));
+    const later = preconditioner.at(kronecker(), step).apply(C.gradient);
+    expect(read).not.toHaveBeenCalled();
+    expect(numbers(first)).toEqual(numbers(C.gradient));
+    expect(Math.hypot(...numbers(later))).toBeLessThan(0.5 * Math.hypot(...numbers(C.gradient)));
+    // Those that come after it was disposed are dropped.
+    preconditioner.dispose();
+    const held = tf.memory().numTensors;
+    preconditioner.at(kronecker(), step);
+    preconditioner.dispose();
+    await new Promise((done) => setTimeout(done, 100));
+    expect(tf.memory().numTensors).toBe(held);
   });
 
   it('is saved by its options', () => {
