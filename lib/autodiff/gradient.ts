@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { inFewerKernels } from '../backends';
 import type { Pausing } from '../event-loop';
 import { checkFunction } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
@@ -28,36 +29,38 @@ export function valueAndGradient(
 ): { value: tf.Scalar; gradient: NamedTensors; auxiliary?: NamedTensors } {
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
-  return tf.tidy(() => {
-    const leaves = mapTensors(x, (value) => value.clone());
-    const collected = () =>
-      collectAuxiliary(() => {
-        const value = loss(leaves);
-        checkScalar(value);
-        return value;
+  return inFewerKernels(() =>
+    tf.tidy(() => {
+      const leaves = mapTensors(x, (value) => value.clone());
+      const collected = () =>
+        collectAuxiliary(() => {
+          const value = loss(leaves);
+          checkScalar(value);
+          return value;
+        });
+      const traced = byProgram(loss, leaves, collected);
+      if (traced !== undefined) return traced;
+      const { result, tape } = record((tape) => {
+        const { result: value, auxiliary } = collected();
+        for (const marked of Object.values(auxiliary)) tape.own(marked);
+        checkFinite(value);
+        return {
+          path: graph(tape.nodes, Object.values(leaves), [value]),
+          value: tape.ownCopy(value),
+          auxiliary,
+        };
       });
-    const traced = byProgram(loss, leaves, collected);
-    if (traced !== undefined) return traced;
-    const { result, tape } = record((tape) => {
-      const { result: value, auxiliary } = collected();
-      for (const marked of Object.values(auxiliary)) tape.own(marked);
-      checkFinite(value);
-      return {
-        path: graph(tape.nodes, Object.values(leaves), [value]),
-        value: tape.ownCopy(value),
-        auxiliary,
-      };
-    });
-    try {
-      const program = byGradients(result.path, tape);
-      const gradients = tape.within(() => program.pullDense([tf.ones([])]));
-      const auxiliary = released(result.auxiliary);
-      const found = { value: result.value.clone(), gradient: named(x, gradients) };
-      return auxiliary === undefined ? found : { ...found, auxiliary };
-    } finally {
-      tape.dispose();
-    }
-  });
+      try {
+        const program = byGradients(result.path, tape);
+        const gradients = tape.within(() => program.pullDense([tf.ones([])]));
+        const auxiliary = released(result.auxiliary);
+        const found = { value: result.value.clone(), gradient: named(x, gradients) };
+        return auxiliary === undefined ? found : { ...found, auxiliary };
+      } finally {
+        tape.dispose();
+      }
+    }),
+  );
 }
 
 /** What `valueAndGradient` returns. */

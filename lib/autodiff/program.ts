@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { inFewerKernels } from '../backends';
 import { type Pausing, portion } from '../event-loop';
 import type { End, Graph, Step } from './graph';
 import { copy } from './kernels';
@@ -185,7 +186,7 @@ function* inPieces(begin: () => Walk): Pausing<Slots> {
     let done = 0;
     do {
       if (done > 0) yield;
-      tf.tidy(() => {
+      inTidy(() => {
         walk ??= begin();
         done = portion(done, walk.count, walk.step);
         walk.values.keep();
@@ -233,5 +234,6 @@ function distinct(values: Slots, given: Readonly<Slots>): Slots {
   });
 }
 
-/** `tf.tidy` for lists with holes. */
-const inTidy = <T>(f: () => T): T => tf.tidy(f as () => tf.TensorContainer) as T;
+/** `tf.tidy` for lists with holes, around kernels of which the GPU gets as few as possible. */
+const inTidy = <T>(f: () => T): T =>
+  inFewerKernels(() => tf.tidy(f as () => tf.TensorContainer) as T);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { inFewerKernels } from '../backends';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
 import { type Pausing, withoutPause } from '../event-loop';
@@ -159,9 +160,11 @@ export function* recordInPieces<T>(
     around(() =>
       onTape(recorded, () => {
         let turn: IteratorResult<void, T>;
-        tf.tidy(() => {
-          turn = work.next();
-        });
+        inFewerKernels(() =>
+          tf.tidy(() => {
+            turn = work.next();
+          }),
+        );
         if (turn!.done) tape.close();
         return turn!;
       }),
@@ -200,9 +203,11 @@ function runRecorded<T>(tape: Tape, f: (tape: Tape) => T): { result: T; tape: Ta
   const forget = rememberAttributes(e);
   try {
     let result: T;
-    tf.tidy(() => {
-      result = f(tape);
-    });
+    inFewerKernels(() =>
+      tf.tidy(() => {
+        result = f(tape);
+      }),
+    );
     tape.close();
     return { result: result!, tape };
   } catch (error) {

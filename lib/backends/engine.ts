@@ -55,6 +55,8 @@ export interface Engine {
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   isTapeOn(): boolean;
   registeredVariables: Record<string, tf.Variable>;
+  /** Counts memory as freed, which the backend has freed already. */
+  removeDataId(dataId: object, backend: tf.KernelBackend): void;
   findBackend(name: string): tf.KernelBackend | null;
   findBackendFactory(name: string): () => tf.KernelBackend | Promise<tf.KernelBackend>;
 }

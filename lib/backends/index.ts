@@ -20,3 +20,4 @@ export {
   useBackend,
 } from './use-backend';
 export { transposesBeforehand } from './wasm/blas';
+export { inFewerKernels } from './webgpu/fusion';

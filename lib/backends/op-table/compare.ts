@@ -1,5 +1,5 @@
 import { useBackend } from '..';
-import { type Case, type Evaluation, evaluate, opTable } from '.';
+import { type Around, type Case, type Evaluation, evaluate, opTable } from '.';
 
 /** A backend's answer to a case, compared with the cpu's. */
 export interface Comparison {
@@ -28,12 +28,19 @@ export async function cpuAnswers(): Promise<Map<Case, Evaluation>> {
   return answers;
 }
 
-/** The current backend's answers compared with those of cpu. */
-export async function compare(answers: Map<Case, Evaluation>): Promise<Comparison[]> {
+/**
+ * The current backend's answers compared with those of cpu.
+ *
+ * @param around runs the computation of each answer; default as it is
+ */
+export async function compare(
+  answers: Map<Case, Evaluation>,
+  around?: Around,
+): Promise<Comparison[]> {
   const comparisons: Comparison[] = [];
   for (const [c, expected] of answers) {
     try {
-      const found = parts(await evaluate(c));
+      const found = parts(await evaluate(c, around));
       const errors = parts(expected).map((e, i) => distance(found[i]!, e));
       comparisons.push({ name: title(c), error: Math.max(...errors) });
     } catch (error) {

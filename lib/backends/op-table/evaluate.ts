@@ -73,14 +73,23 @@ async function withTensors<T>(inputs: Input[], compute: (xs: tf.Tensor[]) => Pro
 
 const gradientOf = (c: Case, xs: tf.Tensor[]) => gradients(() => phi(c.f(...xs)), xs);
 
-const firstOrder = (c: Case, at: Input[]) =>
+const firstOrder = (c: Case, at: Input[], around = asItIs) =>
   withTensors(at, async (xs) => ({
-    value: await read([tf.tidy(() => tf.cast(c.f(...xs), 'float32'))]),
-    gradient: await read(tf.tidy(() => gradientOf(c, xs))),
+    value: await read([around(() => tf.tidy(() => tf.cast(c.f(...xs), 'float32')))]),
+    gradient: await read(around(() => tf.tidy(() => gradientOf(c, xs)))),
   }));
 
-/** Value, gradient and Hessian product of a case on the current backend. */
-export async function evaluate(c: Case): Promise<Evaluation> {
+/** Runs a computation of tensors, perhaps in a way of its own. */
+export type Around = <T>(f: () => T) => T;
+
+const asItIs: Around = (f) => f();
+
+/**
+ * Value, gradient and Hessian product of a case on the current backend.
+ *
+ * @param around runs the computation of each; default as it is
+ */
+export async function evaluate(c: Case, around = asItIs): Promise<Evaluation> {
   const { inputs, directions } = inputsOf(c);
   const product = (xs: tf.Tensor[]) => {
     const slope = () =>
@@ -90,9 +99,9 @@ export async function evaluate(c: Case): Promise<Evaluation> {
           return tf.sum(tf.mul(g, tf.tensor(values, shape, 'float32')));
         }),
       );
-    return read(tf.tidy(() => gradients(slope, xs)));
+    return read(around(() => tf.tidy(() => gradients(slope, xs))));
   };
-  return { ...(await firstOrder(c, inputs)), product: await withTensors(inputs, product) };
+  return { ...(await firstOrder(c, inputs, around)), product: await withTensors(inputs, product) };
 }
 
 const shifted = (inputs: Input[], directions: Input[], t: number): Input[] =>

@@ -17,4 +17,4 @@ export const opTable: Case[] = [
 ];
 
 export type { Case, Draw, Input } from './case';
-export { type Evaluation, evaluate, inputsOf, quotients } from './evaluate';
+export { type Around, type Evaluation, evaluate, inputsOf, quotients } from './evaluate';

@@ -118,6 +118,11 @@ function reserve(m: Machine, bytes: number): number {
   return address;
 }
 
+/** `out[to + i] += x[from + i]` for i below `count`. */
+function addTo(out: Float64Array, to: number, x: Float64Array, from: number, count: number): void {
+  for (let i = 0; i < count; i++) out[to + i]! += x[from + i]!;
+}
+
 /** Fewer entries than that are multiplied as fast where they are. */
 export const LEAST_ENTRIES = 400;
 
@@ -154,12 +159,12 @@ class Stored implements StoredMatrix {
   }
 
   multiply(x: Float64Array): Float64Array {
-    const out = new Float64Array(this.height);
+    let out = new Float64Array(0);
     this.#multiplied(
       1,
       (vectors) => vectors.set(x),
       (results) => {
-        for (let i = 0; i < this.height; i++) out[i] = results[i]!;
+        out = results.slice(0, this.height);
       },
     );
     return out;
@@ -199,9 +204,13 @@ class Stored implements StoredMatrix {
           else for (const [j, x] of partsOf(some, length).entries()) vectors.set(x, j * apart);
         },
         (results, apart) => {
+          const to = from * height;
+          if (apart === height) {
+            addTo(out, to, results, 0, results.length);
+            return;
+          }
           for (let j = 0; j < count; j++) {
-            const to = (from + j) * height;
-            for (let i = 0; i < height; i++) out[to + i]! += results[j * apart + i]!;
+            addTo(out, to + j * height, results, j * apart, height);
           }
         },
       );

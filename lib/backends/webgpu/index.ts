@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Adapter, openGpu } from '#platform/gpu';
 import { UnsupportedError } from '../../errors';
 import { refuseMissing } from '../optional';
+import { deferEntrywise } from './fusion';
 import { repairWebgpuKernels } from './kernels';
 import { forgetLostDevice, watchDevice } from './lost';
 import { refuseLargeBuffers } from './memory';
@@ -32,5 +33,6 @@ export async function useWebgpu(adapter: Adapter): Promise<{ device: string }> {
   refuseSynchronousReads();
   refuseLargeBuffers();
   watchDevice();
+  deferEntrywise();
   return { device: adapter.device };
 }

@@ -5,7 +5,7 @@ import { kernelFunction, replaceKernel } from '../kernels/kernel';
 type Info = tf.TensorInfo;
 
 /** exp(x) − 1 and log(1 + x) without the digits that the difference, or the sum, would lose. */
-const helpers = `
+export const helpers = `
   fn expMinusOne(x : f32) -> f32 {
     if (abs(x) > 0.3) { return exp(x) - 1.0; }
     return x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 *
@@ -24,7 +24,7 @@ const scaleAlpha = 1.7580993408473766;
 const log2 = Math.LN2;
 
 /** What a function makes of a number a, which is one. */
-const bodies: Record<string, string> = {
+export const bodies: Record<string, string> = {
   Acosh: `if (a < 1.0) { return uniforms.NAN; }
     if (a > 1.0e9) { return log(a) + ${log2}; }
     let d = a - 1.0;
@@ -38,6 +38,9 @@ const bodies: Record<string, string> = {
     return sign(a) * 0.5 * logOnePlus(2.0 * m / (1.0 - m));`,
   Cosh: 'let e = exp(abs(a)); return (e + 1.0 / e) / 2.0;',
   Elu: 'if (a >= 0.0) { return a; } return expMinusOne(a);',
+  // That of a NaN which was computed is ∞ on some drivers.
+  Exp: 'return exp(a);',
+  Expm1: 'return expMinusOne(a);',
   Log1p: `if (a < -1.0) { return uniforms.NAN; }
     if (a == -1.0) { return -uniforms.INFINITY; }
     return logOnePlus(a);`,
