@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { needs } from '../../test/needs';
 import { useBackend } from '../backends';
+import { dispatchesOf } from '../backends/webgpu/fusion/dispatches';
 import type { NamedTensors } from '../spaces';
-import { gaussNewton, hessian, linearize, recordGradient } from '.';
+import { gaussNewton, hessian, linearize, recordGradient, valueAndGradient } from '.';
 import { cnn, direction, mlp, rnn, type TestModel } from './testing';
 
 // Chromium brings a Vulkan driver that computes on the processor.
@@ -12,6 +13,8 @@ const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
 const gpu = needs('webgpu');
 const time = needs('time');
+
+afterEach(() => void vi.unstubAllEnvs());
 
 const models: [string, () => TestModel][] = [
   ['tanh MLP', () => mlp(tf.tanh, 1)],
@@ -57,4 +60,31 @@ test.skipIf(!gpu.available || !time.available)(
     }
   },
   300_000,
+);
+
+test.skipIf(!gpu.available)(
+  'chains of operations of entries are one kernel each in a gradient and in a product',
+  async () => {
+    await useBackend('webgpu');
+    const { x, predict, loss } = mlp(tf.tanh, 1);
+    const whole = (at: NamedTensors) => loss(predict(at));
+    const v = direction(x, 50);
+    const H = hessian(whole, x);
+    const product = () => tf.dispose(H.apply(v));
+    const gradient = () => {
+      const { value, gradient } = valueAndGradient(whole, x);
+      tf.dispose([value, gradient]);
+    };
+    // The first product also computes what all have in common.
+    product();
+    const fused = [dispatchesOf(gradient), dispatchesOf(product)] as const;
+    vi.stubEnv('IMPLICIT_COMPILE', '0');
+    const apart = [dispatchesOf(gradient), dispatchesOf(product)] as const;
+    console.log(`kernels of an MLP's gradient and product: ${apart} apart, ${fused} fused`);
+    expect(fused[0]).toBeLessThan(0.8 * apart[0]);
+    expect(fused[1]).toBeLessThan(0.8 * apart[1]);
+    H.dispose();
+    tf.dispose([x, v]);
+  },
+  60_000,
 );
