@@ -18,19 +18,39 @@ interface Size {
   hidden?: number;
 }
 
-const sizes: Size[] = [
-  { features: 200 },
-  { features: 784 },
-  { features: 784, hidden: 13 },
-  { features: 784, hidden: 40 },
-  { features: 784, hidden: 126 },
-  { features: 784, hidden: 400 },
-  { features: 784, hidden: 1265 },
-];
+/** How far the comparison goes. */
+interface Plan {
+  sizes: Size[];
+  /** Steps of Adam whose result the others are to reach. */
+  adamSteps: number;
+  /** What a run may take beyond this many times Adam's median time, in seconds. */
+  times: number;
+  extra: number;
+}
+
+const plans: Record<Profile['name'], Plan> = {
+  short: {
+    sizes: [{ features: 784 }, ...[13, 126].map((hidden) => ({ features: 784, hidden }))],
+    adamSteps: 40,
+    times: 4,
+    extra: 0.2,
+  },
+  full: {
+    sizes: [
+      { features: 200 },
+      { features: 784 },
+      ...[13, 40, 126, 400, 1265].map((hidden) => ({ features: 784, hidden })),
+    ],
+    adamSteps: 150,
+    times: 5,
+    extra: 1,
+  },
+};
 
 const curvature = 'gauss-newton';
 const methods = {
   Adam: { batch: 128, first: 3.2e-3, make: (rate: number) => tf.train.adam(rate) },
+  momentum: { batch: 128, first: 0.032, make: (rate: number) => tf.train.momentum(rate, 0.9) },
   'Gauss–Newton CG, batch 1000': {
     batch: 1000,
     first: 3.2,
@@ -50,9 +70,6 @@ const methods = {
 };
 type Name = keyof typeof methods;
 const names = Object.keys(methods) as Name[];
-
-/** Steps of Adam whose result the others are to reach. */
-const ADAM_STEPS = 150;
 
 interface Row {
   parameters: number;
@@ -75,6 +92,7 @@ const MOST_SECONDS = 60;
 
 /** From how many parameters on does a Gauss–Newton step pay, or up to how many? */
 export async function breakEven(profile: Profile): Promise<string> {
+  const plan = plans[profile.name];
   const runs = new Runs(`break-even-${profile.name}`);
   const { train: all, test } = transferFeatures({ train: LESSONS + HELD, test: 1_000 });
   const part = (from: number, count: number): FeatureExamples => ({
@@ -83,7 +101,7 @@ export async function breakEven(profile: Profile): Promise<string> {
   });
   const whole: Digits = { train: part(0, LESSONS), test, validation: part(LESSONS, HELD) };
   const rows: Row[] = [];
-  for (const size of sizes) {
+  for (const size of plan.sizes) {
     const model = mlp({
       sizes: [size.features, ...(size.hidden ? [size.hidden] : []), 5],
       activation: 'relu',
@@ -93,15 +111,19 @@ export async function breakEven(profile: Profile): Promise<string> {
       test: firstFeatures(whole.test, size),
       validation: firstFeatures(whole.validation, size),
     };
-    rows.push(await rowOf(model, digits, profile.seeds, runs));
+    rows.push(await rowOf(model, digits, { ...plan, seeds: profile.seeds, runs }));
     tf.dispose([digits.train.x, digits.test.x, digits.validation.x]);
   }
   tf.dispose([all.x, all.y, ...Object.values(whole).flatMap(({ x, y }) => [x, y])]);
-  await draw(rows);
-  return page(rows, profile.seeds.length);
+  await draw(rows, plan);
+  return page(rows, plan, profile.seeds.length);
 }
 
-async function rowOf(model: Model, digits: Digits, seeds: number[], runs: Runs): Promise<Row> {
+async function rowOf(
+  model: Model,
+  digits: Digits,
+  { adamSteps, times, extra, seeds, runs }: Plan & { seeds: number[]; runs: Runs },
+): Promise<Row> {
   const count = parameters(model);
   const at = (name: Name, rate: number, seed: number, why: string, budget: Budget) => {
     const { batch, make } = methods[name];
@@ -110,7 +132,7 @@ async function rowOf(model: Model, digits: Digits, seeds: number[], runs: Runs):
     );
   };
   // How far Adam gets, on the digits held out, with the seed that choices are made with.
-  const far: Budget = { steps: ADAM_STEPS, seconds: MOST_SECONDS };
+  const far: Budget = { steps: adamSteps, seconds: MOST_SECONDS };
   const lowest = async (rate: number) => {
     const course = await at('Adam', rate, CHOOSING, 'goal', far);
     return course.diverged ? Number.POSITIVE_INFINITY : Math.min(...course.validation);
@@ -127,7 +149,7 @@ async function rowOf(model: Model, digits: Digits, seeds: number[], runs: Runs):
     return { choice, seconds: spreadOf(seconds) };
   };
   const Adam = await measured('Adam', adam, { steps: 1000, seconds: MOST_SECONDS, target: goal });
-  const limit = Math.min(5 * Adam.seconds.middle + 1, MOST_SECONDS);
+  const limit = Math.min(times * Adam.seconds.middle + extra, MOST_SECONDS);
   const budget: Budget = { steps: 1000, seconds: limit, target: goal };
   const tuned = async (name: Name) => {
     const choice = await searched(methods[name].first, async (rate) =>
@@ -140,6 +162,7 @@ async function rowOf(model: Model, digits: Digits, seeds: number[], runs: Runs):
     goal,
     methods: {
       Adam,
+      momentum: await tuned('momentum'),
       'Gauss–Newton CG, batch 1000': await tuned('Gauss–Newton CG, batch 1000'),
       'Gauss–Newton CG, batch 250': await tuned('Gauss–Newton CG, batch 250'),
       'implicit Adam': await tuned('implicit Adam'),
@@ -154,10 +177,10 @@ function firstFeatures({ x, y }: FeatureExamples, { features }: Size): FeatureEx
   return { x: tf.gather(x, columns, 1), y };
 }
 
-async function draw(rows: Row[]): Promise<void> {
+async function draw(rows: Row[], { adamSteps }: Plan): Promise<void> {
   const lines = names.map((name, i) => ({
     name,
-    colour: [PALETTE[2]!, PALETTE[0]!, PALETTE[5]!, PALETTE[1]!][i]!,
+    colour: [PALETTE[2]!, PALETTE[4]!, PALETTE[0]!, PALETTE[5]!, PALETTE[1]!][i]!,
     mode: 'lines+markers',
     x: rows.map((row) => row.parameters),
     y: rows.map((row) => finite(row.methods[name].seconds.middle)),
@@ -174,9 +197,9 @@ async function draw(rows: Row[]): Promise<void> {
     'break-even.png',
     [
       {
-        title: `To the loss of Adam's ${ADAM_STEPS} steps`,
+        title: `To the loss of Adam's ${adamSteps} steps`,
         xaxis,
-        yaxis: { title: 'processor time (s)', type: 'log', dtick: 1, range: [-1, 1.2] },
+        yaxis: { title: 'processor time (s)', type: 'log', dtick: 1 },
         lines,
       },
       {
@@ -185,9 +208,9 @@ async function draw(rows: Row[]): Promise<void> {
         yaxis: {
           title: "time, in Adam's",
           type: 'log',
-          range: [Math.log10(0.45), Math.log10(8)],
-          tickvals: [0.5, 1, 2, 5],
-          ticktext: ['½', '1', '2', '5'],
+          range: [Math.log10(0.15), Math.log10(8)],
+          tickvals: [0.2, 0.5, 1, 2, 5],
+          ticktext: ['⅕', '½', '1', '2', '5'],
         },
         lines: lines.map((line) => ({
           ...line,
@@ -197,14 +220,34 @@ async function draw(rows: Row[]): Promise<void> {
         })),
       },
     ],
-    'Processor time that Adam, Gauss–Newton CG and implicit Adam need for one loss, by the number ' +
+    'Processor time that Adam, momentum, Gauss–Newton CG and implicit Adam need for one loss, by the number ' +
       'of parameters of the head.',
   );
 }
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
 
-function page(rows: Row[], seeds: number): string {
+/** Who is the first at each size, and how the others compare with Adam, by medians. */
+function conclusion(rows: Row[]): string {
+  const at = ({ parameters }: Row) => parameters.toLocaleString('en');
+  const time = (row: Row, name: Name) => row.methods[name].seconds.middle;
+  const first = (row: Row) => names.reduce((a, b) => (time(row, b) < time(row, a) ? b : a));
+  const firsts = rows.map((row) => {
+    const all = Number.isFinite(row.methods[first(row)].seconds.high);
+    return `${first(row)} at ${at(row)} parameters${all ? '' : ' (not with every seed)'}`;
+  });
+  const ratios = names.slice(1).map((name) => {
+    const each = rows.map((row) => {
+      const ratio = time(row, name) / time(row, 'Adam');
+      const all = Number.isFinite(row.methods[name].seconds.high);
+      return Number.isFinite(ratio) ? `${ratio.toPrecision(2)}${all ? '' : '*'}` : 'not reached';
+    });
+    return `${name} ${each.join(', ')}`;
+  });
+  return `**First by processor time (medians): ${firsts.join(', ')}.** In times of Adam's, from the smallest head to the largest: ${ratios.join('; ')}. With a star not every seed gets there.`;
+}
+
+function page(rows: Row[], { adamSteps, times, extra }: Plan, seeds: number): string {
   const table = rows.map(({ parameters, goal, methods: found }) => ({
     parameters: parameters.toLocaleString('en'),
     loss: goal.toPrecision(3),
@@ -218,9 +261,11 @@ function page(rows: Row[], seeds: number): string {
       }),
     ),
   }));
-  return `![Break-even](break-even.png)
+  return `${conclusion(rows)}
 
-The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${ADAM_STEPS} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or in five times Adam's median time and one second; implicit Adam in batches of ${methods['implicit Adam'].batch}. ${LESSONS.toLocaleString('en')} digits; the smallest head is linear in 200 of the features, the next in all 784, the others have a hidden layer.
+![Break-even](break-even.png)
+
+The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${adamSteps} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or in ${times} times Adam's median time and ${extra} s; momentum takes Adam's batches, implicit Adam those of ${methods['implicit Adam'].batch}. ${LESSONS.toLocaleString('en')} digits; heads of fewer than 5,000 parameters are linear, the others have a hidden layer.
 
 ${markdownTable(table)}`;
 }
