@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { stamped, versionsOf } from './lite/files.mjs';
 import { finishSite } from './lite/finish.mjs';
+import { frontPage } from './lite/front-page.mjs';
 import { measure } from './lite/measure.mjs';
 import { serve } from './lite/serve.mjs';
 import { packTypes } from './lite/types.mjs';
@@ -149,7 +150,7 @@ function copyContents(folder) {
       const target = join(folder, name, file);
       mkdirSync(join(folder, name), { recursive: true });
       if (file.endsWith('.ipynb')) writeFileSync(target, withoutPictures(inRoot(name, file)));
-      else cpSync(inRoot(name, file), target);
+      else writeFileSync(target, frontPage(read(inRoot(name, file))));
       count += 1;
     }
   }
@@ -208,7 +209,7 @@ async function buildSite(site) {
       '</head>',
       `<style>${read(inRoot('setup', 'jupyter', 'custom', 'folded.css'))}${OPENING}</style>$&`,
     ],
-    ['<div id="jupyterlite-loading', '<p id="course-opens">The course opens …</p>$&'],
+    ['<div id="jupyterlite-loading', '<p id="course-opens">Opening the course …</p>$&'],
   ]);
   lighten(join(site, 'jupyter-lite.json'));
 }
