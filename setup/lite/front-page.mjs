@@ -1,6 +1,10 @@
 import { SetupError } from '../step.mjs';
 
-/** What the page that is shown first says of an installed course, and what of a course in a page. */
+/**
+ * What the page that is shown first says of an installed course, and what of a course in a page.
+ *
+ * @type {[from: RegExp, to: string][]}
+ */
 const INSTEAD = [
   [
     /^Start with `npm start`.*$/m,
@@ -28,7 +32,7 @@ const INSTEAD = [
  */
 export function frontPage(text) {
   return INSTEAD.reduce((page, [from, to]) => {
-    const changed = page.replace(from, /** @type {string} */ (to));
+    const changed = page.replace(from, to);
     if (changed === page) throw new SetupError(`notebooks/README.md says nothing like ${from}.`);
     return changed;
   }, text);
