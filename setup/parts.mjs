@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { jupyterEnvironment } from './jupyterlab.mjs';
 import { inRoot, root, venvPython } from './paths.mjs';
@@ -139,8 +140,11 @@ async function lessons(folder) {
   const environment = jupyterEnvironment();
   // The short profile, whatever the environment of the shell is.
   delete environment.FULL;
+  // One more than there are processors: a kernel that starts, or whose compiler works, leaves one idle.
+  const jobs = String(Math.min(4, availableParallelism() + 1));
+  const program = [inRoot('test', 'lessons.py'), '--report', report, '--jobs', jobs];
   // Each cell has a limit of its own there; together they may take as long as they need.
-  const { reason } = await run(venvPython, [inRoot('test', 'lessons.py'), '--report', report], {
+  const { reason } = await run(venvPython, program, {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: environment,
   });
