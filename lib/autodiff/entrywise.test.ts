@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { useBackend } from '../backends';
 import { random } from '../numbers';
 import { apply, entrywise, number, vector } from './entrywise';
+import { switchPrograms } from './traced';
 
 afterEach(() => {
-  vi.unstubAllEnvs();
+  switchPrograms(true);
 });
 
 const [x, y] = [vector(0), vector(1)];
@@ -30,7 +31,7 @@ it.each([
   ['wasm, one by one', 'wasm', '0'],
   ['cpu', 'cpu', '1'],
 ] as const)('computes tensors entry by entry: %s', async (_, backend, compile) => {
-  vi.stubEnv('IMPLICIT_COMPILE', compile);
+  switchPrograms(compile !== '0');
   await useBackend(backend, { threads: 1 });
   for (const shape of [[], [1], [7], [3, 5], [4, 1000], [0]]) {
     const size = shape.reduce((product, n) => product * n, 1);

@@ -51,4 +51,10 @@ export {
 export { Replay } from './replay';
 export type { RowSpace } from './row-space';
 export { engine, isolated } from './tape';
-export { freePrograms, type ProductKind, type TracedCounts, tracedCounts } from './traced';
+export {
+  freePrograms,
+  type ProductKind,
+  switchPrograms,
+  type TracedCounts,
+  tracedCounts,
+} from './traced';

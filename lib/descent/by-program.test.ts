@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { flatSpaceOn, freePrograms, markAuxiliary, markOutput, tracedCounts } from '../autodiff';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  flatSpaceOn,
+  freePrograms,
+  markAuxiliary,
+  markOutput,
+  switchPrograms,
+  tracedCounts,
+} from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { cnn, type Model, mlp, rnn } from '../models';
@@ -16,7 +23,7 @@ beforeAll(async () => {
 });
 beforeEach(freePrograms);
 afterEach(() => {
-  vi.unstubAllEnvs();
+  switchPrograms(true);
   tf.disposeVariables();
 });
 
@@ -80,9 +87,9 @@ async function bothWays(run: () => Promise<Ends>) {
   const before = tracedCounts();
   const byProgram = await run();
   const { hits, refused } = tracedCounts();
-  vi.stubEnv('IMPLICIT_COMPILE', '0');
+  switchPrograms(false);
   const byOperation = await run();
-  vi.unstubAllEnvs();
+  switchPrograms(true);
   return { byProgram, byOperation, hits: hits - before.hits, refused: refused - before.refused };
 }
 

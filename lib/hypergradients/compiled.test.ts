@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../test/needs';
-import { compiled, flatSpaceOn, markAuxiliary } from '../autodiff';
+import { compiled, flatSpaceOn, markAuxiliary, switchPrograms } from '../autodiff';
 import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
@@ -14,7 +14,7 @@ import { bilevel, hypergradient, implicit } from '.';
 /** Programs multiply matrices by the system's library, or by themselves. */
 const libraries = needs('blas').available ? [true, false] : [false];
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => switchPrograms(true));
 
 type Loss = (w: NamedTensors, λ: NamedTensors) => tf.Scalar;
 
@@ -53,9 +53,9 @@ const seeds = [2, 3];
 /** What is computed, by programs and then operation by operation. */
 async function bothWays<T>(compute: () => Promise<T>): Promise<[T, T]> {
   const found = await compute();
-  vi.stubEnv('IMPLICIT_COMPILE', '0');
+  switchPrograms(false);
   const wanted = await compute();
-  vi.unstubAllEnvs();
+  switchPrograms(true);
   return [found, wanted];
 }
 

@@ -109,10 +109,10 @@ async function differentiate<V extends Vector>(
   const space = spaceOf(w);
   if (start !== undefined) space.check(start, w, 'the start');
   const count: Count = { products: 0, ...(watch && { watch }) };
-  const form = formOf(problem, λ);
   const { diagnose } = settings;
   const flat = await differentiateFlat(settings, problem, w, λ, options, count);
   if (flat !== undefined) return withSeconds(flat, began);
+  const form = formOf(problem, λ);
   const { solver, curvature } = settings;
   const found = await differentiateIn(settings, count, {
     space,

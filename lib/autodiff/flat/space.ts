@@ -224,23 +224,14 @@ export class FlatSpace implements Space<Flat, number> {
   }
 
   free(x: unknown, except?: unknown): void {
-    if (except === undefined) {
-      this.#freeAll(x);
-      return;
-    }
-    const { flats, tensors } = contentsOf(x);
-    if (flats.length === 0 && tensors.length === 0) return;
-    const spared = contentsOf(except);
-    for (const flat of flats) if (!spared.flats.includes(flat)) this.#release(flat);
-    tf.dispose(tensors.filter((tensor) => !spared.tensors.includes(tensor)));
-  }
-
-  #freeAll(x: unknown): void {
-    if (x instanceof Flat) this.#release(x);
-    else if (x === null || typeof x !== 'object') return;
-    else if (x instanceof Tensor) x.dispose();
-    else if (Array.isArray(x)) for (const each of x) this.#freeAll(each);
-    else if (!ArrayBuffer.isView(x)) for (const each of Object.values(x)) this.#freeAll(each);
+    if (x instanceof Flat) {
+      if (x.alive && !isWithin(x, except)) this.#release(x);
+    } else if (x === null || typeof x !== 'object') return;
+    else if (x instanceof Tensor) {
+      if (!x.isDisposed && !isWithin(x, except)) x.dispose();
+    } else if (Array.isArray(x)) for (const each of x) this.free(each, except);
+    else if (!ArrayBuffer.isView(x))
+      for (const name in x) this.free(x[name as keyof typeof x], except);
   }
 
   check(x: Flat, like: Flat, what: string): void {
@@ -280,6 +271,17 @@ export class FlatSpace implements Space<Flat, number> {
     this.heap.wasm._free(x.address);
     this.#bytes -= 4 * x.layout.size;
   }
+}
+
+/** Whether it is among what nested records and arrays hold. */
+function isWithin(x: Flat | tf.Tensor, nested: unknown): boolean {
+  if (nested === x) return true;
+  if (nested === null || typeof nested !== 'object') return false;
+  if (nested instanceof Flat || nested instanceof Tensor || ArrayBuffer.isView(nested))
+    return false;
+  if (Array.isArray(nested)) return nested.some((each) => isWithin(x, each));
+  for (const name in nested) if (isWithin(x, nested[name as keyof typeof nested])) return true;
+  return false;
 }
 
 interface Contents {

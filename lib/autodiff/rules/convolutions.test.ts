@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../../backends';
 import type { NamedTensors } from '../../spaces';
 import { type Curvature, gaussNewton, hessian, linearize, valueAndGradient } from '..';
@@ -15,6 +15,7 @@ import {
   relativeError,
   type TestModel,
 } from '../testing';
+import { switchPrograms } from '../traced';
 
 type Layer = (x: tf.Tensor4D, K: tf.Tensor4D, bias: tf.Tensor1D) => tf.Tensor;
 
@@ -183,11 +184,11 @@ describe('convolutions on wasm', () => {
   });
 
   afterEach(() => {
-    vi.unstubAllEnvs();
+    switchPrograms(true);
   });
 
   test('operation by operation a product is five sums of convolutions, with none for the data; images are laid out, and maxima found, once', () => {
-    vi.stubEnv('IMPLICIT_COMPILE', '0');
+    switchPrograms(false);
     const count = (names: string[], part: string) =>
       names.filter((name) => name.includes(part)).length;
     for (const record of [() => hessian(whole, model.x), () => gaussNewton(model, model.x)]) {

@@ -10,6 +10,7 @@ export {
   knownPrograms,
   recall,
   remember,
+  switchPrograms,
   tracedCounts,
 } from './known-recipes';
 export type { Leaves } from './leaves';

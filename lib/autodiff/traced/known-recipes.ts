@@ -43,12 +43,20 @@ export function heapNow(): Heap | undefined {
   return tf.getBackend() === 'wasm' ? (tf.backend() as Heap) : undefined;
 }
 
+/** Whether programs may run: unless `IMPLICIT_COMPILE` was 0 when the library was loaded. */
+let isOn = variable('IMPLICIT_COMPILE') !== '0';
+
+/** Switches programs on or off, for comparisons of both ways. */
+export function switchPrograms(on: boolean): void {
+  isOn = on;
+}
+
 /**
- * Where programs can run: wasm, unless `IMPLICIT_COMPILE` is 0, and no tape is running. What
+ * Where programs can run: wasm, unless they are switched off, and no tape is running. What
  * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
  */
 export function heapForPrograms(): Heap | undefined {
-  if (variable('IMPLICIT_COMPILE') === '0') return undefined;
+  if (!isOn) return undefined;
   const { gradientDepth, kernelDepth, profiling } = engine().state;
   return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
 }

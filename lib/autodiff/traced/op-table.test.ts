@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { type Case, type Input, inputsOf, opTable } from '../../backends/op-table';
 import type { NamedTensors } from '../../spaces';
 import { hessian } from '..';
 import { numbers } from '../testing';
-import { freePrograms, tracedCounts } from '.';
+import { freePrograms, switchPrograms, tracedCounts } from '.';
 
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 
@@ -52,7 +52,7 @@ const ofProducts = cases.filter(({ op }) => /conv|matMul|dot|einsum|dense|lstm|g
 describe.each(libraries)('programs of every operation, with OpenBLAS: %s', (blas) => {
   beforeAll(() => useBackend('wasm', { threads: 1, blas }));
   afterEach(() => {
-    vi.unstubAllEnvs();
+    switchPrograms(true);
     freePrograms();
   });
 
@@ -65,9 +65,9 @@ describe.each(libraries)('programs of every operation, with OpenBLAS: %s', (blas
       const found = evaluated(c, 2);
       const { hits } = tracedCounts();
       if (hits === counts.hits) refused!.push(title(c));
-      vi.stubEnv('IMPLICIT_COMPILE', '0');
+      switchPrograms(false);
       const wanted = evaluated(c, 0);
-      vi.unstubAllEnvs();
+      switchPrograms(true);
       freePrograms();
       for (const name of ['value', 'gradient', 'product'] as const) {
         const scale = scaleOf(wanted[name]);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { random } from '../../numbers';
@@ -7,7 +7,7 @@ import type { NamedTensors } from '../../spaces';
 import { hessian } from '..';
 import { numbers } from '../testing';
 import { drawnLoss } from '../testing-graphs';
-import { freePrograms, tracedCounts } from '.';
+import { freePrograms, switchPrograms, tracedCounts } from '.';
 
 const point = (seed: number): NamedTensors => {
   const { normals } = random(seed);
@@ -33,7 +33,7 @@ const libraries = needs('blas').available ? [true, false] : [false];
 describe.each(libraries)('programs of random graphs, with OpenBLAS: %s', (blas) => {
   beforeAll(() => useBackend('wasm', { threads: 1, blas }));
   afterEach(() => {
-    vi.unstubAllEnvs();
+    switchPrograms(true);
     freePrograms();
   });
 
@@ -49,9 +49,9 @@ describe.each(libraries)('programs of random graphs, with OpenBLAS: %s', (blas) 
         const { hits } = tracedCounts();
         const found = points.map((at) => evaluated(loss, at));
         if (tracedCounts().hits > hits) byProgram++;
-        vi.stubEnv('IMPLICIT_COMPILE', '0');
+        switchPrograms(false);
         const wanted = points.map((at) => evaluated(loss, at));
-        vi.unstubAllEnvs();
+        switchPrograms(true);
         wanted.forEach((results, i) => {
           results.forEach((numbers, k) => {
             const scale = Math.max(1e-3, ...numbers.map(Math.abs));
