@@ -2,16 +2,22 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../..';
 import { floats, type Heap } from '../kernels/heap';
-import { apply, type FunctionName } from './expression';
+import { apply, type Expression, type FunctionName, number } from './expression';
 import { loopOn } from './loops';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
+const input: Expression = { kind: 'input', index: 0 };
+
 /** The function of each number, by a loop. */
-function applied(name: FunctionName, numbers: number[]): Float32Array {
+const applied = (name: FunctionName, numbers: number[]): Float32Array =>
+  computed(apply(name, input), numbers);
+
+/** An expression of each number, by a loop. */
+function computed(expression: Expression, numbers: number[]): Float32Array {
   const heap = tf.backend() as Heap;
   const loop = loopOn(heap, {
-    expression: apply(name, { kind: 'input', index: 0 }),
+    expression,
     patterns: ['place'],
     into: 'places',
   });
@@ -64,5 +70,18 @@ describe('functions of four numbers', () => {
       if (Number.isFinite(truth)) expect(result[i]).toBeCloseTo(truth, 4);
       else expect(result[i]).toBe(truth);
     });
+  });
+
+  it.each<['minimum' | 'maximum', (x: number, y: number) => number]>([
+    ['minimum', Math.min],
+    ['maximum', Math.max],
+  ])('%s with a number, on either side, of zeros, infinities and NaN', (name, f) => {
+    const numbers = [...special, -3, 2.5, 6];
+    for (const bound of [0, -0, 6, -1, Number.POSITIVE_INFINITY, Number.NaN]) {
+      const wanted = Float32Array.from(numbers, (x) => f(Math.fround(x), bound));
+      const [left, right] = [apply(name, number(bound), input), apply(name, input, number(bound))];
+      expect(computed(left, numbers)).toEqual(wanted);
+      expect(computed(right, numbers)).toEqual(wanted);
+    }
   });
 });
