@@ -414,8 +414,8 @@ function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
   return { run, arguments: [{ at: 'a' }, { at: 'b' }, { at: 'out' }, { at: 'work' }] };
 }
 
-/** A product of at most this many multiplications costs less than calling a library with its threads. */
-const MOST_OWN = 2 ** 17;
+/** A product of at most this many multiplications costs less than calling a library. */
+const MOST_OWN = 2 ** 14;
 
 const scratches = new WeakMap<Heap, { address: number; bytes: number }>();
 
