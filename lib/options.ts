@@ -23,6 +23,27 @@ export function checkOptionNames(owner: string, options: object, known: readonly
 }
 
 /**
+ * Checks that nothing was passed after the last argument of a function: options one place late, or a
+ * setting that another library takes there, would be ignored without a word. What `map` adds, the place
+ * and the list, may come.
+ *
+ * @param given the `arguments` of the call: with a rest parameter, TypeScript would let more of them pass
+ * @throws InputError for anything else that is not undefined.
+ */
+export function checkNoMore(who: string, given: ArrayLike<unknown>, most: number): void {
+  if (given.length <= most) return;
+  const more = Array.from(given).slice(most);
+  const isOfMap = Array.isArray(more.at(-1)) && more.slice(0, -1).every(Number.isInteger);
+  const extra = isOfMap ? undefined : more.find((value) => value !== undefined);
+  if (extra === undefined) return;
+  throw new InputError({
+    given: `${phrase(extra)} after the last argument of ${who}`,
+    expected: 'nothing there, where it would be ignored',
+    remedy: 'See which arguments it has; options go into one record.',
+  });
+}
+
+/**
  * The handler of a proxy under which an assignment throws: settings are read when a value is made, and
  * one that is assigned later would be ignored without a word.
  *
@@ -98,6 +119,10 @@ export const shown = (value: unknown): string =>
 /** A text in quotes, a number as it is, anything else in a few words. */
 export const quoted = (value: unknown): string =>
   typeof value === 'string' ? `'${value.slice(0, 40)}'` : shown(value);
+
+/** The name of a user's own object as it is; what is no text, in a few words. */
+export const nameIn = ({ name }: { readonly name: unknown }): string =>
+  typeof name === 'string' ? name : phrase(name);
 
 /** Which whole numbers are counts of something. */
 export interface CountRule {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkTensors } from './check';
 import { isolated } from './tape';
@@ -16,6 +17,7 @@ let collected: NamedTensors | undefined;
  * @throws InputError or DisposedError for anything but live float32 tensors.
  */
 export function markAuxiliary(values: NamedTensors): void {
+  checkNoMore('markAuxiliary', arguments, 1);
   checkTensors(values, 'the auxiliary values');
   if (collected === undefined) return;
   for (const [name, value] of Object.entries(values)) {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import type { NamedTensors } from '../spaces';
 import { collectAuxiliary } from './auxiliary';
 import { namesOf } from './named';
@@ -27,6 +27,7 @@ const remembered = new WeakMap<object, Remembered>();
  *   of tensors, or uses a `tf.Variable` that is not handed to it.
  */
 export function compiled<F extends CompilableLoss>(loss: F): F & { free(): void } {
+  checkNoMore('compiled', arguments, 1);
   checkFunction(loss, 'the loss to compile');
   if (loss.length > 2) {
     throw new InputError({

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import type { Pausing } from '../event-loop';
+import { quoted } from '../options';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import type { CurvatureKind } from './curvature-kind';
@@ -119,14 +120,14 @@ const lowRankOf = (factors: Factors): LowRankParts<NamedTensors, NamedTensors> =
 
 /** @throws InputError unless every name of the block is a variable's, and there is one. */
 export function blockOf(variables: NamedTensors, names: readonly string[]): NamedTensors {
-  const unknown = names.find((name) => !(name in variables));
+  const unknown = names.find((name) => typeof name !== 'string' || !(name in variables));
   if (unknown === undefined && names.length > 0) {
     // In the order of the variables, so that a block of all is the whole.
     const inBlock = new Set(names);
     return Object.fromEntries(Object.entries(variables).filter(([name]) => inBlock.has(name)));
   }
   throw new InputError({
-    given: unknown === undefined ? 'an empty block' : `'${unknown}' in the block`,
+    given: unknown === undefined ? 'an empty block' : `${quoted(unknown)} in the block`,
     expected: `names among ${Object.keys(variables).join(', ')}`,
     remedy: 'Choose the block from the names of the variables.',
   });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { phrase } from '../options';
+import { checkNoMore, phrase } from '../options';
 import type { Curvature } from './curvature';
 import type { Step } from './graph';
 import { insideOf } from './inside';
@@ -63,6 +63,7 @@ const COLUMNS = ['operation', 'shapes', 'rule', 'plan', 'kernels'] as const;
 export function explain(
   recorded: Curvature | Linearization<tf.Tensor> | Linearization<tf.NamedTensorMap>,
 ): Explanation {
+  checkNoMore('explain', arguments, 1);
   const inside = insideOf(recorded);
   if (inside === undefined) {
     throw new InputError({

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Weight, weightsOf } from '../backends/engine';
 import { InputError, UnsupportedError } from '../errors';
-import { checkNumericTensor, checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkNumericTensor, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkLike } from './check';
 
@@ -44,6 +44,7 @@ export interface FunctionalModel {
  *   InputError and ShapeError from `apply` for weights that do not fit.
  */
 export function functional(model: tf.LayersModel): FunctionalModel {
+  checkNoMore('functional', arguments, 1);
   checkModel(model);
   const trainable = byName(weightsOf(model, 'trainableWeights'));
   const all = weightsOf(model, 'weights');
@@ -72,6 +73,7 @@ export function functional(model: tf.LayersModel): FunctionalModel {
       return params();
     },
     apply(given, x, options) {
+      checkNoMore('apply', arguments, 3);
       checkSingle(model);
       return applyAll(given, x, options)[0]!;
     },

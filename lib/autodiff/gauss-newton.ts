@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { withoutPause } from '../event-loop';
-import { checkMethods, checkNumericTensor } from '../options';
+import { checkMethods, checkNoMore, checkNumericTensor } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
 import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
@@ -41,6 +41,7 @@ export function gaussNewton<Z extends tf.Tensor | tf.Tensor[]>(
   model: CutModel<Z>,
   x: NamedTensors,
 ): Curvature {
+  checkNoMore('gaussNewton', arguments, 2);
   checkMethods(model, 'the model', ['predict', 'loss']);
   checkPoint(x, 'the point');
   return atCopies(x, (copies) =>
@@ -61,6 +62,7 @@ let outputs: tf.Tensor[] | undefined;
  * @throws InputError or DisposedError for anything but a live tensor.
  */
 export function markOutput<T extends tf.Tensor>(z: T): T {
+  checkNoMore('markOutput', arguments, 1);
   checkNumericTensor(z, 'an output');
   if (outputs === undefined) return z;
   const output = z.clone() as T;

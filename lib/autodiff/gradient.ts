@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { inFewerKernels } from '../backends';
 import type { Pausing } from '../event-loop';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { collectAuxiliary, released } from './auxiliary';
 import { checkFinite, checkPoint, checkScalar } from './check';
@@ -27,6 +27,7 @@ export function valueAndGradient(
   loss: (x: NamedTensors) => tf.Scalar,
   x: NamedTensors,
 ): { value: tf.Scalar; gradient: NamedTensors; auxiliary?: NamedTensors } {
+  checkNoMore('valueAndGradient', arguments, 2);
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
   return inFewerKernels(() =>

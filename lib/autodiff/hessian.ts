@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { withoutPause } from '../event-loop';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkScalar } from './check';
 import { pureAt, rememberedOf, unmarked } from './compiled';
@@ -30,6 +30,7 @@ import { type Evaluation, evaluateTraced } from './traced';
  *   Hessian](https://doi.org/10.1162/neco.1994.6.1.147), 1994.
  */
 export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): Curvature {
+  checkNoMore('hessian', arguments, 2);
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
   return atCopies(x, (copies) => {
@@ -110,6 +111,7 @@ export function hvp(
   x: NamedTensors,
   v: NamedTensors,
 ): NamedTensors {
+  checkNoMore('hvp', arguments, 3);
   const H = hessian(loss, x);
   try {
     return H.apply(v);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Pausing } from '../event-loop';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
 import { blockOf } from './curvature';
@@ -55,6 +55,7 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   f: (x: NamedTensors) => Y,
   x: NamedTensors,
 ): Linearization<Y> {
+  checkNoMore('linearize', arguments, 2);
   checkFunction(f, 'the function to linearize');
   checkPoint(x, 'the point');
   const { result, tape } = record((tape) => {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import type { Pausing } from '../event-loop';
-import { checkFunction, checkList, checkOptionNames, phrase } from '../options';
+import { checkFunction, checkList, checkNoMore, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint } from './check';
 import { blockOf, type Curvature } from './curvature';
@@ -33,6 +33,7 @@ export function recordGradient(
   variables: NamedTensors,
   options: RecordOptions = {},
 ): Curvature {
+  checkNoMore('recordGradient', arguments, 3);
   checkFunction(f, 'the loss');
   checkPoint(variables, 'the variables');
   checkOptionNames('recordGradient', options, ['curvature', 'block']);

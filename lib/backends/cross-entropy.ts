@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors';
-import { checkNumericTensor } from '../options';
+import { checkNoMore, checkNumericTensor } from '../options';
 import { engine } from './engine';
 import { withEach } from './per-example';
 import { differentiate } from './repairs/gradient';
@@ -40,6 +40,7 @@ function checkClasses(logits: tf.Tensor): void {
  * @param logits shape [..., classes]
  */
 export function logSoftmax(logits: tf.Tensor): tf.Tensor {
+  checkNoMore('logSoftmax', arguments, 1);
   checkLogits(logits);
   checkClasses(logits);
   return tf.tidy(() => {
@@ -60,6 +61,7 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
  * @throws ShapeError where the shapes differ
  */
 export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  checkNoMore('softmaxCrossEntropies', arguments, 2);
   checkShapes(labels, logits);
   checkClasses(logits);
   const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
@@ -96,6 +98,7 @@ export function differentiateCrossEntropies(): void {
  * @throws ShapeError where the shapes differ
  */
 export function softmaxCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Scalar {
+  checkNoMore('softmaxCrossEntropy', arguments, 2);
   return tf.tidy(() => tf.mean(softmaxCrossEntropies(labels, logits)));
 }
 
@@ -107,6 +110,7 @@ export function softmaxCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Sc
  * @throws ShapeError where the shapes differ
  */
 export function sigmoidCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  checkNoMore('sigmoidCrossEntropies', arguments, 2);
   checkShapes(labels, logits);
   return tf.tidy(() => {
     // A softplus of integers would be rounded to one.
@@ -124,6 +128,7 @@ export function sigmoidCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.
  * @throws ShapeError where the shapes differ
  */
 export function sigmoidCrossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Scalar {
+  checkNoMore('sigmoidCrossEntropy', arguments, 2);
   return tf.tidy(() => tf.mean(sigmoidCrossEntropies(labels, logits)));
 }
 

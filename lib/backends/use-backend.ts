@@ -3,7 +3,7 @@ import { variable } from '#platform/environment';
 import { availableThreads, processorName } from '#platform/machine';
 import { findTensorflow, useTensorflow } from '#platform/tensorflow';
 import { InputError, UnsupportedError } from '../errors';
-import { checkOptionNames, quoted, shown } from '../options';
+import { checkNoMore, checkOptionNames, quoted, shown } from '../options';
 import { mostThreads, useWasm } from './wasm';
 import { type Adapter, findAdapter, useWebgpu } from './webgpu';
 
@@ -116,6 +116,7 @@ export async function useBackend(
   name: BackendName | 'auto' = 'auto',
   options: BackendOptions = {},
 ): Promise<BackendReport> {
+  checkNoMore('useBackend', arguments, 2);
   checkName(name, 'as the name of a backend');
   checkOptionNames('useBackend', options, ['threads', 'blas']);
   checkThreads(options.threads);

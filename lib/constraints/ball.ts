@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import { constraintOf } from './constraint';
 
 export interface BallOptions {
@@ -17,6 +17,7 @@ export interface BallOptions {
  * @throws InputError for a radius that is not positive.
  */
 export function ball(options: BallOptions = {}) {
+  checkNoMore('ball', arguments, 1);
   checkOptionNames('ball', options, ['radius']);
   const { radius = 1 } = options;
   if (!(typeof radius === 'number' && radius > 0 && radius < Number.POSITIVE_INFINITY)) {

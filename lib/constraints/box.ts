@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError } from '../errors';
-import { checkOptionNames, phrase, shown } from '../options';
+import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
 import { constraintOf } from './constraint';
 
 /** A bound of every entry: a number, or one for each. A tensor bounds tensors, an array float64. */
@@ -25,6 +25,7 @@ export interface BoxOptions {
  *   of another shape than x.
  */
 export function box(options: BoxOptions = {}) {
+  checkNoMore('box', arguments, 1);
   checkOptionNames('box', options, ['lower', 'upper']);
   const { lower = Number.NEGATIVE_INFINITY, upper = Number.POSITIVE_INFINITY } = options;
   checkBound(lower, 'lower');

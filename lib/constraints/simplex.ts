@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import { constraintOf } from './constraint';
 
 export interface SimplexOptions {
@@ -22,6 +22,7 @@ export interface SimplexOptions {
  *   sparsemax](https://arxiv.org/abs/1602.02068), 2016 (the derivative).
  */
 export function simplex(options: SimplexOptions = {}) {
+  checkNoMore('simplex', arguments, 1);
   checkOptionNames('simplex', options, ['total']);
   const { total = 1 } = options;
   if (!(typeof total === 'number' && total > 0 && total < Number.POSITIVE_INFINITY)) {

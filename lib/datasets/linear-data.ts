@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { type Random, random } from '../numbers';
-import { checkCount, checkOptionNames, shown } from '../options';
+import { checkCount, checkNoMore, checkOptionNames, shown } from '../options';
 import { float64 } from '../spaces';
 
 /** Samples by rows, with a number for each: a target, or a label 0 or 1. */
@@ -41,6 +41,7 @@ const NAMES = ['train', 'validation', 'features', 'relevant', 'condition', 'seed
  * @throws InputError if a count is not a whole number of at least 1
  */
 export function regressionData(given: LinearDataOptions & { noise?: number }): LinearData {
+  checkNoMore('regressionData', arguments, 1);
   checkOptionNames('regressionData', given, [...NAMES, 'noise']);
   const { noise = 0.1, ...options } = given;
   if (!(typeof noise === 'number' && noise >= 0 && noise < Number.POSITIVE_INFINITY)) {
@@ -61,6 +62,7 @@ export function regressionData(given: LinearDataOptions & { noise?: number }): L
  * @throws InputError if a count is not a whole number of at least 1
  */
 export function classificationData(options: LinearDataOptions): LinearData {
+  checkNoMore('classificationData', arguments, 1);
   checkOptionNames('classificationData', options, NAMES);
   return linearData(options, (z, stream) => (stream.uniform() < 1 / (1 + Math.exp(-z)) ? 1 : 0));
 }

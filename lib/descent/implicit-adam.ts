@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { apply, type Curvature, entrywise, type Formula, number, vector } from '../autodiff';
 import { InputError } from '../errors';
-import { shown } from '../options';
+import { checkNoMore, shown } from '../options';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type AdamDirection, adamDirection } from './adam-direction';
 import type { Asking } from './asking';
@@ -64,6 +64,7 @@ export function implicitAdam(
   learningRate: AutoRate,
   options: ImplicitAdamOptions = {},
 ): ImplicitAdam {
+  checkNoMore('implicitAdam', arguments, 2);
   return new ImplicitAdam(learningRate, options);
 }
 
@@ -74,6 +75,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
 
   constructor(learningRate: AutoRate, options: ImplicitAdamOptions = {}) {
     super(learningRate, options, checkAdamOptions);
+    checkNoMore('ImplicitAdam', arguments, 2);
   }
 
   protected override *propose(

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type Pausing, withoutPause, withPauses } from '../event-loop';
+import { checkNoMore } from '../options';
 import { supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
@@ -66,6 +67,7 @@ export abstract class ImplicitOptimizer<
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
+    checkNoMore('minimize()', arguments, 3);
     this.#queue.requireIdle('minimize()');
     const record = this.#begin(weighted([checkedLoss(f)]), varList);
     return atOnce(this.#take(withoutPause(record), returnCost));
@@ -91,6 +93,7 @@ export abstract class ImplicitOptimizer<
     varList?: tf.Variable[],
     options: BatchOptions = {},
   ): Promise<StepStats> {
+    checkNoMore('step()', arguments, 3);
     const losses = lossesOf(f);
     const { weights, tapes, curvature } = checkBatchOptions(options);
     if (curvature) this.checkShare();

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { withoutPause, withPauses } from '../event-loop';
-import { checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkOptionNames, phrase } from '../options';
 import { cg, isLibrarySolver, type LinearSolver, supportsInnerProduct } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors, type Vector } from '../spaces';
 import type { Asking } from './asking';
@@ -87,6 +87,7 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.7.
  */
 export function implicitSGD(learningRate: AutoRate, options: ImplicitSgdOptions = {}): ImplicitSGD {
+  checkNoMore('implicitSGD', arguments, 2);
   return new ImplicitSGD(learningRate, options);
 }
 
@@ -97,6 +98,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
 
   constructor(learningRate: AutoRate, options: ImplicitSgdOptions = {}) {
     super(learningRate, options, checkSgdOptions);
+    checkNoMore('ImplicitSGD', arguments, 2);
   }
 
   override minimize(
@@ -104,6 +106,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     returnCost = false,
     varList?: tf.Variable[],
   ): tf.Scalar | null {
+    checkNoMore('minimize()', arguments, 3);
     if (!this.options.exact) return super.minimize(f, returnCost, varList);
     checkedLoss(f);
     throw new InputError({
@@ -119,6 +122,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     varList?: tf.Variable[],
     options: BatchOptions = {},
   ): Promise<StepStats> {
+    checkNoMore('step()', arguments, 3);
     if (!this.options.exact) return super.step(f, varList, options);
     const { weights, tapes, curvature } = checkBatchOptions(options);
     if (curvature) {

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { quoted } from '../options';
 
 /**
  * Which parameters take the implicit step: their names, a predicate of the name, or their places
@@ -25,7 +26,7 @@ export function chosenParameters(
   const { chosen, unknown } = chosenOf(choice, all, nameOf);
   if (unknown === undefined && chosen.length > 0) return chosen;
   throw new InputError({
-    given: unknown === undefined ? 'a choice of no parameters' : `the parameter '${unknown}'`,
+    given: unknown === undefined ? 'a choice of no parameters' : `the parameter ${quoted(unknown)}`,
     expected: `at least one of ${all.map(nameOf).join(', ')}`,
     remedy: 'Name parameters as their variables are named: tf.variable(value, true, name).',
   });

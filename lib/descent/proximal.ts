@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkMethods, checkOptionNames, checkRecord, phrase } from '../options';
+import { checkMethods, checkNoMore, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { ProximalRun } from './proximal-run';
@@ -32,6 +32,7 @@ export async function proximalStep(
   delta: number,
   options: ProximalOptions,
 ): Promise<ProximalStep> {
+  checkNoMore('proximalStep', arguments, 4);
   checkArguments(problem, x, options);
   const { solver, maxIterations = 50, tolerance = toleranceFor(options.solver) } = options;
   checkProximal(delta, { tolerance, maxIterations });

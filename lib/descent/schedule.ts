@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, phrase, shown } from '../options';
+import { checkNoMore, checkOptionNames, phrase, quoted, shown } from '../options';
 
 /** How a step size changes from step to step: a plain record, so that it can be saved. */
 export type Schedule =
@@ -14,6 +14,7 @@ export type PerStep = (t: number) => number;
 
 /** Multiplies the step size by `factor` at each of the steps `at`, counted from 0. Default ½. */
 export function drops(at: readonly number[], factor = 0.5): Schedule {
+  checkNoMore('drops', arguments, 2);
   const counted = Array.isArray(at) && at.every((step) => Number.isInteger(step) && step >= 0);
   if (!counted || !(Number.isFinite(factor) && factor > 0)) {
     throw new InputError({
@@ -32,6 +33,7 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
  *   method](https://doi.org/10.1214/aoms/1177729586), 1951.
  */
 export function inverseTime(rate: number): Schedule {
+  checkNoMore('inverseTime', arguments, 1);
   if (!(Number.isFinite(rate) && rate >= 0)) {
     throw new InputError({
       given: `inverseTime(${shown(rate)})`,
@@ -51,6 +53,7 @@ export function inverseTime(rate: number): Schedule {
  *   restarts.
  */
 export function cosine(steps: number, floor = 0): Schedule {
+  checkNoMore('cosine', arguments, 2);
   const call = `cosine(${shown(steps)}, ${shown(floor)})`;
   checkSteps(call, steps);
   if (!(Number.isFinite(floor) && floor >= 0 && floor <= 1)) {
@@ -71,6 +74,7 @@ export function cosine(steps: number, floor = 0): Schedule {
  * @see Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
+  checkNoMore('warmUp', arguments, 2);
   checkSteps(`warmUp(${shown(steps)})`, steps);
   factorAt(next, 0);
   return { name: 'warm-up', steps, next };
@@ -84,7 +88,7 @@ export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Sc
 export function factorAt(schedule: Schedule | PerStep, t: number): number {
   const factor = typeof schedule === 'function' ? schedule(t) : valueAt(schedule, t);
   if (Number.isFinite(factor) && factor >= 0) return factor;
-  const what = typeof schedule === 'function' ? 'function' : `'${String(schedule?.name)}'`;
+  const what = typeof schedule === 'function' ? 'function' : quoted(schedule?.name);
   throw new InputError({
     given: `the schedule ${what} at step ${t}, whose factor is ${shown(factor)}`,
     expected: 'a finite factor of at least 0',
@@ -101,14 +105,23 @@ const PARTS: Record<Schedule['name'], readonly string[]> = {
   'warm-up': ['steps', 'next'],
 };
 
+/** Whether a record, which may be a user's own, has the parts of its name, and numbers where numbers belong. */
+function hasParts(schedule: Schedule): boolean {
+  if (typeof schedule?.name !== 'string' || !Object.hasOwn(PARTS, schedule.name)) return false;
+  checkOptionNames(`the schedule '${schedule.name}'`, schedule, PARTS[schedule.name]);
+  return Object.entries(schedule).every(([part, value]: [string, unknown]) => {
+    if (part === 'name' || part === 'next') return true;
+    if (part !== 'at') return typeof value === 'number';
+    return Array.isArray(value) && value.every((step) => typeof step === 'number');
+  });
+}
+
 function valueAt(schedule: Schedule, t: number): number {
-  const parts = PARTS[schedule?.name];
-  if (parts) checkOptionNames(`the schedule '${schedule.name}'`, schedule, parts);
-  switch (schedule?.name) {
+  if (!hasParts(schedule)) return Number.NaN;
+  switch (schedule.name) {
     case 'constant':
       return 1;
     case 'drops':
-      if (!Array.isArray(schedule.at)) return Number.NaN;
       return schedule.factor ** schedule.at.filter((step) => step <= t).length;
     case 'inverse-time':
       return 1 / (1 + schedule.rate * t);
@@ -121,8 +134,6 @@ function valueAt(schedule: Schedule, t: number): number {
       return t < schedule.steps
         ? (t + 1) / schedule.steps
         : factorAt(schedule.next, t - schedule.steps);
-    default:
-      return Number.NaN;
   }
 }
 

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { markOutput } from '../autodiff';
 import { eachOf, withEach } from '../backends';
 import { InputError } from '../errors';
+import { checkNoMore } from '../options';
 
 /**
  * A loss for `model.compile` that shows Gauss–Newton where the network ends.
@@ -29,6 +30,7 @@ import { InputError } from '../errors';
  * @throws InputError if it is not a function.
  */
 export function withOutput(loss: LossFunction): LossFunction {
+  checkNoMore('withOutput', arguments, 1);
   if (typeof loss !== 'function') {
     throw new InputError({
       given: `withOutput of ${typeof loss === 'string' ? `'${loss}'` : `a value of type ${typeof loss}`}`,

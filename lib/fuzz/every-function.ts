@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../backends';
 import { random } from '../numbers';
 import { faultOf } from './harness';
@@ -33,8 +33,8 @@ const functionsOf = (exports: object, leftOut: readonly string[]): [string, AnyF
     .filter(([name]) => !name.endsWith('Error') && !leftOut.includes(name))
     .map(([name, f]) => [name, isClass(f) ? (...args) => Reflect.construct(f, args) : f]);
 
-/** The fault of one call, if it has one. */
-async function fault(f: AnyFunction, recipe: Recipe | undefined, seed: number) {
+/** Makes one call: its fault, if it has one, and whether it threw. */
+async function callOnce(f: AnyFunction, recipe: Recipe | undefined, seed: number) {
   const stream = random(seed);
   const values = new Values(stream);
   const [w, l] = [tf.tensor1d([1, 2]), tf.tensor1d([0, 1])];
@@ -43,13 +43,14 @@ async function fault(f: AnyFunction, recipe: Recipe | undefined, seed: number) {
     valid !== undefined && stream.uniform() < 0.75
       ? values.spoiled(valid)
       : Array.from({ length: stream.integer(4) }, () => values.any());
-  return (await faultOf(() => f(...args), values, [w, l])).fault;
+  return faultOf(() => f(...args), values, [w, l]);
 }
 
 /** Tests that every function of a package answers bad arguments with typed errors. */
 export function fuzzEveryFunction(exports: object, { recipes, leftOut }: Target): void {
   const functions = functionsOf(exports, leftOut);
   const each = Math.ceil(CALLS / functions.length);
+  const counts = { errors: 0, values: 0 };
 
   beforeAll(async () => {
     if (process.env.FUZZ_BACKEND === 'wasm') await useBackend('wasm', { threads: 1 });
@@ -57,6 +58,13 @@ export function fuzzEveryFunction(exports: object, { recipes, leftOut }: Target)
     for (const kind of ['log', 'warn', 'error', 'info'] as const) {
       vi.spyOn(console, kind).mockImplementation(() => {});
     }
+  });
+
+  // Past the console, which is silent here.
+  afterAll(() => {
+    const { errors, values } = counts;
+    const made = `${errors + values} calls of ${functions.length} functions from seed ${SEED}`;
+    process.stdout.write(`${made}: ${errors} errors, ${values} values\n`);
   });
 
   describe('bad arguments give typed errors and leave no tensor', () => {
@@ -67,8 +75,9 @@ export function fuzzEveryFunction(exports: object, { recipes, leftOut }: Target)
         const index = functions.findIndex(([other]) => other === name);
         for (let i = 0; i < each; i++) {
           const seed = SEED * 1e6 + i * 1000 + index;
-          const found = await fault(f, recipes[name], seed);
-          if (found !== undefined) faults.push(`seed ${seed}: ${found}`);
+          const { fault, threw } = await callOnce(f, recipes[name], seed);
+          counts[threw ? 'errors' : 'values'] += 1;
+          if (fault !== undefined) faults.push(`seed ${seed}: ${fault}`);
         }
         expect(faults).toEqual([]);
       },

@@ -154,6 +154,73 @@ describe('so is one of a method', () => {
   });
 });
 
+describe('an argument after the last one is refused', () => {
+  /** Questions that `filter` may ask of a list, and what takes nothing. */
+  const open = [
+    ...['freePrograms', 'heedsSpace', 'isLibrarySolver', 'isSolverName', 'supportsInnerProduct'],
+    ...['tracedCounts', 'Learned'],
+  ];
+  const listed = functions.filter(([name]) => !open.includes(name));
+  /** As many arguments as a function takes; more where it has some with defaults. */
+  const late = (f: AnyFunction, name: string, extra: unknown) => {
+    const given: unknown[] = makerOf(name)?.(tf.tensor1d([1, 2]), tf.tensor1d([0, 1])) ?? [];
+    for (let place = 5; given.length < place; ) given.push(undefined);
+    return call(f, [...given, extra]);
+  };
+
+  it.each(listed)('%s', async (name, f) => {
+    for (const extra of [{ tolerance: 1 }, 0.5, tf.scalar(1)]) {
+      const thrown = await (async () => late(f, name, extra))().catch((error) => error);
+      expect(String(thrown)).toContain(`after the last argument of ${name}`);
+    }
+  });
+
+  const v = () => tf.variable(tf.tensor1d([1, 2]));
+  const losses = { inner: square, outer: square };
+  const start = () => ({ start: numbers() });
+  const calls: Record<string, () => readonly [object, string, unknown[]]> = {
+    'gradientDescent with a momentum': () => [il, 'gradientDescent', [0.1, 0.9]],
+    'a cross-entropy with weights, as that of TensorFlow.js has': () => [
+      ...([il, 'softmaxCrossEntropy'] as const),
+      [tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1])],
+    ],
+    'hypergradient with options one place late': () => [
+      ...([il, 'hypergradient'] as const),
+      [losses, { w: v() }, { l: v() }, il.implicit(), undefined, { start: { w: v() } }],
+    ],
+    differentiate: () => [
+      ...([il.implicit(), 'differentiate'] as const),
+      [losses, { w: v() }, { l: v() }, {}, {}],
+    ],
+    minimize: () => {
+      const w = v();
+      const loss = () => tf.sum(tf.square(w));
+      return [il.implicitSGD(1), 'minimize', [loss, true, [w], { weights: [1] }]];
+    },
+    step: () => {
+      const w = v();
+      const loss = () => tf.sum(tf.square(w));
+      return [il.implicitAdam(1), 'step', [loss, [w], {}, { weights: [1] }]];
+    },
+    solve: () => [il.cg(), 'solve', [diagonal(), numbers(), undefined, start()]],
+    solveSync: () => [il.gmres(), 'solveSync', [diagonal(), numbers(), undefined, start()]],
+    solveDeferred: () => [il.dense(), 'solveDeferred', [diagonal(), numbers(), undefined, start()]],
+  };
+
+  it.each(Object.entries(calls))('%s', async (_, make) => {
+    const [owner, name, args] = make();
+    const method = Reflect.get(owner, name) as AnyFunction;
+    await expect((async () => Reflect.apply(method, owner, args))()).rejects.toThrow(
+      /after the last argument of/,
+    );
+  });
+
+  it('but for what map adds', () => {
+    expect([0.1, 0.2].map(il.gradientDescent)).toHaveLength(2);
+    expect([0.1, 0.2].map(il.inverseTime)).toHaveLength(2);
+  });
+});
+
 describe('settings of what was made cannot be assigned', () => {
   const values = {
     ...{ cg: il.cg(), dense: il.dense(), adam: il.adam(0.1), chebyshev: il.chebyshev() },

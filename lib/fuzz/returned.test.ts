@@ -447,3 +447,62 @@ describe('differentiate, without hypergradient, looks at its arguments too', () 
     await expectRefused(() => differentiate(null, w, λ));
   });
 });
+
+describe('what is no text where a name belongs is refused, or stands in a message in a few words', () => {
+  const odd = { 'a freed tensor': () => freed(), 'a list with one': () => [freed()] };
+  const calls: Record<string, (name: never) => unknown> = {
+    method: (name) => {
+      const method = { ...il.gradientDescent(0.1), name, on: () => ({}) };
+      return il.residualPolynomial(method as never, { mu: 0.5, L: 1 }, 3);
+    },
+    schedule: (name) => il.implicitSGD(1, { schedule: { name } as never }),
+    'parts of schedules': (factor) =>
+      il.implicitSGD(1, { schedule: { name: 'drops', at: [1], factor } }),
+    'steps of schedules': (step) =>
+      il.implicitSGD(1, { schedule: { name: 'drops', at: [step], factor: 1 } }),
+    tuning: (tuning) => il.nesterov({ tuning }),
+    solver: (name) => il.solverFromRecord({ name }),
+    block: (name) => il.recordGradient(() => tf.scalar(1), { w: tf.ones([2]) }, { block: [name] }),
+    'weights to penalise': (name) => il.perWeightL2({ names: [name] }),
+    parameters: (name) => {
+      const w = tf.variable(tf.scalar(1));
+      return il.implicitSGD(1, { parameters: [name] }).minimize(() => tf.square(w), true, [w]);
+    },
+  };
+
+  it.each(Object.entries(calls))('%s', (_, call) => {
+    for (const make of Object.values(odd)) {
+      tf.tidy(() => {
+        expect(() => call(make() as never)).toThrow(il.ImplicitLabError);
+      });
+    }
+  });
+
+  it('and a name that every object has is none of a schedule', () => {
+    const schedule = { name: 'constructor' } as never;
+    expect(() => il.implicitSGD(1, { schedule })).toThrow(/the schedule 'constructor'/);
+  });
+});
+
+describe('levenbergMarquardt looks at residuals away from where a step began', () => {
+  const linear = {
+    linearize: (w: Float64Array) => ({
+      residuals: w.slice(),
+      jacobian: [numbers(1, 0), numbers(0, 1)],
+    }),
+  };
+
+  it.each([
+    ['nothing', undefined],
+    ['a list', [1, 2]],
+    ['too few', numbers(1)],
+    ['too many', numbers(1, 2, 3)],
+  ])('%s', (_, residuals) => {
+    for (const acceleration of [0, 1]) {
+      const problem = { ...linear, residuals: () => residuals as never };
+      expect(() => il.levenbergMarquardt(problem, numbers(1, 2), { acceleration })).toThrow(
+        il.ImplicitLabError,
+      );
+    }
+  });
+});

@@ -23,7 +23,7 @@ export class Values {
   any(depth = 0): unknown {
     const kinds = [
       () => this.#number(),
-      () => this.#pick([undefined, null, true, '', 'adam', 'hessian', 'shared']),
+      () => this.#pick([undefined, null, true, '', 'adam', 'hessian', 'shared', 'constructor']),
       () => this.#array(),
       () => this.#tensor(),
       () => this.#named(),

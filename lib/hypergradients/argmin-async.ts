@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { drive } from '../event-loop';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { rootAt } from './argmin';
@@ -52,6 +52,7 @@ export function argminAsync<X extends Point>(
   optimality: Optimality<X>,
   options: ArgminOptions = {},
 ): (...θ: tf.Tensor[]) => Promise<ImplicitSolution<X>> {
+  checkNoMore('argminAsync', arguments, 3);
   checkFunction(solve, 'the solve of argminAsync');
   checkCommonOptions('argminAsync', optimality, options);
   const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;

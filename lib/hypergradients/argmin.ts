@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated, valueAndGradient } from '../autodiff';
-import { checkFunction } from '../options';
+import { checkFunction, checkNoMore } from '../options';
 import { gmres } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { checkArguments, checkOptimality, checkOptions, checkSolution } from './argmin-checks';
@@ -33,6 +33,7 @@ export function argmin<X extends Point>(
   optimality: Optimality<X>,
   options: ArgminOptions = {},
 ): (...θ: tf.Tensor[]) => X {
+  checkNoMore('argmin', arguments, 3);
   checkFunction(solve, 'the solve of argmin');
   checkOptions('argmin', optimality, options);
   return (...θ) => {
@@ -57,6 +58,7 @@ export function attach<X extends Point>(
   optimality: Optimality<X>,
   options: ArgminOptions = {},
 ): (...θ: tf.Tensor[]) => X {
+  checkNoMore('attach', arguments, 3);
   checkOptions('attach', optimality, options);
   const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;
   checkSolution(xStar);
@@ -85,6 +87,7 @@ export function rootAt<X extends Point>(xStar: X, optimality: Optimality<X>) {
 export function stationarity<X extends Point>(
   loss: (x: X, ...θ: tf.Tensor[]) => tf.Scalar,
 ): Optimality<X> {
+  checkNoMore('stationarity', arguments, 1);
   checkFunction(loss, 'the loss of stationarity');
   return (x, ...θ) => {
     if (!(x instanceof tf.Tensor)) {

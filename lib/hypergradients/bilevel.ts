@@ -1,5 +1,12 @@
 import { InputError } from '../errors';
-import { checkFunction, checkMethods, checkOptionNames, checkRecord, shown } from '../options';
+import {
+  checkFunction,
+  checkMethods,
+  checkNoMore,
+  checkOptionNames,
+  checkRecord,
+  shown,
+} from '../options';
 import type { LossProblem } from '../problems';
 import { type BatchedProblem, checkPair, checkProblem, type ValuedProblem } from '../problems';
 import type { Vector } from '../spaces';
@@ -37,6 +44,7 @@ export function bilevel<B, V extends Vector>(
   problem: ValuedProblem | LossProblem | BatchedProblem<B>,
   options: BilevelOptions<B, V>,
 ): BilevelRun<V> {
+  checkNoMore('bilevel', arguments, 2);
   const λ = hyperparametersOf(options);
   checkOptions(options, λ);
   checkProblem(problem, options.w, options.batches !== undefined);
@@ -60,6 +68,7 @@ function hyperparametersOf<V>(options: Partial<Record<'λ' | 'lambda', V>>): V {
 export function decreasingTolerance(
   options: { first?: number; factor?: number } = {},
 ): (k: number) => number {
+  checkNoMore('decreasingTolerance', arguments, 1);
   checkOptionNames('decreasingTolerance', options, ['first', 'factor']);
   const { first = 0.1, factor = 0.9 } = options;
   if (![first, factor].every(Number.isFinite) || !(first > 0 && factor > 0 && factor < 1)) {

@@ -5,6 +5,7 @@ import { InputError, ShapeError } from '../errors';
 import {
   checkFunction,
   checkMethods,
+  checkNoMore,
   checkNumericTensor,
   checkOptionNames,
   checkPositive,
@@ -34,6 +35,7 @@ export function projectedStationarity(
   constraint: Constraint | ((...θ: tf.Tensor[]) => Constraint),
   options: { step?: number } = {},
 ): Optimality<tf.Tensor> {
+  checkNoMore('projectedStationarity', arguments, 3);
   checkFunction(loss, 'the loss of projectedStationarity');
   if (typeof constraint !== 'function') checkConstraint(constraint);
   checkOptionNames('projectedStationarity', options, ['step']);
@@ -105,6 +107,7 @@ export interface ConstrainedProblem {
  *   networks](https://arxiv.org/abs/1703.00443), 2017, §3.
  */
 export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
+  checkNoMore('kkt', arguments, 1);
   checkOptionNames('kkt', problem, ['objective', 'equality', 'inequality']);
   const { objective, equality, inequality } = problem;
   checkFunction(objective, 'the objective of kkt');

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkFunction, checkOptionNames } from '../options';
+import { checkFunction, checkNoMore, checkOptionNames } from '../options';
 import type { DerivativeProblem, LossProblem } from '../problems';
 import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from '../problems';
 import type { NamedTensors } from '../spaces';
@@ -63,6 +63,7 @@ export async function hypergradient(
   how: Differentiation,
   options: { batch?: Batches<unknown>; start?: Float64Array | NamedTensors } = {},
 ): Promise<unknown> {
+  checkNoMore('hypergradient', arguments, 5);
   checkOptionNames('hypergradient', options, ['batch', 'start']);
   const { batch, start } = options;
   checkHow(how, start, batch);

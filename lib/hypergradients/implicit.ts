@@ -1,4 +1,4 @@
-import { checkFunction, checkOptionNames, settled } from '../options';
+import { checkFunction, checkNoMore, checkOptionNames, settled } from '../options';
 import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
 import { cg, checkedSolution } from '../solvers';
 import { type NamedTensors, spaceOf, type Vector } from '../spaces';
@@ -57,6 +57,7 @@ export interface DifferentiateImplicit {
  *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function implicit(options: ImplicitOptions = {}): ImplicitOptions & DifferentiateImplicit {
+  checkNoMore('implicit', arguments, 1);
   checkOptionNames('implicit', options, [
     'solver',
     'curvature',
@@ -75,12 +76,15 @@ export function implicit(options: ImplicitOptions = {}): ImplicitOptions & Diffe
   const settings = { solver, curvature, estimate, diagnose, onFailure };
   checkImplicitOptions(settings);
   const way = Object.defineProperty({ name: 'implicit' as const, ...settings }, 'differentiate', {
-    value: <V extends Vector>(
+    value<V extends Vector>(
       problem: UnrolledProblem<V>,
       w: V,
       λ: V,
       options: DifferentiateOptions<V> = {},
-    ) => differentiate(settings, problem, w, λ, options),
+    ) {
+      checkNoMore('differentiate', arguments, 4);
+      return differentiate(settings, problem, w, λ, options);
+    },
   }) as ImplicitOptions & DifferentiateImplicit;
   const fixed = settled(way, 'implicit()');
   made.add(fixed);

@@ -1,5 +1,6 @@
 import { InputError } from '../errors';
 import { giveWay } from '../event-loop';
+import { nameIn } from '../options';
 import { isLibrarySolver, type LinearSolver, type NeumannOptions, type Solution } from '../solvers';
 import { type LinearOperator, normsOf, type Space, shifted } from '../spaces';
 
@@ -69,7 +70,7 @@ function seriesOf(solver: LinearSolver) {
   const isSeries = isLibrarySolver(solver) && solver.name === 'neumann';
   if (isSeries && typeof scale === 'number') return { terms, scale, damping };
   throw new InputError({
-    given: `batches for the factors, with ${isLibrarySolver(solver) ? 'the solver' : 'a solver of your own named'} ${solver.name}${scale === undefined ? '' : ` of scale ${scale}`}`,
+    given: `batches for the factors, with ${isLibrarySolver(solver) ? 'the solver' : 'a solver of your own named'} ${nameIn(solver)}${scale === undefined ? '' : ` of scale ${scale}`}`,
     expected: 'neumann({ terms, scale }) with a number for its scale',
     remedy: 'Only the terms of a series stay unbiased when every factor has its own batch.',
   });

@@ -1,4 +1,4 @@
-import { checkOptionNames, checkPositive } from '../options';
+import { checkNoMore, checkOptionNames, checkPositive } from '../options';
 import type { Term } from './arithmetic';
 import { type Coefficient, minus, over, times } from './learned';
 import { asMethod, checkMemory, type Iteration } from './method';
@@ -28,6 +28,7 @@ export interface AdamOptions {
  *   optimization](https://arxiv.org/abs/1412.6980), 2015, algorithm 1.
  */
 export function adam(rate: Setting, options: AdamOptions = {}) {
+  checkNoMore('adam', arguments, 2);
   checkOptionNames('adam', options, ['rate', 'beta1', 'beta2', 'epsilon']);
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
   checkSetting(rate, 'a rate', checkPositive);

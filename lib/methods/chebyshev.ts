@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
 
 /**
@@ -18,6 +18,7 @@ import { asMethod, type Iteration, requireSpectrum, sequence } from './method';
  *   Jacobian).
  */
 export function chebyshev(options: Record<string, never> = {}) {
+  checkNoMore('chebyshev', arguments, 1);
   checkOptionNames('chebyshev', options, []);
   return asMethod({ name: 'chebyshev' }, (spectrum): Iteration => {
     const { mu, L } = requireSpectrum(spectrum, 'chebyshev');

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, checkPositive, phrase } from '../options';
+import { checkNoMore, checkOptionNames, checkPositive, phrase } from '../options';
 import { times } from './learned';
 import { asMethod, type Iteration, type Method, requireSpectrum } from './method';
 import { checkSetting, coefficients, isSetting, type Setting } from './setting';
@@ -26,6 +26,7 @@ export interface GradientDescentOptions {
  *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function gradientDescent(options: GradientDescentOptions | Setting = {}) {
+  checkNoMore('gradientDescent', arguments, 1);
   if (!isSetting(options)) checkOptionNames('gradientDescent', options, ['step']);
   const { step = '1/L' } = isSetting(options) ? { step: options } : options;
   if (isSetting(step)) checkSetting(step, 'a step', checkPositive);

@@ -1,4 +1,4 @@
-import { checkOptionNames, checkPositive } from '../options';
+import { checkNoMore, checkOptionNames, checkPositive } from '../options';
 import { type Coefficient, plus, times } from './learned';
 import { asMethod, checkMemory, type Iteration, requireSpectrum, type Spectrum } from './method';
 import { checkSetting, coefficients, type Resolve, type Setting } from './setting';
@@ -30,6 +30,7 @@ export interface Momentum {
  *   methods](https://doi.org/10.1016/0041-5553(64)90137-5), 1964.
  */
 export function heavyBall(options?: MomentumOptions) {
+  checkNoMore('heavyBall', arguments, 1);
   if (options !== undefined) checkMomentum('heavyBall', options);
   const record = { name: 'heavyBall', ...options };
   return asMethod(record, (spectrum, resolve): Iteration => {

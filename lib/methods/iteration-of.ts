@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { checkMethods, checkRecord, phrase } from '../options';
+import { checkMethods, checkRecord, nameIn, phrase } from '../options';
 import { spaceOf } from '../spaces';
 import { type Iteration, isLibraryMethod, type Method, type Spectrum, type State } from './method';
 import type { Resolve } from './setting';
@@ -15,7 +15,7 @@ export function iterationOf(method: Method, spectrum?: Spectrum, resolve?: Resol
   checkMethods(method, 'the method', ['on']);
   const iteration = method.on(spectrum, resolve);
   if (isLibraryMethod(method)) return iteration;
-  const what = `of the method ${method.name}`;
+  const what = `of the method ${nameIn(method)}`;
   checkMethods(iteration, `what on() ${what} returns`, ['begin', 'step']);
   return {
     begin(x) {

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkOptionNames, phrase } from '../options';
 import { checkMomentum, type MomentumOptions, momentumOf } from './heavy-ball';
 import { plus, times } from './learned';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum } from './method';
@@ -23,6 +23,7 @@ export type NesterovTuning = 'standard' | 'quadratic';
  *   constraints](https://arxiv.org/abs/1408.3595), 2016 (the tuning for quadratics).
  */
 export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
+  checkNoMore('nesterov', arguments, 1);
   checkOptionNames('nesterov', options, ['tuning', 'step', 'momentum']);
   const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
   const record = { name: 'nesterov', ...options };
@@ -55,7 +56,8 @@ function fixed(options: MomentumOptions) {
 }
 
 function tuned(tuning: NesterovTuning) {
-  const rule = Object.hasOwn(tunings, tuning) ? tunings[tuning] : undefined;
+  const isName = typeof tuning === 'string' && Object.hasOwn(tunings, tuning);
+  const rule = isName ? tunings[tuning] : undefined;
   if (rule === undefined) {
     throw new InputError({
       given: `nesterov({ tuning }) with ${phrase(tuning)}`,

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount, checkFloat64 } from '../options';
+import { checkCount, checkFloat64, checkNoMore, nameIn } from '../options';
 import type { Arithmetic, Term } from './arithmetic';
 import { iterationOf } from './iteration-of';
 import { numberOf } from './learned';
@@ -24,6 +24,7 @@ export interface PolynomialValue {
  *   whole, or a spectrum that the method cannot use.
  */
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
+  checkNoMore('residualPolynomial', arguments, 3);
   checkCount(t, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   // The requirements of the method on the spectrum are checked now, not when the polynomial is evaluated.
   iterationOf(method, spectrum);
@@ -45,6 +46,7 @@ export function residualPolynomials(
   spectrum: Spectrum,
   lambdas: Float64Array,
 ): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
+  checkNoMore('residualPolynomials', arguments, 3);
   checkFloat64(lambdas, 'the places of the polynomials');
   iterationOf(method, spectrum);
   return polynomialsAt(method, spectrum, lambdas);
@@ -124,7 +126,7 @@ function* iterate(
   gradient: (x: Float64Array) => Float64Array,
 ): Generator<Float64Array, never> {
   const iteration = iterationOf(method, spectrum);
-  const arithmetic = linearArithmetic(method.name);
+  const arithmetic = linearArithmetic(nameIn(method));
   let state: State<Float64Array> = iteration.begin(start);
   for (let t = 1; ; t++) {
     yield state.x;

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import { asMethod, type Iteration, requireSpectrum, type Spectrum, sequence } from './method';
 
 export interface SobolevOptions {
@@ -38,6 +38,7 @@ export interface SobolevOptions {
  *   polynomials](https://arxiv.org/abs/1403.6249), 2015 (coherent pairs).
  */
 export function sobolev(options: SobolevOptions = {}) {
+  checkNoMore('sobolev', arguments, 1);
   checkOptionNames('sobolev', options, ['alpha', 'eta']);
   const { alpha = 0.5, eta = 'natural' } = options;
   checkOptions(alpha, eta);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { random } from '../numbers';
-import { checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkSizes, weights } from './initial';
 import type { Model } from './model';
@@ -23,6 +23,7 @@ const SIDE = 28;
  * `c2` [f₂], `W` [49 f₂, classes], `b` [classes].
  */
 export function cnn(options: CnnOptions = {}): Model {
+  checkNoMore('cnn', arguments, 1);
   checkOptionNames('cnn', options, ['filters', 'classes']);
   const { filters = [8, 16], classes = 10 } = options;
   const [f1, f2] = checkPair(filters);

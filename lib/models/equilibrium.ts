@@ -3,7 +3,7 @@ import { isolated } from '../autodiff';
 import { InputError } from '../errors';
 import { argmin } from '../hypergradients';
 import { random } from '../numbers';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import { fixedPoint } from '../solvers';
 import { checkSizes, weights } from './initial';
 import type { Model } from './model';
@@ -46,6 +46,7 @@ const POWER_STEPS = 10;
  *   computation](https://arxiv.org/abs/2006.16218), 2020 (on MNIST).
  */
 export function equilibrium(options: EquilibriumOptions = {}): Model {
+  checkNoMore('equilibrium', arguments, 1);
   checkOptionNames('equilibrium', options, NAMES);
   const { features = 784, hidden = 200, classes = 10, contraction = 0.9, steps = 20 } = options;
   if (!(typeof contraction === 'number' && contraction > 0 && contraction < 1)) {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError } from '../errors';
-import { checkMethods, checkNumericTensor, checkRecord, phrase } from '../options';
+import { checkMethods, checkNoMore, checkNumericTensor, checkRecord, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import type { Model } from './model';
 
@@ -21,6 +21,7 @@ export async function evaluate(
   params: NamedTensors,
   examples: { x: tf.Tensor; y: tf.Tensor },
 ): Promise<Evaluation> {
+  checkNoMore('evaluate', arguments, 3);
   checkMethods(model, 'the model of evaluate', ['predict']);
   checkRecord(params, 'the parameters of evaluate', 'a record of named tensors');
   checkRecord(examples, 'the examples of evaluate', 'a record { x, y }');

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { random } from '../numbers';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
 import { type Activation, activate, checkActivation, weights } from './initial';
 import type { Model } from './model';
@@ -22,6 +22,7 @@ export interface MlpOptions {
  * @throws InputError for fewer than two sizes, or one that is not a positive integer
  */
 export function mlp(options: MlpOptions): Model {
+  checkNoMore('mlp', arguments, 1);
   checkOptionNames('mlp', options, ['sizes', 'activation']);
   const { sizes, activation = 'sigmoid' } = options;
   checkActivation(activation);
@@ -65,6 +66,7 @@ export function mlp(options: MlpOptions): Model {
 
 /** Multinomial logistic regression: an {@link mlp} without a hidden layer. */
 export function logistic(options: { features?: number; classes?: number } = {}): Model {
+  checkNoMore('logistic', arguments, 1);
   checkOptionNames('logistic', options, ['features', 'classes']);
   const { features = 784, classes = 10 } = options;
   return { ...mlp({ sizes: [features, classes] }), name: `logistic ${features}-${classes}` };

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { random } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkSizes, weights } from './initial';
 import type { Model } from './model';
 
@@ -23,6 +23,7 @@ export interface RnnOptions {
  * hidden], `b` [hidden], `V` [hidden, classes], `c` [classes].
  */
 export function rnn(options: RnnOptions = {}): Model {
+  checkNoMore('rnn', arguments, 1);
   checkOptionNames('rnn', options, ['features', 'steps', 'hidden', 'classes']);
   const { features = 28, steps = 28, hidden = 64, classes = 10 } = options;
   checkSizes({ features, steps, hidden, classes });

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors';
 import { random } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkSizes } from './initial';
 
 /** Points with their classes, in double precision. */
@@ -55,6 +55,7 @@ export interface TwoLayer {
  *   descent](https://doi.org/10.1162/08997660260028683), 2002.
  */
 export function twoLayer(options: TwoLayerOptions): TwoLayer {
+  checkNoMore('twoLayer', arguments, 1);
   checkOptionNames('twoLayer', options, ['features', 'hidden', 'classes']);
   const { features, hidden, classes } = options;
   checkSizes({ features, hidden, classes });

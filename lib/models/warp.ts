@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { ShapeError } from '../errors';
 import { random } from '../numbers';
-import { checkCount, checkNumericTensor } from '../options';
+import { checkCount, checkNoMore, checkNumericTensor } from '../options';
 
 const SIDE = 28;
 const ALL = SIDE * SIDE;
@@ -24,6 +24,7 @@ export const WARPS = ['turn', 'scale', 'shear', 'stretch', 'shift right', 'shift
  * @throws ShapeError for other shapes
  */
 export function warp(x: tf.Tensor, strengths: tf.Tensor, noise: tf.Tensor2D): tf.Tensor {
+  checkNoMore('warp', arguments, 3);
   requireShapes(x, strengths, noise);
   return tf.tidy(() => {
     const count = x.shape[0]!;
@@ -55,6 +56,7 @@ export function warp(x: tf.Tensor, strengths: tf.Tensor, noise: tf.Tensor2D): tf
  * @throws InputError for a count that is not a whole number of at least 0, and for a seed that is not one.
  */
 export function warpNoise(count: number, seed: number): tf.Tensor2D {
+  checkNoMore('warpNoise', arguments, 2);
   checkCount(count, 'warpNoise with a count of', { least: 0, remedy: 'Pass x.shape[0].' });
   return tf.tensor2d([...random(seed).normals(count * WARPS.length)], [count, WARPS.length]);
 }

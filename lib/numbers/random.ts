@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount } from '../options';
+import { checkCount, checkNoMore } from '../options';
 
 /** A stream of pseudo-random numbers: the same seed gives the same numbers on every machine. */
 export interface Random {
@@ -31,6 +31,7 @@ const TWO_32 = 2 ** 32;
  *   [A convenient method for generating normal variables](https://doi.org/10.1137/1006063), 1964.
  */
 export function random(seed: number): Random {
+  checkNoMore('random', arguments, 1);
   checkCount(seed, 'a seed of', {
     least: 0,
     most: Number.MAX_SAFE_INTEGER,

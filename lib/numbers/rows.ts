@@ -1,5 +1,5 @@
 import { InputError, ShapeError } from '../errors';
-import { checkFloat64, checkList } from '../options';
+import { checkFloat64, checkList, checkNoMore } from '../options';
 
 /** A matrix by its rows, in double precision. */
 export type Matrix = readonly Float64Array[];
@@ -34,6 +34,7 @@ export function partsOf(block: Float64Array, length: number): Float64Array[] {
 
 /** `A x`. */
 export function multiply(A: Matrix, x: Float64Array): Float64Array {
+  checkNoMore('multiply', arguments, 2);
   checkProduct(A, x, false);
   const product = new Float64Array(A.length);
   for (let i = 0; i < product.length; i++) product[i] = dot(A[i]!, x);
@@ -42,6 +43,7 @@ export function multiply(A: Matrix, x: Float64Array): Float64Array {
 
 /** `Aᵀ x`. */
 export function multiplyTransposed(A: Matrix, x: Float64Array): Float64Array {
+  checkNoMore('multiplyTransposed', arguments, 2);
   checkProduct(A, x, true);
   const sum = new Float64Array(A[0]?.length ?? 0);
   for (let i = 0; i < A.length; i++) {

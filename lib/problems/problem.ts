@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { checkMethods, checkOptionNames, checkRecord } from '../options';
+import { checkMethods, checkNoMore, checkOptionNames, checkRecord } from '../options';
 import type { LinearOperator, NamedTensors, Vector } from '../spaces';
 import type { InnerDerivatives } from './derivatives';
 
@@ -54,6 +54,7 @@ export function onBatches<B>(
   problem: BatchedProblem<B>,
   batches: Pick<Batches<B>, 'inner' | 'outer'>,
 ) {
+  checkNoMore('onBatches', arguments, 2);
   checkMethods(problem, 'the problem', ['inner', 'outer']);
   checkRecord(batches, 'the batches', '{ inner, outer }');
   checkOptionNames('the batches', batches, ['inner', 'outer', 'factors']);

@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import {
@@ -39,6 +39,7 @@ export interface CgNormalOptions extends TraceOption {
  *   Squares Problems](https://doi.org/10.1137/1.9781611971484), §7.4.
  */
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {
+  checkNoMore('cgNormal', arguments, 1);
   checkOptionNames('cgNormal', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCountOption('cgNormal', 'maxIterations', maxIterations);

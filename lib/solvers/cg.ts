@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, quoted } from '../options';
+import { checkNoMore, checkOptionNames, quoted } from '../options';
 import type { LinearOperator, LoopStop, Space, Vector } from '../spaces';
 import { checkCountOption, checkPreconditioner, checkProduct } from './checks';
 import { iterativeSolver } from './iterative';
@@ -49,6 +49,7 @@ export interface CgOptions extends TraceOption {
  *   §9.2.
  */
 export function cg(options: CgOptions = {}): CgOptions & LinearSolver {
+  checkNoMore('cg', arguments, 1);
   checkOptionNames('cg', options, [
     'tolerance',
     'maxIterations',

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount, checkMethods, checkRecord, quoted, shown } from '../options';
+import { checkCount, checkMethods, checkNoMore, checkRecord, quoted, shown } from '../options';
 import type { Space } from '../spaces';
 import { waysInWords } from './checks';
 import type { DeferredSolution, Solution, SolverStatus } from './solver';
@@ -20,6 +20,7 @@ export function checkedSolution<V>(
   space: Space<V, unknown>,
   b: V,
 ): Solution<V> {
+  checkNoMore('checkedSolution', arguments, 4);
   const what = nameOf(solver, space);
   checkReturned(what, found, space, b);
   const { status, iterations, residualNorm } = found;
@@ -44,6 +45,7 @@ export function checkedDeferred<V>(
   space: Space<V, unknown>,
   b: V,
 ): DeferredSolution<V> {
+  checkNoMore('checkedDeferred', arguments, 4);
   const what = nameOf(solver, space);
   checkReturned(what, found, space, b);
   try {

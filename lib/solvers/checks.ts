@@ -3,6 +3,7 @@ import {
   checkCount,
   checkFunction,
   checkMethods,
+  checkNoMore,
   checkOptionNames,
   phrase,
   shown,
@@ -167,6 +168,7 @@ export const waysInWords: Record<SolveCall, string> = {
  * @throws InputError for a name, a maker that was not called, or a record without that way.
  */
 export function checkSolver(owner: string, solver: unknown, way: SolveCall): void {
+  checkNoMore('checkSolver', arguments, 3);
   for (const [value, what] of [
     [owner, 'the owner of a solver'],
     [way, 'the way of running a solver'],

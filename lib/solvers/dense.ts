@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { factorizeInPieces, type SquareMatrix, squareMatrix } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCountOption, checkedProducts } from './checks';
 import { betweenReadings, directSolver, type Reading } from './direct';
@@ -34,6 +34,7 @@ export interface DenseOptions {
  *   §3.4 and §4.2.
  */
 export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
+  checkNoMore('dense', arguments, 1);
   checkOptionNames('dense', options, ['tolerance', 'damping', 'limit']);
   const { tolerance = 1e-6, damping = 0, limit = 2000 } = options;
   checkCountOption('dense', 'limit', limit);

@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { richardson } from './richardson';
@@ -30,6 +30,7 @@ export interface FixedPointOptions extends TraceOption {
  *   computation](https://arxiv.org/abs/2006.16218), 2020.
  */
 export function fixedPoint(options: FixedPointOptions = {}): FixedPointOptions & LinearSolver {
+  checkNoMore('fixedPoint', arguments, 1);
   checkOptionNames('fixedPoint', options, ['tolerance', 'maxIterations', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100 } = options;
   checkCountOption('fixedPoint', 'maxIterations', maxIterations);

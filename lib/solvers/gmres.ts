@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
@@ -34,6 +34,7 @@ export interface GmresOptions extends TraceOption {
  *   GMRES](https://doi.org/10.1007/s11075-009-9311-1), 2010, for how.
  */
 export function gmres(options: GmresOptions = {}): GmresOptions & LinearSolver {
+  checkNoMore('gmres', arguments, 1);
   checkOptionNames('gmres', options, ['tolerance', 'maxIterations', 'restart', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, restart = 30, damping = 0 } = options;
   checkCountOption('gmres', 'maxIterations', maxIterations);

@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { minimalResiduals } from './minimal-residuals';
@@ -32,6 +32,7 @@ export interface MinresOptions extends TraceOption {
  *   once A is found singular.
  */
 export function minres(options: MinresOptions = {}): MinresOptions & LinearSolver {
+  checkNoMore('minres', arguments, 1);
   checkOptionNames('minres', options, ['tolerance', 'maxIterations', 'damping', 'trace']);
   const { tolerance = 1e-6, maxIterations = 100, damping = 0 } = options;
   checkCountOption('minres', 'maxIterations', maxIterations);

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkOptionNames, shown } from '../options';
+import { checkNoMore, checkOptionNames, shown } from '../options';
 import { checkCountOption } from './checks';
 import { iterativeSolver } from './iterative';
 import { largestEigenvalue, largestEigenvalueInTurns } from './largest-eigenvalue';
@@ -42,6 +42,7 @@ const LANCZOS_PRODUCTS = 8;
  *   [code](https://github.com/lorraine2/implicit-hyper-opt) are K + 1 here).
  */
 export function neumann(options: NeumannOptions = {}): NeumannOptions & LinearSolver {
+  checkNoMore('neumann', arguments, 1);
   checkOptionNames('neumann', options, ['terms', 'scale', 'tolerance', 'damping', 'trace']);
   const { terms = 20, scale = 'auto', tolerance = 0, damping = 0 } = options;
   checkCountOption('neumann', 'terms', terms);

@@ -1,7 +1,7 @@
 import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
 import { checkCountOption, checkDamping, checkedProducts, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
@@ -39,6 +39,7 @@ export async function nystrom<V extends Vector>(
   like: V,
   options: NystromOptions = {},
 ): Promise<LinearOperator<V>> {
+  checkNoMore('nystrom', arguments, 3);
   checkOperator('nystrom', A);
   spaceOf(like);
   checkOptionNames('nystrom', options, ['rank', 'seed', 'damping']);

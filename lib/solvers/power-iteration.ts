@@ -1,5 +1,5 @@
 import { NotFiniteError } from '../errors';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkCountOption, checkedProducts, checkOperator } from './checks';
 import { divideOrZero } from './method';
@@ -23,6 +23,7 @@ export async function powerIteration<V extends Vector>(
   start: V,
   options: { iterations?: number } = {},
 ): Promise<number> {
+  checkNoMore('powerIteration', arguments, 3);
   checkOperator('powerIteration', A);
   checkOptionNames('powerIteration', options, ['iterations']);
   const { iterations = 30 } = options;

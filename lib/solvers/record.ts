@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkRecord, quoted, shown } from '../options';
+import { checkNoMore, checkRecord, quoted, shown } from '../options';
 import { cg } from './cg';
 import { cgNormal } from './cg-normal';
 import { dense } from './dense';
@@ -32,9 +32,10 @@ export const isSolverName = (name: unknown): boolean =>
  * range, or a preconditioner that did not survive JSON.
  */
 export function solverFromRecord(record: { readonly name: string }): LinearSolver {
+  checkNoMore('solverFromRecord', arguments, 1);
   checkRecord(record, 'the record of a solver', '{ name, … }');
   const { name, ...options } = record;
-  if (!Object.hasOwn(makers, name)) {
+  if (!isSolverName(name)) {
     throw new InputError({
       given: `a solver named ${quoted(name)}`,
       expected: `one of ${Object.keys(makers).join(', ')}`,

@@ -1,7 +1,7 @@
 import { InputError, NotFiniteError } from '../errors';
 import { drive, giveWay, withPauses } from '../event-loop';
 import { factorize, factorizeInPieces, multiply } from '../numbers';
-import { checkOptionNames } from '../options';
+import { checkNoMore, checkOptionNames } from '../options';
 import { float64, type LinearOperator, type Space, shifted, spaceOf, type Vector } from '../spaces';
 import { blockCg } from './block-cg';
 import { type CgOptions, cg } from './cg';
@@ -43,6 +43,7 @@ export async function solveMany<V extends Vector>(
   bs: readonly V[],
   options: SolveManyOptions = {},
 ): Promise<Solution<V>[]> {
+  checkNoMore('solveMany', arguments, 3);
   checkOptionNames('solveMany', options, ['solver']);
   const { solver = cg() } = options;
   checkOperator('solveMany', A);

@@ -1,4 +1,4 @@
-import { settled } from '../options';
+import { checkNoMore, settled } from '../options';
 import type { LinearOperator, Space, Vector } from '../spaces';
 import { checkSystem } from './checks';
 
@@ -110,14 +110,17 @@ export function solverOf<R extends { readonly name: string }>(
 ): R & LinearSolver {
   const { solve, solveSync, solveDeferred }: typeof runs = {
     async solve(A, b, options) {
+      checkNoMore(`solve of ${record.name}`, arguments, 3);
       checkSystem(record.name, A, b, options);
       return runs.solve(A, b, options);
     },
     solveSync(A, b, options) {
+      checkNoMore(`solveSync of ${record.name}`, arguments, 3);
       checkSystem(record.name, A, b, options);
       return runs.solveSync(A, b, options);
     },
     solveDeferred(A, b, options) {
+      checkNoMore(`solveDeferred of ${record.name}`, arguments, 3);
       checkSystem(record.name, A, b, options);
       return runs.solveDeferred(A, b, options);
     },

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { factorizeInPieces, squareMatrix } from '../numbers';
-import { checkFunction, checkMethods, checkOptionNames, shown } from '../options';
+import { checkFunction, checkMethods, checkNoMore, checkOptionNames, shown } from '../options';
 import { type LinearOperator, type LowRankParts, spaceOf, type Vector, withParts } from '../spaces';
 import { checkProduct } from './checks';
 import { betweenReadings, directSolver } from './direct';
@@ -24,6 +24,7 @@ export interface LowRankOperator<V extends Vector> extends LinearOperator<V> {
 export function lowRank<V extends Vector, U extends Vector>(
   parts: LowRankParts<V, U>,
 ): LowRankOperator<V> {
+  checkNoMore('lowRank', arguments, 1);
   checkMethods(parts, 'the parts of lowRank', ['jvp', 'vjp']);
   checkOptionNames('lowRank', parts, ['diagonal', 'jvp', 'vjp', 'middle', 'outputs']);
   const { diagonal } = parts;
@@ -82,6 +83,7 @@ export interface WoodburyOptions {
  *   §2.1.4.
  */
 export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & LinearSolver {
+  checkNoMore('woodbury', arguments, 1);
   checkOptionNames('woodbury', options, ['tolerance', 'damping']);
   const { tolerance = 1e-6, damping = 0 } = options;
   const record = { name: 'woodbury', tolerance, damping };

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import type { Pausing } from '../event-loop';
-import { checkFunction, checkMethods, phrase, shown } from '../options';
+import { checkFunction, checkMethods, checkNoMore, phrase, shown } from '../options';
 import type { Space } from './space';
 import { spaceOf, type Vector } from './vector';
 
@@ -154,6 +154,7 @@ export function observed<V>(
   A: LinearOperator<V>,
   see: (product: () => V, v?: V) => V,
 ): LinearOperator<V> {
+  checkNoMore('observed', arguments, 2);
   checkMethods(A, 'the operator', ['apply']);
   checkFunction(see, 'what sees the products');
   const { lowRank } = A;
@@ -203,6 +204,7 @@ export function shifted<V, S>(
   A: LinearOperator<V>,
   tau: number,
 ): LinearOperator<V> {
+  checkNoMore('shifted', arguments, 3);
   checkMethods(space, 'the space', ['axpy', 'tidy']);
   checkMethods(A, 'the operator', ['apply']);
   if (!Number.isFinite(tau)) {
@@ -239,6 +241,7 @@ export function shifted<V, S>(
 
 /** `I − M`; disposing it disposes M. */
 export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOperator<V> {
+  checkNoMore('identityMinus', arguments, 1);
   checkMethods(M, 'the operator', ['apply']);
   const minus = (v: V, Mv: V) => {
     const space = spaceOf(v);

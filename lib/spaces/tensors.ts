@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { engine, hasKernel } from '../backends/engine';
 import { DisposedError, InputError, ShapeError, UnsupportedError } from '../errors';
 import { giveWay } from '../event-loop';
-import { checkFunction, checkRecord, phrase } from '../options';
+import { checkFunction, checkNoMore, checkRecord, phrase } from '../options';
 import type { Space } from './space';
 
 /** A vector made of named tensors, as the parameters of a network are: `{ W1, b1, W2, b2 }`. */
@@ -10,6 +10,7 @@ export type NamedTensors = Record<string, tf.Tensor>;
 
 /** Applies `f` to each named tensor. */
 export function mapTensors(x: NamedTensors, f: (value: tf.Tensor, name: string) => tf.Tensor) {
+  checkNoMore('mapTensors', arguments, 2);
   checkRecord(x, 'what mapTensors maps', 'named tensors');
   checkFunction(f, 'the function of mapTensors');
   const result: NamedTensors = {};

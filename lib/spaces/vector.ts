@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { checkNoMore } from '../options';
 import { float64 } from './float64';
 import type { Space } from './space';
 import { type NamedTensors, tensors } from './tensors';
@@ -15,6 +16,7 @@ export type Vector = Float64Array | NamedTensors;
  */
 export function spaceOf<V extends Vector>(x: V): Space<V, unknown>;
 export function spaceOf(x: Vector): typeof float64 | typeof tensors {
+  checkNoMore('spaceOf', arguments, 1);
   if (x instanceof Float64Array) return float64;
   if (isNamedTensors(x)) return tensors;
   throw new InputError({

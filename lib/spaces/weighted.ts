@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, ShapeError } from '../errors';
-import { checkNumericTensor, checkRecord } from '../options';
+import { checkNoMore, checkNumericTensor, checkRecord } from '../options';
 import type { Space } from './space';
 import { mapTensors, type NamedTensors, normBy, tensors } from './tensors';
 
@@ -20,6 +20,7 @@ export interface WeightedSpace extends Space<NamedTensors, tf.Scalar> {
  *   does not have, and ShapeError for a weight that does not fit its tensor.
  */
 export function weighted(weights: NamedTensors): WeightedSpace {
+  checkNoMore('weighted', arguments, 1);
   checkRecord(weights, 'the weights of a space', 'named tensors');
   for (const [name, weight] of Object.entries(weights)) {
     checkNumericTensor(weight, `the weight of '${name}'`);

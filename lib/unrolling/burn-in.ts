@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { type Method, requireSpectrum, residualPolynomials, type Spectrum } from '../methods';
-import { checkMethods, checkOptionNames, shown } from '../options';
+import { checkMethods, checkNoMore, checkOptionNames, shown } from '../options';
 
 /** What the error of the Jacobian starts from. */
 export interface StartingErrors {
@@ -39,6 +39,7 @@ export interface BurnIn {
  *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function burnIn(method: Method, spectrum: Spectrum, options: StartingErrors = {}): BurnIn {
+  checkNoMore('burnIn', arguments, 3);
   checkOptionNames('burnIn', options, ['jacobian', 'gradient']);
   const { jacobian = 1, gradient = 0 } = options;
   checkMethods(method, 'the method', ['on']);

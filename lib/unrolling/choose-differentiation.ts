@@ -1,4 +1,4 @@
-import { checkOptionNames, checkPositive } from '../options';
+import { checkNoMore, checkOptionNames, checkPositive } from '../options';
 import { type Cost, costModel, type ProblemSize, SIZES, time } from './cost-model';
 import type { Checkpoint } from './schedule';
 
@@ -48,6 +48,7 @@ export interface Advice {
  * @throws InputError for sizes that are not whole or out of range.
  */
 export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
+  checkNoMore('chooseDifferentiation', arguments, 1);
   checkOptionNames('chooseDifferentiation', problem, NAMES);
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
   if (memoryBytes !== Number.POSITIVE_INFINITY) checkPositive(memoryBytes, 'a memory of');

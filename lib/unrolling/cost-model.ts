@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount, checkOptionNames, shown } from '../options';
+import { checkCount, checkNoMore, checkOptionNames, shown } from '../options';
 import { type Checkpoint, schedule, scheduleCost } from './schedule';
 
 /** The sizes that the cost of a hypergradient depends on. */
@@ -65,6 +65,7 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  *   optimization](https://arxiv.org/abs/1703.01785), 2017, §3.
  */
 export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
+  checkNoMore('costModel', arguments, 2);
   checkOptionNames('the sizes of costModel', problem, SIZES);
   checkOptionNames('costModel', options, ['solverSteps', 'truncate', 'snapshots']);
   const { parameters, hyperparameters: h, steps: T } = problem;

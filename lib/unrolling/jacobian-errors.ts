@@ -1,7 +1,14 @@
 import { ShapeError } from '../errors';
 import { dividedDifferences, type Method } from '../methods';
 import { multiply, multiplyTransposed } from '../numbers';
-import { checkCount, checkFloat64, checkList, checkMethods, checkRecord } from '../options';
+import {
+  checkCount,
+  checkFloat64,
+  checkList,
+  checkMethods,
+  checkNoMore,
+  checkRecord,
+} from '../options';
 import { checkColumns, type QuadraticProblem } from '../problems';
 import { float64 } from '../spaces';
 import { checkSolved, naturalSpectrum } from './unroll';
@@ -22,6 +29,7 @@ export function predictJacobianErrors(
   problem: QuadraticProblem,
   steps: number,
 ): Float64Array[][] {
+  checkNoMore('predictJacobianErrors', arguments, 3);
   checkCount(steps, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
   checkMethods(method, 'the method', ['on']);
   checkSolved(problem);

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkCount, checkOptionNames, checkRecord, phrase, shown } from '../options';
+import { checkCount, checkNoMore, checkOptionNames, checkRecord, phrase, shown } from '../options';
 
 /**
  * One action of reverse mode over numbered states; state t is the one after t steps.
@@ -25,6 +25,7 @@ export type Checkpoint = 'sqrt' | { snapshots: number };
 
 /** The actions that walk back from state `to` to the stored state `from`. */
 export function schedule(from: number, to: number, checkpoint?: Checkpoint): Action[] {
+  checkNoMore('schedule', arguments, 3);
   checkCount(from, 'a first state of', { least: 0, remedy: 'Count in steps.' });
   checkCount(to, 'a last state of', { least: 0, remedy: 'Count in steps.' });
   if (to < from) {
@@ -106,6 +107,7 @@ export interface ScheduleCost {
 }
 
 export function scheduleCost(actions: readonly Action[]): ScheduleCost {
+  checkNoMore('scheduleCost', arguments, 1);
   if (!Array.isArray(actions)) {
     throw new InputError({
       given: `${phrase(actions)} as the actions of a schedule`,

@@ -13,6 +13,7 @@ import {
   checkCount,
   checkFloat64,
   checkMethods,
+  checkNoMore,
   checkOptionNames,
   checkRecord,
   phrase,
@@ -57,6 +58,7 @@ export interface Unrolled {
  *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.
  */
 export function unroll(method: Method, problem: SolvedProblem, options: UnrollOptions): Unrolled {
+  checkNoMore('unroll', arguments, 3);
   checkOptionNames('unroll', options, ['steps', 'mode', 'from']);
   const { steps, mode = 'forward', from = 0 } = options;
   if (mode !== 'forward' && mode !== 'reverse') {

@@ -3,7 +3,7 @@ import type { Flat } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { withPauses } from '../event-loop';
 import { arithmeticOf, fixed, iterationOf, type LearnedSettings, learnSettings } from '../methods';
-import { checkFunction, checkOptionNames, settled } from '../options';
+import { checkFunction, checkNoMore, checkOptionNames, settled } from '../options';
 import {
   checkPair,
   flatProblem,
@@ -43,17 +43,21 @@ import { type UnrolledResult, UnrolledRun } from './unrolled-run';
 export function unrolled<V extends Vector = NamedTensors>(
   options: UnrolledOptions<V>,
 ): UnrolledOptions<V> & DifferentiateUnrolled {
+  checkNoMore('unrolled', arguments, 1);
   checkUnrolledOptions(options);
   const settings = { ...options };
   const record = { name: 'unrolled' as const, ...settings };
   const way = Object.defineProperty(record, 'differentiate', {
-    value: <W extends Vector>(
+    value<W extends Vector>(
       problem: UnrolledProblem<W>,
       w: W,
       λ: W,
       how: { watch?: () => void } = {},
-    ) =>
-      differentiate(settings as UnrolledOptions<Vector> as UnrolledOptions<W>, problem, w, λ, how),
+    ) {
+      checkNoMore('differentiate', arguments, 4);
+      const options = settings as UnrolledOptions<Vector> as UnrolledOptions<W>;
+      return differentiate(options, problem, w, λ, how);
+    },
   }) as typeof record & DifferentiateUnrolled;
   return settled(way, 'unrolled()');
 }

@@ -1,5 +1,5 @@
 import { type Random, random } from '../../numbers';
-import { checkCount } from '../../options';
+import { checkCount, checkNoMore } from '../../options';
 import type { GlmSample } from './glm';
 
 /** A linear regression of which everything is known, seen through a stream of samples. */
@@ -24,6 +24,7 @@ export interface RegressionStream {
  *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014.
  */
 export function correlatedRegression(dimension = 100): RegressionStream {
+  checkNoMore('correlatedRegression', arguments, 1);
   checkCount(dimension, 'the dimension of correlatedRegression:', { least: 2, ...SAMPLES });
   const line = (from: number, to: number) =>
     Float64Array.from({ length: dimension }, (_, i) => from + ((to - from) * i) / (dimension - 1));

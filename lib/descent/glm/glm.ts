@@ -2,6 +2,7 @@ import { InputError, NotFiniteError, ShapeError } from '../../errors';
 import {
   checkFloat64,
   checkFunction,
+  checkNoMore,
   checkOptionNames,
   checkRecord,
   phrase,
@@ -78,6 +79,7 @@ export interface GlmMethod {
  *   gradients](https://doi.org/10.1214/16-AOS1506), Annals of Statistics 45(4), 2017.
  */
 export function implicitGLM(options: GlmOptions): GlmMethod {
+  checkNoMore('implicitGLM', arguments, 1);
   return glmMethod('implicitGLM', options, (family, y, eta, squared, gamma) =>
     implicitRoot(family, y, eta, squared, gamma),
   );
@@ -91,6 +93,7 @@ export function implicitGLM(options: GlmOptions): GlmMethod {
  * @throws InputError for an unknown family.
  */
 export function explicitGLM(options: GlmOptions): GlmMethod {
+  checkNoMore('explicitGLM', arguments, 1);
   return glmMethod('explicitGLM', options, ({ mean }, y, eta, _, gamma) => gamma * (y - mean(eta)));
 }
 
@@ -107,6 +110,7 @@ export function explicitGLM(options: GlmOptions): GlmMethod {
  *   averaging](https://doi.org/10.1137/0330046), 1992.
  */
 export function decreasingRate(options: RateOptions): (t: number) => number {
+  checkNoMore('decreasingRate', arguments, 1);
   checkOptionNames('decreasingRate', options, ['first', 'curvature', 'scale', 'exponent']);
   const { first, curvature, scale = 1, exponent = 1 } = options;
   for (const [name, value] of Object.entries({ first, curvature, scale, exponent })) {
@@ -149,6 +153,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   const family = families[familyName];
 
   function step(theta: Float64Array, sample: GlmSample, gamma: number): Float64Array {
+    checkNoMore('step', arguments, 3);
     checkFloat64(theta, 'theta');
     const along = checked(family, sample, theta, gamma, () => ({ sample: 'a sample', rate: '' }));
     const reached = new Float64Array(theta.length);
@@ -181,6 +186,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
   }
 
   function fit(samples: Iterable<GlmSample>, theta0: Float64Array): GlmFit {
+    checkNoMore('fit', arguments, 2);
     checkFloat64(theta0, 'theta');
     checkIterable(samples);
     let theta: Float64Array = theta0.slice();

@@ -1,8 +1,21 @@
 import { InputError } from '../../errors';
-import { checkFloat64, checkFunction, checkMethods, checkOptionNames, shown } from '../../options';
+import {
+  checkFloat64,
+  checkFunction,
+  checkMethods,
+  checkNoMore,
+  checkOptionNames,
+  shown,
+} from '../../options';
 import { checkSolver, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
-import { halfSquare, type LeastSquaresProblem, type Linearized, linearizeAt } from './problem';
+import {
+  halfSquare,
+  type LeastSquaresProblem,
+  type Linearized,
+  linearizeAt,
+  residualsAt,
+} from './problem';
 import { type Descend, implicitSteps } from './step';
 
 /** An iteration that was accepted, or the start. */
@@ -102,6 +115,7 @@ export function levenbergMarquardt(
   start: Float64Array,
   options: LevenbergMarquardtOptions = {},
 ): LeastSquaresFit {
+  checkNoMore('levenbergMarquardt', arguments, 3);
   const { initial, solver, acceleration, tolerance, maxIterations, watch } = checkedOptions(
     problem,
     start,
@@ -175,7 +189,7 @@ function tryStep(
   let products = first.products;
   const slope = at.apply(d);
   if (acceleration > 0) {
-    const along = problem.residuals(float64.axpy(PART, d, w));
+    const along = residualsAt(problem, float64.axpy(PART, d, w), at);
     const bend = along.map(
       (value, i) => (2 / PART) * ((value - at.residuals[i]!) / PART - slope[i]!),
     );
@@ -187,7 +201,7 @@ function tryStep(
     }
   }
   const next = float64.axpy(1, step, w);
-  const value = halfSquare(problem.residuals(next));
+  const value = halfSquare(residualsAt(problem, next, at));
   const promised = at.value - halfSquare(float64.axpy(1, slope, at.residuals));
   return {
     w: next,

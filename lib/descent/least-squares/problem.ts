@@ -62,6 +62,26 @@ export function linearizeAt(problem: LeastSquaresProblem, w: Float64Array): Line
   };
 }
 
+/**
+ * The residuals at w, which may be not finite.
+ *
+ * @throws InputError or ShapeError unless they are as many numbers as where the step began.
+ */
+export function residualsAt(
+  problem: LeastSquaresProblem,
+  w: Float64Array,
+  { residuals: { length } }: Linearized,
+): Float64Array {
+  const residuals = problem.residuals(w);
+  checkFloat64(residuals, 'what residuals returned');
+  if (residuals.length === length) return residuals;
+  throw new ShapeError({
+    given: `${residuals.length} residuals`,
+    expected: `${length}, as many as linearize returned`,
+    remedy: 'Both functions compute the same residuals.',
+  });
+}
+
 /** `½ ‖r‖²`. */
 export function halfSquare(r: Float64Array): number {
   let sum = 0;

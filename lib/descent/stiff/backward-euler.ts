@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkCount, checkFunction, checkOptionNames, shown } from '../../options';
+import { checkCount, checkFunction, checkNoMore, checkOptionNames, shown } from '../../options';
 import { checkSolver, dense, type LinearSolver } from '../../solvers';
 import { float64 } from '../../spaces';
 import { checkJacobian, type Jacobian } from './jacobian';
@@ -78,6 +78,7 @@ export function backwardEuler(
   y0: Float64Array,
   options: BackwardEulerOptions,
 ): BackwardEulerTrajectory {
+  checkNoMore('backwardEuler', arguments, 3);
   return atOnce(integrate(f, y0, options));
 }
 
@@ -92,6 +93,7 @@ export async function backwardEulerAsync(
   y0: Float64Array,
   options: BackwardEulerOptions,
 ): Promise<BackwardEulerTrajectory> {
+  checkNoMore('backwardEulerAsync', arguments, 3);
   return inTurns(integrate(f, y0, options));
 }
 

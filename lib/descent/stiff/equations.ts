@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { shown } from '../../options';
+import { checkNoMore, shown } from '../../options';
 import type { RightHandSide } from './ode';
 
 /** A stiff initial value problem from t = 0, with states that are known. */
@@ -22,6 +22,7 @@ export interface StiffProblem {
  * @param lambda the ratio of the two rates, not 1
  */
 export function fastSlow(lambda = 1000): StiffProblem {
+  checkNoMore('fastSlow', arguments, 1);
   if (!Number.isFinite(lambda) || lambda === 1) {
     throw new InputError({
       given: `fastSlow(${shown(lambda)})`,

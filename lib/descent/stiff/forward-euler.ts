@@ -1,3 +1,4 @@
+import { checkNoMore } from '../../options';
 import { float64 } from '../../spaces';
 import {
   allFinite,
@@ -32,6 +33,7 @@ export function forwardEuler(
   y0: Float64Array,
   options: EulerOptions,
 ): Trajectory {
+  checkNoMore('forwardEuler', arguments, 3);
   return atOnce(integrate(f, y0, options));
 }
 
@@ -46,6 +48,7 @@ export async function forwardEulerAsync(
   y0: Float64Array,
   options: EulerOptions,
 ): Promise<Trajectory> {
+  checkNoMore('forwardEulerAsync', arguments, 3);
   return inTurns(integrate(f, y0, options));
 }
 

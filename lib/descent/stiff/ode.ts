@@ -1,5 +1,13 @@
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { checkCount, checkList, checkOptionNames, checkRecord, phrase, shown } from '../../options';
+import {
+  checkCount,
+  checkList,
+  checkNoMore,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+  shown,
+} from '../../options';
 
 /** The right-hand side of `y' = f(y, t)`; it returns a new array of the length of y. */
 export type RightHandSide = (y: Float64Array, t: number) => Float64Array;
@@ -50,6 +58,7 @@ export const MAX_STEPS = 100_000;
  * @throws InputError for anything but a trajectory.
  */
 export function finalState(trajectory: Pick<Trajectory, 'states'>): Float64Array {
+  checkNoMore('finalState', arguments, 1);
   checkRecord(trajectory, 'a trajectory', 'what an integrator returns');
   checkList(trajectory.states, 'the states of a trajectory');
   const last = trajectory.states.at(-1);

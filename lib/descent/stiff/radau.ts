@@ -1,4 +1,4 @@
-import { checkFunction } from '../../options';
+import { checkFunction, checkNoMore } from '../../options';
 import { checkEvents } from './events';
 import { checkJacobian } from './jacobian';
 import { checkStart, type RightHandSide } from './ode';
@@ -25,6 +25,7 @@ import { atOnce, inTurns, type Work } from './work';
  *   II](https://doi.org/10.1007/978-3-642-05221-7), §IV.8.
  */
 export function radau(f: RightHandSide, y0: Float64Array, options: RadauOptions): RadauSolution {
+  checkNoMore('radau', arguments, 3);
   return atOnce(integrate(f, y0, options));
 }
 
@@ -39,6 +40,7 @@ export async function radauAsync(
   y0: Float64Array,
   options: RadauOptions,
 ): Promise<RadauSolution> {
+  checkNoMore('radauAsync', arguments, 3);
   return inTurns(integrate(f, y0, options));
 }
 

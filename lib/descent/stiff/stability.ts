@@ -1,4 +1,4 @@
-import { checkList, checkRecord } from '../../options';
+import { checkList, checkNoMore, checkRecord } from '../../options';
 export interface Complex {
   re: number;
   im: number;
@@ -84,6 +84,7 @@ export const stabilityFunctions = {
 
 /** `R(z)`; infinite at a pole. */
 export function stabilityAt(method: StabilityFunction, z: Complex): Complex {
+  checkNoMore('stabilityAt', arguments, 2);
   checkRecord(method, 'the stability function', '{ numerator, denominator }');
   checkRecord(z, 'a complex number', '{ re, im }');
   const { numerator, denominator } = method;
@@ -99,6 +100,7 @@ export function stabilityAt(method: StabilityFunction, z: Complex): Complex {
 
 /** `|R(x + iy)|`: a step is stable where it is at most 1. */
 export function amplification(method: StabilityFunction, re: number, im = 0): number {
+  checkNoMore('amplification', arguments, 3);
   const value = stabilityAt(method, { re, im });
   return Number.isFinite(value.re) ? Math.hypot(value.re, value.im) : Number.POSITIVE_INFINITY;
 }

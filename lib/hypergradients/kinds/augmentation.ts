@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkMethods, checkNumericTensor, checkOptionNames } from '../../options';
+import { checkMethods, checkNoMore, checkNumericTensor, checkOptionNames } from '../../options';
 import type { NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -19,6 +19,7 @@ export interface AugmentationOptions {
  *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function augmentation(options: AugmentationOptions) {
+  checkNoMore('augmentation', arguments, 1);
   checkOptionNames('augmentation', options, ['transform', 'initial']);
   checkMethods(options, 'the options of augmentation', ['transform', 'initial']);
   const { transform, initial } = options;

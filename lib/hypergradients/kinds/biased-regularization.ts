@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkOptionNames, shown } from '../../options';
+import { checkNoMore, checkOptionNames, shown } from '../../options';
 import { mapTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -19,6 +19,7 @@ export interface BiasedRegularizationOptions {
  *   computation](https://arxiv.org/abs/2006.16218), 2020.
  */
 export function biasedRegularization(options: BiasedRegularizationOptions) {
+  checkNoMore('biasedRegularization', arguments, 1);
   checkOptionNames('biasedRegularization', options, ['strength']);
   const { strength } = options;
   if (!(typeof strength === 'number' && strength > 0 && strength < Number.POSITIVE_INFINITY)) {

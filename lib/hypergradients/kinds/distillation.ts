@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkNoMore, checkOptionNames } from '../../options';
 import { kindOf } from './kind';
 import { checkRows, checkShape } from './require';
 
@@ -23,6 +23,7 @@ export interface DistillationOptions {
  *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
 export function distillation(options: DistillationOptions) {
+  checkNoMore('distillation', arguments, 1);
   checkOptionNames('distillation', options, ['targets', 'shape']);
   const { targets, shape } = options;
   checkRows(targets, 'targets');

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { checkNoMore } from '../../options';
 import { kindOf } from './kind';
 import { checkL2, type L2Options, penalised } from './l2';
 
@@ -10,6 +11,7 @@ import { checkL2, type L2Options, penalised } from './l2';
  *   gradient](https://arxiv.org/abs/1602.02355), 2016.
  */
 export function globalL2(options: L2Options = {}) {
+  checkNoMore('globalL2', arguments, 1);
   checkL2('globalL2', options);
   const { initial = -4, names } = options;
   return kindOf(

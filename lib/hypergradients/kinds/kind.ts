@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkFunction, checkMethods, checkNumericTensor, phrase, settled } from '../../options';
+import {
+  checkFunction,
+  checkMethods,
+  checkNoMore,
+  checkNumericTensor,
+  phrase,
+  settled,
+} from '../../options';
 import type { BatchedProblem } from '../../problems';
 import type { NamedTensors } from '../../spaces';
 import { checkHyperparameters, type Shapes } from './require';
@@ -32,6 +39,7 @@ export interface Kind {
  * fix them once by `onBatches`.
  */
 export function bilevelProblem(losses: ExampleLosses, kind: Kind): BatchedProblem<Examples> {
+  checkNoMore('bilevelProblem', arguments, 2);
   checkFunction(losses, 'the losses of bilevelProblem');
   checkMethods(kind, 'the kind of bilevelProblem', ['initial', 'loss']);
   const checked: ExampleLosses = (w, examples) => {

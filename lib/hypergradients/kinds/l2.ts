@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
-import { checkOptionNames, checkRecord, phrase, shown } from '../../options';
+import { checkNoMore, checkOptionNames, checkRecord, phrase, shown } from '../../options';
 import { mapTensors, type NamedTensors } from '../../spaces';
 import { kindOf } from './kind';
 
@@ -20,18 +20,24 @@ export interface L2Options {
  * @see Lorraine, Vicol & Duvenaud, [Optimizing millions of hyperparameters by implicit
  *   differentiation](https://arxiv.org/abs/1911.02590), 2020.
  */
-export const perWeightL2 = (options: L2Options = {}) =>
-  squaredPenalty('perWeightL2', options, (shape) => shape);
+export function perWeightL2(options: L2Options = {}) {
+  checkNoMore('perWeightL2', arguments, 1);
+  return squaredPenalty('perWeightL2', options, (shape) => shape);
+}
 
 /** The same with one λ for each row of a weight matrix: for each input feature of a layer. */
-export const perFeatureL2 = (options: L2Options = {}) =>
-  squaredPenalty('perFeatureL2', options, ([rows, ...rest]) =>
+export function perFeatureL2(options: L2Options = {}) {
+  checkNoMore('perFeatureL2', arguments, 1);
+  return squaredPenalty('perFeatureL2', options, ([rows, ...rest]) =>
     rows === undefined ? [] : [rows, ...rest.map(() => 1)],
   );
+}
 
 /** The same with one λ for each named tensor: a scalar. */
-export const perTensorL2 = (options: L2Options = {}) =>
-  squaredPenalty('perTensorL2', options, () => []);
+export function perTensorL2(options: L2Options = {}) {
+  checkNoMore('perTensorL2', arguments, 1);
+  return squaredPenalty('perTensorL2', options, () => []);
+}
 
 /** λ has the names of w; its shapes are broadcast to those of w. */
 function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: number[]) => number[]) {
@@ -62,9 +68,10 @@ function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: numbe
 export function checkL2(name: string, options: L2Options): void {
   checkOptionNames(name, options, ['initial', 'names']);
   const { initial = -4, names } = options;
-  if (names !== undefined && !(Array.isArray(names) && names.length > 0)) {
+  const odd = Array.isArray(names) ? names.find((each) => typeof each !== 'string') : names;
+  if (odd !== undefined || names?.length === 0) {
     throw new InputError({
-      given: `${name}({ names }) with ${Array.isArray(names) ? 'none' : phrase(names)}`,
+      given: `${name}({ names }) with ${names?.length === 0 ? 'none' : phrase(odd)}`,
       expected: 'a list of at least one name',
       remedy: 'Leave it out to penalise all weights.',
     });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { exampleLosses } from '../../backends';
-import { checkCount, checkOptionNames } from '../../options';
+import { checkCount, checkNoMore, checkOptionNames } from '../../options';
 import { kindOf } from './kind';
 import { checkIndex } from './require';
 
@@ -21,6 +21,7 @@ export interface SampleWeightsOptions {
  *   learning](https://arxiv.org/abs/1803.09050), 2018.
  */
 export function sampleWeights(options: SampleWeightsOptions) {
+  checkNoMore('sampleWeights', arguments, 1);
   checkOptionNames('sampleWeights', options, ['count']);
   const { count } = options;
   checkCount(count, 'sampleWeights with a count of');

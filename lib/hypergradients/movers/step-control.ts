@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkOptionNames, checkRecord, settled, shown } from '../../options';
+import { checkNoMore, checkOptionNames, checkRecord, settled, shown } from '../../options';
 
 /** What is known where the hyperparameters are about to be moved. */
 export interface OuterFacts {
@@ -55,6 +55,7 @@ export interface StepControl extends Required<StepControlOptions> {
  *   hyperparameters there are.
  */
 export function stepControl(options: StepControlOptions = {}): StepControl {
+  checkNoMore('stepControl', arguments, 1);
   checkOptionNames('stepControl', options, ['first', 'grow', 'shrink']);
   const { first = 1, grow = 1.05, shrink = 0.5 } = options;
   const inRange =

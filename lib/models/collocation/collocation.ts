@@ -5,6 +5,7 @@ import {
   checkFunction,
   checkList,
   checkMethods,
+  checkNoMore,
   checkOptionNames,
   checkRecord,
   phrase,
@@ -51,6 +52,7 @@ export interface Collocation extends LeastSquaresProblem {
  *   networks](https://doi.org/10.1016/j.jcp.2018.10.045), 2019.
  */
 export function collocation(network: TanhNetwork, conditions: readonly Condition[]): Collocation {
+  checkNoMore('collocation', arguments, 2);
   checkNetwork(network);
   const terms = checkedTerms(conditions);
   const total = terms.reduce((sum, { points }) => sum + points.length, 0);

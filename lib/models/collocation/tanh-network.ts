@@ -1,6 +1,6 @@
 import { InputError, ShapeError } from '../../errors';
 import { random } from '../../numbers';
-import { checkFloat64, checkList, checkOptionNames } from '../../options';
+import { checkFloat64, checkList, checkNoMore, checkOptionNames } from '../../options';
 import { checkSizes } from '../initial';
 
 /** A function of d coordinates at a point: its value and its pure derivatives up to order two. */
@@ -64,6 +64,7 @@ export interface TanhNetwork {
  * or points of another length
  */
 export function tanhNetwork(options: { sizes: readonly number[] }): TanhNetwork {
+  checkNoMore('tanhNetwork', arguments, 1);
   checkOptionNames('tanhNetwork', options, ['sizes']);
   const sizes = checkedSizes(options.sizes);
   const dimension = sizes[0]!;

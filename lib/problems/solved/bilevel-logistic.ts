@@ -1,7 +1,7 @@
 import type { LinearData, Samples } from '../../datasets';
 import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, requireLabels, sigmoid } from '../../numbers';
-import { checkOptionNames, checkRecord } from '../../options';
+import { checkNoMore, checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
 import { featuresOf } from './features';
 import { type KnownBilevel, requireLength } from './known-bilevel';
@@ -28,6 +28,7 @@ export function bilevelLogistic(
   data: Pick<LinearData, 'train' | 'validation'>,
   options: { penalty?: Penalty } = {},
 ): KnownBilevel {
+  checkNoMore('bilevelLogistic', arguments, 2);
   checkRecord(data, 'the data of bilevelLogistic', '{ train, validation }');
   checkOptionNames('bilevelLogistic', options, ['penalty']);
   const { train, validation } = data;

@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { multiply, multiplyTransposed, random } from '../../numbers';
-import { checkCount, checkFloat64, checkOptionNames, shown } from '../../options';
+import { checkCount, checkFloat64, checkNoMore, checkOptionNames, shown } from '../../options';
 import { float64 } from '../../spaces';
 import { type KnownBilevel, outerLoss, requireLength, withHypergradient } from './known-bilevel';
 import { solvePositive } from './solve-positive';
@@ -26,6 +26,7 @@ export interface BilevelQuadraticOptions {
  * @throws InputError or ShapeError for a spectrum, λ or w that do not fit
  */
 export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel {
+  checkNoMore('bilevelQuadratic', arguments, 1);
   checkOptionNames('bilevelQuadratic', options, [
     'eigenvalues',
     'hyperparameters',

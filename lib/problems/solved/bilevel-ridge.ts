@@ -1,6 +1,6 @@
 import type { LinearData, Samples } from '../../datasets';
 import { multiply, multiplyTransposed } from '../../numbers';
-import { checkOptionNames, checkRecord } from '../../options';
+import { checkNoMore, checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
 import { featuresOf } from './features';
 import { type KnownBilevel, requireLength } from './known-bilevel';
@@ -24,6 +24,7 @@ export function bilevelRidge(
   data: Pick<LinearData, 'train' | 'validation'>,
   options: { penalty?: Penalty } = {},
 ): KnownBilevel {
+  checkNoMore('bilevelRidge', arguments, 2);
   checkRecord(data, 'the data of bilevelRidge', '{ train, validation }');
   checkOptionNames('bilevelRidge', options, ['penalty']);
   const { train, validation } = data;

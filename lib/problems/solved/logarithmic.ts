@@ -1,4 +1,4 @@
-import { checkMethods } from '../../options';
+import { checkMethods, checkNoMore } from '../../options';
 import { type KnownBilevel, outerLoss } from './known-bilevel';
 import { times } from './penalty';
 
@@ -8,6 +8,7 @@ import { times } from './penalty';
  * `B` and `∂g/∂λ` take the factor `dλ/dθ = λ`.
  */
 export function logarithmic(problem: KnownBilevel): KnownBilevel {
+  checkNoMore('logarithmic', arguments, 1);
   checkMethods(problem, 'the problem', [
     'inner',
     'innerGradient',

@@ -2,7 +2,14 @@ import { LEAST_ENTRIES, type StoredMatrix, storedMatrix } from '../../backends/w
 import { InputError } from '../../errors';
 import type { Spectrum } from '../../methods';
 import { type Eigen, eigen, type Matrix, multiply, partsOf, requireSymmetric } from '../../numbers';
-import { checkFloat64, checkFunction, checkMethods, checkOptionNames, phrase } from '../../options';
+import {
+  checkFloat64,
+  checkFunction,
+  checkMethods,
+  checkNoMore,
+  checkOptionNames,
+  phrase,
+} from '../../options';
 import { float64 } from '../../spaces';
 import type { SolvedProblem, Start } from '../derivatives';
 
@@ -55,6 +62,7 @@ export interface QuadraticProblem extends SolvedProblem {
  *   that is not positive definite.
  */
 export function quadratic(options: QuadraticOptions): QuadraticProblem {
+  checkNoMore('quadratic', arguments, 1);
   checkOptionNames('quadratic', options, NAMES);
   checkMethods(options, 'the options of quadratic', ['hessian', 'linear']);
   const { theta, start: given, startJacobian, dHessian, dLinear } = options;

@@ -11,7 +11,7 @@ import {
   requireLabels,
   sigmoid,
 } from '../../numbers';
-import { checkFloat64, checkOptionNames, checkPositive } from '../../options';
+import { checkFloat64, checkNoMore, checkOptionNames, checkPositive } from '../../options';
 import { float64 } from '../../spaces';
 import type { SolvedProblem } from '../derivatives';
 import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
@@ -38,6 +38,7 @@ export interface RegressionOptions {
  * @throws ShapeError for data that do not fit, InputError for a λ that is not positive.
  */
 export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
+  checkNoMore('ridgeRegression', arguments, 1);
   checkData('ridgeRegression', options);
   const { X, y, lambda, ...rest } = options;
   const covariance = gram(X);
@@ -63,6 +64,7 @@ export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
  *   other than 0 and 1.
  */
 export function logisticRegression(options: RegressionOptions): SolvedProblem {
+  checkNoMore('logisticRegression', arguments, 1);
   checkData('logisticRegression', options);
   const { X, y, lambda } = options;
   requireLabels(y);

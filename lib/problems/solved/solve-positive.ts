@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { cholesky, squareMatrix } from '../../numbers';
-import { checkFloat64, checkMethods } from '../../options';
+import { checkFloat64, checkMethods, checkNoMore } from '../../options';
 import { float64, type LinearOperator } from '../../spaces';
 
 /**
@@ -9,6 +9,7 @@ import { float64, type LinearOperator } from '../../spaces';
  * @throws InputError if A is singular to rounding
  */
 export function solvePositive(A: LinearOperator<Float64Array>, b: Float64Array): Float64Array {
+  checkNoMore('solvePositive', arguments, 2);
   checkMethods(A, 'the operator', ['apply']);
   checkFloat64(b, 'the right-hand side');
   const size = b.length;

@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { tridiagonalEigen } from '../../numbers';
-import { checkOptionNames, checkRecord, shown } from '../../options';
+import { checkNoMore, checkOptionNames, checkRecord, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCountOption, checkTolerance } from '../checks';
 import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
@@ -57,6 +57,7 @@ export async function eigenvalues<V extends Vector>(
   A: LinearOperator<V>,
   options: EigenvaluesOptions<V>,
 ): Promise<Eigenvalues> {
+  checkNoMore('eigenvalues', arguments, 2);
   checkOptionNames('eigenvalues', options ?? {}, [
     'largest',
     'smallest',

@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { tridiagonalEigen } from '../../numbers';
-import { checkOptionNames, shown } from '../../options';
+import { checkNoMore, checkOptionNames, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCountOption } from '../checks';
 import { emptyKrylov, type LanczosSetting, lanczos } from './lanczos';
@@ -54,6 +54,7 @@ export async function spectralDensity<V extends Vector>(
   A: LinearOperator<V>,
   options: SpectralDensityOptions<V> = {},
 ): Promise<SpectralDensity> {
+  checkNoMore('spectralDensity', arguments, 2);
   checkOptionNames('spectralDensity', options, [
     'probes',
     'steps',

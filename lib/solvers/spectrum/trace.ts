@@ -1,5 +1,5 @@
 import { NotFiniteError } from '../../errors';
-import { checkOptionNames } from '../../options';
+import { checkNoMore, checkOptionNames } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCountOption, checkOperator } from '../checks';
 import { unitVector } from '../flat';
@@ -36,6 +36,7 @@ export async function trace<V extends Vector>(
   A: LinearOperator<V>,
   options: TraceOptions<V> = {},
 ): Promise<TraceEstimate> {
+  checkNoMore('trace', arguments, 2);
   checkOperator('trace', A);
   checkOptionNames('trace', options, ['probes', 'like', 'seed']);
   const { probes = 30 } = options;
