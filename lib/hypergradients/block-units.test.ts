@@ -4,7 +4,7 @@ import { SolveError } from '../errors';
 import { argmin, argminAsync, attach, kkt } from '../hypergradients';
 import { random } from '../numbers';
 import { cgNormal, dense, gmres, type LinearSolver, minres } from '../solvers';
-import type { NamedTensors } from '../spaces';
+import { type NamedTensors, tensors } from '../spaces';
 
 const warn = vi.spyOn(console, 'warn');
 
@@ -133,6 +133,26 @@ describe('the derivative of a constrained minimum does not see the units of its 
       expect(tf.memory().numTensors).toBe(before);
     }
     expect(warn).not.toHaveBeenCalled();
+  });
+
+  it('and where numbers cannot be read at once, what is wrong is said once they are', async () => {
+    const { readableNow } = tensors;
+    tensors.readableNow = () => false;
+    try {
+      const one: Units = { s: 1, u: 1, c: 1, e: 1, g: 1 };
+      for (const [k, units] of [one, ...situations(4)].entries()) {
+        warn.mockClear();
+        const before = tf.memory().numTensors;
+        const error = errorOf(units, parts[k % 4]!, true, gmres());
+        await new Promise((resolve) => setTimeout(resolve));
+        const isWrong = !(error < 1e-2);
+        if (isWrong) expect(warn).toHaveBeenCalledWith(expect.stringMatching(/take argminAsync/));
+        if (k === 0) expect([isWrong, warn.mock.calls]).toEqual([false, []]);
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    } finally {
+      tensors.readableNow = readableNow;
+    }
   });
 
   it('and leaves nothing in memory', () => {

@@ -172,9 +172,7 @@ function* reportOf(
   const size = residuals.pop()!;
   const largest = Math.max(...residuals);
   const share = Math.hypot(...residuals) / size;
-  const tolerance =
-    'tolerance' in solver && typeof solver.tolerance === 'number' ? solver.tolerance : 0;
-  if (status === 'converged' && share <= Math.max(UNSOLVED, 2 * tolerance)) {
+  if (status === 'converged' && share <= unsolvedBy(solver)) {
     return { status, iterations, residualNorm };
   }
   return {
@@ -183,6 +181,12 @@ function* reportOf(
     residualNorm: share,
     block: names[residuals.indexOf(largest)] ?? names[0]!,
   };
+}
+
+/** The share of a right-hand side up to which a solver may call it solved. */
+function unsolvedBy(solver: LinearSolver): number {
+  const isKnown = 'tolerance' in solver && typeof solver.tolerance === 'number';
+  return Math.max(UNSOLVED, isKnown ? 2 * Number(solver.tolerance) : 0);
 }
 
 function* asked(make: () => ReturnType<typeof tensors.norm>[]): Asking<number[]> {
@@ -200,19 +204,28 @@ function* unitsOf(
   u: NamedTensors,
   solver: LinearSolver,
 ): Asking<BlockUnits | undefined> {
-  const names = Object.keys(u).filter((name) => u[name]!.size > 0);
+  const columns: number[][] = [];
+  for (const name of blocksOf(u)) columns.push(yield* columnOf(A, u, name));
+  const ofU = yield* asked(() => blocksOf(u).map((name) => tensors.norm({ part: u[name]! })));
+  return unitsFrom(u, columns, ofU, solver);
+}
+
+/** The names of what is not empty. */
+const blocksOf = (u: NamedTensors) => Object.keys(u).filter((name) => u[name]!.size > 0);
+
+function unitsFrom(
+  u: NamedTensors,
+  columnNorms: readonly (readonly number[])[],
+  ofU: readonly number[],
+  solver: LinearSolver,
+): BlockUnits | undefined {
+  if (![...columnNorms.flat(), ...ofU].every(Number.isFinite)) return undefined;
+  const names = blocksOf(u);
   const counts = names.map((name) => u[name]!.size);
-  const sizes: number[][] = names.map(() => []);
-  for (const [j, name] of names.entries()) {
-    const column = yield* columnOf(A, u, name);
-    for (const [i, size] of column.entries()) {
-      if (!Number.isFinite(size)) return undefined;
-      // The norm of a block from that of one of its products: entries of d are about 1.
-      sizes[i]!.push(2 * Math.log2(size) + Math.log2(counts[j]!));
-    }
-  }
-  const ofU = yield* asked(() => names.map((name) => tensors.norm({ part: u[name]! })));
-  if (!ofU.every(Number.isFinite)) return undefined;
+  // The norm of a block from that of one of its products: entries of d are about 1.
+  const sizes = names.map((_, i) =>
+    columnNorms.map((column, j) => 2 * Math.log2(column[i]!) + Math.log2(counts[j]!)),
+  );
   const isSymmetric = symmetricOnly.has(solver.name);
   const logs = isSymmetric ? symmetric(sizes) : sizes;
   const { rows, columns } = balanced(logs, counts);
@@ -236,14 +249,8 @@ const halved = (log: number) => Math.max(-240, Math.min(240, Math.round(log / 2)
 
 /** `‖A_ij d‖ √n / ‖d‖` of each i: another length of d where numbers leave the range of float32. */
 function* columnOf(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string): Asking<number[]> {
-  const names = Object.keys(u).filter((name) => u[name]!.size > 0);
-  const times = (length: number) =>
-    asked(() => {
-      const d = { ...tensors.zeros(u), [j]: waves(u[j]!.shape) };
-      const along = tensors.scale(tensors.scalars.of(length), d);
-      const Ad = A.apply(along);
-      return [...names.map((name) => tensors.norm({ part: Ad[name]! })), tensors.norm(d)];
-    });
+  const names = blocksOf(u);
+  const times = (length: number) => asked(() => productNorms(A, u, j, length));
   for (const length of [1, 2 ** -60, 2 ** 60]) {
     const norms = yield* times(length);
     const ofD = norms.pop()!;
@@ -252,6 +259,70 @@ function* columnOf(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string):
     if (length === 1 && norms.every((norm) => norm === 0)) continue;
   }
   return names.map(() => 0);
+}
+
+/** `‖A_ij d‖` of each i, for d of that length, and `‖d‖` of d as it is. */
+function productNorms(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string, length = 1) {
+  const d = { ...tensors.zeros(u), [j]: waves(u[j]!.shape) };
+  const Ad = A.apply(tensors.scale(tensors.scalars.of(length), d));
+  return [...blocksOf(u).map((name) => tensors.norm({ part: Ad[name]! })), tensors.norm(d)];
+}
+
+/** What a solution leaves over: the share of the right-hand side, and the block with the most of it. */
+export interface Unsolved {
+  readonly share: number;
+  readonly block: string;
+}
+
+/** Numbers that wait to be read, kept, and what they say. */
+interface LaterAnswer {
+  readonly scalars: readonly ReturnType<typeof tensors.norm>[];
+  /** Undefined where each block is solved, or the units of the blocks are not found. */
+  answer(numbers: readonly number[]): Unsolved | undefined;
+}
+
+/**
+ * What of `A v = u` a solution leaves unsolved, each block in its own unit, where numbers cannot be read
+ * without waiting: the products are made now, and the units found when they are read.
+ */
+export function unsolvedLater(
+  A: LinearOperator<NamedTensors>,
+  u: NamedTensors,
+  v: NamedTensors,
+  solver: LinearSolver,
+): LaterAnswer {
+  const names = blocksOf(u);
+  const n = names.length;
+  const normsOf = (x: NamedTensors) => names.map((name) => tensors.norm({ part: x[name]! }));
+  const scalars = tensors.keep(
+    tensors.tidy(() => [
+      ...names.flatMap((name) => productNorms(A, u, name)),
+      ...normsOf(u),
+      ...normsOf(tensors.subtract(u, dampedBy(solver, A).apply(v))),
+      ...normsOf(tensors.subtract(u, A.apply(v))),
+    ]),
+  );
+  return {
+    scalars,
+    answer(numbers) {
+      const left = [...numbers];
+      const columns = names.map(() => {
+        const norms = left.splice(0, n);
+        const [ofD] = left.splice(0, 1);
+        return norms.map((norm) => norm / ofD!);
+      });
+      const [ofU, damped, plain] = [left.splice(0, n), left.splice(0, n), left];
+      const units = unitsFrom(u, columns, ofU, solver);
+      if (units === undefined) return undefined;
+      const inUnits = (norms: number[]) =>
+        norms.map((norm, i) => norm * 2 ** units.rows[names[i]!]!);
+      const residuals = inUnits(isSwamping(solver, units) ? plain : damped);
+      const share = Math.hypot(...residuals) / Math.hypot(...inUnits(ofU));
+      const block = names[residuals.indexOf(Math.max(...residuals))];
+      if (block === undefined || share <= unsolvedBy(solver)) return undefined;
+      return { share, block };
+    },
+  };
 }
 
 /** The larger of the two where one has vanished by accident, else their mean. */

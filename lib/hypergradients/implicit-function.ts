@@ -5,7 +5,7 @@ import { driveAtOnce } from '../event-loop';
 import { join, split } from '../problems';
 import { checkedDeferred, checkedSolution, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
-import { type BlockReport, inBlockUnits } from './block-units';
+import { type BlockReport, inBlockUnits, unsolvedLater } from './block-units';
 import { notSolved, type OnFailure, residualOf } from './failure';
 
 const notReadable = () =>
@@ -165,6 +165,7 @@ function solveTransposed(
       if (onFailure === 'throw') throw notReadable();
       const solution = checkedDeferred(solver, solver.solveDeferred(A, u), tensors, u);
       solution.dispose();
+      if (Object.keys(u).length > 1) warnLater(A, u, solution.value, solver);
       return solution.value;
     }
     const read = (scalars: readonly tf.Scalar[]) => tensors.readSync(scalars);
@@ -180,6 +181,31 @@ function solveTransposed(
       system.dispose();
     }
   });
+}
+
+/** Warns of blocks that are not solved once that can be known: of other units, which were not found. */
+function warnLater(
+  A: LinearOperator<NamedTensors>,
+  u: NamedTensors,
+  v: NamedTensors,
+  solver: LinearSolver,
+): void {
+  const { scalars, answer } = unsolvedLater(A, u, v, solver);
+  const backend = tf.getBackend();
+  const warn = (numbers: number[]) => {
+    const unsolved = answer(numbers);
+    if (unsolved === undefined) return;
+    console.warn(
+      `An implicit derivative of ${Object.keys(u).join(', ')} was solved up to ` +
+        `${residualOf(unsolved.share, unsolved.block)}. On ${backend}, whose numbers cannot be read ` +
+        'without waiting, argmin does not find the units of blocks: take argminAsync, or unknowns of ' +
+        'about one size.',
+    );
+  };
+  tensors
+    .read(scalars)
+    .then(warn, () => {})
+    .finally(() => tensors.free(scalars.map((scalar) => ({ scalar }))));
 }
 
 function warnOfZeros(u: NamedTensors, gradients: tf.Tensor[], varies: readonly boolean[]): void {

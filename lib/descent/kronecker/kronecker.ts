@@ -1,5 +1,5 @@
 import { InputError } from '../../errors';
-import { checkCount, checkOptionNames, checkRecord, shown } from '../../options';
+import { checkCount, checkNoMore, checkOptionNames, checkRecord, shown } from '../../options';
 
 export interface KroneckerOptions {
   /** Steps from one renewal to the next. Default 20. */
@@ -50,6 +50,7 @@ const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
  *   descent in a Kronecker-factored eigenbasis](https://arxiv.org/abs/1806.03884), 2018.
  */
 export function kronecker(options: KroneckerOptions = {}): Kronecker {
+  checkNoMore('kronecker', arguments, 1);
   checkOptionNames('kronecker', options, Object.keys(DEFAULTS));
   const record = { name: 'kronecker', ...DEFAULTS, ...options } as const;
   for (const [name, least] of Object.entries(LEAST)) {
