@@ -42,8 +42,8 @@ const place = {
 };
 
 /**
- * What is shown until JupyterLab is. Its own picture for this moves: to draw it took a sixth of the processor that a
- * visit needs until the lesson is shown, where no GPU draws.
+ * What is shown until JupyterLab is. Its own picture for this moves: where no GPU draws, drawing it took a sixth of the
+ * processor that a first visit needs.
  */
 const OPENING = `
 #course-opens { margin: 40vh 0 0; text-align: center; font: 16px system-ui, sans-serif; color: #757575 }
