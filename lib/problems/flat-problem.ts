@@ -74,101 +74,159 @@ export function flatProblem(
   const known = rememberedOf(problem.inner);
   const inner = known && flatLossOf(innerLossOf(problem), w, λ, known);
   if (inner === undefined) return undefined;
-  const { space } = inner;
-  const outer = outerLossOf(problem, w, λ);
-  const layouts = { w: new Layout(w), λ: new Layout(λ) };
-  const [flatW, flatλ] = space.keep([space.from(w, layouts.w), space.from(λ, layouts.λ)]) as [
-    Flat,
-    Flat,
-  ];
+  return new LossesOnFlat(problem, w, λ, kind, inner).problem();
+}
+
+/** The two losses of a problem on flat vectors, and what they were at w. */
+class LossesOnFlat {
+  readonly #problem: LossProblem;
+  readonly #λ: NamedTensors;
+  readonly #kind: ProductKind;
+  readonly #inner: FlatLoss;
+  readonly #outer: FlatLoss | undefined;
+  readonly #layouts: { w: Layout; λ: Layout };
+  readonly #flatW: Flat;
+  readonly #flatλ: Flat;
   /** The losses at w. */
-  let seen: { inner?: number; outer?: number } = {};
-  const noting = (x: Flat) => (loss: number) => {
-    if (x === flatW) seen.inner = loss;
-  };
-  const linearizeLater = (x: Flat) => inner.linearize(x, flatλ, kind, noting(x));
-  const inPieces = (x: Flat, needsValue: boolean) =>
-    inner.linearizeInPieces(x, flatλ, kind, { needsValue, noted: noting(x) });
-  const inFlat = ({ dw, dλ, auxiliary }: OuterGradients<NamedTensors>): OuterGradients<Flat> => {
-    const flat = { dw: space.from(dw, layouts.w), dλ: space.from(dλ, layouts.λ) };
-    tensors.free([dw, dλ]);
-    return auxiliary === undefined ? flat : { ...flat, auxiliary };
-  };
-  const outerByTensors = (x: Flat): OuterGradients<Flat> => {
-    const at = space.toTensors(x);
-    try {
-      return inFlat(formOf<NamedTensors>(problem, λ).outer(at));
-    } finally {
-      tensors.free(at);
-    }
-  };
-  function* outerByTensorsInPieces(x: Flat): Pausing<OuterGradients<Flat>> {
-    const at = tensors.keep(space.toTensors(x));
-    const { outer, outerInPieces } = formOf<NamedTensors>(problem, λ);
-    try {
-      return space.keep(inFlat(outerInPieces ? yield* outerInPieces(at) : outer(at)));
-    } finally {
-      tensors.free(at);
-    }
+  #seen: { inner?: number; outer?: number } = {};
+
+  constructor(
+    problem: LossProblem,
+    w: NamedTensors,
+    λ: NamedTensors,
+    kind: ProductKind,
+    inner: FlatLoss,
+  ) {
+    const { space } = inner;
+    this.#problem = problem;
+    this.#λ = λ;
+    this.#kind = kind;
+    this.#inner = inner;
+    this.#outer = outerLossOf(problem, w, λ);
+    this.#layouts = { w: new Layout(w), λ: new Layout(λ) };
+    [this.#flatW, this.#flatλ] = space.keep([
+      space.from(w, this.#layouts.w),
+      space.from(λ, this.#layouts.λ),
+    ]) as [Flat, Flat];
   }
-  function* outerOfProgram(loss: FlatLoss, x: Flat): Pausing<OuterGradients<Flat>> {
-    const { loss: value, w: dw, λ: dλ } = yield* loss.gradientsInPieces(x, flatλ);
-    if (x === flatW) seen.outer = value;
-    return { dw, dλ };
+
+  problem(): FlatProblem {
+    const [inner, outer, w, λ] = [this.#inner, this.#outer, this.#flatW, this.#flatλ];
+    const { space } = inner;
+    return {
+      space,
+      arithmetic: flatArithmetic(space),
+      form: this.#form(),
+      linearizeLater: (x) => this.#linearize(x),
+      ...(inner.isLong && {
+        linearizeLaterInPieces: (x: Flat) => this.#linearizeInPieces(x, false),
+      }),
+      isLong: inner.isLong || outer?.isLong === true,
+      w,
+      λ,
+      descend: (iteration, state, stretch) => descend(inner, λ, iteration, state, stretch),
+      recordMany: (iteration, state, stretch) => recordStretch(inner, λ, iteration, state, stretch),
+      moveTo: (x) => {
+        space.move(x.address, w.address, w.layout.size);
+        this.#seen = {};
+      },
+      portions: inner.portions.steps,
+      innerLoss: (x) => (x === w && this.#seen.inner) || inner.value(x, λ),
+      outerLoss: outer && ((x) => (x === w && this.#seen.outer) || outer.value(x, λ)),
+      dispose() {
+        space.free([w, λ]);
+        inner.dispose();
+        outer?.dispose();
+      },
+    };
   }
-  return {
-    space,
-    arithmetic: flatArithmetic(space),
-    form: {
-      gradient: (x) => inner.gradient(x, flatλ),
-      linearize(x) {
-        const derivative = linearizeLater(x);
-        try {
-          void derivative.value;
-          return derivative;
-        } catch (error) {
-          derivative.dispose();
-          throw error;
-        }
-      },
-      outer(x) {
-        if (outer === undefined) return outerByTensors(x);
-        const { loss, w: dw, λ: dλ } = outer.gradients(x, flatλ);
-        if (x === flatW) seen.outer = loss;
-        return { dw, dλ };
-      },
+
+  #form(): FlatProblem['form'] {
+    const [inner, outer, λ] = [this.#inner, this.#outer, this.#flatλ];
+    return {
+      gradient: (x) => inner.gradient(x, λ),
+      linearize: (x) => evaluated(this.#linearize(x)),
+      outer: (x) =>
+        outer === undefined ? this.#outerByTensors(x) : this.#outerByProgram(outer, x),
       ...((outer ?? inner).isLong && {
         outerInPieces: (x: Flat) =>
-          outer === undefined ? outerByTensorsInPieces(x) : outerOfProgram(outer, x),
+          outer === undefined
+            ? this.#outerByTensorsInPieces(x)
+            : this.#outerByProgramInPieces(outer, x),
       }),
       ...(inner.isLong && {
         inPieces: {
-          gradient: (x: Flat) => inner.gradientInPieces(x, flatλ),
-          linearize: (x: Flat) => inPieces(x, true),
+          gradient: (x: Flat) => inner.gradientInPieces(x, λ),
+          linearize: (x: Flat) => this.#linearizeInPieces(x, true),
         },
       }),
-    },
-    linearizeLater,
-    ...(inner.isLong && { linearizeLaterInPieces: (x: Flat) => inPieces(x, false) }),
-    isLong: inner.isLong || outer?.isLong === true,
-    w: flatW,
-    λ: flatλ,
-    descend: (iteration, state, stretch) => descend(inner, flatλ, iteration, state, stretch),
-    recordMany: (iteration, state, stretch) =>
-      recordStretch(inner, flatλ, iteration, state, stretch),
-    moveTo(x) {
-      space.move(x.address, flatW.address, flatW.layout.size);
-      seen = {};
-    },
-    portions: inner.portions.steps,
-    innerLoss: (x) => (x === flatW && seen.inner) || inner.value(x, flatλ),
-    outerLoss: outer && ((x) => (x === flatW && seen.outer) || outer.value(x, flatλ)),
-    dispose() {
-      space.free([flatW, flatλ]);
-      inner.dispose();
-      outer?.dispose();
-    },
-  };
+    };
+  }
+
+  #linearize(x: Flat) {
+    return this.#inner.linearize(x, this.#flatλ, this.#kind, this.#noting(x));
+  }
+
+  #linearizeInPieces(x: Flat, needsValue: boolean) {
+    const noted = this.#noting(x);
+    return this.#inner.linearizeInPieces(x, this.#flatλ, this.#kind, { needsValue, noted });
+  }
+
+  #noting(x: Flat) {
+    return (loss: number) => {
+      if (x === this.#flatW) this.#seen.inner = loss;
+    };
+  }
+
+  #outerByProgram(loss: FlatLoss, x: Flat): OuterGradients<Flat> {
+    const { loss: value, w: dw, λ: dλ } = loss.gradients(x, this.#flatλ);
+    if (x === this.#flatW) this.#seen.outer = value;
+    return { dw, dλ };
+  }
+
+  *#outerByProgramInPieces(loss: FlatLoss, x: Flat): Pausing<OuterGradients<Flat>> {
+    const { loss: value, w: dw, λ: dλ } = yield* loss.gradientsInPieces(x, this.#flatλ);
+    if (x === this.#flatW) this.#seen.outer = value;
+    return { dw, dλ };
+  }
+
+  #outerByTensors(x: Flat): OuterGradients<Flat> {
+    const at = this.#inner.space.toTensors(x);
+    try {
+      return this.#inFlat(formOf<NamedTensors>(this.#problem, this.#λ).outer(at));
+    } finally {
+      tensors.free(at);
+    }
+  }
+
+  *#outerByTensorsInPieces(x: Flat): Pausing<OuterGradients<Flat>> {
+    const { space } = this.#inner;
+    const at = tensors.keep(space.toTensors(x));
+    const { outer, outerInPieces } = formOf<NamedTensors>(this.#problem, this.#λ);
+    try {
+      return space.keep(this.#inFlat(outerInPieces ? yield* outerInPieces(at) : outer(at)));
+    } finally {
+      tensors.free(at);
+    }
+  }
+
+  #inFlat({ dw, dλ, auxiliary }: OuterGradients<NamedTensors>): OuterGradients<Flat> {
+    const { space } = this.#inner;
+    const flat = { dw: space.from(dw, this.#layouts.w), dλ: space.from(dλ, this.#layouts.λ) };
+    tensors.free([dw, dλ]);
+    return auxiliary === undefined ? flat : { ...flat, auxiliary };
+  }
+}
+
+/** A derivative, disposed where its gradient cannot be computed. */
+function evaluated(derivative: GradientDerivative<Flat>): GradientDerivative<Flat> {
+  try {
+    void derivative.value;
+    return derivative;
+  } catch (error) {
+    derivative.dispose();
+    throw error;
+  }
 }
 
 function outerLossOf(problem: LossProblem, w: NamedTensors, λ: NamedTensors): FlatLoss | undefined {
