@@ -44,7 +44,9 @@ def test_a_silent_cell_shows_no_result_and_leaves_no_trace(kernel):
 
 
 def test_an_error_aborts_what_was_sent_with_it_and_nothing_later(kernel):
-    ids = [kernel.start(code) for code in ("throw new Error('first')", "1", "2")]
+    # It waits until the others have come, on a busy machine too.
+    waits = "await new Promise((go) => setTimeout(go, 2000)); throw new Error('first')"
+    ids = [kernel.start(code) for code in (waits, "1", "2")]
     statuses = [kernel.finish(msg_id).status for msg_id in ids]
     assert statuses == ["error", "aborted", "aborted"]
     assert kernel.run("3").value == "3"
