@@ -27,17 +27,13 @@ const root = join(__dirname, '..');
 const full = process.env.FULL === '1';
 const patience = 600_000;
 /**
- * A quick one; `lite-lessons.test.ts` has all. With `FULL=1` two more, with the share of their numbers that may be
- * written differently: the first of them compares errors of rounding.
+ * Quick ones, with the share of their numbers that may be written differently; `lite-lessons.test.ts` has all. The
+ * first compares errors of rounding.
  */
 const LESSONS = [
+  ['00-second-derivatives.ipynb', 0.1],
   ['01-stiffness.ipynb', 0.001],
-  ...(full
-    ? ([
-        ['00-second-derivatives.ipynb', 0.1],
-        ['02-implicit-gradient-descent.ipynb', 0.001],
-      ] as const)
-    : []),
+  ['02-implicit-gradient-descent.ipynb', 0.001],
 ] as const;
 
 describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
