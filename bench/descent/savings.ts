@@ -32,25 +32,29 @@ export async function savings({ name, seeds }: Profile): Promise<string> {
   for (const maker of studyTasks.filter(({ name }) => TASKS.includes(name))) {
     const task = maker.make();
     const courses = new Map<string, Course[]>(variants.map(({ name }) => [name, []]));
+    const keyOf = (name: string, seed: number) => [task.name, name, seed].join(' | ');
+    // Of the runs that are kept, the seeds with which all variants were run.
+    const among = variants.reduce(
+      (some, { name }) => runs.among(some, (seed) => keyOf(name, seed)),
+      [...seeds],
+    );
     // Variants take turns, so that all see the same load.
-    for (const seed of seeds) {
+    for (const seed of among) {
       for (const { name, make } of variants) {
-        const key = [task.name, name, seed].join(' | ');
         const budget = { ...LIMIT, target: task.target };
         const run = () => train(task, () => make(task), budget, seed);
-        courses.get(name)!.push(await runs.get(key, run));
+        courses.get(name)!.push(await runs.get(keyOf(name, seed), run));
       }
     }
     for (const { name } of variants) {
-      // Of the runs that are kept, those of a network may be missing.
-      if (courses.get(name)!.some(({ steps }) => steps.length === 0)) continue;
+      if (among.length === 0) continue;
       const row = rowOf(task, name, courses.get(name)!);
       console.log(Object.values(row).join(', '));
       rows.push(row);
     }
     disposeTask(task);
   }
-  return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median (least … largest) of ${seeds.length} seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
+  return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
 
 ${markdownTable(rows)}`;
 }
@@ -63,6 +67,7 @@ function rowOf(task: StudyTask, name: string, courses: readonly Course[]): Recor
   return {
     network: task.name,
     'what is spared': name,
+    seeds: String(courses.length),
     steps: of('steps'),
     seconds: of('seconds'),
     'products a step': shown(perStep),

@@ -95,7 +95,7 @@ export async function deep({ name, seeds }: Profile): Promise<string> {
     results.map(panelOf),
     'Error by processor time, of each method at its best rate; median and range of the seeds.',
   );
-  return page(results, seeds.length);
+  return page(results);
 }
 
 async function outcomesOf(
@@ -105,8 +105,10 @@ async function outcomesOf(
   runs: Runs,
 ): Promise<Outcome[]> {
   const budget = { seconds: task.seconds, steps: 1e6, patience: task.seconds / 3 };
+  const keyOf = (method: DeepMethod, rate: number, seed: number) =>
+    [task.name, method.name, rate, seed].join(' | ');
   const course = (method: DeepMethod, rate: number, seed: number) =>
-    runs.get([task.name, method.name, rate, seed].join(' | '), async () => {
+    runs.get(keyOf(method, rate, seed), async () => {
       const one = await train(task, () => method.make(rate, task), budget, seed);
       const load = loadavg()[0]!.toFixed(0);
       console.log(task.name, method.name, rate, seed, endOf(one), one.steps.at(-1), `load ${load}`);
@@ -124,12 +126,17 @@ async function outcomesOf(
   }
   if (task.layers !== undefined) outcomes.push(await kfacChosen(score));
   // Contenders take turns, so that all see the same load.
-  for (const seed of seeds) {
+  // Of the runs that are kept, the seeds with which all were run.
+  const common = outcomes.reduce(
+    (some, { method, rate }) => runs.among(some, (seed) => keyOf(method, rate, seed)),
+    [...seeds],
+  );
+  for (const seed of common) {
     for (const { method, rate, courses } of outcomes) {
       courses.push(await course(method, rate, seed));
     }
   }
-  return outcomes.filter(({ courses }) => courses.every(({ steps }) => steps.length > 0));
+  return common.length === 0 ? [] : outcomes;
 }
 
 /** K-FAC at its best rate with the first damping, and then at its best damping with that rate. */
@@ -173,7 +180,7 @@ const panelOf = ({ task, outcomes }: { task: DeepTask; outcomes: Outcome[] }): P
   }),
 });
 
-function page(results: { task: DeepTask; outcomes: Outcome[] }[], seeds: number): string {
+function page(results: { task: DeepTask; outcomes: Outcome[] }[]): string {
   const sections = results.map(({ task, outcomes }) => {
     const adam = outcomes.find(({ method }) => method.name === 'Adam');
     const goal = adam ? spreadOf(adam.courses.map((course) => endOf(course))).middle : -Infinity;
@@ -184,6 +191,7 @@ function page(results: { task: DeepTask; outcomes: Outcome[] }[], seeds: number)
       return {
         method: method.name,
         rate: method.first === undefined ? '' : `${rate}${interior ? '' : ' (edge)'}`,
+        seeds: String(courses.length),
         steps: String(spreadOf(courses.map(({ steps }) => steps.at(-1)!)).middle),
         [`${task.error} in the end`]: shown(spreadOf(courses.map((course) => endOf(course)))),
         "seconds to Adam's": Number.isFinite(seconds) ? number(seconds) : 'never',
@@ -206,7 +214,7 @@ Rates tried, and validation errors at the end. ${tried.join(' ')}`;
   });
   return `![Error by processor time](deep.png)
 
-${seeds} seeds, median (least … largest). Rates a factor of √10 apart, extended until the best has a neighbour on both sides; chosen by the error at the end on 500 digits held out, with a seed of its own; reported on 500 test digits with the others. The implicit methods take Gauss–Newton products and every other option at its default, nothing chosen. “Seconds to Adam’s”: when the median of the seeds is first at most where tuned Adam ends; a third of Adam’s time was to be reached. K-FAC (own code, \`bench/descent/kfac.ts\`): its damping is chosen like a rate, at the best rate with ${DAMPING}, factors averaged over batches, inverted every 20 steps, momentum 0.9. Seconds are those of one processor, wasm on one thread; evaluation is not counted. Load of the machine when it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
+Median (least … largest) over the seeds. Rates a factor of √10 apart, extended until the best has a neighbour on both sides; chosen by the error at the end on 500 digits held out, with a seed of its own; reported on 500 test digits with the others. The implicit methods take Gauss–Newton products and every other option at its default, nothing chosen. “Seconds to Adam’s”: when the median of the seeds is first at most where tuned Adam ends; a third of Adam’s time was to be reached. K-FAC (own code, \`bench/descent/kfac.ts\`): its damping is chosen like a rate, at the best rate with ${DAMPING}, factors averaged over batches, inverted every 20 steps, momentum 0.9. Seconds are those of one processor, wasm on one thread; evaluation is not counted. Tasks that are missing were not run. Load of the machine when it was written: ${loadavg()[0]!.toFixed(0)} on ${availableParallelism()} cores; seconds are too large by what shared caches cost, for all rows alike.
 
 ${sections.join('\n\n')}`;
 }
