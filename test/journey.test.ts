@@ -120,7 +120,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('a learner in Jup
       await page.keyboard.press('Escape');
       await page.keyboard.press('i');
       await page.keyboard.press('i');
-      await working.getByText('KeyboardInterrupt').first().waitFor({ timeout: 10_000 });
+      await working.getByText('KeyboardInterrupt').first().waitFor(settled);
       expect(await notebook.output(2)).toMatch(/working: stopped at \d+ of 1,000 after/);
       await notebook.run(3);
       expect(await notebook.output(3)).toBe('12');

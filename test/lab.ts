@@ -52,6 +52,7 @@ export class Lab {
   /** Opens a page of JupyterLab: what `npm start` shows, or what is at `path`. */
   async page(path?: string): Promise<Page> {
     const page = await this.browser!.newPage({ viewport: { width: 1200, height: 1100 } });
+    page.setDefaultTimeout(120_000);
     page.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url());
       if (/^(http|ws)/.test(protocol)) this.hosts.add(hostname);

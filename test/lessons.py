@@ -30,6 +30,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM = "application/vnd.implicit-lab.claim+json"
+# Begun last, a long one would run alone at the end.
+LONGEST_FIRST = ("06", "07", "03", "15", "05", "10", "11")
 
 
 def main():
@@ -111,7 +113,16 @@ async def all_executed(paths, options, stored):
         async with places:
             return await executed(path, options.limit, stored)
 
-    return await asyncio.gather(*map(in_turn, paths))
+    def place(path):
+        number = path.name.split("-")[0]
+        is_long = path.parent.name == "notebooks" and number in LONGEST_FIRST
+        return LONGEST_FIRST.index(number) if is_long else len(LONGEST_FIRST)
+
+    results = {}
+    by_length = sorted(paths, key=place)
+    for path, result in zip(by_length, await asyncio.gather(*map(in_turn, by_length))):
+        results[path] = result
+    return [results[path] for path in paths]
 
 
 async def executed(path, limit, stored):

@@ -71,7 +71,7 @@ export async function startBrowser(
   profile: string,
   args: readonly string[] = [],
 ): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, {
+  const context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath()!,
     args: [
       '--no-sandbox',
@@ -81,6 +81,8 @@ export async function startBrowser(
     ],
     viewport: { width: 1200, height: 1000 },
   });
+  context.setDefaultTimeout(timeout);
+  return context;
 }
 
 /** What Chromium notes of a script that it runs. */

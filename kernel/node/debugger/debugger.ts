@@ -45,8 +45,8 @@ export class Debugger {
   private readonly set = new Map<string, string[]>();
   /** The lines of breakpoints, from 1, by the inspector's numbers. */
   private readonly lines = new Map<string, number>();
-  /** The line of the breakpoint at which the program is stopped. */
-  private stoppedLine: number | undefined;
+  /** The inspector's numbers of the breakpoints at which the program is stopped. */
+  private hit: string[] = [];
   /** The texts that the front end has sent, by path. */
   private readonly texts = new Map<string, string>();
   /** By URL or name of file. */
@@ -308,9 +308,7 @@ export class Debugger {
     this.step = undefined;
     this.frames.stopAt(callFrames);
     this.stopped = true;
-    this.stoppedLine = hitBreakpoints
-      .map((id) => this.lines.get(id))
-      .find((line) => line !== undefined);
+    this.hit = hitBreakpoints;
     const why = step ? 'step' : /exception|Rejection/.test(reason) ? 'exception' : 'breakpoint';
     this.event('stopped', { reason: why, threadId: THREAD, allThreadsStopped: true });
   }
@@ -332,13 +330,22 @@ export class Debugger {
     await this.post(method);
   }
 
+  /**
+   * The line of the breakpoint at which the program is stopped. Looked up when it is asked for: the stop may be told
+   * in one piece with the answer that gives the breakpoint its number.
+   */
+  private stoppedLine(): number | undefined {
+    return this.hit.map((id) => this.lines.get(id)).find((line) => line !== undefined);
+  }
+
   private stackTrace(): Json {
+    const stoppedLine = this.stoppedLine();
     const stackFrames = this.frames.numbered.flatMap(({ frame, id }, i) => {
       const place = this.placeOf(frame);
       if (!place) return [];
       const { path, name, column } = place;
       // The engine stops at the end of a `return`, whose line may be the next.
-      const line = (i === 0 ? this.stoppedLine : undefined) ?? place.line;
+      const line = (i === 0 ? stoppedLine : undefined) ?? place.line;
       return [{ id, name, line, column, source: { path, sourceReference: 0 } }];
     });
     return { stackFrames, totalFrames: stackFrames.length };
