@@ -42,8 +42,8 @@ export default defineConfig({
     ],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
-    // One more than there are processors: tests of programs wait for most of their time. With one more still, four of
-    // 8,000 tests met limits of time, and the processors had not been idle before.
+    // One more than there are processors: tests of programs wait for most of their time. With two more, some met their
+    // limits of time.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: SlowFirst },
     // A limit ends what hangs, not what is slow: with forty other programs at work, a test of one second took

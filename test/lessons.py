@@ -118,10 +118,8 @@ async def all_executed(paths, options, stored):
         is_long = path.parent.name == "notebooks" and number in LONGEST_FIRST
         return LONGEST_FIRST.index(number) if is_long else len(LONGEST_FIRST)
 
-    results = {}
     by_length = sorted(paths, key=place)
-    for path, result in zip(by_length, await asyncio.gather(*map(in_turn, by_length))):
-        results[path] = result
+    results = dict(zip(by_length, await asyncio.gather(*map(in_turn, by_length))))
     return [results[path] for path in paths]
 
 

@@ -54,7 +54,7 @@ export async function savings({ name, seeds }: Profile): Promise<string> {
     }
     disposeTask(task);
   }
-  return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
+  return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median, of two the lower one (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
 
 ${markdownTable(rows)}`;
 }

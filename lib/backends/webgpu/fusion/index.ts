@@ -25,7 +25,7 @@ export function deferEntrywise(): void {
 /**
  * Runs f; on webgpu with chains of operations of entries as one kernel each.
  *
- * Results are what they are without, to rounding. `IMPLICIT_COMPILE=0` switches it off.
+ * Results are what they are without, to rounding. `IMPLICIT_COMPILE=0`, looked at in each call, switches it off.
  */
 export function inFewerKernels<T>(f: () => T): T {
   if (tfjs.getBackend() !== 'webgpu' || variable('IMPLICIT_COMPILE') === '0') return f();
