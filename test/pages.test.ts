@@ -202,6 +202,55 @@ describe('lists', () => {
 const isUnlinked = (citation: string) =>
   !/https?:/.test(citation) && /\b(19|20)\d\d\b|§/.test(citation);
 
+interface Citation {
+  readonly file: string;
+  readonly url: string;
+  /** Without case and punctuation; none where the link names author and year. */
+  readonly title?: string;
+  readonly year?: string;
+}
+
+/** The links of a page to papers and books, with the title and the year that it gives. */
+function citationsIn(file: string, page: string): Citation[] {
+  // Issues, as in 45(4), and line ends within a citation do not matter.
+  const text = page.replace(/\n\s*\*?\s*/g, ' ').replace(/(\d)\(\d+\)(?=,)/g, '$1');
+  const links =
+    /\[([^[\]]+)\]\((https?:\/\/(?:arxiv\.org\/abs|doi\.org|icml\.cc|proceedings\.mlr)(?:[^()\s]|\([^()]*\))*)\)([^[;(]*)/g;
+  return [...text.matchAll(links)].map(([, name, url, after]) => {
+    const named = /\b(?:19|20)\d\d\b/.exec(name!)?.[0];
+    const year = named ?? /^,[^.]*?\b((?:19|20)\d\d)\b/.exec(after!)?.[1];
+    const isTitle = named === undefined && /^\*?\p{Lu}.* /u.test(name!);
+    const title = name!
+      .toLowerCase()
+      .replace(/[^\p{L}\d]+/gu, ' ')
+      .trim();
+    return { file, url: url!, ...(isTitle && { title }), ...(year !== undefined && { year }) };
+  });
+}
+
+/** Pairs of citations of which one must be wrong; a short title is the beginning of the long one. */
+function disagreements(citations: readonly Citation[]): string[] {
+  const same = (a: string, b: string) => a.startsWith(b) || b.startsWith(a);
+  const first = <K extends 'title' | 'year'>(key: K, { url }: Citation) =>
+    citations.find((other) => other.url === url && other[key] !== undefined)!;
+  return citations.flatMap((citation) => {
+    const { file, url, title, year } = citation;
+    const found: string[] = [];
+    if (title !== undefined) {
+      const before = first('title', citation);
+      if (!same(title, before.title!))
+        found.push(`"${title}", in ${before.file} "${before.title}"`);
+      const moved = citations.find((other) => other.title === title)!;
+      if (moved.url !== url) found.push(`"${title}" is ${moved.url} in ${moved.file}`);
+    }
+    if (year !== undefined) {
+      const before = first('year', citation);
+      if (year !== before.year) found.push(`${year}, in ${before.file} ${before.year}`);
+    }
+    return found.map((what) => `${file}: ${url}: ${what}`);
+  });
+}
+
 describe('sources', () => {
   const sources = tracked('lib/**/*.ts', 'course/**/*.ts', 'bench/**/*.ts').filter(
     (file) => !/\.test\.ts$/.test(file),
@@ -217,6 +266,31 @@ describe('sources', () => {
         .map((citation) => `${file}: ${citation.trim()}`);
     });
     expect(unlinked).toEqual([]);
+  });
+
+  const cited = tracked('lib/**/*.{md,ts}', '{course,bench,notebooks}/**/*.{md,ts}', '*.md')
+    .filter((file) => !/\.test\.ts$/.test(file))
+    .flatMap((file) => citationsIn(file, readFileSync(join(root, file), 'utf8')));
+
+  it('have one title and one year each, on all pages', () => {
+    expect(cited.length).toBeGreaterThan(100);
+    expect(disagreements(cited)).toEqual([]);
+  });
+
+  it('are told apart when a title, a year or a link differs', () => {
+    const link = (title: string, url: string, year: string) =>
+      `See Ren, [*${title}*](https://arxiv.org/abs/${url}), ${year} (the rule).`;
+    const against = (text: string) =>
+      disagreements([
+        ...citationsIn('a', link('Learning to reweight: a way', '1803.09050', 'ICML 2018')),
+        ...citationsIn('b', text),
+      ]);
+    expect(against(link('Learning to Reweight', '1803.09050', '2018'))).toEqual([]);
+    expect(against('[Ren 2018](https://arxiv.org/abs/1803.09050)')).toEqual([]);
+    expect(against(link('Learning to reward', '1803.09050', '2018'))).toHaveLength(1);
+    expect(against(link('Learning to reweight', '1803.09050', '2019'))).toHaveLength(1);
+    expect(against('[Ren 2017](https://arxiv.org/abs/1803.09050)')).toHaveLength(1);
+    expect(against(link('Learning to reweight: a way', '1803.09051', '2018'))).toHaveLength(1);
   });
 
   const lessons = tracked('notebooks/*.md').filter((file) => /\/\d\d[a-z]?-/.test(file));

@@ -7,7 +7,7 @@ import { implicitly, RATE, regression } from './regression';
 import { printTable } from './table';
 
 /**
- * The bargain of the notes: k steps forward and k back, against k steps forward and k steps of a
+ * Unrolled against implicit, at equal counts: k steps forward and k back, against k steps forward and k steps of a
  * linear solve. What it costs, and how good the hypergradient is.
  */
 export async function bargainTable(counts: number[]): Promise<void> {

@@ -21,7 +21,7 @@ export const methods: [string, Method][] = [
   ['Sobolev α=½', sobolev()],
 ];
 
-/** `H(θ) = diag(λ) + θI`, `x* = 1`, `x₀ = 11`, `∂x₀ = 0` at θ = 0: the experiment of the notes. */
+/** `H(θ) = diag(λ) + θI`, `x* = 1`, `x₀ = 11`, `∂x₀ = 0` at θ = 0: every error and derivative in closed form. */
 export function diagonalProblem(lambdas: Float64Array, start = 11): QuadraticProblem {
   const diagonal = (f: (i: number) => number) =>
     Array.from(lambdas, (_, i) => {

@@ -11,7 +11,7 @@ export type Rotate = (i: number, c: number, s: number) => void;
  * @param rotate is called with every rotation, for whatever the eigenvectors are to be applied to
  * @throws InputError where QL does not converge, as near the limits of float64.
  * @see Golub & Van Loan, [Matrix Computations](https://doi.org/10.56021/9781421407944), 4th ed.,
- *   §8.3; Wilkinson & Reinsch, [Linear Algebra](https://doi.org/10.1007/978-3-642-86940-2), II/3.
+ *   §8.3; Wilkinson & Reinsch, [Linear Algebra](https://doi.org/10.1007/978-3-642-86940-2), II/4.
  */
 export function diagonalize(diagonal: Float64Array, off: ArrayLike<number>, rotate: Rotate): void {
   const n = diagonal.length;

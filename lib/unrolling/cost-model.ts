@@ -52,7 +52,7 @@ export interface Cost {
 export const time = ({ gradients, products }: Cost) => gradients + products;
 
 /**
- * The table of the notes on bilevel problems, counted: what each way costs in time and in memory.
+ * What each way of differentiating a solver costs in time and in memory, counted.
  *
  * With T inner steps, k solver steps, h hyperparameters: implicit `T + k + 1`, flat memory; reverse `2T`,
  * T recorded steps; forward `T + hT`, h tangents; truncated `T + K`, K recorded steps; √T checkpoints
@@ -62,7 +62,7 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  * @throws InputError for sizes that are not whole or out of range.
  * @see Griewank and Walther, [Evaluating Derivatives](https://doi.org/10.1137/1.9780898717761), 2nd
  *   ed., 2008, chapter 12; Franceschi et al., [Forward and reverse gradient-based hyperparameter
- *   optimization](https://arxiv.org/abs/1703.01785), 2017, §3.
+ *   optimization](https://arxiv.org/abs/1703.01785), 2017, §4.
  */
 export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
   checkNoMore('costModel', arguments, 2);
