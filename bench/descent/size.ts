@@ -54,6 +54,7 @@ ${markdownTable(rows)}`;
 async function rowsOf(model: Model): Promise<Record<string, string>[]> {
   const variables = variablesOf(model, 1);
   const list = Object.values(variables);
+  const restore = restorer(list);
   const count = list.reduce((sum, { size }) => sum + size, 0);
   const x = tf.randomUniform([BATCH, 784], 0, 1, 'float32', 1);
   const y = tf.cast(tf.oneHot(tf.randomUniform([BATCH], 0, 10, 'int32', 2), 10), 'float32');
@@ -63,6 +64,7 @@ async function rowsOf(model: Model): Promise<Record<string, string>[]> {
 
   const rows: Record<string, string>[] = [];
   for (const [name, { curvature, rate, make }] of Object.entries(contenders)) {
+    restore();
     const optimizer = make(rate, { curvature, solver });
     const gradient = () => {
       const result = valueAndGradient(of, variables);
@@ -93,6 +95,7 @@ async function rowsOf(model: Model): Promise<Record<string, string>[]> {
       'copies held': copies.toFixed(2),
     });
   }
+  restore.dispose();
   tf.dispose([list, x, y]);
   return rows;
 }
@@ -104,6 +107,7 @@ const CALLS = 10;
 function costsOf(model: Model): Record<string, string>[] {
   const variables = variablesOf(model, 1);
   const list = Object.values(variables);
+  const restore = restorer(list);
   const x = tf.randomUniform([SMALL_BATCH, 784], 0, 1, 'float32', 1);
   const y = tf.cast(tf.oneHot(tf.randomUniform([SMALL_BATCH], 0, 10, 'int32', 2), 10), 'float32');
   const of = (params: NamedTensors) =>
@@ -117,6 +121,7 @@ function costsOf(model: Model): Record<string, string>[] {
     const row: Record<string, string> = { network: model.name, optimizer: name };
     for (const k of ITERATIONS) {
       const steps = cg({ tolerance: 0, maxIterations: k, best: 'energy' });
+      restore();
       const optimizer = make(rate, { curvature, solver: steps });
       const step = () => optimizer.minimize(() => of(variables), false, list);
       const ratios: number[] = [];
@@ -132,8 +137,19 @@ function costsOf(model: Model): Record<string, string>[] {
     console.log(Object.values(row).join(', '));
     return row;
   });
+  restore.dispose();
   tf.dispose([list, x, y]);
   return rows;
+}
+
+/**
+ * Puts variables back to the values of now: every cell of the table starts from the same weights. From
+ * weights that earlier cells have trained, tolerance 0 asks conjugate gradients for more than float32 holds.
+ */
+function restorer(variables: readonly tf.Variable[]): (() => void) & { dispose(): void } {
+  const values = variables.map((variable) => variable.clone());
+  const restore = () => variables.forEach((variable, i) => void variable.assign(values[i]!));
+  return Object.assign(restore, { dispose: () => void tf.dispose(values) });
 }
 
 /** Processor seconds. */
