@@ -47,6 +47,13 @@ interface LateDerivative extends FlatDerivative {
   evaluateInPieces(): Pausing<void>;
 }
 
+/** Where a derivative is taken, and of which products its gradient is the first half. */
+interface Place {
+  w: Flat;
+  λ: Flat;
+  kind: ProductKind;
+}
+
 /** A product: its kind, the tangents or cotangents that it is given, and where the results go. */
 interface Product {
   of: ProductKind;
@@ -55,76 +62,138 @@ interface Product {
 }
 
 /** The derivative of a gradient at w and λ, by the programs of its loss. */
-export function derivativeOn(
-  { space, recipe, captured, value: loss, portions, judge }: Setting,
-  { w, λ, kind }: { w: Flat; λ: Flat; kind: ProductKind },
-): LateDerivative {
-  const given = [...w.parts(), ...λ.parts(), ...captured.addresses];
-  let value: Flat | undefined;
-  let [isShared, alive] = [false, true];
-  const checkAlive = () => {
-    if (alive) return;
-    throw new DisposedError({
-      given: 'a disposed derivative',
-      expected: 'a live derivative',
-      remedy: 'Dispose it later.',
-    });
+export function derivativeOn(setting: Setting, place: Place): LateDerivative {
+  const { space, recipe, portions } = setting;
+  const { w, λ } = place;
+  const products = new Products(setting, place);
+  const likeW = () => space.allocate(w.layout);
+  const likeλ = () => space.allocate(λ.layout);
+  return {
+    get value() {
+      return products.value();
+    },
+    evaluateInPieces: () => products.evaluateInPieces(),
+    jvp(dw, dλ) {
+      const out = likeW();
+      products.multiply(products.push(dw, dλ, out));
+      return out;
+    },
+    vjp(u) {
+      const out = { w: likeW(), λ: likeλ() };
+      products.multiply(products.pull('pull', u, out.w, out.λ));
+      return out;
+    },
+    hessian(v) {
+      const out = likeW();
+      products.multiply(products.pull('pull to the varied', v, out));
+      return out;
+    },
+    mixed(u) {
+      const out = likeλ();
+      products.multiply(products.pull('pull to the rest', u, out));
+      return out;
+    },
+    ...(recipe.isLong
+      ? { inPieces: productsInPieces(products, likeW, likeλ) }
+      : {
+          loops: flatLoops(space, (v, out) => products.preparedHessian(v, out), { portions }),
+        }),
+    dispose: () => products.dispose(),
   };
-  const nothing = [...w.layout.sizes, ...λ.layout.sizes].map(() => 0);
-  const halves = new Map<ProductKind, Flat>();
-  const sharesIt = (of: ProductKind) => isShared && of === kind;
-  const nameOf = (of: ProductKind) => (sharesIt(of) ? (`linearized ${of}` as const) : of);
-  const programOf = (of: ProductKind) => recipe.program(nameOf(of));
-  /** What the first half of a product gives: the loss and the gradient, where it is shared. */
-  const valuesOf = (of: ProductKind) => (sharesIt(of) ? [loss.address, ...value!.parts()] : []);
-  const memoryOf = (of: ProductKind) =>
-    space.keep(space.allocate(bytesLayout(programOf(of).keptBytes)));
-  const half = (of: ProductKind) => {
-    const known = halves.get(of);
-    if (known !== undefined) return known;
-    const kept = memoryOf(of);
-    halves.set(of, kept);
-    programOf(of).beginAt(given, kept.address, valuesOf(of));
-    return kept;
+}
+
+/** The products as runs that can be left for a while. */
+function productsInPieces(
+  products: Products,
+  likeW: () => Flat,
+  likeλ: () => Flat,
+): NonNullable<FlatDerivative['inPieces']> {
+  return {
+    jvp(dw, dλ) {
+      const out = likeW();
+      return products.inPieces([dw, dλ], out, products.push(dw, dλ, out));
+    },
+    vjp(u) {
+      const out = { w: likeW(), λ: likeλ() };
+      return products.inPieces([u], out, products.pull('pull', u, out.w, out.λ));
+    },
+    hessian(v) {
+      const out = likeW();
+      return products.inPieces([v], out, products.pull('pull to the varied', v, out));
+    },
+    mixed(u) {
+      const out = likeλ();
+      return products.inPieces([u], out, products.pull('pull to the rest', u, out));
+    },
   };
-  function* halfInPieces(of: ProductKind): Pausing<Flat> {
-    const known = halves.get(of);
-    if (known !== undefined) return known;
-    // Before a program is made, which may take as long as a turn.
-    yield;
-    checkAlive();
-    const kept = memoryOf(of);
-    try {
-      yield* programOf(of).beginAtInPieces(given, kept.address, valuesOf(of));
-      checkAlive();
-    } catch (error) {
-      space.free(kept);
-      throw error;
-    }
-    // It may have been begun again meanwhile.
-    const half = halves.get(of) ?? kept;
-    if (half !== kept) space.free(kept);
-    halves.set(of, half);
-    return half;
+}
+
+/** The gradient and the products at one place, and the first halves of the programs that ran there. */
+class Products {
+  readonly #setting: Setting;
+  readonly #place: Place;
+  /** The addresses of w, λ and what the loss captures. */
+  readonly #given: readonly number[];
+  /** For each part of w and λ that it has no tangent. */
+  readonly #nothing: readonly number[];
+  readonly #halves = new Map<ProductKind, Flat>();
+  #value: Flat | undefined;
+  /** Whether the first half of the place's products gives the gradient too. */
+  #isShared = false;
+  #alive = true;
+
+  constructor(setting: Setting, place: Place) {
+    this.#setting = setting;
+    this.#place = place;
+    const { recipe, captured, space } = setting;
+    const { w, λ } = place;
+    this.#given = [...w.parts(), ...λ.parts(), ...captured.addresses];
+    this.#nothing = [...w.layout.sizes, ...λ.layout.sizes].map(() => 0);
+    recipe.retain();
+    captured.retain();
+    // The products read w and λ, which may be intermediate results of the step that asked.
+    for (const x of [w, λ]) space.hold(x);
   }
-  /** What the second half is given, and where its results go. */
-  const laterOf = ({ of, vectors, outputs }: Product) => {
-    const results = sharesIt(of) ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
-    return [[...given, ...vectors], results] as const;
-  };
-  const multiply = (product: Product) => {
-    const kept = half(product.of);
-    const [inputs, results] = laterOf(product);
-    programOf(product.of).finishAt(inputs, kept.address, results);
-  };
-  function* inPieces<T>(read: readonly Flat[], made: T, product: Product): Pausing<T> {
+
+  /** The gradient. */
+  value(): Flat {
+    return this.#value ?? this.#evaluated();
+  }
+
+  *evaluateInPieces(): Pausing<void> {
+    if (this.#value !== undefined) return;
+    this.#value = this.#newGradient();
+    this.#isShared = true;
+    yield* this.#halfInPieces(this.#place.kind);
+    this.#setting.judge();
+  }
+
+  /** `H dw + B dλ` into out. */
+  push(dw: Flat, dλ: Flat, out: Flat): Product {
+    return { of: 'push', vectors: [...dw.parts(), ...dλ.parts()], outputs: out.parts() };
+  }
+
+  /** `H u`, `Bᵀ u` or both into outs. */
+  pull(of: ProductKind, u: Flat, ...outs: readonly Flat[]): Product {
+    const vectors = [...this.#nothing, ...u.parts()];
+    return { of, vectors, outputs: outs.flatMap((out) => out.parts()) };
+  }
+
+  multiply(product: Product): void {
+    const kept = this.#half(product.of);
+    const [inputs, results] = this.#laterOf(product);
+    this.#program(product.of).finishAt(inputs, kept.address, results);
+  }
+
+  *inPieces<T>(read: readonly Flat[], made: T, product: Product): Pausing<T> {
+    const { space } = this.#setting;
     const out = space.keep(made);
     for (const x of read) space.hold(x);
     try {
-      const kept = yield* halfInPieces(product.of);
-      const [inputs, results] = laterOf(product);
-      yield* programOf(product.of).finishAtInPieces(inputs, kept.address, results);
-      checkAlive();
+      const kept = yield* this.#halfInPieces(product.of);
+      const [inputs, results] = this.#laterOf(product);
+      yield* this.#program(product.of).finishAtInPieces(inputs, kept.address, results);
+      this.#checkAlive();
       return out;
     } catch (error) {
       space.free(out);
@@ -133,103 +202,111 @@ export function derivativeOn(
       for (const x of read) space.letGo(x);
     }
   }
-  const preparedHessian = (v: Flat, out: Flat): Prepared => {
-    const of = 'pull to the varied';
-    const kept = half(of);
-    const [inputs, results] = laterOf({ of, vectors: ofPull(v), outputs: out.parts() });
-    return programOf(of).prepare('late', inputs, kept.address, results);
-  };
-  const ofPull = (u: Flat) => [...nothing, ...u.parts()];
-  const push = (dw: Flat, dλ: Flat, out: Flat): Product => ({
-    of: 'push',
-    vectors: [...dw.parts(), ...dλ.parts()],
-    outputs: out.parts(),
-  });
-  const pull = (of: ProductKind, u: Flat, ...outs: readonly Flat[]): Product => ({
-    of,
-    vectors: ofPull(u),
-    outputs: outs.flatMap((out) => out.parts()),
-  });
-  const likeW = () => space.allocate(w.layout);
-  const likeλ = () => space.allocate(λ.layout);
-  const evaluated = (): Flat => {
-    value = space.keep(likeW());
-    if (halves.has(kind)) {
+
+  /** out ← H v, to be run by a loop. */
+  preparedHessian(v: Flat, out: Flat): Prepared {
+    const product = this.pull('pull to the varied', v, out);
+    const kept = this.#half(product.of);
+    const [inputs, results] = this.#laterOf(product);
+    return this.#program(product.of).prepare('late', inputs, kept.address, results);
+  }
+
+  dispose(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    const { space, captured, recipe } = this.#setting;
+    const { w, λ } = this.#place;
+    // A run that has been left reads and writes what is freed.
+    finishLeft(space.heap);
+    space.free([this.#value, ...this.#halves.values()]);
+    for (const x of [w, λ]) space.letGo(x);
+    captured.release();
+    recipe.release();
+  }
+
+  #checkAlive(): void {
+    if (this.#alive) return;
+    throw new DisposedError({
+      given: 'a disposed derivative',
+      expected: 'a live derivative',
+      remedy: 'Dispose it later.',
+    });
+  }
+
+  #sharesIt(of: ProductKind): boolean {
+    return this.#isShared && of === this.#place.kind;
+  }
+
+  #program(of: ProductKind) {
+    return this.#setting.recipe.program(this.#sharesIt(of) ? `linearized ${of}` : of);
+  }
+
+  /** What the first half of a product gives: the loss and the gradient, where it is shared. */
+  #valuesOf(of: ProductKind): readonly number[] {
+    return this.#sharesIt(of) ? [this.#setting.value.address, ...this.#value!.parts()] : [];
+  }
+
+  #newGradient(): Flat {
+    const { space } = this.#setting;
+    return space.keep(space.allocate(this.#place.w.layout));
+  }
+
+  #memoryOf(of: ProductKind): Flat {
+    const { space } = this.#setting;
+    return space.keep(space.allocate(bytesLayout(this.#program(of).keptBytes)));
+  }
+
+  #half(of: ProductKind): Flat {
+    const known = this.#halves.get(of);
+    if (known !== undefined) return known;
+    const kept = this.#memoryOf(of);
+    this.#halves.set(of, kept);
+    this.#program(of).beginAt(this.#given, kept.address, this.#valuesOf(of));
+    return kept;
+  }
+
+  *#halfInPieces(of: ProductKind): Pausing<Flat> {
+    const known = this.#halves.get(of);
+    if (known !== undefined) return known;
+    // Before a program is made, which may take as long as a turn.
+    yield;
+    this.#checkAlive();
+    const { space } = this.#setting;
+    const kept = this.#memoryOf(of);
+    try {
+      yield* this.#program(of).beginAtInPieces(this.#given, kept.address, this.#valuesOf(of));
+      this.#checkAlive();
+    } catch (error) {
+      space.free(kept);
+      throw error;
+    }
+    // It may have been begun again meanwhile.
+    const half = this.#halves.get(of) ?? kept;
+    if (half !== kept) space.free(kept);
+    this.#halves.set(of, half);
+    return half;
+  }
+
+  /** What the second half is given, and where its results go. */
+  #laterOf({ of, vectors, outputs }: Product) {
+    const { w } = this.#place;
+    const results = this.#sharesIt(of) ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
+    return [[...this.#given, ...vectors], results] as const;
+  }
+
+  #evaluated(): Flat {
+    const { recipe, value: loss, judge } = this.#setting;
+    const { kind } = this.#place;
+    const value = this.#newGradient();
+    this.#value = value;
+    if (this.#halves.has(kind)) {
       const outputs = [loss.address, ...value.parts()];
-      recipe.program('value and gradient').beginAt(given, 0, outputs);
+      recipe.program('value and gradient').beginAt(this.#given, 0, outputs);
     } else {
-      isShared = true;
-      half(kind);
+      this.#isShared = true;
+      this.#half(kind);
     }
     judge();
     return value;
-  };
-  recipe.retain();
-  captured.retain();
-  // The products read w and λ, which may be intermediate results of the step that asked.
-  for (const x of [w, λ]) space.hold(x);
-  return {
-    get value() {
-      return value ?? evaluated();
-    },
-    *evaluateInPieces() {
-      if (value !== undefined) return;
-      value = space.keep(likeW());
-      isShared = true;
-      yield* halfInPieces(kind);
-      judge();
-    },
-    jvp(dw, dλ) {
-      const out = likeW();
-      multiply(push(dw, dλ, out));
-      return out;
-    },
-    vjp(u) {
-      const out = { w: likeW(), λ: likeλ() };
-      multiply(pull('pull', u, out.w, out.λ));
-      return out;
-    },
-    hessian(v) {
-      const out = likeW();
-      multiply(pull('pull to the varied', v, out));
-      return out;
-    },
-    mixed(u) {
-      const out = likeλ();
-      multiply(pull('pull to the rest', u, out));
-      return out;
-    },
-    ...(recipe.isLong
-      ? {
-          inPieces: {
-            jvp(dw, dλ) {
-              const out = likeW();
-              return inPieces([dw, dλ], out, push(dw, dλ, out));
-            },
-            vjp(u) {
-              const out = { w: likeW(), λ: likeλ() };
-              return inPieces([u], out, pull('pull', u, out.w, out.λ));
-            },
-            hessian(v) {
-              const out = likeW();
-              return inPieces([v], out, pull('pull to the varied', v, out));
-            },
-            mixed(u) {
-              const out = likeλ();
-              return inPieces([u], out, pull('pull to the rest', u, out));
-            },
-          },
-        }
-      : { loops: flatLoops(space, preparedHessian, { portions }) }),
-    dispose: () => {
-      if (!alive) return;
-      alive = false;
-      // A run that has been left reads and writes what is freed.
-      finishLeft(space.heap);
-      space.free([value, ...halves.values()]);
-      for (const x of [w, λ]) space.letGo(x);
-      captured.release();
-      recipe.release();
-    },
-  };
+  }
 }

@@ -1,4 +1,4 @@
-import { FunctionBody, instantiated, type Local } from '../../backends/wasm/assembler';
+import { FunctionBody, instantiated, type Label, type Local } from '../../backends/wasm/assembler';
 import { type Formula, type Update, updateOn } from '../../backends/wasm/fused/updates';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Prepared } from '../traced';
@@ -77,86 +77,215 @@ export function residualsOn(heap: Heap, product: Prepared): RunResiduals {
   return found;
 }
 
-function loopOf(heap: Heap, product: Prepared): RunResiduals {
-  const dot = dotOn(heap);
-  const { scale, add, sum, copy } = updates;
-  const functions = {
-    scale: updateOn(heap, scale),
-    add: updateOn(heap, add),
-    sum: updateOn(heap, sum),
-    copy: updateOn(heap, copy),
-  };
-  const f = new FunctionBody('solve', {
+/** The numbers that the loop has in locals, from where it leaves them. */
+const LOADED = [
+  'residual',
+  'before',
+  'normA',
+  'goal',
+  'limit',
+  'best',
+  'least',
+  'shift',
+  'falls',
+  'rounding',
+] as const satisfies (keyof typeof RESIDUAL_FACTS)[];
+/** Those that an iteration changes. */
+const LEFT = ['residual', 'before', 'normA', 'best', 'least'] as const;
+
+const loopOf = (heap: Heap, product: Prepared): RunResiduals =>
+  new ResidualLoop(heap, product).made();
+
+/** Writes the loop: the parts of an iteration by their names. */
+class ResidualLoop {
+  readonly #heap: Heap;
+  readonly #product: Prepared['sequence'];
+  readonly #dot: ReturnType<typeof dotOn>;
+  readonly #updates;
+  readonly #f = new FunctionBody('solve', {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
     results: ['i32'],
   });
-  const [table, facts, bytes, count, keepsBest] = f.parameters;
-  const [done, held, number, pair, end] = f.locals('i32', 'i32', 'i32', 'i32', 'i32');
-  const [p, q, nextP, nextQ] = f.locals('i32', 'i32', 'i32', 'i32');
-  const [x, r, bestX, v, image] = [X, R, BEST, V, IMAGE].map((i) => {
-    const address = f.local('i32');
-    f.get(table)
-      .memory('i32.load', 4 * i)
+  readonly #at;
+  readonly #vectors;
+  readonly #fact;
+
+  constructor(heap: Heap, product: Prepared) {
+    this.#heap = heap;
+    this.#product = product.sequence;
+    this.#dot = dotOn(heap);
+    this.#updates = {
+      scale: updateOn(heap, updates.scale),
+      add: updateOn(heap, updates.add),
+      sum: updateOn(heap, updates.sum),
+      copy: updateOn(heap, updates.copy),
+    };
+    this.#at = this.#locals();
+    this.#vectors = {
+      x: this.#vector(X),
+      r: this.#vector(R),
+      best: this.#vector(BEST),
+      v: this.#vector(V),
+      image: this.#vector(IMAGE),
+    };
+    this.#fact = Object.fromEntries(LOADED.map((name) => [name, this.#loaded(name)])) as Record<
+      (typeof LOADED)[number],
+      Local
+    >;
+  }
+
+  made(): RunResiduals {
+    const f = this.#f;
+    const { facts, count, done, number, held } = this.#at;
+    f.get(facts).i32(NUMBER).do('i32.add').set(number);
+    this.#count('held').set(held);
+    f.block((finished) => {
+      f.loop((again) => {
+        f.get(done, count).do('i32.ge_u').brIf(finished);
+        f.get(this.#fact.best, this.#fact.goal).do('f64.gt', 'i32.eqz').brIf(finished);
+        this.#forgetAll();
+        this.#takeDirection();
+        this.#multiply();
+        this.#orthogonalize();
+        this.#addPair();
+        this.#residualAfter(finished);
+        this.#move();
+        this.#keepPair();
+        f.advance(done, 1);
+        this.#keepBest();
+        this.#leave();
+        f.br(again);
+      });
+    });
+    f.get(done);
+    const imports = [this.#product, this.#dot, ...Object.values(this.#updates)];
+    return instantiated(memoryOf(this.#heap), [f], imports).solve as RunResiduals;
+  }
+
+  #locals() {
+    const f = this.#f;
+    const [table, facts, bytes, count, keepsBest] = f.parameters;
+    const [done, held, number, pair, end] = f.locals('i32', 'i32', 'i32', 'i32', 'i32');
+    const [p, q, nextP, nextQ] = f.locals('i32', 'i32', 'i32', 'i32');
+    const [value, next, found] = f.locals('f64', 'f64', 'f64');
+    const given = { table, facts, bytes, count, keepsBest };
+    return { ...given, done, held, number, pair, end, p, q, nextP, nextQ, value, next, found };
+  }
+
+  /** A vector's address. */
+  #vector(place: number): Local {
+    const address = this.#f.local('i32');
+    this.#f
+      .get(this.#at.table)
+      .memory('i32.load', 4 * place)
       .set(address);
     return address;
-  }) as [Local, Local, Local, Local, Local];
-  const loaded = (name: keyof typeof RESIDUAL_FACTS) => {
-    const local = f.local('f64');
-    f.get(facts).memory('f64.load', RESIDUAL_FACTS[name]).set(local);
-    return local;
-  };
-  const [residual, before, normA, best] = (['residual', 'before', 'normA', 'best'] as const).map(
-    loaded,
-  ) as [Local, Local, Local, Local];
-  const [goal, limit, least, shift] = (['goal', 'limit', 'least', 'shift'] as const).map(
-    loaded,
-  ) as [Local, Local, Local, Local];
-  const [falls, rounding] = [loaded('falls'), loaded('rounding')];
-  const [value, next, found] = f.locals('f64', 'f64', 'f64');
-  const countOf = (name: keyof typeof RESIDUAL_COUNTS) =>
-    f.get(facts).memory('i32.load', RESIDUAL_COUNTS[name]);
-  /** Runs an update with the number on the stack. */
-  const update = (name: keyof typeof functions, ...vectors: Local[]) => {
-    f.set(value).get(number, value).do('f32.demote_f64').memory('f32.store');
-    f.get(bytes, number, ...vectors).call(functions[name]);
-  };
-  const copied = (from: Local, to: Local) => f.get(bytes, number, from, to).call(functions.copy);
-  /** One over the root of what is on the stack, or 0 where that is not positive. */
-  const inverseRoot = () => {
-    f.set(value).f64(1).get(value).do('f64.sqrt', 'f64.div').f64(0);
-    f.f64(0).get(value).do('f64.lt').select('f64');
-  };
-  /** Where the pair of some direction is in the table. */
-  const pairAt = (index: () => void) => {
-    index();
-    f.i32(8)
-      .do('i32.mul')
-      .get(table)
-      .i32(4 * FIRST_DIRECTION);
-    f.do('i32.add', 'i32.add').set(pair);
-  };
-  const loadPair = (toP: Local, toQ: Local) =>
-    f.get(pair).memory('i32.load').set(toP).get(pair).memory('i32.load', 4).set(toQ);
+  }
 
-  const takeDirection = () => {
+  #loaded(name: keyof typeof RESIDUAL_FACTS): Local {
+    const local = this.#f.local('f64');
+    this.#f.get(this.#at.facts).memory('f64.load', RESIDUAL_FACTS[name]).set(local);
+    return local;
+  }
+
+  #count(name: keyof typeof RESIDUAL_COUNTS) {
+    return this.#f.get(this.#at.facts).memory('i32.load', RESIDUAL_COUNTS[name]);
+  }
+
+  /** Runs an update with the number on the stack. */
+  #update(name: 'scale' | 'add' | 'sum', ...vectors: Local[]): void {
+    const { value, number, bytes } = this.#at;
+    this.#f.set(value).get(number, value).do('f32.demote_f64').memory('f32.store');
+    this.#f.get(bytes, number, ...vectors).call(this.#updates[name]);
+  }
+
+  #copy(from: Local, to: Local): void {
+    const { bytes, number } = this.#at;
+    this.#f.get(bytes, number, from, to).call(this.#updates.copy);
+  }
+
+  /** One over the root of what is on the stack, or 0 where that is not positive. */
+  #inverseRoot(): void {
+    const { value } = this.#at;
+    this.#f.set(value).f64(1).get(value).do('f64.sqrt', 'f64.div').f64(0);
+    this.#f.f64(0).get(value).do('f64.lt').select('f64');
+  }
+
+  /** Where the pair of some direction is in the table. */
+  #findPair(index: () => void): void {
+    index();
+    this.#f
+      .i32(8)
+      .do('i32.mul')
+      .get(this.#at.table)
+      .i32(4 * FIRST_DIRECTION);
+    this.#f.do('i32.add', 'i32.add').set(this.#at.pair);
+  }
+
+  #loadPair(toP: Local, toQ: Local): void {
+    const { pair } = this.#at;
+    this.#f.get(pair).memory('i32.load').set(toP).get(pair).memory('i32.load', 4).set(toQ);
+  }
+
+  #squared(x: Local) {
+    return squaredNorm(this.#f, this.#dot, x, this.#at.bytes);
+  }
+
+  #inner(x: Local, y: Local) {
+    return innerProduct(this.#f, this.#dot, x, y, this.#at.bytes);
+  }
+
+  #forgetAll(): void {
+    const f = this.#f;
+    const { held } = this.#at;
+    f.get(held);
+    this.#count('restart').do('i32.eq');
+    f.if(() => f.i32(0).set(held));
+  }
+
+  /** What A is multiplied by: the image of the last direction while residuals fall slowly, or else the residual. */
+  #takeDirection(): void {
+    const f = this.#f;
+    const { held, p, q } = this.#at;
+    const { residual, falls, before } = this.#fact;
     f.block((chosen) => {
       f.get(held).if(() => {
         f.get(residual, falls, before).do('f64.mul', 'f64.lt', 'i32.eqz');
         f.if(() => {
-          pairAt(() => f.get(held).i32(-1).do('i32.add'));
-          loadPair(p, q);
-          copied(q, v);
+          this.#findPair(() => f.get(held).i32(-1).do('i32.add'));
+          this.#loadPair(p, q);
+          this.#copy(q, this.#vectors.v);
           f.br(chosen);
         });
       });
       f.get(residual);
-      inverseRoot();
-      update('scale', r, v);
+      this.#inverseRoot();
+      this.#update('scale', this.#vectors.r, this.#vectors.v);
     });
-  };
+  }
+
+  /** image ← A v, shifted, and the largest norm of an image so far. */
+  #multiply(): void {
+    const f = this.#f;
+    const { next } = this.#at;
+    const { shift, normA } = this.#fact;
+    const { v, image } = this.#vectors;
+    this.#count('productTable').call(this.#product);
+    f.get(shift).f64(0).do('f64.gt');
+    f.if(() => {
+      f.get(shift);
+      this.#update('add', v, image);
+    });
+    this.#squared(image).set(next);
+    f.get(next, normA, normA, next).do('f64.lt').select('f64').set(normA);
+  }
+
   /** Makes the image orthogonal to those that are held, from the newest to the oldest. */
-  const orthogonalize = () => {
-    pairAt(() => f.get(held));
+  #orthogonalize(): void {
+    const f = this.#f;
+    const { table, held, pair, end, p, q, next } = this.#at;
+    const { v, image } = this.#vectors;
+    this.#findPair(() => f.get(held));
     f.get(table)
       .i32(4 * FIRST_DIRECTION)
       .do('i32.add')
@@ -165,97 +294,107 @@ function loopOf(heap: Heap, product: Prepared): RunResiduals {
       f.loop((again) => {
         f.get(end, pair).do('i32.ge_u').brIf(all);
         f.advance(pair, -8);
-        loadPair(p, q);
+        this.#loadPair(p, q);
         f.f64(0);
-        innerProduct(f, dot, image, q, bytes).do('f64.sub').set(next);
+        this.#inner(image, q).do('f64.sub').set(next);
         f.get(next);
-        update('add', p, v);
+        this.#update('add', p, v);
         f.get(next);
-        update('add', q, image);
+        this.#update('add', q, image);
         f.br(again);
       });
     });
-  };
+  }
+
+  /** The free pair p, q: v and its image, by one over the norm of the image. */
+  #addPair(): void {
+    const f = this.#f;
+    const { held, p, q, next, value } = this.#at;
+    const { rounding, normA } = this.#fact;
+    const { v, image } = this.#vectors;
+    // A p that A has all but annihilated: its image is rounding, and no step is taken.
+    this.#squared(image).set(next).get(rounding, normA);
+    this.#squared(v).do('f64.mul', 'f64.mul').set(value);
+    f.get(next).f64(0).get(value, next).do('f64.lt').select('f64');
+    this.#inverseRoot();
+    f.set(next);
+    this.#findPair(() => f.get(held));
+    this.#loadPair(p, q);
+    f.get(next);
+    this.#update('scale', v, p);
+    f.get(next);
+    this.#update('scale', image, q);
+  }
+
+  /** image ← r − ⟨r, q⟩ q, the residual after the step; ends the loop where it cannot be taken. */
+  #residualAfter(finished: Label): void {
+    const f = this.#f;
+    const { q, next, found } = this.#at;
+    const { r, image } = this.#vectors;
+    this.#inner(r, q).set(next);
+    f.f64(0).get(next).do('f64.sub');
+    this.#update('sum', q, r, image);
+    this.#squared(image).set(found);
+    // A NaN is less than nothing.
+    f.get(found, this.#fact.limit).do('f64.lt', 'i32.eqz').brIf(finished);
+  }
+
+  #move(): void {
+    const f = this.#f;
+    const { p, next, found } = this.#at;
+    const { residual, before } = this.#fact;
+    f.get(next);
+    this.#update('add', p, this.#vectors.x);
+    this.#copy(this.#vectors.image, this.#vectors.r);
+    f.get(residual).set(before).get(found).set(residual);
+  }
+
+  #keepPair(): void {
+    const { held } = this.#at;
+    this.#f.get(held);
+    this.#count('keep').do('i32.eq');
+    this.#f.if(
+      () => this.#turn(),
+      () => this.#f.advance(held, 1),
+    );
+  }
+
   /** Makes the pairs start with the second; the first comes last. */
-  const turn = () => {
-    pairAt(() => f.i32(0));
-    loadPair(nextP, nextQ);
-    pairAt(() => countOf('keep'));
+  #turn(): void {
+    const f = this.#f;
+    const { pair, end, nextP, nextQ } = this.#at;
+    this.#findPair(() => f.i32(0));
+    this.#loadPair(nextP, nextQ);
+    this.#findPair(() => this.#count('keep'));
     f.get(pair).set(end);
-    pairAt(() => f.i32(0));
+    this.#findPair(() => f.i32(0));
     f.while(pair, end, () => {
       f.get(pair, pair).memory('i32.load', 8).memory('i32.store');
       f.get(pair, pair).memory('i32.load', 12).memory('i32.store', 4);
       f.advance(pair, 8);
     });
     f.get(pair, nextP).memory('i32.store').get(pair, nextQ).memory('i32.store', 4);
-  };
-  const store = (name: keyof typeof RESIDUAL_FACTS, from: Local) =>
-    f.get(facts, from).memory('f64.store', RESIDUAL_FACTS[name]);
+  }
 
-  f.get(facts).i32(NUMBER).do('i32.add').set(number);
-  countOf('held').set(held);
-  f.block((finished) => {
-    f.loop((again) => {
-      f.get(done, count).do('i32.ge_u').brIf(finished);
-      f.get(best, goal).do('f64.gt', 'i32.eqz').brIf(finished);
-      f.get(held);
-      countOf('restart').do('i32.eq');
-      f.if(() => f.i32(0).set(held));
-      takeDirection();
-      countOf('productTable').call(product.sequence);
-      f.get(shift).f64(0).do('f64.gt');
-      f.if(() => {
-        f.get(shift);
-        update('add', v, image);
+  #keepBest(): void {
+    const f = this.#f;
+    const { least, residual, best } = this.#fact;
+    f.get(least, residual).do('f64.min').set(least);
+    f.block((kept) => {
+      f.get(this.#at.keepsBest).if(() => {
+        f.get(residual, best).do('f64.lt', 'i32.eqz').brIf(kept);
+        this.#copy(this.#vectors.x, this.#vectors.best);
       });
-      squaredNorm(f, dot, image, bytes).set(next);
-      f.get(next, normA, normA, next).do('f64.lt').select('f64').set(normA);
-      orthogonalize();
-      // A p that A has all but annihilated: its image is rounding, and no step is taken.
-      squaredNorm(f, dot, image, bytes).set(next).get(rounding, normA);
-      squaredNorm(f, dot, v, bytes).do('f64.mul', 'f64.mul').set(value);
-      f.get(next).f64(0).get(value, next).do('f64.lt').select('f64');
-      inverseRoot();
-      f.set(next);
-      pairAt(() => f.get(held));
-      loadPair(p, q);
-      f.get(next);
-      update('scale', v, p);
-      f.get(next);
-      update('scale', image, q);
-      innerProduct(f, dot, r, q, bytes).set(next);
-      f.f64(0).get(next).do('f64.sub');
-      update('sum', q, r, image);
-      squaredNorm(f, dot, image, bytes).set(found);
-      // A NaN is less than nothing.
-      f.get(found, limit).do('f64.lt', 'i32.eqz').brIf(finished);
-      f.get(next);
-      update('add', p, x);
-      copied(image, r);
-      f.get(residual).set(before).get(found).set(residual);
-      f.get(held);
-      countOf('keep').do('i32.eq');
-      f.if(turn, () => f.advance(held, 1));
-      f.advance(done, 1);
-      f.get(least, residual).do('f64.min').set(least);
-      f.block((kept) => {
-        f.get(keepsBest).if(() => {
-          f.get(residual, best).do('f64.lt', 'i32.eqz').brIf(kept);
-          copied(x, bestX);
-        });
-        f.get(residual).set(best);
-      });
-      f.get(facts, held).memory('i32.store', RESIDUAL_COUNTS.held);
-      store('residual', residual);
-      store('before', before);
-      store('normA', normA);
-      store('best', best);
-      store('least', least);
-      f.br(again);
+      f.get(residual).set(best);
     });
-  });
-  f.get(done);
-  const imports = [product.sequence, dot, ...Object.values(functions)];
-  return instantiated(memoryOf(heap), [f], imports).solve as RunResiduals;
+  }
+
+  /** Leaves the facts for whoever called. */
+  #leave(): void {
+    const { facts, held } = this.#at;
+    this.#f.get(facts, held).memory('i32.store', RESIDUAL_COUNTS.held);
+    for (const name of LEFT) {
+      this.#f.get(facts, this.#fact[name]).memory('f64.store', RESIDUAL_FACTS[name]);
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import { FunctionBody, instantiated } from '../../backends/wasm/assembler';
+import { FunctionBody, instantiated, type Label, type Local } from '../../backends/wasm/assembler';
 import { type Formula, type Update, updateOn } from '../../backends/wasm/fused/updates';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Prepared } from '../traced';
@@ -79,131 +79,236 @@ export function solveOn(
   return found;
 }
 
-function loopOf(
+const loopOf = (
   heap: Heap,
   product: Prepared,
   method: Method,
   weigh: Prepared | undefined,
-): RunSolve {
-  const dot = dotOn(heap);
-  const imports = [product.sequence, dot, ...(weigh ? [weigh.sequence] : [])];
-  const count = weigh ? 7 : 5;
-  const update = (outputs: Update['outputs']) => {
-    const found = updateOn(heap, { vectors: count, numbers: 4, outputs });
-    if (!imports.includes(found)) imports.push(found);
-    return found;
-  };
-  const f = new FunctionBody('solve', {
+): RunSolve => new SolverLoop(heap, product, method, weigh).made();
+
+/** The numbers that a loop has in locals, from where it leaves them. */
+const LOADED = [
+  'scalar',
+  'goal',
+  'limit',
+  'best',
+  'shift',
+  'least',
+  'growth',
+  'floor',
+] as const satisfies (keyof typeof FACTS)[];
+
+/** Writes the loop: the parts of an iteration by their names. */
+class SolverLoop {
+  readonly #heap: Heap;
+  readonly #product: Prepared['sequence'];
+  readonly #weigh: Prepared['sequence'] | undefined;
+  readonly #isCg: boolean;
+  readonly #dot: ReturnType<typeof dotOn>;
+  readonly #imports: (Prepared['sequence'] | ReturnType<typeof updateOn>)[];
+  readonly #f = new FunctionBody('solve', {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
     results: ['i32'],
   });
-  const [table, facts, bytes, most, keeps] = f.parameters;
-  const done = f.local('i32');
-  const numbers = f.local('i32');
-  f.get(facts!).i32(FACTS.numbers).do('i32.add').set(numbers);
-  const address = (place: number) => {
-    const local = f.local('i32');
-    f.get(table!)
+  readonly #at;
+  readonly #vectors: readonly Local[];
+  readonly #fact: Record<(typeof LOADED)[number], Local>;
+  readonly #productTable: Local;
+  readonly #weightsTable: Local;
+
+  constructor(heap: Heap, product: Prepared, method: Method, weigh: Prepared | undefined) {
+    this.#heap = heap;
+    this.#product = product.sequence;
+    this.#weigh = weigh?.sequence;
+    this.#isCg = method === 'cg';
+    this.#dot = dotOn(heap);
+    this.#imports = [product.sequence, this.#dot, ...(weigh ? [weigh.sequence] : [])];
+    this.#at = this.#locals();
+    this.#vectors = Array.from({ length: weigh ? 7 : 5 }, (_, i) => this.#address(i));
+    [this.#productTable, this.#weightsTable] = [this.#address(TABLES), this.#address(TABLES + 1)];
+    this.#fact = Object.fromEntries(LOADED.map((name) => [name, this.#loaded(name)])) as Record<
+      (typeof LOADED)[number],
+      Local
+    >;
+  }
+
+  made(): RunSolve {
+    const f = this.#f;
+    const { done, most } = this.#at;
+    this.#begin();
+    f.block((end) => {
+      f.loop((again) => {
+        f.get(done, most).do('i32.ge_u').brIf(end);
+        f.get(this.#fact.best, this.#fact.goal).do('f64.gt', 'i32.eqz').brIf(end);
+        this.#multiply();
+        if (this.#isCg) this.#chooseStep();
+        this.#residualAfter();
+        this.#judge(end);
+        this.#move();
+        f.advance(done, 1);
+        this.#keepNearest();
+        f.get(this.#fact.least, this.#at.residual).do('f64.min').set(this.#fact.least);
+        this.#keepBest();
+        this.#leave();
+        f.br(again);
+      });
+    });
+    f.get(done);
+    return instantiated(memoryOf(this.#heap), [f], this.#imports).solve as RunSolve;
+  }
+
+  #locals() {
+    const f = this.#f;
+    const [table, facts, bytes, most, keeps] = f.parameters;
+    const [done, numbers] = f.locals('i32', 'i32');
+    const [along, alpha, residual, curvature] = f.locals('f64', 'f64', 'f64', 'f64');
+    const given = { table, facts, bytes, most, keeps };
+    return { ...given, done, numbers, along, alpha, residual, curvature };
+  }
+
+  #address(place: number): Local {
+    const local = this.#f.local('i32');
+    this.#f
+      .get(this.#at.table)
       .memory('i32.load', 4 * place)
       .set(local);
     return local;
-  };
-  const vectors = Array.from({ length: count }, (_, i) => address(i));
-  const [productTable, weightsTable] = [address(TABLES), address(TABLES + 1)];
-  const loaded = (name: keyof typeof FACTS) => {
-    const local = f.local('f64');
-    f.get(facts!).memory('f64.load', FACTS[name]).set(local);
-    return local;
-  };
-  const [scalar, goal, limit, best, shift] = [
-    loaded('scalar'),
-    loaded('goal'),
-    loaded('limit'),
-    loaded('best'),
-    loaded('shift'),
-  ];
-  const [least, growth, floor] = [loaded('least'), loaded('growth'), loaded('floor')];
-  const [along, alpha, residual] = [f.local('f64'), f.local('f64'), f.local('f64')];
-  const curvature = f.local('f64');
-  const updated = (...outputs: Update['outputs']) =>
-    f.get(bytes!, numbers, ...vectors).call(update(outputs));
-  const isCg = method === 'cg';
-  /** What A is multiplied by. */
-  const direction = isCg ? P : R;
-  /** Where the vector is whose usual inner product with another is that of the space. */
-  const [weighedP, weighedQ] = weigh ? [WEIGHED_P, WEIGHED_R] : [P, Q];
-  const put = (index: number, value: () => void) => {
-    f.get(numbers);
-    value();
-    f.do('f32.demote_f64').memory('f32.store', 4 * index);
-  };
-  const store = (name: keyof typeof FACTS, value: typeof along) =>
-    f.get(facts!, value).memory('f64.store', FACTS[name]);
-  const inner = (x: number, y: number) => innerProduct(f, dot, vectors[x]!, vectors[y]!, bytes!);
+  }
 
-  put(SHIFT, () => f.get(shift));
-  if (!isCg) f.get(scalar).set(alpha).f64(1).set(along).f64(1).set(curvature);
-  f.block((end) => {
-    f.loop((again) => {
-      f.get(done, most!).do('i32.ge_u').brIf(end);
-      f.get(best, goal).do('f64.gt', 'i32.eqz').brIf(end);
-      f.get(productTable).call(product.sequence);
-      f.get(shift).f64(0).do('f64.gt');
-      f.if(() => updated({ to: Q, formula: axpy(SHIFT, direction, Q) }));
-      if (isCg) {
-        inner(weighedP, Q).set(along);
-        f.get(scalar, along).do('f64.div').set(alpha);
-        f.get(along).set(curvature);
-        f.get(floor).f64(0).do('f64.gt');
-        f.if(() => {
-          f.get(along, floor);
-          inner(P, weighedP).do('f64.mul', 'f64.sub').set(curvature);
-        });
-      }
-      put(MINUS, () => f.f64(0).get(alpha).do('f64.sub'));
-      put(PLUS, () => f.get(alpha));
-      updated({ to: Q, formula: axpy(MINUS, Q, R) });
-      if (weigh) f.get(weightsTable).call(weigh.sequence);
-      inner(Q, weighedQ).set(residual);
-      // A NaN in either is less than nothing, and nothing is less than it.
-      f.f64(0).get(curvature).do('f64.lt', 'i32.eqz').brIf(end);
-      f.get(residual, limit).do('f64.lt', 'i32.eqz').brIf(end);
-      f.get(residual, growth, least).do('f64.mul', 'f64.lt', 'i32.eqz').brIf(end);
-      if (isCg) {
-        put(BETA, () => f.get(residual, scalar).do('f64.div'));
-        updated(
-          { to: X, formula: axpy(PLUS, P, X) },
-          { to: P, formula: axpy(BETA, P, Q) },
-          { to: R, formula: vector(Q) },
-          ...(weigh ? [{ to: WEIGHED_P, formula: axpy(BETA, WEIGHED_P, WEIGHED_R) }] : []),
-        );
-        f.get(residual).set(scalar);
-      } else {
-        updated({ to: X, formula: axpy(PLUS, R, X) }, { to: R, formula: vector(Q) });
-      }
-      f.advance(done, 1);
-      f.get(keeps!).i32(KEEPS.nearest).do('i32.eq');
-      f.if(() => {
-        f.get(residual, least).do('f64.lt');
-        f.if(() => updated({ to: BEST, formula: vector(X) }));
-      });
-      f.get(least, residual).do('f64.min').set(least);
-      f.block((kept) => {
-        f.get(keeps!).i32(KEEPS.best).do('i32.eq');
-        f.if(() => {
-          f.get(residual, best).do('f64.lt', 'i32.eqz').brIf(kept);
-          updated({ to: BEST, formula: vector(X) });
-        });
-        f.get(residual).set(best);
-      });
-      store('scalar', scalar);
-      store('best', best);
-      store('residual', residual);
-      store('curvature', curvature);
-      store('least', least);
-      f.br(again);
+  #loaded(name: keyof typeof FACTS): Local {
+    const local = this.#f.local('f64');
+    this.#f.get(this.#at.facts).memory('f64.load', FACTS[name]).set(local);
+    return local;
+  }
+
+  #update(...outputs: Update['outputs']): void {
+    const found = updateOn(this.#heap, { vectors: this.#vectors.length, numbers: 4, outputs });
+    if (!this.#imports.includes(found)) this.#imports.push(found);
+    this.#f.get(this.#at.bytes, this.#at.numbers, ...this.#vectors).call(found);
+  }
+
+  /** Puts a number where updates find it. */
+  #put(index: number, value: () => void): void {
+    this.#f.get(this.#at.numbers);
+    value();
+    this.#f.do('f32.demote_f64').memory('f32.store', 4 * index);
+  }
+
+  #inner(x: number, y: number) {
+    return innerProduct(this.#f, this.#dot, this.#vectors[x]!, this.#vectors[y]!, this.#at.bytes);
+  }
+
+  /** What A is multiplied by. */
+  get #direction(): number {
+    return this.#isCg ? P : R;
+  }
+
+  /** Where the vectors are whose usual inner products with others are those of the space. */
+  get #weighed(): { p: number; q: number } {
+    return this.#weigh ? { p: WEIGHED_P, q: WEIGHED_R } : { p: P, q: Q };
+  }
+
+  #begin(): void {
+    const f = this.#f;
+    const { facts, numbers, alpha, along, curvature } = this.#at;
+    f.get(facts).i32(FACTS.numbers).do('i32.add').set(numbers);
+    this.#put(SHIFT, () => f.get(this.#fact.shift));
+    if (!this.#isCg) f.get(this.#fact.scalar).set(alpha).f64(1).set(along).f64(1).set(curvature);
+  }
+
+  /** Q ← A times the direction, shifted. */
+  #multiply(): void {
+    const f = this.#f;
+    f.get(this.#productTable).call(this.#product);
+    f.get(this.#fact.shift).f64(0).do('f64.gt');
+    f.if(() => this.#update({ to: Q, formula: axpy(SHIFT, this.#direction, Q) }));
+  }
+
+  /** Of conjugate gradients: α = ⟨r, r⟩ / ⟨p, A p⟩, and the curvature along p above the floor. */
+  #chooseStep(): void {
+    const f = this.#f;
+    const { along, alpha, curvature } = this.#at;
+    const { scalar, floor } = this.#fact;
+    const { p } = this.#weighed;
+    this.#inner(p, Q).set(along);
+    f.get(scalar, along).do('f64.div').set(alpha);
+    f.get(along).set(curvature);
+    f.get(floor).f64(0).do('f64.gt');
+    f.if(() => {
+      f.get(along, floor);
+      this.#inner(P, p).do('f64.mul', 'f64.sub').set(curvature);
     });
-  });
-  f.get(done);
-  return instantiated(memoryOf(heap), [f], imports).solve as RunSolve;
+  }
+
+  /** Q ← r − α A p, and its square. */
+  #residualAfter(): void {
+    const f = this.#f;
+    const { alpha, residual } = this.#at;
+    this.#put(MINUS, () => f.f64(0).get(alpha).do('f64.sub'));
+    this.#put(PLUS, () => f.get(alpha));
+    this.#update({ to: Q, formula: axpy(MINUS, Q, R) });
+    if (this.#weigh) f.get(this.#weightsTable).call(this.#weigh);
+    this.#inner(Q, this.#weighed.q).set(residual);
+  }
+
+  /** Ends the loop before a step that cannot be taken. */
+  #judge(end: Label): void {
+    const f = this.#f;
+    const { residual, curvature } = this.#at;
+    const { limit, growth, least } = this.#fact;
+    // A NaN in either is less than nothing, and nothing is less than it.
+    f.f64(0).get(curvature).do('f64.lt', 'i32.eqz').brIf(end);
+    f.get(residual, limit).do('f64.lt', 'i32.eqz').brIf(end);
+    f.get(residual, growth, least).do('f64.mul', 'f64.lt', 'i32.eqz').brIf(end);
+  }
+
+  #move(): void {
+    if (!this.#isCg) {
+      this.#update({ to: X, formula: axpy(PLUS, R, X) }, { to: R, formula: vector(Q) });
+      return;
+    }
+    const f = this.#f;
+    const { residual } = this.#at;
+    const { scalar } = this.#fact;
+    this.#put(BETA, () => f.get(residual, scalar).do('f64.div'));
+    this.#update(
+      { to: X, formula: axpy(PLUS, P, X) },
+      { to: P, formula: axpy(BETA, P, Q) },
+      { to: R, formula: vector(Q) },
+      ...(this.#weigh ? [{ to: WEIGHED_P, formula: axpy(BETA, WEIGHED_P, WEIGHED_R) }] : []),
+    );
+    f.get(residual).set(scalar);
+  }
+
+  #keepNearest(): void {
+    const f = this.#f;
+    f.get(this.#at.keeps).i32(KEEPS.nearest).do('i32.eq');
+    f.if(() => {
+      f.get(this.#at.residual, this.#fact.least).do('f64.lt');
+      f.if(() => this.#update({ to: BEST, formula: vector(X) }));
+    });
+  }
+
+  #keepBest(): void {
+    const f = this.#f;
+    const { residual, keeps } = this.#at;
+    const { best } = this.#fact;
+    f.block((kept) => {
+      f.get(keeps).i32(KEEPS.best).do('i32.eq');
+      f.if(() => {
+        f.get(residual, best).do('f64.lt', 'i32.eqz').brIf(kept);
+        this.#update({ to: BEST, formula: vector(X) });
+      });
+      f.get(residual).set(best);
+    });
+  }
+
+  /** Leaves the facts for whoever called. */
+  #leave(): void {
+    const { facts, residual, curvature } = this.#at;
+    const { scalar, best, least } = this.#fact;
+    for (const [name, value] of Object.entries({ scalar, best, residual, curvature, least })) {
+      this.#f.get(facts, value).memory('f64.store', FACTS[name as keyof typeof FACTS]);
+    }
+  }
 }

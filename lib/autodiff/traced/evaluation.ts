@@ -73,6 +73,41 @@ export function onTape(
   };
 }
 
+/** The first halves of products that have run at one point. */
+class Halves {
+  readonly #recipe: Recipe;
+  readonly #given: readonly tf.Tensor[];
+  readonly #known = new Map<ProductKind, Kept>();
+
+  constructor(recipe: Recipe, given: readonly tf.Tensor[]) {
+    this.#recipe = recipe;
+    this.#given = given;
+  }
+
+  of(kind: ProductKind): Kept {
+    const half = this.#known.get(kind) ?? this.#recipe.program(kind).begin(this.#given);
+    this.#known.set(kind, half);
+    return half;
+  }
+
+  /** What was begun may have been begun again meanwhile. */
+  *inPieces(kind: ProductKind): Pausing<Kept> {
+    const known = this.#known.get(kind);
+    if (known !== undefined) return known;
+    // Before a program is made, which may take as long as a turn.
+    yield;
+    const made = yield* this.#recipe.program(kind).beginInPieces(this.#given);
+    const half = this.#known.get(kind) ?? made;
+    if (half !== made) made.tensor.dispose();
+    this.#known.set(kind, half);
+    return half;
+  }
+
+  dispose(): void {
+    for (const { tensor } of this.#known.values()) tensor.dispose();
+  }
+}
+
 export function byRecipe(
   recipe: Recipe,
   { value, gradient: known = [] }: { value: tf.Scalar; gradient?: readonly tf.Tensor[] },
@@ -80,29 +115,12 @@ export function byRecipe(
   given: readonly tf.Tensor[],
 ): Evaluation {
   recipe.retain();
-  const halves = new Map<ProductKind, Kept>();
+  const halves = new Halves(recipe, given);
   const noTangents = all.map(() => undefined);
-  const halfOf = (kind: ProductKind) => {
-    const half = halves.get(kind) ?? recipe.program(kind).begin(given);
-    halves.set(kind, half);
-    return half;
-  };
-  /** What was begun may have been begun again meanwhile. */
-  function* halfInPieces(kind: ProductKind): Pausing<Kept> {
-    const known = halves.get(kind);
-    if (known !== undefined) return known;
-    // Before a program is made, which may take as long as a turn.
-    yield;
-    const made = yield* recipe.program(kind).beginInPieces(given);
-    const half = halves.get(kind) ?? made;
-    if (half !== made) made.tensor.dispose();
-    halves.set(kind, half);
-    return half;
-  }
   const inPlace = (kind: ProductKind, vectors: readonly tf.Tensor[]) =>
     kind === 'push' ? vectors : [...noTangents, ...vectors];
   function* product(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
-    const half = yield* halfInPieces(kind);
+    const half = yield* halves.inPieces(kind);
     const all = [...given, ...inPlace(kind, vectors)];
     return yield* recipe.program(kind).finishInPieces(all, half);
   }
@@ -135,7 +153,7 @@ export function byRecipe(
     },
     product(kind, vectors) {
       checkAlive('evaluation');
-      return recipe.program(kind).finish([...given, ...inPlace(kind, vectors)], halfOf(kind));
+      return recipe.program(kind).finish([...given, ...inPlace(kind, vectors)], halves.of(kind));
     },
     ...(recipe.isLong && {
       *productInPieces(kind, vectors) {
@@ -145,7 +163,7 @@ export function byRecipe(
     }),
     productAt(kind, vectors, out) {
       checkAlive('evaluation');
-      const half = halfOf(kind);
+      const half = halves.of(kind);
       addresses ??= given.map(addressOf);
       const vectorsInPlace = kind === 'push' ? vectors : [...all.map(() => 0), ...vectors];
       recipe.program(kind).finishAt([...addresses, ...vectorsInPlace], addressOf(half.tensor), out);
@@ -154,7 +172,7 @@ export function byRecipe(
     dispose() {
       if (!alive) return;
       alive = false;
-      for (const { tensor } of halves.values()) tensor.dispose();
+      halves.dispose();
       tf.dispose([value, ...known, ...given]);
       recipe.release();
     },

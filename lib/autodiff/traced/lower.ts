@@ -152,143 +152,157 @@ class Lowering {
   }
 
   /** The kernel as loops, sums and matrix products. */
-  toLoops() {
-    const { kernel, inputs, attrs, outputs } = this.#ran;
-    const [out] = outputs as [tf.Tensor];
-    const { shape } = out;
-    switch (kernel) {
-      case 'Identity':
-      case 'Reshape':
-      case 'ExpandDims':
-        return this.#put(out, { value: this.#ofAny(inputs[0]![1]).value, shape });
-      case 'Cast': {
-        if (attrs.dtype !== 'float32') throw new NotLowered('a cast');
-        return this.#put(out, { value: this.#view('x').value, shape });
-      }
-      case 'LogicalAnd':
-        return this.#entries(f('multiply', this.#entry('a'), this.#entry('b')));
-      case 'LogicalOr':
-        return this.#entries(f('maximum', this.#entry('a'), this.#entry('b')));
-      case 'LogicalNot':
-        return this.#entries(f('subtract', n(1), this.#entry('x')));
-      case 'ZerosLike':
-        return this.#entries(n(0));
-      case 'OnesLike':
-        return this.#entries(n(1));
-      case 'Fill':
-        return this.#entries(n(attrs.value as number));
-      case 'Tile':
-      case 'BroadcastTo':
-        if (kernel === 'Tile' && !tilesOnes(this.#tensor('x').shape, attrs.reps as number[])) {
-          throw new NotLowered('a tile');
-        }
-        return this.#entries(this.#entry('x'));
-      case 'AddN':
-        return this.#entries(
-          inputs.map(([name]) => this.#entry(name)).reduce((a, b) => f('add', a, b)),
-        );
-      case 'Step': {
-        const x = this.#entry('x');
-        const step = f('choose', f('greater', x, n(0)), n(1), n((attrs.alpha as number) ?? 0));
-        return this.#entries(f('choose', f('differ', x, x), x, step));
-      }
-      case 'Relu':
-        return this.#entries(f('maximum', this.#entry('x'), n(0)));
-      case 'Pow': {
-        const exponent = this.#entry('b');
-        if (exponent.kind !== 'number' || exponent.value !== 2) throw new NotLowered('a power');
-        return this.#entries(f('multiply', this.#entry('a'), this.#entry('a')));
-      }
-      case 'Square':
-        return this.#entries(f('multiply', this.#entry('x'), this.#entry('x')));
-      case 'Rsqrt':
-        return this.#entries(f('divide', n(1), f('root', this.#entry('x'))));
-      case 'Reciprocal':
-        return this.#entries(f('divide', n(1), this.#entry('x')));
-      case 'SquaredDifference': {
-        const d = f('subtract', this.#entry('a'), this.#entry('b'));
-        return this.#entries(f('multiply', d, d));
-      }
-      case 'Select': {
-        const [condition, t, e] = ['condition', 't', 'e'].map((name) => this.#entry(name)) as [
-          Entries,
-          Entries,
-          Entries,
-        ];
-        if (!sameShape(this.#tensor('condition').shape, shape)) throw new NotLowered('a select');
-        return this.#entries(f('choose', condition, t, e));
-      }
-      case 'MultiplyAdd':
-        return this.#entries(
-          f('add', this.#entry('addend'), f('multiply', this.#entry('a'), this.#entry('b'))),
-        );
-      case 'Sum':
-      case 'Mean':
-        return this.#put(
-          out,
-          sumOver(this.#view('x'), this.#tensor('x').shape, attrs.axis, kernel === 'Mean', shape),
-        );
-      case 'Max':
-        return this.#put(out, reducedRows(this.#view('x'), this.#tensor('x').shape, attrs, shape));
-      case 'Transpose': {
-        const [rows, columns] = this.#tensor('x').shape;
-        if (this.#tensor('x').rank !== 2) throw new NotLowered('a transpose');
-        if (`${attrs.perm}` === '0,1') return this.#put(out, this.#view('x'));
-        return this.#give(
-          { kind: 'transpose', of: this.#view('x'), rows: rows!, columns: columns! },
-          [this.#view('x')],
-        );
-      }
-      case 'Slice':
-      case 'SplitV': {
-        const x = this.#tensor('x');
-        const pieces =
-          kernel === 'Slice' ? [slicedFrom(x, attrs, out)] : splitFrom(x, attrs, outputs);
-        const parts = pieces.map((from, i) => partOf(this.#view('x'), from, outputs[i]!));
-        return this.#putAll(parts);
-      }
-      case 'Concat': {
-        const nonempty = inputs.filter(([, x]) => x.size > 0);
-        return this.#put(
-          out,
-          joined(
-            nonempty.map(([, x]) => this.#viewOf(x)),
-            attrs.axis as number,
-            shape,
-          ),
-        );
-      }
-      case 'PadV2':
-        return this.#put(out, padded(this.#view('x'), this.#tensor('x').shape, attrs, shape));
-      case 'BatchMatMul':
-      case '_FusedMatMul':
-      case 'MatMulAdd':
-        return this.#put(
-          out,
-          product(kernel, new Map(inputs), attrs, (x) => this.#viewOf(x), shape),
-        );
-      case 'SoftmaxCrossEntropies': {
-        const [y, z] = [this.#view('labels'), this.#view('logits')];
-        const l = logSoftmax(z, this.#tensor('logits').shape);
-        return this.#put(out, negative(rowSums(times(y, l))));
-      }
-      case 'LogSoftmax':
-        return this.#put(out, logSoftmax(this.#view('logits'), shape));
-      case 'Softmax': {
-        const exps = entriesView(f('exponential', shifted(this.#view('logits'), shape)), shape);
-        return this.#entries(f('divide', entryOf(exps), entryOf(keptRows(rowSums(exps), shape))));
-      }
-      case 'SoftmaxDerivative': {
-        const [s, v] = [this.#view('s'), this.#view('v')];
-        const mean = keptRows(rowSums(times(s, v)), shape);
-        return this.#entries(f('multiply', entryOf(s), f('subtract', entryOf(v), entryOf(mean))));
-      }
-    }
+  toLoops(): void {
+    const { kernel } = this.#ran;
     const binary = binaries[kernel];
-    if (binary !== undefined) return this.#entries(f(binary, this.#entry('a'), this.#entry('b')));
     const unary = unaries[kernel];
-    if (unary !== undefined) return this.#entries(f(unary, this.#entry('x')));
-    throw new NotLowered(kernel);
+    const formula = Lowering.#formulas[kernel];
+    const rule = Lowering.#rules[kernel];
+    if (formula !== undefined) this.#entries(formula(this));
+    else if (rule !== undefined) rule(this);
+    else if (binary !== undefined) this.#entries(f(binary, this.#entry('a'), this.#entry('b')));
+    else if (unary !== undefined) this.#entries(f(unary, this.#entry('x')));
+    else throw new NotLowered(kernel);
+  }
+
+  /** Kernels that compute each entry by a formula of entries. */
+  static readonly #formulas: Readonly<Record<string, (it: Lowering) => Entries>> = {
+    LogicalAnd: (it) => f('multiply', it.#entry('a'), it.#entry('b')),
+    LogicalOr: (it) => f('maximum', it.#entry('a'), it.#entry('b')),
+    LogicalNot: (it) => f('subtract', n(1), it.#entry('x')),
+    ZerosLike: () => n(0),
+    OnesLike: () => n(1),
+    Fill: (it) => n(it.#ran.attrs.value as number),
+    BroadcastTo: (it) => it.#entry('x'),
+    Tile(it) {
+      if (!tilesOnes(it.#tensor('x').shape, it.#ran.attrs.reps as number[])) {
+        throw new NotLowered('a tile');
+      }
+      return it.#entry('x');
+    },
+    AddN: (it) => it.#ran.inputs.map(([name]) => it.#entry(name)).reduce((a, b) => f('add', a, b)),
+    Step(it) {
+      const x = it.#entry('x');
+      const below = n((it.#ran.attrs.alpha as number) ?? 0);
+      return f('choose', f('differ', x, x), x, f('choose', f('greater', x, n(0)), n(1), below));
+    },
+    Relu: (it) => f('maximum', it.#entry('x'), n(0)),
+    Pow(it) {
+      const exponent = it.#entry('b');
+      if (exponent.kind !== 'number' || exponent.value !== 2) throw new NotLowered('a power');
+      return f('multiply', it.#entry('a'), it.#entry('a'));
+    },
+    Square: (it) => f('multiply', it.#entry('x'), it.#entry('x')),
+    Rsqrt: (it) => f('divide', n(1), f('root', it.#entry('x'))),
+    Reciprocal: (it) => f('divide', n(1), it.#entry('x')),
+    SquaredDifference(it) {
+      const d = f('subtract', it.#entry('a'), it.#entry('b'));
+      return f('multiply', d, d);
+    },
+    Select(it) {
+      const [condition, t, e] = [it.#entry('condition'), it.#entry('t'), it.#entry('e')];
+      if (!sameShape(it.#tensor('condition').shape, it.#out.shape)) {
+        throw new NotLowered('a select');
+      }
+      return f('choose', condition, t, e);
+    },
+    MultiplyAdd: (it) =>
+      f('add', it.#entry('addend'), f('multiply', it.#entry('a'), it.#entry('b'))),
+    Softmax(it) {
+      const { shape } = it.#out;
+      const exps = entriesView(f('exponential', shifted(it.#view('logits'), shape)), shape);
+      return f('divide', entryOf(exps), entryOf(keptRows(rowSums(exps), shape)));
+    },
+    SoftmaxDerivative(it) {
+      const [s, v] = [it.#view('s'), it.#view('v')];
+      const mean = keptRows(rowSums(times(s, v)), it.#out.shape);
+      return f('multiply', entryOf(s), f('subtract', entryOf(v), entryOf(mean)));
+    },
+  };
+
+  /** The others. */
+  static readonly #rules: Readonly<Record<string, (it: Lowering) => void>> = {
+    Identity: (it) => it.#rename(),
+    Reshape: (it) => it.#rename(),
+    ExpandDims: (it) => it.#rename(),
+    Cast(it) {
+      if (it.#ran.attrs.dtype !== 'float32') throw new NotLowered('a cast');
+      it.#put(it.#out, { value: it.#view('x').value, shape: it.#out.shape });
+    },
+    Sum: (it) => it.#sum(),
+    Mean: (it) => it.#sum(),
+    Max(it) {
+      const { attrs } = it.#ran;
+      const { shape } = it.#out;
+      it.#put(it.#out, reducedRows(it.#view('x'), it.#tensor('x').shape, attrs, shape));
+    },
+    Transpose: (it) => it.#transpose(),
+    Slice(it) {
+      it.#take([slicedFrom(it.#tensor('x'), it.#ran.attrs, it.#out)]);
+    },
+    SplitV(it) {
+      it.#take(splitFrom(it.#tensor('x'), it.#ran.attrs, it.#ran.outputs));
+    },
+    Concat(it) {
+      const { inputs, attrs } = it.#ran;
+      const nonempty = inputs.filter(([, x]) => x.size > 0).map(([, x]) => it.#viewOf(x));
+      it.#put(it.#out, joined(nonempty, attrs.axis as number, it.#out.shape));
+    },
+    PadV2(it) {
+      const { shape } = it.#out;
+      it.#put(it.#out, padded(it.#view('x'), it.#tensor('x').shape, it.#ran.attrs, shape));
+    },
+    BatchMatMul: (it) => it.#multiply(),
+    _FusedMatMul: (it) => it.#multiply(),
+    MatMulAdd: (it) => it.#multiply(),
+    SoftmaxCrossEntropies(it) {
+      const [y, z] = [it.#view('labels'), it.#view('logits')];
+      const l = logSoftmax(z, it.#tensor('logits').shape);
+      it.#put(it.#out, negative(rowSums(times(y, l))));
+    },
+    LogSoftmax(it) {
+      it.#put(it.#out, logSoftmax(it.#view('logits'), it.#out.shape));
+    },
+  };
+
+  get #out(): tf.Tensor {
+    return this.#ran.outputs[0] as tf.Tensor;
+  }
+
+  /** The same numbers in another shape, of any type. */
+  #rename(): void {
+    const { value } = this.#ofAny(this.#ran.inputs[0]![1]);
+    this.#put(this.#out, { value, shape: this.#out.shape });
+  }
+
+  #sum(): void {
+    const { kernel, attrs } = this.#ran;
+    const { shape } = this.#tensor('x');
+    const isMean = kernel === 'Mean';
+    this.#put(this.#out, sumOver(this.#view('x'), shape, attrs.axis, isMean, this.#out.shape));
+  }
+
+  #transpose(): void {
+    const [rows, columns] = this.#tensor('x').shape;
+    if (this.#tensor('x').rank !== 2) throw new NotLowered('a transpose');
+    const of = this.#view('x');
+    if (`${this.#ran.attrs.perm}` === '0,1') this.#put(this.#out, of);
+    else this.#give({ kind: 'transpose', of, rows: rows!, columns: columns! }, [of]);
+  }
+
+  /** Parts of x, by where each comes from. */
+  #take(pieces: ReturnType<typeof splitFrom>): void {
+    const { outputs } = this.#ran;
+    this.#putAll(pieces.map((from, i) => partOf(this.#view('x'), from, outputs[i]!)));
+  }
+
+  #multiply(): void {
+    const { kernel, inputs, attrs } = this.#ran;
+    const { shape } = this.#out;
+    this.#put(
+      this.#out,
+      product(kernel, new Map(inputs), attrs, (x) => this.#viewOf(x), shape),
+    );
   }
 }
 
