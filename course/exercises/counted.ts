@@ -18,7 +18,7 @@ export function countedMatrix(rows: readonly (readonly number[])[]): CountedOper
   const width = rows[0]?.length ?? 0;
   const require = (v: ArrayLike<number>, length: number, what: string) => {
     if (v?.length === length) return;
-    throw new RangeError(`${what} wants ${length} numbers, but was given ${describe(v)}`);
+    throw new RangeError(`${what} expects ${length} numbers, but was given ${describe(v)}`);
   };
   const operator: CountedOperator = {
     products: 0,

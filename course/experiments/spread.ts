@@ -22,7 +22,7 @@ export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) {
     throw new InputError({
       given: 'the spread of no values',
-      expected: 'at least one',
+      expected: 'at least one value',
       remedy: 'Run at least one seed.',
     });
   }

@@ -30,7 +30,10 @@ export function checkTensors(x: unknown, what: string): asserts x is NamedTensor
   }
   if (x === null || typeof x !== 'object' || Object.keys(x).length === 0) {
     throw new InputError({
-      given: x === null || typeof x !== 'object' ? `${phrase(x)} as ${what}` : `nothing as ${what}`,
+      given:
+        x === null || typeof x !== 'object'
+          ? `${phrase(x)} as ${what}`
+          : `an empty record as ${what}`,
       expected: 'a record of named tensors',
       remedy: 'Pass a record such as { W, b }.',
     });
@@ -47,7 +50,7 @@ export function checkLike(v: NamedTensors, like: NamedTensors, what: string): vo
 function checkFloat(value: unknown, what: string): asserts value is tf.Tensor {
   if (!(value instanceof tf.Tensor) || value.dtype !== 'float32') {
     throw new InputError({
-      given: `${what}, which is ${value instanceof tf.Tensor ? `of type ${value.dtype}` : 'no tensor'}`,
+      given: `${what}, which is ${value instanceof tf.Tensor ? `of type ${value.dtype}` : 'not a tensor'}`,
       expected: 'a float32 tensor',
       remedy: "Cast it (`tf.cast(x, 'float32')`) or take it out: only float32 has derivatives.",
     });

@@ -85,7 +85,7 @@ function checkSingle({ outputs }: tf.LayersModel): void {
   if (outputs.length === 1) return;
   throw new UnsupportedError({
     given: `apply() of a model with ${outputs.length} outputs`,
-    expected: 'a model with one',
+    expected: 'a model with one output',
     remedy: 'Call applyAll(), which returns them all.',
   });
 }

@@ -54,7 +54,7 @@ export function lossesOf(f: Loss | readonly Loss[]): readonly Loss[] {
   if (f.length > 0) return f.map(checkedLoss);
   throw new InputError({
     given: 'an empty list of losses',
-    expected: 'at least one',
+    expected: 'at least one loss',
     remedy: 'Pass one loss for each batch: step([() => lossOf(first), () => lossOf(second)]).',
   });
 }

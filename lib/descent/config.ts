@@ -24,7 +24,7 @@ export function configOf(
   if (parameters !== undefined && places === undefined && !('places' in parameters)) {
     throw new InputError({
       given: 'an optimizer with chosen parameters that has taken no step yet',
-      expected: 'one that has taken a step',
+      expected: 'an optimizer that has taken a step',
       remedy: 'Take a step (fit) before saving: parameters are saved by their places.',
     });
   }

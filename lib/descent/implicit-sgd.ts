@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { withoutPause, withPauses } from '../event-loop';
-import { checkNoMore, checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
 import { cg, isLibrarySolver, type LinearSolver, supportsInnerProduct } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors, type Vector } from '../spaces';
 import type { Asking } from './asking';
@@ -127,8 +127,8 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     const { weights, tapes, curvature } = checkBatchOptions(options);
     if (curvature) {
       throw new InputError({
-        given: 'a loss for the curvature of an exact step',
-        expected: 'one or the other',
+        given: `curvature: ${phrase(curvature)} in step(), of an optimizer with exact: ${phrase(this.options.exact)}`,
+        expected: 'a loss for the curvature without exact steps, or exact steps without it',
         remedy: 'An exact step asks for the curvature of the loss itself, again and again.',
       });
     }
@@ -257,8 +257,8 @@ function checkSgdOptions(options: ImplicitSgdOptions): void {
   }
   if (exact !== false && (clipNorm ?? clipValue) !== undefined) {
     throw new InputError({
-      given: 'clipped gradients for exact steps',
-      expected: 'one or the other',
+      given: `${clipNorm === undefined ? `clipValue: ${shown(clipValue)}` : `clipNorm: ${shown(clipNorm)}`} with exact: ${phrase(exact)}`,
+      expected: 'clipped gradients without exact steps, or exact steps without clipping',
       remedy: 'An exact step solves for the gradient where it ends; bound it by its rate.',
     });
   }

@@ -158,7 +158,7 @@ function notTheirs(
   const unfit = wrong && `, and none of shape [${wrong.shape}] for '${wrong.name}'`;
   return new ShapeError({
     given: `saved moments of ${saved.length} parameters for ${variables.length}${unfit ?? ''}`,
-    expected: 'two for each parameter, of its shape',
+    expected: 'two moments for each parameter, of its shape',
     remedy: 'Restore the optimizer for the model it was saved with.',
   });
 }

@@ -58,7 +58,7 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
   set options(_: O) {
     throw new InputError({
       given: 'other options for an existing optimizer',
-      expected: 'an assignment to one of them, such as optimizer.options.solver = cg()',
+      expected: 'an assignment to one of its options, such as optimizer.options.solver = cg()',
       remedy: 'Or make a new optimizer, and give it the state of this one by setWeights.',
     });
   }

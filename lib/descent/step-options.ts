@@ -86,8 +86,8 @@ export function checkTuned(
   }
   if (!isTuned || (schedule === undefined && (exact === undefined || exact === false))) return;
   throw new InputError({
-    given: `${schedule === undefined ? 'exact steps' : 'a schedule'} with the learning rate 'auto'`,
-    expected: 'one or the other',
+    given: `${schedule === undefined ? `exact: ${phrase(exact)}` : `schedule: ${phrase(schedule)}`} with the learning rate 'auto'`,
+    expected: "the learning rate 'auto' without a schedule and without exact steps",
     remedy: 'Give a number as the learning rate, or leave the option out.',
   });
 }

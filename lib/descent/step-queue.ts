@@ -21,7 +21,7 @@ export class StepQueue {
     if (this.#waiting === 0) return;
     throw new InputError({
       given: `${call} while a step of the same optimizer is under way`,
-      expected: 'one after the other',
+      expected: 'one step after the other',
       remedy: 'Await step() first.',
     });
   }

@@ -1,7 +1,7 @@
 import { DisposedError, InputError } from '../errors';
 import { refusesAssignments, shown } from '../options';
 import type { BatchedProblem, LossProblem, ValuedProblem } from '../problems';
-import { normsOf, type Space, spaceOf, tensors, type Vector } from '../spaces';
+import { normsOf, type Space, spaceFor, tensors, type Vector } from '../spaces';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
 import { loadSnapshot, requireRestorable, type Snapshot } from './bilevel-snapshot';
 import { type FlatSession, StepProblems } from './bilevel-steps';
@@ -50,7 +50,7 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     const { w, checkpoint, restart, inner, outer } = options;
     this.#problems = new StepProblems(problem as BatchedProblem<B>, options.batches);
     this.#options = options;
-    this.#space = spaceOf(w);
+    this.#space = spaceFor(w, 'w, in the options of bilevel');
     this.#goBack = checkpoint && loadSnapshot(checkpoint, w, λ);
     this.#w = placeOf(this.#goBack?.w ?? w);
     this.#λ = placeOf(this.#goBack?.λ ?? λ);

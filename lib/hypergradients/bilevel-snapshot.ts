@@ -54,7 +54,8 @@ export function requireRestorable<V>(
   if (isKnown || moves === now) return;
   throw new UnsupportedError({
     given: 'a step that was cut short, with an optimizer that does not give its state (getWeights)',
-    expected: 'one that does, for the step to be done again: sgd, momentum, rmsprop, adam',
+    expected:
+      'an optimizer that gives its state, so that the step can be done again: sgd, momentum, rmsprop, adam',
     remedy: 'Begin a new run from copies of w and λ, with another optimizer.',
   });
 }

@@ -5,6 +5,7 @@ import {
   checkNoMore,
   checkOptionNames,
   checkRecord,
+  phrase,
   shown,
 } from '../options';
 import type { LossProblem } from '../problems';
@@ -58,8 +59,8 @@ function hyperparametersOf<V>(options: Partial<Record<'λ' | 'lambda', V>>): V {
   const { λ, lambda = λ } = options;
   if (λ === undefined || lambda === λ) return lambda as V;
   throw new InputError({
-    given: 'hyperparameters as λ and as lambda',
-    expected: 'them under one of the two names',
+    given: 'two different values, as λ and as lambda, in the options of bilevel',
+    expected: 'the hyperparameters under one of the two names',
     remedy: 'Leave one out: they mean the same.',
   });
 }
@@ -104,7 +105,11 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
     new InputError({ given, expected, remedy });
   const isWay = how?.name === 'implicit' || how?.name === 'unrolled';
   if (!isWay || typeof how.differentiate !== 'function') {
-    throw wrong('no way of differentiating', 'how: implicit(…) or unrolled(…)', 'Pass one.');
+    throw wrong(
+      `how: ${phrase(how)}`,
+      'how: implicit(…) or unrolled(…)',
+      'Pass a way of differentiating that this library makes.',
+    );
   }
   checkRecord(outer, 'outer', '{ optimizer }');
   // What fits inside fits outside: one step is what is taken.

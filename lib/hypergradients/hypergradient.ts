@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkFunction, checkNoMore, checkOptionNames } from '../options';
+import { checkFunction, checkNoMore, checkOptionNames, phrase } from '../options';
 import type { DerivativeProblem, LossProblem } from '../problems';
 import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from '../problems';
 import type { NamedTensors } from '../spaces';
@@ -86,7 +86,7 @@ export async function hypergradient(
 function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> | undefined): void {
   if (typeof how?.differentiate !== 'function') {
     throw new InputError({
-      given: 'no way of differentiating',
+      given: `${phrase(how)} as the way of differentiating`,
       expected: 'implicit({ solver }) or unrolled({ method, steps })',
       remedy: 'Pass one as the fourth argument.',
     });
@@ -97,8 +97,8 @@ function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> 
   }
   if (how.name !== 'unrolled' || (start === undefined && batch?.factors === undefined)) return;
   throw new InputError({
-    given: `${start === undefined ? 'batches for factors' : 'a start'} with unrolled()`,
-    expected: 'them with implicit() only',
-    remedy: 'Unrolling starts from w itself and solves no linear system; leave them out.',
+    given: `${start === undefined ? 'batch.factors' : 'start'} with unrolled()`,
+    expected: `${start === undefined ? 'batch.factors' : 'start'} with implicit() only`,
+    remedy: 'Unrolling starts from w itself and solves no linear system; leave it out.',
   });
 }

@@ -157,8 +157,8 @@ function unit(shape: number[], size: number, place: number): tf.Tensor {
 function checked(method: unknown): Method {
   if (typeof (method as Partial<Method> | undefined)?.on === 'function') return method as Method;
   throw new InputError({
-    given: `a function of λ that returns ${phrase(method)}`,
-    expected: 'one that returns a method, such as gradientDescent(rate)',
+    given: `method: a function of λ that returns ${phrase(method)}`,
+    expected: 'a function of λ that returns a method, such as gradientDescent(rate)',
     remedy: 'Write method: ({ rate }) => gradientDescent(rate).',
   });
 }

@@ -37,7 +37,7 @@ const largestOf = (x: Float64Array) =>
 const notConverged = (n: number, sweeps: number) =>
   new InputError({
     given: `a symmetric matrix of size ${n}, one of whose eigenvalues QL has not found in ${sweeps} steps`,
-    expected: 'convergence in two or three',
+    expected: 'convergence in two or three steps',
     remedy: 'Scale the matrix: its entries may be near the limits of float64.',
   });
 

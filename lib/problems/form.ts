@@ -1,4 +1,4 @@
-import { type NamedTensors, spaceOf, type Vector } from '../spaces';
+import { type NamedTensors, spaceFor, type Vector } from '../spaces';
 import { float64Form } from './float64-form';
 import type { Form } from './form-types';
 import type { DerivativeProblem, LossProblem, UnrolledProblem } from './problem';
@@ -14,7 +14,7 @@ export function formOf(
   problem: UnrolledProblem<Vector>,
   λ: Vector,
 ): Form<Float64Array> | Form<NamedTensors> {
-  spaceOf(λ);
+  spaceFor(λ, 'the hyperparameters λ');
   return λ instanceof Float64Array
     ? float64Form(problem as DerivativeProblem, λ)
     : tensorForm(problem as LossProblem, λ);

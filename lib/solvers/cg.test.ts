@@ -416,6 +416,6 @@ describe('on named tensors', () => {
     await expect(cg().solve(failing, b)).rejects.toThrow('lost');
     expect(tf.memory().numTensors).toBe(before);
     const start = { W: tf.zeros([2, 2]) };
-    await expect(cg().solve(A, b, { start })).rejects.toThrow(/'b' is missing/);
+    await expect(cg().solve(A, b, { start })).rejects.toThrow(/Add 'b', which is missing/);
   });
 });

@@ -8,7 +8,7 @@ import {
   phrase,
   shown,
 } from '../options';
-import { type LinearOperator, observed, type Space, spaceOf, type Vector } from '../spaces';
+import { type LinearOperator, observed, type Space, spaceFor, type Vector } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
@@ -148,7 +148,7 @@ export function checkSystem<V extends Vector>(
   checkSolveOptions(name, options as object);
   if (A.space !== undefined)
     checkMethods(A.space, `the space of the operator of ${name}`, OF_A_SPACE);
-  const space = A.space ?? spaceOf(b);
+  const space = A.space ?? spaceFor(b, `the right-hand side b of ${name}`);
   space.check(b, b, 'the right-hand side b');
 }
 

@@ -212,6 +212,8 @@ describe('woodbury', () => {
       /lowRank/,
     );
     expect(() => lowRank({ ...parts, diagonal: 0 })).toThrow(/diagonal: 0/);
+    const { outputs: _, ...rest } = parts;
+    expect(() => lowRank(rest as typeof parts)).toThrow(/undefined as the outputs of lowRank/);
     expect(() => lowRank({ ...parts, midle: (u: Float64Array) => u } as typeof parts)).toThrow(
       /'midle'/,
     );

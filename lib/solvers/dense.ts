@@ -45,7 +45,7 @@ export function dense(options: DenseOptions = {}): DenseOptions & LinearSolver {
     if (size > limit) {
       throw new InputError({
         given: `a system of ${size} unknowns`,
-        expected: `at most ${limit}, the limit of dense()`,
+        expected: `at most ${limit} unknowns, the limit of dense()`,
         remedy:
           'Use cg, minres or gmres, or raise the limit if n² numbers and n products are fine.',
       });

@@ -2,7 +2,7 @@ import { InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
-import { type LinearOperator, type Space, spaceOf, type Vector } from '../spaces';
+import { type LinearOperator, type Space, spaceFor, type Vector } from '../spaces';
 import { checkCountOption, checkDamping, checkedProducts, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
 import { divideOrZero, negate, ROUNDING } from './method';
@@ -41,13 +41,12 @@ export async function nystrom<V extends Vector>(
 ): Promise<LinearOperator<V>> {
   checkNoMore('nystrom', arguments, 3);
   checkOperator('nystrom', A);
-  spaceOf(like);
+  const space = spaceFor(like, 'like, the second argument of nystrom');
   checkOptionNames('nystrom', options, ['rank', 'seed', 'damping']);
   const { seed = 0, damping = 0 } = options;
   checkCountOption('nystrom', 'rank', options.rank ?? 20);
   checkDamping('nystrom', damping);
   const rank = Math.min(options.rank ?? 20, sizeOf(like));
-  const space = spaceOf(like);
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
   // A vector without numbers has no direction.
   if (rank === 0) return { apply: (v) => space.clone(v), dispose() {} };

@@ -1,6 +1,6 @@
 import { NotFiniteError } from '../errors';
 import { checkNoMore, checkOptionNames } from '../options';
-import { type LinearOperator, spaceOf, type Vector } from '../spaces';
+import { type LinearOperator, spaceFor, type Vector } from '../spaces';
 import { checkCountOption, checkedProducts, checkOperator } from './checks';
 import { divideOrZero } from './method';
 
@@ -28,7 +28,7 @@ export async function powerIteration<V extends Vector>(
   checkOptionNames('powerIteration', options, ['iterations']);
   const { iterations = 30 } = options;
   checkCountOption('powerIteration', 'iterations', iterations);
-  const space = spaceOf(start);
+  const space = spaceFor(start, 'the start of powerIteration');
   const checked = checkedProducts(space, A);
   const { sqrt, of } = space.scalars;
   let v = space.keep(space.clone(start));

@@ -2,7 +2,14 @@ import { InputError, NotFiniteError } from '../errors';
 import { drive, giveWay, withPauses } from '../event-loop';
 import { factorize, factorizeInPieces, multiply } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
-import { float64, type LinearOperator, type Space, shifted, spaceOf, type Vector } from '../spaces';
+import {
+  float64,
+  type LinearOperator,
+  type Space,
+  shifted,
+  spaceFor,
+  type Vector,
+} from '../spaces';
 import { blockCg } from './block-cg';
 import { type CgOptions, cg } from './cg';
 import { checkedSolution } from './checked-solution';
@@ -57,7 +64,7 @@ export async function solveMany<V extends Vector>(
   }
   const [first] = bs;
   if (first === undefined) return [];
-  const space = spaceOf(first);
+  const space = spaceFor(first, 'the first right-hand side of solveMany');
   for (const b of bs) space.check(b, first, 'a right-hand side');
   const solutions: Solution<V>[] = [];
   try {

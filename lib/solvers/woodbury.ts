@@ -1,7 +1,14 @@
 import { InputError } from '../errors';
 import { factorizeInPieces, squareMatrix } from '../numbers';
 import { checkFunction, checkMethods, checkNoMore, checkOptionNames, shown } from '../options';
-import { type LinearOperator, type LowRankParts, spaceOf, type Vector, withParts } from '../spaces';
+import {
+  type LinearOperator,
+  type LowRankParts,
+  spaceFor,
+  spaceOf,
+  type Vector,
+  withParts,
+} from '../spaces';
 import { checkProduct } from './checks';
 import { betweenReadings, directSolver } from './direct';
 import { sizeOf, unitVector, vectorOf } from './flat';
@@ -29,7 +36,7 @@ export function lowRank<V extends Vector, U extends Vector>(
   checkOptionNames('lowRank', parts, ['diagonal', 'jvp', 'vjp', 'middle', 'outputs']);
   const { diagonal } = parts;
   if (parts.middle !== undefined) checkFunction(parts.middle, 'the middle of lowRank');
-  const outputs = spaceOf(parts.outputs);
+  const outputs = spaceFor(parts.outputs, 'the outputs of lowRank');
   outputs.check(parts.outputs, parts.outputs, 'the outputs of lowRank');
   const jvp = (v: V) => {
     const u = parts.jvp(v);
@@ -141,7 +148,7 @@ function partsOf<V extends Vector>(A: LinearOperator<V>): LowRankParts<V, Vector
   throw new InputError({
     given: 'an operator that is known by its products alone',
     expected:
-      'one made by lowRank({ diagonal, jvp, vjp, middle, outputs }), or a Gauss–Newton curvature ' +
+      'an operator made by lowRank({ diagonal, jvp, vjp, middle, outputs }), or a Gauss–Newton curvature ' +
       'without a penalty',
     remedy: 'Say how A is made of the identity and a low rank, or use cg.',
   });
@@ -150,7 +157,7 @@ function partsOf<V extends Vector>(A: LinearOperator<V>): LowRankParts<V, Vector
 function withoutDiagonal(d: number) {
   return new InputError({
     given: `an operator of low rank whose multiple of the identity is ${d}`,
-    expected: 'a positive one',
+    expected: 'a positive multiple of the identity',
     remedy: 'The system is singular without it: give woodbury({ damping }).',
   });
 }

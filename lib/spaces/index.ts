@@ -16,5 +16,5 @@ export {
 } from './operator';
 export type { Scalars, Space } from './space';
 export { mapTensors, type NamedTensors, tensors } from './tensors';
-export { spaceOf, type Vector } from './vector';
+export { spaceFor, spaceOf, type Vector } from './vector';
 export { type WeightedSpace, weighted } from './weighted';

@@ -161,8 +161,8 @@ describe('a vector is known for what it is', () => {
 describe('mismatched vectors are named', () => {
   const like = named([1, 2], [3]);
   it.each([
-    ['a missing name', { W: like.W! }, /'b' is missing/],
-    ['an unknown name', { ...like, c: like.b! }, /'c' is unknown/],
+    ['a missing name', { W: like.W! }, /Add 'b', which is missing/],
+    ['an unknown name', { ...like, c: like.b! }, /Leave out 'c', which is unknown/],
     ['a shape', { ...like, b: tf.tensor1d([1, 2]) }, /'b' has shape \[2\]/],
   ])('%s', (_, x, message) => {
     expect(() => tensors.check(x, like, 'v')).toThrow(message);

@@ -127,7 +127,10 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
       throw new InputError({
         given: `${what} with the names ${Object.keys(x).join(', ') || '(none)'}`,
         expected: `the names ${names.join(', ')}`,
-        remedy: unknown !== undefined ? `'${unknown}' is unknown.` : `'${missing}' is missing.`,
+        remedy:
+          unknown !== undefined
+            ? `Leave out '${unknown}', which is unknown.`
+            : `Add '${missing}', which is missing.`,
       });
     }
     for (const name of names) {

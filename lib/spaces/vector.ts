@@ -17,10 +17,25 @@ export type Vector = Float64Array | NamedTensors;
 export function spaceOf<V extends Vector>(x: V): Space<V, unknown>;
 export function spaceOf(x: Vector): typeof float64 | typeof tensors {
   checkNoMore('spaceOf', arguments, 1);
+  return foundSpace(x);
+}
+
+/**
+ * The space of an argument, which an error names.
+ *
+ * @param what the argument in words: `'the start of powerIteration'`
+ * @throws InputError as `spaceOf`.
+ */
+export function spaceFor<V extends Vector>(x: V, what: string): Space<V, unknown>;
+export function spaceFor(x: Vector, what: string): typeof float64 | typeof tensors {
+  return foundSpace(x, what);
+}
+
+function foundSpace(x: Vector, what?: string): typeof float64 | typeof tensors {
   if (x instanceof Float64Array) return float64;
   if (isNamedTensors(x)) return tensors;
   throw new InputError({
-    given: describe(x),
+    given: what === undefined ? describe(x) : `${describe(x)} as ${what}`,
     expected: 'a Float64Array or a record of named tensors',
     remedy:
       'Wrap a single tensor as { x: tensor }, plain numbers as Float64Array.from(numbers), a number ' +
@@ -55,4 +70,4 @@ const kindOf = (value: unknown) =>
     ? `the number ${value}`
     : isTensor(value)
       ? 'a tensor of strings'
-      : 'no tensor';
+      : 'not a tensor';

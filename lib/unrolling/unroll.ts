@@ -299,7 +299,7 @@ function checkColumns({ theta, start, solution }: SolvedProblem): void {
     if (jacobian.length !== theta.length) {
       throw new ShapeError({
         given: `a Jacobian with ${jacobian.length} columns`,
-        expected: `${theta.length}, one for each parameter`,
+        expected: `${theta.length} columns, one for each parameter`,
         remedy: 'Give one vector for each parameter.',
       });
     }

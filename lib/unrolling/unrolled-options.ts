@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import type { MethodOf, Spectrum } from '../methods';
-import { checkCount, checkOptionNames, quoted, shown } from '../options';
+import { checkCount, checkOptionNames, phrase, quoted, shown } from '../options';
 import type { NamedTensors, Vector } from '../spaces';
 import { type Checkpoint, schedule } from './schedule';
 
@@ -65,7 +65,7 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
   const { method, steps, mode, truncate, checkpoint } = options;
   if (typeof method !== 'function' && typeof method?.on !== 'function') {
     throw new InputError({
-      given: 'no method',
+      given: `${phrase(method)} as the method of unrolled`,
       expected: 'an inner method such as gradientDescent(0.1)',
       remedy:
         'A tf.Optimizer assigns variables and cannot be differentiated through; adam(rate) can.',
@@ -84,7 +84,7 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
     if (truncate > steps) {
       throw new InputError({
         given: `truncate: ${shown(truncate)} of ${shown(steps)} steps`,
-        expected: 'at most as many as there are',
+        expected: `at most ${shown(steps)} steps, which is all of them`,
         remedy: 'Leave it out to differentiate all steps.',
       });
     }
@@ -93,8 +93,8 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
   schedule(0, 1, checkpoint);
   if (mode === 'forward') {
     throw new InputError({
-      given: "a checkpoint with mode: 'forward'",
-      expected: 'one of the two',
+      given: `checkpoint: ${shown(checkpoint)} with mode: 'forward'`,
+      expected: "a checkpoint with mode: 'reverse' only",
       remedy: 'Forward mode stores no steps that checkpoints could save.',
     });
   }

@@ -65,7 +65,7 @@ export function training(
       lengths.forEach((length, i) => {
         if (args[i]?.length === length) return;
         throw new RangeError(
-          `${name} wants a vector of length ${length} as argument ${i + 1}, but was given ${args[i]?.length}`,
+          `${name} expects a vector of length ${length} as argument ${i + 1}, but was given ${args[i]?.length}`,
         );
       });
       calls[name] += 1;

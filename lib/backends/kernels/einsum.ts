@@ -78,7 +78,9 @@ function einsum(backendName: string) {
       [...letters].forEach((c, axis) => {
         const n = lengths.get(c) ?? x.shape[axis]!;
         if (n !== x.shape[axis]) {
-          throw new Error(`einsum '${equation}': letter ${c} is ${n} long and ${x.shape[axis]}`);
+          throw new Error(
+            `einsum '${equation}': expected one length for the letter ${c}, but was given ${n} and ${x.shape[axis]}. Look at the shapes of the tensors.`,
+          );
         }
         lengths.set(c, n);
       });

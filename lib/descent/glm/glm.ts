@@ -161,7 +161,7 @@ function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length)
     if (reached.every(Number.isFinite)) return reached;
     throw new NotFiniteError({
       given: `a step with the rate ${shown(gamma)} that leaves the finite numbers`,
-      expected: 'a finite theta after it',
+      expected: 'a step after which theta is finite',
       remedy: 'Take a smaller rate, or implicitGLM, which is stable at any rate.',
     });
   }
@@ -253,7 +253,7 @@ function checked(
   if (x.length !== theta.length) {
     throw new ShapeError({
       given: `${words().sample} with ${x.length} features`,
-      expected: `${theta.length}, the length of theta`,
+      expected: `${theta.length} features, the length of theta`,
       remedy: 'Give each sample one number for each component of theta.',
     });
   }

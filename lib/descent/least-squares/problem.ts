@@ -77,7 +77,7 @@ export function residualsAt(
   if (residuals.length === length) return residuals;
   throw new ShapeError({
     given: `${residuals.length} residuals`,
-    expected: `${length}, as many as linearize returned`,
+    expected: `${length} residuals, as many as linearize returned`,
     remedy: 'Both functions compute the same residuals.',
   });
 }
@@ -122,6 +122,6 @@ const isRows = (jacobian: LinearizedResiduals['jacobian']): jacobian is Matrix =
 const wrongLength = (given: number, p: number) =>
   new ShapeError({
     given: `${given} derivatives of a residual`,
-    expected: `${p}, one with respect to each parameter`,
+    expected: `${p} derivatives, one with respect to each parameter`,
     remedy: 'The Jacobian has a row for each residual and a column for each parameter.',
   });

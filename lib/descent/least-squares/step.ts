@@ -30,7 +30,7 @@ function directly(at: Linearized): DescendAt {
   if (rows === undefined) {
     throw new UnsupportedError({
       given: 'a Jacobian that is known by its products alone',
-      expected: 'its rows, for a direct solve',
+      expected: 'the rows of the Jacobian, for a direct solve',
       remedy: 'Pass { solver: cg({ maxIterations: 50 }) }, or return the rows from linearize.',
     });
   }

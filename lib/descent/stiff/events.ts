@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError } from '../../errors';
-import { checkOptionNames, shown } from '../../options';
+import { checkOptionNames, phrase, shown } from '../../options';
 
 /** Something that happens where a function of the solution crosses 0. */
 export interface OdeEvent {
@@ -84,7 +84,7 @@ export function checkEvents(name: string, events: readonly OdeEvent[]): void {
     });
   if (!sound) {
     throw new InputError({
-      given: `${name} with something else as events`,
+      given: `${name} with ${phrase(events)} as events${Array.isArray(events) ? ', one of which is not an event' : ''}`,
       expected:
         "an array of { value: (y, t) => number, direction?: 'up' | 'down' | 'both', ends? }",
       remedy: 'An event happens where its value crosses 0.',

@@ -24,7 +24,7 @@ export function requireSame(of: string, name: string): void {
   if (of === name) return;
   throw new InputError({
     given: `the memory of an optimizer ${of} for ${name}`,
-    expected: `that of ${name}`,
+    expected: `the memory of ${name}`,
     remedy: 'Resume a checkpoint with new optimizers of the same kind.',
   });
 }

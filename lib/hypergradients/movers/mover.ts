@@ -86,7 +86,7 @@ export async function rememberOrThrow<V>(mover: Mover<V>): Promise<Memory> {
   if (memory !== undefined) return memory;
   throw new UnsupportedError({
     given: 'a run with an optimizer that does not give its state (getWeights)',
-    expected: 'one that does: sgd, momentum, rmsprop, adam, adagrad, adadelta',
+    expected: 'an optimizer that gives its state: sgd, momentum, rmsprop, adam, adagrad, adadelta',
     remedy: 'Take another optimizer, or do without a checkpoint and without restart.',
   });
 }

@@ -149,7 +149,7 @@ function checkedTerms(conditions: readonly Condition[]): Term[] {
   if (terms.length > 0) return terms;
   throw new InputError({
     given: 'no conditions for collocation',
-    expected: 'at least one',
+    expected: 'at least one condition',
     remedy: 'Give the equation inside and what holds at the boundary.',
   });
 }
@@ -160,7 +160,7 @@ function multiplied({ value = 0, first, second }: JetFactors, by: number, d: num
     if (list.length === d) return Float64Array.from(list, (entry) => by * entry);
     throw new ShapeError({
       given: `${list.length} slopes of one order`,
-      expected: `${d}, one for each coordinate`,
+      expected: `${d} slopes, one for each coordinate`,
       remedy: 'Write 0 for a derivative that the equation does not contain.',
     });
   };

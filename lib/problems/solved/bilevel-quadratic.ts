@@ -98,7 +98,7 @@ function requireSpectrum(eigenvalues: Float64Array, hyperparameters: number) {
   if (eigenvalues.length === 0 || !positive) {
     throw new InputError({
       given: `the eigenvalues ${[...eigenvalues.slice(0, 5)].join(', ')}`,
-      expected: 'at least one, all positive',
+      expected: 'at least one eigenvalue, and all of them positive',
       remedy: 'The inner problem has one solution only where its Hessian is positive definite.',
     });
   }

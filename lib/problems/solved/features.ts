@@ -19,7 +19,7 @@ export function featuresOf(train: Samples, validation: Samples): number {
     if (X.length === 0 || features === 0) {
       throw new InputError({
         given: `${name} data without rows or features`,
-        expected: 'at least one of each',
+        expected: 'at least one row and one feature',
         remedy: 'Pass { X: rows, y: targets }.',
       });
     }

@@ -138,7 +138,7 @@ function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
   if (dH.length !== theta.length || db.length !== theta.length) {
     throw new InputError({
       given: `${dH.length} derivatives of H and ${db.length} of b for ${theta.length} parameters`,
-      expected: 'one derivative of each for each parameter',
+      expected: 'one derivative of H and one of b for each parameter',
       remedy: 'Return a list, also for a single parameter.',
     });
   }
@@ -259,7 +259,7 @@ function requirePositiveDefinite(values: Float64Array): void {
   if (values[0]! > 0) return;
   throw new InputError({
     given: `a Hessian whose smallest eigenvalue is ${values[0]}`,
-    expected: 'a positive definite one',
+    expected: 'a positive definite Hessian',
     remedy: 'Without strong convexity the solution is not a function of θ: add a ridge μI.',
   });
 }

@@ -27,6 +27,6 @@ export function solvePositive(A: LinearOperator<Float64Array>, b: Float64Array):
 const singular = () =>
   new InputError({
     given: 'an inner Hessian that is singular to rounding, or indefinite',
-    expected: 'a positive definite one, so that the inner problem has one solution',
+    expected: 'a positive definite Hessian, so that the inner problem has one solution',
     remedy: 'Take a larger λ, or more rows than features.',
   });

@@ -240,7 +240,7 @@ function checkWithin(count: number, size: number) {
   if (count <= size) return;
   throw new InputError({
     given: `${shown(count)} eigenvalues of an operator on ${shown(size)} numbers`,
-    expected: `at most ${size}`,
+    expected: `at most ${size} eigenvalues`,
     remedy: 'A symmetric operator has as many eigenvalues as its vectors have numbers.',
   });
 }

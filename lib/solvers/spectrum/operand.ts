@@ -1,6 +1,6 @@
 import { InputError } from '../../errors';
 import { random } from '../../numbers';
-import { type LinearOperator, type Space, spaceOf, type Vector } from '../../spaces';
+import { type LinearOperator, type Space, spaceFor, type Vector } from '../../spaces';
 import { checkedProducts, checkOperator } from '../checks';
 import { sizeOf, vectorOf } from '../flat';
 
@@ -40,11 +40,16 @@ export function operandOf<V extends Vector>(
   if (shape === undefined) {
     throw new InputError({
       given: `${name} of an operator that has no space, so its vectors are unknown`,
-      expected: 'one that has a gradient, as a curvature has, or the option like',
+      expected: 'an operator with a gradient, as a curvature has, or the option like',
       remedy: `Give any vector of the right shape: ${name}(A, { like: new Float64Array(n) }).`,
     });
   }
-  const space = A.space ?? spaceOf(shape);
+  const space =
+    A.space ??
+    spaceFor(
+      shape,
+      like === undefined ? `the gradient of the operator of ${name}` : `like, of ${name}`,
+    );
   const checked = checkedProducts(space, A);
   const draw = random(seed);
   const size = sizeOf(shape);

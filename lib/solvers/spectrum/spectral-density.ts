@@ -138,7 +138,7 @@ function checkWidth(width: number | undefined) {
 function ownInnerProduct() {
   return new InputError({
     given: 'spectralDensity of an operator with its own inner product',
-    expected: 'one that is symmetric in the usual one',
+    expected: 'an operator that is symmetric in the usual inner product',
     remedy: 'Take the curvature itself, not its row space.',
   });
 }
