@@ -6,6 +6,7 @@ import { needs } from './needs';
 
 const browserNeed = needs('browser');
 const timeNeed = needs('time');
+const full = needs('full');
 
 /** One of those that are not executed when they are made. */
 const EXERCISES = `exercises/${readdirSync(join(__dirname, '..', 'exercises')).find((name) => name.endsWith('.ipynb'))}`;
@@ -68,7 +69,8 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
     patience,
   );
 
-  test.for(['notebooks/00-second-derivatives.ipynb', EXERCISES])(
+  // With `FULL=1` also a notebook of exercises.
+  test.for(['notebooks/00-second-derivatives.ipynb', ...(full.available ? [EXERCISES] : [])])(
     '%s is unmodified when it was opened, and when it was saved',
     { timeout: patience },
     async (name) => {
@@ -163,7 +165,7 @@ describe.skipIf(!browserNeed.available || !timeNeed.available)('JupyterLab in a 
     patience,
   );
 
-  test(
+  test.skipIf(!full.available)(
     'a drawing that does not end is interrupted, and its slider goes on',
     async () => {
       const notebook = await lab.notebook(

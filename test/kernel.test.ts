@@ -24,7 +24,7 @@ afterAll(() => rmSync(prefix, { recursive: true }));
 const full = process.env.FULL === '1';
 const time = needs('time');
 /** What the quick run has of them. */
-const brief = ['test_errors.py', 'test_messages.py'];
+const brief = ['test_errors.py'];
 
 describe('the kernel through jupyter_client', () => {
   test.for(scripts)('%s', { timeout: 300_000 }, async (script, { skip }) => {

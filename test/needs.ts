@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { expect } from 'vitest';
+import { beforeEach, expect } from 'vitest';
 
 /** Something optional that a test may need. */
 export type Need = keyof typeof reasons;
@@ -26,6 +26,12 @@ export function needs(need: Need): { available: boolean; reason: string } {
   if (isRequired) throw new Error(`REQUIRE names ${need}, but ${reason}.`);
   tell(`${need}: ${reason}`);
   return { available: false, reason };
+}
+
+/** Leaves all tests of a file out of the quick run: they take long, and what breaks them seldom breaks nothing else. */
+export function leaveOutOfQuickRun(): void {
+  const { available, reason } = needs('time');
+  if (!available) beforeEach(({ skip }) => skip(reason));
 }
 
 /** The Chromium that browser tests drive, for playwright-core's `executablePath`. */
@@ -111,8 +117,8 @@ const reasons = {
   /** Tests that take long ask for it; `npm run test:quick` has none to give. */
   time: () => (process.env.QUICK ? 'left out of the quick run' : ''),
 
-  /** Tests that take many minutes for what seldom breaks. */
-  full: () => (process.env.FULL === '1' ? '' : 'takes many minutes: FULL=1 runs it'),
+  /** Tests that take long for what others show as well, or what seldom breaks. */
+  full: () => (process.env.FULL === '1' ? '' : 'takes long and adds little: FULL=1 runs it'),
 };
 
 function required(): string[] {

@@ -13,6 +13,7 @@ import { Site, type Visit } from './page/site';
 import { hypergradient, solve, step } from './page/tasks';
 
 const browser = needs('browser');
+const time = needs('time');
 const patience = 120_000;
 const here = { library, tensorflow };
 
@@ -23,7 +24,7 @@ function apart(a: number[], b: number[]): number {
   return Math.max(...a.map((x, i) => Math.abs(x - b[i]!))) / scale;
 }
 
-describe.skipIf(!browser.available)('the library in a worker of a page', () => {
+describe.skipIf(!browser.available || !time.available)('the library in a worker of a page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'implicit-lab-page-'));
   const site = new Site(folder, false);
   const isolated = new Site(folder, true);

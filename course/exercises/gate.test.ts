@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { exerciseIds, loadExercise } from './catalogue';
 import { distance } from './compare';
 import { constantsOf } from './constants';
@@ -18,6 +19,8 @@ import { plainLaunch } from './submission/launch';
 import { LearnerProcess } from './submission/learner';
 import { programOf } from './submission/program';
 import { tryOut } from './trial';
+
+leaveOutOfQuickRun();
 
 /**
  * The gate that every exercise has to pass. For one alone:

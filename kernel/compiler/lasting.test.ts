@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { onDisk } from '../node/compiler/disk';
 import { LastingChecker } from './lasting';
 import { Session } from './session';
+
+leaveOutOfQuickRun();
 
 /** In their order: later ones use the names of earlier ones. */
 const CELLS = [

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { onDisk } from '../node/compiler/disk';
 import { globalsOfNode } from './node-types';
 import { Session } from './session';
+
+leaveOutOfQuickRun();
 
 /** Whether the types of Node.js were read, after these cells. */
 function read(session: Session): boolean {

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { onDisk } from '../node/compiler/disk';
 import { Session } from './session';
+
+leaveOutOfQuickRun();
 
 const session = new Session(onDisk(process.cwd()));
 

@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { sigmoidCrossEntropy, softmaxCrossEntropy, useBackend } from '../backends';
 import { gaussNewton, hessian, linearize, valueAndGradient } from '.';
+
+leaveOutOfQuickRun();
 
 type Type = 'float32' | 'int32' | 'bool';
 type Named = Record<string, tf.Tensor>;

@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun, needs } from '../../test/needs';
 import { markOutput } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import { InputError } from '../errors';
 import { random } from '../numbers';
 import { cg, dense, woodbury } from '../solvers';
 import { implicitAdam, implicitSGD } from '.';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
@@ -62,27 +65,31 @@ const optimizers = {
   'of Adam': () => implicitAdam(0.3, { curvature: 'gauss-newton', solver: dense() }),
 };
 
-describe.each(Object.entries(optimizers))('the step %s', (_, make) => {
-  it.each([
-    [
-      'in equal parts',
-      [
-        [0, 4],
-        [4, 4],
-        [8, 4],
-      ],
-      undefined,
-    ],
-    [
-      'in unequal parts',
-      [
-        [0, 2],
-        [2, 7],
-        [9, 3],
-      ],
-      [2, 7, 3],
-    ],
-  ] as const)('is that of the whole batch %s', async (_, parts, weights) => {
+const equal = [
+  'in equal parts',
+  [
+    [0, 4],
+    [4, 4],
+    [8, 4],
+  ],
+  undefined,
+] as const;
+const unequal = [
+  'in unequal parts',
+  [
+    [0, 2],
+    [2, 7],
+    [9, 3],
+  ],
+  [2, 7, 3],
+] as const;
+/** The weights of parts enter by the two curvatures, whatever solves with them; with `FULL=1` all are tried. */
+const weighted = ['with the Hessian', 'with Gauss–Newton', 'with g gᵀ'];
+const full = needs('full').available;
+
+describe.each(Object.entries(optimizers))('the step %s', (name, make) => {
+  const ways = full || weighted.includes(name) ? [equal, unequal] : [equal];
+  it.each(ways)('is that of the whole batch %s', async (_, parts, weights) => {
     const path = async (split: boolean, list: boolean) => {
       const { on, reached, variables } = network();
       const optimizer = make();

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import {
   flatSpaceOn,
   freePrograms,
@@ -15,6 +16,8 @@ import { random } from '../numbers';
 import { cg, gmres, type LinearSolver, minres, neumann } from '../solvers';
 import { mapTensors } from '../spaces';
 import { type ImplicitSgdOptions, implicitAdam, implicitSGD, withOutput } from '.';
+
+leaveOutOfQuickRun();
 
 const CLASSES = 3;
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { implicitAdam, implicitSGD } from '../descent';
 import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { adam, gradientDescent } from '../methods';
@@ -12,6 +13,8 @@ import { hypergradient } from './hypergradient';
 import { implicit } from './implicit';
 import { stepControl } from './movers';
 import { numbers } from './testing';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { SolveError } from '../errors';
 import { argmin, argminAsync, attach, kkt } from '../hypergradients';
 import { random } from '../numbers';
 import { cgNormal, dense, gmres, type LinearSolver, minres } from '../solvers';
 import { type NamedTensors, tensors } from '../spaces';
+
+leaveOutOfQuickRun();
 
 const warn = vi.spyOn(console, 'warn');
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { needs } from '../../test/needs';
+import { leaveOutOfQuickRun, needs } from '../../test/needs';
 import { compiled, flatSpaceOn, markAuxiliary, switchPrograms } from '../autodiff';
 import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
@@ -10,6 +10,8 @@ import { cg, gmres, type LinearSolver, minres, neumann } from '../solvers';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
+
+leaveOutOfQuickRun();
 
 /** Programs multiply matrices by the system's library, or by themselves. */
 const libraries = needs('blas').available ? [true, false] : [false];

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { valueAndGradient } from '../autodiff';
 import { adam } from '../methods/adam';
 import { chebyshev } from '../methods/chebyshev';
@@ -15,6 +16,8 @@ import { float64, mapTensors, type NamedTensors } from '../spaces';
 import { unroll } from './unroll';
 import { unrolled } from './unrolled';
 import type { UnrolledOptions } from './unrolled-options';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -46,7 +46,7 @@ export function versionsOf(folder) {
 }
 
 /**
- * Writes `FILE.gz` for what compresses: no host has to.
+ * Writes `FILE.gz` for what compresses: no host has to. One that is younger than its file stays.
  *
  * @param {string} site
  * @returns {number} how many
@@ -56,8 +56,9 @@ export function pack(site) {
   for (const name of filesOf(site).filter((file) => TEXTS.test(file))) {
     const content = readFileSync(join(site, name));
     if (content.length < SMALL_BYTES) continue;
-    writeFileSync(join(site, `${name}.gz`), gzipSync(content, { level: 9 }));
     count += 1;
+    if (timeOf(join(site, `${name}.gz`)) > timeOf(join(site, name))) continue;
+    writeFileSync(join(site, `${name}.gz`), gzipSync(content, { level: 9 }));
   }
   return count;
 }
@@ -78,6 +79,9 @@ export function listFiles(site) {
   const told = Object.entries(files).filter(([name]) => !NOT_OF_A_BUILD.test(name));
   return { id: hashOf(JSON.stringify(told)), files };
 }
+
+/** When a file was written; 0 if there is none. @param {string} file */
+const timeOf = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** @param {string} folder */
 function filesOf(folder) {

@@ -42,9 +42,9 @@ def test_it_ends(prepared, form):
     assert int(prepared.run("rounds").value) == count, "nothing counts on"
 
 
-def test_twenty_times_in_a_row(prepared):
+def test_many_times_in_a_row(prepared):
     kinds = list(FORMS.values())
-    for i in range(20):
+    for i in range(20 if full() else 8):
         ran = prepared.interrupted_after(kinds[i % len(kinds)], 0.15)
         assert ran.error["ename"] == "KeyboardInterrupt", i
         assert ran.seconds < 1, i
@@ -243,7 +243,7 @@ def test_nbclient_interrupts_a_cell_that_takes_too_long():
     notebook.cells = [nbformat.v4.new_code_cell(code) for code in cells]
     client = NotebookClient(
         notebook,
-        timeout=20,
+        timeout=8,
         kernel_name="implicit-kernel",
         interrupt_on_timeout=True,
         allow_errors=True,

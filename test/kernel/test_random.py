@@ -9,7 +9,7 @@ import nbformat
 from conftest import VERDICTS, Kernel, full
 from nbformat.v4 import new_code_cell, new_notebook, output_from_msg
 
-CELLS = 2000 if full() else 150
+CELLS = 2000 if full() else 80
 
 VALID = [
     "const {n} = {i}; {n}",

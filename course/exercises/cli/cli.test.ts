@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { linesOf, type Notebook, textOf } from '../source/notebook';
 
@@ -32,8 +32,10 @@ const NO_FACTOR = RIGHT.replace('Math.sqrt(alpha) * ', '');
 
 let course: string;
 let environment: NodeJS.ProcessEnv;
+/** What `reset` makes of the source. */
+let untouched: string;
 
-beforeEach(() => {
+function makeCourse(): void {
   course = mkdtempSync(join(tmpdir(), 'course-'));
   mkdirSync(join(course, 'exercises'));
   writeFileSync(join(course, 'exercises', `${LESSON}.md`), firstExercise());
@@ -42,7 +44,18 @@ beforeEach(() => {
     IMPLICIT_LAB_COURSE: course,
     IMPLICIT_LAB_PROGRESS: join(course, 'progress.jsonl'),
   };
-  run('reset', 'neumann-01');
+}
+
+beforeAll(() => {
+  makeCourse();
+  expect(run('reset', 'neumann-01').status).toBe(0);
+  untouched = readFileSync(file(), 'utf8');
+  rmSync(course, { recursive: true });
+});
+
+beforeEach(() => {
+  makeCourse();
+  writeFileSync(file(), untouched);
 });
 
 afterEach(() => rmSync(course, { recursive: true, force: true }));
@@ -355,7 +368,7 @@ describe.skipIf(!time.available)('check --dir: a class', () => {
       mkdirSync(join(folder, name), { recursive: true });
       writeFileSync(join(folder, name, `${LESSON}.ipynb`), written(code));
     }
-    const { stdout } = run('check', '--all', '--dir', folder, '--json', '--seconds', '8');
+    const { stdout } = run('check', '--all', '--dir', folder, '--json', '--seconds', '5');
     const { results }: { results: { submission: string; status: string }[] } = JSON.parse(stdout);
     expect(results.map(({ submission }) => submission).sort()).toEqual(Object.keys(endless));
     // On a busy machine the time may be over before the answer is asked for.

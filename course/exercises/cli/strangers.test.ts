@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
-import { type Attack, asynchronous, everySeventh, LIBC, read, report } from './attacks-testing';
+import { type Attack, asynchronous, everyFourteenth, LIBC, read, report } from './attacks-testing';
 import { LESSON, NO_FACTOR, RIGHT, TestClass } from './class-testing';
 
 /** More that strangers may try: what a notebook is, what an answer is, what a process can ask for. */
@@ -350,8 +350,8 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
   });
 
   it.skipIf(full.available)(
-    'gives one in seven of more attackers no ✓, and costs the others nothing',
-    () => tried(everySeventh(attacks)),
+    'gives one in fourteen of more attackers no ✓, and costs the others nothing',
+    () => tried(everyFourteenth(attacks)),
     900_000,
   );
 

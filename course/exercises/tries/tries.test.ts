@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../../test/needs';
 import { exerciseIds, loadExercise } from '../catalogue';
 import { judge } from '../judge';
 import { tries as afterTheLesson } from './after-the-lesson';
@@ -17,6 +18,8 @@ import { tries as steps } from './steps';
 import { tries as thirdReader } from './third-reader';
 import { tries as unrolled } from './unrolled';
 import { tries as unusualWays } from './unusual-ways';
+
+leaveOutOfQuickRun();
 
 /**
  * The log of answers that are not in the catalogue, right and wrong ones, and of their verdicts: what

@@ -2,9 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../../test/needs';
 import { CompilationInterrupted, Compiler } from '../../compiler';
 import { restOfCompilers } from '../rest';
 import { startCompilerThread } from './thread';
+
+leaveOutOfQuickRun();
 
 /** Takes some ten seconds. */
 const LONG = `const long = [${Array.from({ length: 300_000 }, (_, i) => i).join(', ')}]`;

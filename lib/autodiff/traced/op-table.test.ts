@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { needs } from '../../../test/needs';
+import { leaveOutOfQuickRun, needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { type Case, type Input, inputsOf, opTable } from '../../backends/op-table';
 import type { NamedTensors } from '../../spaces';
 import { hessian } from '..';
 import { numbers } from '../testing';
 import { freePrograms, switchPrograms, tracedCounts } from '.';
+
+leaveOutOfQuickRun();
 
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 

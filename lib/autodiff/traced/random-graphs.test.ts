@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { needs } from '../../../test/needs';
+import { leaveOutOfQuickRun, needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { random } from '../../numbers';
 import type { NamedTensors } from '../../spaces';
@@ -8,6 +8,8 @@ import { hessian } from '..';
 import { numbers } from '../testing';
 import { drawnLoss } from '../testing-graphs';
 import { freePrograms, switchPrograms, tracedCounts } from '.';
+
+leaveOutOfQuickRun();
 
 const point = (seed: number): NamedTensors => {
   const { normals } = random(seed);
@@ -24,7 +26,7 @@ function evaluated(loss: (x: NamedTensors) => tf.Scalar, seed: number): number[]
   return found;
 }
 
-const GRAPHS = 30;
+const GRAPHS = needs('full').available ? 30 : 10;
 /** Of the largest entry. Some graphs are steep: they make of rounding thousands of times as much. */
 const TOLERANCE = 1e-3;
 

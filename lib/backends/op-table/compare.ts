@@ -20,12 +20,19 @@ function distance(a: number[], b: number[]): number {
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 const parts = ({ value, gradient, product }: Evaluation) => [value, gradient, product];
 
-/** The answers of cpu, which is compared with finite differences elsewhere, to every case. */
-export async function cpuAnswers(): Promise<Map<Case, Evaluation>> {
+/** The answers of cpu, which is compared with finite differences elsewhere, to every case or to some. */
+export async function cpuAnswers(cases = opTable): Promise<Map<Case, Evaluation>> {
   await useBackend('cpu');
   const answers = new Map<Case, Evaluation>();
-  for (const c of opTable) if (!c.refusal) answers.set(c, await evaluate(c));
+  for (const c of cases) if (!c.refusal) answers.set(c, await evaluate(c));
   return answers;
+}
+
+/** The first way of calling each op. */
+export function oneOfEachOp(): Case[] {
+  const first = new Map<string, Case>();
+  for (const c of opTable) if (!c.refusal && !first.has(c.op)) first.set(c.op, c);
+  return [...first.values()];
 }
 
 /**

@@ -7,16 +7,17 @@ import type { Case, Evaluation } from '.';
 import { compare, cpuAnswers } from './compare';
 
 const library = needs('blas');
+const time = needs('time');
 
 let answers: Map<Case, Evaluation>;
 
 beforeAll(async () => {
-  answers = await cpuAnswers();
+  if (time.available) answers = await cpuAnswers();
 }, 120_000);
 
 const most = Math.min(8, Math.max(2, os.availableParallelism()));
 
-describe.each([
+describe.skipIf(!time.available).each([
   { threads: 1, blas: false },
   { threads: most, blas: false },
   { threads: most, blas: true },

@@ -7,7 +7,7 @@ import { tensors } from '../../spaces';
 import { useBackend } from '..';
 import { opTable } from '.';
 import { compareWithCpu, emptyShapesOf, typesOf } from './columns';
-import { compare, cpuAnswers } from './compare';
+import { compare, cpuAnswers, oneOfEachOp } from './compare';
 import { leaks } from './leaks';
 import { randomCalls } from './random-calls';
 import { type Answer, answer, type TypedCall } from './typed';
@@ -17,13 +17,13 @@ const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (!process.env.VK_DRIVER_FILES && existsSync(software)) process.env.VK_DRIVER_FILES = software;
 const gpu = needs('webgpu');
 const time = needs('time');
-/** With `FULL=1` there are seven times as many calls. */
-const full = process.env.FULL === '1';
+/** With `FULL=1` every way of calling each op is compared, and fourteen times as many types and shapes. */
+const full = needs('full').available;
 
 test.skipIf(!gpu.available || !time.available)(
   'webgpu gives the values, gradients and Hessian products that cpu gives, and leaks nothing',
   async () => {
-    const answers = await cpuAnswers();
+    const answers = await cpuAnswers(full ? opTable : oneOfEachOp());
     const report = await useBackend('webgpu');
     expect(tensors.readableNow()).toBe(false);
     const before = tf.memory();
@@ -72,7 +72,7 @@ test.skipIf(!gpu.available || !time.available)(
   async () => {
     const source = random(5);
     const every = (calls: TypedCall[], step: number) => calls.filter((_, i) => i % step === 0);
-    const step = full ? 3 : 21;
+    const step = full ? 3 : 42;
     const calls = [
       ...every(opTable.flatMap(typesOf), step),
       ...every(opTable.flatMap(emptyShapesOf), step),

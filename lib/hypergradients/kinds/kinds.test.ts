@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../../test/needs';
 import { softmaxCrossEntropies } from '../../backends';
 import { InputError, ShapeError } from '../../errors';
 import { gradientDescent } from '../../methods';
@@ -25,6 +26,8 @@ import {
   perWeightL2,
   sampleWeights,
 } from '.';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../../test/needs';
 import { hessian } from '../../autodiff';
 import { InputError, NotFiniteError } from '../../errors';
 import { eigenSymmetric, random, tridiagonalEigen } from '../../numbers';
 import { type LinearOperator, type NamedTensors, tensors } from '../../spaces';
 import { eigenvalues, spectralDensity, trace } from '.';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
