@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
 import { checkMethods, checkNoMore, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver } from '../solvers';
-import type { NamedTensors } from '../spaces';
+import { holding, type NamedTensors } from '../spaces';
 import { ProximalRun } from './proximal-run';
 import type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-types';
 
@@ -36,12 +36,14 @@ export async function proximalStep(
   checkArguments(problem, x, options);
   const { solver, maxIterations = 50, tolerance = toleranceFor(options.solver) } = options;
   checkProximal(delta, { tolerance, maxIterations });
-  const run = new ProximalRun(problem, x, delta, { solver, maxIterations, tolerance });
-  try {
-    return await run.result();
-  } finally {
-    run.dispose();
-  }
+  return holding([x], async (x) => {
+    const run = new ProximalRun(problem, x, delta, { solver, maxIterations, tolerance });
+    try {
+      return await run.result();
+    } finally {
+      run.dispose();
+    }
+  });
 }
 
 const LOOSEST = 1e-5;

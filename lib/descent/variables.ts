@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { InputError, NotFiniteError } from '../errors';
+import { DisposedError, InputError, NotFiniteError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 
 /** Trainable variables by name. */
@@ -116,12 +116,20 @@ export function stepNotFinite(loss: number, sizes: readonly number[] = []): NotF
 export const dataOf = (x: NamedTensors): Record<string, object> =>
   Object.fromEntries(Object.entries(x).map(([name, { dataId }]) => [name, dataId]));
 
-/** @throws InputError for a variable whose memory is another than before. */
+/** @throws InputError for a variable whose memory is another than before; DisposedError for one that has none. */
 export function checkUnmoved(
   variables: NamedVariables,
   before: Record<string, object>,
   what: string,
 ): void {
+  const gone = Object.keys(before).find((name) => variables[name]!.isDisposed);
+  if (gone !== undefined) {
+    throw new DisposedError({
+      given: `'${gone}', which was disposed while ${what} was under way`,
+      expected: 'variables that live until the step has been taken',
+      remedy: 'Await step() before dispose(). This step was not taken.',
+    });
+  }
   const name = Object.keys(before).find((name) => variables[name]!.dataId !== before[name]);
   if (name === undefined) return;
   throw new InputError({

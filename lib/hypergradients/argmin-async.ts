@@ -74,6 +74,7 @@ export function argminAsync<X extends Point>(
         value: unwrap(x),
         dispose: () => tf.dispose(held),
         async pullBack(u) {
+          checkSolution(xStar);
           checkSolution(u);
           tensors.check(wrap(u), x, 'u');
           if (Object.keys(moving).length === 0) return [];

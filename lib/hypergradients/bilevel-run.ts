@@ -215,7 +215,12 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
     const began = performance.now();
     const k = this.#step + 1;
     const before = await this.#snapshot();
-    this.#goOn(turn);
+    try {
+      this.#goOn(turn);
+    } catch (error) {
+      this.#free(before);
+      throw error;
+    }
     this.#goBack = before;
     const session = this.#problems.session();
     try {
@@ -234,10 +239,11 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
         this.#goOn(turn);
         await this.#outer.follow(value, { loss: losses.outerLoss, norm, tolerance });
         const innerSteps = this.#innerSteps - before.innerSteps;
+        // What it throws ends a step that is not done yet.
+        this.#options.progress?.update(k, `outer loss ${losses.outerLoss.toPrecision(4)}`);
         this.#step = k;
         this.#goBack = undefined;
         this.#free(before);
-        this.#options.progress?.update(k, `outer loss ${losses.outerLoss.toPrecision(4)}`);
         const seconds = (performance.now() - began) / 1000;
         return { step: k, ...losses, hypergradientNorm: norm, ...stats, innerSteps, seconds };
       } finally {

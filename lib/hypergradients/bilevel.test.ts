@@ -452,6 +452,28 @@ it('progress is told after every inner and outer step', async () => {
   run.dispose();
 });
 
+it('a step that progress ends is done again, wherever in it that is', async () => {
+  const few = { optimizer: gradientDescent(0.4), steps: 2 };
+  const options = () => ({ w: w0(), λ: λ0(), how, inner: few, outer: outer(), steps: 3 });
+  const expected = await collect(bilevel(problem, options()));
+  for (const at of [1, 2, 3, 4]) {
+    let calls = 0;
+    const update = () => {
+      if (++calls === at) throw new RangeError('enough');
+    };
+    const run = bilevel(problem, { ...options(), progress: { update } });
+    await expect(collect(run)).rejects.toThrow('enough');
+    const rest = await collect(run);
+    const taken = expected.slice(3 - rest.length);
+    expect(rest.length).toBe(at < 4 ? 3 : 2);
+    rest.forEach(({ step, outerLoss }, i) => {
+      expect(step).toBe(taken[i]!.step);
+      expect(outerLoss).toBeCloseTo(taken[i]!.outerLoss, 5);
+    });
+    run.dispose();
+  }
+});
+
 describe('memory', () => {
   /** The most bytes that are in use while an inner loss is evaluated, above those at first. */
   async function peak(steps: number, walk: boolean): Promise<number> {

@@ -21,7 +21,8 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  *
  * @param problem losses of named tensors, or derivatives in float64
  * @param w with `implicit`, the inner solution at λ, or an approximation; with `unrolled`, w₀
- * @param λ the hyperparameters; like w they are left as they were
+ * @param λ the hyperparameters; like w they are left as they were, and may be freed while the result is
+ *   waited for
  * @param how `implicit({ solver, curvature })` or `unrolled({ method, steps })`
  * @param options `batch`: what the losses get as third argument, for problems that see batches; the
  *   same inner batch for the Hessian and for B, unless `batch.factors` gives every product of a

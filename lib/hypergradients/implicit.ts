@@ -1,7 +1,7 @@
 import { checkFunction, checkNoMore, checkOptionNames, settled } from '../options';
 import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
 import { cg, checkedSolution } from '../solvers';
-import { type NamedTensors, spaceOf, type Vector } from '../spaces';
+import { holding, type NamedTensors, spaceOf, type Vector } from '../spaces';
 import { differentiateFlat } from './differentiate-flat';
 import { differentiateIn, hessianOf } from './differentiate-in';
 import { type Count, countProducts } from './evaluation';
@@ -103,15 +103,34 @@ async function differentiate<V extends Vector>(
   λ: V,
   options: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
-  const began = performance.now();
   checkPair(w, λ);
   checkOptionNames('differentiate', options, ['start', 'factors', 'watch', 'flat']);
   const { start, factors, watch } = options;
   if (start !== undefined) checkPair(w, start, 'the start');
   if (factors !== undefined) checkFunction(factors, 'factors');
   if (watch !== undefined) checkFunction(watch, 'watch');
+  if (start !== undefined) spaceOf(w).check(start, w, 'the start');
+  return holding([w, λ, start], (w, λ, start) =>
+    differentiateHeld(
+      settings,
+      problem,
+      w,
+      λ,
+      start === undefined ? options : { ...options, start },
+    ),
+  );
+}
+
+async function differentiateHeld<V extends Vector>(
+  settings: Required<ImplicitOptions>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  options: DifferentiateOptions<V>,
+): Promise<ImplicitDerivative<V>> {
+  const began = performance.now();
+  const { start, factors, watch } = options;
   const space = spaceOf(w);
-  if (start !== undefined) space.check(start, w, 'the start');
   const count: Count = { products: 0, ...(watch && { watch }) };
   const { diagnose } = settings;
   const flat = await differentiateFlat(settings, problem, w, λ, options, count);

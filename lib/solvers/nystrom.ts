@@ -1,4 +1,4 @@
-import { InputError, NotFiniteError } from '../errors';
+import { DisposedError, InputError, NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
@@ -92,6 +92,13 @@ const notFinite = () =>
     remedy: 'Look for a NaN, or an overflow, in what the operator is made of.',
   });
 
+const disposed = () =>
+  new DisposedError({
+    given: 'a preconditioner of nystrom that is disposed',
+    expected: 'a live one',
+    remedy: 'Dispose it once the solves that it is for have ended.',
+  });
+
 /** `U (Λ + τ)⁻¹ Uᵀ v + (v − U Uᵀ v)/(λ_last + τ)`. */
 function inverse<V, S>(
   space: Space<V, S>,
@@ -100,17 +107,24 @@ function inverse<V, S>(
   damping: number,
 ): LinearOperator<V> {
   const outside = 1 / (values.at(-1)! + damping);
+  let isDisposed = false;
   return {
-    apply: (v) =>
-      space.tidy(() => {
+    apply(v) {
+      if (isDisposed) throw disposed();
+      space.check(v, vectors[0]!, 'a vector');
+      return space.tidy(() => {
         let result = space.scale(space.scalars.of(outside), v);
         vectors.forEach((u, i) => {
           const weight = space.scalars.of(1 / (values[i]! + damping) - outside);
           result = space.axpy(space.scalars.multiply(weight, space.dot(u, v)), u, result);
         });
         return result;
-      }),
-    dispose: () => space.free(vectors),
+      });
+    },
+    dispose() {
+      isDisposed = true;
+      space.free(vectors);
+    },
   };
 }
 
@@ -165,8 +179,8 @@ function orthonormal<V, S>(space: Space<V, S>, vectors: V[]): V[] {
   for (const vector of vectors) {
     let v = vector;
     for (const u of [...done, ...done]) v = space.axpy(negate(space, space.dot(u, v)), u, v);
-    const { of, sqrt } = space.scalars;
-    done.push(space.scale(divideOrZero(space, of(1), sqrt(space.dot(v, v))), v));
+    const { of } = space.scalars;
+    done.push(space.scale(divideOrZero(space, of(1), space.norm(v)), v));
   }
   return done;
 }

@@ -29,15 +29,16 @@ export async function powerIteration<V extends Vector>(
   const { iterations = 30 } = options;
   checkCountOption('powerIteration', 'iterations', iterations);
   const space = spaceFor(start, 'the start of powerIteration');
+  space.check(start, start, 'the start');
   const checked = checkedProducts(space, A);
-  const { sqrt, of } = space.scalars;
+  const { of } = space.scalars;
   let v = space.keep(space.clone(start));
   let value = 0;
   try {
     for (let k = 0; k < iterations; k++) {
       const { next, quotient } = space.keep(
         space.tidy(() => {
-          const unit = space.scale(divideOrZero(space, of(1), sqrt(space.dot(v, v))), v);
+          const unit = space.scale(divideOrZero(space, of(1), space.norm(v)), v);
           const next = checked.apply(unit);
           return { next, quotient: space.dot(unit, next) };
         }),

@@ -4,10 +4,12 @@ import { factorize, factorizeInPieces, multiply } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
 import {
   float64,
+  holding,
   type LinearOperator,
   type Space,
   shifted,
   spaceFor,
+  spaceOf,
   type Vector,
 } from '../spaces';
 import { blockCg } from './block-cg';
@@ -66,6 +68,17 @@ export async function solveMany<V extends Vector>(
   if (first === undefined) return [];
   const space = spaceFor(first, 'the first right-hand side of solveMany');
   for (const b of bs) space.check(b, first, 'a right-hand side');
+  return holding([...bs], (...held) => solveAll(A, held, solver));
+}
+
+/** The same for right-hand sides that nobody else changes, of which there is one at least. */
+async function solveAll<V extends Vector>(
+  A: LinearOperator<V>,
+  bs: readonly V[],
+  solver: LinearSolver,
+): Promise<Solution<V>[]> {
+  const [first] = bs as readonly [V];
+  const space = spaceOf(first);
   const solutions: Solution<V>[] = [];
   try {
     if (isDense(solver) && sizeOf(first) <= (solver.limit ?? 0)) {

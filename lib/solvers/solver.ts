@@ -1,5 +1,5 @@
 import { checkNoMore, settled } from '../options';
-import type { LinearOperator, Space, Vector } from '../spaces';
+import { holding, type LinearOperator, type Space, type Vector } from '../spaces';
 import { checkSystem } from './checks';
 
 /**
@@ -60,7 +60,7 @@ export interface SolveOptions<V> {
  */
 export interface LinearSolver {
   readonly name: string;
-  /** Solves, reading what it needs as it goes. */
+  /** Solves, reading what it needs as it goes; b and the start may be freed or overwritten meanwhile. */
   solve<V extends Vector>(
     A: LinearOperator<V>,
     b: V,
@@ -112,7 +112,9 @@ export function solverOf<R extends { readonly name: string }>(
     async solve(A, b, options) {
       checkNoMore(`solve of ${record.name}`, arguments, 3);
       checkSystem(record.name, A, b, options);
-      return runs.solve(A, b, options);
+      return holding([b, options?.start], (b, start) =>
+        runs.solve(A, b, start === undefined ? options : { ...options, start }),
+      );
     },
     solveSync(A, b, options) {
       checkNoMore(`solveSync of ${record.name}`, arguments, 3);

@@ -1,4 +1,5 @@
 export { float64 } from './float64';
+export { holding } from './holding';
 export { normsOf } from './norms';
 export {
   identityMinus,

@@ -12,7 +12,7 @@ import {
   traceLosses,
   type UnrolledProblem,
 } from '../problems';
-import { type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
+import { holding, type NamedTensors, normsOf, type Space, spaceOf, type Vector } from '../spaces';
 import { forward } from './forward-mode';
 import { reverse } from './reverse-mode';
 import { schedule } from './schedule';
@@ -97,6 +97,16 @@ async function differentiate<V extends Vector>(
   checkOptionNames('differentiate', how, ['watch']);
   const { watch } = how;
   if (watch !== undefined) checkFunction(watch, 'watch');
+  return holding([w, λ], (w, λ) => differentiateHeld(options, problem, w, λ, watch));
+}
+
+async function differentiateHeld<V extends Vector>(
+  options: UnrolledOptions<V>,
+  problem: UnrolledProblem<V>,
+  w: V,
+  λ: V,
+  watch?: () => void,
+): Promise<UnrolledDerivative<V>> {
   const form = formOf(problem, λ);
   const flat = await differentiateFlat(options, problem, w, λ, watch);
   if (flat !== undefined) return flat;
