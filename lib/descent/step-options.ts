@@ -28,7 +28,7 @@ export interface ImplicitStepOptions extends ClipOptions {
    * cannot be. Default 1.
    */
   schedule?: Schedule | PerStep;
-  /** With `'auto'`: δ of the first step, from which it is found. Default 1. */
+  /** With `'auto'`: δ of the first step, from which it is found; it is kept from 1e-12 to 1e12. Default 1. */
   initial?: number;
 }
 

@@ -5,7 +5,7 @@ import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { adam, gradientDescent } from '../methods';
-import { cg, neumann } from '../solvers';
+import { cg, dense, gmres, minres, neumann } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { bilevel, hypergradient, implicit } from '.';
 
@@ -108,5 +108,51 @@ describe.each([
     with_.forEach((value, i) => {
       expect(value).toBeCloseTo(wanted[i]!, 4);
     });
+  });
+});
+
+describe('the report holds in every unit', () => {
+  const [w, λ, target, curvature] = [
+    [0.5, -1, 2],
+    [0.4, -0.9, 1.8],
+    [1, 1, -1],
+    [1, 2, 3],
+  ] as const;
+
+  it.each([
+    [1e-30, 1e-30],
+    [1e-30, 1],
+    [1e-20, 1e-10],
+    [1e-20, 1e-20],
+    [1, 1],
+    [1e10, 1e-10],
+    [1e20, 1e-10],
+    [1e30, 1e20],
+  ])('inner loss %d, outer loss %d', async (s, c) => {
+    const problem = {
+      inner: ({ w }: NamedTensors, { l }: NamedTensors) =>
+        tf.mul(s / 2, tf.sum(tf.mul([...curvature], tf.square(tf.sub(w!, l!))))) as tf.Scalar,
+      outer: ({ w }: NamedTensors) =>
+        tf.mul(c / 2, tf.sum(tf.square(tf.sub(w!, [...target])))) as tf.Scalar,
+    };
+    const at = {
+      w: { w: tf.tensor1d([...w]) },
+      λ: { l: tf.tensor1d([...λ]), unused: tf.scalar(1) },
+    };
+    for (const solver of [cg({ best: 'energy' }), minres(), gmres(), dense()]) {
+      const { stats } = await hypergradient(problem, at.w, at.λ, implicit({ solver }));
+      const close = (found: number, exact: number) => expect(found / exact).toBeCloseTo(1, 3);
+      expect(stats.status).toBe('converged');
+      expect(stats.zero).toEqual(['unused']);
+      close(stats.norm, c * Math.hypot(...w.map((x, i) => x - target[i]!)));
+      close(
+        stats.innerGradientNorm,
+        s * Math.hypot(...w.map((x, i) => curvature[i]! * (x - λ[i]!))),
+      );
+      // At the inner solution w = λ the value is c (λ − target).
+      const off = c * Math.hypot(...w.map((x, i) => x - λ[i]!));
+      expect(stats.error!.bound / off).toBeGreaterThan(0.999);
+      expect(stats.error!.bound / off).toBeLessThan(10);
+    }
   });
 });

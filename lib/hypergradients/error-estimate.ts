@@ -52,6 +52,8 @@ export interface ErrorConstants {
 const POWER_STEPS = 4;
 const NEWTON_TOLERANCE = 0.1;
 const ROUNDOFFS = 10;
+/** A vector that is shorter cannot be brought to length 1 by one factor in float32. */
+const SHORTEST = 1e-37;
 
 /**
  * How far `∂g/∂λ − Bᵀv` at w is from the hypergradient at the inner solution w*.
@@ -94,7 +96,7 @@ export async function errorEstimate<V>(
     const H = hessianIn(space, derivative, noChange);
     // Without a gradient, a residual or an outer gradient there is nothing to be wrong about.
     const mu = givenMu ?? (await smallestRitzValue(space, H, mixture, products)) ?? 1;
-    const mixedNorm = await normOfMixed(at, scope, length! > 0 ? v : mixture);
+    const mixedNorm = await normOfMixed(at, scope, length! > SHORTEST ? v : mixture);
     const { near, ...slopes } =
       mu > 0 && slope! > 0 ? await lookAhead(at, scope, H, r, products) : atSolution;
     const distance = Math.min(slope! / mu, near.step + near.slope / mu);
@@ -214,9 +216,11 @@ async function normOfMixed<V>(
   let [length] = await norms(space, [u]);
   let norm = 0;
   for (let i = 0; i < POWER_STEPS && length! > 0; i++) {
-    const along = scope.add(await pulledBack(space, derivative, u)).λ;
+    // Of length 1: products with a small or a large B have its square.
+    const unit = scope.hold(() => space.scale(space.scalars.of(1 / length!), u));
+    const along = scope.add(await pulledBack(space, derivative, unit)).λ;
     const [size] = await norms(space, [along]);
-    norm = Math.max(norm, size! / length!);
+    norm = Math.max(norm, size!);
     if (!(size! > 0)) break;
     const direction = scope.hold(() => space.scale(space.scalars.of(1 / size!), along));
     u = scope.add(await pushed(space, derivative, still, direction));

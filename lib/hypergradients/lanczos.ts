@@ -25,8 +25,8 @@ export async function smallestRitzValue<V>(
     return made;
   };
   const lengthOf = async (x: V) => {
-    const square = hold(() => space.dot(x, x));
-    return Math.sqrt((await space.read([square]))[0]!);
+    const length = hold(() => space.norm(x));
+    return (await space.read([length]))[0]!;
   };
   try {
     const length = await lengthOf(start);

@@ -3,6 +3,7 @@ import { drive, driveAtOnce, type Pausing } from '../event-loop';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
 import { checkDamping, checkTolerance } from './checks';
 import { readVectors, readVectorsSync } from './flat';
+import { isOrdinary } from './scale';
 import {
   type DeferredSolution,
   inTidy,
@@ -11,6 +12,7 @@ import {
   type SolveOptions,
   solverOf,
 } from './solver';
+import { powerAt, product } from './unit';
 
 /** What a direct method is asked: it yields vectors that it wants to read, and is sent numbers. */
 export type Reading<T> = Generator<readonly Vector[], T, Float64Array[]>;
@@ -104,8 +106,13 @@ function* judged<V extends Vector>(
   let result: Solution<V> | undefined;
   let residual: V | undefined;
   try {
+    const [found] = (yield [value]) as [Float64Array];
+    const unit = unitFor(space, norm(found));
     residual = hold(() => {
-      const Ax = A.apply(value);
+      const Ax =
+        unit === 1
+          ? A.apply(value)
+          : product(space, unit, A.apply(product(space, 1 / unit, value)));
       const damped = damping ? space.axpy(space.scalars.of(damping), value, Ax) : Ax;
       return space.subtract(b, damped);
     });
@@ -123,6 +130,10 @@ function* judged<V extends Vector>(
     space.free([value, residual], result);
   }
 }
+
+/** The power of two that a vector of this norm is divided by before a product: 1 for ordinary ones. */
+const unitFor = (space: { epsilon: number }, size: number): number =>
+  size === 0 || !Number.isFinite(size) || isOrdinary(space, size) ? 1 : powerAt(size);
 
 /** `‖x‖₂`, without overflow of the squares. */
 function norm(x: Float64Array): number {

@@ -50,8 +50,8 @@ interface Lanczos<V, S> {
 }
 
 function first<V, S>({ space }: LinearSystem<V, S>, r: V): Lanczos<V, S> {
-  const { of, sqrt } = space.scalars;
-  const v = unit(space, r, sqrt(space.dot(r, r)));
+  const { of } = space.scalars;
+  const v = unit(space, r, space.norm(r));
   return { v, before: space.zeros(r), gamma: of(0), bound: of(0) };
 }
 
@@ -60,11 +60,12 @@ function next<V, S>(
   { v, before, gamma, bound }: Lanczos<V, S>,
   Av: V,
 ): Lanczos<V, S> {
-  const { add, sqrt, select, less, multiply } = space.scalars;
+  const { add, of, select, less } = space.scalars;
   const delta = space.dot(v, Av);
+  const size = select(less(delta, of(0)), negate(space, delta), delta);
   const rest = space.axpy(negate(space, gamma), before, space.axpy(negate(space, delta), v, Av));
-  const length = sqrt(space.dot(rest, rest));
-  const row = add(add(gamma, length), sqrt(multiply(delta, delta)));
+  const length = space.norm(rest);
+  const row = add(add(gamma, length), size);
   return {
     v: unit(space, rest, length),
     before: v,

@@ -12,7 +12,7 @@ import {
   type StoppingRule,
 } from './method';
 import { refine } from './refine';
-import { liftOf } from './scale';
+import { isRepresentable, liftOf } from './scale';
 import type { SolveState } from './solve-state';
 import type { Solution } from './solver';
 import { multiplied, multipliedOperator, type Unit, unitOf } from './unit';
@@ -76,9 +76,51 @@ function* iterateInUnit<V, S>(
     );
     held.push(value);
     const x = multiplied(space, unit.A / unit.b, value);
-    return { ...report, value: x, residualNorm: report.residualNorm / unit.b };
+    const solution = yield* asHeld({ space, A, b: held[0]! }, rule, { ...report, value: x }, unit);
+    return { ...solution, residualNorm: solution.residualNorm / unit.b };
   } finally {
     space.free(held);
+  }
+}
+
+/**
+ * A solution that was found in a unit, its value already in that of the caller: where numbers of this size are
+ * not held to full precision, it is judged again, as it is held; 0 stands for one that overflows.
+ */
+function* asHeld<V, S>(
+  system: LinearSystem<V, S>,
+  { tolerance }: StoppingRule,
+  solution: Solution<V>,
+  unit: Unit,
+): Generator<readonly S[], Solution<V>, number[]> {
+  const { space, A, b } = system;
+  const held: unknown[] = [solution.value];
+  const hold = <T>(make: () => T): T => {
+    const made = space.keep(space.tidy(make));
+    held.push(made);
+    return made;
+  };
+  let result: Solution<V> | undefined;
+  try {
+    const [size] = (yield [hold(() => space.norm(solution.value))]) as [number];
+    if (isRepresentable(space, size)) {
+      result = solution;
+      return result;
+    }
+    const isLost = !Number.isFinite(size);
+    const value = isLost ? hold(() => space.zeros(b)) : solution.value;
+    const left = hold(() => {
+      const y = multiplied(space, unit.b / unit.A, value);
+      held.push(y);
+      return [space.norm(space.subtract(b, A.apply(y))), space.norm(b)];
+    });
+    const [residualNorm, whole] = (yield left) as [number, number];
+    const isSolved = residualNorm <= tolerance * whole;
+    const status = isLost ? 'diverged' : isSolved ? solution.status : 'max-iterations';
+    result = { ...solution, value, residualNorm, status };
+    return result;
+  } finally {
+    space.free(held, result);
   }
 }
 

@@ -39,7 +39,8 @@ export function* unitOf<V, S>(
 
 const isUsable = (size: number) => size > 0 && Number.isFinite(size);
 
-const powerAt = (size: number): number => 2 ** Math.round(Math.log2(size));
+/** The power of two next to a size. */
+export const powerAt = (size: number): number => 2 ** Math.round(Math.log2(size));
 
 /** `‖A b‖ / ‖b‖`. */
 function* sizeOf<V, S>(
@@ -48,23 +49,27 @@ function* sizeOf<V, S>(
 ): Generator<readonly S[], number, number[]> {
   const { space, A, b } = system;
   const direction = space.keep(space.tidy(() => space.scale(space.scalars.of(1 / sizeOfB), b)));
-  let product: V | undefined;
+  let image: V | undefined;
   let norm: S | undefined;
   try {
-    product =
+    image =
       (yield* inPieces(system, direction)) ?? space.keep(space.tidy(() => A.apply(direction)));
-    norm = space.keep(space.tidy(() => space.norm(product!)));
+    norm = space.keep(space.tidy(() => space.norm(image!)));
     return (yield [norm])[0]!;
   } finally {
-    space.free([direction, product, norm]);
+    space.free([direction, image, norm]);
   }
 }
 
-/** `c x`, kept; by two factors, since c may be outside the range of x's own numbers. */
-export function multiplied<V, S>(space: Space<V, S>, c: number, x: V): V {
+/** `c x`, kept. */
+export const multiplied = <V, S>(space: Space<V, S>, c: number, x: V): V =>
+  space.keep(space.tidy(() => product(space, c, x)));
+
+/** `c x`, by two factors, since c may be outside the range of x's own numbers. */
+export function product<V, S>(space: Space<V, S>, c: number, x: V): V {
   const half = 2 ** Math.trunc(Math.log2(c) / 2);
   const { of } = space.scalars;
-  return space.keep(space.tidy(() => space.scale(of(c / half), space.scale(of(half), x))));
+  return space.scale(of(c / half), space.scale(of(half), x));
 }
 
 /** `c A`, product by product. */

@@ -2,7 +2,17 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
 import type { LinearOperator, NamedTensors } from '../spaces';
-import { cg, cgNormal, dense, gmres, type LinearSolver, minres, neumann } from '.';
+import {
+  cg,
+  cgNormal,
+  dense,
+  gmres,
+  type LinearSolver,
+  minres,
+  neumann,
+  nystrom,
+  powerIteration,
+} from '.';
 
 const diagonal = [4, 3, 2, 1.5, 1];
 /** A symmetric, positive definite matrix of three diagonals, and a right-hand side. */
@@ -109,5 +119,81 @@ it('takes no further product where a solve ends early in a unit that can be squa
     expect(found.status).toBe('max-iterations');
     expect(products).toBe(2);
     tf.dispose([right, found.value]);
+  }
+});
+
+const scaled = (unit: number): LinearOperator<NamedTensors> => ({
+  apply: ({ w }) => ({ w: tf.mul(w!, unit) }),
+  dispose() {},
+});
+
+it('brings b to about 1, so that a large A leaves the range neither', async () => {
+  for (const make of [cg, minres, gmres]) {
+    for (const [ofA, ofB] of [
+      [1e10, 1e-10],
+      [1e-10, 1e13],
+      [1e12, 1e-10],
+    ] as const) {
+      const right = { w: tf.tensor1d([-0.75 * ofB, -1.75 * ofB]) };
+      const { value, status } = await make().solve(scaled(ofA), right);
+      expect(status).toBe('converged');
+      const [first] = await value.w!.data();
+      expect(first! / (-0.75 * (ofB / ofA))).toBeCloseTo(1, 5);
+      tf.dispose([right, value]);
+    }
+  }
+});
+
+it('says that a solution is not held where float32 cannot hold it', async () => {
+  for (const solver of [cg(), minres(), gmres(), dense()]) {
+    const before = tf.memory().numTensors;
+    for (const [ofA, ofB] of [
+      [1e20, 1e-20],
+      [1e30, 1e-30],
+      [1e-30, 1e20],
+    ] as const) {
+      const right = { w: tf.tensor1d([-0.75 * ofB, -1.75 * ofB]) };
+      const { value, status, residualNorm } = await solver.solve(scaled(ofA), right);
+      const [x, y] = await value.w!.data();
+      expect(Number.isFinite(x)).toBe(true);
+      expect(status).not.toBe('converged');
+      const left = Math.hypot(-0.75 - x! * (ofA / ofB), -1.75 - y! * (ofA / ofB));
+      expect(residualNorm / ofB / left).toBeCloseTo(1, 1);
+      tf.dispose([right, value]);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  }
+});
+
+it('a direct solution of a small system is judged by products that do not vanish', async () => {
+  // I + δH with δ = 1/ofH: the product H v of a v of the size of b vanishes in float32.
+  for (const ofH of [1e-30, 1e-20]) {
+    const step: LinearOperator<NamedTensors> = {
+      apply: ({ w }) => ({ w: tf.add(w!, tf.mul(tf.mul(w!, [ofH, 2 * ofH]), 1 / ofH)) }),
+      dispose() {},
+    };
+    const right = { w: tf.tensor1d([2 * ofH, 3 * ofH]) };
+    const { value, status, residualNorm } = await dense().solve(step, right);
+    expect(status).toBe('converged');
+    expect(residualNorm / ofH).toBeLessThan(1e-5);
+    const [first, second] = await value.w!.data();
+    expect([first! / ofH, second! / ofH].map((x) => Math.round(x * 1e5) / 1e5)).toEqual([1, 1]);
+    tf.dispose([right, value]);
+  }
+});
+
+it('a scale is found, and eigenvalues and preconditioners too, where squares vanish', async () => {
+  for (const unit of [1e-30, 1e-20, 1e20, 1e30]) {
+    const like = { w: tf.tensor1d(b) };
+    const found = await neumann({ terms: 60 }).solve(named(unit), like);
+    expectSolution(await found.value.w!.data(), 1 / unit);
+    const largest = await powerIteration(numbers(1), Float64Array.from(b), { iterations: 200 });
+    const inUnit = await powerIteration(named(unit), like, { iterations: 200 });
+    expect(inUnit / unit / largest).toBeCloseTo(1, 4);
+    const M = await nystrom(named(unit), like, { rank: 5 });
+    const inverse = M.apply(like);
+    expectSolution(await inverse.w!.data(), 1 / unit);
+    M.dispose();
+    tf.dispose([like, found.value, inverse]);
   }
 });
