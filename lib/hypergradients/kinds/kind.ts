@@ -64,7 +64,7 @@ function checkExamples(batch: Examples): Examples {
 }
 
 /**
- * Joins a record and its functions to a value that prints and serializes as the record.
+ * Joins a record and its functions to a value that serializes as the record.
  *
  * @param shapes what the loss expects of λ
  */
@@ -77,8 +77,11 @@ export function kindOf<R extends { readonly name: string }>(
     checkHyperparameters(λ, shapes(w), record.name);
     return functions.loss(losses, w, λ, batch);
   };
+  // Where a number of the record has the name of the function, it serializes as the number.
+  const initial: Kind['initial'] & { toJSON?: () => unknown } = (w) => functions.initial(w);
+  if ('initial' in record) initial.toJSON = () => record.initial;
   const kind = Object.defineProperties({ ...record } as R & Kind, {
-    initial: { value: functions.initial },
+    initial: { value: initial },
     loss: { value: loss },
   });
   return settled(kind, `the kind ${record.name}`);

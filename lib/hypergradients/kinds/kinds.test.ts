@@ -197,3 +197,11 @@ describe('bad options', () => {
     expect(make).toThrow(InputError);
   });
 });
+
+it('serializes as the record that it was made of', () => {
+  const record = { initial: -2, names: ['W'] };
+  for (const make of [perWeightL2, perFeatureL2, perTensorL2, globalL2]) {
+    const kind = make(record);
+    expect(JSON.parse(JSON.stringify(kind))).toEqual({ name: kind.name, ...record });
+  }
+});
