@@ -13,6 +13,7 @@ export {
   checkFunction,
   checkList,
   checkMethods,
+  checkNoMore,
   checkNumericTensor,
   checkOptionNames,
   checkRecord,

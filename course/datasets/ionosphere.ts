@@ -1,5 +1,5 @@
 import { DataError } from 'implicit-lab';
-import { checkOptionNames } from 'implicit-lab/support';
+import { checkNoMore, checkOptionNames } from 'implicit-lab/support';
 import { ionosphereFile } from '#platform/data';
 import { readText } from '#platform/files';
 
@@ -29,6 +29,7 @@ export interface LabelledRows {
  *   [UCI](https://archive.ics.uci.edu/dataset/52/ionosphere).
  */
 export function ionosphere(options: { file?: string } = {}): LabelledRows {
+  checkNoMore('ionosphere', arguments, 1);
   checkOptionNames('ionosphere', options, ['file']);
   const { file = ionosphereFile() } = options;
   const rows = textOf(file)

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { DataError, InputError, random, ShapeError } from 'implicit-lab';
-import { checkCount, checkOptionNames, checkRecord, phrase, shown } from 'implicit-lab/support';
+import {
+  checkCount,
+  checkNoMore,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+  shown,
+} from 'implicit-lab/support';
 import { mnistFolder } from '#platform/data';
 import { joined, readBytes } from '#platform/files';
 
@@ -45,6 +52,7 @@ export interface Mnist {
  *   digits](http://yann.lecun.com/exdb/mnist/), section on the file formats.
  */
 export function mnist(options: { directory?: string } = {}): Mnist {
+  checkNoMore('mnist', arguments, 1);
   checkOptionNames('mnist', options, ['directory']);
   const { directory = packagedFiles() } = options;
   if (typeof directory !== 'string') {
@@ -66,6 +74,7 @@ export function mnist(options: { directory?: string } = {}): Mnist {
  * @throws InputError if there are fewer digits than that
  */
 export function subset(digits: Digits, count: number, seed: number): Digits {
+  checkNoMore('subset', arguments, 3);
   checkDigits(digits);
   checkCount(count, 'a number of digits of', {
     most: digits.count,
@@ -86,6 +95,7 @@ export function batches(
   digits: Digits,
   options: { size: number; seed: number },
 ): Generator<Digits, void, undefined> {
+  checkNoMore('batches', arguments, 2);
   checkDigits(digits);
   checkOptionNames('batches', options, ['size', 'seed']);
   const { size, seed } = options;
@@ -111,6 +121,7 @@ function* inOrder(
  * Both belong to the caller, who disposes them.
  */
 export function toTensors(digits: Digits): { x: tf.Tensor2D; y: tf.Tensor2D } {
+  checkNoMore('toTensors', arguments, 1);
   checkDigits(digits);
   return {
     x: tf.tensor2d(digits.images, [digits.count, PIXELS]),
@@ -120,6 +131,7 @@ export function toTensors(digits: Digits): { x: tf.Tensor2D; y: tf.Tensor2D } {
 
 /** Rows of ten numbers, 1 at the label and 0 elsewhere, one row after the other. */
 export function oneHot(labels: Uint8Array): Float32Array {
+  checkNoMore('oneHot', arguments, 1);
   const wrong = labels instanceof Uint8Array ? labels.findIndex((label) => label >= CLASSES) : 0;
   if (wrong !== -1) {
     throw new InputError({

@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkList, checkOptionNames, shown } from 'implicit-lab/support';
+import { checkList, checkNoMore, checkOptionNames, shown } from 'implicit-lab/support';
 import { CLASSES, checkDigits, type Digits, PIXELS, pick } from './mnist';
 
 const SIDE = 28;
@@ -15,6 +15,7 @@ export function digitsOf(
   labels: readonly number[],
   options: { most?: number } = {},
 ): Digits {
+  checkNoMore('digitsOf', arguments, 3);
   checkDigits(digits);
   checkList(labels, 'the labels of digitsOf');
   checkOptionNames('digitsOf', options, ['most']);
@@ -47,6 +48,7 @@ export function pooled(
   digits: Digits,
   options: { side?: number; constant?: boolean } = {},
 ): Float64Array[] {
+  checkNoMore('pooled', arguments, 2);
   checkDigits(digits);
   checkOptionNames('pooled', options, ['side', 'constant']);
   const { side = 4, constant = true } = options;

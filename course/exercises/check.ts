@@ -1,3 +1,4 @@
+import { checkNoMore } from 'implicit-lab/support';
 import { loadModule } from '#platform/course';
 import { workingFolder } from '#platform/environment';
 import { lastName } from '#platform/files';
@@ -28,6 +29,7 @@ import { type Verdict, verdictHtml, verdictText } from './verdict';
  *   or a letter
  */
 export async function check(id: string, answer?: unknown): Promise<Verdict> {
+  checkNoMore('check', arguments, 2);
   if (isQuestionId(id)) return checkQuestion(id, answer);
   const verdict = await verdictFor(id, answer);
   if (verdict.status !== 'broken') {

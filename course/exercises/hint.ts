@@ -1,3 +1,4 @@
+import { checkNoMore } from 'implicit-lab/support';
 import { escapeHtml, publish } from '../output';
 import { exerciseIds, loadExercise, unknownExercise } from './catalogue';
 import { readJournal, remember, standings, UNTOUCHED } from './journal';
@@ -22,6 +23,7 @@ export interface Hint {
  * @returns the hint, or nothing where no exercise has that id
  */
 export async function hint(id: string): Promise<Hint | undefined> {
+  checkNoMore('hint', arguments, 1);
   const next = await nextHint(id);
   if (typeof next === 'string') {
     publish({ data: { 'text/html': `<p>${escapeHtml(next)}</p>`, 'text/plain': next } });

@@ -1,3 +1,4 @@
+import { checkNoMore } from 'implicit-lab/support';
 import { escapeHtml, publish } from '../output';
 import { loadExercises } from './catalogue';
 import { readJournal, standings } from './journal';
@@ -10,6 +11,7 @@ import { wayHtml, wayText } from './way';
  * or open, what should come first, and what is next.
  */
 export async function progressMap(): Promise<void> {
+  checkNoMore('progressMap', arguments, 0);
   const { entries, notice } = readJournal();
   const way = {
     lessons: lessons(),

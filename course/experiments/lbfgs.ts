@@ -1,6 +1,7 @@
 import { InputError, type NamedTensors, type Space, spaceOf, type Vector } from 'implicit-lab';
 import {
   checkFunction,
+  checkNoMore,
   checkOptionNames,
   checkRecord,
   checkTensors,
@@ -50,6 +51,7 @@ export async function lbfgs<V extends Vector>(
   start: V,
   options: LbfgsOptions<V> = {},
 ): Promise<V> {
+  checkNoMore('lbfgs', arguments, 3);
   checkFunction(objective, 'the objective of lbfgs');
   if (!(start instanceof Float64Array)) checkTensors(start, 'the start of lbfgs');
   checkOptionNames('lbfgs', options, ['memory', 'watch', 'maxIterations']);

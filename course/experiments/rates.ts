@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { shown } from 'implicit-lab/support';
+import { checkNoMore, shown } from 'implicit-lab/support';
 
 /**
  * Learning rates from `from` to `to`, a factor of √10 apart: `.01, .032, .1, .32, …`, rounded to two
@@ -8,6 +8,7 @@ import { shown } from 'implicit-lab/support';
  * @throws InputError unless `0 < from <= to`
  */
 export function rateGrid(from: number, to: number): number[] {
+  checkNoMore('rateGrid', arguments, 2);
   if (
     !(
       typeof from === 'number' &&

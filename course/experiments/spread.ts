@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkList, shown } from 'implicit-lab/support';
+import { checkList, checkNoMore, shown } from 'implicit-lab/support';
 
 /** The least, the middle and the largest of what several seeds gave. */
 export interface Spread {
@@ -10,6 +10,7 @@ export interface Spread {
 
 /** Least, median (the lower one of two) and largest value; NaN counts as `Infinity`: a run that diverged. */
 export function spreadOf(values: readonly number[]): Spread {
+  checkNoMore('spreadOf', arguments, 1);
   checkList(values, 'the values of a spread');
   const odd = values.find((value) => typeof value !== 'number');
   if (odd !== undefined) {
@@ -52,6 +53,7 @@ export interface Chosen {
  * @throws InputError if there are not as many lists of scores as rates
  */
 export function bestRate(rates: readonly number[], scores: readonly (readonly number[])[]): Chosen {
+  checkNoMore('bestRate', arguments, 2);
   checkList(rates, 'the rates');
   checkList(scores, 'the scores');
   if (rates.length !== scores.length || rates.length === 0) {

@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { phrase } from 'implicit-lab/support';
+import { checkNoMore, phrase } from 'implicit-lab/support';
 import { evaluateInStock } from '#platform/stock';
 
 /**
@@ -21,6 +21,7 @@ import { evaluateInStock } from '#platform/stock';
  * @throws Error with the words of what the expression throws
  */
 export async function withStockTensorFlow<T = unknown>(expression: string): Promise<T> {
+  checkNoMore('withStockTensorFlow', arguments, 1);
   if (typeof expression !== 'string' || expression.trim() === '') {
     throw new InputError({
       given: `${phrase(expression)} as an expression`,

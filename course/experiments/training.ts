@@ -13,6 +13,7 @@ import {
 import {
   checkList,
   checkMethods,
+  checkNoMore,
   checkOptionNames,
   checkRecord,
   shown,
@@ -80,6 +81,7 @@ export interface TrainingCourse {
  *   or an epoch without a batch.
  */
 export async function trainingCourse(plan: TrainingPlan): Promise<TrainingCourse> {
+  checkNoMore('trainingCourse', arguments, 1);
   checkMethods(plan, 'the plan of trainingCourse', ['epoch', 'make']);
   checkOptionNames('the plan of trainingCourse', plan, PLAN);
   const { model, seed, epoch, budget, judges, looks = 1, enough = () => false } = plan;
@@ -165,6 +167,7 @@ const withoutBatch = (number: number) =>
 
 /** The loss on a judge's set at the end of a run; NaN if it diverged, or was not judged. */
 export function endLoss(course: TrainingCourse, judge: string): number {
+  checkNoMore('endLoss', arguments, 2);
   checkRecord(course, 'a course', 'what trainingCourse returns');
   const { looks, diverged } = course;
   checkList(looks, 'the looks of a course');
@@ -174,6 +177,7 @@ export function endLoss(course: TrainingCourse, judge: string): number {
 
 /** Fresh parameters of a model as variables that an optimizer can move; they belong to the caller. */
 export function variablesOf(model: Model, seed: number): Record<string, tf.Variable> {
+  checkNoMore('variablesOf', arguments, 2);
   checkMethods(model, 'the model', ['init']);
   const initial = model.init(seed);
   const variables: Record<string, tf.Variable> = {};

@@ -98,6 +98,21 @@ describe('an option of another name is refused', () => {
   });
 });
 
+describe('an argument after the last one is refused', () => {
+  /** What takes nothing, and what kernels call. */
+  const takesNothing = ['inNotebook', 'isFullRun', 'processorSeconds', 'publish', 'todo'];
+
+  it.each(functions.filter(([name]) => !takesNothing.includes(name)))('%s', async (name, f) => {
+    const given: unknown[] = makers[name]?.(tf.tensor1d([1, 2]), tf.tensor1d([0, 1])) ?? [];
+    while (given.length < 4) given.push(undefined);
+    const call = async () => {
+      const result = (await f(...given, { seed: 1 })) as { next?: () => unknown } | undefined;
+      return typeof result?.next === 'function' ? result.next() : result;
+    };
+    await expect(call()).rejects.toThrow(`after the last argument of ${name}`);
+  });
+});
+
 describe('a training course that would never end is refused', () => {
   it.each<[string, object]>([
     ['an empty budget', { budget: {} }],

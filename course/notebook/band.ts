@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkList, checkOptionNames } from 'implicit-lab/support';
+import { checkList, checkNoMore, checkOptionNames } from 'implicit-lab/support';
 import type { Spread } from '../experiments';
 import type { Trace } from './trace';
 
@@ -45,6 +45,7 @@ const OPTIONS = [
  * @throws InputError if there are not as many spreads as x
  */
 export function band(options: BandOptions): Trace[] {
+  checkNoMore('band', arguments, 1);
   checkOptionNames('band', options, OPTIONS);
   for (const key of ['x', 'spreads', 'within'] as const) checkList(options[key], `${key} of band`);
   const { name, colour, x, spreads, within, dash = 'solid', width = 2.5 } = options;

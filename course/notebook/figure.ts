@@ -1,5 +1,5 @@
 import { InputError, NotFiniteError } from 'implicit-lab';
-import { checkOptionNames, phrase } from 'implicit-lab/support';
+import { checkNoMore, checkOptionNames, phrase } from 'implicit-lab/support';
 import { draw, ignored, isLaidOut, type Plot } from '#platform/picture';
 import { type Bundle, escapeHtml, inNotebook, publish, readableNumbers } from '../output';
 import { axisName, axisOf, cleanLayout, cleanTraces, type Gaps } from './clean';
@@ -52,6 +52,7 @@ export async function figure(
   layout: Layout,
   options: FigureOptions,
 ): Promise<void> {
+  checkNoMore('figure', arguments, 3);
   const sink = drawingSink();
   // Where it is drawn again and again, the names of lines stay in the legend: no end runs about.
   const wanted = sink ? { ...options, labels: 'legend' as const } : options;
@@ -74,6 +75,7 @@ export async function figureBundle(
   layout: Layout,
   options: FigureOptions,
 ): Promise<Bundle> {
+  checkNoMore('figureBundle', arguments, 3);
   const wanted = prepared(traces, layout, options);
   const atEnds = options.labels === 'ends' && isLaidOut(wanted.spec);
   const { spec, words } = atEnds

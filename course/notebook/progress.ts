@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { phrase, shown as worded } from 'implicit-lab/support';
+import { checkNoMore, phrase, shown as worded } from 'implicit-lab/support';
 import { terminal } from '#platform/terminal';
 import {
   type Bundle,
@@ -39,6 +39,7 @@ const CELL_END = Symbol.for('implicit-kernel.cell-end');
  * @throws InputError if the total is not a positive number
  */
 export function progress(total: number, label: string): Progress {
+  checkNoMore('progress', arguments, 2);
   if (!(Number.isFinite(total) && total > 0)) {
     throw new InputError({
       given: `a total of ${worded(total)}`,
@@ -102,6 +103,7 @@ export function* track<T>(
   label: string,
   total = (items as { length?: number } | undefined)?.length,
 ): Generator<T, void, undefined> {
+  checkNoMore('track', arguments, 3);
   const bar = progress(total ?? Number.NaN, label);
   let done = 0;
   try {

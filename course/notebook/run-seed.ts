@@ -1,4 +1,4 @@
-import { checkCount, variable } from 'implicit-lab/support';
+import { checkCount, checkNoMore, variable } from 'implicit-lab/support';
 
 /** What a seed is. */
 const SEED_RULE = { least: 0, remedy: 'Pass 1, 2 or 3, for example.' };
@@ -16,6 +16,7 @@ const SHIFT = 1000;
  * @throws InputError if the seed is not such a number, or the variable holds something else
  */
 export function runSeed(seed: number): number {
+  checkNoMore('runSeed', arguments, 1);
   checkCount(seed, 'a seed of', SEED_RULE);
   const run = Number(variable('IMPLICIT_LAB_SEED') ?? 0);
   checkCount(run, 'the variable IMPLICIT_LAB_SEED of', SEED_RULE);

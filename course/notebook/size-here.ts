@@ -1,4 +1,4 @@
-import { variable } from 'implicit-lab/support';
+import { checkNoMore, variable } from 'implicit-lab/support';
 import { isPage } from '#platform/environment';
 import { escapeHtml, publish } from '../output';
 
@@ -16,6 +16,7 @@ import { escapeHtml, publish } from '../output';
  * @param words what the smaller one means: "In a page, this lesson takes …"
  */
 export function sizeHere<T>(usual: T, inPage: T, words: string): T {
+  checkNoMore('sizeHere', arguments, 3);
   if (!isPage && variable('IMPLICIT_LAB_SIZE') !== 'page') return usual;
   const sentence = `In a page, this lesson takes ${words}, so that no cell takes minutes. The installed course takes all.`;
   publish({

@@ -1,5 +1,11 @@
 import { InputError } from 'implicit-lab';
-import { checkList, checkOptionNames, checkRecord, phrase } from 'implicit-lab/support';
+import {
+  checkList,
+  checkNoMore,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+} from 'implicit-lab/support';
 import { alignedAtPoint, type Bundle, escapeHtml, formatNumber, publish } from '../output';
 
 /** What a cell of a table may hold; nothing is shown as a dash. */
@@ -47,6 +53,7 @@ const NOTHING = '–';
  * @throws InputError if there are no rows, or options for a column that no row has
  */
 export function table(rows: readonly Record<string, Cell>[], options: TableOptions = {}): void {
+  checkNoMore('table', arguments, 2);
   publish(tableBundle(rows, options));
 }
 
@@ -55,6 +62,7 @@ export function tableBundle(
   rows: readonly Record<string, Cell>[],
   options: TableOptions = {},
 ): Bundle {
+  checkNoMore('tableBundle', arguments, 2);
   checkList(rows, 'the rows of a table');
   for (const row of rows) checkRecord(row, 'a row of a table');
   checkOptionNames('table', options, ['caption', 'columns']);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type NamedTensors, random } from 'implicit-lab';
 import {
   checkCount,
+  checkNoMore,
   checkNumericTensor,
   checkOptionNames,
   checkRecord,
@@ -47,6 +48,7 @@ export function transferFeatures(options: TransferOptions = {}): {
   train: FeatureExamples;
   test: FeatureExamples;
 } {
+  checkNoMore('transferFeatures', arguments, 1);
   checkOptionNames('transferFeatures', options, ['train', 'test', 'digits']);
   const { train, test, digits = mnist() } = options;
   const lessons = upperDigits(digits.train, train, 'training');
@@ -70,6 +72,7 @@ export function* exampleBatches(
   examples: FeatureExamples,
   options: { size: number; seed: number },
 ): Generator<FeatureExamples, void, undefined> {
+  checkNoMore('exampleBatches', arguments, 2);
   checkRecord(examples, 'the examples', '{ x, y }');
   checkOptionNames('exampleBatches', options, ['size', 'seed']);
   const { x, y } = examples;

@@ -1,4 +1,4 @@
-import { checkOptionNames } from 'implicit-lab/support';
+import { checkNoMore, checkOptionNames } from 'implicit-lab/support';
 import { Control } from './control';
 import { openControl } from './widgets';
 
@@ -6,6 +6,7 @@ import { openControl } from './widgets';
  * A button, for {@link interact}; its value is how often it has been pressed, as a seed may be.
  */
 export function button(options: { label: string }): Control<number> {
+  checkNoMore('button', arguments, 1);
   checkOptionNames('button', options, ['label']);
   const { label } = options;
   let presses = 0;

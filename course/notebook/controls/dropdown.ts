@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkList, checkOptionNames, phrase } from 'implicit-lab/support';
+import { checkList, checkNoMore, checkOptionNames, phrase } from 'implicit-lab/support';
 import { formatNumber } from '../../output';
 import { Control } from './control';
 import { openControl } from './widgets';
@@ -20,6 +20,7 @@ export interface DropdownOptions<T extends string | number> {
  * @throws InputError if there are no options, or the value is none of them
  */
 export function dropdown<const T extends string | number>(given: DropdownOptions<T>): Control<T> {
+  checkNoMore('dropdown', arguments, 1);
   checkOptionNames('dropdown', given, ['options', 'value', 'label']);
   checkList(given.options, 'the options of a dropdown');
   const { options, value = options[0], label } = given;

@@ -1,4 +1,5 @@
 import { InputError } from 'implicit-lab';
+import { checkNoMore } from 'implicit-lab/support';
 import { escapeHtml, publish } from '../../output';
 import { liveComms } from '../kernel';
 import { Control } from './control';
@@ -41,6 +42,7 @@ export async function interact<C extends Controls>(
   controls: C,
   draw: (settings: Settings<C>) => unknown,
 ): Promise<void> {
+  checkNoMore('interact', arguments, 2);
   requireControls(controls);
   const all = Object.values(controls);
   const settings = () =>

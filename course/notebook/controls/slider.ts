@@ -1,5 +1,5 @@
 import { InputError } from 'implicit-lab';
-import { checkOptionNames } from 'implicit-lab/support';
+import { checkNoMore, checkOptionNames } from 'implicit-lab/support';
 import { formatNumber } from '../../output';
 import { Control } from './control';
 import { openControl } from './widgets';
@@ -28,6 +28,7 @@ export interface SliderOptions {
  * @throws InputError if the range is empty, the value is outside it, or a log scale not positive
  */
 export function slider(given: SliderOptions): Control<number> {
+  checkNoMore('slider', arguments, 1);
   checkOptionNames('slider', given, ['min', 'max', 'step', 'value', 'label', 'scale']);
   const { scale = 'linear', ...options } = given;
   requireRange(options, scale);

@@ -1,5 +1,11 @@
 import { ImplicitLabError, InputError } from 'implicit-lab';
-import { checkFunction, checkOptionNames, checkRecord, variable } from 'implicit-lab/support';
+import {
+  checkFunction,
+  checkNoMore,
+  checkOptionNames,
+  checkRecord,
+  variable,
+} from 'implicit-lab/support';
 import { type Bundle, escapeHtml, formatNumber, publish } from '../../output';
 import type { Cell } from '../table';
 
@@ -60,6 +66,7 @@ export function claim(
   statement: () => Finding,
   options: ClaimOptions = {},
 ): void {
+  checkNoMore('claim', arguments, 3);
   checkOptionNames('claim', options, ['timed']);
   const { timed = false } = options;
   requireSentence(sentence);

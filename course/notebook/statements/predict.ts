@@ -1,4 +1,5 @@
 import { InputError } from 'implicit-lab';
+import { checkNoMore } from 'implicit-lab/support';
 import { type Bundle, escapeHtml, inNotebook, publish } from '../../output';
 import { type Drawn, drawn, openColumn, openControl, openLive, viewState } from '../controls';
 import { liveComms } from '../kernel';
@@ -40,6 +41,7 @@ export async function predict(
   choices: readonly string[],
   show: () => unknown,
 ): Promise<void> {
+  checkNoMore('predict', arguments, 3);
   requireQuestion(question, choices);
   if (liveComms()) return ask(question, choices, show);
   if (!inNotebook()) {
