@@ -142,7 +142,9 @@ describe('residual polynomials', () => {
   });
 
   it('refuses what is not a polynomial method', () => {
-    expect(() => residualPolynomial(adam(0.1), spectrum, 3)(1)).toThrow(/adam/);
+    expect(() => residualPolynomial(adam(0.1), spectrum, 3)).toThrow(/adam/);
+    const places = Float64Array.of(1);
+    expect(() => residualPolynomials(adam(0.1), spectrum, places)).toThrow(/adam/);
     expect(() => residualPolynomial(chebyshev(), spectrum, 2.5)).toThrow(/2.5/);
   });
 });

@@ -26,8 +26,7 @@ export interface PolynomialValue {
 export function residualPolynomial(method: Method, spectrum: Spectrum, t: number) {
   checkNoMore('residualPolynomial', arguments, 3);
   checkCount(t, 'a number of steps of', { least: 0, remedy: 'Count in steps.' });
-  // The requirements of the method on the spectrum are checked now, not when the polynomial is evaluated.
-  iterationOf(method, spectrum);
+  checkLinear(method, spectrum);
   return (lambda: number): PolynomialValue => {
     const run = residualPolynomials(method, spectrum, Float64Array.of(lambda));
     let last = run.next().value;
@@ -48,8 +47,16 @@ export function residualPolynomials(
 ): Generator<{ values: Float64Array; derivatives: Float64Array }, never> {
   checkNoMore('residualPolynomials', arguments, 3);
   checkFloat64(lambdas, 'the places of the polynomials');
-  iterationOf(method, spectrum);
+  checkLinear(method, spectrum);
   return polynomialsAt(method, spectrum, lambdas);
+}
+
+/** Whether a method has polynomials on a spectrum is looked at now, by a step, not when they are evaluated. */
+function checkLinear(method: Method, spectrum: Spectrum): void {
+  iterationOf(method, spectrum);
+  const run = polynomialsAt(method, spectrum, Float64Array.of(1));
+  run.next();
+  run.next();
 }
 
 function* polynomialsAt(
