@@ -6,6 +6,8 @@ import { prepare } from './prepare.mjs';
 import { runMain, secondsSince } from './step.mjs';
 
 const longSeconds = 10;
+/** More tests of one file that are skipped for one reason are counted. */
+const mostSkips = 5;
 
 await runMain(async () => {
   const isQuick = process.argv.includes('--quick');
@@ -56,10 +58,31 @@ function summary(outcomes) {
     'Summary',
     ...outcomes.map(line),
     ...section(`Files that took ${longSeconds} s or more`, long),
-    ...section('Skipped', all('skipped')),
+    ...section('Skipped', counted(all('skipped'))),
     ...section('Failed', all('failed')),
     `${passed} passed, ${all('failed').length} failed, ${all('skipped').length} skipped`,
   ].join('\n');
+}
+
+/**
+ * A line for many tests of one file that are skipped for one reason.
+ *
+ * @param {string[]} lines
+ */
+function counted(lines) {
+  const parts = lines.map((text) => /^(.*?\.test\.ts): .* (\([^()]*\))$/.exec(text));
+  const keys = parts.map((found, i) => (found ? `${found[1]} ${found[2]}` : `${i}`));
+  /** @type {Map<string, string[]>} */
+  const groups = new Map();
+  for (const [i, text] of lines.entries()) {
+    const key = keys[i] ?? text;
+    groups.set(key, [...(groups.get(key) ?? []), text]);
+  }
+  return [...groups].flatMap(([key, group]) =>
+    group.length > mostSkips
+      ? [key.replace(/ (\([^()]*\))$/, `: ${group.length} tests $1`)]
+      : group,
+  );
 }
 
 /** @param {NamedOutcome} outcome */

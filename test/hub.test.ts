@@ -30,7 +30,7 @@ const ROOT = join(__dirname, '..');
 const LESSON = 'notebooks/01-stiffness.ipynb';
 const MINUTES = 60_000;
 
-describe('settings', () => {
+describe.skipIf(!time.available)('settings', () => {
   const refused = async (settings: unknown, text = JSON.stringify(settings)) => {
     const hub = new Hub();
     hub.set({});
@@ -455,7 +455,10 @@ describe.skipIf(!isPossible)('a class', () => {
 
 // A hub of its own, whose clocks have to run out: changes seldom reach it.
 describe.skipIf(!isPossible || !full.available)('a class with short patience, by https', () => {
-  const hub = new Hub();
+  let hub: Hub;
+  beforeAll(() => {
+    hub = new Hub();
+  });
   afterAll(() => hub.close(), MINUTES);
 
   test(

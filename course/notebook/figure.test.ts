@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError, NotFiniteError, ShapeError } from 'implicit-lab';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { figure, figureBundle } from './figure';
 import type { Layout, Trace } from './trace';
+
+leaveOutOfQuickRun();
 
 const words = 'The loss falls from 1 to .14 in two steps.';
 const titles: Layout = { xaxis: { title: 'step' }, yaxis: { title: 'loss (nats)' } };

@@ -18,9 +18,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { needs } from '../../test/needs';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { Compiler } from '../compiler';
 import { startCompilerProcess } from '../node/compiler/child';
+
+leaveOutOfQuickRun();
 
 /*
  * A copy of the kernel, whose sources can be changed, with the packages of this checkout.
@@ -52,9 +54,6 @@ interface Bundles {
 const bundles: Bundles = createRequire(__filename)(join(copy, 'bin', 'bundle.cjs'));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const time = needs('time');
-const testWithSnapshot = test.skipIf(!time.available);
 
 /** In a process of its own, as each kernel does it. */
 function made(): Promise<string> {
@@ -98,100 +97,92 @@ test('a changed source gives another bundle, a damaged one is made again', {
   expect(existsSync(join(after, 'compiler.cjs'))).toBe(true);
 });
 
-testWithSnapshot(
-  'the compiler runs with a snapshot, without, and with a damaged one; a library that is packed again outdates it',
-  {
-    timeout: 240_000,
-  },
-  async () => {
-    const bundle = bundles.bundle()!;
-    const pack = join(cache, 'implicit-kernel', 'some.json');
-    writeFileSync(pack, '{}');
-    const packedAt = (seconds: number) => utimesSync(pack, seconds, seconds);
-    packedAt(2);
-    expect(bundles.snapshot(bundle)).toBeUndefined();
-    expect(bundles.makeSnapshot(bundle)).toBe(true);
-    const blob = bundles.snapshot(bundle)!;
-    // It is outdated once a library is packed again.
-    packedAt(3);
-    expect(bundles.snapshot(bundle)).toBeUndefined();
-    packedAt(2);
-    expect(bundles.snapshot(bundle)).toBe(blob);
-    const works = async (): Promise<void> => {
-      const compiler = new Compiler(() => startCompilerProcess(bundle));
-      try {
-        expect((await compiler.call('compile', 'const kept: number = 1')).ok).toBe(true);
-        await compiler.call('commit');
-        expect((await compiler.call('compile', 'kept.toFixed()')).ok).toBe(true);
-        expect((await compiler.call('compile', 'kept.nothing')).ok).toBe(false);
-        expect((await compiler.call('complete', 'kept.toFix', 10)).matches).toEqual(['toFixed']);
-      } finally {
-        compiler.stop();
-      }
-    };
-    await works();
-    const bytes = readFileSync(blob);
-    writeFileSync(blob, bytes.fill(7, bytes.length / 2));
-    await works();
-    writeFileSync(blob, 'cut off');
-    expect(bundles.snapshot(bundle)).toBeUndefined();
-    await works();
-    rmSync(pack);
-  },
-);
+test('the compiler runs with a snapshot, without, and with a damaged one; a library that is packed again outdates it', {
+  timeout: 240_000,
+}, async () => {
+  const bundle = bundles.bundle()!;
+  const pack = join(cache, 'implicit-kernel', 'some.json');
+  writeFileSync(pack, '{}');
+  const packedAt = (seconds: number) => utimesSync(pack, seconds, seconds);
+  packedAt(2);
+  expect(bundles.snapshot(bundle)).toBeUndefined();
+  expect(bundles.makeSnapshot(bundle)).toBe(true);
+  const blob = bundles.snapshot(bundle)!;
+  // It is outdated once a library is packed again.
+  packedAt(3);
+  expect(bundles.snapshot(bundle)).toBeUndefined();
+  packedAt(2);
+  expect(bundles.snapshot(bundle)).toBe(blob);
+  const works = async (): Promise<void> => {
+    const compiler = new Compiler(() => startCompilerProcess(bundle));
+    try {
+      expect((await compiler.call('compile', 'const kept: number = 1')).ok).toBe(true);
+      await compiler.call('commit');
+      expect((await compiler.call('compile', 'kept.toFixed()')).ok).toBe(true);
+      expect((await compiler.call('compile', 'kept.nothing')).ok).toBe(false);
+      expect((await compiler.call('complete', 'kept.toFix', 10)).matches).toEqual(['toFixed']);
+    } finally {
+      compiler.stop();
+    }
+  };
+  await works();
+  const bytes = readFileSync(blob);
+  writeFileSync(blob, bytes.fill(7, bytes.length / 2));
+  await works();
+  writeFileSync(blob, 'cut off');
+  expect(bundles.snapshot(bundle)).toBeUndefined();
+  await works();
+  rmSync(pack);
+});
 
 // A snapshot that a compiler of an earlier test has asked for may come in between.
 const mayMeetAnother = { retry: 2 };
 
-testWithSnapshot(
-  'types of a package in the snapshot hold only for the text that they were parsed from',
-  {
-    timeout: 240_000,
-    ...mayMeetAnother,
-  },
-  async () => {
-    const types = join(folder, 'node_modules', '@tensorflow', 'tfjs', 'index.d.ts');
-    const declare = (type: 'number' | 'string') => {
-      mkdirSync(dirname(types), { recursive: true });
-      writeFileSync(types, `export declare const given: ${type};`);
-      // As after an installation that gives all files the same time.
-      utimesSync(types, 0, 0);
-    };
-    const said = async (cell: string): Promise<string> => {
-      const compiler = new Compiler(() => startCompilerProcess(bundle));
-      try {
-        const compiled = await compiler.call(
-          'compile',
-          `import { given } from '@tensorflow/tfjs'; ${cell}`,
-        );
-        return compiled.ok
-          ? 'good'
-          : compiled.diagnostics.map(({ messageText }) => messageText).join();
-      } finally {
-        compiler.stop();
-      }
-    };
-    const before = process.cwd();
-    process.chdir(folder);
-    declare('number');
-    const bundle = bundles.bundle()!;
-    expect(bundles.makeSnapshot(bundle)).toBe(true);
-    expect(readFileSync(join(bundle, 'compiler.blob')).includes('declare const given')).toBe(true);
+test('types of a package in the snapshot hold only for the text that they were parsed from', {
+  timeout: 240_000,
+  ...mayMeetAnother,
+}, async () => {
+  const types = join(folder, 'node_modules', '@tensorflow', 'tfjs', 'index.d.ts');
+  const declare = (type: 'number' | 'string') => {
+    mkdirSync(dirname(types), { recursive: true });
+    writeFileSync(types, `export declare const given: ${type};`);
+    // As after an installation that gives all files the same time.
+    utimesSync(types, 0, 0);
+  };
+  const said = async (cell: string): Promise<string> => {
+    const compiler = new Compiler(() => startCompilerProcess(bundle));
     try {
-      expect(await said('given.toFixed()')).toBe('good');
-      declare('string');
-      expect(await said('given.toFixed()')).toContain("'toFixed' does not exist on type 'string'");
-      expect(await said('given.length')).toBe('good');
-      rmSync(dirname(types), { recursive: true });
-      expect(await said('given.length')).toContain('Cannot find module');
-      await expect.poll(() => bundles.snapshot(bundle), { timeout: 60_000 }).toBeDefined();
+      const compiled = await compiler.call(
+        'compile',
+        `import { given } from '@tensorflow/tfjs'; ${cell}`,
+      );
+      return compiled.ok
+        ? 'good'
+        : compiled.diagnostics.map(({ messageText }) => messageText).join();
     } finally {
-      process.chdir(before);
+      compiler.stop();
     }
-  },
-);
+  };
+  const before = process.cwd();
+  process.chdir(folder);
+  declare('number');
+  const bundle = bundles.bundle()!;
+  expect(bundles.makeSnapshot(bundle)).toBe(true);
+  expect(readFileSync(join(bundle, 'compiler.blob')).includes('declare const given')).toBe(true);
+  try {
+    expect(await said('given.toFixed()')).toBe('good');
+    declare('string');
+    expect(await said('given.toFixed()')).toContain("'toFixed' does not exist on type 'string'");
+    expect(await said('given.length')).toBe('good');
+    rmSync(dirname(types), { recursive: true });
+    expect(await said('given.length')).toContain('Cannot find module');
+    await expect.poll(() => bundles.snapshot(bundle), { timeout: 60_000 }).toBeDefined();
+  } finally {
+    process.chdir(before);
+  }
+});
 
-testWithSnapshot('what the compiler knew outlives its process', { timeout: 120_000 }, async () => {
+test('what the compiler knew outlives its process', { timeout: 120_000 }, async () => {
   const bundle = bundles.bundle()!;
   let end: (() => void) | undefined;
   const compiler = new Compiler(() => {

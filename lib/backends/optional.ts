@@ -12,7 +12,7 @@ export const refuseMissing =
   (error: NodeJS.ErrnoException): never => {
     if (!NOT_FOUND.includes(error.code ?? '') || !error.message.includes(name)) throw error;
     throw new UnsupportedError({
-      given: `one whose package ${name} is not installed`,
+      given: `a backend whose package ${name} is not installed`,
       expected: 'an installed backend',
       remedy: `Run \`npm install ${name}@${tf.version_core}\`, or use \`useBackend('cpu')\`.`,
     });

@@ -148,7 +148,7 @@ export async function useBackend(
   }
   throw new UnsupportedError({
     given: `a machine where nothing starts (${passedOver.map((p) => p.reason).join('; ')})`,
-    expected: 'one where at least the cpu backend runs',
+    expected: 'a machine where at least the cpu backend runs',
     remedy: 'Check the installation of @tensorflow/tfjs.',
   });
 }

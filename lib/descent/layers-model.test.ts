@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import { random } from '../numbers';
 import { cg } from '../solvers';
@@ -13,6 +14,8 @@ import {
   warmUp,
   withOutput,
 } from '.';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });

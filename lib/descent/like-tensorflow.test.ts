@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { freePrograms } from '../autodiff';
 import { useBackend } from '../backends';
 import { implicitAdam, implicitSGD, withOutput } from '.';
+
+leaveOutOfQuickRun();
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });

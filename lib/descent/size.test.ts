@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../test/needs';
 import { markOutput, recordGradient } from '../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import { mlp } from '../models';
@@ -8,6 +9,8 @@ import { cg } from '../solvers';
 import { tensors } from '../spaces';
 import { implicitAdam, implicitSGD } from '.';
 import { peakBytes } from './testing';
+
+leaveOutOfQuickRun();
 
 const { readableNow } = tensors;
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { needs } from '../../test/needs';
+import { leaveOutOfQuickRun, needs } from '../../test/needs';
 import { gaussNewton, hessian, markAuxiliary } from '../autodiff';
 import { useBackend } from '../backends';
 import { ball, box, simplex } from '../constraints';
@@ -12,6 +12,8 @@ import { cg, eigenvalues, gmres, solveMany, trace } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
 import { argmin, hypergradient, implicit, projectedStationarity, stationarity } from '.';
+
+leaveOutOfQuickRun();
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';

@@ -87,7 +87,7 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     if (!this.readableNow()) {
       throw new UnsupportedError({
         given: `the backend '${tf.getBackend()}', whose numbers cannot be read without waiting`,
-        expected: `one of ${[...inMemory].join(', ')}`,
+        expected: `one of the backends ${[...inMemory].join(', ')}`,
         remedy: 'Use the asynchronous form, such as `await solver.solve(A, b)`.',
       });
     }

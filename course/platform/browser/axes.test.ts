@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { leaveOutOfQuickRun } from '../../../test/needs';
 import { TEMPLATE } from '../../notebook/look';
 import { draw } from '../node/picture';
 import { axesOf } from './axes';
+
+leaveOutOfQuickRun();
 
 /** The axes of plotly.js, which Node.js draws with. */
 async function drawn(spec: Parameters<typeof axesOf>[0]) {

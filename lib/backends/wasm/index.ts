@@ -111,7 +111,7 @@ export async function useWasm(asked?: number, blas?: boolean): Promise<WasmRepor
     if (!started) {
       throw new UnsupportedError({
         given: 'a machine where the wasm backend does not start',
-        expected: 'one that runs WebAssembly',
+        expected: 'a machine that runs WebAssembly',
         remedy: "Use `useBackend('cpu')`.",
       });
     }

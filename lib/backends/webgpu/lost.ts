@@ -75,7 +75,7 @@ export function forgetLostDevice(): void {
 
 const errorOf = (reason: string): DeviceLostError =>
   new DeviceLostError({
-    given: `one that was lost (${reason})`,
+    given: `a GPU that was lost (${reason})`,
     expected: 'a GPU that computes',
     remedy:
       "Its tensors are gone. Call `await useBackend('webgpu')` for a new start, or `useBackend('wasm')`, and run the cells again that made them.",

@@ -58,7 +58,7 @@ export function bilevelLogistic(
       }
       throw new InputError({
         given: `an inner problem that Newton's method leaves at a slope of ${slope(w)}`,
-        expected: 'one whose solution is found to rounding',
+        expected: 'an inner problem whose solution is found to rounding',
         remedy: 'Take a larger λ: without it, separable data have no solution.',
       });
     };
