@@ -74,11 +74,11 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
     ]);
   }, 600_000);
 
-  test('grades what is right, wrong, empty, endless or broken, and gives the diagnosis back', async () => {
+  test('grades what is right, wrong or torn, and what cheats, and gives the diagnosis back', async () => {
     submit('right', answering(RIGHT));
     submit('wrong', answering(RIGHT.replace('Math.sqrt(alpha) * ', '')));
-    submit('endless', answering('for (;;) {}'));
     if (full) {
+      submit('endless', answering('for (;;) {}'));
       submit('empty', (notebook) => JSON.stringify({ ...notebook, cells: [] }));
       submit('untouched', (notebook) => JSON.stringify(notebook));
       submit('broken', answering('return ]'));
@@ -113,9 +113,8 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
     expect(scores).toMatchObject({
       right: [1, 3],
       wrong: none,
-      endless: none,
       cheat: none,
-      ...(full && { empty: none, untouched: none, broken: none }),
+      ...(full && { endless: none, empty: none, untouched: none, broken: none }),
     });
 
     expect((await run('generate_feedback', LESSON)).output).not.toContain('ERROR');
@@ -124,7 +123,7 @@ describe.skipIf(!nbgrader.available || !time.available)('npm run nbgrader', () =
     expect(feedback('wrong')).toContain('the factor √α in front');
     expect(feedback('wrong')).toContain('Score: 0.0 / 3.0');
     expect(feedback('right')).toContain('Score: 1.0 / 3.0');
-    expect(feedback('endless')).toMatch(/KeyboardInterrupt|interrupted/i);
+    if (full) expect(feedback('endless')).toMatch(/KeyboardInterrupt|interrupted/i);
     expect(existsSync(join(course, 'feedback', 'torn', LESSON, `${LESSON}.html`))).toBe(false);
   }, 1_200_000);
 });

@@ -13,6 +13,7 @@ const root = join(__dirname, '..');
 const python = process.env.PYTHON ?? join(root, '.venv', 'bin', 'python');
 const time = needs('time');
 const registry = time.available ? needs('registry') : time;
+const full = needs('full');
 const patience = 900_000;
 
 const run = async (command: string, args: string[], options: { cwd: string; env?: object }) => {
@@ -197,7 +198,7 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
   });
 
   // Each is a package of the registry, of some 100 MB: `FULL=1 npx vitest run test/packages.test.ts -t runtime`.
-  test.skipIf(!needs('full').available).each([
+  test.skipIf(!full.available).each([
     ['node@22', 'node'],
     ['node@24', 'node'],
     ['deno@2', 'deno', '-A'],
@@ -274,12 +275,15 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
       { cwd: project },
     );
 
-  test.for(['typed.mts', 'typed.cts'])('are typed for %s, and run compiled', async (name) => {
-    const file = write(name, typed);
-    await compile('--module', 'node20', file);
-    // Backward Euler of x' = -2x with a step of 1/2 halves x.
-    expect(await node(file.replace('ts', 'js'))).toBe('1.5000,-3.0000\n');
-  });
+  test.for(full.available ? ['typed.mts', 'typed.cts'] : ['typed.mts'])(
+    'are typed for %s, and run compiled',
+    async (name) => {
+      const file = write(name, typed);
+      await compile('--module', 'node20', file);
+      // Backward Euler of x' = -2x with a step of 1/2 halves x.
+      expect(await node(file.replace('ts', 'js'))).toBe('1.5000,-3.0000\n');
+    },
+  );
 
   test('refuse a wrong argument when types are checked', async () => {
     const file = write('wrong.mts', [
