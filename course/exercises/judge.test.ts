@@ -149,16 +149,18 @@ describe('what is wrong is called by its name', () => {
   });
 
   it('new arguments decide where an answer fails on three draws of them, not on two', async () => {
-    const failingAt = (calls: number[]) => {
-      let call = 0;
+    const failingAt = (draws: number[]) => {
+      const seen: number[] = [];
       return (x: Float64Array) => {
-        const off = calls.includes(++call) ? 1 : 0;
-        return x.map((value) => 2 * value + off);
+        if (!seen.includes(x[0]!)) seen.push(x[0]!);
+        const off = draws.includes(seen.indexOf(x[0]!) + 1 - known) ? 1 : 0;
+        return x.map((value) => (2 + off) * value);
       };
     };
-    const plain: Exercise<Double> = { ...exercise, properties: [] };
+    const fresh = (seed: number): [Float64Array] => [Float64Array.of(10 + seed, 3)];
+    const plain: Exercise<Double> = { ...exercise, properties: [], fresh };
     const known = plain.probes.length;
-    const failing = (draws: number[]) => judge(plain, failingAt(draws.map((draw) => known + draw)));
+    const failing = (draws: number[]) => judge(plain, failingAt(draws));
     expect(await failing([1, 2])).toMatchObject({ status: 'right' });
     expect(await failing([1, 2, 3])).toMatchObject({ status: 'differs' });
   });
@@ -247,6 +249,18 @@ describe('what is wrong is called by its name', () => {
       x.map((v) => (x.length > 2 ? v + 9 : 2 * v)),
     );
     expect(special.explanation).toContain('right on the *short* probe');
+  });
+
+  it('what is kept from one call to the next, by a second call', async () => {
+    let kept = 1;
+    const { title, explanation } = await judge(exercise, (x: Float64Array) => {
+      kept *= -3;
+      return x.map((value) => -kept * value);
+    });
+    expect(title).toBe('the result depends on the calls before');
+    expect(explanation).toContain('*short* probe');
+    const steady = await judge(exercise, (x: Float64Array) => x.map((value) => 5 - value));
+    expect(steady.title).not.toBe(title);
   });
 
   it('one part of a record, by its name, and enough digits to see it', async () => {

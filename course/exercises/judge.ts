@@ -22,6 +22,7 @@ import {
 } from './judge-verdicts';
 import { nearestMutant } from './mutants';
 import { inTypesOf, partsOf } from './reading';
+import { changesWhenCalledAgain } from './steady';
 import { passInterrupt } from './thrown';
 import { describeError, tryOut } from './trial';
 import type { Verdict } from './verdict';
@@ -189,6 +190,13 @@ async function verdictOn(exercise: Exercise, answer: Answer, pairs: Pair[]): Pro
       explanation:
         'Look for a division by 0, a square root of a negative number, an entry beyond the end of an array, or an iteration that explodes.',
       evidence: [bad.found],
+    });
+  }
+  const unsteady = await changesWhenCalledAgain(answer, pairs, tolerance);
+  if (unsteady !== undefined) {
+    return verdictOf(id, 'differs', 'the result depends on the calls before', {
+      explanation: `Called once more with the arguments of the *${unsteady}* probe, your function returned something else than before. Does it keep something from one call to the next (a variable outside of it), or draw at random?`,
+      evidence,
     });
   }
   const wrong = wrongPaths(pairs, tolerance);

@@ -128,6 +128,10 @@ export const exercise: Exercise<Choose> = {
       args: () => known({ steps: 111, memory: 20, hyperparameters: 90 }),
     },
     {
+      name: 'just enough memory for the checkpoints (T a square)',
+      args: () => known({ steps: 169, memory: 26, hyperparameters: 90 }),
+    },
+    {
       name: 'a state too few for the checkpoints (T a square)',
       args: () => known({ steps: 144, memory: 23, hyperparameters: 90 }),
     },
@@ -284,6 +288,19 @@ export const exercise: Exercise<Choose> = {
       }),
       diagnosis:
         'The root is rounded *down*. The last segment needs its states, too: $2\\lceil\\sqrt T\\,\\rceil$.',
+    },
+    {
+      name: 'a whole root is raised as well',
+      answer: choose({
+        price: (facts) =>
+          prices(facts).map((price) =>
+            price.way === 'checkpoints'
+              ? { ...price, states: 2 * (Math.floor(Math.sqrt(facts.steps)) + 1) }
+              : price,
+          ),
+      }),
+      diagnosis:
+        'The root is rounded down and 1 is added. Where $T$ is a square, the root is whole, and there is nothing to round: $\\lceil 13\\rceil$ is 13.',
     },
     {
       name: 'the root is not rounded up before it is doubled',

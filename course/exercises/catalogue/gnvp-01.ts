@@ -114,6 +114,34 @@ export const exercise: Exercise<GaussNewtonProduct> = {
         'Between $J$ and $J^\\top$ stands $(p - y)(p - y)^\\top$, a product of gradients. It is not a curvature: it depends on the labels, and vanishes where the network fits. The Hessian of the loss with respect to the logits does neither.',
     },
     {
+      name: 'the slope of the loss for its curvature',
+      answer: (at, v) =>
+        sandwich(at, v, (u, p, i) =>
+          u.map(
+            (value, c) =>
+              ((p[c]! - (c === at.labels[i] ? 1 : 0)) * value) / at.probabilities.length,
+          ),
+        ),
+      diagnosis:
+        'Between $J$ and $J^\\top$ stands $\\operatorname{diag}(p - y)$. That is the *first* derivative of the loss with respect to the logits. $S$ is the second one: differentiate $p - y$ once more.',
+    },
+    {
+      name: 'the logits in the order of the classes',
+      answer({ jacobian, probabilities }, v) {
+        const n = probabilities.length;
+        const u = jacobian.apply(v);
+        const Su = new Float64Array(u.length);
+        probabilities.forEach((p, i) => {
+          const own = p.map((_, c) => u[c * n + i]!);
+          for (const [c, value] of p.entries())
+            Su[c * n + i] = (value * (own[c]! - dot(p, own))) / n;
+        });
+        return jacobian.transpose(Su);
+      },
+      diagnosis:
+        'Logit $c$ of example $i$ is taken from place $cn + i$, as if all examples of a class stood together. The $C$ logits of the first example come first: place $iC + c$.',
+    },
+    {
       name: 'one mean for all examples',
       answer(at, v) {
         const u = at.jacobian.apply(v);

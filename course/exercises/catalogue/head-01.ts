@@ -37,6 +37,8 @@ const softmax = (z: number[]): number[] => {
 
 /** What a product does; mutants do something else. */
 interface Rules {
+  /** The probabilities of all logits, n rows of C. */
+  probabilities(Z: Matrix): Matrix;
   /** The Hessian of the loss with respect to the logits of one example, times u. */
   curvature(p: number[], u: number[]): number[];
   /** What the sum over the examples is divided by. */
@@ -54,6 +56,7 @@ interface Rules {
 }
 
 const right: Rules = {
+  probabilities: (Z) => Z.map(softmax),
   curvature(p, u) {
     const mean = p.reduce((sum, value, c) => sum + value * u[c]!, 0);
     return p.map((value, c) => value * (u[c]! - mean));
@@ -77,7 +80,7 @@ function headProduct(
   const rules = { ...right, ...changed };
   const X = frozen.features();
   const A = addRow(product(X, W1), b1).map((row) => row.map(Math.tanh));
-  const P = addRow(product(A, W2), b2).map(softmax);
+  const P = rules.probabilities(addRow(product(A, W2), b2));
   const slopes = A.map((row) => row.map(rules.slope));
   const moved = product(X, direction.W1);
   const RZ1 = rules.biasMoves ? addRow(moved, direction.b1) : moved;
@@ -167,6 +170,15 @@ export const exercise: Exercise<HeadProduct> = {
     },
   ],
   mutants: [
+    {
+      name: 'a softmax over the batch',
+      answer: (frozen, head, direction) =>
+        headProduct(frozen, head, direction, {
+          probabilities: (Z) => transposed(transposed(Z).map(softmax)),
+        }),
+      diagnosis:
+        'The softmax runs down the columns: over the *examples*, for each class. The probabilities of the classes of one example, a row of $z$, sum to 1.',
+    },
     {
       name: 'only the last layer moves the logits',
       answer: (network, head, direction) =>

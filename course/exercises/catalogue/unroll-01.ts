@@ -147,6 +147,25 @@ export const exercise: Exercise<ForwardMode> = {
         'The Jacobian is multiplied by $I - H$. $\\partial\\Phi/\\partial w = I - \\eta H$: with a step of length 0 it is the identity.',
     },
     {
+      name: 'one array for all columns',
+      answer({ start, m, eta, steps, gradient, hessian, mixed, outer }) {
+        let w = start;
+        let z: Float64Array = new Float64Array(start.length);
+        for (let t = 1; t <= steps; t++) {
+          const slope = gradient(w);
+          for (const unit of unitVectors(m)) {
+            z = axpy(-eta, hessian(w, z), axpy(-eta, mixed(w, unit), z));
+          }
+          z = axpy(-eta, hessian(w, z), axpy(-1, slope, z));
+          w = axpy(-eta, slope, w);
+        }
+        const { dw, dlambda } = outer(w);
+        return { dlambda: dlambda.map((value) => value + dot(z, dw)), deta: dot(z, dw) };
+      },
+      diagnosis:
+        'All columns of the Jacobian are one array, which each of them changes in place: `new Array(m).fill(x)` holds the same `x` $m$ times. Make an array for every column.',
+    },
+    {
       name: 'the derivatives are taken at w_T',
       answer: (problem) => {
         return forwardMode(problem, { at: statesEnd(problem) });

@@ -147,7 +147,7 @@ const gaussNewtonTries: Try[] = [
     id: 'gnvp-01',
     name: 'class by class instead of example by example',
     answer: gaussNewton(covariance, { at: (i, c, n) => c * n + i }),
-    verdict: 'differs',
+    verdict: 'mistake: the logits in the order of the classes',
   },
   {
     id: 'gnvp-01',
@@ -448,7 +448,7 @@ const headTries: Try[] = [
     id: 'head-01',
     name: 'the softmax over the batch',
     answer: head({ probabilities: (Z) => transposed(transposed(Z).map(softmax)) }),
-    verdict: 'differs',
+    verdict: 'mistake: a softmax over the batch',
   },
   {
     id: 'head-01',

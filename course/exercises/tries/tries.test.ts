@@ -9,6 +9,7 @@ import { tries as curvature } from './curvature';
 import { tries as freshSolving } from './fresh-solving';
 import { tries as freshSteps } from './fresh-steps';
 import { tries as freshUnrolling } from './fresh-unrolling';
+import { tries as habits } from './habits';
 import { tries as leastTried } from './least-tried';
 import { tries as ownWordsDerivatives } from './own-words-derivatives';
 import { tries as ownWordsProducts } from './own-words-products';
@@ -42,6 +43,7 @@ const all = [
   ...anotherHand,
   ...leastTried,
   ...thirdReader,
+  ...habits,
 ];
 
 beforeAll(async () => {
@@ -54,7 +56,7 @@ it('are more than six hundred, and some for every exercise', () => {
   expect(exerciseIds().filter((id) => !tried.has(id))).toEqual([]);
 });
 
-describe.each(all)('$id: $name', ({ id, answer, verdict }) => {
+describe.each(all)('$id: $name', ({ id, answer, verdict, title: heading, remarks: count = 0 }) => {
   it(verdict, async () => {
     const { status, mistake, title, explanation, remarks } = await judge(
       await loadExercise(id),
@@ -62,7 +64,8 @@ describe.each(all)('$id: $name', ({ id, answer, verdict }) => {
     );
     const found = mistake ? `${status}: ${mistake}` : status;
     expect(found, `${title}. ${explanation}`).toBe(verdict);
-    expect(remarks).toEqual([]);
+    expect(title).toBe(heading ?? title);
+    expect(remarks).toHaveLength(count);
     expect(explanation).not.toMatch(/NaN|Infinity|undefined/);
   });
 });

@@ -6,6 +6,10 @@ export interface Try {
   answer: unknown;
   /** `right`, `differs`, `mistake: its name`, `property: its name`, or another status. */
   verdict: string;
+  /** The heading, where the verdict does not say what is known of the answer. */
+  title?: string;
+  /** How many remarks it gets, on arguments that it changes and tensors that it leaves behind. */
+  remarks?: number;
 }
 
 export type Vector = Float64Array;
