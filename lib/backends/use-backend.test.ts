@@ -33,6 +33,24 @@ describe('useBackend', () => {
     }
   });
 
+  test('calls at once are answered one after the other; the last one decides', async () => {
+    await useBackend('cpu');
+    const wasm = (threads: number) => useBackend('wasm', { threads, blas: false });
+    const reports = await Promise.all([wasm(1), wasm(2), useBackend('cpu'), wasm(1), wasm(1)]);
+    expect(reports.map(({ name, threads }) => [name, threads])).toEqual([
+      ['wasm', 1],
+      ['wasm', 2],
+      ['cpu', 1],
+      ['wasm', 1],
+      ['wasm', 1],
+    ]);
+    expect(tf.getBackend()).toBe('wasm');
+    expect(await product()).toEqual([7, 10, 15, 22]);
+    const failing = [useBackend('webgl' as 'wasm'), useBackend('cpu')];
+    await expect(failing[0]).rejects.toThrow(InputError);
+    expect((await failing[1]!).name).toBe('cpu');
+  });
+
   test('wasm refuses to change its threads under living tensors, which survive', async () => {
     await useBackend('wasm', { threads: 2, blas: false });
     const a = tf.tensor1d([1, 2]);

@@ -102,12 +102,41 @@ async function startOrRestore(name: BackendName, ...given: Parameters<Start>): P
   }
 }
 
+/** The start that is under way; TensorFlow.js gives up one that another overtakes. */
+let underWay: Promise<unknown> | undefined;
+
+/** How long another start is waited for, in milliseconds: one that an interrupt has cut short never ends. */
+const PATIENCE = 10_000;
+
+/** Starts after the one that is under way, if one is. */
+async function inTurn<T>(begin: () => Promise<T>): Promise<T> {
+  const before = underWay;
+  const begun = before === undefined ? begin() : ended(before).then(begin);
+  underWay = begun;
+  try {
+    return await begun;
+  } finally {
+    if (underWay === begun) underWay = undefined;
+  }
+}
+
+/** Resolves when the promise has settled, or patience is at an end. */
+async function ended(promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE);
+  });
+  await Promise.race([promise.catch(() => {}), late]);
+  clearTimeout(timer);
+}
+
 /**
  * Chooses what TensorFlow.js computes on, and returns a report of the choice.
  *
  * A name is obeyed. `'auto'`, the default, takes the name in the environment variable
  * `IMPLICIT_BACKEND`; without one, webgpu where there is a real GPU and no `threads` are given, else tensorflow where
- * tfjs-node is installed with its addon, else wasm with threads, else cpu.
+ * tfjs-node is installed with its addon, else wasm with threads, else cpu. Of several calls at once each
+ * begins when the one before has ended.
  *
  * @throws InputError for an unknown name or number of threads.
  * @throws UnsupportedError where a backend that was named does not start; the one before stays.
@@ -122,7 +151,14 @@ export async function useBackend(
   checkThreads(options.threads);
   const wished = variable('IMPLICIT_BACKEND') || 'auto';
   checkName(wished, 'in the environment variable IMPLICIT_BACKEND');
+  return inTurn(() => choose(name, wished, options));
+}
 
+async function choose(
+  name: BackendName | 'auto',
+  wished: BackendName | 'auto',
+  options: BackendOptions,
+): Promise<BackendReport> {
   const named = name !== 'auto' ? name : wished;
   if (named !== 'auto') {
     const { remarks = [], ...started } = await startOrRestore(named, options);
