@@ -52,6 +52,7 @@ export const instructions = {
   'f32.add': f32(0x92),
   'f32.mul': f32(0x94),
   'f32.max': f32(0x97),
+  'f64.abs': of(0x99, ['f64'], ['f64']),
   'f64.lt': of(0x63, ['f64', 'f64'], ['i32']),
   'f64.gt': of(0x64, ['f64', 'f64'], ['i32']),
   'f64.le': of(0x65, ['f64', 'f64'], ['i32']),

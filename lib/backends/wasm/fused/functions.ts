@@ -123,16 +123,31 @@ export const sigmoid: Fours = (f, x, local) => {
   f.f32x4(1).do('f32x4.add', 'f32x4.div');
 };
 
-/** Lambert's fraction near 0, else `1 − 2/(exp(2|x|) + 1)` with the sign of x. */
+/** From here on tanh is 1 in float32. */
+const ONE = 9.1;
+/** `(exp(r) − 1 − r)/r²`, as a series. */
+const TAYLOR_FROM_SQUARES = TAYLOR.slice(2);
+
+/**
+ * `E/(E + 2)` with `E = exp(2|x|) − 1` and the sign of x, off by less than 2.5 units in the last place.
+ *
+ * With `2|x| = n ln 2 + r`, E is `2ⁿ (exp(r) − 1) + (2ⁿ − 1)`, which is as exact near 0 as elsewhere.
+ */
 export const hyperbolicTangent: Fours = (f, x, local) => {
-  const [a, t, y] = [local(), local(), local()];
-  f.get(x).do('f32x4.abs').set(a).get(x, x).do('f32x4.mul').set(t);
-  polynomial(f.get(x), [945, 105, 1], t).do('f32x4.mul');
-  polynomial(f, [945, 420, 15], t).do('f32x4.div');
-  f.get(a, a).do('f32x4.add').set(y).f32x4(1).f32x4(2);
-  exponential(f, y, local);
-  f.f32x4(1).do('f32x4.add', 'f32x4.div', 'f32x4.sub');
+  const [r, n, power] = [local(), local(), local()];
+  const [i, e] = [power, n];
+  f.get(x).do('f32x4.abs').f32x4(ONE).do('f32x4.pmin').set(r);
+  f.get(r, r).do('f32x4.add').set(r);
+  f.get(r).f32x4(Math.LOG2E).do('f32x4.mul').f32x4(ROUNDING).do('f32x4.add').set(i);
+  f.get(i).f32x4(ROUNDING).do('f32x4.sub').set(n);
+  f.get(r, n).f32x4(LN2_HIGH).do('f32x4.mul', 'f32x4.sub');
+  f.get(n).f32x4(LN2_LOW).do('f32x4.mul', 'f32x4.sub').set(r);
+  f.get(i).i32x4(ROUNDING_BITS, ROUNDING_BITS, ROUNDING_BITS, ROUNDING_BITS).do('i32x4.sub');
+  powerOfTwo(f).set(power);
+  polynomial(f, TAYLOR_FROM_SQUARES, r).get(r).do('f32x4.mul').get(r).do('f32x4.mul');
+  f.get(r).do('f32x4.add').get(power).do('f32x4.mul');
+  f.get(power).f32x4(1).do('f32x4.sub', 'f32x4.add').set(e);
+  f.get(e, e).f32x4(2).do('f32x4.add', 'f32x4.div');
   const sign = 0x80000000;
   f.get(x).i32x4(sign, sign, sign, sign).do('v128.and', 'v128.or');
-  f.get(a).f32x4(0.55).do('f32x4.lt', 'v128.bitselect');
 };

@@ -36,6 +36,27 @@ it.each([true, false])(
   },
 );
 
+it('products of numbers whose squares float32 cannot hold count, before, between and after others', async () => {
+  await useBackend('wasm', { threads: 1 });
+  const size = 50_003;
+  /** The inner product of numbers of these sizes, each in a part of the vectors, and what it should be. */
+  const products = (...sizes: number[]) => {
+    const x = vector(size, 1).map((value, i) => {
+      const part = Math.floor((i * sizes.length) / size);
+      return (2 + Math.abs(value)) * sizes[part]!;
+    });
+    const t = { x: tf.tensor1d(x) };
+    const dot = tensors.dot(t, t);
+    const [found] = dot.dataSync();
+    tf.dispose([t, dot]);
+    return [found!, x.reduce((sum, value) => sum + value ** 2, 0)] as const;
+  };
+  for (const sizes of [[7e-24], [1e-15, 1, 7e-24], [1, 1e-20], [7e-24, 1e-18], [0, 7e-24]]) {
+    const [found, expected] = products(...sizes);
+    expect(Math.abs(found / expected - 1)).toBeLessThan(0.02);
+  }
+});
+
 it('a gradient passes through them as through any operation', async () => {
   await useBackend('wasm', { threads: 1 });
   const [x, y] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([4, 5, 6])];

@@ -1,5 +1,5 @@
 import { addKernel, type Call } from '../../kernels/kernel';
-import { FunctionBody, instantiated } from '../assembler';
+import { FunctionBody, instantiated, type Local } from '../assembler';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
 /** Addresses in bytes; `whole` and `end` are where x's last round of ROUND bytes ends, and x. */
@@ -42,25 +42,25 @@ function axpy(): FunctionBody {
 
 /** Bytes of x whose products are summed in float32; their sums are added in float64. */
 const BLOCK = 16 * ROUND;
+/**
+ * After a block whose sum is smaller, the products of the next are taken in float64: in float32 they
+ * might be below 1.2e-38, where a processor takes a hundred times as long and digits are lost.
+ */
+const SMALL = 1e-24;
 
-function dot(): FunctionBody {
-  const f = new FunctionBody('dot', { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['f64'] });
-  const [x, y, whole, end] = f.parameters;
-  const [stop, total] = f.locals('i32', 'f64');
-  const sums = f.localsOf('v128', OFFSETS.length);
+/** Written once for a function: products of two blocks, up to `stop`, added to `total`. */
+type Block = (f: FunctionBody, x: Local, y: Local, stop: Local, total: Local) => void;
+
+const inFloats = (sums: readonly Local[]): Block => {
   const sum = sums[0]!;
-  const advanceBoth = (bytes: number) => f.advance(x, bytes).advance(y, bytes);
-  f.while(x, whole, () => {
-    // The block ends at the end of the whole rounds at the latest.
-    f.get(x).i32(BLOCK).do('i32.add').get(whole);
-    f.get(x).i32(BLOCK).do('i32.add').get(whole).do('i32.lt_u').select('i32').set(stop);
+  return (f, x, y, stop, total) => {
     for (const each of sums) f.f32x4(0).set(each);
     f.while(x, stop, () => {
       sums.forEach((each, i) => {
         f.get(x).memory('v128.load', OFFSETS[i]).get(y).memory('v128.load', OFFSETS[i]);
         f.do('f32x4.mul').get(each).do('f32x4.add').set(each);
       });
-      advanceBoth(ROUND);
+      f.advance(x, ROUND).advance(y, ROUND);
     });
     f.get(sum);
     for (const each of sums.slice(1)) f.get(each).do('f32x4.add');
@@ -69,11 +69,52 @@ function dot(): FunctionBody {
       f.get(sum).lane('f32x4.extract_lane', i).do('f64.promote_f32', 'f64.add');
     }
     f.set(total);
+  };
+};
+
+const inDoubles = (sums: readonly Local[]): Block => {
+  const sum = sums[0]!;
+  const doubles = (f: FunctionBody, from: Local, offset: number) =>
+    f.get(from).memory('v128.load64_zero', offset).do('f64x2.promote_low_f32x4');
+  return (f, x, y, stop, total) => {
+    for (const each of sums) f.f64x2(0).set(each);
+    f.while(x, stop, () => {
+      for (const [i, each] of [...sums, ...sums].entries()) {
+        const offset = (i * FOUR) / 2;
+        doubles(f, x, offset);
+        doubles(f, y, offset).do('f64x2.mul').get(each).do('f64x2.add').set(each);
+      }
+      f.advance(x, ROUND).advance(y, ROUND);
+    });
+    f.get(sum);
+    for (const each of sums.slice(1)) f.get(each).do('f64x2.add');
+    f.set(sum).get(total);
+    for (const i of [0, 1]) f.get(sum).lane('f64x2.extract_lane', i).do('f64.add');
+    f.set(total);
+  };
+};
+
+function dot(): FunctionBody {
+  const f = new FunctionBody('dot', { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['f64'] });
+  const [x, y, whole, end] = f.parameters;
+  const [stop, isSmall, total, before] = f.locals('i32', 'i32', 'f64', 'f64');
+  const sums = f.localsOf('v128', OFFSETS.length);
+  const [floats, doubles] = [inFloats(sums), inDoubles(sums)];
+  f.while(x, whole, () => {
+    // The block ends at the end of the whole rounds at the latest.
+    f.get(x).i32(BLOCK).do('i32.add').get(whole);
+    f.get(x).i32(BLOCK).do('i32.add').get(whole).do('i32.lt_u').select('i32').set(stop);
+    f.get(total).set(before).get(isSmall);
+    f.if(
+      () => doubles(f, x, y, stop, total),
+      () => floats(f, x, y, stop, total),
+    );
+    f.get(total, before).do('f64.sub', 'f64.abs').f64(SMALL).do('f64.lt').set(isSmall);
   });
   f.while(x, end, () => {
-    f.get(x).memory('f32.load').get(y).memory('f32.load').do('f32.mul', 'f64.promote_f32');
-    f.get(total).do('f64.add').set(total);
-    advanceBoth(4);
+    f.get(x).memory('f32.load').do('f64.promote_f32').get(y).memory('f32.load');
+    f.do('f64.promote_f32', 'f64.mul').get(total).do('f64.add').set(total);
+    f.advance(x, 4).advance(y, 4);
   });
   return f.get(total);
 }
