@@ -38,7 +38,8 @@ export interface Unrolled {
   iterates: Float64Array[];
   /** `∂xₜ/∂θ` by columns. */
   jacobians: Float64Array[][];
-  errors: {
+  /** Computed when they are first read. */
+  readonly errors: {
     /** `‖xₜ − x*‖₂`. */
     iterate: number[];
     /** `‖∂xₜ − ∂x*‖`, the Frobenius norm. */
@@ -81,12 +82,16 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
   };
   const { iterates, jacobians } = mode === 'forward' ? forwards(setting) : backwards(setting);
   const { x, jacobian } = problem.solution;
+  let known: Unrolled['errors'] | undefined;
   return {
     iterates,
     jacobians,
-    errors: {
-      iterate: iterates.map((iterate) => distance([iterate], [x])),
-      jacobian: jacobians.map((columns) => distance(columns, jacobian)),
+    get errors() {
+      known ??= {
+        iterate: iterates.map((iterate) => distance([iterate], [x])),
+        jacobian: jacobians.map((columns) => distance(columns, jacobian)),
+      };
+      return known;
     },
   };
 }
