@@ -20,6 +20,9 @@ export function liftOf(space: { epsilon: number }, squared: number): number {
   return squared < least ? factor : 1 / factor;
 }
 
+/** Squares of float32 above it are as good as overflowed. */
+const LARGEST = 2 ** 127;
+
 /** Whether a vector of this norm holds its numbers to full precision. */
 export const isRepresentable = (space: { epsilon: number }, norm: number): boolean =>
   norm >= rangeOf(space).smallest / space.epsilon && norm < Number.POSITIVE_INFINITY;
@@ -30,13 +33,24 @@ export function isOrdinary(space: { epsilon: number }, norm: number): boolean {
   return Math.sqrt(least) < norm && norm < Math.sqrt(most);
 }
 
-/** `liftOf` where the scalars live. */
+/** `liftOf` where the scalars live, to within a few powers of two: in steps, of which each is a comparison. */
 export function liftScalar<V, S>(space: Space<V, S>, squared: S): S {
-  const { least, most, factor } = rangeOf(space);
+  const { least, most, factor, smallest } = rangeOf(space);
   const s = space.scalars;
+  const middle = (a: number, b: number) => 2 ** -Math.round((Math.log2(a) + Math.log2(b)) / 4);
+  const below = s.select(
+    s.less(squared, s.of(smallest)),
+    s.of(factor),
+    s.of(middle(smallest, least)),
+  );
+  const above = s.select(
+    s.less(s.of(LARGEST), squared),
+    s.of(1 / factor),
+    s.of(middle(most, LARGEST)),
+  );
   return s.select(
     s.less(squared, s.of(least)),
-    s.of(factor),
-    s.select(s.less(s.of(most), squared), s.of(1 / factor), s.of(1)),
+    below,
+    s.select(s.less(s.of(most), squared), above, s.of(1)),
   );
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../backends';
-import type { LinearOperator, NamedTensors } from '../spaces';
+import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
 import {
   cg,
   cgNormal,
@@ -140,6 +140,28 @@ it('brings b to about 1, so that a large A leaves the range neither', async () =
       const [first] = await value.w!.data();
       expect(first! / (-0.75 * (ofB / ofA))).toBeCloseTo(1, 5);
       tf.dispose([right, value]);
+    }
+  }
+});
+
+it('does so without reading a number', async () => {
+  for (const make of [cg, minres, gmres]) {
+    for (const [ofA, ofB] of [
+      [1e10, 1e-10],
+      [1e10, 1e-12],
+      [1e-10, 1e13],
+      [1e10, 1e13],
+      [1, 1e-25],
+      [1, 1e25],
+    ] as const) {
+      const right = { w: tf.tensor1d([-0.75 * ofB, -1.75 * ofB]) };
+      const readable = vi.spyOn(tensors, 'readableNow').mockReturnValue(false);
+      const solution = make({ maxIterations: 3 }).solveDeferred(scaled(ofA), right);
+      readable.mockRestore();
+      expect((await solution.report()).status).toBe('converged');
+      const [first] = await solution.value.w!.data();
+      expect(first! / (-0.75 * (ofB / ofA))).toBeCloseTo(1, 5);
+      tf.dispose([right, solution.value]);
     }
   }
 });
