@@ -60,6 +60,9 @@ Adam, η = 1  ${error}  ${reached.padEnd(11)}  ${seconds}
   test('numbers, words, outputs and other progress count', () => {
     expect(compare(shown('loss 0.31'), shown('loss 0.30')).differing).toBe(1);
     expect(compare(shown('✗ it holds'), shown('✓ it holds')).words).toHaveLength(1);
+    const slow = shown('✗ it takes less (ratio 2; seconds differ by machine)');
+    expect(compare(slow, shown('✓ it takes less (ratio .5)')).words).toEqual([]);
+    expect(compareClaims(slow, shown('✓ it takes less (ratio .5)')).words).toEqual([]);
     expect(compare(shown('a', 'b'), shown('a')).words).toEqual(['2 outputs, not 1']);
     const stopped = 'race: stopped at 3 of 20 after 2.0 s';
     expect(compare(shown(stopped), shown('race: 20 in 2.0 s')).words).toHaveLength(1);

@@ -72,7 +72,7 @@ export const isSmaller = (outputs: readonly Output[]): boolean =>
 /** Compares the claims alone, without their numbers: those that hold, and those that do not. */
 export function compareClaims(outputs: readonly Output[], stored: readonly Output[]): Comparison {
   const [mine, wanted] = [outputs, stored].map((all) =>
-    textOf(all)
+    timesLeftOpen(textOf(all))
       .split('\n')
       .filter((line) => /^[✓✗] /.test(line))
       .map((line) => withoutNumbers(line.replace(/ \([^()]*\)$/, ''))),
@@ -84,13 +84,17 @@ export function compareClaims(outputs: readonly Output[], stored: readonly Outpu
 }
 
 function compareTexts(now: string, before: string, found: Comparison): void {
-  const [lines, wanted] = [now, before].map((text) => partsOf(text.trimEnd()));
+  const [lines, wanted] = [now, before].map((text) => partsOf(timesLeftOpen(text.trimEnd())));
   if (lines!.length !== wanted!.length) {
     found.words.push(`${lines!.length} lines, not ${wanted!.length}: "${start(now)}"`);
     return;
   }
   for (const [i, line] of wanted!.entries()) compareLines(lines![i]!, line, found);
 }
+
+/** A claim about seconds may be false on this machine, and says so itself. */
+const timesLeftOpen = (text: string): string =>
+  text.replace(/^✗ (.*); seconds differ by machine\)$/gm, '✓ $1)');
 
 /** Lines of a text without what a clock has said. */
 function partsOf(text: string): string[] {

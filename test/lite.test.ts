@@ -27,7 +27,7 @@ const root = join(__dirname, '..');
 const full = needs('full').available;
 const patience = 600_000;
 /**
- * Quick ones, with the share of their numbers that may be written differently; `lite-lessons.test.ts` has all. The last
+ * Three quick ones, with the share of their numbers that may be written differently; `lite-lessons.test.ts` has all. The last
  * compares errors of rounding.
  */
 const LESSONS = [
@@ -69,7 +69,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     }, patience);
 
-    test.for(full ? LESSONS : LESSONS.slice(0, 1))(
+    test.for(LESSONS)(
       'lesson %s says what is stored',
       { timeout: patience },
       async ([name, most]) => {
