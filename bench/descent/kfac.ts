@@ -113,7 +113,7 @@ const [KEPT, MOMENTUM] = [0.95, 0.9];
  * factors, averages of these over batches, and momentum.
  *
  * @see Martens & Grosse, [Optimizing neural networks with Kronecker-factored approximate
- *   curvature](https://arxiv.org/abs/1503.05671), 2015, §3 and §6.3.
+ *   curvature](https://arxiv.org/abs/1503.05671), 2015, §3.
  */
 export function kfac(
   network: DenseNetwork,

@@ -35,7 +35,7 @@ export interface CgNormalOptions extends TraceOption {
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.
  * @see Hestenes & Stiefel, [Methods of conjugate gradients for solving linear
- *   systems](https://doi.org/10.6028/jres.049.044), 1952, §10; Björck, [Numerical Methods for Least
+ *   systems](https://doi.org/10.6028/jres.049.044), 1952; Björck, [Numerical Methods for Least
  *   Squares Problems](https://doi.org/10.1137/1.9781611971484), §7.4.
  */
 export function cgNormal(options: CgNormalOptions = {}): CgNormalOptions & LinearSolver {

@@ -62,7 +62,7 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  * @throws InputError for sizes that are not whole or out of range.
  * @see Griewank and Walther, [Evaluating Derivatives](https://doi.org/10.1137/1.9780898717761), 2nd
  *   ed., 2008, chapter 12; Franceschi et al., [Forward and reverse gradient-based hyperparameter
- *   optimization](https://arxiv.org/abs/1703.01785), 2017, §4.
+ *   optimization](https://arxiv.org/abs/1703.01785), 2017.
  */
 export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost[] {
   checkNoMore('costModel', arguments, 2);

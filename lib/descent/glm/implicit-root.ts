@@ -12,8 +12,7 @@ const ROUNDING = 4 * Number.EPSILON;
  * doubling; inside it Newton's steps, and bisection where those leave it or crawl.
  *
  * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
- *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014,
- *   Algorithm 1.
+ *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014.
  */
 export function implicitRoot(
   { name, mean, slope }: GlmFamily,

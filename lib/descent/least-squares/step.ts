@@ -23,7 +23,7 @@ export function implicitSteps(at: Linearized, solver: LinearSolver | undefined):
  * `Jᵀ (JJᵀ + I/δ)⁻¹ r`. Then one correction with J itself, whose condition number is not squared.
  *
  * @see Björck, [Numerical Methods for Least Squares
- *   Problems](https://doi.org/10.1137/1.9781611971484), 1996, §6.6.5.
+ *   Problems](https://doi.org/10.1137/1.9781611971484), 1996.
  */
 function directly(at: Linearized): DescendAt {
   const { rows, gradient, residuals } = at;
