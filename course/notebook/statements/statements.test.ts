@@ -75,7 +75,9 @@ describe('claim', () => {
   it('insists on seconds only where notebooks are built, and says elsewhere that they differ', () => {
     const slow = less(2, 1);
     claim('it takes less', slow, { timed: true });
-    expect(shown[0]!.data['text/plain']).toBe('✗ it takes less (momentum 2, implicit 1; seconds differ by machine)');
+    expect(shown[0]!.data['text/plain']).toBe(
+      '✗ it takes less (momentum 2, implicit 1; seconds differ by machine)',
+    );
     expect(() => claim('it ends below', slow)).toThrow(ClaimError);
     vi.stubEnv('IMPLICIT_LAB_CLAIMS', 'build');
     expect(() => claim('it takes less', slow, { timed: true })).toThrow(ClaimError);
