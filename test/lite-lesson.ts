@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { BrowserContext } from 'playwright-core';
 import { type Comparison, compare, compareClaims, isSmaller, sum } from './compare-outputs';
 import { LiteNotebook, startBrowser } from './lite-page';
@@ -19,9 +20,11 @@ export interface LessonReport extends Comparison {
   smaller: boolean;
   /** Cells with an error. */
   failed: string[];
-  /** What the tab holds at its end, and has worked since it was opened. */
-  megabytes: number;
+  /** What the tab holds when its last cell ends, and has worked since it was opened. */
+  megabytesAtEnd: number;
   processorSeconds: number;
+  /** What it holds after `restSeconds`: a browser frees what is no longer used when it has nothing else to do. */
+  megabytes: number;
 }
 
 /** A cell of a lesson that chooses a backend, with webgpu as its choice. */
@@ -33,6 +36,8 @@ export interface LessonOptions {
   start?: (profile: string) => Promise<BrowserContext>;
   /** What a code cell is to say instead. */
   edit?: (source: string) => string;
+  /** From the end of the last cell until memory is measured again. Default 0. */
+  restSeconds?: number;
 }
 
 /** Runs a lesson by *Run all* in a browser of its own, and compares it with its stored outputs. */
@@ -41,7 +46,7 @@ export async function runLesson(
   name: string,
   profile: string,
   limitSeconds: number,
-  { start = startBrowser, edit }: LessonOptions = {},
+  { start = startBrowser, edit, restSeconds = 0 }: LessonOptions = {},
 ): Promise<LessonReport> {
   const context = await start(profile);
   try {
@@ -53,6 +58,9 @@ export async function runLesson(
       }
     }
     const cells = await notebook.runAll(limitSeconds);
+    const { megabytes: megabytesAtEnd, processorSeconds } = tabOf(profile);
+    await setTimeout(1000 * restSeconds);
+    const { megabytes } = tabOf(profile);
     await notebook.look(name.replace('.ipynb', ''), '.js-plotly-plot');
     const failed = cells.flatMap(({ outputs }, i) =>
       outputs
@@ -69,7 +77,9 @@ export async function runLesson(
       slowest: `cell ${seconds.indexOf(slowest)}: ${Math.round(slowest)} s`,
       cells: seconds.map(Math.round),
       failed,
-      ...tabOf(profile),
+      megabytesAtEnd,
+      processorSeconds,
+      megabytes,
       ...sum(cells.map(({ outputs }, i) => against(outputs, stored[i] ?? []))),
       smaller,
     };

@@ -62,7 +62,10 @@ export function compareLessons(
   describe.skipIf(!isReady)(title, () => {
     const site = servedSite(patience);
     test.for(names)('lesson %s says what is stored', { timeout: patience }, async (name) => {
-      const found = await runLesson(site.url(), name, site.profile(), limitSeconds, options);
+      const found = await runLesson(site.url(), name, site.profile(), limitSeconds, {
+        restSeconds: 20,
+        ...options,
+      });
       report(found);
       expect(found.failed).toEqual([]);
       expect(found.words).toEqual([]);

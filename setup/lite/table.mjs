@@ -10,7 +10,8 @@ import { readFileSync } from 'node:fs';
  * @property {number} seconds
  * @property {string} slowest
  * @property {string[]} failed
- * @property {number} megabytes
+ * @property {number} megabytesAtEnd
+ * @property {number} megabytes some seconds later
  * @property {number} [processorSeconds] of the tab, from its opening
  * @property {number} numbers
  * @property {number} differing
@@ -28,15 +29,16 @@ for (const text of readFileSync(process.argv[2] ?? '', 'utf8')
   runs.set(line.name, line);
 }
 console.log(
-  '| lesson | failed cells | numbers | of these written differently | differences in words | seconds of the processor | MB at the end |',
+  '| lesson | failed cells | numbers | of these written differently | differences in words | seconds of the processor | MB at the end | MB 20 s later |',
 );
-console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
 for (const name of [...runs.keys()].sort()) {
   const {
     failed,
     numbers,
     differing,
     words,
+    megabytesAtEnd,
     megabytes,
     processorSeconds = '',
     smaller,
@@ -48,6 +50,7 @@ for (const name of [...runs.keys()].sort()) {
     ...compared,
     words.length,
     processorSeconds,
+    megabytesAtEnd,
     megabytes,
   ];
   console.log(`| ${cells.join(' | ')} |`);
