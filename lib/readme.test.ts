@@ -129,8 +129,6 @@ it('the first program of the front page prints what it says', async () => {
   await run(library, tf, print);
   const promised = [...program!.matchAll(/console\.log.*\/\/ (.*)$/gm)].map(([, said]) => said!);
   expect(promised.length).toBe(2);
-  lines.forEach((line, i) => {
-    const shown = line.split(/ +/).slice(1).map(Number);
-    close(shown, promised[i]!.split(' ').map(Number), 0);
-  });
+  // Two digits that every backend prints: at the rate of the first line rounding soon decides.
+  expect(lines.map((line) => line.replace(/^\w+ +/, ''))).toEqual(promised);
 }, 120_000);

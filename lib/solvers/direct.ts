@@ -131,9 +131,15 @@ function* judged<V extends Vector>(
   }
 }
 
-/** The power of two that a vector of this norm is divided by before a product: 1 for ordinary ones. */
-const unitFor = (space: { epsilon: number }, size: number): number =>
-  size === 0 || !Number.isFinite(size) || isOrdinary(space, size) ? 1 : powerAt(size);
+/**
+ * The power of two that a float32 vector of this norm is divided by before a product: 1 for ordinary ones.
+ * In float64 products of small vectors do not vanish, and differences of a function need steps of their size.
+ */
+const unitFor = (space: { epsilon: number }, size: number): number => {
+  const isSingle = space.epsilon > 1e-10;
+  const isUsable = size > 0 && Number.isFinite(size);
+  return isSingle && isUsable && !isOrdinary(space, size) ? powerAt(size) : 1;
+};
 
 /** `‖x‖₂`, without overflow of the squares. */
 function norm(x: Float64Array): number {
