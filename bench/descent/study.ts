@@ -140,7 +140,7 @@ const panelOf =
       title: quantity === 'steps' ? 'steps' : 'processor time (s)',
       type: 'log',
       dtick: 1,
-      range: quantity === 'steps' ? [0.7, 2.9] : [-1.2, 0.9],
+      range: quantity === 'steps' ? [0.7, 2.9] : [-1.6, 0.5],
     },
     lines: outcomes
       .filter(({ byRate }) => byRate.some((one) => Number.isFinite(one[quantity].middle)))
