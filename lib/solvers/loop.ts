@@ -166,7 +166,8 @@ function* iterateFrom<V, S>(
   const { space, b } = system;
   const { tolerance, maxIterations, trace } = rule;
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
-  if (!Number.isFinite(bSquared)) throw notFinite('a right-hand side b', bSquared);
+  if (!Number.isFinite(bSquared))
+    throw notFinite('a right-hand side b with the squared norm', bSquared);
   if (bSquared === 0) {
     const value = hold(() => space.zeros(b));
     return { value, iterations: 0, residualNorm: 0, status: 'converged' };
@@ -177,7 +178,8 @@ function* iterateFrom<V, S>(
   let result: Solution<V> | undefined;
   try {
     const [first] = (yield [current.residual]) as [number];
-    if (!Number.isFinite(first)) throw notFinite('a start whose residual b − A x', first);
+    if (!Number.isFinite(first))
+      throw notFinite('a start whose residual b − A x has the squared norm', first);
     let energy = 0;
     if (start !== undefined && method.minimisesEnergy) {
       const scalar = hold(() => energyOf(system, start, current.vectors.r!));
@@ -230,7 +232,7 @@ function* iterateFrom<V, S>(
 
 function notFinite(what: string, squared: number) {
   return new NotFiniteError({
-    given: `${what} has the squared norm ${squared}`,
+    given: `${what} ${squared}`,
     expected: 'finite numbers',
     remedy: 'Look for a NaN, or for numbers whose squares overflow, in what the system is made of.',
   });
