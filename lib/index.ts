@@ -5,6 +5,7 @@ export {
   type CurvatureKind,
   type CutModel,
   compiled,
+  type Execution,
   type ExplainedEdge,
   type ExplainedStep,
   type Explanation,

@@ -28,6 +28,7 @@ export function curvatureByProgram(point: ProgramPoint): Curvature {
   let rows: { found: RowSpace | undefined } | undefined;
   return {
     kind,
+    execution: 'compiled',
     get value() {
       checkAlive();
       return value;

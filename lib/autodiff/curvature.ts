@@ -5,6 +5,7 @@ import { quoted } from '../options';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
 import type { CurvatureKind } from './curvature-kind';
+import type { Execution } from './execution';
 import type { FlatProducts } from './flat/flat-products';
 import { listed, named } from './named';
 import { type Product, whileAlive } from './product';
@@ -19,6 +20,8 @@ import type { Tape } from './tape';
  */
 export interface Curvature extends LinearOperator<NamedTensors> {
   readonly kind: CurvatureKind;
+  /** Whether gradient and products are computed by a program. */
+  readonly execution: Execution;
   readonly value: tf.Scalar;
   readonly gradient: NamedTensors;
   transpose(v: NamedTensors): NamedTensors;
@@ -82,6 +85,7 @@ export function curvatureOf(parts: Parts): Curvature {
   };
   return {
     kind,
+    execution: 'interpreted',
     get value() {
       tape.checkAlive('curvature');
       return value;

@@ -3,6 +3,7 @@ import type { Pausing } from '../event-loop';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkAlive, checkFinite, checkPoint } from './check';
 import { unmarked } from './compiled';
+import type { Execution } from './execution';
 import { listed, named, namesOf } from './named';
 import { type Evaluation, evaluateInPieces, evaluateTraced, type Remembered } from './traced';
 
@@ -27,6 +28,8 @@ export interface RecordedGradient {
   };
   /** A product on numbers in the backend's memory, by their addresses, where a program is known. */
   readonly productAt?: Evaluation['productAt'];
+  /** Whether a program computes the products. */
+  readonly execution: Execution;
   dispose(): void;
 }
 
@@ -103,6 +106,7 @@ function recordedOf(
       },
     }),
     ...(evaluation.productAt && { productAt: evaluation.productAt }),
+    execution: evaluation.productAt ? 'partly compiled' : 'interpreted',
     dispose() {
       for (const tensor of gradient) tensor.dispose();
       evaluation.dispose();

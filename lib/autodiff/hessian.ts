@@ -76,6 +76,7 @@ function byProgram(
   };
   const H: Curvature = {
     kind: 'hessian',
+    execution: evaluation.productAt ? 'compiled' : 'interpreted',
     get value() {
       evaluation.checkAlive('curvature');
       return evaluation.value;

@@ -97,8 +97,9 @@ async function bothWays(run: () => Promise<Ends>) {
 }
 
 function expectEqual({ byProgram, byOperation }: Record<'byProgram' | 'byOperation', Ends>) {
-  const { residualNorm, ...stats } = byProgram.stats;
-  const { residualNorm: expected, ...others } = byOperation.stats;
+  const { residualNorm, execution, ...stats } = byProgram.stats;
+  const { residualNorm: expected, execution: other, ...others } = byOperation.stats;
+  expect([execution, other]).toEqual(['compiled', 'interpreted']);
   expect(stats).toEqual({ ...others, loss: expect.closeTo(others.loss, 5) });
   expect(Math.abs(residualNorm - expected)).toBeLessThan(1e-2 * expected + 1e-5);
   byProgram.weights.forEach((value, i) => {

@@ -279,7 +279,9 @@ export abstract class ImplicitOptimizer<
         ({ sound, verdict } = tuning.judge(go, what));
       } else sound = go();
       acceptStep(proposal, sound, verdict);
-      const known = { stepSize, products: solved.products, seconds: secondsSince(began) };
+      const { execution } = recorded;
+      const seconds = secondsSince(began);
+      const known = { stepSize, products: solved.products, execution, seconds };
       const uncount = () => {
         this.uncountStep();
         undone?.();

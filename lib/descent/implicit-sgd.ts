@@ -163,8 +163,9 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
         ...(typeof exact === 'object' && exact),
       });
       const marked = await auxiliaryNumbers(auxiliary);
-      const stats = {
+      const stats: StepStats = {
         ...report,
+        execution: 'interpreted',
         stepSize: plan.stepSize,
         seconds: secondsSince(began),
         ...(Object.keys(marked).length > 0 && { auxiliary: marked }),

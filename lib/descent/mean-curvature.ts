@@ -61,6 +61,7 @@ export function meanCurvature(
   const factors = jointFactors(parts, chosen);
   return {
     kind,
+    execution: 'interpreted',
     value: mean.value,
     gradient: mean.of(chosen),
     apply,

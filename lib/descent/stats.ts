@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type AuxiliaryNumbers, auxiliaryNumbers } from '../autodiff';
+import { type AuxiliaryNumbers, auxiliaryNumbers, type Execution } from '../autodiff';
 import type { SolverStatus } from '../solvers';
 import { type NamedTensors, tensors } from '../spaces';
 import { unsteady } from './batch';
@@ -20,6 +20,8 @@ export interface StepStats {
   status: SolverStatus;
   /** Products with the curvature. */
   products: number;
+  /** Whether gradient, products and solver ran by a compiled program, or operation by operation. */
+  execution: Execution;
   /** Wall-clock time of the call; on a GPU, until the work was handed over. */
   seconds: number;
   /**
@@ -52,7 +54,7 @@ export interface StepOutcome {
   /** 1, or 0 where the step was undone because losses changed their value; undefined where that was checked. */
   steady: tf.Scalar | undefined;
   solved: Pick<Direction, 'report' | 'dispose'>;
-  known: Pick<StepStats, 'stepSize' | 'products' | 'seconds'>;
+  known: Pick<StepStats, 'stepSize' | 'products' | 'execution' | 'seconds'>;
   /** What the loss has marked, kept; the stats own it from now on. */
   auxiliary: NamedTensors;
   awaited: AwaitedNumbers | undefined;

@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import type { SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import type { DifferentiateUnrolled, UnrolledOptions } from '../unrolling';
@@ -87,6 +88,8 @@ export interface OuterStep {
   innerSteps: number;
   /** Products with derivatives of inner gradients. */
   products: number;
+  /** How the hypergradient was computed, as `ImplicitStats.execution`. */
+  execution?: Execution;
   seconds: number;
 }
 

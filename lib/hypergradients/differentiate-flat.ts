@@ -54,6 +54,7 @@ export async function differentiateFlat<V extends Vector>(
         space.numbers(x).set(random(1).normals(x.layout.size));
         return x;
       },
+      execution: 'compiled',
     });
     const { value, adjoint, ...rest } = found;
     const inTensors = { value: space.toTensors(value), adjoint: space.toTensors(adjoint) };

@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { giveWay } from '../event-loop';
 import {
@@ -29,12 +30,14 @@ interface Surroundings<V> {
   zerosOf(xs: V[]): Promise<string[]>;
   /** A random vector like w, the same each time. */
   probe(): V;
+  /** How derivatives and solve are computed, where the derivative does not say it. */
+  execution?: Execution;
 }
 
 export async function differentiateIn<V>(
   { estimate, diagnose, onFailure }: Required<ImplicitOptions>,
   count: Count,
-  { space, form, w, λ, curvature, solve: solved, zerosOf, probe }: Surroundings<V>,
+  { space, form, w, λ, curvature, solve: solved, zerosOf, probe, execution }: Surroundings<V>,
 ): Promise<ImplicitDerivative<V>> {
   const held: unknown[] = [];
   const result: Partial<ImplicitDerivative<V>> = {};
@@ -89,6 +92,8 @@ export async function differentiateIn<V>(
         estimate,
       );
     }
+    const ran = execution ?? derivative.execution;
+    if (ran !== undefined) stats.execution = ran;
     stats.products = count.products;
     const { auxiliary } = outer;
     if (auxiliary !== undefined) result.auxiliary = auxiliary;

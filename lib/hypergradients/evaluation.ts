@@ -46,6 +46,7 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
         return derivative.hessian!(v);
       },
     }),
+    ...(derivative.execution && { execution: derivative.execution }),
     ...(derivative.loops && { loops: countLoops(derivative.loops, count) }),
     ...(derivative.mixed && {
       mixed(u: V) {

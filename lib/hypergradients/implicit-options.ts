@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
 import { checkCount, checkOptionNames, checkPositive, phrase, shown } from '../options';
 import type { FlatProblem, InnerCurvature, UnrolledProblem } from '../problems';
@@ -73,6 +74,11 @@ export interface ImplicitStats {
   /** Products with A and derivatives of inner gradients, those of the estimate among them. */
   products: number;
   seconds: number;
+  /**
+   * Whether derivatives and solve ran by a compiled program (see `compiled`), derivatives alone, or none of
+   * it; undefined in float64, where derivatives are the problem's own.
+   */
+  execution?: Execution;
   /**
    * The hyperparameters whose derivative is exactly 0, by name (`'3'` is the fourth of an array):
    * nothing depends on them here, or they were given under the wrong name.

@@ -49,7 +49,9 @@ export async function unrolledDerivative<V extends Vector>(
     tensors.free(result.w);
   }
   const marked = await numbersOf(auxiliary);
-  return { value: value as V, stats: { products: result.stats.products, ...marked } };
+  const { products, execution } = result.stats;
+  const ran = execution === undefined ? {} : { execution };
+  return { value: value as V, stats: { products, ...ran, ...marked } };
 }
 
 /** Differentiates by the implicit function theorem; the adjoint is taken over for the next start. */
@@ -83,9 +85,10 @@ export async function implicitDerivative<V extends Vector>(
     tensors.free([result.value, result.adjoint, result.auxiliary]);
     throw error;
   }
-  const { innerGradientNorm, norm, status, zero, error, products } = result.stats;
+  const { innerGradientNorm, norm, status, zero, error, products, execution } = result.stats;
   const marked = await numbersOf(result.auxiliary);
-  const known = { innerGradientNorm, status, zero, products, ...marked };
+  const ran = execution === undefined ? {} : { execution };
+  const known = { innerGradientNorm, status, zero, products, ...ran, ...marked };
   return {
     value: result.value as V,
     norm,

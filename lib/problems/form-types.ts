@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import type { Pausing } from '../event-loop';
 import type { LinearOperator, NamedTensors, SolverLoops } from '../spaces';
 
@@ -48,6 +49,8 @@ export interface GradientDerivative<V> {
   hessian?(v: V): V;
   /** Iterations of solves with H, many in one call. */
   readonly loops?: SolverLoops<V>;
+  /** How its products are computed; undefined in float64, where they are the problem's own. */
+  readonly execution?: Execution;
   /** `Bᵀ u` alone, where that is less work: what the hyperparameters do not decide is left out. */
   mixed?(u: V): V;
   /** The same products in pieces, if they take long; their results are kept. */

@@ -82,6 +82,7 @@ function tensorInnerForm(
             return split(yield* recorded.inPieces.vjp(u));
           },
         },
+        execution: 'interpreted',
         dispose: () => recorded.dispose(),
       };
     },

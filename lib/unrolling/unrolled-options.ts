@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
 import type { MethodOf, Spectrum } from '../methods';
 import { checkCount, checkOptionNames, phrase, quoted, shown } from '../options';
@@ -57,6 +58,11 @@ export interface UnrolledStats {
    * `tf.memory()` counts (a copy that shares its data counts again); undefined in float64.
    */
   peakBytes: number | undefined;
+  /**
+   * Whether steps and derivatives ran by a compiled program (see `compiled`), derivatives alone, or none of
+   * it, as at the last step; undefined in float64, where derivatives are the problem's own.
+   */
+  execution?: Execution;
 }
 
 /** @throws InputError for invalid options of `unrolled`. */

@@ -1,3 +1,4 @@
+import type { Execution } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { giveWay, Pace, Portions } from '../event-loop';
 import {
@@ -50,6 +51,8 @@ export interface UnrolledSetting<V> {
   ): RecordedSteps<V> | undefined;
   /** The bytes of all vectors, where they are counted. */
   bytes?: () => number;
+  /** How all of it is computed, where derivatives do not say it. */
+  execution?: Execution;
 }
 
 /** Steps that were taken, and can be walked back with their share of the derivative. */
@@ -66,6 +69,30 @@ export interface RecordedSteps<V> {
   /** See {@link RecordedStep}; missing where the way back is one call. */
   asks?(adjoint: Adjoint<V>): { derivative: GradientDerivative<V>; u: V } | undefined;
   dispose(): void;
+}
+
+/** The form, with a word when a derivative says how it is computed. */
+function noting<V>(
+  form: UnrolledSetting<V>['form'],
+  note: (execution: Execution) => void,
+): UnrolledSetting<V>['form'] {
+  const noted = (derivative: GradientDerivative<V>) => {
+    if (derivative.execution !== undefined) note(derivative.execution);
+    return derivative;
+  };
+  const { inPieces } = form;
+  return {
+    ...form,
+    linearize: (w, step) => noted(form.linearize(w, step)),
+    ...(inPieces && {
+      inPieces: {
+        ...inPieces,
+        *linearize(w: V, step: number) {
+          return noted(yield* inPieces.linearize(w, step));
+        },
+      },
+    }),
+  };
 }
 
 /** An iteration in progress: its stored states, and its cost so far. */
@@ -88,13 +115,15 @@ export class UnrolledRun<V> {
 
   constructor(
     readonly iteration: Iteration,
-    { space, arithmetic, form, λ, descend, recordMany, bytes }: UnrolledSetting<V>,
+    { space, arithmetic, form, λ, descend, recordMany, bytes, execution }: UnrolledSetting<V>,
     w: V,
     readonly watch?: () => void,
   ) {
     this.space = space;
     this.arithmetic = arithmetic;
-    this.form = form;
+    this.form = noting(form, (found) => {
+      this.stats.execution = found;
+    });
     this.λ = λ;
     this.#descend = descend;
     this.#recordMany = recordMany;
@@ -108,6 +137,7 @@ export class UnrolledRun<V> {
       peakRecorded: 0,
       peakStates: 1,
       peakBytes: bytes && 0,
+      ...(execution && { execution }),
     };
   }
 

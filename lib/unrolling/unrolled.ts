@@ -159,7 +159,7 @@ async function differentiateFlat<V extends Vector>(
     const bytes = () => tf.memory().numBytes + space.bytes;
     const run = new UnrolledRun(
       iterationOf(method, spectrum),
-      { ...setting, bytes },
+      { ...setting, bytes, execution: 'compiled' },
       setting.w,
       watch,
     );
