@@ -5,11 +5,11 @@ export { chebyshev } from './chebyshev';
 export { type GradientDescentOptions, gradientDescent, type StepSize } from './gradient-descent';
 export { heavyBall, type MomentumOptions } from './heavy-ball';
 export { iterationOf } from './iteration-of';
-export { type Coefficient, Learned, slopesOf } from './learned';
+export { type Coefficient, Learned, numberOf, slopesOf } from './learned';
 export type { Learnable, MethodOf } from './learned-settings';
 export { fixed, type LearnedSettings, learnSettings } from './learned-settings';
 export type { Iteration, Method, Spectrum, State } from './method';
-export { mapState, requireSpectrum } from './method';
+export { isLibraryMethod, mapState, requireSpectrum } from './method';
 export { type NesterovTuning, nesterov } from './nesterov';
 export {
   dividedDifferences,

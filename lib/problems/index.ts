@@ -38,6 +38,7 @@ export {
   type UnrolledProblem,
   type ValuedProblem,
 } from './problem';
+export { affineBlocksOf } from './solved/affine';
 export { bilevelLogistic } from './solved/bilevel-logistic';
 export { type BilevelQuadraticOptions, bilevelQuadratic } from './solved/bilevel-quadratic';
 export { bilevelRidge } from './solved/bilevel-ridge';

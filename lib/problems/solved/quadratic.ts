@@ -1,4 +1,10 @@
-import { LEAST_ENTRIES, type StoredMatrix, storedMatrix } from '../../backends/wasm/doubles';
+import {
+  type AffineBlocks,
+  affineBlocks,
+  LEAST_ENTRIES,
+  type StoredMatrix,
+  storedMatrix,
+} from '../../backends/wasm/doubles';
 import { InputError } from '../../errors';
 import type { Spectrum } from '../../methods';
 import { type Eigen, eigen, type Matrix, multiply, partsOf, requireSymmetric } from '../../numbers';
@@ -11,7 +17,8 @@ import {
   phrase,
 } from '../../options';
 import { float64 } from '../../spaces';
-import type { SolvedProblem, Start } from '../derivatives';
+import type { InnerDerivatives, SolvedProblem, Start } from '../derivatives';
+import { rememberAffine } from './affine';
 
 /** A quadratic `f(x, θ) = ½ xᵀH(θ)x − b(θ)ᵀx`, with the derivatives of H and b. */
 export interface QuadraticFamily {
@@ -190,7 +197,7 @@ function addTo(out: Float64Array, x: Float64Array, from: number): void {
   for (let i = 0; i < x.length; i++) out[from + i]! += x[i]!;
 }
 
-function derivatives(family: QuadraticFamily, known: Evaluated) {
+function derivatives(family: QuadraticFamily, known: Evaluated): InnerDerivatives {
   const at = (theta: Float64Array) => (theta === known.theta ? known : evaluate(family, theta));
   // Laid out when they are first needed.
   let ofKnown: Products | undefined;
@@ -199,7 +206,9 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
     ofKnown ??= productsOf(known);
     return ofKnown;
   };
-  return {
+  // Likewise.
+  let blocks: { ofKnown: AffineBlocks | undefined } | undefined;
+  const made: InnerDerivatives = {
     innerGradient(x: Float64Array, theta: Float64Array) {
       return float64.subtract(productsAt(theta).H.multiply(x), at(theta).b);
     },
@@ -243,6 +252,12 @@ function derivatives(family: QuadraticFamily, known: Evaluated) {
       };
     },
   };
+  rememberAffine(made, (theta) => {
+    if (theta !== known.theta) return affineBlocks(at(theta));
+    blocks ??= { ofKnown: affineBlocks(known) };
+    return blocks.ofKnown;
+  });
+  return made;
 }
 
 /** @throws InputError for anything but a list of Float64Arrays. */

@@ -1,5 +1,6 @@
-import { type Matrix, partsOf } from '../../numbers';
-import { FunctionBody, instantiated, type Local } from './assembler';
+import { type Matrix, partsOf } from '../../../numbers';
+import { addProducts, type Machine, MOST_BYTES, reserve, started } from './machine';
+import { GROUP } from './products';
 
 /** Products with a matrix of float64 that stays what it is. */
 export interface StoredMatrix {
@@ -13,115 +14,6 @@ export interface StoredMatrix {
 
 /** The largest number of vectors in one call. */
 const MOST_VECTORS = 16;
-
-/** How many rows are multiplied at once; matrices are padded with zeros to a multiple of it. */
-const GROUP = 4;
-/** The memory for all matrices, in bytes; when it is full, each is copied again when it is needed. */
-const MOST_BYTES = 2 ** 26;
-const PAGE = 2 ** 16;
-
-/**
- * y ← A x for `count` vectors x, one after the other, and as many y a `height` apart. Addresses in
- * bytes; `end` is where the matrix ends, `stride` the length of a row and of a vector.
- */
-function productOf(name: string, count: number): FunctionBody {
-  const f = new FunctionBody(name, {
-    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-    results: [],
-  });
-  const [A, x, y, end, stride, height] = f.parameters;
-  const [at, stop] = f.locals('i32', 'i32');
-  const rows = f.localsOf('i32', GROUP);
-  const vectors = f.localsOf('i32', count);
-  const loaded = f.localsOf('v128', count);
-  const row = f.local('v128');
-  const sums = rows.map(() => f.localsOf('v128', count));
-  /** Each of some addresses a stride after the one before. */
-  const setAddresses = (first: Local, addresses: readonly Local[]) => {
-    addresses.forEach((local, i) => {
-      if (i === 0) f.get(first);
-      else f.get(addresses[i - 1]!, stride).do('i32.add');
-      f.set(local);
-    });
-  };
-  return f.while(A, end, () => {
-    setAddresses(A, rows);
-    setAddresses(x, vectors);
-    for (const sum of sums.flat()) f.f64x2(0).set(sum);
-    f.i32(0).set(at).get(stride).set(stop);
-    f.while(at, stop, () => {
-      vectors.forEach((local, c) => {
-        f.get(local).memory('v128.load').set(loaded[c]!);
-      });
-      rows.forEach((local, r) => {
-        f.get(local).memory('v128.load').set(row);
-        sums[r]!.forEach((sum, c) => {
-          f.get(row, loaded[c]!).do('f64x2.mul').get(sum).do('f64x2.add').set(sum);
-        });
-      });
-      for (const local of [at, ...rows, ...vectors]) f.advance(local, 16);
-    });
-    // Where the rows of this group go in the first result; the others are a height further each.
-    f.get(y).set(at);
-    for (let c = 0; c < count; c++) {
-      sums.forEach((ofRow, r) => {
-        const sum = ofRow[c]!;
-        f.get(at, sum).lane('f64x2.extract_lane', 0).get(sum).lane('f64x2.extract_lane', 1);
-        f.do('f64.add').memory('f64.store', 8 * r);
-      });
-      f.advance(at, height);
-    }
-    f.advance(y, 8 * GROUP);
-    // The last row pointer is at its end: the next group begins there.
-    f.get(rows[GROUP - 1]!).set(A);
-  });
-}
-
-type Product = (
-  A: number,
-  x: number,
-  y: number,
-  end: number,
-  stride: number,
-  height: number,
-) => void;
-
-interface Machine {
-  memory: WebAssembly.Memory;
-  one: Product;
-  two: Product;
-  /** Counts how often everything was thrown out. */
-  generation: number;
-  used: number;
-}
-
-let machine: Machine | undefined;
-
-function started(): Machine {
-  if (machine !== undefined) return machine;
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / PAGE });
-  const { one, two } = instantiated(memory, [productOf('one', 1), productOf('two', 2)], []);
-  machine = { memory, generation: 0, used: 0, one: one!, two: two! };
-  return machine;
-}
-
-/** The address of newly reserved bytes; where the memory is full, all that it holds is given up. */
-function reserve(m: Machine, bytes: number): number {
-  if (m.used + bytes > MOST_BYTES) {
-    m.generation++;
-    m.used = 0;
-  }
-  const missing = m.used + bytes - m.memory.buffer.byteLength;
-  if (missing > 0) m.memory.grow(Math.ceil(missing / PAGE));
-  const address = m.used;
-  m.used += bytes;
-  return address;
-}
-
-/** `out[to + i] += x[from + i]` for i below `count`. */
-function addTo(out: Float64Array, to: number, x: Float64Array, from: number, count: number): void {
-  for (let i = 0; i < count; i++) out[to + i]! += x[from + i]!;
-}
 
 /** Fewer entries than that are multiplied as fast where they are. */
 export const LEAST_ENTRIES = 400;
@@ -234,11 +126,9 @@ class Stored implements StoredMatrix {
     const X = A + padded * stride;
     const Y = X + MOST_VECTORS * stride;
     put(new Float64Array(m.memory.buffer, X, (count * stride) / 8), stride / 8);
-    for (let i = 0; i < count; i += 2) {
-      const run = count - i > 1 ? m.two : m.one;
-      run(A, X + i * stride, Y + i * 8 * padded, X, stride, 8 * padded);
-    }
-    take(new Float64Array(m.memory.buffer, Y, count * padded), padded);
+    const results = new Float64Array(m.memory.buffer, Y, count * padded).fill(0);
+    addProducts(m, { A, end: X, x: X, y: Y, count, stride, height: 8 * padded });
+    take(results, padded);
   }
 
   /** The address of the matrix, which is put there if it is not. */
@@ -251,4 +141,9 @@ class Stored implements StoredMatrix {
     for (const [i, row] of this.rows.entries()) numbers.set(row, (i * this.#stride) / 8);
     return address;
   }
+}
+
+/** `out[to + i] += x[from + i]` for i below `count`. */
+function addTo(out: Float64Array, to: number, x: Float64Array, from: number, count: number): void {
+  for (let i = 0; i < count; i++) out[to + i]! += x[from + i]!;
 }

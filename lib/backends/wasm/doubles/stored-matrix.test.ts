@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { multiply, random } from '../../numbers';
-import { storedMatrix } from './doubles';
+import { multiply, random } from '../../../numbers';
+import { storedMatrix } from './stored-matrix';
 
 const draw = random(7);
 const matrix = (rows: number, columns: number) =>

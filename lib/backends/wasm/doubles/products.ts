@@ -1,0 +1,73 @@
+import { FunctionBody, type Local } from '../assembler';
+
+/** How many rows are multiplied at once; matrices are padded with zeros to a multiple of it. */
+export const GROUP = 4;
+
+/** y ← y + A x, all addresses in bytes. */
+export type Product = (
+  A: number,
+  x: number,
+  y: number,
+  end: number,
+  stride: number,
+  height: number,
+) => unknown;
+
+/**
+ * y ← y + A x for `count` vectors x, one after the other, and as many y a `height` apart. Addresses in
+ * bytes; `end` is where the matrix ends, `stride` the length of a row and of a vector.
+ */
+export function productOf(count: number): FunctionBody {
+  const f = new FunctionBody(`product${count}`, {
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    results: [],
+  });
+  const [A, x, y, end, stride, height] = f.parameters;
+  const [at, stop] = f.locals('i32', 'i32');
+  const rows = f.localsOf('i32', GROUP);
+  const vectors = f.localsOf('i32', count);
+  const loaded = f.localsOf('v128', count);
+  const row = f.local('v128');
+  const sums = rows.map(() => f.localsOf('v128', count));
+  /** Each of some addresses a stride after the one before. */
+  const setAddresses = (first: Local, addresses: readonly Local[]) => {
+    addresses.forEach((local, i) => {
+      if (i === 0) f.get(first);
+      else f.get(addresses[i - 1]!, stride).do('i32.add');
+      f.set(local);
+    });
+  };
+  return f.while(A, end, () => {
+    setAddresses(A, rows);
+    setAddresses(x, vectors);
+    for (const sum of sums.flat()) f.f64x2(0).set(sum);
+    f.i32(0).set(at).get(stride).set(stop);
+    f.while(at, stop, () => {
+      vectors.forEach((local, c) => {
+        f.get(local).memory('v128.load').set(loaded[c]!);
+      });
+      rows.forEach((local, r) => {
+        f.get(local).memory('v128.load').set(row);
+        sums[r]!.forEach((sum, c) => {
+          f.get(row, loaded[c]!).do('f64x2.mul').get(sum).do('f64x2.add').set(sum);
+        });
+      });
+      for (const local of [at, ...rows, ...vectors]) f.advance(local, 16);
+    });
+    // Where the rows of this group go in the first result; the others are a height further each.
+    f.get(y).set(at);
+    for (let c = 0; c < count; c++) {
+      for (let r = 0; r < GROUP; r += 2) addPair(f, at, 8 * r, [sums[r]![c]!, sums[r + 1]![c]!]);
+      f.advance(at, height);
+    }
+    f.advance(y, 8 * GROUP);
+    // The last row pointer is at its end: the next group begins there.
+    f.get(rows[GROUP - 1]!).set(A);
+  });
+}
+
+/** Adds both halves of two sums to two numbers in memory. */
+function addPair(f: FunctionBody, at: Local, offset: number, [a, b]: readonly [Local, Local]) {
+  f.get(at, a, b).shuffle(0, 1, 4, 5).get(a, b).shuffle(2, 3, 6, 7).do('f64x2.add');
+  f.get(at).memory('v128.load', offset).do('f64x2.add').memory('v128.store', offset);
+}
