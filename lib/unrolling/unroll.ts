@@ -1,5 +1,6 @@
 import { InputError, ShapeError } from '../errors';
 import {
+  type Arithmetic,
   arithmeticOf,
   type Iteration,
   isLibraryMethod,
@@ -21,9 +22,9 @@ import {
 import type { SolvedProblem } from '../problems';
 import { float64InnerForm, type InnerForm } from '../problems';
 import { float64, spaceOf } from '../spaces';
-import { blockArithmetic } from './block-arithmetic';
 import { forwardsInMemory } from './forwards-in-memory';
 import { type Adjoint, recordStep } from './record-step';
+import { type Carrier, carryTangents } from './tangents';
 
 export interface UnrollOptions {
   /** The number of steps, T. */
@@ -169,6 +170,29 @@ function forwards({ iteration, form, problem, steps, from }: Setting): Trajector
   return {
     iterates: trajectory.map((block) => block.subarray(0, n)),
     jacobians: trajectory.map((block) => partsOf(block.subarray(n), n)),
+  };
+}
+
+/** The arithmetic of blocks that begin with a vector of n numbers, after which its tangents come. */
+function blockArithmetic(n: number): Arithmetic<Float64Array> {
+  const plain = arithmeticOf<Float64Array>(new Float64Array(n));
+  const { multiply, divide, sqrt, shift } = carryTangents(plain);
+  const apart = (block: Float64Array): Carrier<Float64Array> => ({
+    value: block.subarray(0, n),
+    tangents: partsOf(block.subarray(n), n),
+  });
+  const joined = ({ value, tangents }: Carrier<Float64Array>) => {
+    const block = new Float64Array(n * (1 + tangents.length));
+    for (const [i, part] of [value, ...tangents].entries()) block.set(part, n * i);
+    return block;
+  };
+  return {
+    // What is linear does the same with a vector and its tangents.
+    combine: (terms) => plain.combine(terms),
+    multiply: (x, y) => joined(multiply(apart(x), apart(y))),
+    divide: (x, y) => joined(divide(apart(x), apart(y))),
+    sqrt: (x) => joined(sqrt(apart(x))),
+    shift: (x, c) => joined(shift(apart(x), c)),
   };
 }
 

@@ -1,2 +1,2 @@
-export { type AffineBlocks, type AffineGradient, affineBlocks } from './affine-blocks';
+export { type AffineBlocks, affineBlocks, type Places } from './affine-blocks';
 export { LEAST_ENTRIES, type StoredMatrix, storedMatrix } from './stored-matrix';
