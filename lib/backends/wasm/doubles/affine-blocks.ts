@@ -63,7 +63,7 @@ const PLACES = TOGETHER + 24;
 class PlacesFrom implements Places {
   readonly count = PLACES;
   readonly #machine = started();
-  #memory = new Float64Array(0);
+  #memory: Float64Array = new Float64Array(0);
 
   /** @param first the address of the first one */
   constructor(
@@ -111,7 +111,7 @@ class Blocks implements AffineBlocks {
   readonly arena: number;
   readonly #machine = started();
   #place = { generation: -1, address: 0 };
-  #memory = new Float64Array(0);
+  #memory: Float64Array = new Float64Array(0);
 
   constructor(private readonly given: AffineGradient) {
     const { H, dH } = given;
@@ -136,7 +136,7 @@ class Blocks implements AffineBlocks {
   gradient(x: number, out: number, k: number): void {
     const { values, stride } = this;
     const { H, dH, constants } = this.#addresses();
-    const [from, to, point] = [x, out, k].map((place) => values.address(place)) as Three;
+    const [from, to, point] = [values.address(x), values.address(out), values.address(k)];
     const memory = this.#memory;
     memory.copyWithin(point / 8, from / 8, from / 8 + stride);
     memory.copyWithin(to / 8, constants / 8, constants / 8 + stride);
@@ -187,5 +187,3 @@ class Blocks implements AffineBlocks {
     }
   }
 }
-
-type Three = readonly [number, number, number];
