@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Blas, loadBlas, type Multiply } from '#platform/blas';
 import { bySize } from './by-size';
 import { inParts } from './long-inner';
-import { inRows } from './narrow';
+import { inBlocks, multipliesWithoutCopies } from './narrow';
 
 export type { Multiply } from '#platform/blas';
 
@@ -48,7 +48,11 @@ export function switchBlas(on: boolean, threads: number): { name: string } | { m
   if (!on) return { missing: 'it was not asked for' };
   found ??= loadBlas();
   if ('missing' in found) return found;
-  const { multiply, setThreads } = found;
-  current = { ...found, multiply: inParts(inRows(bySize(multiply, setThreads, threads))) };
-  return { name: found.name };
+  const { name, multiply, setThreads } = found;
+  const manner = { withoutCopies: multipliesWithoutCopies(name), threads };
+  current = {
+    ...found,
+    multiply: inParts(inBlocks(bySize(multiply, setThreads, threads), manner)),
+  };
+  return { name };
 }
