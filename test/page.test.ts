@@ -96,6 +96,35 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(await page.cell("return Object.hasOwn(navigator, 'hardwareConcurrency')")).toBe(false);
   });
 
+  test('shares long loops between threads where the page is isolated', {
+    timeout: patience,
+  }, async () => {
+    const page = await isolated.open();
+    const found = await page.cell<{ hasShared: boolean; areSame: boolean }>(`
+      await lab.useBackend('wasm', { threads: 2 });
+      const x = tf.randomNormal([1000, 1000]);
+      const first = await tf.tanh(x).data();
+      const { sub } = Atomics;
+      let looks = 0;
+      Atomics.sub = (...given) => ++looks && sub(...given);
+      const end = performance.now() + 20_000;
+      let [hasShared, last] = [false];
+      while (!hasShared && performance.now() < end) {
+        looks = 0;
+        const y = tf.tanh(x);
+        // Of sixteen shares this thread has taken fewer; its last look finds none.
+        hasShared = looks > 0 && looks < 17;
+        last = await y.data();
+        y.dispose();
+        // A worker starts while its maker waits for something.
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      Atomics.sub = sub;
+      return { hasShared, areSame: first.every((value, i) => value === last[i]) };
+    `);
+    expect(found).toEqual({ hasShared: true, areSame: true });
+  });
+
   test('computes on webgpu where the browser has it, and refuses to read without waiting', {
     timeout: patience,
   }, async () => {

@@ -13,10 +13,11 @@ describe('the two homes of the library', () => {
       Same<typeof import('./node/gpu'), typeof import('./browser/gpu')>,
       Same<typeof import('./node/listeners'), typeof import('./browser/listeners')>,
       Same<typeof import('./node/machine'), typeof import('./browser/machine')>,
+      Same<typeof import('./node/sharing'), typeof import('./browser/sharing')>,
       Same<typeof import('./node/tensorflow'), typeof import('./browser/tensorflow')>,
       Same<typeof import('./node/threads'), typeof import('./browser/threads')>,
-    ] = Array(7).fill(true) as never;
-    expect(checked).toHaveLength(7);
+    ] = Array(8).fill(true) as never;
+    expect(checked).toHaveLength(8);
     expect(modules).toHaveLength(checked.length);
   });
 });

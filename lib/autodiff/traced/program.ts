@@ -3,9 +3,10 @@ import { tensorOf } from '../../backends/engine';
 import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
-import { loopOn, makeLoops } from '../../backends/wasm/fused/loops';
+import { makeLoops } from '../../backends/wasm/fused/loops';
 import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
 import { type At, type Call, perform, placed, Sequence } from '../../backends/wasm/fused/sequence';
+import { sharedLoopOn } from '../../backends/wasm/fused/shared-loops';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
 import { isolated } from '../tape';
@@ -370,7 +371,7 @@ export class Program {
     const heap = this.#heap;
     const out = at({ value: step.out, from: step.kind === 'loop' ? (step.from ?? 0) : 0 });
     if (step.kind === 'loop') {
-      const run = loopOn(heap, step);
+      const run = sharedLoopOn(heap, step, step.rows, step.columns);
       return [{ run, arguments: [out, step.rows, 4 * step.columns, ...step.inputs.map(at)] }];
     }
     if (step.kind === 'transpose') {

@@ -2,13 +2,16 @@ import * as tf from '@tensorflow/tfjs';
 import { blasObstacle } from '#platform/blas';
 import { keepingListeners } from '#platform/listeners';
 import { processorName } from '#platform/machine';
+import { withSharedMemory } from '#platform/sharing';
 import { defaultThreads, threadsObstacle, wasmFolder, withThreads } from '#platform/threads';
 import { UnsupportedError } from '../../errors';
 import { engine } from '../engine';
 import { refuseMissing } from '../optional';
 import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
+import type { Heap } from './kernels/heap';
 import { guardMemory } from './memory';
+import { endThreads, shareAmong } from './threads/pool';
 
 export { mostThreads } from '#platform/threads';
 
@@ -37,11 +40,28 @@ async function start(threads: number): Promise<boolean> {
   wasm.setThreadsCount(threads);
   const choose = () => tf.setBackend('wasm');
   const started = await keepingListeners(() =>
-    threads > 1 ? withThreads(threads, choose) : choose(),
+    threads > 1 ? withThreads(threads, choose) : startAlone(choose),
   );
-  if (started) guardMemory();
+  if (started) {
+    guardMemory();
+    endThreadsAtEnd();
+  }
   return started;
 }
+
+/** Ends the threads that share loops with the backend. */
+function endThreadsAtEnd(): void {
+  const heap = running() as tf.KernelBackend as Heap;
+  const { dispose } = heap;
+  heap.dispose = () => {
+    endThreads(heap);
+    return dispose.call(heap);
+  };
+}
+
+/** Starts the build for one thread: with memory that others can read and write where there may be any. */
+const startAlone = (choose: () => Promise<boolean>): Promise<boolean> =>
+  threadsObstacle() === undefined ? withSharedMemory(choose) : choose();
 
 /** Takes a running backend away, so that it can be started with another number of threads. */
 async function stop(threads: number): Promise<void> {
@@ -116,6 +136,9 @@ export async function useWasm(asked?: number, blas?: boolean): Promise<WasmRepor
       });
     }
   }
+  const sharing = 'missing' in library ? getThreadsCount() : threads;
+  if (sharing === 1) endThreads(running() as tf.KernelBackend as Heap);
+  shareAmong(sharing);
   const device = processorName();
   if ('missing' in library) return { device, threads: getThreadsCount(), remarks };
   return { device, threads, blas: library.name, remarks };

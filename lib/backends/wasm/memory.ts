@@ -1,9 +1,7 @@
 import { MemoryError } from '../../errors';
 import { type Engine, engine } from '../engine';
-
-interface WasmBackend {
-  wasm: { _malloc(bytes: number): number; _free(at: number): void };
-}
+import type { Heap } from './kernels/heap';
+import { settle } from './threads/pool';
 
 /**
  * Lets an allocation for which there is no room throw, and say so.
@@ -12,11 +10,14 @@ interface WasmBackend {
  * thrown. Nothing is lost: once tensors are disposed of, there is room again.
  */
 export function guardMemory(): void {
-  const { wasm } = engine().registry.wasm as Engine['registry'][string] & WasmBackend;
+  const heap = engine().registry.wasm as Engine['registry'][string] & Heap;
+  const { wasm } = heap;
   // The first call puts another function in place of this one.
   wasm._free(wasm._malloc(8));
   const allocate = wasm._malloc;
   wasm._malloc = (bytes) => {
+    // After an interrupt, memory that is free may still be written to.
+    settle(heap);
     const at = allocate(bytes);
     if (at === 0 && bytes > 0) throw refusal(engine().state.numBytes, bytes);
     return at;

@@ -1,3 +1,3 @@
 export { type Callable, FunctionBody, type Label, type Local, type Signature } from './function';
 export type { InstructionName, MemoryInstructionName, ValueType } from './instructions';
-export { type Imported, imported, instantiated, isOfModule } from './module';
+export { type Imported, imported, instantiated, isOfModule, originOf } from './module';

@@ -15,7 +15,18 @@ export function imported(
   return { name, signature, run: run as Imported['run'] };
 }
 
-const ofModules = new WeakSet<(...values: number[]) => unknown>();
+/** Where a function is exported: a module that imports nothing but the memory can be instantiated again. */
+export interface Origin {
+  module: WebAssembly.Module;
+  name: string;
+  needsOthers: boolean;
+}
+
+const ofModules = new WeakMap<(...values: number[]) => unknown, Origin>();
+
+/** The module and the name of a function that was made here. */
+export const originOf = (f: (...values: number[]) => unknown): Origin | undefined =>
+  ofModules.get(f);
 
 /** Whether a function is one of WebAssembly that was made here: it can be in a table of functions. */
 export const isOfModule = (f: (...values: number[]) => unknown): boolean => ofModules.has(f);
@@ -40,12 +51,14 @@ export function instantiated(
   imports.forEach(({ run }, i) => {
     from[`${i}`] = run;
   });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+  const module = new WebAssembly.Module(bytes);
+  const { exports } = new WebAssembly.Instance(module, {
     env: table === undefined ? { memory } : { memory, table },
     from,
   });
   const made = exports as Record<string, (...values: number[]) => number>;
-  for (const f of Object.values(made)) ofModules.add(f);
+  const needsOthers = imports.length > 0 || table !== undefined;
+  for (const [name, f] of Object.entries(made)) ofModules.set(f, { module, name, needsOthers });
   return made;
 }
 

@@ -1,8 +1,9 @@
 import { type Heap, memoryOf } from '../kernels/heap';
 import { loopsOn, wholeRounds } from '../kernels/vectors';
 import { apply, type Expression } from './expression';
-import type { Pattern } from './loop';
+import type { Loop, Pattern } from './loop';
 import { loopOn, type RunLoop } from './loops';
+import { sharedLoopOn } from './shared-loops';
 
 /** What is done with numbers that are stored one after another in the backend's memory; addresses in bytes. */
 export interface FlatLoops {
@@ -26,12 +27,22 @@ const quotient = apply(
   apply('divide', input(0), input(1)),
 );
 
+/** Below this, no loop here is shared. */
+const LEAST_FLAT = 2 ** 16;
+
 /** As many terms go into one loop. */
 const MOST_TERMS = 4;
 
 export function flatLoopsOn(heap: Heap): FlatLoops {
-  const made = (expression: Expression, patterns: readonly Pattern[]) =>
-    loopOn(heap, { expression, patterns, into: 'places' });
+  const made = (expression: Expression, patterns: readonly Pattern[]): RunLoop => {
+    const loop: Loop = { expression, patterns, into: 'places' };
+    const run = loopOn(heap, loop);
+    return (out, rows, bytes, ...inputs) => {
+      const isSmall = bytes < 4 * LEAST_FLAT;
+      const chosen = isSmall ? run : sharedLoopOn(heap, loop, rows, bytes / 4);
+      chosen(out, rows, bytes, ...inputs);
+    };
+  };
   const [product, division, root, sum] = [
     made(apply('multiply', input(0), input(1)), ['place', 'place']),
     made(quotient, ['place', 'place']),

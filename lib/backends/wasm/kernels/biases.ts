@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { FunctionBody, instantiated, type Local } from '../assembler';
+import { type Argument, runInShares } from '../threads/pool';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
 /**
@@ -43,14 +44,24 @@ function added(heap: Heap, x: tf.TensorInfo, row: tf.TensorInfo): tf.TensorInfo 
   const [from, other, to] = [x, row, out].map((each) => floats(heap, each));
   const { byteOffset, byteLength } = from!;
   const length = other!.byteLength;
-  addRowOn(heap)(
-    byteOffset,
-    byteOffset + byteLength,
-    other!.byteOffset,
-    length - (length % 16),
-    length,
-    to!.byteOffset,
-  );
+  const fixed = (value: number): Argument => [value, 0, 0];
+  const [first, end, target]: Argument[] = [
+    [byteOffset, length, 0],
+    [byteOffset, length, length],
+    [to!.byteOffset, length, 0],
+  ];
+  runInShares(heap, {
+    run: addRowOn(heap),
+    count: byteLength / length,
+    work: from!.length,
+    unit: 1,
+    arguments: [
+      first!,
+      end!,
+      ...[other!.byteOffset, length - (length % 16), length].map(fixed),
+      target!,
+    ],
+  });
   return out;
 }
 

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { FunctionBody, instantiated, type Local } from '../assembler';
+import { type Argument, runInShares } from '../threads/pool';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
 /** How entries of the result come from entries of the inputs. */
@@ -7,6 +8,8 @@ export interface Expression {
   inputs: number;
   /** Numbers that are the same for all entries, handed over with each call. */
   numbers?: number;
+  /** About how long an entry takes, in the time of an addition in memory; default 1. */
+  cost?: number;
   /** Entries that fit into one value: four of float32, two of float64. */
   lanes: 2 | 4;
   /**
@@ -15,6 +18,9 @@ export interface Expression {
    */
   write(f: FunctionBody, numbers: readonly Local[]): (load: (input: number) => void) => void;
 }
+
+/** Entries that a share is a multiple of. */
+const UNIT = 16;
 
 /** Ways to fetch and store entries, by their number; the rest of a value is zero, and left alone. */
 const widths = {
@@ -26,9 +32,14 @@ const widths = {
 function loopOf({ inputs, numbers = 0, lanes, write }: Expression): FunctionBody {
   const addresses = Array.from({ length: inputs }, () => 'i32' as const);
   const given = Array.from({ length: numbers }, () => 'f32' as const);
-  const parameters = ['i32', 'i32', 'i32', ...addresses, ...given] as const;
+  const parameters = ['i32', 'i32', ...addresses, ...given] as const;
   const f = new FunctionBody('loop', { parameters, results: [] });
-  const [out, whole, end, ...others] = f.parameters;
+  const [out, end, ...others] = f.parameters;
+  const whole = f.local('i32');
+  f.get(end, end, out).do('i32.sub');
+  f.i32(4 * lanes - 1)
+    .do('i32.and', 'i32.sub')
+    .set(whole);
   const from = others.slice(0, inputs);
   const entries = write(f, others.slice(inputs));
   const loop = (until: Local, width: 1 | 2 | 4) =>
@@ -53,16 +64,23 @@ export type Entrywise = (
 
 /** A function that is applied entry by entry, in the backend's memory. */
 export function entrywise(expression: Expression): Entrywise {
-  const bytes = 4 * expression.lanes;
   const loopOn = perHeap((heap) => instantiated(memoryOf(heap), [loopOf(expression)], []).loop!);
   return (heap, inputs, shape, numbers = []) => {
     const loop = loopOn(heap);
     const out = heap.makeOutput(shape, 'float32');
     // Addresses are taken now, after the last allocation: an allocation may move the heap.
     const from = inputs.map((x) => floats(heap, x).byteOffset);
-    const { byteOffset, byteLength } = floats(heap, out);
-    const whole = byteOffset + byteLength - (byteLength % bytes);
-    loop(byteOffset, whole, byteOffset + byteLength, ...from, ...numbers);
+    const { byteOffset: to, byteLength, length: count } = floats(heap, out);
+    // Threads are handed whole numbers only.
+    if (numbers.length > 0) {
+      loop(to, to + byteLength, ...from, ...numbers);
+      return out;
+    }
+    const moving = (address: number): Argument => [address, 4, 0];
+    const end: Argument = [to, 4, 4];
+    const all = [moving(to), end, ...from.map(moving)];
+    const work = count * (expression.cost ?? 1);
+    runInShares(heap, { run: loop, count, work, unit: UNIT, arguments: all });
     return out;
   };
 }

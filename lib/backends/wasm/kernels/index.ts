@@ -4,6 +4,7 @@ import { repairLongSums } from '../../kernels/long-sums';
 import { repairScans } from '../../kernels/scans';
 import { repairStridedSlice } from '../../kernels/strided-slice';
 import { refuseMisfits } from '../../kernels/windows';
+import { shareArithmetic } from './arithmetic';
 import { repairBiases } from './biases';
 import { repairConvolutionKernels } from './convolutions';
 import { repairCopies } from './copies';
@@ -42,6 +43,7 @@ export function repairKernels(): void {
   repairSplits();
   repairSums();
   repairBiases();
+  shareArithmetic();
   repairExtremes();
   repairFunctions();
   repairTanh();

@@ -6,6 +6,7 @@ import type { Heap } from './heap';
 
 const tanh = entrywise({
   inputs: 1,
+  cost: 6,
   lanes: 4,
   write(f) {
     const x = f.local('v128');

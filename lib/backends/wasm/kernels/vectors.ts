@@ -1,11 +1,12 @@
 import { addKernel, type Call } from '../../kernels/kernel';
 import { FunctionBody, instantiated, type Local } from '../assembler';
+import { type Argument, runInShares } from '../threads/pool';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
 /** Addresses in bytes; `whole` and `end` are where x's last round of ROUND bytes ends, and x. */
 export interface VectorLoops {
-  /** out ← a x + y. */
-  axpy(x: number, y: number, whole: number, end: number, out: number, a: number): void;
+  /** out ← a x + y, with a at its address. */
+  axpy(x: number, y: number, end: number, out: number, a: number): void;
   /** ⟨x, y⟩. */
   dot(x: number, y: number, whole: number, end: number): number;
 }
@@ -17,15 +18,19 @@ const OFFSETS = Array.from({ length: ROUND / FOUR }, (_, i) => FOUR * i);
 
 function axpy(): FunctionBody {
   const f = new FunctionBody('axpy', {
-    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'],
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
   });
-  const [x, y, whole, end, out, a] = f.parameters;
-  const factor = f.local('v128');
+  const [x, y, end, out, at] = f.parameters;
+  const [whole, a, factor] = f.locals('i32', 'f32', 'v128');
   const advanceAll = (bytes: number) => {
     for (const local of [x, y, out]) f.advance(local, bytes);
   };
-  f.get(a).do('f32x4.splat').set(factor);
+  f.get(at).memory('f32.load').tee(a).do('f32x4.splat').set(factor);
+  f.get(end, end, x).do('i32.sub');
+  f.i32(ROUND - 1)
+    .do('i32.and', 'i32.sub')
+    .set(whole);
   f.while(x, whole, () => {
     for (const offset of OFFSETS) {
       f.get(out, factor, x).memory('v128.load', offset).do('f32x4.mul');
@@ -152,16 +157,17 @@ export function addVectorKernels(): void {
     const heap = backend as Heap;
     const out = heap.makeOutput(x.shape, 'float32');
     // Addresses are taken now, after the last allocation: an allocation may move the heap.
-    const { byteOffset: from, byteLength: bytes } = floats(heap, x);
-    const [base, to] = [floats(heap, y).byteOffset, floats(heap, out).byteOffset];
-    loopsOn(heap).axpy(
-      from,
-      base,
-      from + wholeRounds(bytes),
-      from + bytes,
-      to,
-      floats(heap, a)[0]!,
-    );
+    const [from, base, to, factor] = [x, y, out, a].map((each) => floats(heap, each).byteOffset);
+    const count = floats(heap, x).length;
+    const moving = (address: number): Argument => [address, 4, 0];
+    const end: Argument = [from!, 4, 4];
+    runInShares(heap, {
+      run: loopsOn(heap).axpy,
+      count,
+      work: count,
+      unit: ROUND / 4,
+      arguments: [moving(from!), moving(base!), end, moving(to!), [factor!, 0, 0]],
+    });
     return out;
   });
 }
