@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { apply, entrywise, type Formula, vector } from '../autodiff';
+import { apply, entrywise, type Factors, type Formula, vector } from '../autodiff';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import type { Asking } from './asking';
@@ -9,11 +9,12 @@ import {
   linearisedDirection,
   rankOneDirection,
 } from './implicit-step';
+import type { SystemToSolve } from './preconditioned';
 
 /** The linear system `(D + δ(1 − β₁)C) d = m̃` of a step of implicit Adam. */
 export interface AdamSystem {
   /** C: the curvature. */
-  curvature: CurvatureProducts;
+  curvature: CurvatureProducts & { cut?: Factors };
   /** g. */
   gradient: NamedTensors;
   /** m̃ = β₁m + (1 − β₁)g. */
@@ -42,28 +43,19 @@ export interface AdamDirection extends Direction {
  * momentum no product is needed: `m⁺ = β₁m + (1 − β₁)(g − δCd)` where the system is solved, and
  * `x⁺ = x − δD⁻¹m⁺` also where the solver was cut off.
  *
- * @param solver `'rank-one'` for the closed form with `C = g gᵀ`
+ * @param solver `'rank-one'` for the closed form with `C = g gᵀ`; a function chooses it by the scaled system
  */
 export function* adamDirection(
   { curvature, gradient, momentum, scale, stepSize, beta1 }: AdamSystem,
-  solver: LinearSolver | 'rank-one',
+  solver: LinearSolver | 'rank-one' | ((system: SystemToSolve) => LinearSolver),
 ): Asking<AdamDirection> {
   const delta = stepSize * (1 - beta1);
   const [root, b] = pairs(rootAndSide, scale, momentum);
-  const { kind, factors } = curvature;
+  const { kind, factors, cut } = curvature;
   const flat = solver === 'rank-one' ? undefined : curvature.flat;
   const scaled: CurvatureProducts = {
     ...(kind && { kind }),
-    ...(factors && {
-      factors: {
-        jvp: (v) => tensors.tidy(() => factors.jvp(times(root, v))),
-        vjp: (u) => tensors.tidy(() => times(root, factors.vjp(u))),
-        middle: factors.middle,
-        get outputs() {
-          return factors.outputs;
-        },
-      },
-    }),
+    ...(factors && { factors: scaledFactors(factors, root) }),
     ...(flat && { flat: { ...flat, system: (parts) => flat.system({ ...parts, scale: root }) } }),
     apply: (v) =>
       tensors.tidy(() => {
@@ -91,11 +83,15 @@ export function* adamDirection(
     }),
     dispose() {},
   };
+  const chosen = () =>
+    typeof solver === 'function'
+      ? solver({ delta, like: b, factors: cut && scaledFactors(cut, root) })
+      : (solver as LinearSolver);
   try {
     const { value: y, ...solved } =
       solver === 'rank-one'
         ? tensors.tidy(() => rankOneDirection(times(root, gradient), delta, b))
-        : yield* linearisedDirection(scaled, b, delta, solver);
+        : yield* linearisedDirection(scaled, b, delta, chosen());
     const [value, left] = pairs(stepAndMomentum, y, root);
     tensors.free(y);
     return { ...solved, value, momentum: left };
@@ -103,6 +99,16 @@ export function* adamDirection(
     tensors.free([root, b]);
   }
 }
+
+/** Of `D^{−½} C D^{−½}`, from those of C. */
+const scaledFactors = (factors: Factors, root: NamedTensors): Factors => ({
+  jvp: (v) => tensors.tidy(() => factors.jvp(times(root, v))),
+  vjp: (u) => tensors.tidy(() => times(root, factors.vjp(u))),
+  middle: factors.middle,
+  get outputs() {
+    return factors.outputs;
+  },
+});
 
 const [first, second] = [vector(0), vector(1)];
 /** D^{−½} and D^{−½}m̃, of D and m̃. */

@@ -7,6 +7,7 @@ import { type AdamDirection, adamDirection } from './adam-direction';
 import type { Asking } from './asking';
 import { ImplicitOptimizer } from './implicit-optimizer';
 import { KeptMoments, type Moments, type StartingMoments } from './moments';
+import type { SystemToSolve } from './preconditioned';
 import type { AutoRate } from './rate';
 import type { Moment, SavedState } from './saved-state';
 import { defineSettings } from './settings';
@@ -44,6 +45,9 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * With `'auto'` as the learning rate δ is found, as by `implicitSGD`; a step that is not taken leaves
  * the moments as they were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries
  * on is the last displacement.
+ *
+ * `preconditioner: kronecker()` takes the factors of `D^{−½} C D^{−½}`, without the factor `1 − β₁ᵗ` of D: they
+ * serve for as many steps as D changes little in.
  *
  * Moments belong to a variable, not to its name: a second model, or a variable made again, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
@@ -84,7 +88,6 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     { gradient }: StepGradient,
   ): Asking<Proposal> {
     const { curvature, beta1 = 0.9 } = this.options;
-    const solver = this.solverNow;
     const before = this.#moments.of(variables);
     const { m, v, scale } = this.#explicit(gradient, before, carried);
 
@@ -98,7 +101,11 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
     };
     let direction: AdamDirection;
     try {
-      const by = curvature === 'fisher-rank-one' ? 'rank-one' : solver;
+      const bias = 1 - beta1 ** (1 + Math.min(...Object.values(before.steps)));
+      const by =
+        curvature === 'fisher-rank-one'
+          ? 'rank-one'
+          : (scaled: SystemToSolve) => this.solverOf(withoutBias(scaled, bias));
       direction = yield* adamDirection(system, by);
     } catch (error) {
       tensors.free([m, v, scale, before.fresh]);
@@ -173,10 +180,29 @@ const momentsAndScale = (() => {
   return [mean(0, m, g), second, scale];
 })();
 
+const root = (x: number) => tensors.scalars.of(Math.sqrt(x));
+
 const names = optionNames(['beta1', 'beta2', 'epsilon']);
 defineSettings(ImplicitAdam.prototype, names);
 
 tf.serialization.registerClass(ImplicitAdam);
+
+/**
+ * The same system with C scaled by the D of averages that are not corrected for their beginning: the factor
+ * `1 − β₁ᵗ` grows tenfold within the first steps, and factors of C that are kept would be of another metric.
+ */
+const withoutBias = ({ delta, factors, like }: SystemToSolve, bias: number): SystemToSolve => ({
+  delta: delta / bias,
+  like,
+  factors: factors && {
+    jvp: (v) => tensors.tidy(() => tensors.scale(root(bias), factors.jvp(v))),
+    vjp: (u) => tensors.tidy(() => tensors.scale(root(bias), factors.vjp(u))),
+    middle: factors.middle,
+    get outputs() {
+      return factors.outputs;
+    },
+  },
+});
 
 /** The new moments, or, where a GPU has undone the step, the old ones. */
 function chosen(sound: tf.Scalar, after: Moments, before: Moments): Moments {

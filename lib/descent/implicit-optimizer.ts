@@ -3,7 +3,7 @@ import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
 import { type Pausing, withoutPause, withPauses } from '../event-loop';
 import { checkNoMore } from '../options';
-import { supportsInnerProduct } from '../solvers';
+import { type LinearSolver, supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
 import { type Asking, atOnce, inTurns } from './asking';
 import {
@@ -17,6 +17,8 @@ import {
   weighted,
 } from './batches';
 import { candidates, reachedBy } from './candidates';
+import { Preconditioner } from './kronecker';
+import { preconditioned, type SystemToSolve } from './preconditioned';
 import { recordLosses } from './recorded-losses';
 import { factorAt } from './schedule';
 import type { Verdict } from './self-tuning';
@@ -40,11 +42,22 @@ export abstract class ImplicitOptimizer<
   /** How often the optimizer has forgotten its steps: a step under way notices. */
   #disposals = 0;
   #last: Pick<PendingStats, 'read' | 'dispose'> | undefined;
+  readonly #preconditioner = new Preconditioner();
 
   /** Whether a step asks nothing of the curvature but products, in the inner product that it has. */
   protected needsProductsAlone(): boolean {
-    const isClosed = this.options.curvature === 'fisher-rank-one';
+    const { curvature, preconditioner } = this.options;
+    // The factors that it is made of are on a tape.
+    if (preconditioner && this.#preconditioner.isDue(preconditioner)) return false;
+    const isClosed = curvature === 'fisher-rank-one';
     return tensors.readableNow() && (isClosed || supportsInnerProduct(this.solverNow));
+  }
+
+  /** What solves the system of this step, with the preconditioner that the options ask for. */
+  protected solverOf(system: SystemToSolve): LinearSolver {
+    const { preconditioner } = this.options;
+    if (preconditioner === undefined) return this.solverNow;
+    return preconditioned(this.solverNow, this.#preconditioner.at(preconditioner, system));
   }
 
   /** The step that follows from what was recorded. */
@@ -171,6 +184,7 @@ export abstract class ImplicitOptimizer<
     this.#disposals++;
     this.#last?.dispose();
     this.#last = undefined;
+    this.#preconditioner.dispose();
     super.dispose();
   }
 

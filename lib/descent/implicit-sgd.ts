@@ -3,8 +3,8 @@ import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
 import { withoutPause, withPauses } from '../event-loop';
 import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
-import { cg, isLibrarySolver, type LinearSolver, supportsInnerProduct } from '../solvers';
-import { type LinearOperator, type NamedTensors, tensors, type Vector } from '../spaces';
+import { type LinearSolver, supportsInnerProduct } from '../solvers';
+import { tensors } from '../spaces';
 import type { Asking } from './asking';
 import {
   type BatchOptions,
@@ -25,7 +25,6 @@ import {
   linearisedDirection,
   rankOneDirection,
 } from './implicit-step';
-import { checkKronecker, type Kronecker, Preconditioner } from './kronecker';
 import { checkProximal } from './proximal';
 import type { ProximalOptions } from './proximal-types';
 import type { AutoRate } from './rate';
@@ -43,11 +42,6 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
    * steps that may take; its defaults are those of `proximalStep`. Default false.
    */
   exact?: boolean | Pick<ProximalOptions, 'tolerance' | 'maxIterations'>;
-  /**
-   * What conjugate gradients are preconditioned by: `kronecker()`, factors for each layer that are renewed
-   * seldom. With `curvature: 'gauss-newton'`; the solver has to be `cg`, as by default. Default none.
-   */
-  preconditioner?: Kronecker;
 }
 
 /**
@@ -94,7 +88,6 @@ export function implicitSGD(learningRate: AutoRate, options: ImplicitSgdOptions 
 /** See {@link implicitSGD}. */
 export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
-  readonly #preconditioner = new Preconditioner();
 
   constructor(learningRate: AutoRate, options: ImplicitSgdOptions = {}) {
     super(learningRate, options, checkSgdOptions);
@@ -178,16 +171,9 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     }
   }
 
-  /** An exact step solves one system after the other, by whatever its solver makes use of; factors are on a tape. */
+  /** An exact step solves one system after the other, by whatever its solver makes use of. */
   protected override needsProductsAlone(): boolean {
-    const { exact, preconditioner } = this.options;
-    if (exact || (preconditioner && this.#preconditioner.isDue(preconditioner))) return false;
-    return super.needsProductsAlone();
-  }
-
-  override dispose(): void {
-    super.dispose();
-    this.#preconditioner.dispose();
+    return !this.options.exact && super.needsProductsAlone();
   }
 
   protected override *propose(
@@ -216,12 +202,10 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     block: readonly string[],
   ): Asking<Direction> {
     const solver = this.solverNow;
-    const { preconditioner } = this.options;
-    if (preconditioner) {
+    if (this.options.preconditioner) {
       const like = pick(seen.gradient, block);
-      const step = { delta: stepSize, like, factors: recorded.cut };
-      const M = this.#preconditioner.at(preconditioner, step);
-      return linearisedDirection(recorded, like, stepSize, preconditioned(solver, M));
+      const by = this.solverOf({ delta: stepSize, like, factors: recorded.cut });
+      return linearisedDirection(recorded, like, stepSize, by);
     }
     const space = supportsInnerProduct(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
     return space === undefined
@@ -234,16 +218,11 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
 const mostProducts = (solver: LinearSolver): number =>
   'maxIterations' in solver ? Number(solver.maxIterations) : Number.POSITIVE_INFINITY;
 
-/** The same conjugate gradients with a preconditioner. */
-const preconditioned = (solver: LinearSolver, M: LinearOperator<NamedTensors>): LinearSolver =>
-  cg({ ...solver, preconditioner: M as LinearOperator<Vector> });
-
-const names = optionNames(['exact', 'preconditioner']);
+const names = optionNames(['exact']);
 defineSettings(ImplicitSGD.prototype, names);
 
 function checkSgdOptions(options: ImplicitSgdOptions): void {
   checkStepOptions(options, names);
-  checkPreconditioned(options);
   const { exact = false, clipNorm, clipValue } = options;
   if (typeof exact !== 'boolean' && (typeof exact !== 'object' || exact === null)) {
     throw new InputError({
@@ -263,30 +242,6 @@ function checkSgdOptions(options: ImplicitSgdOptions): void {
       remedy: 'An exact step solves for the gradient where it ends; bound it by its rate.',
     });
   }
-}
-
-function checkPreconditioned({
-  preconditioner,
-  curvature,
-  solver,
-  exact = false,
-}: ImplicitSgdOptions): void {
-  if (preconditioner === undefined) return;
-  checkKronecker(preconditioner);
-  const wrong =
-    curvature !== 'gauss-newton'
-      ? `curvature: '${curvature ?? 'hessian'}'`
-      : exact !== false
-        ? 'exact steps'
-        : solver && (solver.name !== 'cg' || 'preconditioner' in solver || !isLibrarySolver(solver))
-          ? `the solver ${solver.name}${'preconditioner' in solver ? ' with a preconditioner' : ''}`
-          : undefined;
-  if (wrong === undefined) return;
-  throw new InputError({
-    given: `preconditioner: kronecker() with ${wrong}`,
-    expected: "curvature: 'gauss-newton' and the solver cg, without exact steps",
-    remedy: 'The factors are those of a Gauss–Newton matrix; leave the other option out.',
-  });
 }
 
 tf.serialization.registerClass(ImplicitSGD);

@@ -2,7 +2,9 @@ import { InputError } from '../errors';
 import { checkOptionNames, phrase, shown } from '../options';
 import { cg, checkSolver, type LinearSolver } from '../solvers';
 import { type ClipOptions, checkClip } from './clip';
+import type { Kronecker } from './kronecker';
 import type { ParameterChoice } from './parameters';
+import { checkPreconditioned } from './preconditioned';
 import { factorAt, type PerStep, type Schedule } from './schedule';
 
 /** Options of every implicit optimizer. */
@@ -18,6 +20,11 @@ export interface ImplicitStepOptions extends ClipOptions {
    * off early, the iterate of least energy still lowers the loss; that of least residual may not.
    */
   solver?: LinearSolver;
+  /**
+   * What conjugate gradients are preconditioned by: `kronecker()`, factors for each layer that are renewed
+   * seldom. With `curvature: 'gauss-newton'`; the solver has to be `cg`, as by default. Default none.
+   */
+  preconditioner?: Kronecker;
   /** Which parameters take the implicit step. Default all. */
   parameters?: ParameterChoice;
   /** What the others do: the explicit step of the same rate (default), or nothing. */
@@ -38,6 +45,7 @@ export const defaultSolver = cg({ tolerance: 1e-3, maxIterations: 10, best: 'ene
 const COMMON = [
   'curvature',
   'solver',
+  'preconditioner',
   'parameters',
   'others',
   'schedule',
@@ -59,6 +67,7 @@ export function checkStepOptions(options: ImplicitStepOptions, known: readonly s
   if (options.solver !== undefined)
     checkSolver('an implicit step', options.solver, 'solveDeferred');
   checkWord('curvature', options.curvature, ['hessian', 'gauss-newton', 'fisher-rank-one']);
+  checkPreconditioned(options);
   checkWord('others', options.others, ['explicit', 'frozen']);
   checkChoice(options.parameters);
   checkSchedule(options.schedule);

@@ -40,8 +40,9 @@ const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
  * Jᵀ (about half a gradient each) and two eigendecompositions per parameter, in double precision. On a GPU
  * they are read without being waited for; until they are there, M is the identity.
  *
- * When not to use it: for an accurate solve, which takes more iterations with it (about twice as many at a
- * tolerance of 0.01 on the networks that were tried), and where CG needs a handful of iterations anyway. The
+ * When not to use it: with `implicitSGD` for an accurate solve, which takes more iterations with it (about twice
+ * as many at a tolerance of 0.01 on the networks that were tried); in the first steps of `implicitAdam`, whose
+ * metric changes much in them, and where CG needs a handful of iterations anyway. The
  * row space of a batch, in which products are cheap, is not used with it.
  *
  * @throws InputError for an unknown option, or a count that is not a positive whole number.
