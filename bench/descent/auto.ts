@@ -76,35 +76,13 @@ async function sectionOf(
   seeds: number[],
   runs: Runs,
 ): Promise<string | undefined> {
-  const rows: Record<string, string>[] = [];
-  for (const [name, make] of Object.entries(tuned)) {
-    const medians = [];
-    // All first δ are compared on the same seeds.
-    const among = (some: number[], initial: number) =>
-      runs.among(some, (seed) => keyOf(task, `${name} from ${initial}`, seed));
-    const initials = INITIAL.filter((initial) => among(seeds, initial).length > 0);
-    const common = initials.reduce(among, seeds);
-    for (const initial of initials) {
-      const row = await rowOf(task, common, runs, `${name} from ${initial}`, () => make(initial));
-      if (row === undefined) continue;
-      medians.push(row.steps.middle);
-      rows.push({
-        optimizer: name,
-        'first δ or rate': `${initial}`,
-        ...cells(row),
-        'worst over best': '',
-      });
-      console.log(task.name, name, initial, cells(row).steps);
-    }
-    if (medians.length === 0) continue;
-    const spread = Math.max(...medians) / Math.min(...medians);
-    const of = medians.length < INITIAL.length ? ` (${medians.length} of ${INITIAL.length})` : '';
-    rows.at(-1)!['worst over best'] = `${Number.isFinite(spread) ? spread.toFixed(2) : '∞'}${of}`;
-  }
-  const at = ({ name, make }: Peer, rate: number, some: number[]) =>
-    rowOf(task, some, runs, `${name} at ${rate}`, () => make(rate), 10);
+  const at = ({ name, make }: Peer, rate: number): Entry => ({
+    key: `${name} at ${rate}`,
+    make: () => make(rate),
+    times: 10,
+  });
   const scored = async (peer: Peer, rate: number) => {
-    const row = await at(peer, rate, [CHOOSING]);
+    const row = await rowOf(task, [CHOOSING], runs, at(peer, rate));
     console.log(task.name, peer.name, rate, row?.chosenBy);
     return row?.chosenBy ?? Infinity;
   };
@@ -114,31 +92,99 @@ async function sectionOf(
     chosen.push({ peer, ...choice });
   }
   if (task.layers !== undefined) chosen.push(await chosenKfac(task.layers, scored));
-  for (const { peer, rate, interior, tried } of chosen) {
-    // Where runs are only read, what was not run is not chosen.
-    const row = tried.some(({ error }) => error < Infinity)
-      ? await at(peer, rate, seeds)
-      : undefined;
-    if (row === undefined) continue;
-    rows.push({
-      optimizer: peer.name,
-      'first δ or rate': `${rate}${interior ? '' : ' (edge)'}`,
-      ...cells(row),
-      'worst over best': '',
-    });
-    console.log(task.name, peer.name, rate, cells(row).seconds);
+  // Where runs are only read, what was not run is not chosen.
+  const peers = chosen
+    .filter(({ tried }) => tried.some(({ error }) => error < Infinity))
+    .map((choice) => ({ ...choice, entry: at(choice.peer, choice.rate) }));
+  const untuned = Object.entries(tuned).map(([name, make]) => ({
+    name,
+    of: entriesOf(name, make),
+  }));
+  const all = [...untuned.flatMap(({ of }) => of), ...peers.map(({ entry }) => entry), LBFGS];
+  await takeTurns(task, seeds, runs, all);
+  const rows: Record<string, string>[] = [];
+  for (const { name, of } of untuned)
+    rows.push(...(await untunedRows(task, seeds, runs, name, of)));
+  for (const { peer, rate, interior, entry } of peers) {
+    const row = await rowOf(task, seeds, runs, entry);
+    if (row) rows.push(lineOf(peer.name, `${rate}${interior ? '' : ' (edge)'}`, row));
   }
-  const quasi = await rowOf(task, seeds, runs, 'L-BFGS', undefined);
-  if (quasi)
-    rows.push({
-      optimizer: 'L-BFGS',
-      'first δ or rate': '',
-      ...cells(quasi),
-      'worst over best': '',
-    });
+  const quasi = await rowOf(task, seeds, runs, LBFGS);
+  if (quasi) rows.push(lineOf('L-BFGS', '', quasi));
   if (rows.length === 0) return undefined;
   return `### ${task.name}, to a test loss of ${task.target}\n\n${markdownTable(rows)}`;
 }
+
+/** One method at one setting; without `make` it is L-BFGS. */
+interface Entry {
+  key: string;
+  make?: Parameters<typeof train>[1];
+  /** How many times the steps of an implicit method it may take. */
+  times?: number;
+}
+
+const LBFGS: Entry = { key: 'L-BFGS' };
+
+const entriesOf = (
+  name: string,
+  make: (initial: number) => ReturnType<typeof implicitSGD | typeof implicitAdam>,
+) =>
+  INITIAL.map((initial) => ({
+    initial,
+    key: `${name} from ${initial}`,
+    make: () => make(initial),
+  }));
+
+/** All entries with one seed before any with the next, so that all see the same load. */
+async function takeTurns(
+  task: StudyTask,
+  seeds: number[],
+  runs: Runs,
+  entries: Entry[],
+): Promise<void> {
+  if (Runs.onlyKept) return;
+  for (const seed of seeds) {
+    for (const entry of entries) {
+      const { seconds, losses } = await courseOf(task, runs, entry, seed);
+      console.log(task.name, entry.key, seed, seconds.at(-1), losses.at(-1));
+    }
+  }
+}
+
+/** The rows of a method that tunes itself, with what its first δ matters in the last one. */
+async function untunedRows(
+  task: StudyTask,
+  seeds: number[],
+  runs: Runs,
+  name: string,
+  entries: (Entry & { initial: number })[],
+): Promise<Record<string, string>[]> {
+  const among = (some: number[], { key }: Entry) =>
+    runs.among(some, (seed) => keyOf(task, key, seed));
+  const found = entries.filter((entry) => among(seeds, entry).length > 0);
+  // All first δ are compared on the same seeds.
+  const common = found.reduce(among, seeds);
+  const rows = [];
+  const medians = [];
+  for (const entry of found) {
+    const row = await rowOf(task, common, runs, entry);
+    if (row === undefined) continue;
+    medians.push(row.steps.middle);
+    rows.push(lineOf(name, `${entry.initial}`, row));
+  }
+  if (medians.length === 0) return [];
+  const spread = Math.max(...medians) / Math.min(...medians);
+  const of = medians.length < entries.length ? ` (${medians.length} of ${entries.length})` : '';
+  rows.at(-1)!['worst over best'] = `${Number.isFinite(spread) ? spread.toFixed(2) : '∞'}${of}`;
+  return rows;
+}
+
+const lineOf = (optimizer: string, at: string, row: Row): Record<string, string> => ({
+  optimizer,
+  'first δ or rate': at,
+  ...cells(row),
+  'worst over best': '',
+});
 
 interface Chosen extends Choice {
   peer: Peer;
@@ -161,26 +207,28 @@ async function chosenKfac(
   };
 }
 
+/** The run of an entry with a seed: a kept one, or one made now. */
+function courseOf(task: StudyTask, runs: Runs, entry: Entry, seed: number): Promise<Course> {
+  const { key, make, times = 1 } = entry;
+  const { target } = task;
+  const seconds = LIMIT[task.name]!;
+  const budget = { seconds, steps: STEPS * times, target, patience: seconds / 2 };
+  return runs.get(keyOf(task, key, seed), () =>
+    make ? train(task, make, budget, seed) : quasiNewton(task, seed, { seconds, target }),
+  );
+}
+
 async function rowOf(
   task: StudyTask,
   seeds: number[],
   runs: Runs,
-  name: string,
-  make: Parameters<typeof train>[1] | undefined,
-  times = 1,
+  entry: Entry,
 ): Promise<(Row & { chosenBy: number }) | undefined> {
-  const limit = LIMIT[task.name]!;
-  const budget = { seconds: limit, steps: STEPS * times, target: task.target, patience: limit / 2 };
-  const courses: Course[] = [];
-  const some = runs.among(seeds, (seed) => keyOf(task, name, seed));
+  const some = runs.among(seeds, (seed) => keyOf(task, entry.key, seed));
   if (some.length === 0) return undefined;
-  for (const seed of some) {
-    const run = () =>
-      make
-        ? train(task, make, budget, seed)
-        : quasiNewton(task, seed, { seconds: limit, target: task.target });
-    courses.push(await runs.get(keyOf(task, name, seed), run));
-  }
+  const courses: Course[] = [];
+  for (const seed of some) courses.push(await courseOf(task, runs, entry, seed));
+  const limit = LIMIT[task.name]!;
   const spread = (of: 'steps' | 'seconds', on: 'losses' | 'validation') =>
     spreadOf(courses.map((course) => reached(course, task.target, on)?.[of] ?? Infinity));
   return {

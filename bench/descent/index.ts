@@ -5,6 +5,7 @@ import { breakEven } from './break-even';
 import { convex } from './convex';
 import { deep } from './deep';
 import { iterations } from './iterations';
+import { measuring } from './measuring';
 import { writePart } from './page';
 import { pinn, pinnWide } from './pinn';
 import { savings } from './savings';
@@ -21,6 +22,7 @@ const parts: Record<string, Part> = {
   'break-even': breakEven,
   size,
   auto,
+  measuring,
   savings,
   iterations,
   'warm-start': warmStart,
@@ -42,9 +44,9 @@ const pages: Record<string, string> = {
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
  * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`), on
  * convex problems (`convex`), on long memories and deep autoencoders (`deep`), what a step costs in time and memory (`size`), whether one needs a
- * rate (`auto`), what a preconditioner and a share of the curvature save (`savings`, `iterations`), and a warm start (`warm-start`).
+ * rate (`auto`) and what finding it costs (`measuring`), what a preconditioner and a share of the curvature save (`savings`, `iterations`), and a warm start (`warm-start`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | savings | iterations | warm-start | pinn | pinn-wide | convex | deep …] [full] [kept]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | measuring | savings | iterations | warm-start | pinn | pinn-wide | convex | deep …] [full] [kept]`
  *
  * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of

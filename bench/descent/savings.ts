@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { FeatureExamples } from 'implicit-lab-course';
 import { spreadOf } from '../../course/experiments';
-import { implicitSGD, kronecker } from '../../lib/descent';
+import { implicitAdam, implicitSGD, kronecker } from '../../lib/descent';
+import { cg } from '../../lib/solvers';
 import { markdownTable } from './grid';
 import { Runs } from './runs';
 import type { Profile } from './study';
@@ -9,23 +10,60 @@ import { disposeTask, type StudyTask, studyTasks } from './tasks';
 import { type Course, type Learner, lossOf, reached, train } from './train';
 
 /** Written down before the runs. */
-const TASKS = ['MLP', 'CNN', 'RNN'];
+const TASKS = ['MLP', 'CNN', 'RNN', 'head'];
 const LIMIT = { seconds: 12, steps: 80 };
 const curvature = 'gauss-newton';
 
-/** What a step of `implicitSGD('auto')` may be spared. */
+/** At most so many iterations, at the tolerance that is the middle of those of `'auto'`. */
+const atMost = (maxIterations: number) => cg({ tolerance: 0.1, maxIterations, best: 'energy' });
+
+/** What a step of `'auto'` may be spared. */
 const variants: { name: string; make(task: StudyTask): Learner }[] = [
-  { name: 'nothing spared', make: (task) => learner(task, {}) },
-  { name: 'kronecker()', make: (task) => learner(task, { preconditioner: kronecker() }) },
+  { name: 'nothing spared', make: (task) => learner(task, implicitSGD('auto', { curvature })) },
+  {
+    name: 'kronecker()',
+    make: (task) => learner(task, implicitSGD('auto', { curvature, preconditioner: kronecker() })),
+  },
   {
     name: 'kronecker({ every: 5 })',
-    make: (task) => learner(task, { preconditioner: kronecker({ every: 5 }) }),
+    make: (task) =>
+      learner(task, implicitSGD('auto', { curvature, preconditioner: kronecker({ every: 5 }) })),
   },
-  { name: 'curvature of half of the batch', make: (task) => learner(task, {}, 1 / 2) },
-  { name: 'curvature of a quarter', make: (task) => learner(task, {}, 1 / 4) },
+  {
+    name: 'curvature of half of the batch',
+    make: (task) => learner(task, implicitSGD('auto', { curvature }), 1 / 2),
+  },
+  {
+    name: 'curvature of a quarter',
+    make: (task) => learner(task, implicitSGD('auto', { curvature }), 1 / 4),
+  },
+  {
+    name: 'implicit Adam, nothing spared',
+    make: (task) => learner(task, implicitAdam('auto', { curvature })),
+  },
+  {
+    name: 'implicit Adam, kronecker()',
+    make: (task) => learner(task, implicitAdam('auto', { curvature, preconditioner: kronecker() })),
+  },
+  {
+    name: 'implicit Adam, at most 5 iterations',
+    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(5) })),
+  },
+  {
+    name: 'implicit Adam, at most 3 iterations',
+    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(3) })),
+  },
+  {
+    name: 'implicit Adam, at most 5, curvature of half of the batch',
+    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(5) }), 1 / 2),
+  },
+  {
+    name: 'implicit Adam, at most 3, curvature of a quarter',
+    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(3) }), 1 / 4),
+  },
 ];
 
-/** Do a preconditioner and the curvature of a share of the batch save anything? */
+/** Do a preconditioner, the curvature of a share of the batch and fewer iterations save anything? */
 export async function savings({ name, seeds }: Profile): Promise<string> {
   const runs = new Runs(`savings-${name}`);
   const rows: Record<string, string>[] = [];
@@ -54,7 +92,7 @@ export async function savings({ name, seeds }: Profile): Promise<string> {
     }
     disposeTask(task);
   }
-  return `\`implicitSGD('auto')\` with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median, of two the lower one (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share.
+  return `\`implicitSGD('auto')\`, and where it says so \`implicitAdam('auto')\`, with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median, of two the lower one (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share. Limits of iterations come with a tolerance of 0.1; by default there are at most ten.
 
 ${markdownTable(rows)}`;
 }
@@ -77,10 +115,9 @@ function rowOf(task: StudyTask, name: string, courses: readonly Course[]): Recor
 /** Steps by `step`, with the curvature of the first examples of each batch if that is asked for. */
 function learner(
   task: StudyTask,
-  options: Parameters<typeof implicitSGD>[1],
+  optimizer: ReturnType<typeof implicitSGD | typeof implicitAdam>,
   share?: number,
 ): Learner {
-  const optimizer = implicitSGD('auto', { curvature, ...options });
   const some = ({ x, y }: FeatureExamples): FeatureExamples => {
     const count = Math.ceil(x.shape[0] * share!);
     return { x: tf.slice(x, [0, 0], [count, -1]), y: tf.slice(y, [0, 0], [count, -1]) };

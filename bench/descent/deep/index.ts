@@ -83,7 +83,7 @@ interface Outcome {
 export async function deep({ name, seeds }: Profile): Promise<string> {
   const runs = new Runs(`deep-${name}`);
   const results: { task: DeepTask; outcomes: Outcome[] }[] = [];
-  for (const maker of deepTasks.filter(({ long }) => !long || name === 'full')) {
+  for (const maker of deepTasks) {
     const task = maker.make(name);
     const contenders = methods.filter((method) => !method.long || name === 'full');
     const outcomes = await outcomesOf(task, contenders, seeds, runs);
@@ -104,12 +104,15 @@ async function outcomesOf(
   seeds: readonly number[],
   runs: Runs,
 ): Promise<Outcome[]> {
-  const budget = { seconds: task.seconds, steps: 1e6, patience: task.seconds / 3 };
+  const budgetOf = (seed: number) => {
+    const seconds = seed === CHOOSING ? (task.choosing ?? task.seconds) : task.seconds;
+    return { seconds, steps: 1e6, patience: seconds / 3 };
+  };
   const keyOf = (method: DeepMethod, rate: number, seed: number) =>
     [task.name, method.name, rate, seed].join(' | ');
   const course = (method: DeepMethod, rate: number, seed: number) =>
     runs.get(keyOf(method, rate, seed), async () => {
-      const one = await train(task, () => method.make(rate, task), budget, seed);
+      const one = await train(task, () => method.make(rate, task), budgetOf(seed), seed);
       const load = loadavg()[0]!.toFixed(0);
       console.log(task.name, method.name, rate, seed, endOf(one), one.steps.at(-1), `load ${load}`);
       return one;
@@ -206,7 +209,7 @@ function page(results: { task: DeepTask; outcomes: Outcome[] }[]): string {
       });
     return `### ${task.name}: ${task.words}
 
-${task.seconds} s of one processor a run.
+${task.seconds} s of one processor a run${task.choosing ? `, ${task.choosing} s where a setting is chosen` : ''}.
 
 ${markdownTable(rows)}
 
