@@ -8,6 +8,7 @@ import { firstCalls, firstReport } from './first';
 import { flameGraph } from './flame';
 import { type Clock, type FloorRow, floorOf, floorReport } from './floor';
 import { growthFigure } from './growth-figure';
+import { type InTurn, inTurn, inTurnReport } from './loops';
 import { type Effort, measured, median } from './measure';
 import { installed, startPeers, WHOLE } from './peer';
 import { categoryNames, type Profiled, profiled, profileReport } from './profile';
@@ -25,11 +26,12 @@ const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false };
  * The same workloads by this library, by JAX and by PyTorch and by libraries on top of them: same data,
  * same weights, warm, in turns, round by round.
  *
- * @param args `--quick` for fewer rounds; `profile W1` for where the time goes, with `--flame` as a picture; `scaling` for how cost grows, `first` for first calls and peak
+ * @param args `--quick` for fewer rounds; `profile W1` for where the time goes, with `--flame` as a picture; `loops W4` for times with loops on one thread and on all; `scaling` for how cost grows, `first` for first calls and peak
  *   memory, `floor` for gradients compared with their matrix products; other words are parts of names: `W3`
  */
 export async function run(args: string[]): Promise<void> {
   if (args[0] === 'profile') return runProfile(args.slice(1));
+  if (args[0] === 'loops') return runLoops(args.slice(1));
   const effort = args.includes('--quick') ? QUICK : THOROUGH;
   if (args[0] === 'floor') {
     return runFloor(effort, args.includes('--processor') ? 'processor' : 'wall');
@@ -104,6 +106,17 @@ async function runProfile(args: readonly string[]): Promise<void> {
     console.log(profileReport(profile));
     if (flame) writeFlame(profile);
   }
+}
+
+/** Workloads with their loops on one thread and on all, in turn. */
+async function runLoops(names: readonly string[]): Promise<void> {
+  const { threads } = await useBackend('wasm');
+  const { list } = await workloads();
+  const all: InTurn[] = [];
+  for (const workload of list.filter(({ name }) => names.some((part) => name.includes(part)))) {
+    all.push(await inTurn(workload, threads, QUICK.rounds));
+  }
+  console.log(inTurnReport(all));
 }
 
 /** The gradients compared with their matrix products; ours alone. */

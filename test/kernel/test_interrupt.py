@@ -171,6 +171,25 @@ def test_tensors_with_a_name_stay_and_finally_runs(with_tensors):
     assert with_tensors.run("settled && mine.isDisposed === false && mine.dataSync()[0] > 1").value == "true"
 
 
+def test_loops_on_several_threads_end_and_are_right_afterwards():
+    running = Kernel()
+    try:
+        ran = running.run(
+            "import * as tf from '@tensorflow/tfjs'; import { useBackend } from 'implicit-lab';"
+            "await useBackend('wasm', { threads: 3 }); const x = tf.randomNormal([1000, 1000]);"
+            "const sum = () => tf.tidy(() => x.tanh().square().sum()).dataSync()[0];"
+            "const first = sum(); for (let i = 0; i < 60; i++) sum(); sum() === first"
+        )
+        assert ran.value == "true", ran.traceback
+        for delay in (0.3, 0.15, 0.2, 0.25):
+            ran = running.interrupted_after("for (;;) x.tanh().dispose()", delay)
+            assert ran.error["ename"] == "KeyboardInterrupt", ran.traceback
+            assert ran.seconds < 1
+            assert running.run("sum() === first").value == "true"
+    finally:
+        running.stop()
+
+
 def test_training_can_be_begun_again(with_tensors):
     with_tensors.run(
         "const net = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [32] })] });"
