@@ -87,6 +87,25 @@ def w1_cg(w, lam, data):
     return implicit(w1_inner, w1_outer, w, lam, data, by_cg(20))
 
 
+def ridge_loss(w, X, y):
+    return 0.5 * jnp.mean((X @ w - y) ** 2)
+
+
+def ridge_inner(w, lam, data):
+    X, y, _, _ = data
+    return ridge_loss(w, X, y) + 0.5 * jnp.sum(jnp.exp(lam) * w * w)
+
+
+def ridge_outer(w, data):
+    _, _, X, y = data
+    return ridge_loss(w, X, y)
+
+
+@jax.jit
+def ridge_cg(w, lam, data):
+    return implicit(ridge_inner, ridge_outer, w, lam, data, by_cg(20))
+
+
 def unrolled(inner, outer, rate, steps):
     @jax.jit
     def run(w, lam, data):
@@ -379,6 +398,9 @@ def cases(dtype):
         out[key] = scaling(d, key)
     q = [d[f"unroll_{name}"] for name in ["H", "dH", "b", "db", "theta", "x0"]]
     out["unroll float64"] = lambda: chebyshev(*q)
+    out["logistic float64, CG 20"] = out["W1 CG 20"]
+    ridge = tuple(d[f"ridge_{name}"] for name in ["X", "y", "Xv", "yv"])
+    out["ridge float64, CG 20"] = lambda: ridge_cg(d["ridge_w"], d["ridge_lam"], ridge)
     return out
 
 

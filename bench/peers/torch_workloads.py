@@ -182,7 +182,16 @@ def cases(dtype):
 
     out["W1 inner steps, Neumann 10"] = w1_run
     out["W1 CG 20"] = lambda: implicit(inner1, outer1, of("w1", ["solution"]), lam1, by_cg(20))
+    out["logistic float64, CG 20"] = out["W1 CG 20"]
     out["W7 logistic"] = lambda: unrolled(inner1, outer1, w1, lam1, s1["rate"], s1["steps"])
+
+    Xr, yr, Xvr, yvr = of("ridge", ["X", "y", "Xv", "yv"])
+    squares = lambda w, X, y: 0.5 * ((X @ w - y) ** 2).mean()
+    inner_r = lambda w, lam: squares(w[0], Xr, yr) + 0.5 * (lam[0].exp() * w[0] * w[0]).sum()
+    outer_r = lambda w: squares(w[0], Xvr, yvr)
+    out["ridge float64, CG 20"] = lambda: implicit(
+        inner_r, outer_r, of("ridge", ["w"]), of("ridge", ["lam"]), by_cg(20)
+    )
 
     X2, Y2, Xv2, Yv2 = of("w2", ["X", "Y", "Xv", "Yv"])
     inner2 = lambda w, lam: (

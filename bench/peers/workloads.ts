@@ -13,6 +13,7 @@ import { equilibriumGradient } from './equilibrium';
 import { type Giving, oneHot } from './given';
 import { BATCHES, gradientAndProducts, type Network, ofModels } from './gradients';
 import { implicitSteps } from './implicit-step';
+import { inFloat64 } from './in-float64';
 import { softmaxRegression } from './softmax';
 import type { Given, Workload, Workloads } from './workload';
 
@@ -140,6 +141,7 @@ export async function workloads(): Promise<Workloads & { networks: Network[] }> 
         return directions.flat();
       },
     },
+    ...inFloat64(giving, data),
   ];
   return { list, data, settings, networks };
 }
