@@ -1,12 +1,13 @@
 import type { LinearData, Samples } from '../../datasets';
 import { InputError } from '../../errors';
-import { multiply, multiplyTransposed, requireLabels, sigmoid } from '../../numbers';
+import { requireLabels, sigmoid } from '../../numbers';
 import { checkNoMore, checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
+import { dataMatrix } from './data-matrix';
 import { featuresOf } from './features';
 import { type KnownBilevel, requireLength } from './known-bilevel';
 import { type MeanLoss, penalized } from './penalized';
-import { type Penalty, times } from './penalty';
+import type { Penalty } from './penalty';
 import { solvePositive } from './solve-positive';
 
 const MAX_NEWTON_STEPS = 100;
@@ -18,6 +19,7 @@ const MAX_NEWTON_STEPS = 100;
  * data; `H = XᵀSX/n + diag λ` with `S = diag p(1 − p)`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is
  * shared. w* is found by Newton's method to rounding.
  *
+ * @param data kept, and not to be changed
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, labels, λ or w that do not fit
  *
@@ -69,21 +71,19 @@ export function bilevelLogistic(
 function logisticLoss({ X, y }: Samples): MeanLoss {
   requireLabels(y);
   const n = X.length;
+  const data = dataMatrix(X);
   const logits = (w: Float64Array) => {
     requireLength(w, X[0]!.length, 'w');
-    return multiply(X, w);
+    return data.multiply(w);
   };
   return {
     value: (w: Float64Array) =>
       logits(w).reduce((sum, z, i) => sum + (softplus(z) - y[i]! * z) / n, 0),
     gradient: (w: Float64Array) =>
-      multiplyTransposed(
-        X,
-        logits(w).map((z, i) => (sigmoid(z) - y[i]!) / n),
-      ),
+      data.multiplyTransposed(logits(w).map((z, i) => (sigmoid(z) - y[i]!) / n)),
     curvature(w: Float64Array) {
       const s = logits(w).map((z) => (sigmoid(z) * sigmoid(-z)) / n);
-      return (v: Float64Array) => multiplyTransposed(X, times(s, multiply(X, v)));
+      return (v: Float64Array) => data.multiplyGram(s, v);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { LinearData, Samples } from '../../datasets';
-import { multiply, multiplyTransposed } from '../../numbers';
 import { checkNoMore, checkOptionNames, checkRecord } from '../../options';
 import { float64 } from '../../spaces';
+import { dataMatrix } from './data-matrix';
 import { featuresOf } from './features';
 import { type KnownBilevel, requireLength } from './known-bilevel';
 import { type MeanLoss, penalized } from './penalized';
@@ -14,6 +14,7 @@ import { solvePositive } from './solve-positive';
  * `f = ‖Xw − y‖²/(2n) + ½ Σ λⱼwⱼ²`, `g = ‖X̂w − ŷ‖²/(2m)`;
  * `H = XᵀX/n + diag λ`, `w* = H⁻¹Xᵀy/n`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is shared.
  *
+ * @param data kept, and not to be changed
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, λ or w that do not fit
  *
@@ -40,16 +41,18 @@ export function bilevelRidge(
 /** `‖Xw − y‖²/(2n)` with its derivatives in w. */
 function squaredError({ X, y }: Samples): MeanLoss {
   const n = X.length;
+  const data = dataMatrix(X);
+  const shares = new Float64Array(n).fill(1 / n);
   const residual = (w: Float64Array) => {
     requireLength(w, X[0]!.length, 'w');
-    return float64.subtract(multiply(X, w), y);
+    return float64.subtract(data.multiply(w), y);
   };
   return {
     value(w: Float64Array) {
       const r = residual(w);
       return float64.dot(r, r) / (2 * n);
     },
-    gradient: (w: Float64Array) => float64.scale(1 / n, multiplyTransposed(X, residual(w))),
-    curvature: () => (v) => float64.scale(1 / n, multiplyTransposed(X, multiply(X, v))),
+    gradient: (w: Float64Array) => float64.scale(1 / n, data.multiplyTransposed(residual(w))),
+    curvature: () => (v) => data.multiplyGram(shares, v),
   };
 }

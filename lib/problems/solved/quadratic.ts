@@ -152,9 +152,11 @@ function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
   return { theta, H, b, dH, db };
 }
 
+type Multiplied = Pick<StoredMatrix, 'multiply' | 'multiplyAll' | 'addProducts'>;
+
 /** The products with H and with all its derivatives at once. */
 interface Products {
-  H: StoredMatrix;
+  H: Multiplied;
   /** `∂H/∂θⱼ x` for each j, one after the other, added to `out`. */
   addAll(x: Float64Array, out: Float64Array): void;
   /** `∂b/∂θⱼ` for each j, one after the other. */
@@ -181,7 +183,7 @@ function productsOf({ H, b, dH, db }: Evaluated): Products {
 }
 
 /** A matrix that is multiplied where it is. */
-function asStored(A: Matrix): StoredMatrix {
+function asStored(A: Matrix): Multiplied {
   return {
     multiply: (x) => multiply(A, x),
     multiplyAll: (xs) => xs.map((x) => multiply(A, x)),

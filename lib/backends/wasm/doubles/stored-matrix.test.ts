@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { multiply, random } from '../../../numbers';
+import { multiply, multiplyTransposed, random } from '../../../numbers';
 import { storedMatrix } from './stored-matrix';
 
 const draw = random(7);
@@ -45,6 +45,30 @@ describe('a stored matrix', () => {
           expect(out[j * rows + i]! - before[j * rows + i]!).toBeCloseTo(wanted, 11);
         });
       });
+    }
+  });
+
+  it.each([
+    [20, 20],
+    [37, 23],
+    [2, 333],
+    [801, 3],
+  ])('of %i rows and %i columns has the products of its transpose', (rows, columns) => {
+    const A = matrix(rows, columns);
+    const [r, x] = [draw.normals(rows), draw.normals(columns)];
+    const stored = storedMatrix(A)!;
+    const scaled = multiply(A, x).map((value, i) => r[i]! * value);
+    // One after the other: neither leaves anything behind for the other.
+    for (const _ of [1, 2]) {
+      stored.multiplyTransposed(r).forEach((y, j) => {
+        expect(y).toBeCloseTo(multiplyTransposed(A, r)[j]!, 11);
+      });
+      const gram = stored.multiplyGram(r, x);
+      expect(gram.length).toBe(columns);
+      multiplyTransposed(A, scaled).forEach((y, j) => {
+        expect(gram[j]! - y).toBeCloseTo(0, 9);
+      });
+      stored.multiplyAll([x, x, x]);
     }
   });
 

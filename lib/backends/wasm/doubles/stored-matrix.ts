@@ -6,6 +6,10 @@ import { GROUP } from './products';
 export interface StoredMatrix {
   /** `A x`. */
   multiply(x: Float64Array): Float64Array;
+  /** `Aᵀ r`. */
+  multiplyTransposed(r: Float64Array): Float64Array;
+  /** `Aᵀ diag(s) A x`, s with a number for each row. */
+  multiplyGram(s: Float64Array, x: Float64Array): Float64Array;
   /** `A x` for several x, at less than the cost of one after the other; they share their memory. */
   multiplyAll(xs: readonly Float64Array[]): Float64Array[];
   /** The same for several x one after the other in one array: added to `out`, in the same order. */
@@ -30,6 +34,18 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
   const matrix = new Stored(rows);
   const isWorthIt = matrix.height * matrix.length >= LEAST_ENTRIES;
   return isWorthIt && matrix.bytes <= MOST_BYTES / 4 ? matrix : undefined;
+}
+
+const none = new Float64Array(0);
+
+/** Addresses of a sum of rows, in bytes. */
+interface Sum {
+  A: number;
+  end: number;
+  stride: number;
+  rows: number;
+  columns: number;
+  out: number;
 }
 
 class Stored implements StoredMatrix {
@@ -60,6 +76,18 @@ class Stored implements StoredMatrix {
       },
     );
     return out;
+  }
+
+  multiplyTransposed(r: Float64Array): Float64Array {
+    return this.#summed(r, none, ({ transposed }, { A, end, stride, rows, out }) => {
+      transposed(A, end, stride, rows, out);
+    });
+  }
+
+  multiplyGram(s: Float64Array, x: Float64Array): Float64Array {
+    return this.#summed(s, x, ({ gram }, { A, end, stride, rows, columns, out }) => {
+      gram(A, end, stride, rows, columns, out);
+    });
   }
 
   multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
@@ -129,6 +157,32 @@ class Stored implements StoredMatrix {
     const results = new Float64Array(m.memory.buffer, Y, count * padded).fill(0);
     addProducts(m, { A, end: X, x: X, y: Y, count, stride, height: 8 * padded });
     take(results, padded);
+  }
+
+  /**
+   * A sum of rows.
+   *
+   * @param ofRows a number for each row
+   * @param ofColumns a number for each column, or none
+   * @param add adds the rows to `out`, which is 0
+   */
+  #summed(
+    ofRows: Float64Array,
+    ofColumns: Float64Array,
+    add: (m: Machine, addresses: Sum) => void,
+  ): Float64Array {
+    const stride = this.#stride;
+    const m = started();
+    const A = this.#placed(m);
+    const end = A + this.#padded * stride;
+    const rows = end + MOST_VECTORS * stride;
+    const out = end + stride;
+    // Of the first two vectors one is given, and one is the result.
+    const vectors = new Float64Array(m.memory.buffer, end, stride / 4).fill(0);
+    vectors.set(ofColumns);
+    new Float64Array(m.memory.buffer, rows, this.#padded).fill(0).set(ofRows);
+    add(m, { A, end, stride, rows, columns: end, out });
+    return vectors.slice(stride / 8, stride / 8 + this.length);
   }
 
   /** The address of the matrix, which is put there if it is not. */
