@@ -7,7 +7,15 @@ import { softmaxCrossEntropy, useBackend } from '../backends';
 import { NotFiniteError } from '../errors';
 import { random } from '../numbers';
 import { cg } from '../solvers';
-import { cosine, implicitAdam, implicitSGD, warmUp, withOutput } from '.';
+import {
+  cosine,
+  implicitAdam,
+  implicitSGD,
+  type Kronecker,
+  kronecker,
+  warmUp,
+  withOutput,
+} from '.';
 
 // Chromium brings a Vulkan driver that computes on the processor.
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -170,6 +178,39 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
       await useBackend('webgpu');
       onGpu.forEach((value, i) => {
         expect(value).toBeCloseTo(onCpu[i]!, 3);
+      });
+    },
+    120_000,
+  );
+
+  it.each(Object.entries(one))(
+    '%s with kronecker() solves the same systems there, and waits for no factors',
+    async (_, make) => {
+      const run = async (preconditioner?: Kronecker) => {
+        const { W, b, loss } = network();
+        const options = {
+          curvature: 'gauss-newton' as const,
+          ...(preconditioner && { preconditioner }),
+        };
+        const solver = cg({ tolerance: 1e-4, maxIterations: 16 });
+        const optimizer = make(0.5, { ...options, solver });
+        let iterations = 0;
+        for (let t = 0; t < 3; t++) {
+          optimizer.minimize(loss);
+          ({ iterations } = await optimizer.lastStep());
+        }
+        expect(iterations).toBeLessThan(16);
+        const reached = [...(await W.data()), ...(await b.data())];
+        optimizer.dispose();
+        tf.disposeVariables();
+        return reached;
+      };
+      const onGpu = await run(kronecker({ every: 2 }));
+      await useBackend('cpu');
+      const onCpu = await run();
+      await useBackend('webgpu');
+      onGpu.forEach((value, i) => {
+        expect(value).toBeCloseTo(onCpu[i]!, 2);
       });
     },
     120_000,
