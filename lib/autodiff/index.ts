@@ -25,6 +25,7 @@ export {
   type FlatSystem,
   flatLossOf,
   flatSpaceOn,
+  knownFlatLoss,
   Layout,
   type StepUpdates,
   traceLoss,

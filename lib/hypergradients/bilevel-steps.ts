@@ -6,6 +6,7 @@ import {
   type FlatProblem,
   flatProblem,
   formOf,
+  knownFlatProblem,
   type LossProblem,
   onBatches,
   traceLosses,
@@ -70,7 +71,9 @@ export class StepProblems<V extends Vector, B> {
       prepare: async ({ w, λ }) => {
         if (this.#batches !== undefined || w instanceof Float64Array) return;
         const problem = inFormOf<LossProblem>(this.#problem);
-        await withPauses(traceLosses(problem, w as NamedTensors, λ as NamedTensors));
+        const given = [problem, w as NamedTensors, λ as NamedTensors] as const;
+        found = quick(knownFlatProblem(...given, KIND));
+        if (found === undefined) await withPauses(traceLosses(...given));
       },
       at: (point) => {
         found ??= this.#flat(point);
@@ -82,16 +85,8 @@ export class StepProblems<V extends Vector, B> {
 
   #flat({ w, λ }: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined {
     if (this.#batches !== undefined || w instanceof Float64Array) return undefined;
-    const found = flatProblem(
-      inFormOf<LossProblem>(this.#problem),
-      w as NamedTensors,
-      λ as NamedTensors,
-      'pull to the varied',
-    );
-    if (!found?.isLong) return found;
-    // Its steps and losses are left in between.
-    found.dispose();
-    return undefined;
+    const problem = inFormOf<LossProblem>(this.#problem);
+    return quick(flatProblem(problem, w as NamedTensors, λ as NamedTensors, KIND));
   }
 
   /** The problem that is differentiated in outer step k. */
@@ -153,6 +148,16 @@ export class StepProblems<V extends Vector, B> {
   #curvatureBatch(k: number, innerSteps: number): B | undefined {
     return this.#batches?.curvature?.(k) ?? this.#batches?.inner(Math.max(1, innerSteps));
   }
+}
+
+/** The product with a derivative that is needed most. */
+const KIND = 'pull to the varied';
+
+/** Undefined for a problem that takes long: its steps and losses are left in between. */
+function quick(problem: FlatProblem | undefined): FlatProblem | undefined {
+  if (!problem?.isLong) return problem;
+  problem.dispose();
+  return undefined;
 }
 
 function finite(innerLoss: number, outerLoss: number) {

@@ -98,6 +98,35 @@ describe.each(libraries)('a declared problem, with OpenBLAS: %s', (blas) => {
     }
   });
 
+  it('has the same derivative, to the last bit, where what it is given is overwritten and freed at once', async () => {
+    for (const seed of seeds) {
+      const { problem, w, λ } = problemOf(seed);
+      const how = implicit({ solver: cg({ tolerance: 1e-6 }) });
+      const begin = mapTensors(w, ({ shape }) => normal(shape, seed + 3));
+      const first = await hypergradient(problem, w, λ, how, { start: begin });
+      const [before, held] = [tf.memory().numTensors, bytes()];
+      const copies = tf.tidy(() =>
+        [w, λ, begin].map((x) => mapTensors(x, (value) => tf.variable(value))),
+      );
+      const [ownW, ownλ, start] = copies as [NamedTensors, NamedTensors, NamedTensors];
+      const again = hypergradient(problem, ownW, ownλ, how, { start });
+      for (const value of copies.flatMap((x) => Object.values(x))) {
+        tf.tidy(() => (value as tf.Variable).assign(tf.onesLike(value)));
+        value.dispose();
+      }
+      const { value, adjoint, stats } = await again;
+      expect(relativeError(value, first.value)).toBe(0);
+      expect(relativeError(adjoint, first.adjoint)).toBe(0);
+      expect(stats.products).toBe(first.stats.products);
+      tf.dispose([value, adjoint]);
+      expect(tf.memory().numTensors).toBe(before);
+      expect(bytes()).toBe(held);
+      tf.dispose([first.value, first.adjoint, begin]);
+      problem.inner.free();
+      problem.outer.free();
+    }
+  });
+
   const methods: [string, Method][] = [
     ['gradient descent', gradientDescent(0.3)],
     ['a rate for each step', gradientDescent(Array.from({ length: 12 }, (_, t) => 0.3 / (1 + t)))],

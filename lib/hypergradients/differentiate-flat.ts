@@ -1,7 +1,14 @@
 import type { Flat } from '../autodiff';
 import { withPauses } from '../event-loop';
 import { random } from '../numbers';
-import { flatProblem, type LossProblem, traceLosses, type UnrolledProblem } from '../problems';
+import {
+  type FlatProblem,
+  flatProblem,
+  knownFlatProblem,
+  type LossProblem,
+  traceLosses,
+  type UnrolledProblem,
+} from '../problems';
 import { supportsInnerProduct } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import { differentiateIn, hessianOf } from './differentiate-in';
@@ -10,22 +17,59 @@ import type { DifferentiateOptions, ImplicitDerivative, ImplicitOptions } from '
 import { solveIn, solveOptions } from './solve-in';
 import { flatZerosOf } from './zero-parts';
 
+/** A derivative to be taken, with the count of its products. */
+interface Asked<V extends Vector> {
+  settings: Required<ImplicitOptions>;
+  problem: UnrolledProblem<V>;
+  w: V;
+  λ: V;
+  options: DifferentiateOptions<V>;
+  count: Count;
+}
+
+/**
+ * The same on flat vectors where their programs are known: w, λ and the start are copied, or not looked
+ * at, before this returns.
+ */
+export function differentiateKnown<V extends Vector>(
+  asked: Asked<V>,
+): Promise<ImplicitDerivative<V>> | undefined {
+  const given = onTensors(asked);
+  const { flat } = asked.options;
+  if (given === undefined) return undefined;
+  if (flat !== undefined) return differentiateOn(flat, asked);
+  const setting = knownFlatProblem(...given, KIND);
+  return setting && differentiateOn(setting, asked).finally(() => setting.dispose());
+}
+
 /** The same on flat vectors: where the problem has programs, and the solver asks for nothing else. */
 export async function differentiateFlat<V extends Vector>(
-  settings: Required<ImplicitOptions>,
-  problem: UnrolledProblem<V>,
-  w: V,
-  λ: V,
-  { start, factors, flat }: DifferentiateOptions<V>,
-  count: Count,
+  asked: Asked<V>,
 ): Promise<ImplicitDerivative<V> | undefined> {
-  const { solver, curvature, diagnose } = settings;
-  const isPlain = curvature === 'hessian' && factors === undefined && supportsInnerProduct(solver);
+  const given = onTensors(asked);
+  if (given === undefined) return undefined;
+  await withPauses(traceLosses(...given));
+  const setting = flatProblem(...given, KIND);
+  return setting && differentiateOn(setting, asked).finally(() => setting.dispose());
+}
+
+/** The product that is needed most. */
+const KIND = 'pull to the varied';
+
+/** The problem and its vectors, where they are tensors and nothing but flat vectors will do. */
+function onTensors<V extends Vector>({ settings, problem, w, λ, options }: Asked<V>) {
+  const { solver, curvature } = settings;
+  const isPlain =
+    curvature === 'hessian' && options.factors === undefined && supportsInnerProduct(solver);
   if (w instanceof Float64Array || !isPlain) return undefined;
-  const given = [problem as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
-  if (flat === undefined) await withPauses(traceLosses(...given));
-  const setting = flat ?? flatProblem(...given, 'pull to the varied');
-  if (setting === undefined) return undefined;
+  return [problem as LossProblem, w as NamedTensors, λ as NamedTensors] as const;
+}
+
+async function differentiateOn<V extends Vector>(
+  setting: FlatProblem,
+  { settings, options: { start }, count }: Asked<V>,
+): Promise<ImplicitDerivative<V>> {
+  const { solver, diagnose } = settings;
   const { space } = setting;
   const { inPieces } = setting.form;
   const { linearizeLater, linearizeLaterInPieces: later } = setting;
@@ -63,6 +107,5 @@ export async function differentiateFlat<V extends Vector>(
     return { ...inTensors, ...rest } as ImplicitDerivative<Vector> as ImplicitDerivative<V>;
   } finally {
     space.free(flatStart);
-    if (setting !== flat) setting.dispose();
   }
 }

@@ -2,7 +2,7 @@ import { checkFunction, checkNoMore, checkOptionNames, settled } from '../option
 import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
 import { cg, checkedSolution } from '../solvers';
 import { holding, type NamedTensors, spaceOf, type Vector } from '../spaces';
-import { differentiateFlat } from './differentiate-flat';
+import { differentiateFlat, differentiateKnown } from './differentiate-flat';
 import { differentiateIn, hessianOf } from './differentiate-in';
 import { type Count, countProducts } from './evaluation';
 import { checkOnFailure } from './failure';
@@ -110,15 +110,21 @@ async function differentiate<V extends Vector>(
   if (factors !== undefined) checkFunction(factors, 'factors');
   if (watch !== undefined) checkFunction(watch, 'watch');
   if (start !== undefined) spaceOf(w).check(start, w, 'the start');
-  return holding([w, λ, start], (w, λ, start) =>
-    differentiateHeld(
-      settings,
-      problem,
-      w,
-      λ,
-      start === undefined ? options : { ...options, start },
-    ),
-  );
+  const began = performance.now();
+  const count: Count = { products: 0, ...(watch && { watch }) };
+  const known = differentiateKnown({ settings, problem, w, λ, options, count });
+  const found = await (known ??
+    holding([w, λ, start], (w, λ, start) =>
+      differentiateHeld(
+        settings,
+        problem,
+        w,
+        λ,
+        start === undefined ? options : { ...options, start },
+        count,
+      ),
+    ));
+  return { ...found, stats: { ...found.stats, seconds: (performance.now() - began) / 1000 } };
 }
 
 async function differentiateHeld<V extends Vector>(
@@ -127,17 +133,16 @@ async function differentiateHeld<V extends Vector>(
   w: V,
   λ: V,
   options: DifferentiateOptions<V>,
+  count: Count,
 ): Promise<ImplicitDerivative<V>> {
-  const began = performance.now();
-  const { start, factors, watch } = options;
+  const { start, factors } = options;
   const space = spaceOf(w);
-  const count: Count = { products: 0, ...(watch && { watch }) };
   const { diagnose } = settings;
-  const flat = await differentiateFlat(settings, problem, w, λ, options, count);
-  if (flat !== undefined) return withSeconds(flat, began);
+  const flat = await differentiateFlat({ settings, problem, w, λ, options, count });
+  if (flat !== undefined) return flat;
   const form = formOf(problem, λ);
   const { solver, curvature } = settings;
-  const found = await differentiateIn(settings, count, {
+  return differentiateIn(settings, count, {
     space,
     form,
     w,
@@ -166,10 +171,4 @@ async function differentiateHeld<V extends Vector>(
     zerosOf: (xs) => zerosOf(space, xs),
     probe: () => probe(w),
   });
-  return withSeconds(found, began);
 }
-
-const withSeconds = <V>(found: ImplicitDerivative<V>, began: number): ImplicitDerivative<V> => ({
-  ...found,
-  stats: { ...found.stats, seconds: (performance.now() - began) / 1000 },
-});

@@ -4,6 +4,7 @@ import {
   type FlatLoss,
   type FlatSpace,
   flatLossOf,
+  knownFlatLoss,
   Layout,
   type ProductKind,
   rememberedOf,
@@ -74,7 +75,28 @@ export function flatProblem(
   const known = rememberedOf(problem.inner);
   const inner = known && flatLossOf(innerLossOf(problem), w, λ, known);
   if (inner === undefined) return undefined;
-  return new LossesOnFlat(problem, w, λ, kind, inner).problem();
+  const outer = outerLossOf(problem, w, λ);
+  return new LossesOnFlat(problem, { w, λ, kind }, inner, outer).problem();
+}
+
+/**
+ * The same where the programs of both losses are known already: no loss is called, and w and λ, which
+ * are copied, may be freed afterwards.
+ */
+export function knownFlatProblem(
+  problem: LossProblem,
+  w: NamedTensors,
+  λ: NamedTensors,
+  kind: ProductKind,
+): FlatProblem | undefined {
+  const known = { inner: rememberedOf(problem.inner), outer: rememberedOf(problem.outer) };
+  if (known.inner === undefined || known.outer === undefined) return undefined;
+  const outer = knownFlatLoss(join(w, λ), {}, known.outer);
+  if (outer === undefined) return undefined;
+  const inner = knownFlatLoss(w, λ, known.inner);
+  if (inner !== undefined) return new LossesOnFlat(problem, { w, λ, kind }, inner, outer).problem();
+  outer.dispose();
+  return undefined;
 }
 
 /** The two losses of a problem on flat vectors, and what they were at w. */
@@ -92,17 +114,16 @@ class LossesOnFlat {
 
   constructor(
     problem: LossProblem,
-    w: NamedTensors,
-    λ: NamedTensors,
-    kind: ProductKind,
+    { w, λ, kind }: { w: NamedTensors; λ: NamedTensors; kind: ProductKind },
     inner: FlatLoss,
+    outer: FlatLoss | undefined,
   ) {
     const { space } = inner;
     this.#problem = problem;
     this.#λ = λ;
     this.#kind = kind;
     this.#inner = inner;
-    this.#outer = outerLossOf(problem, w, λ);
+    this.#outer = outer;
     this.#layouts = { w: new Layout(w), λ: new Layout(λ) };
     [this.#flatW, this.#flatλ] = space.keep([
       space.from(w, this.#layouts.w),

@@ -6,7 +6,7 @@ export type {
   SolvedProblem,
   Start,
 } from './derivatives';
-export { type FlatProblem, flatProblem, traceLosses } from './flat-problem';
+export { type FlatProblem, flatProblem, knownFlatProblem, traceLosses } from './flat-problem';
 export { float64InnerForm } from './float64-form';
 export { formOf } from './form';
 export type {

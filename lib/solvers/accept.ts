@@ -62,20 +62,30 @@ export function judge<M>(
 /** The state at a first iterate, whose squared residual is given. */
 export function stateAt<V, S, M>(
   { scalars: s }: Control<V, S, M>,
-  fixed: Pick<LoopState<V, S, M>, 'system' | 'method' | 'goal' | 'limit' | 'maxIterations'>,
+  {
+    system,
+    method,
+    goal,
+    limit,
+    maxIterations,
+  }: Pick<LoopState<V, S, M>, 'system' | 'method' | 'goal' | 'limit' | 'maxIterations'>,
   current: Iterate<V, S>,
   residual: M,
 ): LoopState<V, S, M> {
   const best = { x: current.x, residual };
   return {
-    ...fixed,
+    system,
+    method,
+    goal,
+    limit,
+    maxIterations,
     computed: 0,
     iterations: s.of(0),
     current,
     best,
-    fallback: hasFallback(fixed.system, fixed.method) ? best : undefined,
+    fallback: hasFallback(system, method) ? best : undefined,
     least: residual,
-    active: s.less(fixed.goal, residual),
+    active: s.less(goal, residual),
     curvature: s.of(1),
     sound: s.of(1),
   };

@@ -12,19 +12,24 @@ export async function holding<Vs extends readonly (Vector | undefined)[], T>(
   vectors: readonly [...Vs],
   work: (...held: Vs) => Promise<T>,
 ): Promise<T> {
-  const held: (Vector | undefined)[] = [];
+  const copies: (Vector | undefined)[] = [];
+  // Anything else, such as a vector of another space, is not ours to free.
+  const made: NamedTensors[] = [];
   try {
-    for (const x of vectors) held.push(copyOf(x));
+    for (const x of vectors) {
+      if (isTensors(x)) {
+        made.push(copyOf(x));
+        copies.push(made.at(-1));
+      } else copies.push(x instanceof Float64Array ? x.slice() : x);
+    }
     // Each is of the type of what it is a copy of.
-    return await work(...(held as readonly (Vector | undefined)[] as Vs));
+    return await work(...(copies as readonly (Vector | undefined)[] as Vs));
   } finally {
-    tensors.free(held);
+    if (made.length > 0) tensors.free(made);
   }
 }
 
-function copyOf(x: Vector | undefined): Vector | undefined {
-  if (x instanceof Float64Array) return x.slice();
-  if (!isTensors(x)) return x;
+function copyOf(x: NamedTensors): NamedTensors {
   checkLive(x, 'a vector');
   return tensors.keep(mapTensors(x, (value) => value.clone()));
 }

@@ -1,7 +1,7 @@
 export type { FlatDerivative } from './derivative';
 export { Flat, Layout } from './flat';
 export type { CountedOperator, FlatProducts, FlatSystem } from './flat-products';
-export { FlatLoss, flatLossOf, traceLoss } from './loss';
+export { FlatLoss, flatLossOf, knownFlatLoss, traceLoss } from './loss';
 export { flatProducts } from './products';
 export type { FlatSteps } from './recorded';
 export type { Weights } from './solver-loops';

@@ -289,6 +289,17 @@ export function flatLossOf(
   return new FlatLoss(programs);
 }
 
+/** The same where the programs are known already; the loss is not called. */
+export function knownFlatLoss(
+  w: NamedTensors,
+  λ: NamedTensors,
+  remembered: Remembered,
+): FlatLoss | undefined {
+  if (remembered.marks || !isPlain(w, λ)) return undefined;
+  const programs = programsOf(w, λ, remembered);
+  return programs && new FlatLoss(programs);
+}
+
 /** Evaluates the loss with pauses where `flatLossOf` would evaluate it at once. */
 export function* traceLoss(
   loss: (w: NamedTensors, λ: NamedTensors) => tf.Scalar,
