@@ -1,5 +1,6 @@
 import { type Heap, memoryOf } from '../kernels/heap';
 import { loopsOn, wholeRounds } from '../kernels/vectors';
+import { LEAST_WORK } from '../threads/limits';
 import { apply, type Expression } from './expression';
 import type { Loop, Pattern } from './loop';
 import { loopOn, type RunLoop } from './loops';
@@ -27,8 +28,8 @@ const quotient = apply(
   apply('divide', input(0), input(1)),
 );
 
-/** Below this, no loop here is shared. */
-const LEAST_FLAT = 2 ** 16;
+/** Below this, no loop here is shared: an entry of any costs at most eight additions. */
+const LEAST_FLAT = LEAST_WORK / 8;
 
 /** As many terms go into one loop. */
 const MOST_TERMS = 4;

@@ -1,14 +1,9 @@
 import type { Heap } from '../kernels/heap';
-import { type Argument, isShared, LEAST_WORK, runInShares } from '../threads/pool';
+import { LEAST_ROWS, LEAST_WORK, UNIT } from '../threads/limits';
+import { type Argument, isShared, runInShares } from '../threads/pool';
 import type { Expression } from './expression';
 import type { Loop, Pattern } from './loop';
 import { loopOn, type RunLoop } from './loops';
-
-/** Rows, or numbers of a single one, that a share is a multiple of: loops take as many at once. */
-const UNIT = 16;
-
-/** So many rows at least are shared by rows. */
-const LEAST_ROWS = 8 * UNIT;
 
 /**
  * The function of a loop over rows and columns, on all threads where that is faster. Sums that would go

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import { isShared, LEAST_WORK } from '../threads/pool';
+import { LEAST_WORK } from '../threads/limits';
+import { isShared } from '../threads/pool';
 import { entrywise } from './entrywise';
 import type { Heap } from './heap';
 

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { FunctionBody, instantiated, type Local } from '../assembler';
+import { UNIT } from '../threads/limits';
 import { type Argument, runInShares } from '../threads/pool';
 import { floats, type Heap, memoryOf, perHeap } from './heap';
 
@@ -18,9 +19,6 @@ export interface Expression {
    */
   write(f: FunctionBody, numbers: readonly Local[]): (load: (input: number) => void) => void;
 }
-
-/** Entries that a share is a multiple of. */
-const UNIT = 16;
 
 /** Ways to fetch and store entries, by their number; the rest of a value is zero, and left alone. */
 const widths = {

@@ -9,7 +9,8 @@ import type { Into, Pattern } from '../fused/loop';
 import { loopBody } from '../fused/loop-code';
 import { sharedLoopOn } from '../fused/shared-loops';
 import { type Heap, memoryOf } from '../kernels/heap';
-import { type Job, LEAST_WORK, Pool } from './pool';
+import { LEAST_WORK } from './limits';
+import { type Job, Pool } from './pool';
 import { Trial } from './trial';
 
 const input = (index: number): Expression => ({ kind: 'input', index });

@@ -2,6 +2,7 @@ import { maySleep, type SharingWorker, startWorker } from '#platform/sharing';
 import { UnsupportedError } from '../../../errors';
 import { originOf } from '../assembler';
 import { type Heap, memoryOf } from '../kernels/heap';
+import { LEAST_WORK, WORTH_STARTING } from './limits';
 import { type Begin, type Learn, MOST_ARGUMENTS, SCRIPT, WORD, WORDS } from './script';
 import { Trial } from './trial';
 
@@ -23,12 +24,6 @@ export interface Job {
 
 /** So many shares for each thread: one that is late takes fewer. */
 const SHARES = 8;
-
-/**
- * From this much work on, a loop is shared, in additions of two numbers in memory: some .3 ms on one thread, since it
- * takes up to .1 ms until others have woken up.
- */
-export const LEAST_WORK = 2 ** 19;
 
 /** How often it is looked for the end of the others' last shares, before this thread sleeps: some 20 µs. */
 const LOOKS = 2000;
@@ -204,8 +199,7 @@ function poolOf(heap: Heap): Pool | undefined {
   }
 }
 
-/** Milliseconds that long loops have taken on one thread before others are started: this costs as much. */
-const WORTH_STARTING = 50;
+/** Milliseconds that long loops of a heap have taken before its threads are started. */
 const spent = new WeakMap<Heap, number>();
 
 /** Makes a call in shares, on all threads, where that is faster; on this one where it is not, or they cannot be had. Results are the same. */
