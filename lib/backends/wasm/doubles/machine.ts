@@ -1,13 +1,6 @@
 import { instantiated } from '../assembler';
 import { type Combination, combinationOf } from './combinations';
-import {
-  type GramProduct,
-  gramProduct,
-  type Product,
-  productOf,
-  type TransposedProduct,
-  transposedProduct,
-} from './products';
+import { type Product, productOf, type TransposedProduct, transposedProduct } from './products';
 
 /** The memory for all matrices, in bytes; when it is full, each is copied again when it is needed. */
 export const MOST_BYTES = 2 ** 26;
@@ -22,7 +15,6 @@ export interface Machine {
   /** For one vector and for two. */
   products: readonly [one: Product, two: Product];
   transposed: TransposedProduct;
-  gram: GramProduct;
   /** Of one, two and three vectors. */
   combinations: readonly [one: Combination, two: Combination, three: Combination];
   /** Counts how often everything was thrown out. */
@@ -35,14 +27,16 @@ let machine: Machine | undefined;
 export function started(): Machine {
   if (machine !== undefined) return machine;
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / PAGE });
-  const products = [...[1, 2].map(productOf), transposedProduct(), gramProduct()];
-  const { product1, product2, transposed, gram, combination1, combination2, combination3 } =
-    instantiated(memory, [...products, ...[1, 2, 3].map(combinationOf)], []);
+  const products = [...[1, 2].map(productOf), transposedProduct()];
+  const { product1, product2, transposed, combination1, combination2, combination3 } = instantiated(
+    memory,
+    [...products, ...[1, 2, 3].map(combinationOf)],
+    [],
+  );
   machine = {
     memory,
     products: [product1!, product2!],
     transposed: transposed!,
-    gram: gram!,
     combinations: [combination1!, combination2!, combination3!],
     generation: 0,
     used: ARENA_BYTES,

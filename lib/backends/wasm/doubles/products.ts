@@ -73,16 +73,16 @@ export type TransposedProduct = (
   y: number,
 ) => unknown;
 
-/** y ← y + Aᵀ r: `end` is where the matrix ends, `stride` the length of a row and of y. */
+/** y ← y + Aᵀ r: `end` is where the matrix ends, `stride` the length of a row and of y, whole groups. */
 export function transposedProduct(): FunctionBody {
   const f = new FunctionBody('transposed', {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
   });
   const [A, end, stride, r, y] = f.parameters;
+  const [to, stop] = f.locals('i32', 'i32');
   const rows = f.localsOf('i32', GROUP);
   const factors = f.localsOf('v128', GROUP);
-  const addRows = rowsAdder(f, rows, factors, y, stride);
   return f.while(A, end, () => {
     setAddresses(f, A, rows, stride);
     factors.forEach((factor, i) => {
@@ -91,56 +91,18 @@ export function transposedProduct(): FunctionBody {
         .do('f64x2.splat')
         .set(factor);
     });
-    addRows();
+    f.get(y).set(to).get(y, stride).do('i32.add').set(stop);
+    f.while(to, stop, () => {
+      for (const at of [0, 16]) {
+        f.get(to, to).memory('v128.load', at);
+        rows.forEach((row, i) => {
+          f.get(row).memory('v128.load', at).get(factors[i]!).do('f64x2.mul', 'f64x2.add');
+        });
+        f.memory('v128.store', at);
+      }
+      for (const local of [to, ...rows]) f.advance(local, 32);
+    });
     f.advance(r, 8 * GROUP);
-    f.get(rows[GROUP - 1]!).set(A);
-  });
-}
-
-/** y ← y + Aᵀ diag(s) A x, all addresses in bytes. */
-export type GramProduct = (
-  A: number,
-  end: number,
-  stride: number,
-  s: number,
-  x: number,
-  y: number,
-) => unknown;
-
-/** y ← y + Aᵀ diag(s) A x, a group of rows read once for both products. */
-export function gramProduct(): FunctionBody {
-  const f = new FunctionBody('gram', {
-    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-    results: [],
-  });
-  const [A, end, stride, s, x, y] = f.parameters;
-  const [at, stop] = f.locals('i32', 'i32');
-  const rows = f.localsOf('i32', GROUP);
-  const factors = f.localsOf('v128', GROUP);
-  const loaded = f.local('v128');
-  const addRows = rowsAdder(f, rows, factors, y, stride);
-  return f.while(A, end, () => {
-    setAddresses(f, A, rows, stride);
-    for (const factor of factors) f.f64x2(0).set(factor);
-    f.get(x).set(at).get(x, stride).do('i32.add').set(stop);
-    f.while(at, stop, () => {
-      f.get(at).memory('v128.load').set(loaded);
-      rows.forEach((row, i) => {
-        f.get(row).memory('v128.load').get(loaded).do('f64x2.mul');
-        f.get(factors[i]!).do('f64x2.add').set(factors[i]!);
-      });
-      for (const local of [at, ...rows]) f.advance(local, 16);
-    });
-    factors.forEach((factor, i) => {
-      f.get(factor).lane('f64x2.extract_lane', 0).get(factor).lane('f64x2.extract_lane', 1);
-      f.do('f64.add')
-        .get(s)
-        .memory('f64.load', 8 * i);
-      f.do('f64.mul', 'f64x2.splat').set(factor);
-    });
-    setAddresses(f, A, rows, stride);
-    addRows();
-    f.advance(s, 8 * GROUP);
     f.get(rows[GROUP - 1]!).set(A);
   });
 }
@@ -157,26 +119,4 @@ function setAddresses(
     else f.get(addresses[i - 1]!, stride).do('i32.add');
     f.set(local);
   });
-}
-
-/** Adds rows times their factors to y, and moves the rows on to their ends. */
-function rowsAdder(
-  f: FunctionBody,
-  rows: readonly Local[],
-  factors: readonly Local[],
-  y: Local,
-  stride: Local,
-): () => void {
-  const [to, stop] = f.locals('i32', 'i32');
-  return () => {
-    f.get(y).set(to).get(y, stride).do('i32.add').set(stop);
-    f.while(to, stop, () => {
-      f.get(to, to).memory('v128.load');
-      rows.forEach((row, i) => {
-        f.get(row).memory('v128.load').get(factors[i]!).do('f64x2.mul', 'f64x2.add');
-      });
-      f.memory('v128.store');
-      for (const local of [to, ...rows]) f.advance(local, 16);
-    });
-  };
 }

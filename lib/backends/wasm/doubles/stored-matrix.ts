@@ -36,18 +36,6 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
   return isWorthIt && matrix.bytes <= MOST_BYTES / 4 ? matrix : undefined;
 }
 
-const none = new Float64Array(0);
-
-/** Addresses of a sum of rows, in bytes. */
-interface Sum {
-  A: number;
-  end: number;
-  stride: number;
-  rows: number;
-  columns: number;
-  out: number;
-}
-
 class Stored implements StoredMatrix {
   readonly height: number;
   readonly length: number;
@@ -61,7 +49,7 @@ class Stored implements StoredMatrix {
   constructor(private readonly rows: Matrix) {
     this.height = rows.length;
     this.length = rows[0]?.length ?? 0;
-    this.#stride = 8 * (this.length + (this.length % 2));
+    this.#stride = 8 * GROUP * Math.ceil(this.length / GROUP);
     this.#padded = GROUP * Math.ceil(this.height / GROUP);
     this.bytes = this.#padded * this.#stride + MOST_VECTORS * (this.#stride + 8 * this.#padded);
   }
@@ -79,14 +67,13 @@ class Stored implements StoredMatrix {
   }
 
   multiplyTransposed(r: Float64Array): Float64Array {
-    return this.#summed(r, none, ({ transposed }, { A, end, stride, rows, out }) => {
-      transposed(A, end, stride, rows, out);
-    });
+    return this.#summed((rows) => rows.set(r));
   }
 
   multiplyGram(s: Float64Array, x: Float64Array): Float64Array {
-    return this.#summed(s, x, ({ gram }, { A, end, stride, rows, columns, out }) => {
-      gram(A, end, stride, rows, columns, out);
+    return this.#summed((rows, multiplied) => {
+      multiplied(x);
+      for (let i = 0; i < s.length; i++) rows[i]! *= s[i]!;
     });
   }
 
@@ -162,27 +149,23 @@ class Stored implements StoredMatrix {
   /**
    * A sum of rows.
    *
-   * @param ofRows a number for each row
-   * @param ofColumns a number for each column, or none
-   * @param add adds the rows to `out`, which is 0
+   * @param fill gives a number for each row: 0 at first, or `A x` by its second argument
    */
-  #summed(
-    ofRows: Float64Array,
-    ofColumns: Float64Array,
-    add: (m: Machine, addresses: Sum) => void,
-  ): Float64Array {
+  #summed(fill: (rows: Float64Array, multiplied: (x: Float64Array) => void) => void): Float64Array {
     const stride = this.#stride;
     const m = started();
     const A = this.#placed(m);
     const end = A + this.#padded * stride;
-    const rows = end + MOST_VECTORS * stride;
-    const out = end + stride;
-    // Of the first two vectors one is given, and one is the result.
-    const vectors = new Float64Array(m.memory.buffer, end, stride / 4).fill(0);
-    vectors.set(ofColumns);
-    new Float64Array(m.memory.buffer, rows, this.#padded).fill(0).set(ofRows);
-    add(m, { A, end, stride, rows, columns: end, out });
-    return vectors.slice(stride / 8, stride / 8 + this.length);
+    const y = end + MOST_VECTORS * stride;
+    const rows = new Float64Array(m.memory.buffer, y, this.#padded).fill(0);
+    const vector = new Float64Array(m.memory.buffer, end, stride / 8).fill(0);
+    fill(rows, (x) => {
+      vector.set(x);
+      addProducts(m, { A, end, x: end, y, count: 1, stride, height: 0 });
+      vector.fill(0);
+    });
+    m.transposed(A, end, stride, y, end);
+    return vector.slice(0, this.length);
   }
 
   /** The address of the matrix, which is put there if it is not. */
