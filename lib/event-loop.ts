@@ -13,7 +13,15 @@ export class Pace {
 
   /** Notes how long it took this time. */
   took(milliseconds: number): void {
-    this.#isLong = milliseconds > SPELL / 2;
+    this.#isLong = milliseconds > SPELL / 4;
+  }
+
+  /** Does the work once more, by what can be left in between or in one go, which is quicker. */
+  async take<T>(inTurns: () => Promise<T>, atOnce: () => T): Promise<T> {
+    const began = performance.now();
+    const result = this.#isLong ? await inTurns() : atOnce();
+    this.took(performance.now() - began);
+    return result;
   }
 }
 
@@ -129,6 +137,31 @@ export async function drive<Q, A, T>(
 ): Promise<T> {
   let turn = work.next();
   while (!turn.done) {
+    let given: A;
+    try {
+      given = await answer(turn.value);
+    } catch (error) {
+      turn = work.throw(error);
+      continue;
+    }
+    turn = work.next(given);
+  }
+  return turn.value;
+}
+
+/** The same of work that may also be left where it asks for nothing: timers have their turn there. */
+export async function driveWithPauses<Q, A, T>(
+  work: Generator<Q | undefined, T, A | undefined>,
+  answer: (asked: Q) => Promise<A>,
+): Promise<T> {
+  let turn = work.next();
+  while (!turn.done) {
+    if (turn.value === undefined) {
+      const pause = giveWay();
+      if (pause) await pause;
+      turn = work.next();
+      continue;
+    }
     let given: A;
     try {
       given = await answer(turn.value);

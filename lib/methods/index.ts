@@ -20,5 +20,7 @@ export {
 export type { Resolve, Setting } from './setting';
 export { type SobolevOptions, sobolev } from './sobolev';
 export { type StepAdjoints, stepAdjoints } from './step-adjoints';
+export { type Stepping, stepInPieces, vectorsOfStep } from './step-in-pieces';
+export { listStep, type StepList, type StepOperation } from './step-list';
 export { stepUpdates } from './step-updates';
 export { repetitions, type TracedStep, traceStep } from './trace-step';

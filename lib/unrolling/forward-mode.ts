@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Arithmetic } from '../methods';
-import { mapState, type State } from '../methods';
+import { driveWithPauses } from '../event-loop';
+import { mapState, type State, stepInPieces } from '../methods';
 import { linearizeInTurns, pushed } from '../problems';
 import { mapTensors, type NamedTensors, type Vector } from '../spaces';
 import { type Carrier, carryTangents } from './tangents';
@@ -28,7 +28,8 @@ export async function forward<V extends Vector>(
     );
     for (let t = from + 1; t <= to; t++) {
       const before: State<Carrier<V>> = state;
-      state = await stepInTurns(run, t, before, arithmetic);
+      const work = stepInPieces(run.iteration, t, before, { space, arithmetic });
+      state = await driveWithPauses(work, (point) => gradientInTurns(run, t, point));
       run.free(before, state);
       stats.gradients++;
       stats.products += count;
@@ -53,52 +54,6 @@ export async function forward<V extends Vector>(
     return { value, w: run.copy(w), ...(auxiliary && { auxiliary }) };
   } finally {
     run.free(state);
-  }
-}
-
-/** Thrown when a step needs a gradient that has not been computed yet. */
-const NOT_YET = Symbol('not yet');
-
-/**
- * A step on vectors that carry tangents; timers get a turn between the products of a gradient.
- *
- * The step itself may not wait, so it is begun again with each gradient that has become known; all that
- * is repeated are its sums of vectors.
- */
-async function stepInTurns<V extends Vector>(
-  run: UnrolledRun<V>,
-  t: number,
-  before: State<Carrier<V>>,
-  arithmetic: Arithmetic<Carrier<V>>,
-): Promise<State<Carrier<V>>> {
-  const { space, iteration } = run;
-  const known: Carrier<V>[] = [];
-  let asked: Carrier<V> | undefined;
-  let state: State<Carrier<V>> | undefined;
-  try {
-    while (state === undefined) {
-      let calls = 0;
-      const gradient = (point: Carrier<V>) => {
-        const found = known[calls++];
-        if (found !== undefined) return found;
-        asked = space.keep({
-          value: space.clone(point.value),
-          tangents: point.tangents.map((tangent) => space.clone(tangent)),
-        });
-        throw NOT_YET;
-      };
-      try {
-        state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
-      } catch (error) {
-        if (error !== NOT_YET || asked === undefined) throw error;
-        known.push(await gradientInTurns(run, t, asked));
-        run.free(asked);
-        asked = undefined;
-      }
-    }
-    return state;
-  } finally {
-    run.free([known, asked], state);
   }
 }
 

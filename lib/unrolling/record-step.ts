@@ -1,14 +1,17 @@
 import {
   type Arithmetic,
-  asked,
   type Coefficient,
   type Iteration,
+  listStep,
   mapState,
   type State,
+  type StepList,
+  type StepOperation,
+  type Stepping,
   slopesOf,
-  type Term,
+  vectorsOfStep,
 } from '../methods';
-import type { GradientDerivative, InnerForm } from '../problems';
+import type { GradientDerivative } from '../problems';
 import type { Space } from '../spaces';
 
 /** A step that was taken and can be walked back: reverse mode through one step of an iteration. */
@@ -18,23 +21,34 @@ export interface RecordedStep<V> {
   /**
    * From the gradient of an outer value with respect to the state after the step, that with
    * respect to the state before, and what the step adds to that with respect to λ and to learned
-   * numbers. A vector that is missing counts as zero.
+   * numbers; kept, and the caller's. A vector that is missing counts as zero.
+   *
+   * It can be left at each `yield`, or asks there for a product, which is to be kept and becomes its own.
    */
-  pull(
-    adjoint: Adjoint<V>,
-    product?: Product<V>,
-  ): { state: Adjoint<V>; λ: V; learned: LearnedAdjoint[] };
-  /**
-   * The product with the derivative of the gradient that `pull` will ask for, where it can be left for a
-   * while; its vector is kept, and the caller's.
-   */
-  asks(adjoint: Adjoint<V>): { derivative: GradientDerivative<V>; u: V } | undefined;
+  pull(adjoint: Adjoint<V>): Pulling<V, PulledStep<V>>;
   /** Frees what the walk back needs; harmless when repeated. */
   dispose(): void;
 }
 
+/** Asks at a `yield` for a product with the derivative of a gradient, or for nothing. */
+export type Pulling<V, T> = Generator<ProductAsked<V> | undefined, T, Product<V> | undefined>;
+
+export interface ProductAsked<V> {
+  derivative: GradientDerivative<V>;
+  u: V;
+}
+
 /** `H u` and `Bᵀ u` by the derivative of a gradient. */
-export type Product<V> = (derivative: GradientDerivative<V>, u: V) => { w: V; λ: V };
+export interface Product<V> {
+  w: V;
+  λ: V;
+}
+
+export interface PulledStep<V> {
+  state: Adjoint<V>;
+  λ: V;
+  learned: LearnedAdjoint[];
+}
 
 /** `slope · scalar`, a share of the derivative with respect to the learned number sₖ; the scalar is a space's. */
 export interface LearnedAdjoint {
@@ -46,209 +60,213 @@ export interface LearnedAdjoint {
 /** A gradient with respect to a state. */
 export type Adjoint<V> = Partial<State<V>>;
 
-/** What a step is taken with: the gradient, the hyperparameters, and how vectors are computed with. */
+/** What a step is taken with: the hyperparameters, and how vectors are computed with. */
 export interface StepSetting<V> {
-  form: InnerForm<V>;
   λ: V;
   space: Space<V, unknown>;
   arithmetic: Arithmetic<V>;
 }
 
 /**
- * Takes step t from `state` and remembers how it was computed.
+ * Takes step t from `state` and remembers how it was computed; left after each operation.
  *
- * The state must live as long as the recorded step; the caller disposes both.
- *
- * @param known the derivative of the gradient that the step asks for, where it has been computed; it is
- *   disposed with the step
+ * The state must live as long as the recorded step; the caller disposes both. What is asked for at a
+ * point is the derivative of the gradient there, which is disposed with the step.
  */
-export function recordStep<V>(
+export function* recordStep<V>(
   iteration: Iteration,
   t: number,
   state: State<V>,
-  { form, λ, space, arithmetic }: StepSetting<V>,
-  known?: GradientDerivative<V>,
-): RecordedStep<V> {
-  const tape = new StepTape<V>(arithmetic, space);
+  setting: StepSetting<V>,
+): Stepping<V, RecordedStep<V>, GradientDerivative<V>> {
+  const { space } = setting;
+  const list = listStep(iteration, t, state);
+  const derivatives: GradientDerivative<V>[] = [];
+  const dispose = () => {
+    for (const derivative of derivatives) derivative.dispose();
+  };
   try {
-    const inputs = mapState(state, (vector) => tape.input(vector));
-    const parameters = tape.input(λ);
-    let left = known;
-    const gradient = (x: Node<V>) => {
-      const derivative = left ?? form.linearize(x.value, t);
-      left = undefined;
-      return tape.gradient(derivative, x, parameters);
-    };
-    const { outputs, next, saved } = space.tidy(() => {
-      const outputs = iteration.step(t, inputs, gradient, tape.arithmetic);
-      return space.keep({
-        outputs,
-        next: mapState(outputs, ({ value }) => value),
-        saved: tape.saved,
-      });
+    const vectors = yield* vectorsOfStep(list, state, setting, (asked: GradientDerivative<V>) => {
+      derivatives.push(asked);
+      return asked.value;
     });
+    const own = derivatives.map(({ value }) => value);
+    const next = mapState(list.next, (place) => {
+      const vector = vectors[place]!;
+      return own.includes(vector) ? space.keep(space.clone(vector)) : vector;
+    });
+    const saved = savedOf(list).map((place) => vectors[place]!);
+    space.free(vectors, [state, next, saved, own]);
+    const step = { list, vectors, derivatives, setting };
     return {
       next,
-      asks: (adjoint) =>
-        tape.goesInPieces
-          ? asked<V, { derivative: GradientDerivative<V>; u: V }>(
-              space,
-              (ask) => tape.pull(outputs, adjoint, [], (derivative, u) => ask({ derivative, u })),
-              ({ derivative, u }) => ({ derivative, u: space.keep(space.clone(u)) }),
-            )
-          : undefined,
-      pull: (adjoint, product = (derivative, u) => derivative.vjp(u)) =>
-        space.tidy(() => {
-          const learned: LearnedAdjoint[] = [];
-          const pulled = tape.pull(outputs, adjoint, learned, product);
-          const before: Adjoint<V> = {};
-          for (const name of Object.keys(inputs)) before[name] = pulled(inputs[name]!);
-          return { state: before, λ: pulled(parameters) ?? space.zeros(λ), learned };
-        }),
+      pull: (adjoint) => pullThrough(step, adjoint),
       dispose() {
-        tape.dispose();
+        dispose();
         space.free(saved, [state, next]);
       },
     };
   } catch (error) {
-    tape.dispose();
+    dispose();
     throw error;
   }
 }
 
-/** A vector that knows its place among the results of a step. */
-interface Node<V> {
-  value: V;
-  index: number;
+/** The places of the vectors that the way back needs. */
+function savedOf({ names, operations }: StepList): number[] {
+  return operations.flatMap((operation, i): readonly number[] => {
+    const place = names.length + i;
+    switch (operation.kind) {
+      case 'combine':
+        return operation.of.filter((_, n) => slopesOf(operation.factors[n]!).size > 0);
+      case 'multiply':
+        return operation.of;
+      case 'divide':
+        return [operation.of[1], place];
+      case 'sqrt':
+        return [place];
+      default:
+        return [];
+    }
+  });
 }
 
-/** Puts into `adjoints` what the adjoint `u` of one result adds to those of its operands. */
-type PullRule<V> = (
-  u: V,
-  add: (operand: Node<V>, adjoint: V) => void,
-  learned: LearnedAdjoint[],
-  product: Product<V>,
-) => void;
+/** A step as its way back needs it: of the vectors those that were saved. */
+interface Steps<V> {
+  list: StepList;
+  vectors: readonly V[];
+  /** By the order in which they were asked for. */
+  derivatives: readonly GradientDerivative<V>[];
+  setting: StepSetting<V>;
+}
 
-/** The operations of one step in order, each with the way back. */
-class StepTape<V> {
-  /** Vectors that the way back needs. */
-  readonly saved: V[] = [];
-  readonly arithmetic: Arithmetic<Node<V>>;
-  readonly #rules: PullRule<V>[] = [];
-  readonly #derivatives: GradientDerivative<V>[] = [];
-  readonly #plain: Arithmetic<V>;
-  readonly #space: Space<V, unknown>;
-
-  constructor(plain: Arithmetic<V>, space: Space<V, unknown>) {
-    this.#space = space;
-    this.#plain = plain;
-    this.arithmetic = this.#recordingArithmetic(plain);
-  }
-
-  input(value: V): Node<V> {
-    return this.#note(value, () => {});
-  }
-
-  gradient(derivative: GradientDerivative<V>, x: Node<V>, parameters: Node<V>): Node<V> {
-    this.#derivatives.push(derivative);
-    return this.#note(derivative.value, (u, add, _, product) => {
-      const { w, λ } = product(derivative, u);
-      add(x, w);
-      add(parameters, λ);
-    });
-  }
-
-  /** The adjoints of all results, given those of the outputs; `undefined` is zero. */
-  pull(
-    outputs: State<Node<V>>,
-    adjoint: Adjoint<V>,
-    learned: LearnedAdjoint[],
-    product: Product<V>,
-  ): (result: Node<V>) => V | undefined {
-    const adjoints: (V | undefined)[] = new Array(this.#rules.length);
-    const add = ({ index }: Node<V>, u: V) => {
-      const before = adjoints[index];
-      adjoints[index] =
-        before === undefined
-          ? u
-          : this.#plain.combine([
-              [1, before],
-              [1, u],
-            ]);
-    };
-    for (const name of Object.keys(outputs)) {
+function* pullThrough<V>(step: Steps<V>, adjoint: Adjoint<V>): Pulling<V, PulledStep<V>> {
+  const { names, operations, next } = step.list;
+  const { space, λ } = step.setting;
+  const way = new WayBack(step);
+  try {
+    for (const name of Object.keys(next)) {
       const u = adjoint[name];
-      if (u !== undefined) add(outputs[name]!, u);
+      if (u !== undefined) way.add(next[name]!, u);
     }
-    for (let i = adjoints.length - 1; i >= 0; i--) {
-      const u = adjoints[i];
-      if (u !== undefined) this.#rules[i]!(u, add, learned, product);
+    let gradients = step.derivatives.length;
+    for (let i = operations.length - 1; i >= 0; i--) {
+      const operation = operations[i]!;
+      if (operation.kind === 'gradient') gradients--;
+      const u = way.at(names.length + i);
+      if (u === undefined) continue;
+      if (operation.kind !== 'gradient') {
+        way.pull(operation, names.length + i, u);
+        yield undefined;
+        continue;
+      }
+      const derivative = step.derivatives[gradients]!;
+      way.addProduct(operation.of[0], (yield { derivative, u })!);
     }
-    return ({ index }) => adjoints[index];
+    const state: Adjoint<V> = {};
+    for (const [place, name] of names.entries()) state[name] = way.at(place);
+    const result = {
+      state,
+      λ: way.λ ?? space.keep(space.zeros(λ)),
+      learned: way.learned,
+    };
+    way.free([result, adjoint]);
+    return result;
+  } catch (error) {
+    way.free(adjoint);
+    space.free(way.learned.map(({ scalar }) => scalar));
+    throw error;
+  }
+}
+
+/** The adjoints of the places of a step, from the last to the first. */
+class WayBack<V> {
+  readonly learned: LearnedAdjoint[] = [];
+  /** What has been added to the derivative with respect to λ; undefined is zero. */
+  λ: V | undefined;
+  readonly #step: Steps<V>;
+  readonly #adjoints: (V | undefined)[] = [];
+  readonly #made: V[] = [];
+
+  constructor(step: Steps<V>) {
+    this.#step = step;
   }
 
-  get goesInPieces(): boolean {
-    return this.#derivatives.some(({ inPieces }) => inPieces !== undefined);
+  /** The adjoint of a place; undefined is zero. */
+  at(place: number): V | undefined {
+    return this.#adjoints[place];
   }
 
-  dispose(): void {
-    for (const derivative of this.#derivatives) derivative.dispose();
+  add(place: number, u: V): void {
+    this.#adjoints[place] = this.#sum(this.#adjoints[place], u);
+  }
+
+  addProduct(point: number, { w, λ }: Product<V>): void {
+    this.#made.push(w, λ);
+    this.add(point, w);
+    this.λ = this.#sum(this.λ, λ);
+  }
+
+  /** Adds what the adjoint u of an operation adds to those of its operands. */
+  pull(operation: Exclude<StepOperation, { kind: 'gradient' }>, place: number, u: V): void {
+    const { vectors, setting } = this.#step;
+    const { combine, multiply, divide } = setting.arithmetic;
+    const vector = (i: number) => vectors[operation.of[i]!]!;
+    const add = (i: number, share: () => V) => this.add(operation.of[i]!, this.#make(share));
+    switch (operation.kind) {
+      case 'combine':
+        for (const [i, a] of operation.factors.entries()) {
+          add(i, () => combine([[a, u]]));
+          this.#learn(a, u, () => vector(i));
+        }
+        break;
+      case 'multiply':
+        add(0, () => multiply(u, vector(1)));
+        add(1, () => multiply(u, vector(0)));
+        break;
+      case 'divide': {
+        const share = this.#make(() => divide(u, vector(1)));
+        this.add(operation.of[0], share);
+        add(1, () => combine([[-1, multiply(share, vectors[place]!)]]));
+        break;
+      }
+      case 'sqrt':
+        add(0, () => combine([[0.5, divide(u, vectors[place]!)]]));
+        break;
+      case 'shift':
+        this.add(operation.of[0], u);
+        this.#learn(operation.by, u, () => setting.arithmetic.shift(setting.space.zeros(u), 1));
+    }
+  }
+
+  /** Frees what was made on the way. */
+  free(except: unknown): void {
+    this.#step.setting.space.free(this.#made, except);
   }
 
   /** `∂(a x)/∂sₖ = x ∂a/∂sₖ`, against the adjoint u. */
-  #learn(a: Coefficient, u: V, x: V, learned: LearnedAdjoint[]): void {
+  #learn(a: Coefficient, u: V, x: () => V): void {
     const slopes = slopesOf(a);
     if (slopes.size === 0) return;
-    const scalar = this.#space.dot(u, x);
-    for (const [k, slope] of slopes) learned.push({ k, slope, scalar });
+    const { space } = this.#step.setting;
+    const scalar = space.tidy(() => space.keep(space.dot(u, x())));
+    for (const [k, slope] of slopes) this.learned.push({ k, slope, scalar });
   }
 
-  #note(value: V, rule: PullRule<V>): Node<V> {
-    return { value, index: this.#rules.push(rule) - 1 };
+  #sum(before: V | undefined, u: V): V {
+    if (before === undefined) return u;
+    return this.#make(() =>
+      this.#step.setting.arithmetic.combine([
+        [1, before],
+        [1, u],
+      ]),
+    );
   }
 
-  #recordingArithmetic({ combine, multiply, divide, sqrt, shift }: Arithmetic<V>) {
-    const recording: Arithmetic<Node<V>> = {
-      combine: (terms) => {
-        for (const [a, x] of terms) if (slopesOf(a).size > 0) this.saved.push(x.value);
-        return this.#note(
-          combine(terms.map(([a, x]): Term<V> => [a, x.value])),
-          (u, add, learned) => {
-            for (const [a, x] of terms) {
-              add(x, combine([[a, u]]));
-              this.#learn(a, u, x.value, learned);
-            }
-          },
-        );
-      },
-      multiply: (x, y) => {
-        this.saved.push(x.value, y.value);
-        return this.#note(multiply(x.value, y.value), (u, add) => {
-          add(x, multiply(u, y.value));
-          add(y, multiply(u, x.value));
-        });
-      },
-      divide: (x, y) => {
-        const quotient = divide(x.value, y.value);
-        this.saved.push(quotient, y.value);
-        return this.#note(quotient, (u, add) => {
-          const share = divide(u, y.value);
-          add(x, share);
-          add(y, combine([[-1, multiply(share, quotient)]]));
-        });
-      },
-      sqrt: (x) => {
-        const root = sqrt(x.value);
-        this.saved.push(root);
-        return this.#note(root, (u, add) => add(x, combine([[0.5, divide(u, root)]])));
-      },
-      shift: (x, c) =>
-        this.#note(shift(x.value, c), (u, add, learned) => {
-          add(x, u);
-          if (slopesOf(c).size > 0) this.#learn(c, u, shift(this.#space.zeros(u), 1), learned);
-        }),
-    };
-    return recording;
+  #make(compute: () => V): V {
+    const { space } = this.#step.setting;
+    const made = space.tidy(() => space.keep(compute()));
+    this.#made.push(made);
+    return made;
   }
 }

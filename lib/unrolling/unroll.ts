@@ -1,4 +1,5 @@
 import { InputError, ShapeError } from '../errors';
+import { driveAtOnce } from '../event-loop';
 import {
   type Arithmetic,
   arithmeticOf,
@@ -23,7 +24,7 @@ import type { SolvedProblem } from '../problems';
 import { float64InnerForm, type InnerForm } from '../problems';
 import { float64, spaceOf } from '../spaces';
 import { forwardsInMemory } from './forwards-in-memory';
-import { type Adjoint, recordStep } from './record-step';
+import { type Adjoint, type RecordedStep, recordStep } from './record-step';
 import { type Carrier, carryTangents } from './tangents';
 
 export interface UnrollOptions {
@@ -201,14 +202,17 @@ function backwards({ iteration, form, problem, steps, from }: Setting): Trajecto
   const units = unitVectors(start.x);
   let state: State<Float64Array> = iteration.begin(start.x);
   const arithmetic = arithmeticOf(start.x);
-  const setting = { form, λ: theta, space: spaceOf(start.x), arithmetic };
-  const tape: ReturnType<typeof recordStep<Float64Array>>[] = [];
+  const setting = { λ: theta, space: spaceOf(start.x), arithmetic };
+  const tape: RecordedStep<Float64Array>[] = [];
 
   const iterates = [start.x];
   const jacobians = [from === 0 ? start.jacobian : start.jacobian.map(float64.zeros)];
   for (let t = 1; t <= steps; t++) {
     if (t > from) {
-      const step = recordStep(iteration, t, state, setting);
+      const step = driveAtOnce(
+        recordStep(iteration, t, state, setting),
+        (x) => x && form.linearize(x, t),
+      );
       tape.push(step);
       state = step.next;
     } else {
@@ -219,7 +223,9 @@ function backwards({ iteration, form, problem, steps, from }: Setting): Trajecto
       let adjoint: Adjoint<Float64Array> = { x: unit };
       let row = float64.zeros(theta);
       for (let i = tape.length - 1; i >= 0; i--) {
-        const pulled = tape[i]!.pull(adjoint);
+        const pulled = driveAtOnce(tape[i]!.pull(adjoint), (asked) =>
+          asked?.derivative.vjp(asked.u),
+        );
         adjoint = pulled.state;
         row = float64.axpy(1, pulled.λ, row);
       }

@@ -1,13 +1,13 @@
 import type { Execution } from '../autodiff';
 import { NotFiniteError } from '../errors';
-import { giveWay, Pace, Portions } from '../event-loop';
+import { driveWithPauses, giveWay, Pace, Portions } from '../event-loop';
 import {
   type Arithmetic,
-  asked,
   type Iteration,
   type LearnedSettings,
   mapState,
   type State,
+  stepInPieces,
 } from '../methods';
 import {
   type Form,
@@ -19,7 +19,7 @@ import {
   pulledBack,
 } from '../problems';
 import { normsOf, type Space } from '../spaces';
-import { type Adjoint, type LearnedAdjoint, type Product, recordStep } from './record-step';
+import { type Adjoint, type LearnedAdjoint, type Pulling, recordStep } from './record-step';
 import type { UnrolledDerivative, UnrolledStats } from './unrolled-options';
 
 /** What a mode of differentiation yields. */
@@ -48,7 +48,7 @@ export interface UnrolledSetting<V> {
     iteration: Iteration,
     state: State<V>,
     stretch: { from: number; count: number },
-  ): RecordedSteps<V> | undefined;
+  ): RecordedStretch<V> | undefined;
   /** The bytes of all vectors, where they are counted. */
   bytes?: () => number;
   /** How all of it is computed, where derivatives do not say it. */
@@ -60,15 +60,20 @@ export interface RecordedSteps<V> {
   readonly count: number;
   /** The state after them, which belongs to the caller. */
   readonly next: State<V>;
-  /** The adjoint of the state before them, and the derivative with what they add; the caller's. */
-  pull(
-    adjoint: Adjoint<V>,
-    total: V,
-    product?: Product<V>,
-  ): { state: Adjoint<V>; total: V; learned?: readonly LearnedAdjoint[] };
-  /** See {@link RecordedStep}; missing where the way back is one call. */
-  asks?(adjoint: Adjoint<V>): { derivative: GradientDerivative<V>; u: V } | undefined;
+  /** The adjoint of the state before them, and the derivative with what they add; kept, and the caller's. */
+  pull(adjoint: Adjoint<V>, total: V): Pulling<V, PulledSteps<V>>;
   dispose(): void;
+}
+
+/** The same where the way back is one call. */
+type RecordedStretch<V> = Omit<RecordedSteps<V>, 'pull'> & {
+  pull(adjoint: Adjoint<V>, total: V): PulledSteps<V>;
+};
+
+interface PulledSteps<V> {
+  state: Adjoint<V>;
+  total: V;
+  learned?: readonly LearnedAdjoint[];
 }
 
 /** The form, with a word when a derivative says how it is computed. */
@@ -110,8 +115,8 @@ export class UnrolledRun<V> {
   readonly #bytes: (() => number) | undefined;
   readonly #bytesBefore: number;
   #stepsSincePause = 0;
-  /** Of steps, and of the way back. */
-  readonly #paces = { forth: new Pace(), back: new Pace() };
+  /** Of gradients, with their derivatives, and of products. */
+  readonly #paces = { gradient: new Pace(), derivative: new Pace(), product: new Pace() };
 
   constructor(
     readonly iteration: Iteration,
@@ -143,7 +148,7 @@ export class UnrolledRun<V> {
 
   /** Computes state `to` from the stored state `from`, and stores it too. */
   async advance(from: number, to: number): Promise<void> {
-    const { space, iteration, arithmetic, form } = this;
+    const { space, iteration, form } = this;
     let state = this.states.get(from)!;
     const portions = new Portions();
     for (let t = from + 1; t <= to; t++) {
@@ -161,41 +166,18 @@ export class UnrolledRun<V> {
         continue;
       }
       const before = state;
-      let known = await this.#aheadOf(t, before, (x) => gradientInTurns(space, form, x, t));
-      const gradient = (x: V) => {
-        const found = known ?? form.gradient(x, t);
-        if (found === known) known = undefined;
-        return found;
-      };
-      const held = known;
-      state = space.tidy(() => space.keep(iteration.step(t, before, gradient, arithmetic)));
+      const work = stepInPieces(iteration, t, before, this);
+      state = await driveWithPauses(work, (x) =>
+        this.#paces.gradient.take(
+          () => gradientInTurns(space, form, x, t),
+          () => space.keep(space.tidy(() => form.gradient(x, t))),
+        ),
+      );
       this.states.set(to, state);
-      this.free([before, held]);
-      this.#paces.forth.took(performance.now() - began);
+      this.free(before);
       this.stats.gradients++;
       this.recordPeaks();
       await this.pause(state.x);
-    }
-  }
-
-  /** What a step needs at the point where it will ask for its gradient; undefined where that is quick. */
-  async #aheadOf<T>(
-    t: number,
-    before: State<V>,
-    compute: (x: V) => Promise<T>,
-  ): Promise<T | undefined> {
-    const { space, iteration, arithmetic, form } = this;
-    if (form.inPieces === undefined || !this.#paces.forth.isLong) return undefined;
-    const point = asked<V, V>(
-      space,
-      (ask) => iteration.step(t, before, ask, arithmetic),
-      (x) => space.clone(x),
-    );
-    if (point === undefined) return undefined;
-    try {
-      return await compute(point);
-    } finally {
-      space.free(point);
     }
   }
 
@@ -220,7 +202,7 @@ export class UnrolledRun<V> {
       const stretch = { from: t, count: portions.next(to - t) };
       const many = this.#recordMany?.(this.iteration, state, stretch);
       if (many !== undefined) portions.took(many.count, performance.now() - began);
-      const steps = many ?? (await this.#single(t + 1, state));
+      const steps = many ? this.#inOneCall(many) : await this.#single(t + 1, state);
       records.push(steps);
       state = steps.next;
       t += steps.count;
@@ -231,22 +213,33 @@ export class UnrolledRun<V> {
     }
   }
 
+  #inOneCall({ count, next, pull, dispose }: RecordedStretch<V>): RecordedSteps<V> {
+    const { space } = this;
+    return {
+      count,
+      next,
+      *pull(adjoint, total) {
+        return space.tidy(() => space.keep(pull(adjoint, total)));
+      },
+      dispose,
+    };
+  }
+
   /** One step that is taken by itself. */
   async #single(t: number, state: State<V>): Promise<RecordedSteps<V>> {
-    const began = performance.now();
-    const known = await this.#aheadOf(t, state, (x) => linearizeInTurns(this.form, x, t));
-    const { next, pull, asks, dispose } = recordStep(this.iteration, t, state, this, known);
-    this.#paces.forth.took(performance.now() - began);
+    const { space, arithmetic, form } = this;
+    const work = recordStep(this.iteration, t, state, this);
+    const { next, pull, dispose } = await driveWithPauses(work, (x) =>
+      linearizeInTurns(form, x, t),
+    );
     return {
       count: 1,
       next,
-      asks,
-      pull: (adjoint, before, product) => {
-        const { state, λ, learned } = pull(adjoint, product);
-        const total = this.arithmetic.combine([
-          [1, before],
-          [1, λ],
-        ]);
+      *pull(adjoint, before) {
+        const { state, λ, learned } = yield* pull(adjoint);
+        const terms = [before, λ].map((x) => [1, x] as const);
+        const total = space.tidy(() => space.keep(arithmetic.combine(terms)));
+        space.free(λ);
         return { state, total, learned };
       },
       dispose,
@@ -256,26 +249,16 @@ export class UnrolledRun<V> {
   /** The adjoint of the state before some steps, and the derivative with the part of the steps. */
   async pull(steps: RecordedSteps<V>, adjoint: Adjoint<V>, value: V, recorded: number) {
     const { space } = this;
-    const pace = this.#paces.back;
-    const began = performance.now();
-    const question = pace.isLong ? steps.asks?.(adjoint) : undefined;
-    let product: { w: V; λ: V } | undefined;
-    let pulled: { adjoint: Adjoint<V>; value: V } | undefined;
-    try {
-      product = question && (await pulledBack(space, question.derivative, question.u));
-      pulled = space.tidy(() => {
-        const found = product && (() => product!);
-        const { state, total, learned = [] } = steps.pull(adjoint, value, found);
-        this.#learn(learned);
-        return space.keep({ adjoint: state, value: total });
-      });
-    } finally {
-      this.free([question?.u, product], pulled);
-    }
-    pace.took(performance.now() - began);
+    const work = steps.pull(adjoint, value);
+    const {
+      state,
+      total,
+      learned = [],
+    } = await driveWithPauses(work, ({ derivative, u }) => pulledBack(space, derivative, u));
+    this.#learn(learned);
     this.stats.products += steps.count;
     this.recordPeaks(recorded);
-    return pulled;
+    return { adjoint: state, value: total };
   }
 
   /** Adds what a step contributes to the derivatives with respect to learned numbers. */
@@ -283,11 +266,14 @@ export class UnrolledRun<V> {
     const { scalars } = this.space;
     for (const { k, slope, scalar } of shares) {
       const before = this.#learned.get(k);
-      const share = scalars.multiply(scalars.of(slope), scalar);
-      const sum = this.space.keep(before === undefined ? share : scalars.add(before, share));
+      const sum = this.space.tidy(() => {
+        const share = scalars.multiply(scalars.of(slope), scalar);
+        return this.space.keep(before === undefined ? share : scalars.add(before, share));
+      });
       this.#learned.set(k, sum);
       this.space.free([before]);
     }
+    this.space.free(shares.map(({ scalar }) => scalar));
   }
 
   /** Adds to the derivative what comes through the settings of the method. */
