@@ -351,6 +351,38 @@ describe("implicitSGD('auto')", () => {
     },
   );
 
+  it.each([1e-30, 1e-25, 1e-20, 1e-15, 1e15, 1e20, 1e30])(
+    'does with a loss times %f what it does without, the first δ divided by it',
+    async (c) => {
+      const path = async (c: number) => {
+        const x = tf.variable(tf.tensor1d([2, -1]));
+        const optimizer = implicitSGD('auto', { initial: 1 / c });
+        const seen: number[] = [];
+        for (let t = 0; t < 6; t++) {
+          const loss = () => tf.tidy(() => tf.mul(c, bent(x)) as tf.Scalar);
+          const { stepSize, taken, ratio } = await optimizer.step(loss, [x]);
+          seen.push(stepSize * c, Number(taken), ratio!, ...numbers(x));
+        }
+        return seen;
+      };
+      const plain = await path(1);
+      (await path(c)).forEach((value, i) => {
+        expect(Math.abs(value - plain[i]!)).toBeLessThan(0.02 * (0.1 + Math.abs(plain[i]!)));
+      });
+    },
+  );
+
+  it('restores a state that was saved before its unit was, as one of unit 1', async () => {
+    const optimizer = implicitSGD('auto', { initial: 1e-20 });
+    const state = (await optimizer.getWeights()).map(({ name, tensor }) => ({
+      name,
+      tensor: name === 'region' ? tf.tensor1d([0.5, ...numbers(tensor).slice(1, -1)]) : tensor,
+    }));
+    await optimizer.setWeights(state);
+    expect(optimizer.learningRate).toBe(0.5);
+    expect(numbers((await optimizer.getWeights()).at(-1)!.tensor).at(-1)).toBe(1);
+  });
+
   it('measures the mean of several losses', async () => {
     const x = tf.variable(tf.tensor1d([3, -2]));
     const optimizer = implicitSGD('auto', { initial: 0.1, solver: cg({ tolerance: 1e-6 }) });
@@ -362,6 +394,34 @@ describe("implicitSGD('auto')", () => {
 });
 
 describe("implicitAdam('auto')", () => {
+  it.each([1e-20, 1e15])(
+    'does with a loss times %f what it does without, ε times it',
+    async (c) => {
+      const path = async (c: number) => {
+        const x = tf.variable(tf.tensor1d([2, -1]));
+        const optimizer = implicitAdam('auto', { epsilon: 1e-7 * c });
+        const seen: number[] = [];
+        for (let t = 0; t < 6; t++) {
+          const loss = () => tf.tidy(() => tf.mul(c, bent(x)) as tf.Scalar);
+          const { stepSize, taken } = await optimizer.step(loss, [x]);
+          seen.push(stepSize, Number(taken), ...numbers(x));
+        }
+        return seen;
+      };
+      const plain = await path(1);
+      (await path(c)).forEach((value, i) => {
+        expect(Math.abs(value - plain[i]!)).toBeLessThan(0.02 * (0.1 + Math.abs(plain[i]!)));
+      });
+    },
+  );
+
+  it('refuses gradients whose squares overflow, with everything as it was', async () => {
+    const x = tf.variable(tf.tensor1d([2, -1]));
+    const loss = () => tf.tidy(() => tf.mul(1e20, bent(x)) as tf.Scalar);
+    await expect(implicitAdam('auto').step(loss, [x])).rejects.toThrow(NotFiniteError);
+    expect(numbers(x)).toEqual([2, -1]);
+  });
+
   /** What momentum alone moves x by, after a step at δ = 0.01, at another δ. */
   async function coasted(delta: number) {
     const x = tf.variable(tf.tensor1d([0, 0]));

@@ -52,6 +52,9 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * Moments belong to a variable, not to its name: a second model, or a variable made again, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *
+ * v holds squares: where gradients are below about 1e-22 it is 0 and D is ε, as in every Adam in float32;
+ * above about 1e19 the step is refused.
+ *
  * When not to use it: at rates where Adam is stable, it takes the same steps for one product per iteration of
  * the solver more. Where the noise of the gradients, not the curvature, limits the rate, it damps
  * only what is stiff.

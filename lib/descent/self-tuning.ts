@@ -6,6 +6,7 @@ import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import type { WeightedLosses } from './batches';
 import { LastStep } from './last-step';
 import { type NamedWeights, wrongState } from './saved-state';
+import { type Forms, formOf, formsOf, lastOf, type Sizes, sizesOf } from './step-forms';
 import { leastRatio, REGION_FIELDS, type RegionState, TrustRegion } from './trust-region';
 import { type NamedVariables, pick } from './variables';
 
@@ -105,23 +106,22 @@ export class SelfTuning {
     try {
       const sound = move();
       const made = tensors.tidy(() => {
-        const along = (x: NamedTensors) => tensors.dot(step, pick(x, names));
-        const slope = along(pull);
-        const weighed = metric
-          ? mapTensors(step, (value, name) => tf.mul(value, metric[name]!))
-          : step;
-        const bent = [slope, along(weighed)];
-        const facts = isMeasured
-          ? [...bent, along(what.gradient), what.loss.clone(), this.#reached()]
-          : bent;
-        const taken = isMeasured ? fell(facts as Facts, { stepSize, share, scale }) : s.of(1);
+        const pulled = pick(pull, names);
+        const sizes = sizesOf(step, pulled, metric);
+        const forms = formsOf(step, pulled, metric, sizes);
+        const gain = isMeasured
+          ? {
+              plain: formOf(step, pick(what.gradient, names), sizes),
+              ...this.#gainOf(what, sizes),
+            }
+          : undefined;
+        const taken = gain ? fell({ ...forms, ...gain }, { share, scale }) : s.of(1);
         if (old) this.#undo(taken, variables, old);
-        const rate = s.multiply(s.of(1 / scale), slope);
+        const facts = [forms.slope, forms.weighed, ...(gain ? [gain.plain, gain.drop] : [])];
         return {
           facts: [...facts, ...(this.#left ? [this.#left.clone()] : [])] as tf.Scalar[],
           taken,
-          // Divided by the slope, so that the next gradient need only be multiplied.
-          last: mapTensors(step, (value) => tf.mul(taken, tf.divNoNan(value, rate))),
+          last: lastOf(step, forms.slope, { sizes, scale, taken }),
         };
       });
       tensors.keep(made);
@@ -142,15 +142,15 @@ export class SelfTuning {
   /** Learns from the numbers of a verdict's facts; returns the ratio, where it was measured. */
   learn(verdict: Verdict, numbers: readonly number[]): number | undefined {
     const { isMeasured, stepSize, share, scale } = verdict;
-    const left = numbers[isMeasured ? 5 : 2];
+    const left = numbers[isMeasured ? 4 : 2];
     if (left !== undefined) this.region.heed(left);
-    const [slope, weighed, plain, before, after] = numbers as Numbers;
-    const [fall, length] = [stepSize * slope, stepSize * weighed];
+    // All over δ: only ratios matter.
+    const [fall, length, plain, drop] = numbers as Numbers;
     this.region.bend({ fall, length, share });
     // A step of no length, where the gradient is 0, teaches nothing.
     if (!isMeasured || length === 0) return undefined;
-    const promised = stepSize * plain - (fall - length) / (2 * share);
-    const gained = (fall + length) / 2 + scale * (before - after - promised);
+    const promised = plain - (fall - length) / (2 * share);
+    const gained = (fall + length) / 2 + scale * (drop - promised);
     return this.region.learn({ gained, fall, length, share }, stepSize);
   }
 
@@ -194,6 +194,22 @@ export class SelfTuning {
     this.#written = { numbers: [] };
   }
 
+  /** `(before − after)/δ` of the losses of a step. */
+  #gainOf({ stepSize, loss: before }: Taken, sizes: Sizes | undefined) {
+    const s = tensors.scalars;
+    const after = this.#reached();
+    const overStep = (x: tf.Scalar) =>
+      sizes === undefined
+        ? s.multiply(s.of(1 / stepSize), x)
+        : s.divide(s.divide(x, sizes.pull), s.multiply(s.of(stepSize), sizes.step));
+    return {
+      drop: overStep(s.subtract(before, after)),
+      // Rounding of a loss that no longer changes is not a rise.
+      blur: s.multiply(s.of(4 * tensors.epsilon), overStep(tf.abs(before) as tf.Scalar)),
+      sound: s.less(tf.abs(after) as tf.Scalar, s.of(3e38)),
+    };
+  }
+
   /** The loss where the variables are. */
   #reached(): tf.Scalar {
     const [only] = this.#replays as [Replay];
@@ -215,36 +231,32 @@ export class SelfTuning {
   }
 }
 
-type Facts = [
-  slope: tf.Scalar,
-  weighed: tf.Scalar,
-  plain: tf.Scalar,
-  before: tf.Scalar,
-  after: tf.Scalar,
-];
+type Numbers = [slope: number, weighed: number, plain: number, drop: number];
 
-type Numbers = [slope: number, weighed: number, plain: number, before: number, after: number];
+/** What a loss gained over a step, as {@link formOf} has it, with what rounding may have made of it. */
+interface Gained {
+  plain: tf.Scalar;
+  drop: tf.Scalar;
+  blur: tf.Scalar;
+  /** 0 where the loss is not finite at the end. */
+  sound: tf.Scalar;
+}
 
 /** The mask of whether the objective of the step has fallen by enough: 0 also where the loss is NaN. */
 function fell(
-  [slope, weighed, plain, before, after]: Facts,
-  { stepSize, share, scale }: Pick<Verdict, 'stepSize' | 'share' | 'scale'>,
+  { slope, weighed, plain, drop, blur, sound }: Forms & Gained,
+  { share, scale }: Pick<Verdict, 'share' | 'scale'>,
 ): tf.Scalar {
   const s = tensors.scalars;
   const times = (a: number, x: tf.Scalar) => s.multiply(s.of(a), x);
   // All over δ, as in `learn`.
   const promised = s.subtract(plain, times(0.5 / share, s.subtract(slope, weighed)));
-  const off = s.subtract(times(1 / stepSize, s.subtract(before, after)), promised);
   const half = times(0.5, s.add(slope, weighed));
-  const gained = s.add(half, times(scale, off));
+  const gained = s.add(half, times(scale, s.subtract(drop, promised)));
   const isNewton = s.less(times(1 + leastRatio.CURVED, weighed), slope);
   const least = s.select(isNewton, s.of(leastRatio.newton), s.of(leastRatio.plain));
   const asked = s.multiply(least, half);
-  // Rounding of a loss that no longer changes is not a rise.
-  const size = tf.abs(before) as tf.Scalar;
-  const blur = times((4 * tensors.epsilon * scale) / stepSize, size);
-  const sound = s.less(tf.abs(after) as tf.Scalar, s.of(3e38));
-  return s.and(sound, s.less(asked, s.add(gained, s.add(blur, s.of(1e-38)))));
+  return s.and(sound, s.less(asked, s.add(gained, s.add(times(scale, blur), s.of(1e-38)))));
 }
 
 /** The name of the region among saved weights. */
@@ -279,10 +291,13 @@ export async function tuningFrom(weights: NamedWeights): Promise<TuningState> {
   for (const each of steps) await checkStep(each);
   const numbers = [...(await region.tensor.data())];
   const copies = steps.map(({ name, tensor }) => ({ name, tensor: tf.keep(tensor.clone()) }));
+  // Saved before there was a unit, which was 1.
+  if (numbers.length === REGION_FIELDS.length - 1) numbers.push(1);
   if (
     numbers.length === REGION_FIELDS.length &&
     numbers.every(Number.isFinite) &&
-    numbers[0]! > 0
+    numbers[0]! > 0 &&
+    numbers.at(-1)! > 0
   ) {
     const state = Object.fromEntries(REGION_FIELDS.map((field, i) => [field, numbers[i]!]));
     return { region: state as Record<keyof RegionState, number>, steps: copies };

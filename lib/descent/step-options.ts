@@ -35,7 +35,11 @@ export interface ImplicitStepOptions extends ClipOptions {
    * cannot be. Default 1.
    */
   schedule?: Schedule | PerStep;
-  /** With `'auto'`: δ of the first step, from which it is found; it is kept from 1e-12 to 1e12. Default 1. */
+  /**
+   * With `'auto'`: δ of the first step, from which it is found; it is kept from 1e-12 to 1e12 times this, and
+   * from 1e-37 to 1e37. Of a loss times c the first δ of `implicitSGD` is to be divided by c, the ε of
+   * `implicitAdam` multiplied. Default 1.
+   */
   initial?: number;
 }
 

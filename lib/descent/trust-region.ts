@@ -30,6 +30,8 @@ export interface RegionState {
   credit: number;
   /** δ of the last step that was taken; 0 before there was one. */
   moved: number;
+  /** The δ that was given, which says what is large. */
+  unit: number;
 }
 
 export const REGION_FIELDS = [
@@ -41,10 +43,13 @@ export const REGION_FIELDS = [
   'wait',
   'credit',
   'moved',
+  'unit',
 ] as const;
 
-/** Beyond these float32 holds no step. */
+/** Of the δ that was given: how far it may fall and rise. */
 const [LEAST, LARGEST] = [1e-12, 1e12];
+/** Beyond these float32 holds no step. */
+const HELD = [1e-37, 1e37] as const;
 /** Ratios from which on a step was not a failure, δ stays, and δ rises; the last but one where slope is left. */
 const [POOR, FAIR, GOOD_WITH_SLOPE, GOOD] = [0.25, 0.5, 0.7, 0.9];
 /** What is left of the slope where a step was too long, and too short. */
@@ -237,7 +242,8 @@ export class TrustRegion {
       // A NaN teaches nothing.
       next[field] = Number.isFinite(value) ? value : this.#state[field];
     }
-    next.delta = bounded(next.delta);
+    const { unit } = next;
+    next.delta = bounded(Math.min(LARGEST * unit, Math.max(LEAST * unit, next.delta)));
     this.#state = next;
   }
 }
@@ -247,7 +253,7 @@ const shortened = (part: number, curved: number) => part / (1 + (1 - part) * cur
 
 const growth = (share = 1) => (share < 1 ? WITH_MOMENTUM : WITHOUT);
 
-const bounded = (delta: number) => Math.fround(Math.min(LARGEST, Math.max(LEAST, delta)));
+const bounded = (delta: number) => Math.fround(Math.min(HELD[1], Math.max(HELD[0], delta)));
 
 const begun = (initial: number): RegionState => ({
   delta: bounded(initial),
@@ -258,4 +264,5 @@ const begun = (initial: number): RegionState => ({
   wait: 0,
   credit: CREDIT,
   moved: 0,
+  unit: bounded(initial),
 });
