@@ -63,9 +63,24 @@ export const refusesAssignments = (
   },
 });
 
+/** The names of records that have functions besides. */
+const made = new Set<unknown>();
+
 /** The value, frozen; it prints and compares as before. */
-export const settled = <T extends object>(value: T, owner: string): T =>
-  new Proxy(value, refusesAssignments(owner) as ProxyHandler<T>);
+export const settled = <T extends { readonly name?: unknown }>(value: T, owner: string): T => {
+  made.add(value.name);
+  return new Proxy(value, refusesAssignments(owner) as ProxyHandler<T>);
+};
+
+/**
+ * What to do about a value that lacks its functions: a copy by `{ ...cg() }` has only what `cg()` prints,
+ * which are options for another one.
+ */
+export function remedyOf(value: unknown, otherwise: string): string {
+  const name = value !== null && typeof value === 'object' && 'name' in value && value.name;
+  if (typeof name !== 'string' || !made.has(name)) return otherwise;
+  return `A copy by { ...${name}() } lacks its functions: pass what ${name}() returns; a copy serves as its options.`;
+}
 
 /** @throws InputError unless the value is an object, but not an array or a function. */
 export function checkRecord(value: unknown, what: string, expected = 'a record'): void {
@@ -98,7 +113,7 @@ export function checkMethods(value: unknown, what: string, names: readonly strin
   throw new InputError({
     given: `${what} without the function '${missing}'`,
     expected: `the functions ${names.join(', ')}`,
-    remedy: 'See the docstring of its type.',
+    remedy: remedyOf(value, 'See the docstring of its type.'),
   });
 }
 

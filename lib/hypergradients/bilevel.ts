@@ -6,6 +6,7 @@ import {
   checkOptionNames,
   checkRecord,
   phrase,
+  remedyOf,
   shown,
 } from '../options';
 import type { LossProblem } from '../problems';
@@ -108,7 +109,7 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
     throw wrong(
       `how: ${phrase(how)}`,
       'how: implicit(…) or unrolled(…)',
-      'Pass a way of differentiating that this library makes.',
+      remedyOf(how, 'Pass a way of differentiating that this library makes.'),
     );
   }
   checkRecord(outer, 'outer', '{ optimizer }');
@@ -126,9 +127,9 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
   if (checkpoint !== undefined) checkCheckpoint(checkpoint);
   if (!isOptimizer(outer.optimizer)) {
     throw wrong(
-      'no outer optimizer',
+      `${phrase(outer.optimizer)} as the outer optimizer`,
       'outer: { optimizer }',
-      'Pass tf.train.adam(0.01), for example.',
+      remedyOf(outer.optimizer, 'Pass tf.train.adam(0.01), for example.'),
     );
   }
   if (!livesOnGradients(outer.optimizer)) {
@@ -158,10 +159,18 @@ function checkOptions<B, V extends Vector>(options: BilevelSettings<B, V>, λ: V
   }
   const counted = inner !== undefined && Number.isSafeInteger(inner.steps) && inner.steps >= 0;
   if (!counted || !isOptimizer(inner.optimizer)) {
+    const { optimizer, steps } = inner ?? {};
     throw wrong(
-      inner === undefined ? 'no inner optimizer' : `inner: { steps: ${shown(inner.steps)} }`,
+      inner === undefined
+        ? 'no inner optimizer'
+        : counted
+          ? `${phrase(optimizer)} as the inner optimizer`
+          : `inner: { steps: ${shown(steps)} }`,
       'inner: { optimizer, steps } with an optimizer and a whole number of steps',
-      'implicit() differentiates at the weights that the inner optimizer has reached.',
+      remedyOf(
+        optimizer,
+        'implicit() differentiates at the weights that the inner optimizer has reached.',
+      ),
     );
   }
   if (inner.optimizer === outer.optimizer && 'minimize' in inner.optimizer) {

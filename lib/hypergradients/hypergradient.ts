@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { checkFunction, checkNoMore, checkOptionNames, phrase } from '../options';
+import { checkFunction, checkNoMore, checkOptionNames, phrase, remedyOf } from '../options';
 import type { DerivativeProblem, LossProblem } from '../problems';
 import { type BatchedProblem, type Batches, checkPair, checkProblem, onBatches } from '../problems';
 import type { NamedTensors } from '../spaces';
@@ -89,7 +89,7 @@ function checkHow(how: Differentiation, start: unknown, batch: Batches<unknown> 
     throw new InputError({
       given: `${phrase(how)} as the way of differentiating`,
       expected: 'implicit({ solver }) or unrolled({ method, steps })',
-      remedy: 'Pass one as the fourth argument.',
+      remedy: remedyOf(how, 'Pass one as the fourth argument.'),
     });
   }
   if (batch !== undefined) {

@@ -1,6 +1,6 @@
 import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
-import { checkCount, checkOptionNames, checkPositive, phrase, shown } from '../options';
+import { checkCount, checkOptionNames, checkPositive, phrase, remedyOf, shown } from '../options';
 import type { FlatProblem, InnerCurvature, UnrolledProblem } from '../problems';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
@@ -106,7 +106,7 @@ export function checkImplicitOptions({
     throw new InputError({
       given: 'a solver without solve()',
       expected: 'a linear solver such as cg() or neumann({ terms: 20 })',
-      remedy: 'Import one from solvers.',
+      remedy: remedyOf(solver, 'Import one from solvers.'),
     });
   }
   if (curvature !== 'hessian' && curvature !== 'gauss-newton') {

@@ -31,10 +31,11 @@ export interface Momentum {
  */
 export function heavyBall(options?: MomentumOptions) {
   checkNoMore('heavyBall', arguments, 1);
-  if (options !== undefined) checkMomentum('heavyBall', options);
-  const record = { name: 'heavyBall', ...options };
+  const numbers = options !== undefined && !isTuned(options) ? options : undefined;
+  if (numbers !== undefined) checkMomentum('heavyBall', numbers);
+  const record = { name: 'heavyBall', ...numbers };
   return asMethod(record, (spectrum, resolve): Iteration => {
-    const given = options ?? tuned(requireSpectrum(spectrum, record.name));
+    const given = numbers ?? tuned(requireSpectrum(spectrum, record.name));
     const { step, momentum } = momentumOf(given, resolve);
     return {
       begin: (x) => ({ x, previous: x }),
@@ -49,6 +50,10 @@ export function heavyBall(options?: MomentumOptions) {
     };
   });
 }
+
+/** Whether it is a copy of the record of the tuned one, which has a name alone. */
+const isTuned = (options: object) =>
+  'name' in options && options.name === 'heavyBall' && Object.keys(options).length === 1;
 
 /** @throws InputError unless the step is positive and the momentum is in [0, 1). */
 export function checkMomentum(owner: string, options: MomentumOptions): void {

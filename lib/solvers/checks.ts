@@ -6,6 +6,7 @@ import {
   checkNoMore,
   checkOptionNames,
   phrase,
+  remedyOf,
   shown,
 } from '../options';
 import { type LinearOperator, observed, type Space, spaceFor, type Vector } from '../spaces';
@@ -194,7 +195,7 @@ export function checkSolver(owner: string, solver: unknown, way: SolveCall): voi
     expected: `a linear solver, such as ${called}(), with ${way}()`,
     remedy:
       typeof solver === 'object' && solver !== null
-        ? `Add it: ${waysInWords[way]}.`
+        ? remedyOf(solver, `Add it: ${waysInWords[way]}.`)
         : 'Call the function that makes it: cg(), gmres(), dense(), ….',
   });
 }

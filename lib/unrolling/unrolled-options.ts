@@ -1,7 +1,7 @@
 import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
 import type { MethodOf, Spectrum } from '../methods';
-import { checkCount, checkOptionNames, phrase, quoted, shown } from '../options';
+import { checkCount, checkOptionNames, phrase, quoted, remedyOf, shown } from '../options';
 import type { NamedTensors, Vector } from '../spaces';
 import { type Checkpoint, schedule } from './schedule';
 
@@ -73,8 +73,10 @@ export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<
     throw new InputError({
       given: `${phrase(method)} as the method of unrolled`,
       expected: 'an inner method such as gradientDescent(0.1)',
-      remedy:
+      remedy: remedyOf(
+        method,
         'A tf.Optimizer assigns variables and cannot be differentiated through; adam(rate) can.',
+      ),
     });
   }
   checkCount(steps, 'a number of steps of', { remedy: 'Count in steps.' });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkNoMore } from '../../options';
 import { kindOf } from './kind';
-import { checkL2, type L2Options, penalised } from './l2';
+import { type L2Options, l2Settings, penalised } from './l2';
 
 /**
  * One squared penalty for all weights: `f = mean ℓ + ½ exp(λ) ‖w‖²`, λ as `{ penalty }`, a scalar.
@@ -12,8 +12,7 @@ import { checkL2, type L2Options, penalised } from './l2';
  */
 export function globalL2(options: L2Options = {}) {
   checkNoMore('globalL2', arguments, 1);
-  checkL2('globalL2', options);
-  const { initial = -4, names } = options;
+  const { initial, names } = l2Settings('globalL2', options);
   return kindOf(
     { name: 'globalL2', initial, ...(names && { names }) },
     {

@@ -63,6 +63,13 @@ function checkExamples(batch: Examples): Examples {
   });
 }
 
+/** The numbers of records in whose place there is a function. */
+const numbers = new WeakMap<object, unknown>();
+
+/** A setting of a kind as it was given: a copy of a kind has the function of its name. */
+export const settingOf = (value: unknown): unknown =>
+  typeof value === 'function' && numbers.has(value) ? numbers.get(value) : value;
+
 /**
  * Joins a record and its functions to a value that serializes as the record.
  *
@@ -79,7 +86,10 @@ export function kindOf<R extends { readonly name: string }>(
   };
   // Where a number of the record has the name of the function, it serializes as the number.
   const initial: Kind['initial'] & { toJSON?: () => unknown } = (w) => functions.initial(w);
-  if ('initial' in record) initial.toJSON = () => record.initial;
+  if ('initial' in record) {
+    initial.toJSON = () => record.initial;
+    numbers.set(initial, record.initial);
+  }
   const kind = Object.defineProperties({ ...record } as R & Kind, {
     initial: { value: initial },
     loss: { value: loss },

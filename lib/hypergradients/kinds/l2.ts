@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../../errors';
 import { checkNoMore, checkOptionNames, checkRecord, phrase, shown } from '../../options';
 import { mapTensors, type NamedTensors } from '../../spaces';
-import { kindOf } from './kind';
+import { kindOf, settingOf } from './kind';
 
 export interface L2Options {
   /** λ to start from, the logarithm of the penalty. Default −4. */
@@ -41,8 +41,7 @@ export function perTensorL2(options: L2Options = {}) {
 
 /** λ has the names of w; its shapes are broadcast to those of w. */
 function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: number[]) => number[]) {
-  checkL2(name, options);
-  const { initial = -4, names } = options;
+  const { initial, names } = l2Settings(name, options);
   const record = names === undefined ? { name, initial } : { name, initial, names };
   const shapes = (w: NamedTensors) =>
     Object.fromEntries(
@@ -65,9 +64,10 @@ function squaredPenalty(name: string, options: L2Options, shapeOf: (shape: numbe
 }
 
 /** @throws InputError for an unknown option, an initial value that is not finite, or no names. */
-export function checkL2(name: string, options: L2Options): void {
+export function l2Settings(name: string, options: L2Options) {
   checkOptionNames(name, options, ['initial', 'names']);
-  const { initial = -4, names } = options;
+  const { names } = options;
+  const initial = settingOf(options.initial ?? -4);
   const odd = Array.isArray(names) ? names.find((each) => typeof each !== 'string') : names;
   if (odd !== undefined || names?.length === 0) {
     throw new InputError({
@@ -76,7 +76,7 @@ export function checkL2(name: string, options: L2Options): void {
       remedy: 'Leave it out to penalise all weights.',
     });
   }
-  if (Number.isFinite(initial)) return;
+  if (typeof initial === 'number' && Number.isFinite(initial)) return { initial, names };
   throw new InputError({
     given: `${name}({ initial: ${shown(initial)} })`,
     expected: 'a finite number, the logarithm of a penalty',
