@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compiled, type Flat } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
-import { adam, gradientDescent, heavyBall, type Method, nesterov } from '../methods';
+import { adam, gradientDescent, heavyBall, iterationOf, type Method, nesterov } from '../methods';
 import { type FlatProblem, flatProblem } from '../problems';
 import type { NamedTensors } from '../spaces';
 import { reverse } from './reverse-mode';
@@ -33,7 +33,14 @@ const methods: [string, Method][] = [
   ['momentum', heavyBall({ step: 0.2, momentum: 0.7 })],
   ['nesterov', nesterov({ step: 0.2, momentum: 0.5 })],
   ['adam', adam(0.05)],
+  ['one of your own', wrapped(gradientDescent(0.3))],
 ];
+
+/** A method as a user writes one, which is looked at. */
+function wrapped(method: Method): Method {
+  const own: Method = { name: 'own', on: (...given) => ({ ...method.on(...given) }) };
+  return { name: 'own', on: (...given) => iterationOf(own, ...given) };
+}
 
 type Way = 'at once' | 'one by one';
 
