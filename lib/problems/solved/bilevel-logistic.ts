@@ -19,7 +19,7 @@ const MAX_NEWTON_STEPS = 100;
  * data; `H = XᵀSX/n + diag λ` with `S = diag p(1 − p)`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is
  * shared. w* is found by Newton's method to rounding.
  *
- * @param data kept, and not to be changed
+ * @param data copied
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, labels, λ or w that do not fit
  *
@@ -68,12 +68,13 @@ export function bilevelLogistic(
 }
 
 /** The mean of `log(1 + eᶻ) − yz` with its derivatives in w. */
-function logisticLoss({ X, y }: Samples): MeanLoss {
-  requireLabels(y);
-  const n = X.length;
+function logisticLoss({ X, ...samples }: Samples): MeanLoss {
+  requireLabels(samples.y);
+  const [n, width] = [X.length, X[0]!.length];
+  const y = samples.y.slice();
   const data = dataMatrix(X);
   const logits = (w: Float64Array) => {
-    requireLength(w, X[0]!.length, 'w');
+    requireLength(w, width, 'w');
     return data.multiply(w);
   };
   return {

@@ -14,7 +14,7 @@ import { solvePositive } from './solve-positive';
  * `f = ‖Xw − y‖²/(2n) + ½ Σ λⱼwⱼ²`, `g = ‖X̂w − ŷ‖²/(2m)`;
  * `H = XᵀX/n + diag λ`, `w* = H⁻¹Xᵀy/n`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is shared.
  *
- * @param data kept, and not to be changed
+ * @param data copied
  * @param options.penalty one λ for all weights, or one for each
  * @throws InputError or ShapeError for data, λ or w that do not fit
  *
@@ -39,12 +39,13 @@ export function bilevelRidge(
 }
 
 /** `‖Xw − y‖²/(2n)` with its derivatives in w. */
-function squaredError({ X, y }: Samples): MeanLoss {
-  const n = X.length;
+function squaredError({ X, ...samples }: Samples): MeanLoss {
+  const [n, width] = [X.length, X[0]!.length];
+  const y = samples.y.slice();
   const data = dataMatrix(X);
   const shares = new Float64Array(n).fill(1 / n);
   const residual = (w: Float64Array) => {
-    requireLength(w, X[0]!.length, 'w');
+    requireLength(w, width, 'w');
     return float64.subtract(data.multiply(w), y);
   };
   return {

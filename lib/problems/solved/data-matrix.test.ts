@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ShapeError } from '../../errors';
 import { multiply, multiplyTransposed, random } from '../../numbers';
 import { bilevelLogistic } from './bilevel-logistic';
+import { bilevelRidge } from './bilevel-ridge';
 import { dataMatrix } from './data-matrix';
 
 const draw = random(5);
@@ -46,4 +47,27 @@ it('a solution on many data has no slope, and the hypergradient is a difference 
   };
   const difference = (outerAt(0.1001) - outerAt(0.0999)) / 2e-4;
   expect(problem.hypergradient(λ)[0]).toBeCloseTo(difference, 6);
+});
+
+it.each([
+  ['few', 20],
+  ['many', 120],
+])('%s data may be changed later', (_, count) => {
+  const set = () => ({ X: rows(count, 40), y: Float64Array.from(draw.normals(count), Math.sign) });
+  const labelled = ({ X, y }: ReturnType<typeof set>) => ({ X, y: y.map((value) => +(value > 0)) });
+  for (const make of [bilevelRidge, bilevelLogistic]) {
+    const drawn = { train: set(), validation: set() };
+    const { train, validation } =
+      make === bilevelRidge
+        ? drawn
+        : { train: labelled(drawn.train), validation: labelled(drawn.validation) };
+    const problem = make({ train, validation }, { penalty: 'shared' });
+    const [w, λ] = [new Float64Array(40).fill(0.1), Float64Array.of(0.5)];
+    const wanted = problem.innerGradient(w, λ);
+    for (const { X, y } of [train, validation]) {
+      for (const row of X) row.fill(0);
+      y.fill(0);
+    }
+    expect(problem.innerGradient(w, λ)).toEqual(wanted);
+  }
 });

@@ -9,8 +9,9 @@ export type DataMatrix = Pick<StoredMatrix, 'multiply' | 'multiplyTransposed' | 
 /** Data with fewer entries are multiplied where they are. */
 const LEAST_ENTRIES = 4000;
 
-/** Rows of one length that stay what they are, for products with them: many are copied to WebAssembly's memory. */
-export function dataMatrix(X: Matrix): DataMatrix {
+/** Rows of one length, copied as they are now, for products with them: many in WebAssembly's memory. */
+export function dataMatrix(given: Matrix): DataMatrix {
+  const X = given.map((row) => row.slice());
   const width = X[0]?.length ?? 0;
   const stored = X.length * width >= LEAST_ENTRIES ? storedMatrix(X) : undefined;
   if (stored === undefined) {
