@@ -41,8 +41,8 @@ const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
  * they are read without being waited for; until they are there, M is the identity.
  *
  * When not to use it: with `implicitSGD` for an accurate solve, which takes more iterations with it (about twice
- * as many at a tolerance of 0.01 on the networks that were tried); in the first steps of `implicitAdam`, whose
- * metric changes much in them, and where CG needs a handful of iterations anyway. The
+ * as many at a tolerance of 0.01 on the networks that were tried); with `implicitAdam`, whose metric
+ * preconditions as well and costs nothing, and where CG needs a handful of iterations anyway. The
  * row space of a batch, in which products are cheap, is not used with it.
  *
  * @throws InputError for an unknown option, or a count that is not a positive whole number.
