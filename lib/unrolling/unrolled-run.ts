@@ -230,7 +230,10 @@ export class UnrolledRun<V> {
     const { space, arithmetic, form } = this;
     const work = recordStep(this.iteration, t, state, this);
     const { next, pull, dispose } = await driveWithPauses(work, (x) =>
-      linearizeInTurns(form, x, t),
+      this.#paces.derivative.take(
+        () => linearizeInTurns(form, x, t),
+        () => space.tidy(() => form.linearize(x, t)),
+      ),
     );
     return {
       count: 1,
@@ -254,7 +257,12 @@ export class UnrolledRun<V> {
       state,
       total,
       learned = [],
-    } = await driveWithPauses(work, ({ derivative, u }) => pulledBack(space, derivative, u));
+    } = await driveWithPauses(work, ({ derivative, u }) =>
+      this.#paces.product.take(
+        () => pulledBack(space, derivative, u),
+        () => space.keep(space.tidy(() => derivative.vjp(u))),
+      ),
+    );
     this.#learn(learned);
     this.stats.products += steps.count;
     this.recordPeaks(recorded);
