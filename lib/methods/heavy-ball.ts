@@ -52,8 +52,12 @@ export function heavyBall(options?: MomentumOptions) {
 }
 
 /** Whether it is a copy of the record of the tuned one, which has a name alone. */
-const isTuned = (options: object) =>
-  'name' in options && options.name === 'heavyBall' && Object.keys(options).length === 1;
+const isTuned = (options: unknown) =>
+  typeof options === 'object' &&
+  options !== null &&
+  'name' in options &&
+  options.name === 'heavyBall' &&
+  Object.keys(options).length === 1;
 
 /** @throws InputError unless the step is positive and the momentum is in [0, 1). */
 export function checkMomentum(owner: string, options: MomentumOptions): void {
