@@ -150,26 +150,12 @@ export async function drive<Q, A, T>(
 }
 
 /** The same of work that may also be left where it asks for nothing: timers have their turn there. */
-export async function driveWithPauses<Q, A, T>(
+export const driveWithPauses = <Q, A, T>(
   work: Generator<Q | undefined, T, A | undefined>,
   answer: (asked: Q) => Promise<A>,
-): Promise<T> {
-  let turn = work.next();
-  while (!turn.done) {
-    if (turn.value === undefined) {
-      const pause = giveWay();
-      if (pause) await pause;
-      turn = work.next();
-      continue;
-    }
-    let given: A;
-    try {
-      given = await answer(turn.value);
-    } catch (error) {
-      turn = work.throw(error);
-      continue;
-    }
-    turn = work.next(given);
-  }
-  return turn.value;
-}
+): Promise<T> =>
+  drive(work, async (asked) => {
+    if (asked !== undefined) return answer(asked);
+    await giveWay();
+    return undefined;
+  });
