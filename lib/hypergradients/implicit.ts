@@ -1,5 +1,11 @@
 import { checkFunction, checkNoMore, checkOptionNames, settled } from '../options';
-import { checkPair, curvatureInTurns, formOf, type UnrolledProblem } from '../problems';
+import {
+  checkPair,
+  checkProblem,
+  curvatureInTurns,
+  formOf,
+  type UnrolledProblem,
+} from '../problems';
 import { cg, checkedSolution } from '../solvers';
 import { holding, type NamedTensors, spaceOf, type Vector } from '../spaces';
 import { differentiateFlat, differentiateKnown } from './differentiate-flat';
@@ -104,6 +110,7 @@ async function differentiate<V extends Vector>(
   options: DifferentiateOptions<V>,
 ): Promise<ImplicitDerivative<V>> {
   checkPair(w, λ);
+  checkProblem(problem, w, false);
   checkOptionNames('differentiate', options, ['start', 'factors', 'watch', 'flat']);
   const { start, factors, watch } = options;
   if (start !== undefined) checkPair(w, start, 'the start');

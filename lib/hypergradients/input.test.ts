@@ -256,3 +256,13 @@ it.each([
   await expect(how.differentiate(problem, gone, λ)).rejects.toThrow(DisposedError);
   await expect(how.differentiate(problem, w, { l: gone.w })).rejects.toThrow(DisposedError);
 });
+
+it.each([null, undefined, 'a problem', { inner: problem.inner }])(
+  'differentiates no problem that is %o, in either way',
+  async (none) => {
+    const ways = [implicit(), unrolled({ method: gradientDescent(0.1), steps: 2 })];
+    for (const how of ways) {
+      await expect(how.differentiate(none as never, w, λ)).rejects.toThrow(InputError);
+    }
+  },
+);
