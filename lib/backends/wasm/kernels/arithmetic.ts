@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { LEAST_WORK } from '../threads/limits';
 import { isShared } from '../threads/pool';
-import { entrywise } from './entrywise';
+import { ofTwo } from './entrywise';
 import type { Heap } from './heap';
 
 const instructions = { Add: 'f32x4.add', Sub: 'f32x4.sub', Multiply: 'f32x4.mul' } as const;
@@ -11,15 +11,7 @@ const instructions = { Add: 'f32x4.add', Sub: 'f32x4.sub', Multiply: 'f32x4.mul'
 export function shareArithmetic(): void {
   for (const [kernel, instruction] of Object.entries(instructions)) {
     const before = kernelFunction(kernel, 'wasm');
-    const compute = entrywise({
-      inputs: 2,
-      lanes: 4,
-      write: (f) => (load) => {
-        load(0);
-        load(1);
-        f.do(instruction);
-      },
-    });
+    const compute = ofTwo(instruction);
     replaceKernel(kernel, 'wasm', (call: Call<'a' | 'b', object>) => {
       const { a, b } = call.inputs;
       const heap = call.backend as Heap;

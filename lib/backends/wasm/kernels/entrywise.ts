@@ -60,6 +60,18 @@ export type Entrywise = (
   numbers?: number[],
 ) => tf.TensorInfo;
 
+/** One instruction on the entries of two tensors. */
+export const ofTwo = (instruction: `f32x4.${'add' | 'sub' | 'mul' | 'min' | 'max'}`): Entrywise =>
+  entrywise({
+    inputs: 2,
+    lanes: 4,
+    write: (f) => (load) => {
+      load(0);
+      load(1);
+      f.do(instruction);
+    },
+  });
+
 /** A function that is applied entry by entry, in the backend's memory. */
 export function entrywise(expression: Expression): Entrywise {
   const loopOn = perHeap((heap) => instantiated(memoryOf(heap), [loopOf(expression)], []).loop!);

@@ -1,20 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Call, kernelFunction, replaceKernel } from '../../kernels/kernel';
-import { type Entrywise, entrywise } from './entrywise';
+import { type Entrywise, entrywise, ofTwo } from './entrywise';
 import type { Heap } from './heap';
 
 type Two = Call<'a' | 'b', object>;
-
-const of = (instruction: 'f32x4.min' | 'f32x4.max') =>
-  entrywise({
-    inputs: 2,
-    lanes: 4,
-    write: (f) => (load) => {
-      load(0);
-      load(1);
-      f.do(instruction);
-    },
-  });
 
 const clip = entrywise({
   inputs: 1,
@@ -79,8 +68,8 @@ function repair(kernelName: 'Maximum' | 'Minimum', compute: Entrywise): void {
  * sets where it computes one, so that 0 · ∞ was silently 0.
  */
 export function repairExtremes(): void {
-  repair('Maximum', of('f32x4.max'));
-  repair('Minimum', of('f32x4.min'));
+  repair('Maximum', ofTwo('f32x4.max'));
+  repair('Minimum', ofTwo('f32x4.min'));
   const stock = kernelFunction('ClipByValue', 'wasm');
   type Clip = Call<'x', { clipValueMin: number; clipValueMax: number }>;
   replaceKernel('ClipByValue', 'wasm', (call: Clip) => {
