@@ -141,3 +141,39 @@ test.skipIf(!gpu.available || !time.available).each(Object.entries(unary))(
   },
   60_000,
 );
+
+test.skipIf(!gpu.available || !time.available)(
+  'on webgpu functions of angles, tanh and log keep nearly all digits, at any size',
+  async () => {
+    const small = [
+      0, 1e-30, 1e-8, 1e-3, 0.15, 0.3, 0.41, 0.5, 0.7, 0.78, 0.79, 0.999, 0.9999999, 1,
+    ];
+    const large = [1.0000001, 1.2, 2, Math.PI, 10, 99.9, 1e3, 4095.9, 4096.1, 5e4, 1e8, 1e20, 3e38];
+    const both = (xs: number[]) => [...xs, ...xs.map((x) => -x), Number.NaN];
+    const infinities = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const anywhere = [...both([...small, ...large]), ...infinities];
+    const cases: [(x: tf.Tensor) => tf.Tensor, (x: number) => number, number[]][] = [
+      [tf.sin, Math.sin, anywhere],
+      [tf.cos, Math.cos, anywhere],
+      [tf.tan, Math.tan, anywhere],
+      [tf.tanh, Math.tanh, anywhere],
+      [tf.atan, Math.atan, anywhere],
+      [tf.asin, Math.asin, both([...small, 2])],
+      [tf.acos, Math.acos, both([...small, 2])],
+      [tf.log, Math.log, [...small.slice(1), ...large]],
+    ];
+    await useBackend('webgpu');
+    for (const [f, exact, xs] of cases) {
+      const y = tf.tidy(() => f(tf.tensor1d(xs)));
+      const found = await y.data();
+      y.dispose();
+      xs.forEach((x, i) => {
+        const expected = exact(Math.fround(x));
+        if (Number.isNaN(expected)) expect(found[i]).toBeNaN();
+        else if (expected === 0) expect(found[i]).toBeCloseTo(0, 12);
+        else expect(Math.abs(found[i]! / expected - 1), `${f.name} of ${x}`).toBeLessThan(1e-6);
+      });
+    }
+  },
+  60_000,
+);

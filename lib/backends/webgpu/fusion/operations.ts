@@ -1,4 +1,4 @@
-import { helpers, bodies as repaired } from '../unary';
+import { helpersFor, bodies as repaired } from '../unary';
 
 /** What an operation makes of the numbers a, b and c, in WGSL: the body of a function. */
 export interface Operation {
@@ -15,17 +15,14 @@ const unary: Record<string, string> = {
   ...repaired,
   Abs: 'return abs(a);',
   Ceil: 'return ceil(a);',
-  Cos: 'return cos(a);',
   Floor: 'return floor(a);',
   Neg: 'return -a;',
   Reciprocal: 'return 1.0 / a;',
   Relu: 'return max(a, 0.0);',
   Rsqrt: 'return inverseSqrt(a);',
-  Sin: 'return sin(a);',
   Sqrt: 'return sqrt(a);',
   Step: 'return select(0.0, 1.0, a > 0.0);',
   Square: 'return a * a;',
-  Tanh: 'let e = exp(-2.0 * abs(a)); return sign(a) * (1.0 - e) / (1.0 + e);',
 };
 
 /** Arithmetic, in which the processor itself hands a NaN on. */
@@ -97,5 +94,6 @@ export function functionsOf(operations: Iterable<Operation>): string {
     const given = ['a', 'b', 'c'].slice(0, parameters).map((p) => `${p} : f32`);
     return `fn entry${name}(${given.join(', ')}) -> f32 { ${body} }`;
   });
-  return [helpers, ...functions].join('\n');
+  const text = functions.join('\n');
+  return `${helpersFor(text)}\n${text}`;
 }
