@@ -41,6 +41,7 @@ export {
   recordGradientOf,
 } from './gradient-derivative';
 export { hessian, hvp } from './hessian';
+export { innerProduct } from './inner-product';
 export { type Linearization, linearize } from './linearize';
 export {
   type RecordOptions,

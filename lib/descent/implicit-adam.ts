@@ -124,7 +124,7 @@ export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
       memory: [after.m, after.v],
       // What the step lowers has the share 1 − β₁ of the loss, and the momentum, which is linear.
       objective: {
-        ...{ pull: m, metric: scale, share: 1 - beta1 },
+        ...{ pull: m, weighed: after.m, share: 1 - beta1 },
         scale: 1 - beta1 ** (1 + Math.min(...Object.values(before.steps))),
       },
       solved: direction,

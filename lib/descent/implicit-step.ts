@@ -1,5 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import type { CurvatureKind, Factors, FlatProducts, RowSpace } from '../autodiff';
+import {
+  type CurvatureKind,
+  type Factors,
+  type FlatProducts,
+  innerProduct,
+  type RowSpace,
+} from '../autodiff';
 import type { Pausing } from '../event-loop';
 import {
   type LinearSolver,
@@ -143,6 +149,8 @@ export function* directionInRowSpace(
 /** The vector, or the substitute for one that is zero. */
 function unlessZero(value: NamedTensors, substitute: () => NamedTensors): NamedTensors {
   const s = tensors.scalars;
+  // Quickly, unless all squares vanish.
+  if (tensors.readableNow() && innerProduct(value, value) > 0) return value;
   const safe = tensors.tidy(() => {
     const stands = s.less(s.of(0), largestOf(value));
     if (tensors.readableNow()) {

@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { Replay } from '../autodiff';
+import { innerProduct, Replay } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { quoted } from '../options';
-import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import { mapTensors, type NamedTensors, type Scalars, tensors } from '../spaces';
 import type { WeightedLosses } from './batches';
 import { LastStep } from './last-step';
 import { type NamedWeights, wrongState } from './saved-state';
-import { type Forms, formOf, formsOf, lastOf, type Sizes, sizesOf } from './step-forms';
+import { type Forms, formOf, formsOf, lastOf, type Sizes } from './step-forms';
+import { atHand, onDevice, type StepNumbers } from './step-numbers';
 import { leastRatio, REGION_FIELDS, type RegionState, TrustRegion } from './trust-region';
 import { type NamedVariables, pick } from './variables';
 
@@ -14,8 +15,8 @@ import { type NamedVariables, pick } from './variables';
 export interface Objective {
   /** Minus what the step follows at x; sᵀ of it is its slope. */
   pull: NamedTensors;
-  /** The diagonal of the metric of the step; undefined for that of the identity. */
-  metric?: NamedTensors | undefined;
+  /** Ds of the step s and its metric D. Default s, of the identity. */
+  weighed?: NamedTensors;
   /** The share of the loss. Default 1. */
   share?: number;
   /** `pull` is as large as this multiple of a gradient of the loss. Default 1. */
@@ -32,17 +33,25 @@ export interface Taken {
   objective: Objective;
 }
 
-/** How a step was judged; on a GPU the numbers come later. */
-export interface Verdict {
-  /** 1 where the step was taken, 0 where it was undone since the loss rose. */
-  taken: tf.Scalar;
-  /** What is to be read for {@link SelfTuning.learn}. */
-  facts: tf.Scalar[];
+/** What a judgement goes by, besides numbers. */
+interface Terms {
   isMeasured: boolean;
   stepSize: number;
   share: number;
   scale: number;
 }
+
+/** What is found out of a step. */
+interface Findings<S> {
+  /** 1 where the step was taken, 0 where it was undone since the loss rose. */
+  taken: S;
+  /** What {@link SelfTuning.learn} learns from. */
+  facts: S[];
+}
+
+/** How a step was judged; on a GPU the numbers come later. */
+export type Verdict = Terms &
+  (({ isLate: false } & Findings<number>) | ({ isLate: true } & Findings<tf.Scalar>));
 
 /** What an optimizer that finds its own rate does around each of its steps. */
 export class SelfTuning {
@@ -82,11 +91,8 @@ export class SelfTuning {
   recordSlope(variables: NamedVariables, gradient: NamedTensors): void {
     const last = this.#last.of(variables);
     if (last === undefined) return;
-    const left = tensors.keep(tensors.tidy(() => tensors.dot(last, gradient)));
-    if (tensors.readableNow()) {
-      this.region.heed(tensors.readSync([left])[0]!);
-      left.dispose();
-    } else this.#left = left;
+    if (tensors.readableNow()) this.region.heed(innerProduct(last, gradient));
+    else this.#left = tensors.keep(tensors.tidy(() => tensors.dot(last, gradient)));
   }
 
   /**
@@ -95,48 +101,63 @@ export class SelfTuning {
    * @returns what `move` returned, and the verdict
    */
   judge(move: () => tf.Scalar, what: Taken): { sound: tf.Scalar; verdict: Verdict } {
-    const s = tensors.scalars;
-    const { variables, stepSize, step, objective } = what;
-    const { pull, metric, share = 1, scale = 1 } = objective;
+    const { share = 1, scale = 1 } = what.objective;
     const isMeasured = this.#replays.length > 0;
-    const names = Object.keys(step);
+    const terms = { isMeasured, stepSize: what.stepSize, share, scale };
     const old = isMeasured
-      ? mapTensors(pick<tf.Tensor>(variables, names), (x) => x.clone())
+      ? mapTensors(pick<tf.Tensor>(what.variables, Object.keys(what.step)), (x) => x.clone())
       : undefined;
     try {
       const sound = move();
-      const made = tensors.tidy(() => {
-        const pulled = pick(pull, names);
-        const sizes = sizesOf(step, pulled, metric);
-        const forms = formsOf(step, pulled, metric, sizes);
-        const gain = isMeasured
-          ? {
-              plain: formOf(step, pick(what.gradient, names), sizes),
-              ...this.#gainOf(what, sizes),
-            }
-          : undefined;
-        const taken = gain ? fell({ ...forms, ...gain }, { share, scale }) : s.of(1);
-        if (old) this.#undo(taken, variables, old);
-        const facts = [forms.slope, forms.weighed, ...(gain ? [gain.plain, gain.drop] : [])];
-        return {
-          facts: [...facts, ...(this.#left ? [this.#left.clone()] : [])] as tf.Scalar[],
-          taken,
-          last: lastOf(step, forms.slope, { sizes, scale, taken }),
-        };
-      });
-      tensors.keep(made);
-      const { taken, facts, last } = made;
-      if (!tensors.readableNow() || tensors.readSync([taken])[0] === 1) {
-        this.region.move(stepSize);
-        this.#last.keep(variables, last);
-      } else {
-        tensors.free(last);
-        this.#last.dispose();
+      if (!tensors.readableNow()) {
+        const left = this.#left && (this.#left.clone() as tf.Scalar);
+        const found = this.#judged(onDevice, what, terms, old);
+        const facts = [...found.facts, ...(left ? [tensors.keep(left)] : [])];
+        return { sound, verdict: { ...terms, isLate: true, taken: found.taken, facts } };
       }
-      return { sound, verdict: { taken, facts, isMeasured, stepSize, share, scale } };
+      const found = this.#judged(atHand, what, terms, old);
+      return { sound, verdict: { ...terms, isLate: false, ...found } };
     } finally {
       tensors.free(old);
     }
+  }
+
+  /** Whether the step stays taken, which is remembered if it does, or may. */
+  #judged<S extends number | tf.Scalar>(
+    numbers: StepNumbers<S>,
+    what: Taken,
+    { isMeasured, share, scale }: Terms,
+    old: NamedTensors | undefined,
+  ): Findings<S> {
+    const s = numbers.scalars;
+    const { variables, stepSize, step, objective } = what;
+    const names = Object.keys(step);
+    const { taken, facts, last } = tensors.keep(
+      tensors.tidy(() => {
+        const { pull, weighed = step } = objective;
+        const parts = { step, pull: pick(pull, names), weighed: pick(weighed, names) };
+        const { forms, sizes } = formsOf(numbers, parts);
+        const gain = isMeasured
+          ? {
+              plain: formOf(numbers, step, pick(what.gradient, names), sizes),
+              ...this.#gainOf(numbers, what, sizes),
+            }
+          : undefined;
+        const taken = gain ? fell(s, { ...forms, ...gain }, { share, scale }) : s.of(1);
+        if (old) undo(numbers, taken, variables, old);
+        const facts = [forms.slope, forms.weighed, ...(gain ? [gain.plain, gain.drop] : [])];
+        const last = numbers.where(taken, () =>
+          lastOf(numbers, step, forms.slope, { sizes, scale }),
+        );
+        return { taken, facts, last };
+      }),
+    );
+    if (numbers.hold([taken], (each) => each !== 1)) this.#last.dispose();
+    else {
+      this.region.move(stepSize);
+      this.#last.keep(variables, last);
+    }
+    return { taken, facts };
   }
 
   /** Learns from the numbers of a verdict's facts; returns the ratio, where it was measured. */
@@ -195,18 +216,23 @@ export class SelfTuning {
   }
 
   /** `(before − after)/δ` of the losses of a step. */
-  #gainOf({ stepSize, loss: before }: Taken, sizes: Sizes | undefined) {
-    const s = tensors.scalars;
-    const after = this.#reached();
-    const overStep = (x: tf.Scalar) =>
+  #gainOf<S extends number | tf.Scalar>(
+    numbers: StepNumbers<S>,
+    { stepSize, loss }: Taken,
+    sizes: Sizes<S> | undefined,
+  ): Gained<S> {
+    const s = numbers.scalars;
+    const of = (x: tf.Tensor) => numbers.of(x as tf.Scalar);
+    const reached = this.#reached();
+    const overStep = (x: S) =>
       sizes === undefined
         ? s.multiply(s.of(1 / stepSize), x)
         : s.divide(s.divide(x, sizes.pull), s.multiply(s.of(stepSize), sizes.step));
     return {
-      drop: overStep(s.subtract(before, after)),
+      drop: overStep(s.subtract(of(loss), of(reached))),
       // Rounding of a loss that no longer changes is not a rise.
-      blur: s.multiply(s.of(4 * tensors.epsilon), overStep(tf.abs(before) as tf.Scalar)),
-      sound: s.less(tf.abs(after) as tf.Scalar, s.of(3e38)),
+      blur: s.multiply(s.of(4 * tensors.epsilon), overStep(of(tf.abs(loss)))),
+      sound: s.less(of(tf.abs(reached)), s.of(3e38)),
     };
   }
 
@@ -218,37 +244,40 @@ export class SelfTuning {
       this.#replays.map((replay, i) => tf.mul(this.#shares[i]!, replay.value())),
     ) as tf.Scalar;
   }
+}
 
-  #undo(taken: tf.Scalar, variables: NamedVariables, old: NamedTensors): void {
-    if (tensors.readableNow()) {
-      if (tensors.readSync([taken])[0] === 1) return;
-      for (const name of Object.keys(old)) variables[name]!.assign(old[name]!);
-      return;
-    }
-    const now: NamedTensors = pick(variables, Object.keys(old));
-    const next = tensors.select(taken, now, old);
-    for (const name of Object.keys(old)) variables[name]!.assign(next[name]!);
-  }
+/** Puts the variables back where they were, unless the step stays taken. */
+function undo<S extends number | tf.Scalar>(
+  numbers: StepNumbers<S>,
+  taken: S,
+  variables: NamedVariables,
+  old: NamedTensors,
+): void {
+  if (numbers.hold([taken], (each) => each === 1)) return;
+  const next =
+    typeof taken === 'number'
+      ? old
+      : tensors.select(taken, pick<tf.Tensor>(variables, Object.keys(old)), old);
+  for (const name of Object.keys(old)) variables[name]!.assign(next[name]!);
 }
 
 type Numbers = [slope: number, weighed: number, plain: number, drop: number];
 
 /** What a loss gained over a step, as {@link formOf} has it, with what rounding may have made of it. */
-interface Gained {
-  plain: tf.Scalar;
-  drop: tf.Scalar;
-  blur: tf.Scalar;
+interface Gained<S> {
+  drop: S;
+  blur: S;
   /** 0 where the loss is not finite at the end. */
-  sound: tf.Scalar;
+  sound: S;
 }
 
 /** The mask of whether the objective of the step has fallen by enough: 0 also where the loss is NaN. */
-function fell(
-  { slope, weighed, plain, drop, blur, sound }: Forms & Gained,
+function fell<S>(
+  s: Scalars<S>,
+  { slope, weighed, plain, drop, blur, sound }: Forms<S> & Gained<S> & { plain: S },
   { share, scale }: Pick<Verdict, 'share' | 'scale'>,
-): tf.Scalar {
-  const s = tensors.scalars;
-  const times = (a: number, x: tf.Scalar) => s.multiply(s.of(a), x);
+): S {
+  const times = (a: number, x: S) => s.multiply(s.of(a), x);
   // All over δ, as in `learn`.
   const promised = s.subtract(plain, times(0.5 / share, s.subtract(slope, weighed)));
   const half = times(0.5, s.add(slope, weighed));

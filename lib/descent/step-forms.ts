@@ -1,87 +1,78 @@
 import * as tf from '@tensorflow/tfjs';
-import { mapTensors, type NamedTensors, tensors } from '../spaces';
+import { mapTensors, type NamedTensors } from '../spaces';
+import type { StepNumbers } from './step-numbers';
 
 /** The largest entries of a step and of what it follows, positive. */
-export interface Sizes {
-  step: tf.Scalar;
-  pull: tf.Scalar;
+export interface Sizes<S> {
+  step: S;
+  pull: S;
 }
 
 /** `sᵀp` and `sᵀDs`, of a step s, what it follows, p, and the metric D; over the product of both sizes, if any. */
-export interface Forms {
-  slope: tf.Scalar;
-  weighed: tf.Scalar;
+export interface Forms<S> {
+  slope: S;
+  weighed: S;
+}
+
+/** A step s, what it follows, p, and Ds of the metric D. */
+interface Parts {
+  step: NamedTensors;
+  pull: NamedTensors;
+  weighed: NamedTensors;
 }
 
 /** Squares in this range have lost nothing. */
 const [LEAST, MOST] = [1e-20, 1e25];
+const isPlain = (square: number) => Math.abs(square) > LEAST && Math.abs(square) < MOST;
 
 /**
- * The sizes to form products by, so that none of them vanishes or overflows whatever the unit of the loss.
- *
- * @returns undefined where the products are right as they are, and can be read
+ * The forms of a step, and the sizes that they are formed by, so that no product vanishes or overflows whatever
+ * the unit of the loss: undefined where the products are known to be right as they are.
  */
-export function sizesOf(
-  step: NamedTensors,
-  pull: NamedTensors,
-  metric: NamedTensors | undefined,
-): Sizes | undefined {
-  if (tensors.readableNow()) {
-    const { slope, weighed } = formsOf(step, pull, metric, undefined);
-    const isRight = tensors
-      .readSync([slope, weighed])
-      .every((x) => Math.abs(x) > LEAST && Math.abs(x) < MOST);
-    if (isRight) return undefined;
-  }
-  return { step: largestOf(step), pull: largestOf(pull) };
-}
-
-export function formsOf(
-  step: NamedTensors,
-  pull: NamedTensors,
-  metric: NamedTensors | undefined,
-  sizes: Sizes | undefined,
-): Forms {
-  const s = tensors.scalars;
-  const scaled = over(step, sizes?.step);
-  const weighed = metric
-    ? mapTensors(scaled, (value, name) => tf.mul(value, metric[name]!))
-    : scaled;
-  const square = tensors.dot(scaled, weighed);
-  return {
-    slope: formOf(step, pull, sizes),
-    weighed: sizes ? s.multiply(s.divide(sizes.step, sizes.pull), square) : square,
-  };
+export function formsOf<S extends number | tf.Scalar>(
+  numbers: StepNumbers<S>,
+  { step, pull, weighed }: Parts,
+): { forms: Forms<S>; sizes: Sizes<S> | undefined } {
+  const formsBy = (sizes: Sizes<S> | undefined) => ({
+    slope: formOf(numbers, step, pull, sizes),
+    weighed: formOf(numbers, step, weighed, sizes),
+  });
+  const plain = formsBy(undefined);
+  if (numbers.hold(Object.values(plain), isPlain)) return { forms: plain, sizes: undefined };
+  const sizes = { step: numbers.of(largestOf(step)), pull: numbers.of(largestOf(pull)) };
+  return { forms: formsBy(sizes), sizes };
 }
 
 /** `sᵀp`, over the product of both sizes. */
-export function formOf(step: NamedTensors, pull: NamedTensors, sizes: Sizes | undefined) {
-  return tensors.dot(over(step, sizes?.step), over(pull, sizes?.pull));
+export function formOf<S extends number | tf.Scalar>(
+  numbers: StepNumbers<S>,
+  step: NamedTensors,
+  pull: NamedTensors,
+  sizes: Sizes<S> | undefined,
+): S {
+  if (sizes === undefined) return numbers.dot(step, pull);
+  return numbers.dot(numbers.over(step, sizes.step), numbers.over(pull, sizes.pull));
 }
 
 /**
- * The step over its slope, so that the slope of the next gradient along it need only be multiplied; 0 where
- * the step was not taken.
+ * The step over its slope, so that the slope of the next gradient along it need only be multiplied.
  *
  * @param slope as {@link formsOf} has it
  */
-export function lastOf(
+export function lastOf<S extends number | tf.Scalar>(
+  numbers: StepNumbers<S>,
   step: NamedTensors,
-  slope: tf.Scalar,
-  { sizes, scale, taken }: { sizes: Sizes | undefined; scale: number; taken: tf.Scalar },
+  slope: S,
+  { sizes, scale }: { sizes: Sizes<S> | undefined; scale: number },
 ): NamedTensors {
-  const s = tensors.scalars;
-  const rate = s.multiply(s.of(1 / scale), sizes ? s.multiply(sizes.pull, slope) : slope);
-  const scaled = over(step, sizes?.step);
-  return mapTensors(scaled, (value) => {
-    const share = tf.mul(taken, tf.divNoNan(value, rate));
-    // Of a gradient that float32 hardly holds.
-    return sizes ? tf.clipByValue(share, -3e38, 3e38) : share;
-  });
+  const s = numbers.scalars;
+  const part = s.of(1 / scale);
+  if (sizes === undefined) return numbers.over(step, s.multiply(part, slope));
+  const rate = s.multiply(part, s.multiply(sizes.pull, slope));
+  const shares = numbers.over(numbers.over(step, sizes.step), rate);
+  // Of a gradient that float32 hardly holds.
+  return mapTensors(shares, (share) => tf.clipByValue(share, -3e38, 3e38));
 }
-
-const over = (x: NamedTensors, size: tf.Scalar | undefined): NamedTensors =>
-  size ? mapTensors(x, (value) => tf.div(value, size)) : x;
 
 /** The largest entry of x without its sign; 1 where all are 0. */
 function largestOf(x: NamedTensors): tf.Scalar {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { tensors } from '../spaces';
 import type { SelfTuning, Verdict } from './self-tuning';
+import type { AwaitedNumbers } from './stats';
 import type { Proposal } from './step-parts';
 
 /** Takes note that a step was taken, unless it is known that it was not. */
@@ -10,21 +11,22 @@ export function acceptStep(
   verdict: Verdict | undefined,
 ): void {
   if (verdict === undefined) accept?.(sound);
-  else if (!tensors.readableNow()) accept?.(tensors.tidy(() => tf.mul(sound, verdict.taken)));
-  else if (tensors.readSync([verdict.taken])[0] === 1) accept?.(sound);
+  else if (verdict.isLate) accept?.(tensors.tidy(() => tf.mul(sound, verdict.taken)));
+  else if (verdict.taken === 1) accept?.(sound);
 }
 
 /** What the stats of a step that was judged are to read, and what δ learns from it. */
-export function learnFrom(verdict: Verdict, { undone }: Proposal, tuning: SelfTuning) {
-  const isLate = !tensors.readableNow();
+export function learnFrom(
+  verdict: Verdict,
+  { undone }: Proposal,
+  tuning: SelfTuning,
+): AwaitedNumbers {
   const learn = ([taken, ...numbers]: readonly number[]) => {
     const ratio = tuning.learn(verdict, numbers);
-    if (isLate && taken !== 1) undone?.();
+    if (verdict.isLate && taken !== 1) undone?.();
     return { taken: taken === 1, ...(ratio !== undefined && { ratio }) };
   };
-  const facts = [verdict.taken, ...verdict.facts];
-  if (isLate) return { facts, learn };
-  const learnt = learn(tensors.readSync(facts));
-  tensors.free(facts);
+  if (verdict.isLate) return { facts: [verdict.taken, ...verdict.facts], learn };
+  const learnt = learn([verdict.taken, ...verdict.facts]);
   return { facts: [], learn: () => learnt };
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { innerProduct } from '../autodiff';
 import { DisposedError, InputError, NotFiniteError } from '../errors';
 import { type NamedTensors, tensors } from '../spaces';
 
@@ -34,48 +35,48 @@ export interface Move {
  *
  * @throws NotFiniteError as described.
  */
-export function move(
-  variables: NamedVariables,
-  { step, delta, loss, gradient, memory = [] }: Move,
-): tf.Scalar {
+export function move(variables: NamedVariables, by: Move): tf.Scalar {
   const s = tensors.scalars;
-  const finite = (x: tf.Scalar) => s.less(x, s.of(HUGE));
+  const { step, delta } = by;
   return tensors.tidy(() => {
-    const length = lengthOf(step);
-    const kept = memory.map(lengthOf);
-    const short = kept
-      .map(finite)
-      .reduce((all, each) => s.and(all, each), finite(s.multiply(s.of(delta), length)));
     const old: NamedTensors = pick(variables, Object.keys(step));
     const moved = () => tensors.tidy(() => tensors.axpy(s.of(-delta), step, old));
     const assign = (next: NamedTensors) => {
       for (const name of Object.keys(step)) variables[name]!.assign(next[name]!);
     };
     if (tensors.readableNow()) {
-      if (tensors.readSync([short])[0] !== 1) {
-        const [value, ...sizes] = tensors.readSync([loss, length, ...kept]) as [
-          number,
-          ...number[],
-        ];
-        throw stepNotFinite(value, sizes);
-      }
+      checkShort(by);
       assign(moved());
-      return short;
+      return s.of(1);
     }
-    const steep = finite(lengthOf(gradient));
-    const sound = s.and(s.and(finite(tf.abs(loss)), steep), short);
+    const sound = soundOnDevice(by);
     assign(tensors.select(sound, moved(), old));
     return sound;
   });
 }
 
-/** ‖x‖: by the squares, which is quick, where that shows that they do not overflow. */
-function lengthOf(x: NamedTensors): tf.Scalar {
-  if (!tensors.readableNow()) return tensors.norm(x);
-  const squared = tensors.dot(x, x);
-  return Number.isFinite(tensors.readSync([squared])[0])
-    ? tensors.scalars.sqrt(squared)
-    : tensors.norm(x);
+/** @throws NotFiniteError for a step, or something to be remembered, that is not finite. */
+function checkShort({ step, delta, loss, memory = [] }: Move): void {
+  const length = lengthOf(step);
+  const kept = memory.map(lengthOf);
+  if (delta * length < HUGE && kept.every((each) => each < HUGE)) return;
+  throw stepNotFinite(tensors.readSync([loss])[0]!, [length, ...kept]);
+}
+
+/** The mask of whether loss, gradient, step and memory are finite. */
+function soundOnDevice({ step, delta, loss, gradient, memory = [] }: Move): tf.Scalar {
+  const s = tensors.scalars;
+  const finite = (x: tf.Scalar) => s.less(x, s.of(HUGE));
+  const isShort = finite(s.multiply(s.of(delta), tensors.norm(step)));
+  const parts = [finite(tf.abs(loss)), finite(tensors.norm(gradient)), isShort];
+  return [...parts, ...memory.map((each) => finite(tensors.norm(each)))].reduce(s.and);
+}
+
+/** ‖x‖ as a number: by the squares, which is quick, where that shows that they do not overflow. */
+function lengthOf(x: NamedTensors): number {
+  const squared = innerProduct(x, x);
+  if (Number.isFinite(squared)) return Math.sqrt(squared);
+  return tensors.tidy(() => tensors.readSync([tensors.norm(x)])[0]!);
 }
 
 /**
@@ -85,10 +86,7 @@ function lengthOf(x: NamedTensors): tf.Scalar {
  */
 export function checkFinite(loss: tf.Scalar, gradient: NamedTensors): void {
   if (!tensors.readableNow()) return;
-  const [value, norm] = tensors.tidy(() => tensors.readSync([loss, lengthOf(gradient)])) as [
-    number,
-    number,
-  ];
+  const [value, norm] = [tensors.readSync([loss])[0]!, lengthOf(gradient)];
   if (Number.isFinite(value) && Number.isFinite(norm)) return;
   const gradientToo = Number.isFinite(value) ? ` whose gradient has the norm ${norm}` : '';
   throw new NotFiniteError({
