@@ -105,6 +105,17 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     factor.dispose();
   });
 
+  it('takes data that were made on another backend, which moves them here', async () => {
+    await tf.setBackend('cpu');
+    const X = tf.sign(normal([9, 4], 1));
+    await useBackend('wasm', { threads: 1, blas });
+    const loss = compiled(({ w }: NamedTensors) => tf.mean(tf.dot(X, w!)) as tf.Scalar);
+    const [w, λ] = at(2);
+    const found = gradientOf(loss, w, λ, rememberedOf(loss));
+    const wanted = tf.mean(X, 0);
+    expect(relativeError(found.w!, wanted)).toBeLessThan(1e-6);
+  });
+
   it('refuses what reads numbers, and variables that are not handed over', () => {
     const factor = tf.variable(tf.scalar(2));
     const reading = compiled(({ w }) => tf.sum(tf.mul(w!, w!.dataSync()[0]!)) as tf.Scalar);

@@ -51,6 +51,8 @@ export interface Engine {
   ): tf.Tensor;
   makeTensor(...args: unknown[]): tf.Tensor;
   readSync(...args: unknown[]): unknown;
+  /** Moves data to a backend on which a kernel wants them. */
+  moveData(...args: unknown[]): void;
   /** A tensor of what a kernel has returned. */
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   isTapeOn(): boolean;

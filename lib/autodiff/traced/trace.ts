@@ -52,9 +52,9 @@ export class Trace {
   /** Notes what `f` runs. */
   during<T>(f: () => T): T {
     const e = engine();
-    const names = ['runKernel', 'makeTensor', 'readSync'] as const;
+    const names = ['runKernel', 'makeTensor', 'readSync', 'moveData'] as const;
     const own = names.map((name) => Object.getOwnPropertyDescriptor(e, name));
-    const { runKernel, makeTensor, readSync } = e;
+    const { runKernel, makeTensor, readSync, moveData } = e;
     const trace = this;
     e.runKernel = function (kernel, inputs, attrs = {}) {
       if (trace.#paused) return runKernel.call(this, kernel, inputs, attrs);
@@ -84,6 +84,12 @@ export class Trace {
     e.readSync = function (...args) {
       trace.read = true;
       return readSync.apply(this, args);
+    };
+    // Data made on another backend are read by TensorFlow.js, not by the loss.
+    e.moveData = function (...args) {
+      const { read } = trace;
+      moveData.apply(this, args);
+      trace.read = read;
     };
     try {
       return f();
