@@ -27,6 +27,8 @@ export {
   flatSpaceOn,
   knownFlatLoss,
   Layout,
+  type PreparedRun,
+  preparedDerivative,
   type StepUpdates,
   traceLoss,
 } from './flat';

@@ -12,6 +12,7 @@ import {
 import { supportsInnerProduct } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
 import { differentiateIn, hessianOf } from './differentiate-in';
+import { differentiatePrepared } from './differentiate-prepared';
 import type { Count } from './evaluation';
 import type { DifferentiateOptions, ImplicitDerivative, ImplicitOptions } from './implicit-options';
 import { solveIn, solveOptions } from './solve-in';
@@ -35,8 +36,15 @@ export function differentiateKnown<V extends Vector>(
   asked: Asked<V>,
 ): Promise<ImplicitDerivative<V>> | undefined {
   const given = onTensors(asked);
-  const { flat } = asked.options;
+  const { settings, options, count } = asked;
+  const { flat } = options;
   if (given === undefined) return undefined;
+  const [problem, w, λ] = given;
+  const tensors = options as DifferentiateOptions<NamedTensors>;
+  const prepared = differentiatePrepared({ settings, problem, w, λ, options: tensors, count });
+  // V are named tensors here.
+  if (prepared !== undefined)
+    return prepared as Promise<ImplicitDerivative<Vector>> as Promise<ImplicitDerivative<V>>;
   if (flat !== undefined) return differentiateOn(flat, asked);
   const setting = knownFlatProblem(...given, KIND);
   return setting && differentiateOn(setting, asked).finally(() => setting.dispose());

@@ -56,6 +56,9 @@ export interface FlatProblem {
   ): RecordedStretch | undefined;
   /** Undefined where the outer loss has no program. */
   outerLoss: ((w: Flat) => number) | undefined;
+  /** Takes over what the losses at w are, where they were computed elsewhere. */
+  noteInner(loss: number): void;
+  noteOuter(loss: number): void;
   dispose(): void;
 }
 
@@ -154,6 +157,12 @@ class LossesOnFlat {
       portions: inner.portions.steps,
       innerLoss: (x) => (x === w && this.#seen.inner) || inner.value(x, λ),
       outerLoss: outer && ((x) => (x === w && this.#seen.outer) || outer.value(x, λ)),
+      noteInner: (loss) => {
+        this.#seen.inner = loss;
+      },
+      noteOuter: (loss) => {
+        this.#seen.outer = loss;
+      },
       dispose() {
         space.free([w, λ]);
         inner.dispose();

@@ -10,6 +10,16 @@ export { heedsSpace, supportsInnerProduct } from './iterative';
 export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';
+export {
+  endsBlind,
+  isOrdinaryEnd,
+  isToBeVerified,
+  type OrdinaryCourse,
+  ordinaryCourseOf,
+  ordinaryStop,
+  stands,
+  verifiedStatus,
+} from './ordinary-course';
 export { powerIteration } from './power-iteration';
 export { isSolverName, solverFromRecord } from './record';
 export { type SolveManyOptions, solveMany } from './solve-many';

@@ -53,15 +53,20 @@ export class FlatSpace implements Space<Flat, number> {
   /** A copy of named tensors. */
   from(x: NamedTensors, layout = new Layout(x)): Flat {
     const flat = this.allocate(layout);
+    this.put(x, flat);
+    return flat;
+  }
+
+  /** Copies named tensors into a vector of their layout. */
+  put(x: NamedTensors, { address, layout }: Flat): void {
     layout.names.forEach((name, i) => {
       const tensor = x[name]!;
       const isFloat = tensor.dtype === 'float32';
       const floats = isFloat ? tensor : tf.tidy(() => tf.keep(tf.cast(tensor, 'float32')));
       const { byteOffset } = this.heap.typedArrayFromHeap(floats);
-      this.move(byteOffset, flat.address + layout.offsets[i]!, layout.sizes[i]!);
+      this.move(byteOffset, address + layout.offsets[i]!, layout.sizes[i]!);
       if (!isFloat) floats.dispose();
     });
-    return flat;
   }
 
   /** A copy as named tensors, the caller's. */
@@ -111,8 +116,13 @@ export class FlatSpace implements Space<Flat, number> {
 
   zeros({ layout }: Flat): Flat {
     const out = this.allocate(layout);
-    this.#whole().fill(0, out.address / 4, out.address / 4 + layout.size);
+    this.clear(out);
     return out;
+  }
+
+  /** Sets all numbers to 0. */
+  clear({ address, layout }: Flat): void {
+    this.#whole().fill(0, address / 4, address / 4 + layout.size);
   }
 
   clone(x: Flat): Flat {

@@ -13,7 +13,7 @@ export {
   switchPrograms,
   tracedCounts,
 } from './known-recipes';
-export type { Leaves } from './leaves';
+export { keyOf, type Leaves } from './leaves';
 export { finishLeft } from './left';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
