@@ -110,9 +110,11 @@ export async function differentiateIn<V>(
 /** The Hessian from the evaluation that the mixed derivative comes from, where that gives it alone. */
 export function hessianOf<V>(
   space: Space<V, unknown>,
-  { hessian, loops, inPieces }: GradientDerivative<V>,
+  { hessian, operator, loops, inPieces }: GradientDerivative<V>,
   w: V,
 ): LinearOperator<V> | undefined {
+  // It goes with the derivative.
+  if (operator !== undefined) return { ...operator, dispose() {} };
   if (hessian === undefined) return undefined;
   const apply = (v: V) => {
     space.check(v, w, 'a direction');

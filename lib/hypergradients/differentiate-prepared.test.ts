@@ -232,7 +232,8 @@ it('another derivative within a watch, and programs that are freed meanwhile, ch
 
 it('a loss that was freed captures what there is when it is traced again', async () => {
   let target = 1;
-  const fit = ({ a }: NamedTensors) => tf.sum(tf.square(tf.sub(a!, tf.scalar(target))));
+  const fit = ({ a }: NamedTensors) =>
+    tf.sum(tf.square(tf.sub(a!, tf.scalar(target)))) as tf.Scalar;
   const penalised = (w: NamedTensors, λ: NamedTensors) =>
     tf.add(fit(w), tf.sum(tf.mul(λ.a!, tf.square(w.a!)))) as tf.Scalar;
   const problem = { inner: compiled(penalised), outer: compiled(fit) } as Problem;

@@ -18,12 +18,13 @@ function note(count: Count): void {
   count.products++;
 }
 
-/** An operator whose products are counted. */
+/** An operator whose products are counted, its iterations in one call too. */
 export function countProducts<V>(A: LinearOperator<V>, count: Count): LinearOperator<V> {
-  return observed(A, (multiply) => {
+  const counted = observed(A, (multiply) => {
     note(count);
     return multiply();
   });
+  return A.loops === undefined ? counted : { ...counted, loops: countLoops(A.loops, count) };
 }
 
 /** The derivative of a gradient whose products are counted. */
@@ -46,6 +47,7 @@ export function countDerivative<V>(derivative: GradientDerivative<V>, count: Cou
         return derivative.hessian!(v);
       },
     }),
+    ...(derivative.operator && { operator: countProducts(derivative.operator, count) }),
     ...(derivative.execution && { execution: derivative.execution }),
     ...(derivative.loops && { loops: countLoops(derivative.loops, count) }),
     ...(derivative.mixed && {

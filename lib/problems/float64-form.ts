@@ -29,9 +29,15 @@ export function float64InnerForm(
       const B = problem.innerMixed(w, λ, step);
       checkMethods(B, 'innerMixed', ['jvp', 'vjp']);
       const Hv = (v: Float64Array) => like(H.apply(v), w, 'a product with innerHessian');
+      const mixed = (u: Float64Array) => like(B.vjp(u), λ, 'vjp of innerMixed');
       const Bv = (v: Float64Array) => like(B.jvp(v), w, 'jvp of innerMixed');
+      let gradient: Float64Array | undefined;
       return {
-        value: like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
+        get value() {
+          gradient ??= like(problem.innerGradient(w, λ, step), w, 'innerGradient');
+          return gradient;
+        },
+        operator: H,
         jvp: (dw, dλ) => float64.axpy(1, Hv(dw), Bv(dλ)),
         ...(H.addProducts &&
           B.addColumns && {
@@ -41,7 +47,8 @@ export function float64InnerForm(
               H.addProducts!(dws, out);
             },
           }),
-        vjp: (u) => ({ w: Hv(u), λ: like(B.vjp(u), λ, 'vjp of innerMixed') }),
+        vjp: (u) => ({ w: Hv(u), λ: mixed(u) }),
+        mixed,
         dispose: () => H.dispose(),
       };
     },

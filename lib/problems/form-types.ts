@@ -34,7 +34,7 @@ export interface Form<V> extends InnerForm<V> {
 
 /** A gradient and its derivative with respect to w and λ. */
 export interface GradientDerivative<V> {
-  /** Owned by this derivative. */
+  /** Owned by this derivative; computed when it is first read, where it can be. */
   readonly value: V;
   /** `H dw + B dλ`. */
   jvp(dw: V, dλ: V): V;
@@ -47,6 +47,8 @@ export interface GradientDerivative<V> {
   vjp(u: V): { w: V; λ: V };
   /** `H v` alone, where that is less work. */
   hessian?(v: V): V;
+  /** H as the problem gives it, where it does; it goes with this derivative. */
+  readonly operator?: LinearOperator<V>;
   /** Iterations of solves with H, many in one call. */
   readonly loops?: SolverLoops<V>;
   /** How its products are computed; undefined in float64, where they are the problem's own. */

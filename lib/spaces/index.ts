@@ -1,4 +1,5 @@
 export { float64 } from './float64';
+export { float64Loops } from './float64-loops';
 export { holding } from './holding';
 export { normsOf } from './norms';
 export {

@@ -87,7 +87,7 @@ export function bilevelQuadratic(options: BilevelQuadraticOptions): KnownBilevel
       requireLength(λ, hyperparameters, 'λ');
       const dw = float64.subtract(w, t);
       const value = (float64.dot(dw, dw) + ρ * float64.dot(λ, λ)) / 2;
-      return outerLoss(value, dw, float64.scale(ρ, λ));
+      return outerLoss(() => value, dw, float64.scale(ρ, λ));
     },
     solution: (λ) => solvePositive(A, linear(λ)),
   });

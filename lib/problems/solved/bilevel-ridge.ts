@@ -54,6 +54,6 @@ function squaredError({ X, ...samples }: Samples): MeanLoss {
       return float64.dot(r, r) / (2 * n);
     },
     gradient: (w: Float64Array) => float64.scale(1 / n, data.multiplyTransposed(residual(w))),
-    curvature: () => (v) => data.multiplyGram(shares, v),
+    curvature: () => (v, out) => data.multiplyGram(shares, v, out),
   };
 }

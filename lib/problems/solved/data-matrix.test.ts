@@ -26,8 +26,10 @@ it.each([
   close(data.multiply(x), Xx);
   close(data.multiplyTransposed(r), multiplyTransposed(X, r));
   const scaled = Xx.map((value, i) => value * r[i]!);
-  close(data.multiplyGram(r, x), multiplyTransposed(X, scaled));
-  for (const product of [data.multiply, (v: Float64Array) => data.multiplyGram(r, v)]) {
+  const gram = new Float64Array(width);
+  data.multiplyGram(r, x, gram);
+  close(gram, multiplyTransposed(X, scaled));
+  for (const product of [data.multiply, (v: Float64Array) => data.multiplyGram(r, v, gram)]) {
     expect(() => product(new Float64Array(width + 1))).toThrow(ShapeError);
   }
 });

@@ -18,7 +18,7 @@ export function dataMatrix(given: Matrix): DataMatrix {
     return {
       multiply: (x) => multiply(X, x),
       multiplyTransposed: (r) => multiplyTransposed(X, r),
-      multiplyGram: (s, x) => multiplyTransposed(X, times(s, multiply(X, x))),
+      multiplyGram: (s, x, out) => out.set(multiplyTransposed(X, times(s, multiply(X, x)))),
     };
   }
   const checked = (x: Float64Array) => {
@@ -28,6 +28,6 @@ export function dataMatrix(given: Matrix): DataMatrix {
   return {
     multiply: (x) => stored.multiply(checked(x)),
     multiplyTransposed: (r) => stored.multiplyTransposed(r),
-    multiplyGram: (s, x) => stored.multiplyGram(s, checked(x)),
+    multiplyGram: (s, x, out) => stored.multiplyGram(s, checked(x), out),
   };
 }

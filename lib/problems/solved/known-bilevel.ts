@@ -13,13 +13,23 @@ export interface OuterLoss {
   dlambda?: Float64Array;
 }
 
-/** The loss with its derivatives, that with respect to λ under both of its names. */
-export const outerLoss = (value: number, dw: Float64Array, dλ: Float64Array): OuterLoss => ({
-  value,
-  dw,
-  dλ,
-  dlambda: dλ,
-});
+/**
+ * The loss with its derivatives, that with respect to λ under both of its names.
+ *
+ * @param later computes the value when it is first read: a hypergradient does not need it
+ */
+export function outerLoss(later: () => number, dw: Float64Array, dλ: Float64Array): OuterLoss {
+  let value: number | undefined;
+  return {
+    get value() {
+      value ??= later();
+      return value;
+    },
+    dw,
+    dλ,
+    dlambda: dλ,
+  };
+}
 
 /**
  * A bilevel problem in double precision whose answers are known:

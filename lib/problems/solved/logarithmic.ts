@@ -18,7 +18,11 @@ export function logarithmic(problem: KnownBilevel): KnownBilevel {
     'solution',
     'hypergradient',
   ]);
-  const λof = (θ: Float64Array): Float64Array => θ.map(Math.exp);
+  const λof = (θ: Float64Array): Float64Array => {
+    const λ = new Float64Array(θ.length);
+    for (let j = 0; j < λ.length; j++) λ[j] = Math.exp(θ[j]!);
+    return λ;
+  };
   return {
     ...problem,
     inner: (w, θ) => problem.inner(w, λof(θ)),
@@ -31,8 +35,8 @@ export function logarithmic(problem: KnownBilevel): KnownBilevel {
     },
     outer(w, θ) {
       const λ = λof(θ);
-      const { value, dw, dλ } = problem.outer(w, λ);
-      return outerLoss(value, dw, times(λ, dλ));
+      const outer = problem.outer(w, λ);
+      return outerLoss(() => outer.value, outer.dw, times(λ, outer.dλ));
     },
     solution: (θ) => problem.solution(λof(θ)),
     hypergradient: (θ) => times(λof(θ), problem.hypergradient(λof(θ))),

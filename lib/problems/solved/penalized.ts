@@ -1,4 +1,5 @@
-import { float64 } from '../../spaces';
+import { Portions } from '../../event-loop';
+import { float64, float64Loops } from '../../spaces';
 import { type KnownBilevel, outerLoss, withHypergradient } from './known-bilevel';
 import type { Penalty } from './penalty';
 import { squaredPenalty, times } from './penalty';
@@ -7,8 +8,8 @@ import { squaredPenalty, times } from './penalty';
 export interface MeanLoss {
   value(w: Float64Array): number;
   gradient(w: Float64Array): Float64Array;
-  /** `v ↦ H v` for the Hessian at w. */
-  curvature(w: Float64Array): (v: Float64Array) => Float64Array;
+  /** `out ← H v` for the Hessian at w. */
+  curvature(w: Float64Array): (v: Float64Array, out: Float64Array) => void;
 }
 
 type Inner = Pick<KnownBilevel, 'inner' | 'innerGradient' | 'innerHessian'>;
@@ -31,13 +32,26 @@ export function penalized(
   solutionOf: (inner: Inner) => (λ: Float64Array) => Float64Array,
 ): KnownBilevel {
   const penalties = squaredPenalty(weights, penalty);
+  const portions = new Portions();
   const inner: Inner = {
     inner: (w, λ) => fit.value(w) + penalties.value(w, λ),
     innerGradient: (w, λ) => float64.axpy(1, fit.gradient(w), times(penalties.each(λ), w)),
     innerHessian(w, λ) {
       const each = penalties.each(λ);
       const curvature = fit.curvature(w);
-      return { apply: (v) => float64.axpy(1, curvature(v), times(each, v)), dispose() {} };
+      const multiply = (v: Float64Array, out: Float64Array) => {
+        curvature(v, out);
+        for (let j = 0; j < out.length; j++) out[j]! += each[j]! * v[j]!;
+      };
+      return {
+        apply(v) {
+          const out = new Float64Array(weights);
+          multiply(v, out);
+          return out;
+        },
+        loops: float64Loops(multiply, portions),
+        dispose() {},
+      };
     },
   };
   return withHypergradient({
@@ -45,7 +59,14 @@ export function penalized(
     weights,
     hyperparameters: penalties.count,
     innerMixed: (w) => penalties.mixed(w),
-    outer: (w) => outerLoss(error.value(w), error.gradient(w), new Float64Array(penalties.count)),
+    outer(w) {
+      const at = w.slice();
+      return outerLoss(
+        () => error.value(at),
+        error.gradient(at),
+        new Float64Array(penalties.count),
+      );
+    },
     solution: solutionOf(inner),
   });
 }

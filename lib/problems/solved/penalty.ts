@@ -49,5 +49,7 @@ export function squaredPenalty(weights: number, penalty: Penalty): SquaredPenalt
 
 /** The products of entries. */
 export function times(x: Float64Array, y: Float64Array): Float64Array {
-  return x.map((value, i) => value * y[i]!);
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < out.length; i++) out[i] = x[i]! * y[i]!;
+  return out;
 }

@@ -63,7 +63,8 @@ describe('a stored matrix', () => {
       stored.multiplyTransposed(r).forEach((y, j) => {
         expect(y).toBeCloseTo(multiplyTransposed(A, r)[j]!, 11);
       });
-      const gram = stored.multiplyGram(r, x);
+      const gram = new Float64Array(x.length);
+      stored.multiplyGram(r, x, gram);
       expect(gram.length).toBe(columns);
       multiplyTransposed(A, scaled).forEach((y, j) => {
         expect(gram[j]! - y).toBeCloseTo(0, 9);

@@ -8,8 +8,8 @@ export interface StoredMatrix {
   multiply(x: Float64Array): Float64Array;
   /** `Aᵀ r`. */
   multiplyTransposed(r: Float64Array): Float64Array;
-  /** `Aᵀ diag(s) A x`, s with a number for each row. */
-  multiplyGram(s: Float64Array, x: Float64Array): Float64Array;
+  /** out ← `Aᵀ diag(s) A x`, s with a number for each row. */
+  multiplyGram(s: Float64Array, x: Float64Array, out: Float64Array): void;
   /** `A x` for several x, at less than the cost of one after the other; they share their memory. */
   multiplyAll(xs: readonly Float64Array[]): Float64Array[];
   /** The same for several x one after the other in one array: added to `out`, in the same order. */
@@ -36,6 +36,17 @@ export function storedMatrix(rows: Matrix): StoredMatrix | undefined {
   return isWorthIt && matrix.bytes <= MOST_BYTES / 4 ? matrix : undefined;
 }
 
+/** Where single vectors are multiplied, for a matrix at A. */
+interface Work {
+  A: number;
+  rows: Float64Array;
+  vector: Float64Array;
+  /** Adds A times the vector to the rows, which are 0 where the matrix was filled up. */
+  multiply(): void;
+  /** Adds the rows of A, each times its number, to the vector. */
+  sum(): void;
+}
+
 class Stored implements StoredMatrix {
   readonly height: number;
   readonly length: number;
@@ -45,6 +56,7 @@ class Stored implements StoredMatrix {
   /** What the matrix, vectors and results take. */
   readonly bytes: number;
   #place = { generation: -1, address: 0 };
+  #known: Work | undefined;
 
   constructor(private readonly rows: Matrix) {
     this.height = rows.length;
@@ -67,14 +79,24 @@ class Stored implements StoredMatrix {
   }
 
   multiplyTransposed(r: Float64Array): Float64Array {
-    return this.#summed((rows) => rows.set(r));
+    const { rows, vector, sum } = this.#work();
+    rows.fill(0);
+    rows.set(r);
+    vector.fill(0);
+    sum();
+    return vector.slice(0, this.length);
   }
 
-  multiplyGram(s: Float64Array, x: Float64Array): Float64Array {
-    return this.#summed((rows, multiplied) => {
-      multiplied(x);
-      for (let i = 0; i < s.length; i++) rows[i]! *= s[i]!;
-    });
+  multiplyGram(s: Float64Array, x: Float64Array, out: Float64Array): void {
+    const { rows, vector, multiply, sum } = this.#work();
+    rows.fill(0);
+    vector.fill(0);
+    vector.set(x);
+    multiply();
+    for (let i = 0; i < s.length; i++) rows[i]! *= s[i]!;
+    vector.fill(0);
+    sum();
+    for (let j = 0; j < out.length; j++) out[j] = vector[j]!;
   }
 
   multiplyAll(xs: readonly Float64Array[]): Float64Array[] {
@@ -146,26 +168,23 @@ class Stored implements StoredMatrix {
     take(results, padded);
   }
 
-  /**
-   * A sum of rows.
-   *
-   * @param fill gives a number for each row: 0 at first, or `A x` by its second argument
-   */
-  #summed(fill: (rows: Float64Array, multiplied: (x: Float64Array) => void) => void): Float64Array {
-    const stride = this.#stride;
+  /** Memory for a number of each row and for a vector, and what is done with it: made once for a place. */
+  #work(): Work {
     const m = started();
     const A = this.#placed(m);
+    const { buffer } = m.memory;
+    if (this.#known?.rows.buffer === buffer && this.#known.A === A) return this.#known;
+    const stride = this.#stride;
     const end = A + this.#padded * stride;
     const y = end + MOST_VECTORS * stride;
-    const rows = new Float64Array(m.memory.buffer, y, this.#padded).fill(0);
-    const vector = new Float64Array(m.memory.buffer, end, stride / 8).fill(0);
-    fill(rows, (x) => {
-      vector.set(x);
-      addProducts(m, { A, end, x: end, y, count: 1, stride, height: 0 });
-      vector.fill(0);
-    });
-    m.transposed(A, end, stride, y, end);
-    return vector.slice(0, this.length);
+    this.#known = {
+      A,
+      rows: new Float64Array(buffer, y, this.#padded),
+      vector: new Float64Array(buffer, end, stride / 8),
+      multiply: () => addProducts(m, { A, end, x: end, y, count: 1, stride, height: 0 }),
+      sum: () => m.transposed(A, end, stride, y, end),
+    };
+    return this.#known;
   }
 
   /** The address of the matrix, which is put there if it is not. */
