@@ -46,6 +46,11 @@ export function pullByGradient(
   { node, names }: Step,
   cotangents: (tf.Tensor | null)[],
 ): tf.Tensor[] {
+  const inputs = names.map((name) => node.inputs[name]!);
+  // TensorFlow.js does not see that axes of length 0 are broadcast, and reshapes nothing into something.
+  if (node.outputs.every(isEmpty) || inputs.every(isEmpty)) {
+    return inputs.map(({ shape }) => tf.zeros(shape));
+  }
   const gradients = node.gradient!(cotangents);
   const seen = new Set<tf.Tensor | null>(cotangents);
   return names.map((name) => {
@@ -65,6 +70,8 @@ export function pullByGradient(
     return own;
   });
 }
+
+const isEmpty = ({ size }: tf.Tensor) => size === 0;
 
 const step = (kernel: string, input: string) => `the input '${input}' of ${kernel}`;
 

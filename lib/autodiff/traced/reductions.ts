@@ -23,6 +23,8 @@ export function sumOver(
   const summed = axes.filter((i) => shape[i] !== 1);
   const kept = shape.map((_, i) => i).filter((i) => !axes.includes(i) && shape[i] !== 1);
   const count = sizeOf(axes.map((i) => shape[i]!));
+  if (count === 0 && isMean) throw new NotLowered('a mean of no entries');
+  if (count === 0) return entriesView({ kind: 'number', value: 0 }, outShape);
   const of: View = { value: x.value, shape };
   const reduced = (how: Reduction, rows: number, columns: number, size: number): View => ({
     value: computed({ kind: 'reduce', how, of, rows, columns }, [of], size),

@@ -80,6 +80,12 @@ export const movement: Case[] = [
   ),
   call(
     'gather',
+    [signed(2, 4, 2)],
+    (x) => tf.gather(x, tf.tensor2d([0, 3, 0, 2, 2, 1], [2, 3], 'int32'), 1, 1),
+    'batched, more of each than there are batches',
+  ),
+  call(
+    'gather',
     [apart(4)],
     (x) => tf.mul(tf.gather(tf.square(x), tf.cast(tf.argMax(x), 'int32')), x),
     'indices that depend on x',

@@ -88,8 +88,11 @@ export const movements: Record<string, Maker> = {
     const x = d.tensor(d.shape(1 + d.below(4)));
     const axis = d.below(x.shape.length);
     const n = x.shape[axis]!;
-    const indices = d.places(n === 0 ? [0] : d.shape(d.below(3)), n);
-    return { inputs: [x, indices], f: (a, i) => tf.gather(a!, i as tf.Tensor1D, axis) };
+    const batches = x.shape.includes(0) ? 0 : d.below(axis + 1);
+    const shape = [...x.shape.slice(0, batches), ...d.shape(d.below(3))];
+    const indices = d.places(n === 0 ? [0] : shape, n);
+    const f = (a?: tf.Tensor, i?: tf.Tensor) => tf.gather(a!, i as tf.Tensor1D, axis, batches);
+    return { inputs: [x, indices], f };
   },
   gatherND: (d) => {
     const x = d.tensor(d.shape(1 + d.below(3)));

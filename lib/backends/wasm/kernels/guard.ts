@@ -82,6 +82,8 @@ const conditions: Record<string, (call: AnyCall) => boolean> = {
     const [height, width = height] = [filterSize].flat() as [number, number?];
     return !isLong(height * width!);
   },
+  // Of every batch after the first the stock kernel takes the wrong indices.
+  GatherV2: ({ attrs }) => (attrs as { batchDims: number }).batchDims === 0,
   GatherNd: ({ inputs, backend }) => liesIn(backend as Heap, inputs.indices!, inputs.params!.shape),
   ScatterNd: ({ inputs, attrs, backend }) =>
     liesIn(backend as Heap, inputs.indices!, (attrs as { shape: number[] }).shape),
