@@ -3,12 +3,24 @@ import { engine } from '../engine';
 import { differentiate } from './gradient';
 
 /**
+ * The derivative of |x| is the sign of x, 0 at 0, where TensorFlow.js has −1: of an L1 penalty on weights
+ * that start from 0 it moved all of them up. Two steps are loops in compiled programs; a sign is not.
+ *
  * elu'(x) = 1 + min(elu(x), 0), whose own derivative the stock kernel EluGrad lacks.
  *
  * `logSigmoid` is left to its parts: its custom gradient reads its input without having saved it,
  * and finds it disposed where it was computed in between.
  */
 export function repairActivations(): void {
+  differentiate('Abs', {
+    inputs: ['x'],
+    gradient: (dy, [x]) => ({
+      x: () => {
+        const float = tf.cast(x!, 'float32');
+        return tf.mul(dy, tf.sub(tf.step(float), tf.step(tf.neg(float))));
+      },
+    }),
+  });
   differentiate('Elu', {
     output: true,
     gradient: (dy, [y]) => ({ x: () => tf.mul(dy, tf.add(tf.minimum(y!, 0), 1)) }),
