@@ -175,3 +175,14 @@ test('layers with a state are refused', () => {
   });
   expect(() => functional(stateful)).toThrow(/stateful/);
 });
+
+test('a model whose layers are all frozen is a function of its inputs alone', () => {
+  const layers = tf.sequential({
+    layers: [tf.layers.dense({ units: 2, inputShape: [3], trainable: false })],
+  });
+  const model = functional(layers);
+  const x = normal([2, 3], 1);
+  expect(model.params).toEqual({});
+  expect(numbers(model.apply(model.params, x))).toEqual(numbers(layers.predict(x) as tf.Tensor));
+  expect(() => model.apply({ kernel: x }, x)).toThrow(/'kernel'/);
+});

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Weight, weightsOf } from '../backends/engine';
 import { InputError, UnsupportedError } from '../errors';
-import { checkNoMore, checkNumericTensor, checkOptionNames, phrase } from '../options';
+import { checkNoMore, checkNumericTensor, checkOptionNames, checkRecord, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkLike } from './check';
 
@@ -53,7 +53,7 @@ export function functional(model: tf.LayersModel): FunctionalModel {
   const applyAll: FunctionalModel['applyAll'] = (given, x, options = {}) => {
     checkOptionNames('apply', options, ['training']);
     const { training = false } = options;
-    checkLike(given, params(), 'the parameters');
+    checkParameters(given, params());
     checkInputs(x, model.inputs.length);
     const before = all.map(({ val }) => val);
     for (const weight of all) weight.write = () => weight;
@@ -79,6 +79,16 @@ export function functional(model: tf.LayersModel): FunctionalModel {
     },
     applyAll,
   };
+}
+
+/** Of a model whose layers are all frozen there are none. */
+function checkParameters(given: NamedTensors, params: NamedTensors): void {
+  if (Object.keys(params).length > 0) {
+    checkLike(given, params, 'the parameters');
+    return;
+  }
+  checkRecord(given, 'the parameters', '{}, since no weight of the model is trainable');
+  checkOptionNames('the parameters of a frozen model', given, []);
 }
 
 function checkSingle({ outputs }: tf.LayersModel): void {

@@ -80,8 +80,9 @@ export interface ImplicitStats {
    */
   execution?: Execution;
   /**
-   * The hyperparameters whose derivative is exactly 0, by name (`'3'` is the fourth of an array):
-   * nothing depends on them here, or they were given under the wrong name.
+   * The hyperparameters on which nothing depends here, by name (`'3'` is the fourth of an array): perhaps
+   * they were given under the wrong name. One whose derivative is 0 for another reason, such as an outer
+   * loss that does not see w, is not among them.
    */
   zero: string[];
   /** Unless it was not asked for. */

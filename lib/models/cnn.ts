@@ -4,7 +4,7 @@ import { random } from '../numbers';
 import { checkNoMore, checkOptionNames, phrase } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkSizes, weights } from './initial';
-import type { Model } from './model';
+import { checkedModel, type Model } from './model';
 
 export interface CnnOptions {
   /** Channels of the two convolutions. Default `[8, 16]`. */
@@ -29,24 +29,34 @@ export function cnn(options: CnnOptions = {}): Model {
   const [f1, f2] = checkPair(filters);
   checkSizes({ filters: f1, 'filters, second': f2, classes });
   const flat = (SIDE / 4) ** 2 * f2;
-  return {
+  const shapes = {
+    K1: [5, 5, 1, f1],
+    c1: [f1],
+    K2: [5, 5, f1, f2],
+    c2: [f2],
+    W: [flat, classes],
+    b: [classes],
+  };
+  return checkedModel({
     name: `cnn ${f1}-${f2}`,
+    shapes,
+    features: SIDE ** 2,
 
     init(seed) {
       const stream = random(seed);
       return {
-        K1: weights([5, 5, 1, f1], 'relu', stream),
-        c1: tf.zeros([f1]),
-        K2: weights([5, 5, f1, f2], 'relu', stream),
-        c2: tf.zeros([f2]),
-        W: weights([flat, classes], 'output', stream),
-        b: tf.zeros([classes]),
+        K1: weights(shapes.K1, 'relu', stream),
+        c1: tf.zeros(shapes.c1),
+        K2: weights(shapes.K2, 'relu', stream),
+        c2: tf.zeros(shapes.c2),
+        W: weights(shapes.W, 'output', stream),
+        b: tf.zeros(shapes.b),
       };
     },
 
     predict: ({ W, b, ...filters }, x) =>
       tf.tidy(() => tf.add(tf.matMul(cnnFeatures(filters, x), W!), b!) as tf.Tensor2D),
-  };
+  });
 }
 
 function checkPair(filters: readonly [number, number]) {

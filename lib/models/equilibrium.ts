@@ -6,7 +6,7 @@ import { random } from '../numbers';
 import { checkNoMore, checkOptionNames, shown } from '../options';
 import { fixedPoint } from '../solvers';
 import { checkSizes, weights } from './initial';
-import type { Model } from './model';
+import { checkedModel, type Model } from './model';
 
 export interface EquilibriumOptions {
   /** Default 784. */
@@ -72,17 +72,26 @@ export function equilibrium(options: EquilibriumOptions = {}): Model {
     (z: tf.Tensor, A, driven) => tf.sub(z, map(z, A!, driven!)),
     { solver: fixedPoint({ maxIterations, tolerance }) },
   );
-  return {
+  const shapes = {
+    M: [hidden, hidden],
+    B: [features, hidden],
+    c: [hidden],
+    V: [hidden, classes],
+    d: [classes],
+  };
+  return checkedModel({
     name: `equilibrium ${features}-${hidden}-${classes}`,
+    shapes,
+    features,
 
     init(seed) {
       const stream = random(seed);
       return {
-        M: weights([hidden, hidden], 'tanh', stream),
-        B: weights([features, hidden], 'tanh', stream),
-        c: tf.zeros([hidden]),
-        V: weights([hidden, classes], 'output', stream),
-        d: tf.zeros([classes]),
+        M: weights(shapes.M, 'tanh', stream),
+        B: weights(shapes.B, 'tanh', stream),
+        c: tf.zeros(shapes.c),
+        V: weights(shapes.V, 'output', stream),
+        d: tf.zeros(shapes.d),
       };
     },
 
@@ -91,7 +100,7 @@ export function equilibrium(options: EquilibriumOptions = {}): Model {
         const driven = tf.add(tf.matMul(x, B!), c!);
         return tf.add(tf.matMul(rest(contracted(M!, contraction), driven), V!), d!) as tf.Tensor2D;
       }),
-  };
+  });
 }
 
 /** `M · min(1, q/σ)`. */

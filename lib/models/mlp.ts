@@ -4,7 +4,7 @@ import { random } from '../numbers';
 import { checkNoMore, checkOptionNames, shown } from '../options';
 import type { NamedTensors } from '../spaces';
 import { type Activation, activate, checkActivation, weights } from './initial';
-import type { Model } from './model';
+import { checkedModel, type Model } from './model';
 
 export interface MlpOptions {
   /** Features, hidden units layer by layer, classes: `[784, 64, 10]`. */
@@ -38,16 +38,22 @@ export function mlp(options: MlpOptions): Model {
     });
   }
   const layers = sizes.length - 1;
-  return {
+  const shapes: Record<string, number[]> = {};
+  for (let l = 1; l <= layers; l++) {
+    shapes[`W${l}`] = [sizes[l - 1]!, sizes[l]!];
+    shapes[`b${l}`] = [sizes[l]!];
+  }
+  return checkedModel({
     name: `mlp ${sizes.join('-')} ${activation}`,
+    shapes,
+    features: sizes[0]!,
 
     init(seed) {
       const stream = random(seed);
       const params: NamedTensors = {};
       for (let l = 1; l <= layers; l++) {
-        const shape = [sizes[l - 1]!, sizes[l]!];
-        params[`W${l}`] = weights(shape, l < layers ? activation : 'output', stream);
-        params[`b${l}`] = tf.zeros([sizes[l]!]);
+        params[`W${l}`] = weights(shapes[`W${l}`]!, l < layers ? activation : 'output', stream);
+        params[`b${l}`] = tf.zeros(shapes[`b${l}`]!);
       }
       return params;
     },
@@ -61,7 +67,7 @@ export function mlp(options: MlpOptions): Model {
         }
         return a as tf.Tensor2D;
       }),
-  };
+  });
 }
 
 /** Multinomial logistic regression: an {@link mlp} without a hidden layer. */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DisposedError, InputError, ShapeError } from '../errors';
 import { random } from '../numbers';
 import { cnn, evaluate, logistic, type Model, mlp, rnn } from '.';
 
@@ -25,6 +26,25 @@ describe.each(models)('$name', (model, parameters) => {
     for (const name of Object.keys(a)) expect(b[name]!.dataSync()).toEqual(a[name]!.dataSync());
     const first = Object.keys(a)[0]!;
     expect(other[first]!.dataSync()).not.toEqual(a[first]!.dataSync());
+  });
+
+  it('names the parameter, or the shape of inputs, that does not fit', () => {
+    tf.tidy(() => {
+      const params = model.init(1);
+      const x = tf.zeros([2, 784]);
+      const [first, second] = Object.keys(params) as [string, string];
+      const { [first]: _, ...others } = params;
+      expect(() => model.predict(others, x)).toThrow(InputError);
+      expect(() => model.predict(others, x)).toThrow(`without '${first}'`);
+      const exchanged = { ...params, [first]: params[second]! };
+      expect(() => model.predict(exchanged, x)).toThrow(ShapeError);
+      expect(() => model.predict(params, tf.zeros([2, 783]))).toThrow(/\[batch, 784\].*\[2,783\]/);
+      expect(() => model.predict(params, tf.zeros([784]))).toThrow(ShapeError);
+      expect(model.predict({ ...params, penalty: tf.scalar(1) }, x).shape).toEqual([2, 10]);
+      expect(model.predict(params, tf.zeros([0, 784])).shape).toEqual([0, 10]);
+      params[first]!.dispose();
+      expect(() => model.predict(params, x)).toThrow(DisposedError);
+    });
   });
 
   it('predicts ten logits an image, and leaves nothing behind', () => {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { random } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
 import { checkSizes, weights } from './initial';
-import type { Model } from './model';
+import { checkedModel, type Model } from './model';
 
 export interface RnnOptions {
   /** Numbers an image row has, and so a step. Default 28. */
@@ -27,17 +27,26 @@ export function rnn(options: RnnOptions = {}): Model {
   checkOptionNames('rnn', options, ['features', 'steps', 'hidden', 'classes']);
   const { features = 28, steps = 28, hidden = 64, classes = 10 } = options;
   checkSizes({ features, steps, hidden, classes });
-  return {
+  const shapes = {
+    U: [features, hidden],
+    W: [hidden, hidden],
+    b: [hidden],
+    V: [hidden, classes],
+    c: [classes],
+  };
+  return checkedModel({
     name: `rnn ${features}x${steps}-${hidden}`,
+    shapes,
+    features: steps * features,
 
     init(seed) {
       const stream = random(seed);
       return {
-        U: weights([features, hidden], 'tanh', stream),
-        W: weights([hidden, hidden], 'tanh', stream),
-        b: tf.zeros([hidden]),
-        V: weights([hidden, classes], 'output', stream),
-        c: tf.zeros([classes]),
+        U: weights(shapes.U, 'tanh', stream),
+        W: weights(shapes.W, 'tanh', stream),
+        b: tf.zeros(shapes.b),
+        V: weights(shapes.V, 'output', stream),
+        c: tf.zeros(shapes.c),
       };
     },
 
@@ -51,5 +60,5 @@ export function rnn(options: RnnOptions = {}): Model {
         for (let t = 1; t < steps; t++) h = tf.tanh(tf.add(inputs[t]!, tf.matMul(h, W!)));
         return tf.add(tf.matMul(h, V!), c!) as tf.Tensor2D;
       }),
-  };
+  });
 }

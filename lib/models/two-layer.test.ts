@@ -75,6 +75,13 @@ describe('the network of two layers', () => {
   it('refuses parameters and points of another size', () => {
     expect(() => network.record(new Float64Array(2), points)).toThrow(ShapeError);
     expect(() => network.record(w, { ...points, x: new Float64Array(4) })).toThrow(ShapeError);
+    expect(() => network.record(w, points).product(w.slice(1))).toThrow(ShapeError);
+  });
+
+  it('refuses a label that is not a class, where the loss would be NaN', () => {
+    const labels = points.labels.slice();
+    labels[1] = 200;
+    expect(() => network.record(w, { ...points, labels })).toThrow(/the label 200/);
   });
 
   it('bears logits that overflow in an exponential', () => {

@@ -1,13 +1,13 @@
-import { ShapeError } from '../errors';
+import { InputError, ShapeError } from '../errors';
 import { random } from '../numbers';
-import { checkNoMore, checkOptionNames } from '../options';
+import { checkFloat64, checkNoMore, checkOptionNames, checkRecord, shown } from '../options';
 import { checkSizes } from './initial';
 
 /** Points with their classes, in double precision. */
 export interface Points {
   /** n × `features` numbers, row by row. */
   x: Float64Array;
-  /** n whole numbers from 0 on. */
+  /** n whole numbers from 0 on, below `classes`. */
   labels: Uint8Array;
 }
 
@@ -22,7 +22,11 @@ export interface Recorded {
   /** Mean cross-entropy in nats. */
   loss: number;
   gradient: Float64Array;
-  /** `G v`: a product with the Gauss–Newton matrix. */
+  /**
+   * `G v`: a product with the Gauss–Newton matrix.
+   *
+   * @throws InputError for anything but a Float64Array, ShapeError for one of another length.
+   */
   product(v: Float64Array): Float64Array;
 }
 
@@ -50,7 +54,8 @@ export interface TwoLayer {
  * The Gauss–Newton product is `Jᵀ H_z J v`, with `J v` by the R-operator forwards, `H_z` the softmax's
  * `diag(p) − ppᵀ` over n, and `Jᵀ u` by backpropagation.
  *
- * @throws ShapeError (from `record`) if parameters or points are not of that size
+ * @throws InputError for sizes that are not positive whole numbers. From `record`, ShapeError if
+ *   parameters or points are not of that size, and InputError for a label that is not a class.
  * @see Schraudolph, [Fast curvature matrix-vector products for second-order gradient
  *   descent](https://doi.org/10.1162/08997660260028683), 2002.
  */
@@ -66,8 +71,17 @@ export function twoLayer(options: TwoLayerOptions): TwoLayer {
     parts: { W1: [0, b1], b1: [b1, W2], W2: [W2, b2], b2: [b2, size] },
     init: (seed) => network.init(seed),
     record(w, points) {
+      checkPoints(w, points, classes);
       checkLengths([w.length, points.x.length], [size, points.labels.length * features], features);
-      return network.record(w, points);
+      const { product, ...recorded } = network.record(w, points);
+      return {
+        ...recorded,
+        product(v) {
+          checkFloat64(v, 'a direction of a recorded loss');
+          checkLengths([v.length, points.x.length], [size, points.x.length], features);
+          return product(v);
+        },
+      };
     },
   };
 }
@@ -207,6 +221,22 @@ function crossEntropy(z: Float64Array, label: number, p: Float64Array, at: numbe
 }
 
 type Lengths = readonly [parameters: number, numbers: number];
+
+/** @throws InputError for anything but arrays, and for a label that is not a class. */
+function checkPoints(w: Float64Array, points: Points, classes: number): void {
+  checkFloat64(w, 'the parameters of a network');
+  checkRecord(points, 'points', '{ x, labels }');
+  checkFloat64(points.x, 'the x of points');
+  const wrong = Array.from(points.labels ?? [Number.NaN]).find(
+    (label) => !(Number.isInteger(label) && label >= 0 && label < classes),
+  );
+  if (wrong === undefined) return;
+  throw new InputError({
+    given: `the label ${shown(wrong)}`,
+    expected: `whole numbers from 0 to ${classes - 1}`,
+    remedy: 'Make a network with more classes, or number them from 0 on.',
+  });
+}
 
 function checkLengths(given: Lengths, expected: Lengths, features: number): void {
   if (given[0] === expected[0] && given[1] === expected[1]) return;
