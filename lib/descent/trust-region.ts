@@ -114,6 +114,7 @@ export const leastRatio = { CURVED, plain: 0, newton: FAIR };
  */
 export class TrustRegion {
   #state: RegionState;
+  #solver: { tolerance: number; by: LinearSolver } | undefined;
 
   constructor(initial: number) {
     this.#state = begun(initial);
@@ -152,7 +153,12 @@ export class TrustRegion {
 
   /** As exact as the last model was right: of a model that is wrong no better solution is wanted. */
   get solver(): LinearSolver {
-    return cg({ tolerance: this.#state.tolerance, maxIterations: ITERATIONS, best: 'energy' });
+    const { tolerance } = this.#state;
+    if (this.#solver?.tolerance !== tolerance) {
+      const by = cg({ tolerance, maxIterations: ITERATIONS, best: 'energy' });
+      this.#solver = { tolerance, by };
+    }
+    return this.#solver!.by;
   }
 
   get state(): RegionState {

@@ -5,6 +5,9 @@ import { giveWay } from '../event-loop';
 import { checkFunction, checkNoMore, checkRecord, phrase } from '../options';
 import type { Space } from './space';
 
+// A name of a module of TensorFlow.js is a function that is called each time.
+const { Tensor } = tf;
+
 /** A vector made of named tensors, as the parameters of a network are: `{ W1, b1, W2, b2 }`. */
 export type NamedTensors = Record<string, tf.Tensor>;
 
@@ -103,8 +106,8 @@ export const tensors: Space<NamedTensors, tf.Scalar> = {
     return x;
   },
   free(x, except) {
-    const spared = new Set(tensorsIn(except));
-    tf.dispose(tensorsIn(x).filter((tensor) => !spared.has(tensor)));
+    const spared = tensorsIn(except);
+    for (const tensor of tensorsIn(x)) if (!spared.includes(tensor)) tensor.dispose();
   },
 
   check(x, like, what) {
@@ -199,8 +202,11 @@ function chosen(mask: tf.Scalar, t: tf.Tensor, e: tf.Tensor): tf.Tensor {
 }
 
 /** Every live tensor inside nested records and arrays. */
-function tensorsIn(x: unknown): tf.Tensor[] {
-  if (x instanceof tf.Tensor) return x.isDisposed ? [] : [x];
-  if (x === null || typeof x !== 'object' || ArrayBuffer.isView(x)) return [];
-  return Object.values(x).flatMap(tensorsIn);
+function tensorsIn(x: unknown, into: tf.Tensor[] = []): tf.Tensor[] {
+  if (x instanceof Tensor) {
+    if (!x.isDisposed) into.push(x);
+  } else if (x !== null && typeof x === 'object' && !ArrayBuffer.isView(x)) {
+    for (const each of Object.values(x)) tensorsIn(each, into);
+  }
+  return into;
 }
