@@ -32,7 +32,7 @@ export async function iterations(): Promise<string> {
     }
     disposeTask(task);
   }
-  return `Iterations of conjugate gradients for one step of \`implicitSGD(${makers['implicit SGD'].delta})\` and \`implicitAdam(${makers['implicit Adam'].delta})\` with Gauss–Newton products, after ${WARM_UP} steps of the same with \`'auto'\` from seed ${SEED}, by the tolerance of the solve (the relative residual); at most 200. The factors are those of another batch.
+  return `Iterations of conjugate gradients for one step of \`implicitSGD(${makers['implicit SGD'].delta})\` and \`implicitAdam(${makers['implicit Adam'].delta})\` with Gauss–Newton products, after ${WARM_UP} steps of the same with \`'auto'\` from a first δ of 1 and seed ${SEED}, by the tolerance of the solve (the relative residual); at most 200. The factors are those of another batch.
 
 ${markdownTable(rows)}`;
 }
@@ -50,7 +50,7 @@ async function rowsOf(
     return { x: rows(task.train.x), y: rows(task.train.y) };
   };
   const on = (t: number) => () => tf.tidy(() => lossOf(task, batchAt(t))(variables));
-  const trainer = make('auto', { curvature });
+  const trainer = make('auto', { initial: 1, curvature });
   for (let t = 0; t < WARM_UP; t++) trainer.minimize(on(t), false, list);
   // Adam's moments, without what 'auto' keeps.
   const state = (await trainer.getWeights())

@@ -16,6 +16,7 @@ const ALLOWED = 0.25;
 /** As many in each step, so that what differs between steps is the measuring. */
 const solver = cg({ tolerance: 0, maxIterations: 3, best: 'energy' });
 const curvature = 'gauss-newton';
+const INITIAL = 1;
 
 const makers = { 'implicit SGD': implicitSGD, 'implicit Adam': implicitAdam };
 
@@ -31,7 +32,7 @@ export async function measuring(): Promise<string> {
     }
     disposeTask(task);
   }
-  return `${RUNS} runs of ${STEPS} steps of \`'auto'\` from a first δ of 1, three iterations of CG in each, so that steps differ by the measuring alone. “Measured” is the share of the steps after the first ${BEGINNING} that were measured; “by measuring” what the median measured one of these took beyond the median of the others, in gradients (\`valueAndGradient\` of the same batch, timed after each step); the product of the two is the cost a step, and the goal at most ${ALLOWED}. Processor time, wasm on one thread.
+  return `${RUNS} runs of ${STEPS} steps of \`'auto'\` from a first δ of ${INITIAL}, three iterations of CG in each, so that steps differ by the measuring alone. “Measured” is the share of the steps after the first ${BEGINNING} that were measured; “by measuring” what the median measured one of these took beyond the median of the others, in gradients (\`valueAndGradient\` of the same batch, timed after each step); the product of the two is the cost a step, and the goal at most ${ALLOWED}. Processor time, wasm on one thread.
 
 ${markdownTable(rows)}`;
 }
@@ -62,7 +63,7 @@ interface Seen {
 async function watch(task: StudyTask, name: keyof typeof makers, seed: number, seen: Seen) {
   const variables = variablesOf(task.model, seed);
   const list = Object.values(variables);
-  const optimizer = makers[name]('auto', { curvature, solver });
+  const optimizer = makers[name]('auto', { initial: INITIAL, curvature, solver });
   let steps = 0;
   for (let epoch = 0; steps < STEPS; epoch++) {
     for (const batch of exampleBatches(task.train, { size: task.batch, seed: seed + epoch })) {

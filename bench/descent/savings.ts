@@ -12,54 +12,64 @@ import { type Course, type Learner, lossOf, reached, train } from './train';
 /** Written down before the runs. */
 const TASKS = ['MLP', 'CNN', 'RNN', 'head'];
 const LIMIT = { seconds: 12, steps: 80 };
-const curvature = 'gauss-newton';
+const [initial, curvature] = [1, 'gauss-newton'] as const;
 
 /** At most so many iterations, at the tolerance that is the middle of those of `'auto'`. */
 const atMost = (maxIterations: number) => cg({ tolerance: 0.1, maxIterations, best: 'energy' });
 
 /** What a step of `'auto'` may be spared. */
 const variants: { name: string; make(task: StudyTask): Learner }[] = [
-  { name: 'nothing spared', make: (task) => learner(task, implicitSGD('auto', { curvature })) },
+  {
+    name: 'nothing spared',
+    make: (task) => learner(task, implicitSGD('auto', { initial, curvature })),
+  },
   {
     name: 'kronecker()',
-    make: (task) => learner(task, implicitSGD('auto', { curvature, preconditioner: kronecker() })),
+    make: (task) =>
+      learner(task, implicitSGD('auto', { initial, curvature, preconditioner: kronecker() })),
   },
   {
     name: 'kronecker({ every: 5 })',
     make: (task) =>
-      learner(task, implicitSGD('auto', { curvature, preconditioner: kronecker({ every: 5 }) })),
+      learner(
+        task,
+        implicitSGD('auto', { initial, curvature, preconditioner: kronecker({ every: 5 }) }),
+      ),
   },
   {
     name: 'curvature of half of the batch',
-    make: (task) => learner(task, implicitSGD('auto', { curvature }), 1 / 2),
+    make: (task) => learner(task, implicitSGD('auto', { initial, curvature }), 1 / 2),
   },
   {
     name: 'curvature of a quarter',
-    make: (task) => learner(task, implicitSGD('auto', { curvature }), 1 / 4),
+    make: (task) => learner(task, implicitSGD('auto', { initial, curvature }), 1 / 4),
   },
   {
     name: 'implicit Adam, nothing spared',
-    make: (task) => learner(task, implicitAdam('auto', { curvature })),
+    make: (task) => learner(task, implicitAdam('auto', { initial, curvature })),
   },
   {
     name: 'implicit Adam, kronecker()',
-    make: (task) => learner(task, implicitAdam('auto', { curvature, preconditioner: kronecker() })),
+    make: (task) =>
+      learner(task, implicitAdam('auto', { initial, curvature, preconditioner: kronecker() })),
   },
   {
     name: 'implicit Adam, at most 5 iterations',
-    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(5) })),
+    make: (task) => learner(task, implicitAdam('auto', { initial, curvature, solver: atMost(5) })),
   },
   {
     name: 'implicit Adam, at most 3 iterations',
-    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(3) })),
+    make: (task) => learner(task, implicitAdam('auto', { initial, curvature, solver: atMost(3) })),
   },
   {
     name: 'implicit Adam, at most 5, curvature of half of the batch',
-    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(5) }), 1 / 2),
+    make: (task) =>
+      learner(task, implicitAdam('auto', { initial, curvature, solver: atMost(5) }), 1 / 2),
   },
   {
     name: 'implicit Adam, at most 3, curvature of a quarter',
-    make: (task) => learner(task, implicitAdam('auto', { curvature, solver: atMost(3) }), 1 / 4),
+    make: (task) =>
+      learner(task, implicitAdam('auto', { initial, curvature, solver: atMost(3) }), 1 / 4),
   },
 ];
 
@@ -92,7 +102,7 @@ export async function savings({ name, seeds }: Profile): Promise<string> {
     }
     disposeTask(task);
   }
-  return `\`implicitSGD('auto')\`, and where it says so \`implicitAdam('auto')\`, with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median, of two the lower one (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share. Limits of iterations come with a tolerance of 0.1; by default there are at most ten.
+  return `\`implicitSGD('auto')\`, and where it says so \`implicitAdam('auto')\`, from a first δ of ${initial}, with Gauss–Newton products and every other option at its default, by \`step\`, to the test loss of the study: median, of two the lower one (least … largest) over the seeds; “products” are all that the steps took, without those of the renewals. Seconds are of one processor. Preconditioned steps take whole products instead of those in the rows of the batch, and so do steps with the curvature of a share. Limits of iterations come with a tolerance of 0.1; by default there are at most ten.
 
 ${markdownTable(rows)}`;
 }

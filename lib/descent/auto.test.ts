@@ -239,7 +239,7 @@ describe.each(Object.entries(makers))("%s('auto')", (_, make) => {
   it('refuses an initial δ next to a rate, other words, and states of another kind', async () => {
     expect(() => make(0.1, { initial: 1 })).toThrow(InputError);
     expect(() => make('Auto' as 'auto')).toThrow(InputError);
-    const [tuned, plain] = [make('auto'), make(0.1)];
+    const [tuned, plain] = [make('auto', { initial: 1 }), make(0.1)];
     await expect(tuned.setWeights(await plain.getWeights())).rejects.toThrow(InputError);
     await expect(plain.setWeights(await tuned.getWeights())).rejects.toThrow();
     const broken = (await tuned.getWeights()).map((entry) =>
@@ -399,7 +399,7 @@ describe("implicitAdam('auto')", () => {
     async (c) => {
       const path = async (c: number) => {
         const x = tf.variable(tf.tensor1d([2, -1]));
-        const optimizer = implicitAdam('auto', { epsilon: 1e-7 * c });
+        const optimizer = implicitAdam('auto', { epsilon: 1e-7 * c, initial: 1 });
         const seen: number[] = [];
         for (let t = 0; t < 6; t++) {
           const loss = () => tf.tidy(() => tf.mul(c, bent(x)) as tf.Scalar);
@@ -414,6 +414,15 @@ describe("implicitAdam('auto')", () => {
       });
     },
   );
+
+  it('begins at 0.01, where implicit SGD begins at 1, unless it is told, and again after dispose', () => {
+    const first = [implicitSGD('auto'), implicitAdam('auto'), implicitAdam('auto', { initial: 2 })];
+    expect(first.map(({ learningRate }) => learningRate)).toEqual([1, Math.fround(0.01), 2]);
+    const optimizer = first[1]!;
+    optimizer.learningRate = 5;
+    optimizer.dispose();
+    expect(optimizer.learningRate).toBe(Math.fround(0.01));
+  });
 
   it('refuses gradients whose squares overflow, with everything as it was', async () => {
     const x = tf.variable(tf.tensor1d([2, -1]));

@@ -75,13 +75,16 @@ export function implicitAdam(
   return new ImplicitAdam(learningRate, options);
 }
 
+/** With `'auto'` no weight moves by much more in the first step: from 1 on, sigmoids of deep networks may saturate for good. */
+const FIRST = 0.01;
+
 /** See {@link implicitAdam}. */
 export class ImplicitAdam extends ImplicitOptimizer<ImplicitAdamOptions> {
   static readonly className = 'ImplicitAdam';
   readonly #moments = new KeptMoments();
 
   constructor(learningRate: AutoRate, options: ImplicitAdamOptions = {}) {
-    super(learningRate, options, checkAdamOptions);
+    super(learningRate, options, checkAdamOptions, FIRST);
     checkNoMore('ImplicitAdam', arguments, 2);
   }
 

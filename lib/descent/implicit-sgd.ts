@@ -58,7 +58,7 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *
  * With `'auto'` as the learning rate δ is found, as a trust region from `initial` on: by the ratio of
  * what the loss of the batch fell by to what the model of the step promised, and by the slope that
- * the next batch leaves (see `trust-region.ts`). Measuring costs 0.1 to 0.4 of a gradient per step. A step
+ * the next batch leaves (see `trust-region.ts`). Measuring costs 0.1 to 0.3 of a gradient per step. A step
  * at whose end the loss is higher is not taken; weights stay, δ falls, and `taken` of the stats is false.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
@@ -90,7 +90,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
   static readonly className = 'ImplicitSGD';
 
   constructor(learningRate: AutoRate, options: ImplicitSgdOptions = {}) {
-    super(learningRate, options, checkSgdOptions);
+    super(learningRate, options, checkSgdOptions, 1);
     checkNoMore('ImplicitSGD', arguments, 2);
   }
 

@@ -35,8 +35,11 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
   #places: readonly number[] | undefined;
   readonly #count = new StepCount();
 
-  /** @param check throws for options that cannot be */
-  constructor(learningRate: AutoRate, options: O, check: (options: O) => void) {
+  /**
+   * @param check throws for options that cannot be
+   * @param first the δ from which it is found with `'auto'`, unless the options say
+   */
+  constructor(learningRate: AutoRate, options: O, check: (options: O) => void, first: number) {
     super();
     checkRate(learningRate);
     const checkAll = (next: O) => {
@@ -46,7 +49,7 @@ export abstract class StatefulOptimizer<O extends ImplicitStepOptions> extends G
     checkAll(options);
     this.#learningRate = learningRate;
     this.#options = watched({ ...options }, checkAll);
-    if (isAuto(learningRate)) this.#tuning = new SelfTuning(options.initial ?? 1);
+    if (isAuto(learningRate)) this.#tuning = new SelfTuning(options.initial ?? first);
   }
 
   /** The options; to assign to one, or to the property of its name, counts from the next step on. */

@@ -38,7 +38,8 @@ export interface ImplicitStepOptions extends ClipOptions {
   /**
    * With `'auto'`: δ of the first step, from which it is found; it is kept from 1e-12 to 1e12 times this, and
    * from 1e-37 to 1e37. Of a loss times c the first δ of `implicitSGD` is to be divided by c, the ε of
-   * `implicitAdam` multiplied. Default 1.
+   * `implicitAdam` multiplied. Default 1, of `implicitAdam` 0.01, about as much as a weight moves by at first: the
+   * units of a deep network may saturate in a longer step, and stay so.
    */
   initial?: number;
 }
