@@ -24,6 +24,7 @@ export {
   type FlatSteps,
   type FlatSystem,
   flatLossOf,
+  flatSpaceNow,
   flatSpaceOn,
   knownFlatLoss,
   Layout,

@@ -6,6 +6,6 @@ export { type PreparedRun, preparedDerivative } from './prepared-derivative';
 export { flatProducts } from './products';
 export type { FlatSteps } from './recorded';
 export type { Weights } from './solver-loops';
-export { type FlatSpace, flatSpaceOn } from './space';
+export { type FlatSpace, flatSpaceNow, flatSpaceOn } from './space';
 export type { StepUpdates } from './step-loop';
 export { weightedFlat } from './weighted';

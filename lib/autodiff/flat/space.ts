@@ -5,6 +5,7 @@ import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { DisposedError, ShapeError } from '../../errors';
 import { giveWay } from '../../event-loop';
 import type { NamedTensors, Space } from '../../spaces';
+import { heapForPrograms } from '../traced';
 import { Flat, Layout } from './flat';
 
 // A name of a module of TensorFlow.js is a function that is called each time.
@@ -310,6 +311,12 @@ function contentsOf(x: unknown, into: Contents = { flats: [], tensors: [] }): Co
     for (const each of Object.values(x)) contentsOf(each, into);
   }
   return into;
+}
+
+/** The space of flat vectors where programs can run now. */
+export function flatSpaceNow(): FlatSpace | undefined {
+  const heap = heapForPrograms();
+  return heap && flatSpaceOn(heap);
 }
 
 const spaces = new WeakMap<Heap, FlatSpace>();

@@ -1,10 +1,12 @@
-import type { Flat } from '../../autodiff';
+import { type Flat, type FlatSpace, flatSpaceNow, Layout } from '../../autodiff';
 import { InputError } from '../../errors';
 import { finish, giveWay, Pace, type Pausing } from '../../event-loop';
 import {
   arithmeticOf,
   asked,
+  flatArithmetic,
   type Iteration,
+  isLibraryMethod,
   iterationOf,
   type Method,
   mapState,
@@ -165,20 +167,49 @@ export class MethodMover<V extends Vector> implements Mover<V> {
   }
 
   async follow(gradient: V): Promise<void> {
-    const next = this.#next((x) => {
-      if (x === this.#state!.x) return gradient;
-      throw new InputError({
-        given: `the outer optimizer ${this.#method.name}, which looks at other points than λ`,
-        expected: 'gradientDescent, heavyBall, adam, or an optimizer of TensorFlow.js',
-        remedy: 'A hypergradient is known at λ alone.',
-      });
-    });
+    // A method of your own may compute with tensors alone.
+    const isPlain = gradient instanceof Float64Array || !isLibraryMethod(this.#method);
+    const flats = isPlain ? undefined : flatSpaceNow();
+    const next =
+      flats === undefined
+        ? this.#next((x) => this.#known(gradient, x === this.#state!.x))
+        : this.#nextOn(flats, gradient as NamedTensors);
     try {
       await this.#move(next);
     } catch (error) {
       this.#space.free(next, this.#state);
       throw error;
     }
+  }
+
+  /** The gradient, asked for at λ or elsewhere. */
+  #known<T>(gradient: T, isAtλ: boolean): T {
+    if (isAtλ) return gradient;
+    throw new InputError({
+      given: `the outer optimizer ${this.#method.name}, which looks at other points than λ`,
+      expected: 'gradientDescent, heavyBall, adam, or an optimizer of TensorFlow.js',
+      remedy: 'A hypergradient is known at λ alone.',
+    });
+  }
+
+  /** The state after a step in the backend's memory, kept: a kernel for each operation takes longer. */
+  #nextOn(space: FlatSpace, gradient: NamedTensors): State<V> {
+    const iteration = iterationOf(this.#method);
+    const λ = this.#place.value as Vector as NamedTensors;
+    const layout = new Layout(λ);
+    const flat = (x: NamedTensors) => space.from(x, layout);
+    const state = space.tidy((): State<NamedTensors> => {
+      const before: State<Flat> =
+        this.#state === undefined
+          ? iteration.begin(flat(λ))
+          : mapState(this.#state, (x) => flat(x as NamedTensors));
+      const g = flat(gradient);
+      const known = (x: Flat) => this.#known(g, x === before.x);
+      const next = iteration.step(this.#steps + 1, before, known, flatArithmetic(space));
+      return mapState(next, (x) => tensors.keep(space.toTensors(x)));
+    });
+    // V are named tensors here.
+    return state as State<Vector> as State<V>;
   }
 
   async remember(): Promise<Memory> {
