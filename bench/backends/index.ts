@@ -4,6 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { record } from '../measurements';
 import type { Variant } from './measure';
+import { runProducts } from './products';
 
 type Times = Record<string, number>;
 
@@ -22,9 +23,11 @@ const fixed = (x: number, digits = 2) => x.toFixed(digits).padStart(8);
 /**
  * What do the repairs and OpenBLAS bring on wasm, and how far is a gradient from its matrix products?
  *
- * Prints milliseconds of the fastest run, and the factor against the wasm backend as it comes.
+ * Prints milliseconds of the fastest run, and the factor against the wasm backend as it comes;
+ * `products` compares our own matrix products with those of the build.
  */
 export async function run(args: string[]): Promise<void> {
+  if (args[0] === 'products') return runProducts();
   const rounds = Number(args[0] ?? 2);
   const variants: Variant[] = ['stock', 'repaired', 'threads', 'blas'];
   const best = new Map<Variant, Times>();

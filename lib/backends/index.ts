@@ -19,5 +19,4 @@ export {
   backendNames,
   useBackend,
 } from './use-backend';
-export { transposesBeforehand } from './wasm/blas';
 export { inFewerKernels } from './webgpu/fusion';

@@ -31,8 +31,7 @@ const functions = new Set([...unary, ...binary]);
 function termsOf(step: Step, tape: Tape): Term[] | undefined {
   const { node, names, reads } = step;
   if (node.kind !== 'kernel') return undefined;
-  if (node.kernelName === 'BatchMatMul')
-    return isOfMatrices(node) ? products(step, tape) : undefined;
+  if (node.kernelName === 'BatchMatMul') return isOfMatrices(node) ? products(step) : undefined;
   const { shape } = node.outputs[0]!;
   if (!names.every((name) => sameShape(node.inputs[name]!.shape, shape))) return undefined;
   const multiples = (factor: (i: number) => Multiple['factor']) =>
@@ -57,7 +56,7 @@ function termsOf(step: Step, tape: Tape): Term[] | undefined {
 const isOfMatrices = ({ outputs }: Step['node']) => outputs[0]!.shape.length === 2;
 
 /** The change of op(a) · op(b) is op(da) op(b) + op(a) op(db). */
-function products({ node, names, reads }: Step, tape: Tape): Term[] {
+function products({ node, names, reads }: Step): Term[] {
   const [a, b] = node.saved as [tf.Tensor, tf.Tensor];
   const { transposeA, transposeB } = node.attrs as { transposeA: boolean; transposeB: boolean };
   return reads.map((slot, i) =>
@@ -66,13 +65,11 @@ function products({ node, names, reads }: Step, tape: Tape): Term[] {
           slot,
           { side: 'left', transposed: transposeA, constantTransposed: transposeB },
           { shape: b.shape, value: () => b },
-          tape,
         )
       : new Product(
           slot,
           { side: 'right', transposed: transposeB, constantTransposed: transposeA },
           { shape: a.shape, value: () => a },
-          tape,
         ),
   );
 }

@@ -44,7 +44,7 @@ function withNewCut(
   const constants = products.map(({ constant }) => constant);
   const whole = newSlot();
   const parts = new Map(products.map((product) => [product as Term, newSlot()]));
-  const product = new Product(first.slot, first.layout, stack(constants, axis, tape), tape);
+  const product = new Product(first.slot, first.layout, stack(constants, axis, tape));
   const cut = new Cut(whole, [...parts.values()], sizesOf(constants, axis));
   return instructions.flatMap((each) => {
     if (!(each instanceof Sum)) return [each];
@@ -86,7 +86,7 @@ function withinCut(
   const whole = newSlot();
   const sum = new Sum(whole, [
     new Multiple(cut.reads[0], 1, tape),
-    new Product(first.slot, first.layout, stack(constants, axis, tape), tape),
+    new Product(first.slot, first.layout, stack(constants, axis, tape)),
   ]);
   const added = new Set<Term>(products);
   return instructions.flatMap((each) => {
@@ -170,7 +170,7 @@ export function stackedSums(
       const joined = newSlot();
       const slots = products.map(({ slot }) => slot);
       joins.push(new Join(slots, joined, sizesOf(constants, axis)));
-      return new Product(joined, layout, stack(constants, axis, tape), tape);
+      return new Product(joined, layout, stack(constants, axis, tape));
     });
     return [...joins, new Sum(instruction.slot, terms)];
   });

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
 import { add, matMulAdd, multiply, multiplyAdd, negate, subtract } from '../kernels';
-import { type Oriented, oriented } from '../rules/oriented';
 import type { Tape } from '../tape';
 
 /**
@@ -77,22 +76,16 @@ export class Product implements Term {
   readonly slot: number;
   readonly layout: Layout;
   readonly constant: Constant;
-  readonly #multiplier: Oriented;
-  readonly #back: Oriented;
 
-  constructor(slot: number, layout: Layout, constant: Constant, tape: Tape) {
-    const { transposed, constantTransposed } = layout;
+  constructor(slot: number, layout: Layout, constant: Constant) {
     this.slot = slot;
     this.layout = layout;
     this.constant = constant;
-    this.#multiplier = oriented(constant.value, constantTransposed, tape);
-    // u is multiplied by the transpose of op(c), which once more is transposed where x was.
-    this.#back = oriented(constant.value, constantTransposed === transposed, tape);
   }
 
   push(x: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
-    const { side, transposed } = this.layout;
-    const { matrix, transpose } = this.#multiplier;
+    const { side, transposed, constantTransposed: transpose } = this.layout;
+    const matrix = this.constant.value;
     return side === 'left'
       ? matMulAdd(x, matrix(), transposed, transpose, addend)
       : matMulAdd(matrix(), x, transpose, transposed, addend);
@@ -100,8 +93,10 @@ export class Product implements Term {
 
   /** y = op(x) op(c) has the transpose op(u op(c)ᵀ); where x is transposed the factors change places. */
   pull(u: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
-    const { side, transposed } = this.layout;
-    const { matrix, transpose } = this.#back;
+    const { side, transposed, constantTransposed } = this.layout;
+    const matrix = this.constant.value;
+    // u is multiplied by the transpose of op(c), which once more is transposed where x was.
+    const transpose = constantTransposed === transposed;
     return (side === 'left') === transposed
       ? matMulAdd(matrix(), u, transpose, transposed, addend)
       : matMulAdd(u, matrix(), transposed, transpose, addend);

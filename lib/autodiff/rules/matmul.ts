@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { matMul as multiply } from '../kernels';
 import type { Rule } from '../program';
-import { oriented } from './oriented';
 import { reduce, total, using } from './shapes';
 
 /**
@@ -9,24 +8,18 @@ import { reduce, total, using } from './shapes';
  *
  * The change is op(da) op(b) + op(a) op(db); both terms have their transposes below.
  */
-export const matMul: Rule = ({ node, names }, tape) => {
+export const matMul: Rule = ({ node, names }) => {
   const [a, b] = node.saved as [tf.Tensor, tf.Tensor];
   const { transposeA, transposeB } = node.attrs as { transposeA: boolean; transposeB: boolean };
-  const [A, At] = [oriented(() => a, transposeA, tape), oriented(() => a, !transposeA, tape)];
-  const [B, Bt] = [oriented(() => b, transposeB, tape), oriented(() => b, !transposeB, tape)];
   const push = {
-    a: (t: tf.Tensor) => multiply(t, B.matrix(), transposeA, B.transpose),
-    b: (t: tf.Tensor) => multiply(A.matrix(), t, A.transpose, transposeB),
+    a: (t: tf.Tensor) => multiply(t, b, transposeA, transposeB),
+    b: (t: tf.Tensor) => multiply(a, t, transposeA, transposeB),
   };
   const pull = {
     a: (u: tf.Tensor) =>
-      transposeA
-        ? multiply(B.matrix(), u, B.transpose, true)
-        : multiply(u, Bt.matrix(), false, Bt.transpose),
+      transposeA ? multiply(b, u, transposeB, true) : multiply(u, b, false, !transposeB),
     b: (u: tf.Tensor) =>
-      transposeB
-        ? multiply(u, A.matrix(), true, A.transpose)
-        : multiply(At.matrix(), u, At.transpose, false),
+      transposeB ? multiply(u, a, true, transposeA) : multiply(a, u, !transposeA, false),
   };
   const active = names as ('a' | 'b')[];
   return {

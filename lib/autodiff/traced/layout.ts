@@ -1,5 +1,5 @@
-import { workOf } from '../../backends/wasm/fused/products';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
+import { workOf } from '../../backends/wasm/products';
 import type { Plan } from './plan';
 import { copyStep, operandsOf, type Step } from './steps';
 import type { Value } from './value';

@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
-import { systemMultiply } from '../../backends/wasm/blas';
+import type * as tf from '@tensorflow/tfjs';
 import { computed, entriesView, entryOf, f } from './entries';
 import { sumOver } from './reductions';
 import { NotLowered, type Operation, sizeOf, type Value, type View } from './value';
@@ -11,7 +10,6 @@ export function productView(a: View, b: View, transposeA: boolean, transposeB: b
   const [m, k] = transposeA ? [ca, ra] : [ra, ca];
   const n = transposeB ? rb : cb;
   if (m * n * k === 0) throw new NotLowered('an empty product');
-  checkWithoutLibrary(m * n * k, k);
   return { value: productOf({ a, b, transposeA, transposeB, m, n, k }), shape: [m, n] };
 }
 
@@ -47,20 +45,6 @@ export function product(
     activation === 'relu' ? f('maximum', sum, { kind: 'number', value: 0 }) : sum,
     shape,
   );
-}
-
-/** The largest number of terms that our own product adds in float32. */
-export const MOST_TERMS = 4096;
-
-/** From this many multiplications, threads of the backend are faster than one. */
-const MOST_ALONE = 2 ** 24;
-
-/** @throws NotLowered for what the backend multiplies better than we do, where there is no library. */
-function checkWithoutLibrary(multiplications: number, terms: number): void {
-  if (systemMultiply() !== undefined) return;
-  if (terms > MOST_TERMS) throw new NotLowered('a product with long sums');
-  const hasThreads = tf.env().getBool('WASM_HAS_MULTITHREAD_SUPPORT');
-  if (hasThreads && multiplications > MOST_ALONE) throw new NotLowered('a product for threads');
 }
 
 type Product = Omit<Extract<Operation, { kind: 'product' }>, 'kind'>;

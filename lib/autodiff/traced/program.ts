@@ -4,10 +4,10 @@ import type { Imported } from '../../backends/wasm/assembler';
 import { systemMultiply } from '../../backends/wasm/blas';
 import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
 import { makeLoops } from '../../backends/wasm/fused/loops';
-import { productCalls, transposeCall } from '../../backends/wasm/fused/products';
 import { type At, type Call, perform, placed, Sequence } from '../../backends/wasm/fused/sequence';
 import { sharedLoopOn } from '../../backends/wasm/fused/shared-loops';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
+import { MOST_TERMS, multiplyOn, productCalls, transposeCall } from '../../backends/wasm/products';
 import type { Pausing } from '../../event-loop';
 import { isolated } from '../tape';
 import { groupsOf } from './cost';
@@ -15,7 +15,6 @@ import { ran } from './counts';
 import { type Halves, Layout, type Place } from './layout';
 import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
-import { MOST_TERMS } from './products';
 import { type Operand, operandsOf, type Step } from './steps';
 import type { View } from './value';
 
@@ -394,7 +393,7 @@ const bytesOf = (step: Step): number =>
 
 type Product = Extract<Step, { kind: 'product' }>;
 
-/** A product by the library where that is switched on, else by instructions of our own. */
+/** A product by the library where that is switched on, else by instructions of our own, as its kernel makes it. */
 function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
   heap: Heap,
   { transposeA, transposeB, m, n, k }: Product,
@@ -403,7 +402,7 @@ function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
   const floats = (address: number, size: number) =>
     new Float32Array(memoryOf(heap).buffer, address, size);
   const run = (a: number, b: number, out: number, work: number) => {
-    const library = systemMultiply();
+    const library = systemMultiply() ?? (k > MOST_TERMS ? multiplyOn(heap) : undefined);
     if (library === undefined) {
       const addresses = { a, b, out, work };
       for (const call of own) perform(call, (at) => addresses[at]);

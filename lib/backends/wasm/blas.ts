@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import { type Blas, loadBlas, type Multiply } from '#platform/blas';
 import { bySize } from './by-size';
 import { inParts } from './long-inner';
@@ -8,10 +7,6 @@ export type { Multiply } from '#platform/blas';
 
 let found: ReturnType<typeof loadBlas> | undefined;
 let current: Blas | undefined;
-
-/** Whether a product transposes its factors in memory first, as the wasm backend does without BLAS. */
-export const transposesBeforehand = (): boolean =>
-  tf.getBackend() === 'wasm' && current === undefined;
 
 /**
  * Multiplies matrices by the system's library, where there is one and it is switched on; long sums in

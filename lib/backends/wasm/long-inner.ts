@@ -17,12 +17,14 @@ const PARTS = 16;
  *
  * Some kernels of OpenBLAS add all terms to one number in float32: 200,000 equal ones are off by 1e-3.
  * The parts are where they are, by the distances of their rows.
+ *
+ * @param termsFor how many terms a part may have, where the result has so many numbers
  */
 export const inParts =
-  (multiply: Multiply): Multiply =>
+  (multiply: Multiply, termsFor: (entries: number) => number = partFor): Multiply =>
   (transposeA, transposeB, rows, columns, inner, a, b, c, add, strides) => {
     const size = rows * columns;
-    const count = Math.ceil(inner / partFor(size));
+    const count = Math.ceil(inner / termsFor(size));
     if (count <= 1) {
       multiply(transposeA, transposeB, rows, columns, inner, a, b, c, add, strides);
       return;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionBody, imported, instantiated, isOfModule } from '.';
+import { addProduct, FunctionBody, hasMultiplyAdd, imported, instantiated, isOfModule } from '.';
 import { Bytes } from './encoding';
 import { instructions, laneInstructions, memoryInstructions } from './instructions';
 
@@ -44,6 +44,7 @@ describe('the assembler', () => {
 
   it('has no instruction whose types the engine does not confirm', () => {
     for (const [name, { takes, gives }] of Object.entries(instructions)) {
+      if (name.includes('relaxed') && !hasMultiplyAdd) continue;
       const f = new FunctionBody('f', { parameters: takes, results: gives });
       f.get(...f.parameters).do(name as keyof typeof instructions);
       expect(() => instantiated(memory(), [f], []), name).not.toThrow();
@@ -193,5 +194,23 @@ describe('the assembler', () => {
     f.i32(9);
     const { f: run } = instantiated(memory(), [f], []);
     expect([run!(0), run!(1)]).toEqual([7, 8]);
+  });
+
+  it('multiplies and adds, as one instruction where the engine has it', () => {
+    // Of a child process that is to have it, or not to.
+    const expected = process.env.EXPECTED_FMA;
+    if (expected !== undefined) expect(hasMultiplyAdd).toBe(expected === '1');
+    const space = memory();
+    for (const isOne of hasMultiplyAdd ? [false, true] : [false]) {
+      const f = new FunctionBody('f', { parameters: ['f32'], results: ['f32'] });
+      const g = new FunctionBody('g', { parameters: ['f64'], results: ['f64'] });
+      const [sum, total] = [f.local('v128'), g.local('v128')];
+      f.f32x4(5).set(sum).get(f.parameters[0]).do('f32x4.splat').f32x4(3);
+      addProduct(f, sum, 'f32x4', isOne).get(sum).lane('f32x4.extract_lane', 2);
+      g.f64x2(5).set(total).get(g.parameters[0]).do('f64x2.splat').f64x2(3);
+      addProduct(g, total, 'f64x2', isOne).get(total).lane('f64x2.extract_lane', 1);
+      const made = instantiated(space, [f, g], []);
+      expect([made.f!(2), made.g!(-2)]).toEqual([11, -1]);
+    }
   });
 });

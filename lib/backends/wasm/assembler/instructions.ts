@@ -24,6 +24,7 @@ const of = (
 /** An instruction on vectors: its number in LEB128 after the prefix. */
 const simd = (number: number, takes: readonly ValueType[], gives: readonly ValueType[]) =>
   of(number < 0x80 ? [0xfd, number] : [0xfd, (number & 0x7f) | 0x80, number >> 7], takes, gives);
+const vectorsOfThree = (number: number) => simd(number, ['v128', 'v128', 'v128'], ['v128']);
 
 const i32 = (code: number) => of(code, ['i32', 'i32'], ['i32']);
 const f32 = (code: number) => of(code, ['f32', 'f32'], ['f32']);
@@ -39,6 +40,7 @@ export const instructions = {
   'i32.ne': i32(0x47),
   'i32.lt_s': i32(0x48),
   'i32.lt_u': i32(0x49),
+  'i32.gt_u': i32(0x4b),
   'i32.ge_s': i32(0x4e),
   'i32.ge_u': i32(0x4f),
   'i32.add': i32(0x6a),
@@ -105,6 +107,9 @@ export const instructions = {
   'f64x2.pmax': vectors(0xf7),
   'i32x4.trunc_sat_f32x4_s': vector(0xf8),
   'f32x4.convert_i32x4_s': vector(0xfa),
+  // Of relaxed SIMD, which not every engine has: x · y + z.
+  'f32x4.relaxed_madd': vectorsOfThree(0x105),
+  'f64x2.relaxed_madd': vectorsOfThree(0x107),
 } as const satisfies Record<string, Instruction>;
 
 export type InstructionName = keyof typeof instructions;

@@ -62,8 +62,9 @@ export function instantiated(
   return made;
 }
 
-function moduleBytes(
-  memory: WebAssembly.Memory,
+/** A module as it is compiled; without a memory it imports none. */
+export function moduleBytes(
+  memory: WebAssembly.Memory | undefined,
   functions: readonly FunctionBody[],
   imports: readonly Imported[],
 ): Uint8Array<ArrayBuffer> {
@@ -87,10 +88,13 @@ function moduleBytes(
     }
   });
   const hasTable = indirect.length > 0;
-  section(2, imports.length + (hasTable ? 2 : 1), (to) => {
-    to.text('env').text('memory').byte(0x02);
-    if (memory.buffer instanceof ArrayBuffer) to.byte(0x00).byte(0);
-    else to.byte(0x03).byte(0).unsigned(MOST_PAGES);
+  const others = (memory === undefined ? 0 : 1) + (hasTable ? 1 : 0);
+  section(2, imports.length + others, (to) => {
+    if (memory !== undefined) {
+      to.text('env').text('memory').byte(0x02);
+      if (memory.buffer instanceof ArrayBuffer) to.byte(0x00).byte(0);
+      else to.byte(0x03).byte(0).unsigned(MOST_PAGES);
+    }
     if (hasTable) to.text('env').text('table').byte(0x01).byte(0x70).byte(0x00).byte(0);
     imports.forEach(({ signature }, i) => {
       to.text('from').text(`${i}`).byte(0x00).unsigned(typeOf(signature));

@@ -27,7 +27,7 @@ let machine: Machine | undefined;
 export function started(): Machine {
   if (machine !== undefined) return machine;
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / PAGE });
-  const products = [...[1, 2].map(productOf), transposedProduct()];
+  const products = [productOf(1), productOf(2), transposedProduct()];
   const { product1, product2, transposed, combination1, combination2, combination3 } = instantiated(
     memory,
     [...products, ...[1, 2, 3].map(combinationOf)],

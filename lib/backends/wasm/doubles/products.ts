@@ -1,4 +1,4 @@
-import { FunctionBody, type Local } from '../assembler';
+import { addProduct, FunctionBody, type Local } from '../assembler';
 
 /** How many rows are multiplied at once; matrices are padded with zeros to a multiple of it. */
 export const GROUP = 4;
@@ -17,7 +17,7 @@ export type Product = (
  * y ← y + A x for `count` vectors x, one after the other, and as many y a `height` apart. Addresses in
  * bytes; `end` is where the matrix ends, `stride` the length of a row and of a vector.
  */
-export function productOf(count: number): FunctionBody {
+export function productOf(count: number, asOne?: boolean): FunctionBody {
   const f = new FunctionBody(`product${count}`, {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
@@ -41,7 +41,7 @@ export function productOf(count: number): FunctionBody {
       rows.forEach((local, r) => {
         f.get(local).memory('v128.load').set(row);
         sums[r]!.forEach((sum, c) => {
-          f.get(row, loaded[c]!).do('f64x2.mul').get(sum).do('f64x2.add').set(sum);
+          addProduct(f.get(row, loaded[c]!), sum, 'f64x2', asOne);
         });
       });
       for (const local of [at, ...rows, ...vectors]) f.advance(local, 16);

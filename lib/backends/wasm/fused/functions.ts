@@ -1,4 +1,4 @@
-import type { FunctionBody, Local } from '../assembler';
+import { type FunctionBody, hasMultiplyAdd, type Local } from '../assembler';
 
 /**
  * Functions of four numbers of float32 at once, written into a function.
@@ -12,7 +12,11 @@ export type Fours = (f: FunctionBody, x: Local, local: () => Local) => void;
 function polynomial(f: FunctionBody, coefficients: readonly number[], t: Local): FunctionBody {
   const [highest, ...lower] = coefficients.toReversed();
   f.f32x4(highest!);
-  for (const c of lower) f.get(t).do('f32x4.mul').f32x4(c).do('f32x4.add');
+  for (const c of lower) {
+    f.get(t);
+    if (hasMultiplyAdd) f.f32x4(c).do('f32x4.relaxed_madd');
+    else f.do('f32x4.mul').f32x4(c).do('f32x4.add');
+  }
   return f;
 }
 

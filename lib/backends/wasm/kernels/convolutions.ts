@@ -8,6 +8,7 @@ import {
 } from '../../kernels/kernel';
 import { isLong } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
+import { multiplyOn } from '../products';
 import { byCpu } from './by-cpu';
 import {
   convolve,
@@ -96,9 +97,9 @@ function register<I extends string, A extends Convolution>(
   { inputs: names, byBlas, otherwise }: Bilinear<I, A>,
 ): void {
   const summed = (sum: Sum<A>): tf.TensorInfo => {
-    const multiply = systemMultiply();
+    const multiply = systemMultiply() ?? multiplyOn(sum.backend as Heap);
     const meetsPadding = kernelName in padded && meetsZeros(sum);
-    if (multiply !== undefined && isPlain(sum.attrs) && !meetsPadding) return byBlas(multiply, sum);
+    if (isPlain(sum.attrs) && !meetsPadding) return byBlas(multiply, sum);
     const terms: tf.TensorInfo[] = [];
     eachTerm(sum.inputs, (...both) => {
       const inputs = Object.fromEntries(names.map((name, i) => [name, both[i]]));

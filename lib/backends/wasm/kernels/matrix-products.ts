@@ -6,8 +6,9 @@ import {
   replaceKernel,
   reshaped,
 } from '../../kernels/kernel';
-import { isLong, lengthsOf, type Memory, productInParts } from '../../kernels/long-products';
+import { lengthsOf } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
+import { multiplyOn } from '../products';
 import { floats, type Heap } from './heap';
 
 interface Attributes {
@@ -70,11 +71,11 @@ function byTheBuild(kernelName: string) {
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
 /**
- * Multiplies by the system's BLAS, in place on the heap; each matrix of a batch by itself.
+ * Multiplies in place on the heap; each matrix of a batch by itself.
  *
  * The bias is a row that is added to all rows, or a whole result to add to.
  */
-function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.TensorInfo {
+function inPlace(multiply: Multiply, { inputs, attrs, backend }: Product): tf.TensorInfo {
   const heap = backend as Heap;
   const { a, b, bias } = inputs;
   const { transposeA, transposeB } = attrs;
@@ -104,21 +105,13 @@ function bySystem(multiply: Multiply, { inputs, attrs, backend }: Product): tf.T
   return out;
 }
 
-/** How kernels of matrices read and make tensors on the heap. */
-const memoryOf = (heap: Heap): Memory => ({
-  read: (x) => floats(heap, x),
-  make: (shape) => heap.makeOutput(shape, 'float32'),
-  write: (x, values) => floats(heap, x).set(values),
-});
-
-/** A product by the build, in parts where its sums are long; of a row and a column, by `VectorDot`. */
-function inPartsWhereLong(call: Product, build: (call: Product) => tf.TensorInfo): tf.TensorInfo {
+/** The product of a row and a column by `VectorDot`, whose sums are in float64; undefined for others. */
+function asDot(call: Product): tf.TensorInfo | undefined {
   const { inputs, attrs, backend } = call;
-  const { rows, inner, columns } = lengthsOf(call);
-  if (!isLong(inner) || !isSimple(call)) return build(call);
   const { a: x, b: y, bias } = inputs;
+  const { rows, inner, columns } = lengthsOf(call);
   const isDot = rows * columns === 1 && size(x.shape) === inner && size(y.shape) === inner;
-  if (!isDot || bias) return productInParts(memoryOf(backend as Heap), call, build);
+  if (!isDot || bias) return undefined;
   const dot = kernelFunction('VectorDot', 'wasm');
   const out = dot({ inputs: { x, y }, attrs: attrs, backend }) as tf.TensorInfo;
   return reshaped(out, [
@@ -134,16 +127,16 @@ function isSimple({ inputs: { a, b, bias } }: Product): boolean {
   return simple && (!bias || bias.shape.length === 1) && size(a.shape) * size(b.shape) > 0;
 }
 
-/** Products of matrices: by BLAS where it is on, else by the build. */
+/** Products of matrices: by BLAS where it is on, else by our own; what is broadcast, by the build. */
 export function repairMatrixProducts(): void {
   for (const kernel of ['BatchMatMul', '_FusedMatMul']) {
     const build = byTheBuild(kernel);
     replaceKernel<'a' | 'b' | 'bias', Attributes>(kernel, 'wasm', (call) => {
-      const multiply = systemMultiply();
       const { activation = 'linear' } = call.attrs;
-      return multiply && activation === 'linear' && isSimple(call)
-        ? bySystem(multiply, call)
-        : inPartsWhereLong(call, build);
+      if (activation !== 'linear' || !isSimple(call)) return build(call);
+      const library = systemMultiply();
+      if (library !== undefined) return inPlace(library, call);
+      return asDot(call) ?? inPlace(multiplyOn(call.backend as Heap), call);
     });
   }
   addMatMulAdd();
@@ -162,9 +155,9 @@ function addMatMulAdd(): void {
   const kernel = 'MatMulAdd';
   replaceKernel<'a' | 'b' | 'addend', Attributes>(kernel, 'wasm', ({ inputs, attrs, backend }) => {
     const { a, b, addend } = inputs;
-    const multiply = systemMultiply();
-    if (multiply && isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
-      return bySystem(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
+    if (isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
+      const multiply = systemMultiply() ?? multiplyOn(backend as Heap);
+      return inPlace(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
     }
     const ab = product!({ inputs: { a, b }, attrs: attrs, backend });
     const result = sum!({ inputs: { a: ab, b: addend }, attrs: {}, backend });

@@ -19,6 +19,8 @@ export interface Job {
   /** How many parts there are; each share but the last is a multiple of `unit`. */
   count: number;
   unit: number;
+  /** What its time grows with, among jobs of this function; by default the number of parts. */
+  size?: number;
   arguments: readonly Argument[];
 }
 
@@ -233,7 +235,7 @@ function runTimed(job: Job, pool: Pool | undefined): number {
   if (pool !== undefined && way === 'together') pool.run(job);
   else runAlone(job);
   const time = performance.now() - start;
-  trial.took(way, time / job.count);
+  trial.took(way, time / (job.size ?? job.count));
   return time;
 }
 

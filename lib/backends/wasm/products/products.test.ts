@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../..';
+import { type Call, perform } from '../fused/sequence';
 import { type Heap, memoryOf } from '../kernels/heap';
-import { productCalls, transposeCall, workOf } from './products';
-import { type Call, perform } from './sequence';
+import { multiplyOn, productCalls, transposeCall, workOf } from '.';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
@@ -69,5 +69,64 @@ it('transposes', () => {
   const found = new Float32Array(memoryOf(heap).buffer, to, 15);
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 5; j++) expect(found[j * 3 + i]).toBe(x[i * 5 + j]);
+  }
+});
+
+/** Σ op(a) op(b) in float64, by the distances of rows. */
+function byHand(
+  { transposeA, transposeB, m, n, k }: Parameters<typeof workOf>[0],
+  [a, rowOfA]: readonly [Float32Array, number],
+  [b, rowOfB]: readonly [Float32Array, number],
+): Float64Array {
+  const out = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let p = 0; p < k; p++) {
+      const factor = a[transposeA ? p * rowOfA + i : i * rowOfA + p]!;
+      for (let j = 0; j < n; j++) {
+        out[i * n + j]! += factor * b[transposeB ? j * rowOfB + p : p * rowOfB + j]!;
+      }
+    }
+  }
+  return out;
+}
+
+// Laid out or not, in several blocks of rows, of columns and of terms.
+it.each([
+  [60, 100, 600],
+  [150, 130, 700],
+  [30, 600, 500],
+  [20, 9, 9000],
+])('multiplies parts of matrices, %i × %i of %i terms, and adds', (m, n, k) => {
+  const heap = tf.backend() as Heap;
+  const multiply = multiplyOn(heap);
+  for (const [transposeA, transposeB] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ] as const) {
+    const strides = { a: (transposeA ? m : k) + 3, b: (transposeB ? k : n) + 5 };
+    const x = numbers((transposeA ? k : m) * strides.a, 1);
+    const y = numbers((transposeB ? n : k) * strides.b, 2);
+    const wanted = byHand({ transposeA, transposeB, m, n, k }, [x, strides.a], [y, strides.b]);
+    const [a, b, out] = [x, y, new Float32Array(m * n)].map((each) => {
+      const at = onHeap(heap, each);
+      return { at, floats: new Float32Array(memoryOf(heap).buffer, at, each.length) };
+    });
+    const elsewhere = new Float32Array(m * n).fill(7);
+    for (const [to, add, before] of [
+      [out!.floats, false, 0],
+      [out!.floats, true, 1],
+      [elsewhere, false, 0],
+      [elsewhere, true, 1],
+    ] as const) {
+      multiply(transposeA, transposeB, m, n, k, a!.floats, b!.floats, to, add, strides);
+      const worst = wanted.reduce(
+        (worst, value, i) => Math.max(worst, Math.abs(to[i]! - (1 + before) * value)),
+        0,
+      );
+      expect(worst).toBeLessThan(1e-5 * k);
+    }
+    for (const { at } of [a!, b!, out!]) heap.wasm._free(at - 16);
   }
 });

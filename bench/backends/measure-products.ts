@@ -1,0 +1,103 @@
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { useBackend } from '../../lib/backends';
+import { hasMultiplyAdd } from '../../lib/backends/wasm/assembler';
+import { perform } from '../../lib/backends/wasm/fused/sequence';
+import type { Heap } from '../../lib/backends/wasm/kernels/heap';
+import { type MatrixProduct, productCalls, workOf } from '../../lib/backends/wasm/products';
+
+/** Milliseconds of each way to multiply; as one where the engine has multiply-add. */
+export interface Row {
+  name: string;
+  operations: number;
+  times: { xnnpack: number; apart: number; asOne?: number };
+}
+
+const stock = tf.getKernel('BatchMatMul', 'wasm').kernelFunc;
+
+/** m × k times k × n; with ᵀ, a factor is in memory transposed. */
+const shapes = [
+  ...[16, 32, 64, 128, 256, 512, 1024].map((size) => [size, size, size] as const),
+  ...[[512, 512, 512, 'a'] as const, [512, 512, 512, 'b'] as const],
+  // MLP 784-200-10 at batch 128 and 512, forwards and backwards.
+  ...[[128, 784, 200] as const, [784, 128, 200, 'a'] as const, [128, 200, 10] as const],
+  ...[[200, 128, 10, 'a'] as const, [128, 10, 200, 'b'] as const, [512, 784, 200] as const],
+  // What windows of a CNN see, times filters, and backwards; steps of a recurrent network.
+  ...[[25088, 25, 8] as const, [6272, 200, 16] as const, [6272, 16, 200, 'b'] as const],
+  ...[[128, 64, 64] as const, [64, 128, 64, 'a'] as const],
+] as const;
+
+const nameOf = ([m, k, n, transposed]: (typeof shapes)[number]) =>
+  `${m} × ${k}${transposed === 'a' ? ' (ᵀ)' : ''} · ${k} × ${n}${transposed === 'b' ? ' (ᵀ)' : ''}`;
+
+/** Processor time of this process, in milliseconds. */
+const spent = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+/** The two ways and the stock kernel on the same numbers; XNNPACK gets transposes made, and copies of b. */
+function waysOf([m, k, n, transposed]: (typeof shapes)[number]): Record<string, () => void> {
+  const heap = tf.backend() as Heap;
+  const product: MatrixProduct = {
+    transposeA: transposed === 'a',
+    transposeB: transposed === 'b',
+    m,
+    n,
+    k,
+  };
+  const a = tf.randomNormal(product.transposeA ? [1, k, m] : [1, m, k]);
+  const b = tf.randomNormal(product.transposeB ? [1, n, k] : [1, k, n]);
+  const at = (x: tf.Tensor) => heap.typedArrayFromHeap(x).byteOffset;
+  const work = tf.zeros([Math.max(1, workOf(product) / 4)]);
+  const addresses = { a: at(a), b: at(b), work: at(work) };
+  const own = (asOne: boolean) => () => {
+    const out = heap.makeOutput([1, m, n], 'float32');
+    const places = { ...addresses, out: heap.typedArrayFromHeap(out).byteOffset };
+    for (const call of productCalls(heap, product, asOne)) perform(call, (at) => places[at]);
+    heap.disposeData(out.dataId);
+  };
+  const untransposed = (x: tf.Tensor, is: boolean) =>
+    is ? tf.transpose(x, [0, 2, 1]) : tf.clone(x);
+  return {
+    xnnpack: () => {
+      const inputs = {
+        a: untransposed(a, product.transposeA),
+        b: untransposed(b, product.transposeB),
+      };
+      const attrs = { transposeA: false, transposeB: false };
+      const out = stock({ inputs, attrs, backend: heap }) as tf.TensorInfo;
+      heap.disposeData(out.dataId);
+      for (const x of Object.values(inputs)) x.dispose();
+    },
+    apart: own(false),
+    ...(hasMultiplyAdd && { asOne: own(true) }),
+  };
+}
+
+/** The least time of each way, all of them in turn. */
+function timesOf(ways: Record<string, () => void>, operations: number): Record<string, number> {
+  const repeats = Math.max(1, Math.round(4e7 / operations));
+  const best: Record<string, number> = {};
+  for (let round = 0; round < 15; round++) {
+    for (const [way, run] of Object.entries(ways)) {
+      const start = spent();
+      for (let i = 0; i < repeats; i++) run();
+      best[way] = Math.min(best[way] ?? Number.POSITIVE_INFINITY, (spent() - start) / repeats);
+    }
+  }
+  return best;
+}
+
+async function main() {
+  await useBackend('wasm', { threads: 1, blas: false });
+  const rows = shapes.map((shape): Row => {
+    const [m, k, n] = shape;
+    const operations = 2 * m * k * n;
+    const times = tf.tidy(() => timesOf(waysOf(shape), operations)) as Row['times'];
+    return { name: nameOf(shape), operations, times };
+  });
+  process.send!(rows, () => process.exit());
+}
+
+main();

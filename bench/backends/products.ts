@@ -1,0 +1,49 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import os from 'node:os';
+import { join } from 'node:path';
+import { record } from '../measurements';
+import type { Row } from './measure-products';
+
+/** Times all products in a process of its own, in which the engine may have multiply-add. */
+async function measure(): Promise<Row[]> {
+  const inNode20 = Number(process.versions.node.split('.')[0]) < 22;
+  const child = fork(join(__dirname, 'measure-products.ts'), {
+    execArgv: [
+      ...(inNode20 ? ['--experimental-wasm-relaxed-simd'] : []),
+      ...['--require', join(__dirname, '..', 'as-packaged.cjs')],
+    ],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const [rows] = (await once(child, 'message')) as [Row[]];
+  return rows;
+}
+
+const fixed = (x: number, digits: number) => x.toFixed(digits).padStart(9);
+
+/**
+ * What do our own matrix products gain, and what does multiply-add?
+ *
+ * Prints billions of operations a second for TensorFlow.js’ product (XNNPACK) and for ours with
+ * multiplications and additions apart and as one, then the ratios of times to those of XNNPACK and of
+ * the two ways.
+ */
+export async function runProducts(): Promise<void> {
+  const rows = await measure();
+  console.log(
+    `${os.cpus()[0]?.model}, one thread, Node ${process.version}; processor time, minima`,
+  );
+  console.log(
+    '10⁹ operations a second'.padEnd(28) +
+      '  XNNPACK    apart   as one   as one / XNNPACK, / apart',
+  );
+  for (const { name, operations, times } of rows) {
+    for (const [way, time] of Object.entries(times)) record(`${way}: ${name}`, [time]);
+    const { xnnpack, apart, asOne } = times;
+    const speeds = [xnnpack, apart, asOne].map((t) =>
+      t === undefined ? '        –' : fixed(operations / t / 1e6, 1),
+    );
+    const ratios = asOne === undefined ? [apart / xnnpack] : [asOne / xnnpack, asOne / apart];
+    console.log(name.padEnd(28) + speeds.join('') + ratios.map((r) => fixed(r, 2)).join(''));
+  }
+}
