@@ -50,5 +50,5 @@ it.skipIf(typeof way === 'string')(
     const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', env });
     expect(status, stdout).toBe(0);
   },
-  300_000,
+  900_000,
 );
