@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { valueAndGradient } from '../../lib/autodiff';
+import { compiledMap, valueAndGradient } from '../../lib/autodiff';
 import { softmaxCrossEntropy } from '../../lib/backends';
 import { argmin } from '../../lib/hypergradients';
 import { fixedPoint } from '../../lib/solvers';
@@ -32,12 +32,12 @@ export function equilibriumGradient(giving: Giving, steps: number): Workload {
   const map = (z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) =>
     tf.tanh(tf.add(tf.matMul(z as tf.Tensor2D, A as tf.Tensor2D), driven));
   const rest = argmin(
-    (A, driven) => {
-      let z = tf.tanh(driven!);
-      for (let t = 1; t < steps; t++) z = map(z, A!, driven!);
+    compiledMap((A: tf.Tensor, driven: tf.Tensor) => {
+      let z = tf.tanh(driven);
+      for (let t = 1; t < steps; t++) z = map(z, A, driven);
       return z;
-    },
-    (z: tf.Tensor, A, driven) => tf.sub(z, map(z, A!, driven!)),
+    }),
+    compiledMap((z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) => tf.sub(z, map(z, A, driven))),
     { solver: fixedPoint({ maxIterations: steps, tolerance: 0 }) },
   );
   const loss = ({ A, B, c, V, d }: NamedTensors) => {

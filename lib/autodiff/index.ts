@@ -9,6 +9,7 @@ export {
 } from './auxiliary';
 export { checkAlive, checkScalar, checkTensors } from './check';
 export { type CompilableLoss, compiled, rememberedOf } from './compiled';
+export { compiledMap, type MapPrograms, type MapValue, mapProgramsOf } from './compiled-map';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
 export { apply, entrywise, type Formula, number, vector } from './entrywise';
@@ -19,6 +20,7 @@ export {
   Flat,
   type FlatDerivative,
   FlatLoss,
+  type FlatMap,
   type FlatProducts,
   type FlatSpace,
   type FlatSteps,

@@ -45,6 +45,7 @@ const more: Record<string, Recipe> = {
 /** Functions that take no record of options. */
 const without = [
   ...['Learned', 'amplification', 'checkSolver', 'checkedDeferred', 'checkedSolution', 'compiled'],
+  'compiledMap',
   ...['correlatedRegression', 'cosine', 'drops', 'evaluate', 'explain', 'fastSlow', 'finalState'],
   ...['freePrograms', 'functional', 'gaussNewton', 'supportsInnerProduct', 'heedsSpace'],
   ...['identityMinus'],

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated, valueAndGradient } from '../autodiff';
+import { isolated, mapProgramsOf, valueAndGradient } from '../autodiff';
 import { checkFunction, checkNoMore } from '../options';
 import { gmres } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { checkArguments, checkOptimality, checkOptions, checkSolution } from './argmin-checks';
 import type { ArgminOptions, Optimality, Point } from './argmin-options';
-import { implicitFunction, type Root } from './implicit-function';
+import { implicitFunction, type Root, type RootPrograms } from './implicit-function';
 
 /**
  * A solver of `F(x, θ) = 0` made differentiable: `x*(θ)` inside `tf.grads`, `valueAndGradient`, ….
@@ -62,10 +62,16 @@ export function attach<X extends Point>(
   checkOptions('attach', optimality, options);
   const { solver = gmres({ tolerance: 1e-5 }), onFailure = 'return' } = options;
   checkSolution(xStar);
-  const { x, F, unwrap } = rootAt(xStar, optimality);
+  const { x, F, programs, unwrap } = rootAt(xStar, optimality);
   return (...θ) => {
     checkArguments(θ);
-    const rule = { F, solver, onFailure, varies: θ.map(({ dtype }) => dtype === 'float32') };
+    const rule = {
+      F,
+      programs,
+      solver,
+      onFailure,
+      varies: θ.map(({ dtype }) => dtype === 'float32'),
+    };
     return tf.tidy(() => unwrap(implicitFunction(x, rule, θ)) as tf.TensorContainer) as X;
   };
 }
@@ -80,7 +86,10 @@ export function rootAt<X extends Point>(xStar: X, optimality: Optimality<X>) {
     checkOptimality(record, x);
     return record;
   };
-  return { x: wrap(xStar), F, wrap, unwrap };
+  const compiled = mapProgramsOf(optimality);
+  const programs: RootPrograms | undefined =
+    compiled && ((x, θ, varies) => compiled.linearize([unwrap(x), ...θ], varies));
+  return { x: wrap(xStar), F, programs, wrap, unwrap };
 }
 
 /** The gradient of a loss, as the optimality of its minimum. */

@@ -1,12 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
-import { engine, isolated, linearize } from '../autodiff';
+import { engine, type FlatMap, isolated, linearize } from '../autodiff';
 import { UnsupportedError } from '../errors';
 import { driveAtOnce } from '../event-loop';
 import { join, split } from '../problems';
-import { checkedDeferred, checkedSolution, type LinearSolver } from '../solvers';
+import {
+  checkedDeferred,
+  checkedSolution,
+  type LinearSolver,
+  supportsInnerProduct,
+} from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
 import { type BlockReport, inBlockUnits, unsolvedLater } from './block-units';
 import { notSolved, type OnFailure, residualOf } from './failure';
+import { solveSyncIn } from './solve-in';
 
 const notReadable = () =>
   new UnsupportedError({
@@ -18,8 +24,17 @@ const notReadable = () =>
 /** F as a function of records, with any number of θs. */
 export type Root = (x: NamedTensors, θ: tf.Tensor[]) => NamedTensors;
 
+/** The derivative of F by programs, at x and θ; undefined where none can run. */
+export type RootPrograms = (
+  x: NamedTensors,
+  θ: readonly tf.Tensor[],
+  varies: readonly boolean[],
+) => FlatMap | undefined;
+
 interface ImplicitRule {
   F: Root;
+  /** Of an F that `compiledMap` has declared. */
+  programs?: RootPrograms | undefined;
   solver: LinearSolver;
   onFailure: OnFailure;
   /** Which of the θs have derivatives; the others are constants. */
@@ -105,6 +120,14 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
   const at = (x: NamedTensors, θ: tf.Tensor[]) => linearizedAt(x, rule, θ);
   const negated = (pulled: tf.Tensor[]) => pulled.map((part) => tf.neg(part));
 
+  if (!engine().isTapeOn()) {
+    const pulled = isolated(() => pullBackByProgram(u, x, rule, θ));
+    if (pulled !== undefined) {
+      const gradients = negated(pulled);
+      if (!rule.silent) warnOfZeros(u, gradients, rule.varies);
+      return gradients;
+    }
+  }
   const recorded = isolated(() => at(x, θ));
   try {
     const v = isolated(() => solveTransposed(recorded, u, x, rule));
@@ -130,7 +153,8 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
     };
     const inputs = [...Object.values(u), ...Object.values(again), ...θ];
     const varies = [...names, ...names].map(() => true).concat(rule.varies);
-    const v1 = implicitFunction(v, { ...rule, F: G, varies, silent: true }, inputs);
+    const ofV = { ...rule, F: G, programs: undefined, varies, silent: true };
+    const v1 = implicitFunction(v, ofV, inputs);
     const last = at(again, θ);
     try {
       return negated(last.byθ(v1));
@@ -139,6 +163,37 @@ function pullBack(u: NamedTensors, x: NamedTensors, rule: ImplicitRule, θ: tf.T
     }
   } finally {
     recorded.dispose();
+  }
+}
+
+/** Solvers that add up a series. */
+const SERIES = new Set(['fixedPoint', 'neumann']);
+
+/** `(∂F/∂θ)ᵀ v` with v in the backend's memory; undefined where F has no programs, or the solver asks for more. */
+function pullBackByProgram(
+  u: NamedTensors,
+  x: NamedTensors,
+  { programs, solver, onFailure, varies }: ImplicitRule,
+  θ: tf.Tensor[],
+): tf.Tensor[] | undefined {
+  // Blocks of several units are solved in units of their own, by products of tensors.
+  const isOne = Object.keys(x).length === 1;
+  if (!isOne || !supportsInnerProduct(solver) || !tensors.readableNow()) return undefined;
+  const root = programs?.(x, θ, varies);
+  if (root === undefined) return undefined;
+  const { space } = root;
+  try {
+    return space.tidy(() => {
+      const b = root.from(u);
+      // The recurrence of a series has its residual to rounding, since it never turns.
+      const options = SERIES.has(solver.name) ? { verify: false } : {};
+      const solved = solveSyncIn(solver, root.byX, b, options);
+      const { value, ...report } = checkedSolution(solver, solved, space, b);
+      judge(report, Object.keys(x), onFailure);
+      return root.byRest(value);
+    });
+  } finally {
+    root.dispose();
   }
 }
 

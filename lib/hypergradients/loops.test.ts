@@ -4,7 +4,7 @@ import { compiled, type Flat } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import { type FlatProblem, flatProblem } from '../problems';
-import { cg, gmres, type LinearSolver, minres, neumann } from '../solvers';
+import { cg, fixedPoint, gmres, type LinearSolver, minres, neumann } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { countDerivative } from './evaluation';
 import { solveIn } from './solve-in';
@@ -37,6 +37,9 @@ const solvers: [string, LinearSolver, penalty?: number][] = [
   ['neumann, damped', neumann({ terms: 15, scale: 1, damping: 0.3 })],
   ['neumann, scaled by itself', neumann({ terms: 15 })],
   ['neumann that diverges', neumann({ terms: 30, scale: 9 })],
+  ['fixedPoint', fixedPoint({ tolerance: 1e-5 })],
+  ['fixedPoint cut off', fixedPoint({ tolerance: 0, maxIterations: 9 })],
+  ['fixedPoint that diverges', fixedPoint(), 3],
   ['minres', minres({ tolerance: 1e-5 })],
   ['minres to a tolerance that rounding forbids', minres({ tolerance: 1e-12, maxIterations: 60 })],
   ['minres cut off', minres({ tolerance: 0, maxIterations: 4 })],

@@ -20,6 +20,21 @@ export function solveIn<V>(
   return solve(A, b, options);
 }
 
+/** The same without waiting. */
+export function solveSyncIn<V>(
+  solver: LinearSolver,
+  A: LinearOperator<V> & { space: Space<V, unknown> },
+  b: V,
+  options: SolveOptions<V> = {},
+): Solution<V> {
+  const solve = solver.solveSync as unknown as (
+    A: LinearOperator<V>,
+    b: V,
+    options: SolveOptions<V>,
+  ) => Solution<V>;
+  return solve(A, b, options);
+}
+
 /**
  * How a solve is asked for. The recurrence of a series has its residual to rounding, since it never
  * turns: another product to verify it is saved.

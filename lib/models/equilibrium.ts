@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated } from '../autodiff';
+import { compiledMap, isolated } from '../autodiff';
 import { InputError } from '../errors';
 import { argmin } from '../hypergradients';
 import { random } from '../numbers';
@@ -64,12 +64,12 @@ export function equilibrium(options: EquilibriumOptions = {}): Model {
   const map = (z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) =>
     tf.tanh(tf.add(tf.matMul(z as tf.Tensor2D, A as tf.Tensor2D), driven));
   const rest = argmin(
-    (A, driven) => {
-      let z = tf.tanh(driven!);
-      for (let t = 1; t < steps; t++) z = map(z, A!, driven!);
+    compiledMap((A: tf.Tensor, driven: tf.Tensor) => {
+      let z = tf.tanh(driven);
+      for (let t = 1; t < steps; t++) z = map(z, A, driven);
       return z;
-    },
-    (z: tf.Tensor, A, driven) => tf.sub(z, map(z, A!, driven!)),
+    }),
+    compiledMap((z: tf.Tensor, A: tf.Tensor, driven: tf.Tensor) => tf.sub(z, map(z, A, driven))),
     { solver: fixedPoint({ maxIterations, tolerance }) },
   );
   const shapes = {

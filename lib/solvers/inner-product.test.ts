@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../numbers';
 import { float64, type LinearOperator, shifted } from '../spaces';
-import { cg, dense, gmres, minres, neumann, solverFromRecord, supportsInnerProduct } from '.';
+import {
+  cg,
+  dense,
+  fixedPoint,
+  gmres,
+  minres,
+  neumann,
+  solverFromRecord,
+  supportsInnerProduct,
+} from '.';
 
 const n = 12;
 const draw = random(4);
@@ -62,6 +71,7 @@ describe('an operator symmetric in an inner product of its own', () => {
 
 it('a solver that builds matrices, or has a preconditioner, is known not to heed it', () => {
   expect(supportsInnerProduct(dense())).toBe(false);
+  expect(supportsInnerProduct(fixedPoint())).toBe(true);
   const preconditioner = { apply: (v: never) => v, dispose() {} };
   expect(supportsInnerProduct(cg({ preconditioner }))).toBe(false);
   expect(supportsInnerProduct(solverFromRecord({ ...cg() }))).toBe(true);

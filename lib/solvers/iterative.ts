@@ -87,7 +87,7 @@ export function iterativeSolver<
 }
 
 /** The solvers that use only operations of the space. */
-const bySpaceAlone = new Set(['cg', 'minres', 'gmres', 'neumann']);
+const bySpaceAlone = new Set(['cg', 'fixedPoint', 'gmres', 'minres', 'neumann']);
 
 /** Whether a solver uses the space of an operator; one with a preconditioner, or of your own, is not known to. */
 export const supportsInnerProduct = (solver: LinearSolver): boolean =>

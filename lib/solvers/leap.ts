@@ -18,7 +18,9 @@ export function leapOf<V, S>(
     const { system, method, current, best, fallback, goal, limit, maxIterations } = state;
     const keepsNearest = hasFallback(system, method);
     // A method whose last iterate is not the best keeps one of least residual already.
-    if (keepsNearest && (!method.minimisesEnergy || fallback === undefined)) return false;
+    if (keepsNearest && (!lastIsBest(method) || method.contracts || fallback === undefined)) {
+      return false;
+    }
     const least = keepsNearest ? fallback!.residual : state.least;
     const scalars = { ...current.scalars, residual: current.residual };
     const values = yield Object.values(scalars);

@@ -36,7 +36,11 @@ export function richardson(
       { space, A }: LinearSystem<V, S>,
       { x, vectors }: Iterate<V, S>,
       { alpha }: Readonly<Record<string, number>>,
-      { keepsBest, ...stop }: LoopStop & { keepsBest: boolean },
+      {
+        keepsBest,
+        keepsNearest,
+        ...stop
+      }: LoopStop & Record<'keepsBest' | 'keepsNearest', boolean>,
     ) {
       const richardson = A.loops?.richardson;
       if (richardson === undefined) return undefined;
@@ -44,10 +48,12 @@ export function richardson(
         x: space.clone(x),
         r: space.clone(vectors.r!),
         ...(keepsBest && { best: space.clone(x) }),
+        ...(keepsNearest && { nearest: space.clone(x) }),
       });
-      const { best, ...state } = space.keep(space.tidy(copied));
-      const report = freeingIfItThrows(space, [state, best], () =>
-        richardson({ ...state, alpha: alpha!, ...(best !== undefined && { best }) }, stop),
+      const state = space.keep(space.tidy(copied));
+      const { best, nearest } = state;
+      const report = freeingIfItThrows(space, state, () =>
+        richardson({ ...state, alpha: alpha! }, stop),
       );
       const { of } = space.scalars;
       const next = {
@@ -57,7 +63,7 @@ export function richardson(
         vectors: { r: state.r },
         scalars: { alpha: of(alpha!) },
       };
-      return { next, best, report };
+      return { next, best, ...(nearest !== undefined && { nearest }), report };
     },
     advance<V, S>({ space }: LinearSystem<V, S>, { x, ...memory }: Iterate<V, S>, r: V, Ar: V) {
       const { alpha } = memory.scalars as { alpha: S };

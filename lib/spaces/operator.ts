@@ -87,8 +87,11 @@ export interface SolverLoops<V> {
     state: { x: V; r: V; p: V; best?: V; nearest?: V; rho: number },
     stop: LoopStop,
   ): LoopReport & { rho: number };
-  /** `x ← x + α r`, `r ← r − α A r`. */
-  richardson?(state: { x: V; r: V; best?: V; alpha: number }, stop: LoopStop): LoopReport;
+  /** `x ← x + α r`, `r ← r − α A r`; `nearest` as for conjugate gradients. */
+  richardson?(
+    state: { x: V; r: V; best?: V; nearest?: V; alpha: number },
+    stop: LoopStop,
+  ): LoopReport;
   /** Of minimal residuals. */
   minimalResiduals?(
     state: MinimalResiduals<V>,

@@ -2,6 +2,7 @@ export type { FlatDerivative } from './derivative';
 export { Flat, Layout } from './flat';
 export type { CountedOperator, FlatProducts, FlatSystem } from './flat-products';
 export { FlatLoss, flatLossOf, knownFlatLoss, traceLoss } from './loss';
+export { type FlatMap, flatMapOn } from './map';
 export { type PreparedRun, preparedDerivative } from './prepared-derivative';
 export { flatProducts } from './products';
 export type { FlatSteps } from './recorded';

@@ -15,8 +15,10 @@ export {
 } from './known-recipes';
 export { keyOf, type Leaves } from './leaves';
 export { finishLeft } from './left';
+export { type MapProduct, MapRecipe, SERIES, SERIES_NUMBERS } from './map-recipe';
 export type { Prepared } from './program';
 export { type ProductKind, Recipe } from './recipe';
 export { type Captured, Remembered } from './remembered';
 export { retainedOf, structureOf, Trace } from './trace';
 export { tracedCurvature } from './trace-curvature';
+export { isTracingMap, type ListMap, tracedDerivative, tracedMap } from './trace-map';

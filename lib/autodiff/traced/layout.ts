@@ -1,6 +1,8 @@
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { workOf } from '../../backends/wasm/products';
+import { threadsOf } from '../../backends/wasm/threads/pool';
 import type { Plan } from './plan';
+import { type Section, sectionsOf } from './row-blocks';
 import { copyStep, operandsOf, type Step } from './steps';
 import type { Value } from './value';
 
@@ -40,6 +42,8 @@ export class Layout {
   readonly keptBytes: number;
   /** What has to be copied to the outputs, and to which. */
   readonly copies: readonly { step: Step; at: number }[];
+  /** What is done in blocks of rows, of the steps before the tangents and of those after. */
+  readonly sections: { early: readonly Section[]; late: readonly Section[] };
 
   constructor(heap: Heap, plan: Plan, halves: Halves) {
     const { inHalves, first = 0 } = halves;
@@ -47,6 +51,13 @@ export class Layout {
     this.#plan = plan;
     this.#halves = halves;
     const needed = this.#neededLate();
+    const handedOut = new Set(plan.outputs.map(({ value }) => value));
+    const neededAfter = (value: Value) => needed.has(value) || handedOut.has(value);
+    const threads = threadsOf(heap);
+    this.sections = {
+      early: sectionsOf(plan.early, neededAfter, threads),
+      late: sectionsOf(plan.late, (value) => handedOut.has(value), threads),
+    };
     plan.outputs.forEach(({ value, own }, i) => {
       const isInPlace = i < first ? !needed.has(value) : value.late === inHalves;
       if (own && isInPlace) this.#place(value, { where: 'output', at: i });
@@ -113,7 +124,10 @@ export class Layout {
       kept += aligned(4 * out.size);
     }
     const handedOut = new Set(outputs.map(({ value }) => value));
-    const scratch = Math.max(this.#scratchOf(early, handedOut), this.#scratchOf(late, handedOut));
+    const scratch = Math.max(
+      this.#scratchOf(early, this.sections.early, handedOut),
+      this.#scratchOf(late, this.sections.late, handedOut),
+    );
     return { scratch, kept };
   }
 
@@ -124,22 +138,25 @@ export class Layout {
     }
   }
 
-  /** First fit; a place is free again after the last step that reads it. */
-  #scratchOf(steps: readonly Step[], handedOut: ReadonlySet<Value>): number {
+  /** First fit; a place is free again after the last step that reads it, or all blocks of that. */
+  #scratchOf(
+    steps: readonly Step[],
+    sections: readonly Section[],
+    handedOut: ReadonlySet<Value>,
+  ): number {
+    const sectionOf = (i: number) => sections.find(({ from, to }) => from <= i && i < to);
     const lastRead = new Map<Value, number>();
     steps.forEach((step, i) => {
-      for (const { value } of operandsOf(step)) lastRead.set(value, i);
+      const section = sectionOf(i);
+      for (const { value } of operandsOf(step)) {
+        const isWhole = section !== undefined && !section.within.has(value);
+        lastRead.set(value, isWhole ? section.to - 1 : i);
+      }
     });
     for (const value of handedOut) lastRead.set(value, steps.length);
     const taken: { from: number; to: number; until: number }[] = [];
     let most = 0;
-    steps.forEach(({ out, kind }, i) => {
-      if (this.#indices.has(out)) return;
-      if (kind === 'kernel') {
-        this.#place(out, { where: 'made', at: 0 });
-        return;
-      }
-      const bytes = aligned(4 * out.size);
+    const take = (out: Value, bytes: number, i: number) => {
       for (let j = taken.length - 1; j >= 0; j--) if (taken[j]!.until < i) taken.splice(j, 1);
       taken.sort((a, b) => a.from - b.from);
       let at = 0;
@@ -150,6 +167,24 @@ export class Layout {
       taken.push({ from: at, to: at + bytes, until: lastRead.get(out) ?? i });
       most = Math.max(most, at + bytes);
       this.#place(out, { where: 'scratch', at });
+    };
+    steps.forEach(({ out, kind }, i) => {
+      const section = sectionOf(i);
+      if (section?.from === i) {
+        // Written block by block, so it is in use from the first step on.
+        for (const { out } of steps.slice(i, section.to)) {
+          if (!section.within.has(out) && !this.#indices.has(out)) {
+            take(out, aligned(4 * out.size), i);
+          }
+        }
+      }
+      if (this.#indices.has(out)) return;
+      if (kind === 'kernel') {
+        this.#place(out, { where: 'made', at: 0 });
+        return;
+      }
+      const size = section === undefined ? out.size : (out.size / section.rows) * section.atOnce;
+      take(out, aligned(4 * size), i);
     });
     return most;
   }

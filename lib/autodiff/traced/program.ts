@@ -15,6 +15,7 @@ import { ran } from './counts';
 import { type Halves, Layout, type Place } from './layout';
 import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
+import { type Part, partsOf, type Section } from './row-blocks';
 import { type Operand, operandsOf, type Step } from './steps';
 import type { View } from './value';
 
@@ -84,8 +85,8 @@ export class Program {
       [...early, ...late].filter((step) => step.kind === 'loop'),
     );
     this.#table = heap.wasm._malloc(4 * places.length);
-    this.#early = this.#halfOf(early);
-    this.#late = this.#halfOf(late);
+    this.#early = this.#halfOf(early, layout.sections.early);
+    this.#late = this.#halfOf(late, layout.sections.late);
     this.#addresses = new Int32Array(0);
     this.#addressesNow().set(places.map(({ where, at }) => (where === 'constant' ? at : 0)));
     const placesOf = (where: Place['where']) =>
@@ -304,26 +305,42 @@ export class Program {
     }
   }
 
-  #halfOf(steps: readonly Step[]): Half {
-    const calls = this.#allCalls(steps);
-    const parts = groupsOf(steps).map(({ from, to }) => calls.slice(from, to).flat());
+  #halfOf(steps: readonly Step[], sections: readonly Section[]): Half {
+    const done = this.#allCalls(steps, sections);
+    const groups = groupsOf(done.map(({ step }) => step));
+    const parts = groups.map(({ from, to }) => done.slice(from, to).flatMap(({ calls }) => calls));
     const sequence = new Sequence(this.#heap, this.#table, parts);
     return { sequence, bytes: sum(steps.map(bytesOf)) };
   }
 
-  /** The calls of some steps, each with what frees those made by kernels after their last use. */
-  #allCalls(steps: readonly Step[]): Call<number>[][] {
+  /**
+   * What is done in order, with its calls: steps, or those of blocks of rows; each with what frees
+   * those made by kernels after their last use.
+   */
+  #allCalls(
+    steps: readonly Step[],
+    sections: readonly Section[],
+  ): { step: Step; calls: Call<number>[] }[] {
     const lastUse = new Map<number, number>();
     steps.forEach((step, i) => {
+      const end = sections.find(({ from, to }) => from <= i && i < to)?.to ?? i + 1;
       for (const { value } of [{ value: step.out }, ...operandsOf(step)]) {
         const index = this.#layout.indexOf(value);
-        if (this.#layout.places[index]!.where === 'made') lastUse.set(index, i);
+        if (this.#layout.places[index]!.where === 'made') lastUse.set(index, end - 1);
       }
     });
     const freed = steps.map((): number[] => []);
     for (const [index, i] of lastUse) freed[i]!.push(index);
     const freeing = (index: number) => ({ run: () => this.#freeMade(index), arguments: [] });
-    return steps.map((step, i) => [...this.#calls(step), ...freed[i]!.map(freeing)]);
+    const done: { step: Step; calls: Call<number>[] }[] = [];
+    for (let i = 0; i < steps.length; i++) {
+      const section = sections.find(({ from }) => from === i);
+      const parts = section === undefined ? [wholeOf(steps[i]!)] : partsOf(steps, section);
+      for (const part of parts) done.push({ step: part.step, calls: this.#calls(part) });
+      if (section !== undefined) i = section.to - 1;
+      done.at(-1)!.calls.push(...freed[i]!.map(freeing));
+    }
+    return done;
   }
 
   #freeMade(index: number): void {
@@ -364,26 +381,36 @@ export class Program {
     return from === 0 ? { at: index } : { at: index, plus: 4 * from };
   }
 
-  #calls(step: Step): Call<number>[] {
+  #calls({ step, out: outFrom, operands }: Part): Call<number>[] {
     if (step.kind === 'kernel') return [this.#kernelCall(step)];
-    const at = (operand: Operand) => this.#at(operand);
     const heap = this.#heap;
-    const out = at({ value: step.out, from: step.kind === 'loop' ? (step.from ?? 0) : 0 });
+    const inputs = operandsOf(step).map(({ value, from }, i) =>
+      this.#at({ value, from: from + operands[i]! }),
+    );
+    const [first, second] = inputs;
+    const out = this.#at({ value: step.out, from: outFrom });
     if (step.kind === 'loop') {
       const run = sharedLoopOn(heap, step, step.rows, step.columns);
-      return [{ run, arguments: [out, step.rows, 4 * step.columns, ...step.inputs.map(at)] }];
+      return [{ run, arguments: [out, step.rows, 4 * step.columns, ...inputs] }];
     }
     if (step.kind === 'transpose') {
-      const places = { a: at(step.of), out };
+      const places = { a: first!, out };
       return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
     }
-    const places = { a: at(step.a), b: at(step.b), out, work: { at: this.#layout.work } };
+    const places = { a: first!, b: second!, out, work: { at: this.#layout.work } };
     const own = productCalls(heap, step);
     const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
     const calls = isSmall ? own : [byLibrary(heap, step, own)];
     return calls.map((call) => placed(call, (at) => places[at]));
   }
 }
+
+/** A step for all of its rows. */
+const wholeOf = (step: Step): Part => ({
+  step,
+  out: step.kind === 'loop' ? (step.from ?? 0) : 0,
+  operands: operandsOf(step).map(() => 0),
+});
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 

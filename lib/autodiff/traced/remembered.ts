@@ -3,12 +3,13 @@ import type { Heap } from '../../backends/wasm/kernels/heap';
 import { UnsupportedError } from '../../errors';
 import { Portions } from '../../event-loop';
 import { isolated } from '../tape';
+import type { Counted } from './counted';
 import type { Recipe } from './recipe';
 import type { Trace } from './trace';
 
-interface Entry {
+interface Entry<R extends Counted> {
   heap: Heap;
-  recipe: Recipe;
+  recipe: R;
   captured: Captured;
 }
 
@@ -39,13 +40,13 @@ export class Captured {
 /** Of how many names and shapes a loss keeps its recipes. */
 const MOST = 32;
 
-/** The recipe of one pure loss for each set of names and shapes, with the tensors that it captures. */
-export class Remembered {
+/** The recipe of one pure loss or map for each set of names and shapes, with the tensors that it captures. */
+export class Remembered<R extends Counted = Recipe> {
   /** Whether the loss has marked something by `markAuxiliary`, which a program would not. */
   marks = false;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<R>>();
 
-  find(heap: Heap, key: string): Entry | undefined {
+  find(heap: Heap, key: string): Entry<R> | undefined {
     const found = this.#entries.get(key);
     if (found?.heap !== heap) return undefined;
     // Last in the order, so that what was not used for longest comes first.
@@ -59,7 +60,7 @@ export class Remembered {
    *
    * @param outside copied; the copies are kept until they are forgotten
    */
-  keep(heap: Heap, key: string, recipe: Recipe, outside: readonly tf.Tensor[]): void {
+  keep(heap: Heap, key: string, recipe: R, outside: readonly tf.Tensor[]): void {
     this.#forget(key);
     recipe.retain();
     this.#entries.set(key, { heap, recipe, captured: new Captured(heap, outside) });
@@ -80,16 +81,23 @@ export class Remembered {
   }
 }
 
-/** @throws UnsupportedError for a loss that is more than a function of its tensors. */
-export function checkPure(trace: Trace): void {
+/** How what is declared a function of its tensors alone is spoken of: by whom it was declared, and what it is of. */
+const declared = {
+  loss: { by: 'compiled', of: 'its named tensors' },
+  map: { by: 'compiledMap', of: 'its tensors' },
+};
+
+/** @throws UnsupportedError for a loss or a map that is more than a function of its tensors. */
+export function checkPure(trace: Trace, what: keyof typeof declared = 'loss'): void {
   if (!trace.read && !trace.sawVariable) return;
+  const { by, of } = declared[what];
   throw new UnsupportedError({
     given: trace.read
-      ? 'a compiled loss that reads the numbers of a tensor'
-      : 'a compiled loss that uses a tf.Variable from outside',
-    expected: 'a function of its named tensors, and of data that do not change',
+      ? `a compiled ${what} that reads the numbers of a tensor`
+      : `a compiled ${what} that uses a tf.Variable from outside`,
+    expected: `a function of ${of}, and of data that do not change`,
     remedy: trace.read
-      ? 'Compute with tensors throughout, or leave `compiled` out.'
-      : 'Hand it over among the named tensors, or leave `compiled` out.',
+      ? `Compute with tensors throughout, or leave \`${by}\` out.`
+      : `Hand it over among ${of}, or leave \`${by}\` out.`,
   });
 }

@@ -178,6 +178,9 @@ const pools = new WeakMap<Heap, Pool | 'none'>();
 export const isShared = (heap: Heap): boolean =>
   wanted > 1 && pools.get(heap) !== 'none' && !(memoryOf(heap).buffer instanceof ArrayBuffer);
 
+/** How many threads loops of a heap can be shared among, this one included. */
+export const threadsOf = (heap: Heap): number => (isShared(heap) ? wanted : 1);
+
 /** The threads of a heap, which are started here; undefined where they cannot be. */
 function poolOf(heap: Heap): Pool | undefined {
   const known = pools.get(heap);

@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useBackend } from '../backends';
+import { UnsupportedError } from '../errors';
+import { compiledMap, switchPrograms, tracedCounts } from '.';
+import { normal } from './testing';
+
+beforeAll(() => useBackend('wasm', { threads: 1 }));
+afterAll(() => switchPrograms(true));
+
+const list = (x: tf.Tensor) => [...x.dataSync()];
+
+/** The largest difference. */
+const apart = (x: tf.Tensor, y: tf.Tensor) => tf.max(tf.abs(tf.sub(x, y))).dataSync()[0]!;
+
+const layer = (z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) =>
+  tf.tanh(tf.add(tf.matMul(z as tf.Tensor2D, A as tf.Tensor2D), b));
+
+describe('a compiled map', () => {
+  it('has the value of the map, which is called once for each shape', () => {
+    let calls = 0;
+    const f = compiledMap((z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) => {
+      calls++;
+      return layer(layer(z, A, b), A, b);
+    });
+    const before = tracedCounts().bytes;
+    for (const rows of [3, 5, 3]) {
+      const [z, A, b] = [normal([rows, 4], rows), normal([4, 4], 2), normal([4], 3)];
+      expect(apart(f(z, A, b), layer(layer(z, A, b), A, b))).toBeLessThan(1e-6);
+    }
+    expect(calls).toBe(2);
+    expect(tracedCounts().bytes).toBeGreaterThan(before);
+  });
+
+  it('takes and gives records, and one tensor twice', () => {
+    const f = compiledMap(({ x, y }: { x: tf.Tensor; y: tf.Tensor }, s: tf.Tensor) => ({
+      y: tf.mul(x, s),
+      same: x,
+      x: tf.add(y, s),
+    }));
+    const x = tf.tensor1d([1, 2]);
+    const [s, two] = [tf.scalar(3), tf.tensor1d([5, 7])];
+    const found = f({ x, y: two }, s);
+    expect(Object.keys(found)).toEqual(['y', 'same', 'x']);
+    expect(list(found.y)).toEqual([3, 6]);
+    expect(list(found.same)).toEqual([1, 2]);
+    expect(list(found.x)).toEqual([8, 10]);
+    const sum = compiledMap((a: tf.Tensor, b: tf.Tensor) => tf.add(a, tf.mul(2, b)));
+    expect(list(sum(x, two))).toEqual([11, 16]);
+    expect(list(sum(x, x))).toEqual([3, 6]);
+  });
+
+  it('takes integers as they are', () => {
+    const f = compiledMap((x: tf.Tensor, at: tf.Tensor) => tf.mul(2, tf.gather(x, at.toInt())));
+    const x = tf.tensor1d([1, 2, 3]);
+    for (const at of [2, 0]) expect(list(f(x, tf.tensor1d([at], 'int32')))).toEqual([2 * (at + 1)]);
+  });
+
+  it('holds what it captures until it is freed', () => {
+    let factor = tf.scalar(2);
+    const f = compiledMap((x: tf.Tensor) => tf.mul(factor, x));
+    const x = tf.tensor1d([1, 2]);
+    expect(list(f(x))).toEqual([2, 4]);
+    factor.dispose();
+    factor = tf.scalar(5);
+    expect(list(f(x))).toEqual([2, 4]);
+    f.free();
+    expect(list(f(x))).toEqual([5, 10]);
+  });
+
+  it('is itself while a gradient is recorded, and within another one', () => {
+    const square = compiledMap((x: tf.Tensor) => tf.mul(x, x));
+    const x = tf.tensor1d([1, 2]);
+    expect(list(square(x))).toEqual([1, 4]);
+    expect(list(tf.grad((x) => tf.sum(square(x)))(x))).toEqual([2, 4]);
+    const fourth = compiledMap((x: tf.Tensor) => square(square(x)));
+    for (const value of [2, 3]) expect(list(fourth(tf.scalar(value)))).toEqual([value ** 4]);
+  });
+
+  it('is called each time where no program can run', () => {
+    let calls = 0;
+    const f = compiledMap((x: tf.Tensor) => {
+      calls++;
+      return tf.mul(2, x);
+    });
+    expect(list(f(tf.zeros([0])))).toEqual([]);
+    switchPrograms(false);
+    expect(list(f(tf.scalar(2)))).toEqual([4]);
+    expect(list(f(tf.scalar(3)))).toEqual([6]);
+    switchPrograms(true);
+    expect(calls).toBe(3);
+  });
+
+  it('refuses numbers that are read, and variables', () => {
+    const v = tf.variable(tf.scalar(2));
+    const reads = compiledMap((x: tf.Tensor) => (x.dataSync()[0]! > 0 ? x : tf.neg(x)));
+    const uses = compiledMap((x: tf.Tensor) => tf.mul(x, v));
+    for (const f of [reads, uses]) expect(() => f(tf.scalar(1))).toThrow(UnsupportedError);
+    expect(() => reads(tf.scalar(1))).toThrow('compiled map');
+    v.dispose();
+  });
+
+  it('leaves nothing behind', () => {
+    const f = compiledMap((z: tf.Tensor, A: tf.Tensor) => layer(z, A, tf.zeros([4])));
+    const [z, A] = [normal([3, 4], 1), normal([4, 4], 2)];
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 3; i++) f(z, A).dispose();
+    f.free();
+    expect(tf.memory().numTensors).toBe(before);
+    const failing = compiledMap((z: tf.Tensor): tf.Tensor => {
+      tf.square(z);
+      throw new Error('no');
+    });
+    expect(() => failing(z)).toThrow('no');
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('large products in blocks of rows', () => {
+  const rows = 1100;
+  type Given = Record<'x' | 'A' | 'B' | 'bias' | 'scale', tf.Tensor2D>;
+  const given = (): Given => ({
+    x: normal([rows, 20], 1) as tf.Tensor2D,
+    A: normal([20, 512], 2) as tf.Tensor2D,
+    B: normal([512, 30], 3) as tf.Tensor2D,
+    bias: normal([1, 512], 4) as tf.Tensor2D,
+    scale: normal([rows, 1], 5) as tf.Tensor2D,
+  });
+  const hidden = ({ x, A, bias, scale }: Given) =>
+    tf.relu(tf.add(tf.mul(tf.matMul(x, A), scale), bias)) as tf.Tensor2D;
+  const maps: [string, (given: Given) => tf.Tensor][] = [
+    ['a chain', (g) => tf.matMul(tf.sigmoid(hidden(g)), g.B)],
+    ['what is read as a whole', (g) => tf.matMul(hidden(g), tf.matMul(hidden(g), g.x, true))],
+    ['what is read after it', (g) => tf.matMul(hidden(g), tf.tanh(hidden(g)), true)],
+    ['sums of rows', (g) => tf.softmax(tf.matMul(hidden(g), g.B))],
+    ['sums of columns', (g) => tf.sum(hidden(g), 0)],
+    ['a step before it', (g) => tf.matMul(tf.tanh(g.x), g.A)],
+    ['products of products', (g) => tf.matMul(tf.matMul(hidden(g), g.B), tf.neg(g.B), false, true)],
+    [
+      'several results',
+      (g) => tf.mul(hidden(g), tf.tanh(tf.matMul(tf.square(hidden(g)), g.B)).sum()),
+    ],
+  ];
+  it.each(maps)('give what operations give: %s', (_, map) => {
+    const g = given();
+    const found = compiledMap(map)(g);
+    const wanted = map(g);
+    expect(found.shape).toEqual(wanted.shape);
+    const largest = tf.max(tf.abs(wanted)).dataSync()[0]!;
+    expect(largest).toBeGreaterThan(0);
+    expect(apart(found, wanted)).toBeLessThan(2e-5 * largest);
+    tf.dispose([g, found, wanted]);
+  });
+});

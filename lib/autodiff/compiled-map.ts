@@ -1,0 +1,226 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Heap } from '../backends/wasm/kernels/heap';
+import { checkFunction, checkNoMore } from '../options';
+import type { NamedTensors } from '../spaces';
+import { checkTensors } from './check';
+import { type FlatMap, flatMapOn } from './flat';
+import {
+  type Captured,
+  heapForPrograms,
+  isTracingMap,
+  type ListMap,
+  type MapRecipe,
+  Remembered,
+  tracedDerivative,
+  tracedMap,
+} from './traced';
+
+/** What a map takes and gives: a tensor, or named ones. */
+export type MapValue = tf.Tensor | NamedTensors;
+
+/** The programs for the derivative of a map whose value is like its first argument. */
+export interface MapPrograms {
+  /**
+   * @param varies which of the other arguments are differentiated by, all of which are tensors
+   * @returns undefined where programs cannot run
+   */
+  linearize(args: readonly MapValue[], varies: readonly boolean[]): FlatMap | undefined;
+}
+
+const programs = new WeakMap<object, MapPrograms>();
+
+/**
+ * The same map, declared to be a function of its tensors alone: once traced, a program runs in its place.
+ *
+ * Its arguments and its value are tensors, or records of them. As the `solve` of `argmin` all its
+ * iterations are one program; as the `optimality` of `argmin` or `attach` its derivative is one, and the
+ * linear system of a single tensor is solved in the backend's memory by solvers that use products and
+ * inner products alone.
+ *
+ * ```ts
+ * const map = (z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) => tf.tanh(tf.add(tf.matMul(z, A), b));
+ * const rest = argmin(
+ *   compiledMap((A: tf.Tensor, b: tf.Tensor) => {
+ *     let z = tf.tanh(b);
+ *     for (let t = 1; t < 20; t++) z = map(z, A, b);
+ *     return z;
+ *   }),
+ *   compiledMap((z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) => tf.sub(z, map(z, A, b))),
+ *   { solver: fixedPoint() },
+ * );
+ * ```
+ *
+ * It is called for its first evaluation on tensors of some shapes, and traced; from then on a program runs,
+ * to its end without a pause. What it captures is held as it was then: data, not what changes; random
+ * numbers stay what they were, and a loop has as many rounds. The 32 shapes that were used last are
+ * remembered; `free()` forgets the programs and lets go of what was captured. Where programs cannot run (on
+ * other backends than wasm, while a gradient is recorded, for operations that have no loop), it is called
+ * each time, with the same result to rounding.
+ *
+ * When not to use it: iterations that end by a number that they read.
+ *
+ * @throws InputError for anything but a function; while running, UnsupportedError where it reads numbers of
+ *   tensors, or uses a `tf.Variable` that is not handed to it.
+ */
+export function compiledMap<A extends MapValue[], Y extends MapValue>(
+  map: (...args: A) => Y,
+): ((...args: A) => Y) & { free(): void } {
+  checkNoMore('compiledMap', arguments, 1);
+  checkFunction(map, 'the map to compile');
+  const known = new KnownMap((args) => map(...(args as A)));
+  const same = (...args: A): Y => (known.run(args) as Y | undefined) ?? map(...args);
+  const result = Object.assign(same, { free: () => known.free() });
+  programs.set(result, known);
+  return result;
+}
+
+/** What a map that was declared so remembers; undefined for any other. */
+export const mapProgramsOf = (map: unknown): MapPrograms | undefined =>
+  typeof map === 'function' ? programs.get(map) : undefined;
+
+/** A map with its programs. */
+class KnownMap implements MapPrograms {
+  readonly #map: (args: readonly MapValue[]) => MapValue;
+  readonly #values = new Remembered<MapRecipe>();
+  readonly #derivatives = new Remembered<MapRecipe>();
+  /** What the value looks like, and which shapes have no program. */
+  readonly #like = new Map<string, Like>();
+  readonly #refused = new Set<string>();
+
+  constructor(map: (args: readonly MapValue[]) => MapValue) {
+    this.#map = map;
+  }
+
+  /** The value by a program; undefined where none can run. */
+  run(args: readonly MapValue[]): MapValue | undefined {
+    const heap = isTracingMap() ? undefined : heapForPrograms();
+    if (heap === undefined || !args.every(isPlain)) return undefined;
+    const key = keyOf(args);
+    if (this.#refused.has(key)) return undefined;
+    const given = tensorsOf(args);
+    const found = this.#values.find(heap, key) ?? this.#traceValue(heap, key, args);
+    if (found === undefined) return undefined;
+    const values = found.recipe.program('value').run([...given, ...found.captured.tensors]);
+    return refilled(this.#like.get(key)!, values);
+  }
+
+  #traceValue(heap: Heap, key: string, args: readonly MapValue[]) {
+    const list: ListMap = (inputs) => {
+      const value = this.#map(argumentsOf(args, inputs));
+      checkValue(value);
+      this.#like.set(key, likeOf(value));
+      return tensorsOf([value]);
+    };
+    const given = tensorsOf(args);
+    return this.#traced(this.#values, heap, key, (use) => tracedMap(heap, list, given, use));
+  }
+
+  linearize(args: readonly MapValue[], varies: readonly boolean[]): FlatMap | undefined {
+    const heap = isTracingMap() ? undefined : heapForPrograms();
+    if (heap === undefined || !args.every(isPlain)) return undefined;
+    const key = `${varies} ${keyOf(args)}`;
+    if (this.#refused.has(key)) return undefined;
+    const given = tensorsOf(args);
+    const x = tensorsOf(args.slice(0, 1));
+    const rest = varies.flatMap((varies, i) => (varies ? [x.length + i] : []));
+    const list: ListMap = (inputs) => {
+      const value = this.#map(argumentsOf(args, inputs));
+      checkValue(value);
+      return inOrderOf(args[0]!, value);
+    };
+    const found =
+      this.#derivatives.find(heap, key) ??
+      this.#traced(this.#derivatives, heap, key, (use) =>
+        tracedDerivative(heap, list, given, { x: x.length, rest }, use),
+      );
+    if (found === undefined) return undefined;
+    return flatMapOn(found, {
+      inputs: given,
+      x: Object.fromEntries(namesOf(args[0]!).map((name, i) => [name, x[i]!])),
+      rest: rest.map((i) => given[i]!.shape),
+    });
+  }
+
+  #traced(
+    remembered: Remembered<MapRecipe>,
+    heap: Heap,
+    key: string,
+    trace: (use: (recipe: MapRecipe, outside: readonly tf.Tensor[]) => true) => true | undefined,
+  ): { heap: Heap; recipe: MapRecipe; captured: Captured } | undefined {
+    const done = trace((recipe, outside) => {
+      remembered.keep(heap, key, recipe, outside);
+      // Nobody else remembers it.
+      recipe.drop();
+      return true;
+    });
+    if (done === undefined) this.#refused.add(key);
+    return remembered.find(heap, key);
+  }
+
+  free(): void {
+    this.#values.free();
+    this.#derivatives.free();
+    this.#refused.clear();
+    this.#like.clear();
+  }
+}
+
+/** A value by its names and shapes; a single tensor has no names. */
+interface Like {
+  names: readonly string[] | undefined;
+}
+
+const likeOf = (value: MapValue): Like => ({
+  names: value instanceof tf.Tensor ? undefined : Object.keys(value),
+});
+
+function refilled({ names }: Like, values: readonly tf.Tensor[]): MapValue {
+  return names === undefined
+    ? values[0]!
+    : Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+}
+
+const namesOf = (value: MapValue): string[] =>
+  value instanceof tf.Tensor ? ['value'] : Object.keys(value);
+
+const tensorsOf = (args: readonly MapValue[]): tf.Tensor[] =>
+  args.flatMap((value) => (value instanceof tf.Tensor ? [value] : Object.values(value)));
+
+/** The tensors of a value in the order of another one that it is like. */
+const inOrderOf = (like: MapValue, value: MapValue): tf.Tensor[] =>
+  value instanceof tf.Tensor || like instanceof tf.Tensor
+    ? tensorsOf([value])
+    : Object.keys(like).map((name) => value[name]!);
+
+/** Other tensors in the places of the arguments. */
+function argumentsOf(args: readonly MapValue[], inputs: readonly tf.Tensor[]): MapValue[] {
+  let at = 0;
+  return args.map((value) => {
+    if (value instanceof tf.Tensor) return inputs[at++]!;
+    return Object.fromEntries(Object.keys(value).map((name) => [name, inputs[at++]!]));
+  });
+}
+
+/** Live tensors with entries: of anything else the map says itself what is wrong. */
+const isPlain = (value: unknown): value is MapValue =>
+  value instanceof tf.Tensor
+    ? !value.isDisposed && value.size > 0 && value.dtype !== 'string' && value.dtype !== 'complex64'
+    : value !== null &&
+      typeof value === 'object' &&
+      Object.values(value).length > 0 &&
+      Object.values(value).every((each) => each instanceof tf.Tensor && isPlain(each));
+
+const keyOf = (args: readonly MapValue[]): string =>
+  args
+    .map((value) =>
+      value instanceof tf.Tensor
+        ? wordOf(value)
+        : `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}:${wordOf(each)}`)}}`,
+    )
+    .join();
+
+const wordOf = ({ dtype, shape }: tf.Tensor) => `${dtype}[${shape}]`;
+
+function checkValue(value: MapValue): void {
+  checkTensors(value instanceof tf.Tensor ? { value } : value, 'the value of a compiled map');
+}
