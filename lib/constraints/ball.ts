@@ -2,7 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
 import { InputError } from '../errors';
 import { checkNoMore, checkOptionNames, shown } from '../options';
+import { float64 } from '../spaces';
 import { constraintOf } from './constraint';
+
+const { norm } = float64;
 
 export interface BallOptions {
   /** r > 0. Default 1. */
@@ -31,7 +34,7 @@ export function ball(options: BallOptions = {}) {
     { name: 'ball', radius },
     {
       float64(x) {
-        const length = Math.hypot(...x);
+        const length = norm(x);
         return length <= radius ? x.slice() : x.map((value) => (value / length) * radius);
       },
       tensor: (x) =>
@@ -56,7 +59,7 @@ export function ball(options: BallOptions = {}) {
           return tf.add(tf.mul(outside, shrunk), tf.mul(inside, x));
         }),
       derivative(x) {
-        const length = Math.hypot(...x);
+        const length = norm(x);
         if (length <= radius) return (v) => v.slice();
         const unit = x.map((value) => value / length);
         return (v) => {

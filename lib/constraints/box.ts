@@ -3,7 +3,7 @@ import { InputError, ShapeError } from '../errors';
 import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
 import { constraintOf } from './constraint';
 
-/** A bound of every entry: a number, or one for each. A tensor bounds tensors, an array float64. */
+/** A bound of every entry: a number, or one for each. A tensor bounds tensors, an array (copied) float64. */
 export type Bound = number | Float64Array | tf.Tensor;
 
 export interface BoxOptions {
@@ -27,13 +27,12 @@ export interface BoxOptions {
 export function box(options: BoxOptions = {}) {
   checkNoMore('box', arguments, 1);
   checkOptionNames('box', options, ['lower', 'upper']);
-  const { lower = Number.NEGATIVE_INFINITY, upper = Number.POSITIVE_INFINITY } = options;
-  checkBound(lower, 'lower');
-  checkBound(upper, 'upper');
-  if (typeof lower === 'number' && typeof upper === 'number') checkOrder(lower, upper);
+  const { lower: least = Number.NEGATIVE_INFINITY, upper: most = Number.POSITIVE_INFINITY } =
+    options;
+  const [lower, upper] = [boundOf(least, 'lower'), boundOf(most, 'upper')];
+  checkBounds(lower, upper);
   const numbers = (x: Float64Array) => {
     const bounds = [listOf(lower, x, 'lower'), listOf(upper, x, 'upper')] as const;
-    for (const i of x.keys()) checkOrder(bounds[0][i]!, bounds[1][i]!);
     return bounds;
   };
   return constraintOf(
@@ -56,6 +55,24 @@ export function box(options: BoxOptions = {}) {
       },
     },
   );
+}
+
+/** A bound as it is now: an array may change later. @throws InputError for anything else. */
+function boundOf(bound: Bound, name: string): Bound {
+  checkBound(bound, name);
+  return bound instanceof Float64Array ? bound.slice() : bound;
+}
+
+/** @throws InputError or ShapeError for numbers between which there is no box. */
+function checkBounds(lower: Bound, upper: Bound): void {
+  if (lower instanceof tf.Tensor || upper instanceof tf.Tensor) return;
+  if (typeof lower === 'number' && typeof upper === 'number') {
+    checkOrder(lower, upper);
+    return;
+  }
+  const like = typeof lower === 'number' ? (upper as Float64Array) : lower;
+  const [from, to] = [listOf(lower, like, 'lower'), listOf(upper, like, 'upper')];
+  for (const i of like.keys()) checkOrder(from[i]!, to[i]!);
 }
 
 function checkBound(bound: unknown, name: string): void {

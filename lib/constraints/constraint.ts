@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { checkTensors } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { checkFloat64, settled } from '../options';
+import { float64 as space } from '../spaces';
 
 /** A convex set of vectors, given by the projection onto it. */
 export interface Constraint {
@@ -12,11 +13,16 @@ export interface Constraint {
    * On tensors it can be differentiated, in x and in bounds that are tensors, wherever P has a
    * derivative; elsewhere, where x is on a bound, it takes that of one side.
    *
-   * @throws InputError or NotFiniteError for anything but a vector of finite numbers.
+   * @throws InputError or NotFiniteError for anything but a vector of finite numbers, except that a NaN in
+   *   a tensor, which is not read, comes back as one.
    */
   project(x: Float64Array): Float64Array;
   project<T extends tf.Tensor>(x: T): T;
-  /** `v ↦ P′(x) v`; P′ is symmetric, so it is its own transpose. */
+  /**
+   * `v ↦ P′(x) v`; P′ is symmetric, so it is its own transpose.
+   *
+   * @throws InputError, ShapeError or NotFiniteError for anything but arrays of one length, x of finite numbers.
+   */
   derivative(x: Float64Array): (v: Float64Array) => Float64Array;
 }
 
@@ -46,7 +52,11 @@ export function constraintOf<R extends { readonly name: string }>(
       value(x: Float64Array) {
         checkFloat64(x, `the place of a derivative of ${record.name}`);
         checkFinite(x, record.name);
-        return derivative(x);
+        const product = derivative(x.slice());
+        return (v: Float64Array) => {
+          space.check(v, x, `the direction of a derivative of ${record.name}`);
+          return product(v);
+        };
       },
     },
   });

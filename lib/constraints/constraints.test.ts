@@ -217,6 +217,48 @@ describe('the derivative of the solution of a quadratic program', () => {
   });
 });
 
+it.each([1e6 + 0.25, 1e8, 1e17, 1e30, -1e30])(
+  'a part of %d that entries have in common does not move a projection to the simplex',
+  (part) => {
+    const x = Float64Array.of(part, part, part - Math.abs(part) / 2);
+    expect([...simplex().project(x)]).toEqual([0.5, 0.5, 0]);
+    expect([...simplex().derivative(x)(Float64Array.of(1, 0, 3))]).toEqual([0.5, -0.5, 0]);
+    const project = (x: tf.Tensor) => simplex().project(x);
+    const single = Math.fround(part);
+    const rows = tf.tensor2d([[single, single, single - Math.abs(single) / 2]]);
+    expect(Array.from(project(rows).dataSync(), Math.abs)).toEqual([0.5, 0.5, 0]);
+    const back = tf.grads((x: tf.Tensor, u: tf.Tensor) => tf.sum(tf.mul(u, project(x))));
+    const [slope] = back([rows, tf.tensor2d([[1, 0, 3]])]);
+    expect(Array.from(slope!.dataSync(), (value) => value + 0)).toEqual([0.5, -0.5, 0]);
+  },
+);
+
+it('a vector may be longer than a list of arguments', () => {
+  const x = new Float64Array(200_000).fill(1);
+  expect(ball().project(x)[0]).toBeCloseTo(1 / Math.sqrt(x.length), 12);
+  expect(ball().derivative(x)(x)[0]).toBeCloseTo(0, 12);
+  expect(simplex().project(x)[0]).toBeCloseTo(1 / x.length, 12);
+});
+
+it('what cannot be a direction, a row or a bound is refused', () => {
+  const x = Float64Array.of(3, 4);
+  for (const set of [box({ lower: 0 }), ball(), simplex()]) {
+    expect(() => set.derivative(x)(Float64Array.of(1))).toThrow(ShapeError);
+    expect(() => set.derivative(x)(new Float32Array(2) as never)).toThrow(InputError);
+  }
+  expect(() => simplex().project(new Float64Array(0))).toThrow(ShapeError);
+  expect(() => simplex().project(tf.zeros([2, 0]))).toThrow(ShapeError);
+  expect(() => box({ lower: Float64Array.of(1, 2), upper: 0 })).toThrow(InputError);
+  expect(() => box({ lower: x, upper: Float64Array.of(5) })).toThrow(ShapeError);
+});
+
+it('an array of bounds is copied', () => {
+  const lower = Float64Array.of(0);
+  const set = box({ lower });
+  lower[0] = 5;
+  expect([...set.project(Float64Array.of(-1))]).toEqual([0]);
+});
+
 it('bounds of a box that are tensors have the shape of x, or are scalars', () => {
   const bounds = box({ lower: tf.tensor1d([0, 0, 0]), upper: tf.scalar(1) });
   expect([...bounds.project(tf.tensor1d([-1, 0.5, 2])).dataSync()]).toEqual([0, 0.5, 1]);
