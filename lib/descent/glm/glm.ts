@@ -90,7 +90,7 @@ export function implicitGLM(options: GlmOptions): GlmMethod {
  *
  * When not to use it: rates near `2/‖x‖²` and above in the first steps make it blow up.
  *
- * @throws InputError for an unknown family.
+ * @throws InputError for an unknown family or option, or a rate that is not a function.
  */
 export function explicitGLM(options: GlmOptions): GlmMethod {
   checkNoMore('explicitGLM', arguments, 1);
@@ -141,8 +141,9 @@ type Length = (family: GlmFamily, y: number, eta: number, squared: number, gamma
 
 function glmMethod(name: GlmMethod['name'], options: GlmOptions, length: Length): GlmMethod {
   checkOptionNames(name, options, ['family', 'rate']);
-  const { family: familyName = 'linear', rate } = options;
-  checkFunction(rate, `the rate of ${name}({ family, rate })`);
+  const { family: familyName = 'linear' } = options;
+  checkFunction(options.rate, `the rate of ${name}({ family, rate })`);
+  const rate = options.rate.bind(options);
   if (typeof familyName !== 'string' || !Object.hasOwn(families, familyName)) {
     throw new InputError({
       given: `${name}({ family: ${quoted(familyName)} })`,

@@ -3,7 +3,12 @@ import { InputError, NotFiniteError, ShapeError, UnsupportedError } from '../../
 import { multiply, multiplyTransposed, random } from '../../numbers';
 import { cg, dense, woodbury } from '../../solvers';
 import { float64 } from '../../spaces';
-import { type LeastSquaresLook, type LeastSquaresProblem, levenbergMarquardt } from '.';
+import {
+  type JacobianProducts,
+  type LeastSquaresLook,
+  type LeastSquaresProblem,
+  levenbergMarquardt,
+} from '.';
 
 /** `A w − b`, n × p. */
 function linear(n: number, p: number, seed: number) {
@@ -195,6 +200,75 @@ describe('levenbergMarquardt', () => {
     expect(() => levenbergMarquardt(shaped([row, Float64Array.of(1, Number.NaN)]), start)).toThrow(
       NotFiniteError,
     );
+  });
+});
+
+/** The same function for users who save memory: it writes into arrays of its own, and into its argument. */
+function inPlace(problem: LeastSquaresProblem, n: number, p: number): LeastSquaresProblem {
+  const residuals = new Float64Array(n);
+  const rows = Array.from({ length: n }, () => new Float64Array(p));
+  const compute = (w: Float64Array) => {
+    const at = problem.linearize(w.slice());
+    if (!('length' in at.jacobian)) throw new Error('rows were expected');
+    residuals.set(at.residuals);
+    for (const [i, row] of at.jacobian.entries()) rows[i]!.set(row);
+    w.fill(7);
+    return { residuals, jacobian: rows };
+  };
+  return { residuals: (w) => compute(w).residuals, linearize: compute };
+}
+
+describe('functions that use their arrays again', () => {
+  const start = Float64Array.of(-1.2, 1);
+  it('give the same steps, by rows', () => {
+    const fit = levenbergMarquardt(rosenbrock, start);
+    expect(levenbergMarquardt(inPlace(rosenbrock, 2, 2), start)).toEqual(fit);
+    expect([...start]).toEqual([-1.2, 1]);
+  });
+
+  it.each([cg({ maxIterations: 50 }), dense(), woodbury()])(
+    'and by products, with $name',
+    (solver) => {
+      const plain = byProducts(rosenbrock);
+      const [image, pulled] = [new Float64Array(2), new Float64Array(2)];
+      const reused: LeastSquaresProblem = {
+        residuals: plain.residuals,
+        linearize(w) {
+          const { residuals, jacobian } = plain.linearize(w);
+          const { apply, transpose } = jacobian as JacobianProducts;
+          const into = (out: Float64Array, product: Float64Array, given: Float64Array) => {
+            out.set(product);
+            given.fill(7);
+            return out;
+          };
+          return {
+            residuals,
+            jacobian: {
+              apply: (v) => into(image, apply(v.slice()), v),
+              transpose: (u) => into(pulled, transpose(u.slice()), u),
+            },
+          };
+        },
+      };
+      expect(levenbergMarquardt(reused, start, { solver })).toEqual(
+        levenbergMarquardt(plain, start, { solver }),
+      );
+    },
+  );
+
+  it('and watch may be the method of an object', () => {
+    class Options {
+      #looks = 0;
+      get looks() {
+        return this.#looks;
+      }
+      watch() {
+        this.#looks += 1;
+      }
+    }
+    const options = new Options();
+    const { iterations } = levenbergMarquardt(rosenbrock, start, options);
+    expect(options.looks).toBe(iterations + 1);
   });
 });
 

@@ -138,7 +138,7 @@ export function levenbergMarquardt(
   for (;;) {
     const gradientNorm = float64.norm(at.gradient);
     const look = { iteration: counts.iterations, w: w.slice(), value: at.value, gradientNorm };
-    if (watch?.({ ...look, delta, ratio }) === false) return ended('stopped');
+    if (watch?.call(options, { ...look, delta, ratio }) === false) return ended('stopped');
     if (gradientNorm <= target) return ended('converged');
     if (counts.iterations >= maxIterations) return ended('max-iterations');
     const descendAt = implicitSteps(at, solver);

@@ -16,7 +16,12 @@ export interface LinearizedResiduals {
   jacobian: Matrix | JacobianProducts;
 }
 
-/** `f(w) = ½ ‖r(w)‖²` in double precision: p parameters, n residuals. */
+/**
+ * `f(w) = ½ ‖r(w)‖²` in double precision: p parameters, n residuals.
+ *
+ * Its functions are given copies, and what they return is copied: they may change the one in place, and
+ * write into the same arrays again.
+ */
 export interface LeastSquaresProblem {
   /** r(w), n numbers. */
   residuals(w: Float64Array): Float64Array;
@@ -36,14 +41,16 @@ export interface Linearized extends JacobianProducts {
 
 /** @throws ShapeError for rows of another length; NotFiniteError for a NaN or an infinity. */
 export function linearizeAt(problem: LeastSquaresProblem, w: Float64Array): Linearized {
-  const given = problem.linearize(w);
+  const given = problem.linearize(w.slice());
   checkRecord(given, 'what linearize returned', '{ residuals, jacobian }');
-  const { residuals, jacobian } = given;
-  checkFloat64(residuals, 'the residuals');
-  const products = productsOf(jacobian, residuals.length, w.length);
+  checkFloat64(given.residuals, 'the residuals');
+  const residuals = given.residuals.slice();
+  const jacobian = isRows(given.jacobian)
+    ? copiedRows(given.jacobian, residuals.length, w.length)
+    : given.jacobian;
+  const products = productsOf(jacobian);
   const value = halfSquare(residuals);
   const gradient = products.transpose(residuals);
-  checkFloat64(gradient, 'a product with the transposed Jacobian');
   if (gradient.length !== w.length) throw wrongLength(gradient.length, w.length);
   if (!Number.isFinite(value) || !gradient.every(Number.isFinite)) {
     throw new NotFiniteError({
@@ -72,9 +79,9 @@ export function residualsAt(
   w: Float64Array,
   { residuals: { length } }: Linearized,
 ): Float64Array {
-  const residuals = problem.residuals(w);
+  const residuals = problem.residuals(w.slice());
   checkFloat64(residuals, 'what residuals returned');
-  if (residuals.length === length) return residuals;
+  if (residuals.length === length) return residuals.slice();
   throw new ShapeError({
     given: `${residuals.length} residuals`,
     expected: `${length} residuals, as many as linearize returned`,
@@ -89,18 +96,27 @@ export function halfSquare(r: Float64Array): number {
   return sum / 2;
 }
 
-function productsOf(
-  jacobian: LinearizedResiduals['jacobian'],
-  n: number,
-  p: number,
-): JacobianProducts {
-  if (!isRows(jacobian)) {
-    checkMethods(jacobian, 'the Jacobian', ['apply', 'transpose']);
+function productsOf(jacobian: LinearizedResiduals['jacobian']): JacobianProducts {
+  if (isRows(jacobian)) {
     return {
-      apply: (v) => jacobian.apply(v),
-      transpose: (u) => jacobian.transpose(u),
+      apply: (v) => multiply(jacobian, v),
+      transpose: (u) => multiplyTransposed(jacobian, u),
     };
   }
+  checkMethods(jacobian, 'the Jacobian', ['apply', 'transpose']);
+  const copied = (product: Float64Array, what: string) => {
+    checkFloat64(product, what);
+    return product.slice();
+  };
+  return {
+    apply: (v) => copied(jacobian.apply(v.slice()), 'a product with the Jacobian'),
+    transpose: (u) =>
+      copied(jacobian.transpose(u.slice()), 'a product with the transposed Jacobian'),
+  };
+}
+
+/** The rows as they are now. @throws InputError or ShapeError unless they are n rows of p numbers. */
+function copiedRows(jacobian: Matrix, n: number, p: number): Matrix {
   if (jacobian.length !== n) {
     throw new ShapeError({
       given: `a Jacobian of ${jacobian.length} rows and ${n} residuals`,
@@ -108,12 +124,11 @@ function productsOf(
       remedy: 'Row i has the derivatives of residual i with respect to all parameters.',
     });
   }
-  const odd = jacobian.find((row) => row.length !== p);
-  if (odd !== undefined) throw wrongLength(odd.length, p);
-  return {
-    apply: (v) => multiply(jacobian, v),
-    transpose: (u) => multiplyTransposed(jacobian, u),
-  };
+  return jacobian.map((row) => {
+    checkFloat64(row, 'a row of the Jacobian');
+    if (row.length !== p) throw wrongLength(row.length, p);
+    return row.slice();
+  });
 }
 
 const isRows = (jacobian: LinearizedResiduals['jacobian']): jacobian is Matrix =>

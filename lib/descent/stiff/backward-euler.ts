@@ -113,11 +113,11 @@ function* integrate(
   checkStep('backwardEuler', options);
   const { from = 0, to, step, adaptive, jacobian, maxSteps = MAX_STEPS } = options;
   checkTolerance(adaptive);
-  const newton = newtonOptions(options);
   if (jacobian !== undefined) {
     checkFunction(jacobian, 'the Jacobian');
-    checkJacobian(jacobian(y0.slice(), from), y0.length);
+    checkJacobian(jacobian.call(options, y0.slice(), from), y0.length);
   }
+  const newton = newtonOptions(options);
   const work = { evaluations: 0, newtonIterations: 0, products: 0 };
   const slopes = slopesOf(f, y0.length);
   const counted: RightHandSide = (y, t) => {
@@ -164,13 +164,14 @@ function* integrate(
 }
 
 /** @throws InputError for a solver that cannot be used, or numbers out of range. */
-function newtonOptions({
-  jacobian,
-  solver = dense(),
-  newtonTolerance = 1e-10,
-  adaptive,
-  maxNewtonIterations = adaptive ? 20 : 50,
-}: BackwardEulerOptions): NewtonOptions {
+function newtonOptions(options: BackwardEulerOptions): NewtonOptions {
+  const {
+    jacobian,
+    solver = dense(),
+    newtonTolerance = 1e-10,
+    adaptive,
+    maxNewtonIterations = adaptive ? 20 : 50,
+  } = options;
   checkSolver('backwardEuler', solver, 'solveSync');
   if (!(Number.isFinite(newtonTolerance) && newtonTolerance > 0 && newtonTolerance < 1)) {
     throw new InputError({
@@ -181,7 +182,7 @@ function newtonOptions({
   }
   checkCount(maxNewtonIterations, 'maxNewtonIterations:', { remedy: 'Leave it out for 20 or 50.' });
   return {
-    ...(jacobian && { jacobian }),
+    ...(jacobian && { jacobian: jacobian.bind(options) }),
     ...(adaptive && { floor: adaptive.absolute }),
     solver,
     tolerance: newtonTolerance,

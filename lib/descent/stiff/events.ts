@@ -1,9 +1,12 @@
 import { InputError, NotFiniteError } from '../../errors';
 import { checkOptionNames, phrase, shown } from '../../options';
 
-/** Something that happens where a function of the solution crosses 0. */
+/**
+ * Something that happens where a function of the solution crosses 0: where it was on one side before. One
+ * that is 0 at the start has not happened there.
+ */
 export interface OdeEvent {
-  /** The function of the state and the time. */
+  /** The function of the state and the time; a number, not NaN. */
   value(y: Float64Array, t: number): number;
   /** Which crossings count: from below, from above, or both (default). */
   direction?: 'up' | 'down' | 'both';
@@ -15,7 +18,9 @@ export interface OdeEvent {
 export interface Occurrence {
   /** Which of the events, from 0. */
   event: number;
+  /** When, to the last digits of t. */
   t: number;
+  /** The state then. */
   y: Float64Array;
 }
 
@@ -30,8 +35,10 @@ export function occurrencesIn(
   at: (t: number) => Float64Array,
 ): Occurrence[] {
   const found: Occurrence[] = [];
-  events.forEach(({ value, direction = 'both' }, event) => {
-    const g = (t: number) => checkedValue(value(at(t), t), event);
+  events.forEach((given, event) => {
+    const { direction = 'both' } = given;
+    // As its method: an event may be an object of a class.
+    const g = (t: number) => checkedValue(given.value(at(t), t), event);
     let [left, gLeft] = [from, g(from)];
     for (let k = 1; k <= PARTS; k++) {
       const right = k === PARTS ? to : from + ((to - from) * k) / PARTS;

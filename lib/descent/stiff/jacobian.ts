@@ -22,14 +22,17 @@ export function typicalSizes(
   floor = Number.POSITIVE_INFINITY,
 ): Float64Array {
   const sizes = x.map((value, i) => Math.max(Math.abs(value), Math.abs(y[i]!)));
-  let largest = Math.max(...sizes);
-  if (largest === 0) largest = Math.max(...change.map(Math.abs));
+  const largest = largestOf(sizes) || largestOf(change);
   const least =
     floor === Number.POSITIVE_INFINITY ? Number.EPSILON * largest : Math.min(floor, largest);
   return sizes.map((size, i) =>
     size > least ? size : Math.max(size, least, Math.min(Math.abs(change[i]!), largest)),
   );
 }
+
+/** The size of the largest entry; not by `Math.max(...x)`, whose arguments may be too many. */
+export const largestOf = (x: Float64Array): number =>
+  x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 const PART = Math.sqrt(Number.EPSILON);
 

@@ -1,6 +1,6 @@
 import type { LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
-import { differences, givenRows, type Jacobian, typicalSizes } from './jacobian';
+import { differences, givenRows, type Jacobian, largestOf, typicalSizes } from './jacobian';
 import type { RightHandSide } from './ode';
 import { solution, type Work } from './work';
 
@@ -106,7 +106,7 @@ export function furthest(step: Float64Array, sizes: Float64Array): number {
 
 /** Whether a step is as small as rounding may leave it: in its component, or relative to the others. */
 function isRounding(step: Float64Array, x: Float64Array, sizes: Float64Array): boolean {
-  const largest = Math.max(...x.map(Math.abs));
+  const largest = largestOf(x);
   return step.every(
     (value, i) => Math.abs(value) <= Math.max(ROUNDED * sizes[i]!, 100 * Number.EPSILON * largest),
   );

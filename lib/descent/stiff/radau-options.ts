@@ -1,7 +1,7 @@
 import { InputError } from '../../errors';
 import { checkPositive, shown } from '../../options';
 import type { OdeEvent } from './events';
-import type { Jacobian } from './jacobian';
+import { type Jacobian, largestOf } from './jacobian';
 import type { TimeSpan } from './ode';
 
 export interface RadauOptions extends TimeSpan {
@@ -22,7 +22,7 @@ export interface RadauOptions extends TimeSpan {
    * the time in which the forcing, or the value of an event, changes.
    */
   maxStep?: number;
-  /** What to look for on the way. */
+  /** What to look for on the way. Default nothing. */
   events?: readonly OdeEvent[];
 }
 
@@ -70,8 +70,7 @@ export function tolerances(
 
 /** Of what size y is, as far as the start shows: 1 where it shows nothing. */
 function sizeAtStart(y0: Float64Array, slopeOf: () => Float64Array, span: number): number {
-  const largest = (x: Float64Array) => x.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
-  const size = largest(y0) || largest(slopeOf()) * Math.abs(span);
+  const size = largestOf(y0) || largestOf(slopeOf()) * Math.abs(span);
   const isUsable = ABSOLUTE * size > 0 && size < Number.POSITIVE_INFINITY;
   return isUsable ? size : 1;
 }

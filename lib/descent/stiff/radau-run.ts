@@ -120,7 +120,7 @@ export class RadauRun {
       const seen = this.#stops.seenAfter(this.#t);
       const change = this.#slope.map((value) => h * value);
       const typical = typicalSizes(this.#y, this.#y, change, Math.min(...this.#absolute));
-      const { jacobian } = this.#options;
+      const jacobian = this.#options.jacobian?.bind(this.#options);
       this.#rows = yield* jacobianRows(jacobian, this.#f, this.#y, seen, this.#slope, typical);
       this.#counts.jacobians += 1;
       this.#isFresh = true;

@@ -174,6 +174,22 @@ describe('maxStep', () => {
   });
 });
 
+it('an event may be an object of a class', () => {
+  class Level {
+    readonly #level = 0.5;
+    value([y]: Float64Array): number {
+      return y! - this.#level;
+    }
+  }
+  const [half] = radau(decay, Float64Array.of(1), { to: 2, events: [new Level()] }).events;
+  expect(half!.t).toBeCloseTo(Math.LN2, 5);
+});
+
+it('an event that is 0 at the start has not happened there', () => {
+  const rises = { value: ([y]: Float64Array) => 1 - y! };
+  expect(radau(decay, Float64Array.of(1), { to: 2, events: [rises] }).events).toEqual([]);
+});
+
 describe('ends with a status', () => {
   const blowsUp: RightHandSide = (y) => y.map((x) => x * x);
   it('where there is no solution to follow', () => {

@@ -55,7 +55,7 @@ function* integrate(
   checkEvents('radau', events);
   if (jacobian !== undefined) {
     checkFunction(jacobian, 'the Jacobian');
-    checkJacobian(jacobian(y0.slice(), from), y0.length);
+    checkJacobian(jacobian.call(options, y0.slice(), from), y0.length);
   }
   return yield* new RadauRun(f, y0, options).solution();
 }

@@ -1,6 +1,11 @@
-import { checkList, checkNoMore, checkRecord } from '../../options';
+import { InputError } from '../../errors';
+import { checkList, checkNoMore, checkRecord, shown } from '../../options';
+
+/** A complex number. */
 export interface Complex {
+  /** The real part. */
   re: number;
+  /** The imaginary part. */
   im: number;
 }
 
@@ -82,33 +87,96 @@ export const stabilityFunctions = {
   },
 } satisfies Record<string, StabilityFunction>;
 
-/** `R(z)`; infinite at a pole. */
+/** From here on z is far from 0; powers of it are numbers up to the 51st. */
+const FAR = 1e6;
+
+/**
+ * `R(z)`; at a pole `{ re: ∞, im: 0 }`.
+ *
+ * Far from 0 both polynomials are evaluated in 1/z, so that R is right where they would overflow.
+ *
+ * @throws InputError for anything but numbers: coefficients that are finite, a z without NaN or infinity.
+ */
 export function stabilityAt(method: StabilityFunction, z: Complex): Complex {
   checkNoMore('stabilityAt', arguments, 2);
   checkRecord(method, 'the stability function', '{ numerator, denominator }');
   checkRecord(z, 'a complex number', '{ re, im }');
   const { numerator, denominator } = method;
-  checkList(numerator, 'the numerator');
-  checkList(denominator, 'the denominator');
-  const [p, q] = [polynomial(numerator, z), polynomial(denominator, z)];
-  const squared = q.re ** 2 + q.im ** 2;
-  return {
-    re: (p.re * q.re + p.im * q.im) / squared,
-    im: (p.im * q.re - p.re * q.im) / squared,
-  };
+  checkCoefficients(numerator, 'the numerator');
+  checkCoefficients(denominator, 'the denominator');
+  checkNumbers([z.re, z.im], 'the parts of a complex number');
+  if (Math.hypot(z.re, z.im) <= FAR)
+    return quotient(polynomial(numerator, z), polynomial(denominator, z));
+  const inverse = quotient({ re: 1, im: 0 }, z);
+  const ofInverse = quotient(
+    polynomial([...numerator].reverse(), inverse),
+    polynomial([...denominator].reverse(), inverse),
+  );
+  // R(z) = z^(degree of the numerator − degree of the denominator) · that.
+  const degree = numerator.length - denominator.length;
+  return degree >= 0 ? times(ofInverse, z, degree) : times(ofInverse, inverse, -degree);
 }
 
-/** `|R(x + iy)|`: a step is stable where it is at most 1. */
+/**
+ * `|R(x + iy)|`: a step is stable where it is at most 1; infinite at a pole, or where it is too large for
+ * a number.
+ *
+ * @param im y; default 0
+ * @throws as `stabilityAt` does
+ */
 export function amplification(method: StabilityFunction, re: number, im = 0): number {
   checkNoMore('amplification', arguments, 3);
   const value = stabilityAt(method, { re, im });
-  return Number.isFinite(value.re) ? Math.hypot(value.re, value.im) : Number.POSITIVE_INFINITY;
+  const size = Math.hypot(value.re, value.im);
+  return Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
+}
+
+function checkCoefficients(coefficients: readonly number[], what: string): void {
+  checkList(coefficients, what);
+  checkNumbers(coefficients, what);
+}
+
+function checkNumbers(numbers: readonly unknown[], what: string): void {
+  const wrong = numbers.findIndex((one) => !Number.isFinite(one));
+  if (wrong < 0 && numbers.length > 0) return;
+  throw new InputError({
+    given: `${wrong < 0 ? 'nothing' : shown(numbers[wrong])} among ${what}`,
+    expected: 'finite numbers',
+    remedy: 'Look at how they were computed.',
+  });
 }
 
 /** Horner's rule. */
 function polynomial(coefficients: readonly number[], z: Complex): Complex {
   return coefficients.reduceRight<Complex>(
-    (sum, a) => ({ re: a + sum.re * z.re - sum.im * z.im, im: sum.re * z.im + sum.im * z.re }),
+    (sum, a) => {
+      const product = multiplied(sum, z);
+      return { re: a + product.re, im: product.im };
+    },
     { re: 0, im: 0 },
   );
+}
+
+/** `a zⁿ`. */
+function times(a: Complex, z: Complex, n: number): Complex {
+  let product = a;
+  for (let k = 0; k < n; k++) product = multiplied(product, z);
+  return product;
+}
+
+const multiplied = (a: Complex, b: Complex): Complex => ({
+  re: a.re * b.re - a.im * b.im,
+  im: a.im * b.re + a.re * b.im,
+});
+
+/** `p/q`; divided by the larger part of q first, so that no square overflows or vanishes. */
+function quotient(p: Complex, q: Complex): Complex {
+  const size = Math.max(Math.abs(q.re), Math.abs(q.im));
+  if (size === 0) return { re: Number.POSITIVE_INFINITY, im: 0 };
+  const [re, im] = [q.re / size, q.im / size];
+  const squared = re * re + im * im;
+  return {
+    re: (p.re * re + p.im * im) / squared / size,
+    im: (p.im * re - p.re * im) / squared / size,
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ShapeError } from '../../errors';
+import { InputError, ShapeError } from '../../errors';
 import { cg, gmres } from '../../solvers';
 import {
   amplification,
@@ -8,6 +8,7 @@ import {
   finalState,
   forwardEuler,
   type RightHandSide,
+  radau,
   robertson,
   type StabilityFunction,
   stabilityAt,
@@ -312,6 +313,65 @@ describe.each(Object.values(stabilityFunctions) as StabilityFunction[])(
   },
 );
 
+it.each([1e5, 1e80, 1e160, 1e200, 1e300])(
+  'a stability function is right as far from 0 as %d',
+  (far) => {
+    const { forwardEuler, backwardEuler, trapezoid, radauIIA3, rk4 } = stabilityFunctions;
+    const limits = (re: number, im: number) => [
+      amplification(forwardEuler, re, im) / far,
+      amplification(backwardEuler, re, im) * far,
+      amplification(trapezoid, re, im),
+      amplification(radauIIA3, re, im) * far,
+    ];
+    const expected = [1, 1, 1, 2];
+    for (const [re, im] of [
+      [-far, 0],
+      [0, far],
+      [-0.6 * far, -0.8 * far],
+    ] as const) {
+      for (const [i, limit] of limits(re, im).entries()) {
+        expect(Math.abs(limit / expected[i]! - 1)).toBeLessThan(1e-4);
+      }
+    }
+    expect(amplification(rk4, -far)).toBeGreaterThan(1e15);
+  },
+);
+
+it.each<[string, () => unknown]>([
+  ['a NaN', () => amplification(stabilityFunctions.rk4, Number.NaN)],
+  ['an infinity', () => amplification(stabilityFunctions.rk4, Number.NEGATIVE_INFINITY)],
+  ['a text', () => amplification(stabilityFunctions.rk4, '1' as never)],
+  [
+    'a text as a coefficient',
+    () => amplification({ ...stabilityFunctions.rk4, numerator: ['1' as never] }, 1),
+  ],
+  ['no coefficients', () => amplification({ ...stabilityFunctions.rk4, denominator: [] }, 1)],
+])('a stability function refuses %s', (_, call) => {
+  expect(call).toThrow(InputError);
+});
+
+it('a Jacobian may be the method of options that are an object of a class', () => {
+  class Options {
+    readonly to = 1;
+    readonly step = 0.01;
+    readonly #rate = -1;
+    jacobian(): number[][] {
+      return [[this.#rate]];
+    }
+  }
+  for (const integrate of [backwardEuler, radau]) {
+    const y = finalState(integrate(decay(1), Float64Array.of(1), new Options()))[0]!;
+    expect(Math.abs(y - Math.exp(-1))).toBeLessThan(0.01);
+  }
+});
+
+it('a state may be longer than a list of arguments', () => {
+  const solver = gmres();
+  const y0 = new Float64Array(150_000).fill(1);
+  const y = finalState(backwardEuler(decay(1), y0, { to: 0.1, step: 0.1, solver }));
+  expect(y[0]).toBeCloseTo(1 / 1.1, 6);
+});
+
 it('the stability functions are those of the integrators', () => {
   for (const z of [-0.3, -1.7, -5]) {
     const options = { to: 1, step: 1 };
@@ -330,4 +390,6 @@ it('the stability functions are those of the integrators', () => {
 
 it('a pole counts as unstable', () => {
   expect(amplification(stabilityFunctions.backwardEuler, 1)).toBe(Number.POSITIVE_INFINITY);
+  const pole = stabilityAt(stabilityFunctions.backwardEuler, { re: 1, im: 0 });
+  expect(pole).toEqual({ re: Number.POSITIVE_INFINITY, im: 0 });
 });
