@@ -22,11 +22,13 @@ export interface LinearDataOptions {
   train: number;
   /** Samples to validate with; as many as to learn from, unless given. */
   validation?: number;
+  /** How many numbers a sample has. */
   features: number;
-  /** How many of the weights are not 0; all, unless given. */
+  /** How many of the weights are not 0, the first ones; all, unless given. */
   relevant?: number;
-  /** Largest over smallest variance of a feature; 1 unless given. */
+  /** Largest over smallest variance of a feature, at least 1; 1 unless given. */
   condition?: number;
+  /** Of `random`: a whole number of at least 0. */
   seed: number;
 }
 
@@ -38,7 +40,8 @@ const NAMES = ['train', 'validation', 'features', 'relevant', 'condition', 'seed
  * The variances of the features fall geometrically from 1 to 1/`condition`.
  *
  * @param given.noise the standard deviation of the noise; .1 unless given
- * @throws InputError if a count is not a whole number of at least 1
+ * @throws InputError if a count is not a whole number of at least 1, more weights are to be relevant than
+ *   there are, or the condition, the noise or the seed is out of range
  */
 export function regressionData(given: LinearDataOptions & { noise?: number }): LinearData {
   checkNoMore('regressionData', arguments, 1);
@@ -59,7 +62,7 @@ export function regressionData(given: LinearDataOptions & { noise?: number }): L
  *
  * The variances of the features fall geometrically from 1 to 1/`condition`.
  *
- * @throws InputError if a count is not a whole number of at least 1
+ * @throws InputError as `regressionData` does
  */
 export function classificationData(options: LinearDataOptions): LinearData {
   checkNoMore('classificationData', arguments, 1);
@@ -75,10 +78,11 @@ function linearData(
   const counts = { train, validation, features, relevant };
   for (const [name, count] of Object.entries(counts))
     checkCount(count, `${name}:`, { most: 2 ** 32 - 1 });
-  if (!(typeof condition === 'number' && condition > 0 && condition < Number.POSITIVE_INFINITY)) {
+  checkCount(relevant, 'relevant:', { most: features, remedy: 'Leave it out for all.' });
+  if (!(typeof condition === 'number' && condition >= 1 && condition < Number.POSITIVE_INFINITY)) {
     throw new InputError({
       given: `condition: ${shown(condition)}`,
-      expected: 'a positive, finite number',
+      expected: 'a finite number of at least 1',
       remedy: 'It is the largest variance of a feature over the smallest; 1 unless given.',
     });
   }

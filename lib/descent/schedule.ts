@@ -12,7 +12,11 @@ export type Schedule =
 /** A number for each step t = 0, 1, …; it cannot be saved with a model, as a {@link Schedule} can. */
 export type PerStep = (t: number) => number;
 
-/** Multiplies the step size by `factor` at each of the steps `at`, counted from 0. Default ½. */
+/**
+ * Multiplies the step size by `factor` at each of the steps `at`, counted from 0. Default ½.
+ *
+ * @throws InputError for steps that are not whole numbers of at least 0, or a factor that is not positive.
+ */
 export function drops(at: readonly number[], factor = 0.5): Schedule {
   checkNoMore('drops', arguments, 2);
   const counted = Array.isArray(at) && at.every((step) => Number.isInteger(step) && step >= 0);
@@ -29,6 +33,7 @@ export function drops(at: readonly number[], factor = 0.5): Schedule {
 /**
  * The step size over `1 + rate · t` at step t.
  *
+ * @throws InputError for a rate that is not finite or negative.
  * @see Robbins & Monro, [A stochastic approximation
  *   method](https://doi.org/10.1214/aoms/1177729586), 1951.
  */
@@ -70,13 +75,14 @@ export function cosine(steps: number, floor = 0): Schedule {
  * Factors `1/T, 2/T, …, 1` over the first T steps, then those of another schedule, counted from
  * there. Default constant.
  *
- * @throws InputError unless `steps` is a positive whole number, or for a `next` that is not a schedule.
+ * @throws InputError unless `steps` is a positive whole number, or for a `next` that is not a schedule:
+ *   a function could not be saved.
  * @see Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017, §2.2.
  */
 export function warmUp(steps: number, next: Schedule = { name: 'constant' }): Schedule {
   checkNoMore('warmUp', arguments, 2);
   checkSteps(`warmUp(${shown(steps)})`, steps);
-  factorAt(next, 0);
+  checkScheduleRecord(next);
   return { name: 'warm-up', steps, next };
 }
 
@@ -96,6 +102,34 @@ export function factorAt(schedule: Schedule | PerStep, t: number): number {
   });
 }
 
+/**
+ * Checks all of a record, which may be a user's own, also what counts in later steps only.
+ *
+ * @throws InputError unless it is one that a helper could have made.
+ */
+export function checkScheduleRecord(schedule: Schedule): void {
+  if (typeof schedule === 'function' || !hasParts(schedule)) {
+    throw new InputError({
+      given: `${phrase(schedule)} as a schedule`,
+      expected: `a record of the name ${Object.keys(PARTS).join(', ')} and its parts`,
+      remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
+    });
+  }
+  switch (schedule.name) {
+    case 'drops':
+      drops(schedule.at, schedule.factor);
+      return;
+    case 'inverse-time':
+      inverseTime(schedule.rate);
+      return;
+    case 'cosine':
+      cosine(schedule.steps, schedule.floor);
+      return;
+    case 'warm-up':
+      warmUp(schedule.steps, schedule.next);
+  }
+}
+
 /** What each record is made of, next to its name. */
 const PARTS: Record<Schedule['name'], readonly string[]> = {
   constant: [],
@@ -109,6 +143,7 @@ const PARTS: Record<Schedule['name'], readonly string[]> = {
 function hasParts(schedule: Schedule): boolean {
   if (typeof schedule?.name !== 'string' || !Object.hasOwn(PARTS, schedule.name)) return false;
   checkOptionNames(`the schedule '${schedule.name}'`, schedule, PARTS[schedule.name]);
+  if (PARTS[schedule.name].some((part) => !(part in schedule))) return false;
   return Object.entries(schedule).every(([part, value]: [string, unknown]) => {
     if (part === 'name' || part === 'next') return true;
     if (part !== 'at') return typeof value === 'number';

@@ -5,7 +5,7 @@ import { type ClipOptions, checkClip } from './clip';
 import type { Kronecker } from './kronecker';
 import type { ParameterChoice } from './parameters';
 import { checkPreconditioned } from './preconditioned';
-import { factorAt, type PerStep, type Schedule } from './schedule';
+import { checkScheduleRecord, type PerStep, type Schedule } from './schedule';
 
 /** Options of every implicit optimizer. */
 export interface ImplicitStepOptions extends ClipOptions {
@@ -130,7 +130,7 @@ function checkChoice(choice: ParameterChoice | undefined): void {
 function checkSchedule(schedule: Schedule | PerStep | undefined): void {
   if (schedule === undefined || typeof schedule === 'function') return;
   if (typeof schedule === 'object' && schedule !== null) {
-    factorAt(schedule, 0);
+    checkScheduleRecord(schedule);
     return;
   }
   throw new InputError({

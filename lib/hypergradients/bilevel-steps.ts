@@ -119,8 +119,10 @@ export class StepProblems<V extends Vector, B> {
   ): Promise<Pick<OuterStep, 'innerLoss' | 'outerLoss'>> {
     if (w instanceof Float64Array) {
       const problem = inFormOf<ValuedProblem>(this.#problem);
-      const { value } = problem.outer(w, λ as Float64Array);
-      return finite(problem.inner(w, λ as Float64Array), value);
+      // Copies, which a problem may change in place.
+      const copies = () => [w.slice(), (λ as Float64Array).slice()] as const;
+      const { value } = problem.outer(...copies());
+      return finite(problem.inner(...copies()), value);
     }
     const flat = session.at({ w, λ });
     if (flat?.outerLoss !== undefined) {

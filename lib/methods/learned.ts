@@ -13,21 +13,25 @@ export class Learned {
     readonly slopes: ReadonlyMap<number, number>,
   ) {}
 
+  /** `x + y`. @throws InputError, as the others, for a y that is neither a number nor learned. */
   plus(other: Coefficient): Learned {
     return join(this, other, numberOf(this) + numberOf(other), 1, 1);
   }
 
+  /** `x − y`. */
   minus(other: Coefficient): Learned {
     return join(this, other, this.value - numberOf(other), 1, -1);
   }
 
+  /** `x y`. */
   times(other: Coefficient): Learned {
     return join(this, other, this.value * numberOf(other), numberOf(other), this.value);
   }
 
+  /** `x/y`; not finite for y = 0, which a method refuses as a setting. */
   over(other: Coefficient): Learned {
     const divisor = numberOf(other);
-    return join(this, other, this.value / divisor, 1 / divisor, -this.value / divisor ** 2);
+    return join(this, other, this.value / divisor, 1 / divisor, -this.value / divisor / divisor);
   }
 
   /** `eˣ`, which is positive for every x: a rate by its logarithm. */
@@ -38,8 +42,10 @@ export class Learned {
 
   /** `1/(1 + e⁻ˣ)`, which is between 0 and 1: a momentum, a β. */
   sigmoid(): Learned {
-    const value = 1 / (1 + Math.exp(-this.value));
-    return scaled(this, value, value * (1 - value));
+    // By what is left of 1, so that the slope is not 0 where the value is 1 to rounding.
+    const tail = Math.exp(-Math.abs(this.value));
+    const value = (this.value < 0 ? tail : 1) / (1 + tail);
+    return scaled(this, value, tail / (1 + tail) ** 2);
   }
 }
 

@@ -13,20 +13,32 @@ export type NesterovTuning = 'standard' | 'quadratic';
  * `'standard'` (default) is for any strongly convex function: `α = 1/L`,
  * `β = (√L − √μ)/(√L + √μ)`, rate on quadratics `1 − √(μ/L)`. `'quadratic'` is the best for
  * quadratics: `α = 4/(3L + μ)`, `β = (s − 2)/(s + 2)`, `s = √(3L/μ + 1)`, rate `1 − 2/s`.
- * Numbers for both may be given instead.
+ * Numbers for both may be given instead, step and momentum.
  *
- * @throws InputError for an unknown tuning or numbers out of range; on use, if tuned without a
- *   spectrum.
+ * @throws InputError for an unknown tuning, numbers out of range, or both a tuning and numbers; on use,
+ *   if tuned without a spectrum.
  * @see Nesterov, [Introductory Lectures on Convex
  *   Optimization](https://doi.org/10.1007/978-1-4419-8853-9), 2004, §2.2; Lessard, Recht and
  *   Packard, [Analysis and design of optimization algorithms via integral quadratic
  *   constraints](https://arxiv.org/abs/1408.3595), 2016 (the tuning for quadratics).
  */
-export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions = standard) {
+export function nesterov(options: { tuning?: NesterovTuning } | MomentumOptions = {}) {
   checkNoMore('nesterov', arguments, 1);
   checkOptionNames('nesterov', options, ['tuning', 'step', 'momentum']);
-  const coefficients = 'tuning' in options ? tuned(options.tuning) : fixed(options);
-  const record = { name: 'nesterov', ...options };
+  const { tuning, step, momentum }: { tuning?: NesterovTuning } & Partial<MomentumOptions> =
+    options;
+  const hasNumbers = step !== undefined || momentum !== undefined;
+  if (hasNumbers && tuning !== undefined) {
+    throw new InputError({
+      given: `nesterov({ tuning: ${phrase(tuning)} }) with a step or a momentum`,
+      expected: 'either a tuning or the numbers',
+      remedy: 'A tuning would ignore the numbers: leave it out, or them.',
+    });
+  }
+  const numbers = { step, momentum } as MomentumOptions;
+  const settings = hasNumbers ? numbers : { tuning: tuning ?? 'standard' };
+  const coefficients = 'tuning' in settings ? tuned(settings.tuning) : fixed(numbers);
+  const record = { name: 'nesterov', ...settings };
   return asMethod(record, (spectrum, resolve): Iteration => {
     const { step, momentum } = momentumOf(coefficients(spectrum), resolve);
     return {
@@ -47,8 +59,6 @@ export function nesterov(options: { tuning: NesterovTuning } | MomentumOptions =
     };
   });
 }
-
-const standard: { tuning: NesterovTuning } = { tuning: 'standard' };
 
 function fixed(options: MomentumOptions) {
   checkMomentum('nesterov', options);

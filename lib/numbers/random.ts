@@ -24,7 +24,8 @@ const TWO_32 = 2 ** 32;
  * The generator is xoshiro128** with a period of 2¹²⁸ − 1; not for secrets.
  *
  * @param seed a whole number from 0 to 2⁵³ − 1
- * @throws InputError if the seed, or a count asked of the stream, is not such a whole number
+ * @throws InputError if the seed is not such a whole number, or a count asked of the stream is not one from
+ *   0 to 2³², or 1 for `integer`
  *
  * @see Blackman and Vigna, [Scrambled linear pseudorandom number
  *   generators](https://arxiv.org/abs/1805.01407), 2021; for the normal numbers Marsaglia and Bray,

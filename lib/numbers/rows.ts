@@ -32,7 +32,11 @@ export function partsOf(block: Float64Array, length: number): Float64Array[] {
   return parts;
 }
 
-/** `A x`. */
+/**
+ * `A x`, one number for each row.
+ *
+ * @throws InputError for anything but rows and a vector of float64; ShapeError for ones that do not fit.
+ */
 export function multiply(A: Matrix, x: Float64Array): Float64Array {
   checkNoMore('multiply', arguments, 2);
   checkProduct(A, x, false);
@@ -41,7 +45,11 @@ export function multiply(A: Matrix, x: Float64Array): Float64Array {
   return product;
 }
 
-/** `Aᵀ x`. */
+/**
+ * `Aᵀ x`, one number for each column.
+ *
+ * @throws as `multiply` does
+ */
 export function multiplyTransposed(A: Matrix, x: Float64Array): Float64Array {
   checkNoMore('multiplyTransposed', arguments, 2);
   checkProduct(A, x, true);

@@ -1,18 +1,23 @@
 import { InputError } from '../errors';
 import { checkMethods, checkRecord } from '../options';
-import { float64 } from '../spaces';
+import { apart, float64 } from '../spaces';
 import { requireFunctions } from './checks';
 import type { InnerDerivatives } from './derivatives';
 import type { Form, InnerCurvature, InnerForm, OuterGradients } from './form-types';
 import type { DerivativeProblem, GaussNewtonProblem, OuterDerivatives } from './problem';
 
-/** The form of a problem given by its derivatives, at λ. */
+/**
+ * The form of a problem given by its derivatives, at λ.
+ *
+ * Its functions are given copies and what they return is copied: they may change the one in place, and
+ * write into the same arrays again.
+ */
 export function float64Form(problem: DerivativeProblem, λ: Float64Array): Form<Float64Array> {
   requireFunctions(problem, ['innerGradient', 'innerHessian', 'innerMixed', 'outer']);
   return {
     ...float64InnerForm(problem, λ),
-    outer: (w) => gradientsOf(problem.outer(w, λ), w, λ),
-    curvature: (w, kind) => curvatureAt(problem, w, λ, kind),
+    outer: (w) => gradientsOf(problem.outer(w.slice(), λ.slice()), w, λ),
+    curvature: (w, kind) => apart(curvatureAt(problem, w, λ, kind)),
   };
 }
 
@@ -22,22 +27,23 @@ export function float64InnerForm(
   λ: Float64Array,
 ): InnerForm<Float64Array> {
   return {
-    gradient: (w, step) => like(problem.innerGradient(w, λ, step), w, 'innerGradient'),
+    gradient: (w, step) =>
+      like(problem.innerGradient(w.slice(), λ.slice(), step), w, 'innerGradient'),
     linearize(w, step) {
-      const H = problem.innerHessian(w, λ, step);
+      const H = problem.innerHessian(w.slice(), λ.slice(), step);
       checkMethods(H, 'innerHessian', ['apply', 'dispose']);
-      const B = problem.innerMixed(w, λ, step);
+      const B = problem.innerMixed(w.slice(), λ.slice(), step);
       checkMethods(B, 'innerMixed', ['jvp', 'vjp']);
-      const Hv = (v: Float64Array) => like(H.apply(v), w, 'a product with innerHessian');
-      const mixed = (u: Float64Array) => like(B.vjp(u), λ, 'vjp of innerMixed');
-      const Bv = (v: Float64Array) => like(B.jvp(v), w, 'jvp of innerMixed');
+      const Hv = (v: Float64Array) => like(H.apply(v.slice()), w, 'a product with innerHessian');
+      const mixed = (u: Float64Array) => like(B.vjp(u.slice()), λ, 'vjp of innerMixed');
+      const Bv = (v: Float64Array) => like(B.jvp(v.slice()), w, 'jvp of innerMixed');
       let gradient: Float64Array | undefined;
       return {
         get value() {
-          gradient ??= like(problem.innerGradient(w, λ, step), w, 'innerGradient');
+          gradient ??= like(problem.innerGradient(w.slice(), λ.slice(), step), w, 'innerGradient');
           return gradient;
         },
-        operator: H,
+        operator: apart(H),
         jvp: (dw, dλ) => float64.axpy(1, Hv(dw), Bv(dλ)),
         ...(H.addProducts &&
           B.addColumns && {
@@ -65,10 +71,10 @@ function gradientsOf(
   return { dw: like(dw, w, 'dw of outer'), dλ: like(dλ ?? dlambda, λ, 'dλ of outer') };
 }
 
-/** What a user's function has returned. @throws InputError or ShapeError unless it is a vector like w. */
+/** A copy of what a user's function has returned. @throws InputError or ShapeError unless it is a vector like w. */
 function like(value: Float64Array, w: Float64Array, what: string): Float64Array {
   float64.check(value, w, what);
-  return value;
+  return value.slice();
 }
 
 function curvatureAt(
@@ -80,7 +86,8 @@ function curvatureAt(
   const known = kind === 'hessian' || 'innerGaussNewton' in problem;
   if (known) {
     const isHessian = !('innerGaussNewton' in problem) || kind === 'hessian';
-    const A = isHessian ? problem.innerHessian(w, λ) : problem.innerGaussNewton(w, λ);
+    const [at, by] = [w.slice(), λ.slice()];
+    const A = isHessian ? problem.innerHessian(at, by) : problem.innerGaussNewton(at, by);
     checkMethods(A, isHessian ? 'innerHessian' : 'innerGaussNewton', ['apply', 'dispose']);
     return A;
   }

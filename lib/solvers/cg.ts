@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { checkNoMore, checkOptionNames, quoted } from '../options';
-import type { LinearOperator, LoopStop, Space, Vector } from '../spaces';
+import { apart, type LinearOperator, type LoopStop, type Space, type Vector } from '../spaces';
 import { checkCountOption, checkPreconditioner, checkProduct } from './checks';
 import { iterativeSolver } from './iterative';
 import {
@@ -81,9 +81,10 @@ function checkBest(best: unknown): void {
 
 /** z = M r, p the direction, ρ = rᵀz. */
 export function conjugateGradients(preconditioner?: LinearOperator<Vector>): IterativeMethod {
+  const M = preconditioner && apart(preconditioner as LinearOperator<unknown>);
   const precondition = <V, S>(space: Space<V, S>, r: V): V => {
-    if (preconditioner === undefined) return r;
-    const z = (preconditioner as LinearOperator<unknown>).apply(r) as V;
+    if (M === undefined) return r;
+    const z = M.apply(r) as V;
     checkProduct(space, z, r, 'a product of the preconditioner');
     return z;
   };

@@ -9,7 +9,7 @@ import {
   remedyOf,
   shown,
 } from '../options';
-import { type LinearOperator, observed, type Space, spaceFor, type Vector } from '../spaces';
+import { apart, type LinearOperator, observed, type Space, spaceFor, type Vector } from '../spaces';
 
 /** @throws InputError unless the tolerance is a relative residual in [0, 1). */
 export function checkTolerance(name: string, tolerance: number) {
@@ -75,12 +75,12 @@ function checkKnown<V>(name: string, { floor, loops, lowRank }: LinearOperator<V
 }
 
 /**
- * The operator with its products looked at.
+ * The operator with its products looked at; float64 vectors are copied for them.
  *
  * @throws ShapeError, when it is applied, for a product of another shape.
  */
 export function checkedProducts<V, S>(space: Space<V, S>, A: LinearOperator<V>): LinearOperator<V> {
-  const checked = observed(A, (multiply, v) => {
+  const checked = observed(apart(A), (multiply, v) => {
     const product = multiply();
     if (v !== undefined) checkProduct(space, product, v, 'a product');
     return product;

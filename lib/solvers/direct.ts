@@ -1,7 +1,7 @@
 import { NotFiniteError, UnsupportedError } from '../errors';
 import { drive, driveAtOnce, type Pausing } from '../event-loop';
 import { type LinearOperator, spaceOf, type Vector } from '../spaces';
-import { checkDamping, checkTolerance } from './checks';
+import { checkDamping, checkedProducts, checkTolerance } from './checks';
 import { readVectors, readVectorsSync } from './flat';
 import { isOrdinary } from './scale';
 import {
@@ -102,6 +102,7 @@ function* judged<V extends Vector>(
     });
   }
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
+  const checked = checkedProducts(space, A);
   const { value, products } = yield* method(A, b);
   let result: Solution<V> | undefined;
   let residual: V | undefined;
@@ -111,8 +112,8 @@ function* judged<V extends Vector>(
     residual = hold(() => {
       const Ax =
         unit === 1
-          ? A.apply(value)
-          : product(space, unit, A.apply(product(space, 1 / unit, value)));
+          ? checked.apply(value)
+          : product(space, unit, checked.apply(product(space, 1 / unit, value)));
       const damped = damping ? space.axpy(space.scalars.of(damping), value, Ax) : Ax;
       return space.subtract(b, damped);
     });

@@ -1,4 +1,5 @@
-import { checkNoMore, checkOptionNames, checkPositive } from '../options';
+import { InputError } from '../errors';
+import { checkNoMore, checkOptionNames, checkPositive, shown } from '../options';
 import { type Cost, costModel, type ProblemSize, SIZES, time } from './cost-model';
 import type { Checkpoint } from './schedule';
 
@@ -45,11 +46,13 @@ export interface Advice {
  *
  * When not to use it: it reasons from the few facts it is given, and measures nothing.
  *
- * @throws InputError for sizes that are not whole or out of range.
+ * @throws InputError for an unknown name, sizes that are not whole or out of range, or facts that are not
+ *   true or false.
  */
 export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   checkNoMore('chooseDifferentiation', arguments, 1);
   checkOptionNames('chooseDifferentiation', problem, NAMES);
+  checkFacts(problem);
   const { memoryBytes = Number.POSITIVE_INFINITY } = problem;
   if (memoryBytes !== Number.POSITIVE_INFINITY) checkPositive(memoryBytes, 'a memory of');
   // Checks the sizes, which the next line computes with.
@@ -64,6 +67,19 @@ export function chooseDifferentiation(problem: DifferentiationProblem): Advice {
   }
   const { options, reason } = chooseMode(problem, costs, memoryBytes);
   return { how: 'unrolled', options, reasons: [obstacle, reason, ...cautions(problem)], costs };
+}
+
+/** @throws InputError unless what is known is said by true and false. */
+function checkFacts(problem: DifferentiationProblem): void {
+  const { converged, stronglyConvex, stochastic = false, actsThroughIteration = false } = problem;
+  const facts = { converged, stronglyConvex, stochastic, actsThroughIteration };
+  const wrong = Object.entries(facts).find(([, fact]) => typeof fact !== 'boolean');
+  if (wrong === undefined) return;
+  throw new InputError({
+    given: `${wrong[0]}: ${shown(wrong[1])}`,
+    expected: 'true or false',
+    remedy: 'The advice rests on it; where it is not known, take the worse case.',
+  });
 }
 
 function sizesOf({

@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { checkCount, checkNoMore, checkOptionNames, shown } from '../options';
-import { type Checkpoint, schedule, scheduleCost } from './schedule';
+import { type Checkpoint, checkpointCost } from './schedule';
 
 /** The sizes that the cost of a hypergradient depends on. */
 export interface ProblemSize {
@@ -45,6 +45,7 @@ export interface Cost {
   gradients: number;
   /** Products with its derivative, each about as dear as a gradient where the tape is kept. */
   products: number;
+  /** What grows with the sizes, at its most. */
   bytes: number;
 }
 
@@ -59,7 +60,8 @@ export const time = ({ gradients, products }: Cost) => gradients + products;
  * `3T`, 2√T; binomial checkpoints `2T` and what their schedule repeats, s states. Memory counts what
  * grows: a state is taken for two vectors, and the solver for five.
  *
- * @throws InputError for sizes that are not whole or out of range.
+ * @throws InputError for an unknown name, and sizes that are not whole or out of range: a condition number
+ *   below 1 among them.
  * @see Griewank and Walther, [Evaluating Derivatives](https://doi.org/10.1137/1.9780898717761), 2nd
  *   ed., 2008, chapter 12; Franceschi et al., [Forward and reverse gradient-based hyperparameter
  *   optimization](https://arxiv.org/abs/1703.01785), 2017.
@@ -83,7 +85,7 @@ export function costModel(problem: ProblemSize, options: CostOptions = {}): Cost
     checkCount(options.truncate, 'a truncation of', { remedy: 'Count in steps.' });
   const K = Math.min(T, options.truncate ?? Math.ceil(T / 10));
   const checkpointed = (checkpoint: Checkpoint) => {
-    const { advanced, states, recorded } = scheduleCost(schedule(0, T, checkpoint));
+    const { advanced, states, recorded } = checkpointCost(T, checkpoint);
     return {
       gradients: T + advanced,
       products: T,

@@ -20,6 +20,9 @@ import { checkSolved, naturalSpectrum } from './unroll';
  * `Kᵢⱼ = Pₜ[λᵢ, λⱼ] ∂Hᵢⱼ` (Daleckii–Krein). Where ∂H commutes with H, K is `Pₜ'(H) ∂H`.
  * For n eigenvalues a step costs O(n²).
  *
+ * @returns for each t a column for each parameter
+ * @throws InputError for a count that is not whole, a method that is not linear in the gradient or does not
+ *   suit the spectrum, or anything but a quadratic problem; ShapeError for parts that do not fit.
  * @see Higham, [Functions of Matrices](https://doi.org/10.1137/1.9780898717778), 2008, theorem
  *   3.11; the commuting case is in Scieur et al., [The Curse of
  *   Unrolling](https://arxiv.org/abs/2209.13271), 2022.

@@ -108,13 +108,14 @@ export function unroll(method: Method, problem: SolvedProblem, options: UnrollOp
 export function naturalSpectrum(problem: SolvedProblem): Spectrum {
   const { theta, start, solution, spectrum } = problem;
   const at = (x: Float64Array) => {
-    const mixed = problem.innerMixed(x, theta);
+    const mixed = problem.innerMixed(x.slice(), theta.slice());
     checkMethods(mixed, 'what innerMixed() returns', ['jvp', 'vjp']);
-    return mixed;
+    // A copy: both places may have one array for their products.
+    return (v: Float64Array) => mixed.jvp(v.slice()).slice();
   };
   const [atStart, atSolution] = [at(start.x), at(solution.x)];
   const gained = Array.from(unitVectors(theta), (unit) =>
-    float64.subtract(atStart.jvp(unit), atSolution.jvp(unit)),
+    float64.subtract(atStart(unit), atSolution(unit)),
   );
   const derivative = norm(gained) ** 2;
   const value = distance(start.jacobian, solution.jacobian) ** 2;
@@ -205,8 +206,8 @@ function backwards({ iteration, form, problem, steps, from }: Setting): Trajecto
   const setting = { λ: theta, space: spaceOf(start.x), arithmetic };
   const tape: RecordedStep<Float64Array>[] = [];
 
-  const iterates = [start.x];
-  const jacobians = [from === 0 ? start.jacobian : start.jacobian.map(float64.zeros)];
+  const iterates: Float64Array[] = [start.x.slice()];
+  const jacobians = [start.jacobian.map(from === 0 ? float64.clone : float64.zeros)];
   for (let t = 1; t <= steps; t++) {
     if (t > from) {
       const step = driveAtOnce(

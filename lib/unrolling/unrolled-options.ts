@@ -1,6 +1,6 @@
 import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
-import type { MethodOf, Spectrum } from '../methods';
+import { type MethodOf, requireSpectrum, type Spectrum } from '../methods';
 import { checkCount, checkOptionNames, phrase, quoted, remedyOf, shown } from '../options';
 import type { NamedTensors, Vector } from '../spaces';
 import { type Checkpoint, schedule } from './schedule';
@@ -21,11 +21,11 @@ export interface UnrolledOptions<V extends Vector = NamedTensors> {
    * the number of hyperparameters. `'forward'` keeps a tangent for each of them, whatever T is.
    */
   mode?: 'reverse' | 'forward';
-  /** Differentiate the last K steps only. */
+  /** Differentiate the last K steps only. Default all. */
   truncate?: number;
-  /** Reverse mode only: keep some states, and compute the others again. */
+  /** Reverse mode only: keep some states, and compute the others again. Default: all steps are recorded. */
   checkpoint?: Checkpoint;
-  /** Bounds of the eigenvalues of the inner Hessian, for methods that are tuned by them. */
+  /** Bounds of the eigenvalues of the inner Hessian, for methods that are tuned by them. Default none. */
   spectrum?: Spectrum;
 }
 
@@ -68,7 +68,8 @@ export interface UnrolledStats {
 /** @throws InputError for invalid options of `unrolled`. */
 export function checkUnrolledOptions<V extends Vector>(options: UnrolledOptions<V>): void {
   checkOptionNames('unrolled', options, NAMES);
-  const { method, steps, mode, truncate, checkpoint } = options;
+  const { method, steps, mode, truncate, checkpoint, spectrum } = options;
+  if (spectrum !== undefined) requireSpectrum(spectrum, 'unrolled');
   if (typeof method !== 'function' && typeof method?.on !== 'function') {
     throw new InputError({
       given: `${phrase(method)} as the method of unrolled`,

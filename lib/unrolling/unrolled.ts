@@ -34,7 +34,8 @@ import { type UnrolledResult, UnrolledRun } from './unrolled-run';
  *
  * When not to use it: at a well-converged inner solution `implicit` costs no memory and has no burn-in.
  *
- * @throws InputError for counts that are not whole or options that exclude each other.
+ * @throws InputError for an unknown option, counts that are not whole, a spectrum without `0 < μ ≤ L`, or
+ *   options that exclude each other.
  * @see Franceschi et al., [Forward and reverse gradient-based hyperparameter
  *   optimization](https://arxiv.org/abs/1703.01785), 2017; Shaban et al., [Truncated
  *   back-propagation for bilevel optimization](https://arxiv.org/abs/1810.10667), 2019

@@ -17,7 +17,6 @@ export interface Kronecker extends Required<KroneckerOptions> {
   readonly name: 'kronecker';
 }
 
-const DEFAULTS = { every: 20, probes: 10, rank: 128, seed: 0 } as const;
 const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
 
 /**
@@ -45,15 +44,17 @@ const LEAST = { every: 1, probes: 1, rank: 1, seed: 0 } as const;
  * preconditions as well and costs nothing, and where CG needs a handful of iterations anyway. The
  * row space of a batch, in which products are cheap, is not used with it.
  *
- * @throws InputError for an unknown option, or a count that is not a positive whole number.
+ * @throws InputError for an unknown option, a count that is not a positive whole number, or a seed that is
+ *   not a whole number of at least 0; all up to 2³¹.
  * @see Martens & Grosse, [Optimizing neural networks with Kronecker-factored approximate
  *   curvature](https://arxiv.org/abs/1503.05671), 2015; George et al., [Fast approximate natural gradient
  *   descent in a Kronecker-factored eigenbasis](https://arxiv.org/abs/1806.03884), 2018.
  */
 export function kronecker(options: KroneckerOptions = {}): Kronecker {
   checkNoMore('kronecker', arguments, 1);
-  checkOptionNames('kronecker', options, Object.keys(DEFAULTS));
-  const record = { name: 'kronecker', ...DEFAULTS, ...options } as const;
+  checkOptionNames('kronecker', options, Object.keys(LEAST));
+  const { every = 20, probes = 10, rank = 128, seed = 0 } = options;
+  const record = { name: 'kronecker', every, probes, rank, seed } as const;
   for (const [name, least] of Object.entries(LEAST)) {
     checkCount(record[name as keyof typeof LEAST], `kronecker({ ${name} }) of`, {
       least,

@@ -20,8 +20,9 @@ const MAX_NEWTON_STEPS = 100;
  * shared. w* is found by Newton's method to rounding.
  *
  * @param data copied
- * @param options.penalty one λ for all weights, or one for each
- * @throws InputError or ShapeError for data, labels, λ or w that do not fit
+ * @param options.penalty one λ for all weights (`'shared'`, the default), or one for each (`'per-weight'`)
+ * @throws InputError, ShapeError or NotFiniteError for data, labels, λ or w that do not fit; on use,
+ *   InputError where Newton's method finds no solution
  *
  * @see Pedregosa, [Hyperparameter optimization with approximate
  *   gradient](https://arxiv.org/abs/1602.02355), 2016.
@@ -51,7 +52,7 @@ export function bilevelLogistic(
       return next;
     };
     return (λ) => {
-      const slope = (w: Float64Array) => Math.hypot(...innerGradient(w, λ));
+      const slope = (w: Float64Array) => float64.norm(innerGradient(w, λ));
       let w: Float64Array = new Float64Array(weights);
       for (let step = 0; step < MAX_NEWTON_STEPS; step++) {
         const next = newtonStep(w, λ);

@@ -9,9 +9,11 @@ import { solvePositive } from './solve-positive';
 export interface BilevelQuadraticOptions {
   /** The eigenvalues of A, one for each weight, all positive. */
   eigenvalues: readonly number[] | Float64Array;
+  /** How many there are. */
   hyperparameters: number;
   /** ρ, which makes the outer loss depend on λ directly; 1 unless given. */
   outerPenalty?: number;
+  /** Of `random`: a whole number of at least 0. */
   seed: number;
 }
 

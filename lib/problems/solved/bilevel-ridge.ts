@@ -15,8 +15,8 @@ import { solvePositive } from './solve-positive';
  * `H = XᵀX/n + diag λ`, `w* = H⁻¹Xᵀy/n`, `dg/dλⱼ = −wⱼ (H⁻¹ ∂g/∂w)ⱼ`, summed over j where λ is shared.
  *
  * @param data copied
- * @param options.penalty one λ for all weights, or one for each
- * @throws InputError or ShapeError for data, λ or w that do not fit
+ * @param options.penalty one λ for all weights (`'shared'`), or one for each (`'per-weight'`, the default)
+ * @throws InputError, ShapeError or NotFiniteError for data, λ or w that do not fit
  *
  * @see Bengio, [Gradient-based optimization of
  *   hyperparameters](https://doi.org/10.1162/089976600300015187), 2000.

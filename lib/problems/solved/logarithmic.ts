@@ -6,6 +6,8 @@ import { times } from './penalty';
  * The same problem with `θ = log λ` for its hyperparameters, which keeps λ positive.
  *
  * `B` and `∂g/∂λ` take the factor `dλ/dθ = λ`.
+ *
+ * @throws InputError for anything but a problem with known answers; on use, what that throws.
  */
 export function logarithmic(problem: KnownBilevel): KnownBilevel {
   checkNoMore('logarithmic', arguments, 1);

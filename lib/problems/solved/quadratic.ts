@@ -5,8 +5,8 @@ import {
   type StoredMatrix,
   storedMatrix,
 } from '../../backends/wasm/doubles';
-import { InputError } from '../../errors';
-import type { Spectrum } from '../../methods';
+import { InputError, NotFiniteError } from '../../errors';
+import { requireSpectrum, type Spectrum } from '../../methods';
 import { type Eigen, eigen, type Matrix, multiply, partsOf, requireSymmetric } from '../../numbers';
 import {
   checkFloat64,
@@ -33,6 +33,7 @@ export interface QuadraticFamily {
 }
 
 export interface QuadraticOptions extends QuadraticFamily {
+  /** θ, at which the problem is taken. */
   theta: Float64Array;
   /** x₀; zero by default. */
   start?: Float64Array;
@@ -65,17 +66,21 @@ export interface QuadraticProblem extends SolvedProblem {
  *
  * `x* = H⁻¹b` and, with ∂ for the derivative with respect to θⱼ, `∂x* = H⁻¹(∂b − ∂H x*)`. The derivatives of H need not commute with H.
  *
- * @throws InputError and ShapeError for matrices that are not symmetric or do not fit, and for an H
- *   that is not positive definite.
+ * The numbers that its functions return are copied, and so are θ and the start.
+ *
+ * @throws InputError and ShapeError for matrices that are not symmetric or do not fit, a spectrum without
+ *   `0 < μ ≤ L`, and an H that is not positive definite; NotFiniteError for a start with a NaN.
  */
 export function quadratic(options: QuadraticOptions): QuadraticProblem {
   checkNoMore('quadratic', arguments, 1);
   checkOptionNames('quadratic', options, NAMES);
   checkMethods(options, 'the options of quadratic', ['hessian', 'linear']);
-  const { theta, start: given, startJacobian, dHessian, dLinear } = options;
+  const { start: given, startJacobian, dHessian, dLinear, spectrum } = options;
   if (dHessian !== undefined) checkFunction(dHessian, 'dHessian of quadratic');
   if (dLinear !== undefined) checkFunction(dLinear, 'dLinear of quadratic');
-  checkFloat64(theta, 'theta');
+  checkFloat64(options.theta, 'theta');
+  const theta = options.theta.slice();
+  if (spectrum !== undefined) requireSpectrum(spectrum, 'quadratic');
   if (given !== undefined) checkFloat64(given, 'the start');
   if (startJacobian !== undefined) checkColumns(startJacobian, 'startJacobian');
   const { H, b, dH, db } = evaluate(options, theta);
@@ -88,20 +93,31 @@ export function quadratic(options: QuadraticOptions): QuadraticProblem {
   const jacobian = dH.map((dHj, j) => solve(float64.subtract(db[j]!, multiply(dHj, x))));
   const zeros = () => new Float64Array(b.length);
   const start: Start = {
-    x: given ?? zeros(),
-    jacobian: startJacobian ?? dH.map(zeros),
+    x: given?.slice() ?? zeros(),
+    jacobian: startJacobian?.map(float64.clone) ?? dH.map(zeros),
   };
-  for (const vector of [start.x, ...start.jacobian]) float64.check(vector, b, 'the start');
+  for (const vector of [start.x, ...start.jacobian]) checkStart(vector, b);
 
   return {
     theta,
     start,
     solution: { x, jacobian },
-    spectrum: options.spectrum ?? { mu: values[0]!, L: values[values.length - 1]! },
+    spectrum: spectrum ?? { mu: values[0]!, L: values[values.length - 1]! },
     eigen: spectral,
     dHessian: dH,
     ...derivatives(options, { theta, H, b, dH, db }),
   };
+}
+
+/** @throws ShapeError or NotFiniteError for a start, or a column of its Jacobian, that does not suit x. */
+export function checkStart(vector: Float64Array, like: Float64Array): void {
+  float64.check(vector, like, 'the start');
+  if (vector.every(Number.isFinite)) return;
+  throw new NotFiniteError({
+    given: `a start with ${vector.find((value) => !Number.isFinite(value))}`,
+    expected: 'finite numbers',
+    remedy: 'Leave it out to start from zero.',
+  });
 }
 
 /** `Σ f(λᵢ) vᵢvᵢᵀ x`. */
@@ -128,14 +144,17 @@ interface Evaluated {
 }
 
 function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
-  const b = family.linear(theta);
-  checkFloat64(b, 'what linear() returns');
+  const given = family.linear(theta.slice());
+  checkFloat64(given, 'what linear() returns');
+  const b = given.slice();
   const n = b.length;
-  const H = family.hessian(theta);
-  checkColumns(H, 'what hessian() returns');
+  // Copies, which nothing changes that becomes of the arrays later.
+  const rows = family.hessian(theta.slice());
+  checkColumns(rows, 'what hessian() returns');
+  const H = rows.map(float64.clone);
   const zeroMatrix = () => Array.from({ length: n }, () => new Float64Array(n));
-  const dH = family.dHessian?.(theta) ?? Array.from(theta, zeroMatrix);
-  const db = family.dLinear?.(theta) ?? Array.from(theta, () => new Float64Array(n));
+  const dH = family.dHessian?.(theta.slice()) ?? Array.from(theta, zeroMatrix);
+  const db = family.dLinear?.(theta.slice()) ?? Array.from(theta, () => new Float64Array(n));
   requireSymmetric(H, n, 'a Hessian');
   if (!Array.isArray(dH)) checkColumns(dH, 'what dHessian() returns');
   checkColumns(db, 'what dLinear() returns');
@@ -149,7 +168,11 @@ function evaluate(family: QuadraticFamily, theta: Float64Array): Evaluated {
       remedy: 'Return a list, also for a single parameter.',
     });
   }
-  return { theta, H, b, dH, db };
+  return {
+    ...{ theta, H, b },
+    dH: dH.map((dHj) => dHj.map(float64.clone)),
+    db: db.map(float64.clone),
+  };
 }
 
 type Multiplied = Pick<StoredMatrix, 'multiply' | 'multiplyAll' | 'addProducts'>;
@@ -200,11 +223,13 @@ function addTo(out: Float64Array, x: Float64Array, from: number): void {
 }
 
 function derivatives(family: QuadraticFamily, known: Evaluated): InnerDerivatives {
-  const at = (theta: Float64Array) => (theta === known.theta ? known : evaluate(family, theta));
+  const isKnown = (theta: Float64Array) =>
+    theta.length === known.theta.length && theta.every((value, j) => value === known.theta[j]);
+  const at = (theta: Float64Array) => (isKnown(theta) ? known : evaluate(family, theta));
   // Laid out when they are first needed.
   let ofKnown: Products | undefined;
   const productsAt = (theta: Float64Array) => {
-    if (theta !== known.theta) return productsOf(at(theta));
+    if (!isKnown(theta)) return productsOf(at(theta));
     ofKnown ??= productsOf(known);
     return ofKnown;
   };
@@ -255,7 +280,7 @@ function derivatives(family: QuadraticFamily, known: Evaluated): InnerDerivative
     },
   };
   rememberAffine(made, (theta) => {
-    if (theta !== known.theta) return affineBlocks(at(theta));
+    if (!isKnown(theta)) return affineBlocks(at(theta));
     blocks ??= { ofKnown: affineBlocks(known) };
     return blocks.ofKnown;
   });

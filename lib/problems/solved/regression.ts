@@ -1,5 +1,5 @@
 import { NotFiniteError, ShapeError } from '../../errors';
-import type { Spectrum } from '../../methods';
+import { requireSpectrum, type Spectrum } from '../../methods';
 import {
   diagonal,
   eigen,
@@ -14,7 +14,13 @@ import {
 import { checkFloat64, checkNoMore, checkOptionNames, checkPositive } from '../../options';
 import { float64 } from '../../spaces';
 import type { SolvedProblem } from '../derivatives';
-import { checkColumns, type QuadraticProblem, quadratic, spectralApply } from './quadratic';
+import {
+  checkColumns,
+  checkStart,
+  type QuadraticProblem,
+  quadratic,
+  spectralApply,
+} from './quadratic';
 
 /** n samples, by rows, their targets, and a weight for the regulariser. */
 export interface RegressionOptions {
@@ -35,7 +41,10 @@ export interface RegressionOptions {
  *
  * `H = XᵀX/n + λI`, `dw* = −H⁻¹w* dλ`.
  *
- * @throws ShapeError for data that do not fit, InputError for a λ that is not positive.
+ * The data are copied.
+ *
+ * @throws ShapeError for data or a start that do not fit; InputError for a λ that is not positive or a
+ *   spectrum without `0 < μ ≤ L`; NotFiniteError for a NaN.
  */
 export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
   checkNoMore('ridgeRegression', arguments, 1);
@@ -60,15 +69,21 @@ export function ridgeRegression(options: RegressionOptions): QuadraticProblem {
  * the way, and with it what the residual polynomials predict. The solution is found by Newton's
  * method to rounding.
  *
- * @throws ShapeError for data that do not fit, InputError for a λ that is not positive or labels
- *   other than 0 and 1.
+ * The data are copied.
+ *
+ * @throws ShapeError for data or a start that do not fit; InputError for a λ that is not positive, labels
+ *   other than 0 and 1, or a spectrum without `0 < μ ≤ L`; NotFiniteError for a NaN.
  */
 export function logisticRegression(options: RegressionOptions): SolvedProblem {
   checkNoMore('logisticRegression', arguments, 1);
   checkData('logisticRegression', options);
-  const { X, y, lambda } = options;
+  const { lambda, start, spectrum } = options;
+  // Copies: the solution is that of the data as they are now.
+  const [X, y] = [options.X.map(float64.clone), options.y.slice()];
   requireLabels(y);
   const p = X[0]!.length;
+  if (spectrum !== undefined) requireSpectrum(spectrum, 'logisticRegression');
+  if (start !== undefined) checkStart(start, new Float64Array(p));
   const theta = Float64Array.of(lambda);
   const identity = diagonal(new Float64Array(p).fill(1));
 
@@ -104,9 +119,9 @@ export function logisticRegression(options: RegressionOptions): SolvedProblem {
   const largest = eigen(gram(X)).values[p - 1]!;
   return {
     theta,
-    start: { x: options.start ?? new Float64Array(p), jacobian: [new Float64Array(p)] },
+    start: { x: start?.slice() ?? new Float64Array(p), jacobian: [new Float64Array(p)] },
     solution: { x, jacobian: [solve(x, x).map((value) => -value)] },
-    spectrum: options.spectrum ?? { mu: lambda, L: lambda + largest / 4 },
+    spectrum: spectrum ?? { mu: lambda, L: lambda + largest / 4 },
     innerGradient,
     innerHessian,
     innerMixed: (w) => ({
@@ -139,7 +154,7 @@ function newton(
     const direction = solve(w, g);
     let length = 1;
     let next = float64.axpy(-length, direction, w);
-    while (Math.hypot(...gradient(next)) >= Math.hypot(...g) && length > 1e-10) {
+    while (float64.norm(gradient(next)) >= float64.norm(g) && length > 1e-10) {
       length /= 2;
       next = float64.axpy(-length, direction, w);
     }
