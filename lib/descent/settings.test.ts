@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors';
 import { cg, dense } from '../solvers';
-import { cosine, implicitAdam, implicitGLM, implicitSGD } from '.';
+import { cosine, implicitAdam, implicitGLM, implicitSGD, warmUp } from '.';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -113,4 +113,27 @@ it.each([
   const method = implicitGLM({ rate: () => 1 });
   expect(() => assign(method, name, value)).toThrow(InputError);
   expect({ ...method }).toEqual({ name: 'implicitGLM', family: 'linear' });
+});
+
+describe('a schedule is checked whole where it is given', () => {
+  it.each<[string, object]>([
+    ['a warm-up to a misspelt one', { name: 'warm-up', steps: 3, next: { name: 'cosin' } }],
+    ['a warm-up to nothing', { name: 'warm-up', steps: 3 }],
+    ['a warm-up to a function', { name: 'warm-up', steps: 3, next: () => 1 }],
+    ['a cosine of −5 steps', { name: 'cosine', steps: -5, floor: 0 }],
+    ['a cosine without a floor', { name: 'cosine', steps: 5 }],
+    ['drops by a negative factor', { name: 'drops', at: [3], factor: -1 }],
+    ['a negative rate', { name: 'inverse-time', rate: -1 }],
+  ])('%s', (_, schedule) => {
+    expect(() => implicitSGD(1, { schedule: schedule as never })).toThrow(InputError);
+  });
+
+  it('and so is what a warm-up leads to', () => {
+    expect(() => warmUp(3, (() => 1) as never)).toThrow(InputError);
+    expect(warmUp(3, warmUp(2, cosine(4)))).toEqual({
+      name: 'warm-up',
+      steps: 3,
+      next: { name: 'warm-up', steps: 2, next: { name: 'cosine', steps: 4, floor: 0 } },
+    });
+  });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors';
 import { adam } from './adam';
 import { chebyshev } from './chebyshev';
 import { gradientDescent, type StepSize } from './gradient-descent';
 import { heavyBall } from './heavy-ball';
+import { Learned } from './learned';
 import type { Method, Spectrum } from './method';
 import { nesterov } from './nesterov';
 import { dividedDifferences, residualPolynomial, residualPolynomials } from './residual-polynomial';
@@ -188,4 +190,22 @@ describe('a method is a value', () => {
   ])('refuses %s', (_, make, message) => {
     expect(make).toThrow(message);
   });
+});
+
+it('nesterov takes a tuning or numbers, and ignores neither', () => {
+  expect(nesterov({})).toEqual(nesterov());
+  expect({ ...nesterov({ step: 0.1, momentum: 0.5 }) }).toEqual({
+    name: 'nesterov',
+    step: 0.1,
+    momentum: 0.5,
+  });
+  const both = { tuning: 'quadratic' as const, step: 0.1, momentum: 0.5 };
+  expect(() => nesterov(both)).toThrow(InputError);
+});
+
+it.each([-700, -40, 0, 3, 40, 300])('a learned sigmoid of %d has its slope to rounding', (x) => {
+  const { value, slopes } = new Learned(x, new Map([[0, 1]])).sigmoid();
+  const tail = Math.exp(-Math.abs(x));
+  expect(slopes.get(0)! / (tail / (1 + tail) ** 2)).toBeCloseTo(1, 14);
+  expect(value).toBe(x < 0 ? tail / (1 + tail) : 1 / (1 + tail));
 });

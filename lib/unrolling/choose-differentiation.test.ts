@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors';
 import { chooseDifferentiation, type DifferentiationProblem } from './choose-differentiation';
 import { costModel, solverSteps, time } from './cost-model';
 
@@ -104,4 +105,14 @@ describe('the advice', () => {
   ])('refuses %j', (change, message) => {
     expect(() => choose(change)).toThrow(message);
   });
+});
+
+it('rests on facts that are true or false', () => {
+  const sizes = { parameters: 10, hyperparameters: 1, steps: 5 };
+  const facts = { converged: true, stronglyConvex: true };
+  expect(chooseDifferentiation({ ...sizes, ...facts }).how).toBe('implicit');
+  for (const wrong of [{ converged: 'no' }, { stronglyConvex: undefined }, { stochastic: 1 }]) {
+    const problem = { ...sizes, ...facts, ...wrong } as never;
+    expect(() => chooseDifferentiation(problem)).toThrow(InputError);
+  }
 });

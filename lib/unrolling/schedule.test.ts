@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Action, binomial, schedule, scheduleCost } from './schedule';
+import { InputError } from '../errors';
+import { costModel } from './cost-model';
+import { type Action, binomial, checkpointCost, schedule, scheduleCost } from './schedule';
 
 /** The fewest forward steps, by trying every place for the next snapshot. */
 function fewest(length: number, s: number, known: Map<string, number>): number {
@@ -107,4 +109,32 @@ it('√T checkpointing takes one more pass and 2√T of memory', () => {
 it('refuses what is not a schedule', () => {
   expect(() => schedule(0, 9, { snapshots: 0 })).toThrow(/snapshots of 0/);
   expect(() => schedule(0, 9, 'often' as 'sqrt')).toThrow(/often/);
+});
+
+describe('many steps', () => {
+  it('are no more calls than one', () => {
+    for (const snapshots of [1, 2, 5000]) {
+      const T = snapshots === 1 ? 5000 : 20_000;
+      const cost = scheduleCost(schedule(0, T, { snapshots }));
+      expect(cost).toEqual(checkpointCost(T, { snapshots }));
+    }
+  });
+
+  it('cost what is counted, without a list of them', () => {
+    for (const T of [1, 2, 3, 4, 5, 7, 10, 11, 50, 99, 100, 101, 333]) {
+      for (const snapshots of [1, 2, 3, 4, 10, 30, 1000]) {
+        const counted = scheduleCost(schedule(0, T, { snapshots }));
+        expect(checkpointCost(T, { snapshots })).toEqual(counted);
+      }
+      expect(checkpointCost(T, 'sqrt')).toEqual(scheduleCost(schedule(0, T, 'sqrt')));
+    }
+    const sizes = { parameters: 10, hyperparameters: 1, steps: 1e12 };
+    const costs = costModel(sizes, { snapshots: 1 });
+    expect(costs.find(({ way }) => way === 'binomial')!.gradients).toBeCloseTo(5e23 + 5e11, -9);
+  });
+
+  it('are walked back by actions, and by nothing else', () => {
+    expect(() => scheduleCost([{ kind: 'go' } as never])).toThrow(InputError);
+    expect(() => scheduleCost([{ kind: 'advance', from: 0 } as never])).toThrow(InputError);
+  });
 });

@@ -308,3 +308,8 @@ describe('the preconditioner', () => {
     expect(() => kronecker({ rang: 3 } as object)).toThrow(/rang/);
   });
 });
+
+it('an option that is undefined is the default', () => {
+  const options = { every: undefined, seed: 3 };
+  expect(kronecker(options as object)).toEqual({ ...kronecker(), seed: 3 });
+});
