@@ -5,6 +5,7 @@ import { checkOptionNames, phrase } from '../options';
 /** A loss of variables that it closes over. */
 export type Loss = () => tf.Scalar;
 
+/** What a step by several losses, or by the curvature of a share of the examples, is told. */
 export interface BatchOptions {
   /** One positive number for each loss; only their ratios count. Default equal. */
   weights?: readonly number[];
@@ -83,8 +84,11 @@ export function weighted(losses: readonly Loss[], weights?: readonly number[]): 
       remedy: 'Give the sizes of the batches, where they differ.',
     });
   }
-  const sum = given.reduce((total, weight) => total + weight, 0);
-  return losses.map((loss, i) => ({ loss, share: given[i]! / sum }));
+  // Divided by the largest first, whose sum with others might be too large for a number.
+  const largest = given.reduce((most, weight) => Math.max(most, weight), 0);
+  const relative = given.map((weight) => weight / largest);
+  const sum = relative.reduce((total, weight) => total + weight, 0);
+  return losses.map((loss, i) => ({ loss, share: relative[i]! / sum }));
 }
 
 /** The mean of the losses, of which none is what this returns: a loss may be a variable itself. */

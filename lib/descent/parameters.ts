@@ -37,7 +37,9 @@ function chosenOf(
   all: readonly string[],
   nameOf: (key: string) => string,
 ): { chosen: string[]; unknown?: string | undefined } {
-  if (typeof choice === 'function') return { chosen: all.filter((key) => choice(nameOf(key))) };
+  if (typeof choice === 'function') {
+    return { chosen: all.filter((key) => checkedAnswer(choice(nameOf(key)))) };
+  }
   if ('places' in choice) {
     const wrong = choice.places.find((place) => all[place] === undefined);
     const chosen = all.filter((_, place) => choice.places.includes(place));
@@ -49,4 +51,14 @@ function chosenOf(
   const names = new Set(all.map(nameOf));
   const chosen = all.filter((key) => choice.includes(nameOf(key)));
   return { chosen, unknown: choice.find((name) => !names.has(name)) };
+}
+
+/** @throws InputError for a promise, which would count as true. */
+function checkedAnswer(answer: unknown): boolean {
+  if (!(answer instanceof Promise)) return Boolean(answer);
+  throw new InputError({
+    given: 'a promise from the predicate of parameters',
+    expected: 'true or false',
+    remedy: 'Decide by the name, at once: (name) => name.includes("kernel").',
+  });
 }

@@ -110,7 +110,7 @@ export function factorAt(schedule: Schedule | PerStep, t: number): number {
 export function checkScheduleRecord(schedule: Schedule): void {
   if (typeof schedule === 'function' || !hasParts(schedule)) {
     throw new InputError({
-      given: `${phrase(schedule)} as a schedule`,
+      given: `${typeof schedule === 'function' ? 'a function as a schedule' : `the schedule ${quoted(schedule?.name)}`}`,
       expected: `a record of the name ${Object.keys(PARTS).join(', ')} and its parts`,
       remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
     });

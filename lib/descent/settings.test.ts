@@ -137,3 +137,20 @@ describe('a schedule is checked whole where it is given', () => {
     });
   });
 });
+
+it('a choice of parameters by a promise, or with names besides its places, is refused', async () => {
+  const w = tf.variable(tf.scalar(1));
+  const asked = implicitSGD(1, { parameters: (async () => false) as never });
+  await expect(asked.step(() => tf.square(w) as tf.Scalar, [w])).rejects.toThrow(InputError);
+  expect(numbers(w)).toEqual([1]);
+  const parameters = { places: [0], other: 1 };
+  expect(() => implicitSGD(1, { parameters })).toThrow(/'other'/);
+});
+
+it.each([5e-324, 1e-300, 1.7e308])('weights of %d count by their ratio', async (unit) => {
+  const w = tf.variable(tf.scalar(1));
+  const loss = () => tf.square(w) as tf.Scalar;
+  await implicitSGD(1).step([loss, loss], [w], { weights: [unit, unit] });
+  // x⁺ = x/(1 + 2δ).
+  expect(w.dataSync()[0]).toBeCloseTo(1 / 3, 6);
+});

@@ -16,7 +16,7 @@ export interface StepStats {
   iterations: number;
   /** Norm of the residual of the linear system, as reported by its solver, or of `x⁺ − x + δ∇F(x⁺)`. */
   residualNorm: number;
-  /** `negative-curvature`: the best iterate before it was taken. */
+  /** How the solve ended, as its solver says; `negative-curvature`: the best iterate before it was taken. */
   status: SolverStatus;
   /** Products with the curvature. */
   products: number;

@@ -118,7 +118,9 @@ function checkWord(name: string, word: string | undefined, known: readonly strin
 function checkChoice(choice: ParameterChoice | undefined): void {
   if (choice === undefined || typeof choice === 'function') return;
   const isRecord = typeof choice === 'object' && choice !== null;
-  const list = isRecord && 'places' in choice ? choice.places : choice;
+  const hasPlaces = isRecord && 'places' in choice;
+  if (hasPlaces) checkOptionNames('parameters: { places }', choice, ['places']);
+  const list = hasPlaces ? choice.places : choice;
   if (Array.isArray(list)) return;
   throw new InputError({
     given: `parameters: ${phrase(choice)}`,

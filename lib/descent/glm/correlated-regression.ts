@@ -1,9 +1,11 @@
 import { type Random, random } from '../../numbers';
-import { checkCount, checkNoMore } from '../../options';
+import { checkCount, checkFloat64, checkNoMore } from '../../options';
+import { float64 } from '../../spaces';
 import type { GlmSample } from './glm';
 
 /** A linear regression of which everything is known, seen through a stream of samples. */
 export interface RegressionStream {
+  /** p, how many features there are. */
   dimension: number;
   /** The coefficients that the samples come from. */
   truth: Float64Array;
@@ -11,8 +13,17 @@ export interface RegressionStream {
   trace: number;
   /** The smallest eigenvalue of A. */
   smallest: number;
-  /** `½ (θ − θ*)ᵀ A (θ − θ*)`: what θ loses on a new sample, on average. */
+  /**
+   * `½ (θ − θ*)ᵀ A (θ − θ*)`: what θ loses on a new sample, on average.
+   *
+   * @throws InputError or ShapeError for anything but p numbers.
+   */
   risk(theta: Float64Array): number;
+  /**
+   * As many samples, each with arrays of its own; the same ones for the same seed.
+   *
+   * @throws InputError for a count or a seed that is not a whole number of at least 0.
+   */
   samples(count: number, seed: number): Generator<GlmSample>;
 }
 
@@ -20,6 +31,8 @@ export interface RegressionStream {
  * The setting of Toulis & Airoldi: `y = xᵀθ* + ε`, θ* = 1, ε of variance 1, x normal with the
  * covariance `A = diag(.2, …, 1) + uuᵀ`, `u = ½ linspace(−1, 1)`.
  *
+ * @param dimension p, a whole number of at least 2; default 100
+ * @throws InputError for another one.
  * @see Toulis, Airoldi & Rennie, [Statistical analysis of stochastic gradient methods for
  *   generalized linear models](https://proceedings.mlr.press/v32/toulis14.html), ICML 2014.
  */
@@ -38,6 +51,8 @@ export function correlatedRegression(dimension = 100): RegressionStream {
     trace: diagonal.reduce((sum, d, i) => sum + d + u[i]! ** 2, 0),
     smallest: smallestEigenvalue(diagonal, u),
     risk(theta) {
+      checkFloat64(theta, 'the theta of risk');
+      float64.check(theta, diagonal, 'the theta of risk');
       let squares = 0;
       let along = 0;
       theta.forEach((value, i) => {

@@ -290,3 +290,10 @@ describe('step', () => {
     }
   });
 });
+
+it('the risk of a stream is that of as many numbers as it has features', () => {
+  const { risk, truth } = correlatedRegression(4);
+  expect(risk(truth)).toBe(0);
+  expect(() => risk(Float64Array.of(1))).toThrow(ShapeError);
+  expect(() => risk([1, 1, 1, 1] as never)).toThrow(InputError);
+});

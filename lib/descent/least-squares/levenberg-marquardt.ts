@@ -98,7 +98,8 @@ const PART = 0.1;
  * A direct step takes `np min(n, p)/2 + min(n, p)³/6` multiplications. When not to use it: more than
  * some thousand parameters and residuals (then with `cg`, or `implicitSGD` on tensors); residuals that
  * are large at the minimum, where Gauss–Newton converges slowly; residuals of mini-batches, which are
- * not the same function twice.
+ * not the same function twice. Squares have to be numbers: residuals and derivatives from about 1e-150 to
+ * 1e150.
  *
  * @param start p numbers; not changed
  * @throws InputError for options out of range; ShapeError for a Jacobian of another size;

@@ -19,7 +19,8 @@ export interface StiffProblem {
  * After the time 1/λ only the slow decay is left, but an explicit step stays bound by 2/λ. The
  * solution is `x = e⁻ᵗ`, `z = λ/(λ − 1) (e⁻ᵗ − e^(−λt))`.
  *
- * @param lambda the ratio of the two rates, not 1
+ * @param lambda the ratio of the two rates, not 1; default 1000
+ * @throws InputError for another kind of value, or 1.
  */
 export function fastSlow(lambda = 1000): StiffProblem {
   checkNoMore('fastSlow', arguments, 1);

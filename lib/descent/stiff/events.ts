@@ -86,14 +86,15 @@ export function checkEvents(name: string, events: readonly OdeEvent[]): void {
   const sound =
     Array.isArray(events) &&
     events.every((event) => {
-      const { value, direction = 'both' } = event ?? {};
-      return typeof value === 'function' && ['up', 'down', 'both'].includes(direction);
+      const { value, direction = 'both', ends = false } = event ?? {};
+      const isKnown = ['up', 'down', 'both'].includes(direction) && typeof ends === 'boolean';
+      return typeof value === 'function' && isKnown;
     });
   if (!sound) {
     throw new InputError({
       given: `${name} with ${phrase(events)} as events${Array.isArray(events) ? ', one of which is not an event' : ''}`,
       expected:
-        "an array of { value: (y, t) => number, direction?: 'up' | 'down' | 'both', ends? }",
+        "an array of { value: (y, t) => number, direction?: 'up' | 'down' | 'both', ends?: boolean }",
       remedy: 'An event happens where its value crosses 0.',
     });
   }

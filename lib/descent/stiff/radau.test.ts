@@ -227,6 +227,7 @@ describe('at the door', () => {
     [{ events: [{}] }, /events/],
     [{ events: [{ value: () => 1, direction: 'left' }] }, /events/],
     [{ events: [{ value: () => 1, end: true }] }, /'end' of an event/],
+    [{ events: [{ value: () => 1, ends: 'no' }] }, /events/],
     [{ maxSteps: 0.5 }, /maxSteps/],
     [{ to: -1 }, /to -1/],
   ])('refuses %j', (options, message) => {
