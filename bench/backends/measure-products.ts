@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { useBackend } from '../../lib/backends';
-import { hasMultiplyAdd } from '../../lib/backends/wasm/assembler';
+import { hasMultiplyAdd, instantiated } from '../../lib/backends/wasm/assembler';
+import { productOf } from '../../lib/backends/wasm/doubles/products';
 import { perform } from '../../lib/backends/wasm/fused/sequence';
 import type { Heap } from '../../lib/backends/wasm/kernels/heap';
 import { type MatrixProduct, productCalls, workOf } from '../../lib/backends/wasm/products';
@@ -10,7 +11,7 @@ import { type MatrixProduct, productCalls, workOf } from '../../lib/backends/was
 export interface Row {
   name: string;
   operations: number;
-  times: { xnnpack: number; apart: number; asOne?: number };
+  times: { xnnpack?: number; apart: number; asOne?: number };
 }
 
 const stock = tf.getKernel('BatchMatMul', 'wasm').kernelFunc;
@@ -24,7 +25,7 @@ const shapes = [
   ...[[200, 128, 10, 'a'] as const, [128, 10, 200, 'b'] as const, [512, 784, 200] as const],
   // What windows of a CNN see, times filters, and backwards; steps of a recurrent network.
   ...[[25088, 25, 8] as const, [6272, 200, 16] as const, [6272, 16, 200, 'b'] as const],
-  ...[[128, 64, 64] as const, [64, 128, 64, 'a'] as const],
+  ...[[128, 64, 64] as const, [64, 128, 64, 'a'] as const, [1, 784, 200] as const],
 ] as const;
 
 const nameOf = ([m, k, n, transposed]: (typeof shapes)[number]) =>
@@ -36,7 +37,10 @@ const spent = () => {
   return (user + system) / 1000;
 };
 
-/** The two ways and the stock kernel on the same numbers; XNNPACK gets transposes made, and copies of b. */
+/**
+ * The two ways and the stock kernel on the same numbers. XNNPACK gets transposes made, and has laid out
+ * a right factor that is none.
+ */
 function waysOf([m, k, n, transposed]: (typeof shapes)[number]): Record<string, () => void> {
   const heap = tf.backend() as Heap;
   const product: MatrixProduct = {
@@ -75,6 +79,18 @@ function waysOf([m, k, n, transposed]: (typeof shapes)[number]): Record<string, 
   };
 }
 
+/** A square matrix of float64 times two vectors at once, as in the float64 problems. */
+function inDoubles(length: number): Record<string, () => void> {
+  const memory = new WebAssembly.Memory({ initial: 64 });
+  new Float64Array(memory.buffer).fill(0.5);
+  const [x, y] = [2 ** 21, 2 ** 21 + 2 ** 20];
+  const own = (isOne: boolean) => {
+    const { product2 } = instantiated(memory, [productOf(2, isOne)], []);
+    return () => void product2!(0, x, y, 8 * length ** 2, 8 * length, 8 * length);
+  };
+  return { apart: own(false), ...(hasMultiplyAdd && { asOne: own(true) }) };
+}
+
 /** The least time of each way, all of them in turn. */
 function timesOf(ways: Record<string, () => void>, operations: number): Record<string, number> {
   const repeats = Math.max(1, Math.round(4e7 / operations));
@@ -97,6 +113,11 @@ async function main() {
     const times = tf.tidy(() => timesOf(waysOf(shape), operations)) as Row['times'];
     return { name: nameOf(shape), operations, times };
   });
+  for (const length of [20, 100, 400]) {
+    const operations = 4 * length ** 2;
+    const times = timesOf(inDoubles(length), operations) as Row['times'];
+    rows.push({ name: `float64: ${length} × ${length} · ${length} × 2`, operations, times });
+  }
   process.send!(rows, () => process.exit());
 }
 

@@ -43,7 +43,8 @@ export async function runProducts(): Promise<void> {
     const speeds = [xnnpack, apart, asOne].map((t) =>
       t === undefined ? '        –' : fixed(operations / t / 1e6, 1),
     );
-    const ratios = asOne === undefined ? [apart / xnnpack] : [asOne / xnnpack, asOne / apart];
-    console.log(name.padEnd(28) + speeds.join('') + ratios.map((r) => fixed(r, 2)).join(''));
+    const ratio = (by: number | undefined) =>
+      asOne === undefined || by === undefined ? '        –' : fixed(asOne / by, 2);
+    console.log(name.padEnd(28) + speeds.join('') + ratio(xnnpack) + ratio(apart));
   }
 }
