@@ -47,7 +47,7 @@ export class Portions {
  * timer run. What is awaited elsewhere does not count as a turn, which costs at most one too many.
  */
 export function giveWay(): Promise<void> | undefined {
-  if (performance.now() - last < SPELL) return undefined;
+  if (!isTurnDue()) return undefined;
   return new Promise((resolve) => {
     inNextTurn(() => {
       last = performance.now();
@@ -55,6 +55,9 @@ export function giveWay(): Promise<void> | undefined {
     });
   });
 }
+
+/** Whether others have waited so long for a turn that work should be left where it can be. */
+export const isTurnDue = (): boolean => performance.now() - last >= SPELL;
 
 /** Calls back in the next turn. A timer would wait 4 ms in a browser, a second in a hidden page. */
 export function inNextTurn(callback: () => void): void {
@@ -87,6 +90,17 @@ export function portion(from: number, count: number, step: (i: number) => void):
     if (performance.now() - began >= SPELL) break;
   }
   return i;
+}
+
+/** How many short steps are taken between two looks at the clock. */
+const BETWEEN_LOOKS = 4;
+
+/** Does short steps of some work, and leaves it between them where a turn of others is due. */
+export function* stepByStep(count: number, step: (i: number) => void): Pausing<void> {
+  for (let i = 0; i < count; i++) {
+    step(i);
+    if (i % BETWEEN_LOOKS === BETWEEN_LOOKS - 1 && isTurnDue()) yield;
+  }
 }
 
 /** Does the work without a pause. */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Pausing } from '../event-loop';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike } from './check';
 import type { Curvature } from './curvature';
@@ -7,10 +8,16 @@ import { type ProgramPoint, ProgramsAtPoint } from './programs-at-point';
 import type { RowSpace } from './row-space';
 import { rowSpaceByProgram } from './row-space-by-program';
 
-/** The curvature of a loss by programs on the backend's memory. */
-export function curvatureByProgram(point: ProgramPoint): Curvature {
+/** The curvature of a loss by programs on the backend's memory; to be left for a while where they are to be made. */
+export function* curvatureByProgram(point: ProgramPoint): Pausing<Curvature> {
   const { kind, recipe, value } = point;
   const programs = new ProgramsAtPoint(point);
+  try {
+    yield* recipe.halvesInPieces(recipe.expected);
+  } catch (error) {
+    programs.dispose();
+    throw error;
+  }
   const checkAlive = () => programs.checkAlive();
   programs.half(recipe.expected);
   const gradient = programs.gradientTensors();
@@ -63,6 +70,7 @@ const wholeProductsOf = (programs: ProgramsAtPoint, block: NamedTensors): FlatPr
   flatProducts({
     flats: programs.flats,
     layout: new Layout(block),
+    make: () => programs.makeInPieces('whole'),
     prepare: (v, q) => programs.product('whole', v, q),
     checkAlive: () => programs.checkAlive(),
   });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import type { Pausing } from '../event-loop';
+import { type Pausing, withoutPause } from '../event-loop';
 import { quoted } from '../options';
 import { type LinearOperator, type LowRankParts, mapTensors, type NamedTensors } from '../spaces';
 import { checkFinite, checkLike } from './check';
@@ -61,7 +61,7 @@ interface Parts {
   /** The variables among which the products are taken. */
   block: NamedTensors;
   /** Plans the products, on the first one; the tape owns what is computed for them. */
-  plan(): Product;
+  plan(): Pausing<Product>;
   /** Looks for the row space, when first asked. */
   rowSpace(products: number): RowSpace | undefined;
   factors?: Factors;
@@ -73,16 +73,25 @@ export function curvatureOf(parts: Parts): Curvature {
   const { kind, tape, value, gradient, block, plan, factors, cut } = parts;
   let rowSpace: { found: RowSpace | undefined } | undefined;
   let product: Product | undefined;
-  const planned = (v: NamedTensors) => {
+  const check = (v: NamedTensors) => {
     tape.checkAlive('curvature');
     checkLike(v, block, 'a direction');
-    product ??= tape.within(plan);
-    return product;
   };
+  function* planned(): Pausing<Product> {
+    const made = product ?? (yield* tape.withinInPieces(plan()));
+    // It may have been planned for others meanwhile.
+    product ??= made;
+    return product;
+  }
   const apply = (v: NamedTensors) => {
-    const { whole } = planned(v);
+    check(v);
+    const { whole } = withoutPause(planned());
     return tf.tidy(() => named(block, whole(listed(block, v))));
   };
+  function* inPieces(v: NamedTensors): Pausing<tf.Tensor[]> {
+    const { inPieces } = yield* planned();
+    return yield* inPieces(listed(block, v));
+  }
   return {
     kind,
     execution: 'interpreted',
@@ -97,8 +106,8 @@ export function curvatureOf(parts: Parts): Curvature {
     apply,
     transpose: apply,
     *applyInPieces(v) {
-      const { inPieces } = planned(v);
-      return named(block, yield* whileAlive(tape, 'curvature', inPieces(listed(block, v))));
+      check(v);
+      return named(block, yield* whileAlive(tape, 'curvature', inPieces(v)));
     },
     rowSpace(products = Number.POSITIVE_INFINITY) {
       tape.checkAlive('curvature');

@@ -8,7 +8,7 @@ import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature
 import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
-import { compile } from './plan';
+import { compile, compileInPieces } from './plan';
 import { kept, type Product } from './product';
 import type { Program } from './program';
 import { type Recorder, recordedBy } from './recorder';
@@ -116,7 +116,8 @@ export const gaussNewtonRecorder: Recorder<Recorded> = {
     for (const partial of partials) if (partial !== undefined) tape.own(partial);
     const [byCuts, byLeaves] = [partials.slice(0, cuts.length), partials.slice(cuts.length)];
     yield;
-    const J = tape.within(() => jacobian(tape, leaves, cuts));
+    const path = graph(tape.nodes, leaves, cuts);
+    const J = yield* tape.withinInPieces(compileInPieces(path, tape));
     yield;
     // Not on the tape: curvature is made of J, and not of its products.
     const pulled = yield* tape.withinInPieces(J.pullInPieces(byCuts));
@@ -131,7 +132,11 @@ export const gaussNewtonRecorder: Recorder<Recorded> = {
     const { cuts } = result;
     const { J, H, byBlock } = partsOf(tape, result);
     return {
-      whole: (v) => productBy(J(), H(), cuts.length)(v),
+      *whole(v) {
+        const [jacobian, upper] = [J(), H()];
+        yield;
+        return kept(() => productBy(jacobian, upper, cuts.length)(v));
+      },
       rows(products) {
         const found = rowsOf(tape, result, byBlock, products);
         if (found === undefined) return undefined;
@@ -140,7 +145,15 @@ export const gaussNewtonRecorder: Recorder<Recorded> = {
         const weighed = compile(coordinates.pathTo(cuts, true), tape);
         const gradient = tf.tidy(() => addEach(rows.pullDense(result.byCuts), byBlock));
         for (const each of gradient) tape.own(each);
-        return { layers, gradient, weighed: productBy(weighed, H(), cuts.length) };
+        const multiply = productBy(weighed, H(), cuts.length);
+        return {
+          layers,
+          gradient,
+          *weighed(v) {
+            yield;
+            return kept(() => multiply(v));
+          },
+        };
       },
     };
   },
@@ -212,7 +225,11 @@ function onTape(tape: Tape, result: Recorded): Curvature {
     value: result.value,
     gradient: result.gradient,
     block,
-    plan: () => product(J(), H()),
+    *plan() {
+      const jacobian = J();
+      yield;
+      return product(jacobian, H());
+    },
     rowSpace(products) {
       const found = rowsOf(tape, result, byBlock, products);
       if (found === undefined) return undefined;

@@ -19,8 +19,8 @@ export interface RecordedGradient {
   hessian(v: NamedTensors): NamedTensors;
   /** `Bᵀ u` alone: what only w decides is left out. */
   mixed(u: NamedTensors): NamedTensors;
-  /** The products to be left for a while, where that is worthwhile; what they return is kept. */
-  readonly inPieces?: {
+  /** The products to be left for a while; what they return is kept. */
+  readonly inPieces: {
     jvp(dw: NamedTensors, dλ: NamedTensors): Pausing<NamedTensors>;
     vjp(u: NamedTensors): Pausing<{ w: NamedTensors; λ: NamedTensors }>;
     hessian(v: NamedTensors): Pausing<NamedTensors>;
@@ -89,22 +89,20 @@ function recordedOf(
     vjp: (u) => both(evaluation.product('pull', listed(w, u))),
     hessian: (v) => ofW(evaluation.product('pull to the varied', listed(w, v))),
     mixed: (u) => ofλ(evaluation.product('pull to the rest', listed(w, u))),
-    ...(pieces && {
-      inPieces: {
-        *jvp(dw, dλ) {
-          return ofW(yield* pieces('push', [...listed(w, dw), ...listed(λ, dλ)]));
-        },
-        *vjp(u) {
-          return both(yield* pieces('pull', listed(w, u)));
-        },
-        *hessian(v) {
-          return ofW(yield* pieces('pull to the varied', listed(w, v)));
-        },
-        *mixed(u) {
-          return ofλ(yield* pieces('pull to the rest', listed(w, u)));
-        },
+    inPieces: {
+      *jvp(dw, dλ) {
+        return ofW(yield* pieces('push', [...listed(w, dw), ...listed(λ, dλ)]));
       },
-    }),
+      *vjp(u) {
+        return both(yield* pieces('pull', listed(w, u)));
+      },
+      *hessian(v) {
+        return ofW(yield* pieces('pull to the varied', listed(w, v)));
+      },
+      *mixed(u) {
+        return ofλ(yield* pieces('pull to the rest', listed(w, u)));
+      },
+    },
     ...(evaluation.productAt && { productAt: evaluation.productAt }),
     execution: evaluation.productAt ? 'partly compiled' : 'interpreted',
     dispose() {

@@ -8,7 +8,7 @@ import { atCopies, type Curvature, curvatureOf } from './curvature';
 import { type Graph, graph } from './graph';
 import { insideOf, madeOf } from './inside';
 import { listed, named } from './named';
-import { compile } from './plan';
+import { compile, compileInPieces } from './plan';
 import { symmetric } from './product';
 import { type Recorder, recordedBy } from './recorder';
 import { coordinatesOf, cotangentOf, layersOf, type RowSpace } from './row-space';
@@ -88,13 +88,10 @@ function byProgram(
     apply,
     transpose: apply,
     *applyInPieces(v) {
-      const pieces = evaluation.productInPieces;
-      if (pieces === undefined || engine().isTapeOn()) {
-        return mapTensors(apply(v), (x) => tf.keep(x));
-      }
+      if (engine().isTapeOn()) return mapTensors(apply(v), (x) => tf.keep(x));
       evaluation.checkAlive('curvature');
       checkLike(v, point, 'a direction');
-      return named(x, yield* pieces('pull', listed(x, v)));
+      return named(x, yield* evaluation.productInPieces('pull', listed(x, v)));
     },
     rowSpace: (products) => inOperations().rowSpace(products),
     dispose() {
@@ -156,7 +153,9 @@ export const hessianRecorder: Recorder<Recorded> = {
     const gradients = listed(block, gradient);
     const path = pathOf(tape, block, gradients);
     return {
-      whole: (v) => symmetric(compile(path, tape)).whole(v),
+      *whole(v) {
+        return yield* symmetric(yield* compileInPieces(path, tape)).inPieces(v);
+      },
       rows(products) {
         const found = cotangentsOf(tape, block, path, { gradients, products });
         if (found === undefined) return undefined;
@@ -164,7 +163,10 @@ export const hessianRecorder: Recorder<Recorded> = {
         return {
           layers,
           gradient: values,
-          weighed: (v) => symmetric(compile(coordinates.pathTo(targets, true), tape)).whole(v),
+          *weighed(v) {
+            const program = yield* compileInPieces(coordinates.pathTo(targets, true), tape);
+            return yield* symmetric(program).inPieces(v);
+          },
         };
       },
     };
@@ -184,7 +186,11 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
     gradient,
     tape,
     block,
-    plan: () => symmetric(compile(path(), tape)),
+    *plan() {
+      const found = path();
+      yield;
+      return symmetric(yield* compileInPieces(found, tape));
+    },
     rowSpace: (products) => inRowSpace(tape, block, path(), { gradients, products }),
   });
   return madeOf(H, () => ({ product: 'H v', tape, path: path() }));

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Pausing } from '../event-loop';
+import { type Pausing, withoutPause } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkTensors } from './check';
@@ -7,7 +7,7 @@ import { blockOf } from './curvature';
 import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
-import { compile } from './plan';
+import { compileInPieces } from './plan';
 import { whileAlive } from './product';
 import type { Program } from './program';
 import { record } from './tape';
@@ -73,30 +73,39 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
     graph(tape.nodes, Object.values(some), Object.values(outputs));
   const productsFrom = (some: NamedTensors): JacobianProducts<Y> => {
     let compiled: Program | undefined;
-    const program = () => {
+    function* planned(): Pausing<Program> {
       tape.checkAlive('linearization');
-      compiled ??= tape.within(() => compile(pathFrom(some), tape));
+      if (compiled !== undefined) return compiled;
+      const path = tape.within(() => pathFrom(some));
+      yield;
+      const made = yield* tape.withinInPieces(compileInPieces(path, tape));
+      // It may have been planned for others meanwhile.
+      compiled ??= made;
       return compiled;
-    };
+    }
+    function* pushed(v: NamedTensors): Pausing<tf.Tensor[]> {
+      return yield* (yield* planned()).pushInPieces(listed(some, v));
+    }
+    function* pulled(u: NamedTensors): Pausing<tf.Tensor[]> {
+      return yield* (yield* planned()).pullInPieces(listed(value, u));
+    }
     return {
       jvp(v) {
         checkLike(v, some, 'a direction');
-        return unwrap(named(value, program().pushDense(listed(some, v))));
+        return unwrap(named(value, withoutPause(planned()).pushDense(listed(some, v))));
       },
       vjp(u) {
         checkLike(wrap(u), value, 'a cotangent');
-        return named(some, program().pullDense(listed(value, wrap(u))));
+        return named(some, withoutPause(planned()).pullDense(listed(value, wrap(u))));
       },
       inPieces: {
         *jvp(v) {
           checkLike(v, some, 'a direction');
-          const work = program().pushInPieces(listed(some, v));
-          return unwrap(named(value, yield* whileAlive(tape, 'linearization', work)));
+          return unwrap(named(value, yield* whileAlive(tape, 'linearization', pushed(v))));
         },
         *vjp(u) {
           checkLike(wrap(u), value, 'a cotangent');
-          const work = program().pullInPieces(listed(value, wrap(u)));
-          return named(some, yield* whileAlive(tape, 'linearization', work));
+          return named(some, yield* whileAlive(tape, 'linearization', pulled(wrap(u))));
         },
       },
     };

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { tensorOf } from '../backends/engine';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { DisposedError } from '../errors';
+import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
 import type { CurvatureKind } from './curvature-kind';
 import { type Flat, flatSpaceOn, Layout } from './flat';
@@ -81,6 +82,13 @@ export class ProgramsAtPoint {
     for (const each of Object.values(gradient)) tf.keep(each);
     this.ownTensors(() => gradient);
     return gradient;
+  }
+
+  /** Makes a program, to be left for a while, unless it is made already. */
+  *makeInPieces(of: CurvatureProgram): Pausing<void> {
+    if (this.#halves.has(of)) return;
+    yield* this.point.recipe.halvesInPieces(of);
+    this.checkAlive();
   }
 
   /** Runs the first half of a program, which gives the gradient too, unless it has run. */

@@ -58,7 +58,7 @@ export function* recordByProgram<R extends { gradient: NamedTensors }>(
     );
     if ('recorded' in result) return recorder.onTape(tape, result.recorded);
     tape.dispose();
-    return curvatureByProgram(result.point);
+    return yield* curvatureByProgram(result.point);
   } finally {
     trace.dispose();
   }

@@ -30,9 +30,9 @@ export interface Recorder<R extends { gradient: NamedTensors }> {
   products(tape: Tape, recorded: R): TraceableProducts;
 }
 
-/** Products that can be traced, in the order of the block. */
+/** Products that can be traced, in the order of the block; what they return is kept. */
 export interface TraceableProducts {
-  whole(v: tf.Tensor[]): tf.Tensor[];
+  whole(v: tf.Tensor[]): Pausing<tf.Tensor[]>;
   /** Those in the row space that is worthwhile for that number of products; undefined where there is none. */
   rows(products: number): TraceableRows | undefined;
 }
@@ -42,7 +42,7 @@ export interface TraceableRows {
   /** The coordinates of the gradient. */
   gradient: readonly tf.Tensor[];
   /** The coordinates of a product, from those of a vector times the weights of the inner product. */
-  weighed(v: tf.Tensor[]): tf.Tensor[];
+  weighed(v: tf.Tensor[]): Pausing<tf.Tensor[]>;
 }
 
 /** Computes the loss and its gradient, and all that the curvature is made of. */

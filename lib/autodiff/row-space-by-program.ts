@@ -21,6 +21,7 @@ export function rowSpaceByProgram(programs: ProgramsAtPoint, views: RowViews): R
   const flat = flatProducts({
     flats,
     layout: coordinates,
+    make: () => programs.makeInPieces(views),
     prepare: (v, q) => programs.product(views, v, q),
     weights,
     checkAlive: () => programs.checkAlive(),

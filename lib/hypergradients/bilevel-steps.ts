@@ -126,6 +126,7 @@ export class StepProblems<V extends Vector, B> {
     }
     const flat = session.at({ w, λ });
     if (flat?.outerLoss !== undefined) {
+      await withPauses(flat.prepare('losses'));
       return finite(flat.innerLoss(flat.w), flat.outerLoss(flat.w));
     }
     const args = [w as NamedTensors, λ as NamedTensors] as const;

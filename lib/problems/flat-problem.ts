@@ -54,6 +54,8 @@ export interface FlatProblem {
     state: State<Flat>,
     stretch: Omit<Stretch, 'enough'>,
   ): RecordedStretch | undefined;
+  /** Makes the programs of steps or of both losses at w, to be left for a while, where they are not made yet. */
+  prepare(use: 'descend' | 'record' | 'losses'): Pausing<void>;
   /** Undefined where the outer loss has no program. */
   outerLoss: ((w: Flat) => number) | undefined;
   /** Takes over what the losses at w are, where they were computed elsewhere. */
@@ -154,6 +156,7 @@ class LossesOnFlat {
         space.move(x.address, w.address, w.layout.size);
         this.#seen = {};
       },
+      prepare: (use) => this.#prepare(use),
       portions: inner.portions.steps,
       innerLoss: (x) => (x === w && this.#seen.inner) || inner.value(x, λ),
       outerLoss: outer && ((x) => (x === w && this.#seen.outer) || outer.value(x, λ)),
@@ -178,19 +181,29 @@ class LossesOnFlat {
       linearize: (x) => evaluated(this.#linearize(x)),
       outer: (x) =>
         outer === undefined ? this.#outerByTensors(x) : this.#outerByProgram(outer, x),
-      ...((outer ?? inner).isLong && {
+      // Also where a program is to be made, which takes longer than the gradients.
+      ...((outer?.isLong || !outer?.has('value and gradient')) && {
         outerInPieces: (x: Flat) =>
           outer === undefined
             ? this.#outerByTensorsInPieces(x)
             : this.#outerByProgramInPieces(outer, x),
       }),
-      ...(inner.isLong && {
+      ...((inner.isLong || !inner.has(`linearized ${this.#kind}`)) && {
         inPieces: {
           gradient: (x: Flat) => inner.gradientInPieces(x, λ),
           linearize: (x: Flat) => this.#linearizeInPieces(x, true),
         },
       }),
     };
+  }
+
+  *#prepare(use: 'descend' | 'record' | 'losses'): Pausing<void> {
+    if (use === 'descend') yield* this.#inner.prepare('value and gradient');
+    else if (use === 'record') yield* this.#inner.prepare('linearized pull');
+    else {
+      if (!this.#seen.inner) yield* this.#inner.prepare('value');
+      if (!this.#seen.outer) yield* this.#outer?.prepare('value') ?? [];
+    }
   }
 
   #linearize(x: Flat) {

@@ -26,6 +26,7 @@ export function leapOf<V, S>(
     const values = yield Object.values(scalars);
     const numbers = Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
     const keepsBest = !lastIsBest(method);
+    yield* prepared(A);
     const began = performance.now();
     const done = advanceMany(system, current, numbers, {
       count: portions.next(maxIterations - state.computed),
@@ -58,4 +59,22 @@ export function leapOf<V, S>(
     );
     return true;
   };
+}
+
+/** Makes what the iterations need; others have their turns in between. */
+function* prepared<V, S>({
+  loops,
+}: LinearSystem<V, S>['A']): Generator<readonly S[], void, number[]> {
+  const work = loops?.prepare?.();
+  if (work === undefined) return;
+  for (;;) {
+    if (work.next().done) return;
+    try {
+      yield [];
+    } catch (error) {
+      // The solve is broken off.
+      work.throw(error);
+      throw error;
+    }
+  }
 }

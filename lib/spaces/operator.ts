@@ -103,6 +103,8 @@ export interface SolverLoops<V> {
     next(left: number): number;
     took(count: number, milliseconds: number): void;
   };
+  /** Makes what they need, to be left for a while; called before iterations, and quick where nothing is left to make. */
+  prepare?(): Pausing<void>;
   /** Those of `A + τI`. */
   shifted(tau: number): SolverLoops<V>;
 }
@@ -184,9 +186,10 @@ export function observed<V>(
 
 /** The same iterations, each call of them passing through `see`. */
 export function observedLoops<V>(
-  { conjugateGradients, richardson, minimalResiduals, portions, shifted }: SolverLoops<V>,
+  loops: SolverLoops<V>,
   see: <R extends LoopReport>(run: () => R) => R,
 ): SolverLoops<V> {
+  const { conjugateGradients, richardson, minimalResiduals, portions, prepare, shifted } = loops;
   return {
     conjugateGradients: (state, stop) => see(() => conjugateGradients(state, stop)),
     ...(richardson && {
@@ -197,6 +200,7 @@ export function observedLoops<V>(
         see(() => minimalResiduals(...given)),
     }),
     ...(portions && { portions }),
+    ...(prepare && { prepare }),
     shifted: (tau) => observedLoops(shifted(tau), see),
   };
 }

@@ -1,6 +1,6 @@
 import type { Execution } from '../autodiff';
 import { NotFiniteError } from '../errors';
-import { driveWithPauses, giveWay, Pace, Portions } from '../event-loop';
+import { driveWithPauses, giveWay, Pace, type Pausing, Portions, withPauses } from '../event-loop';
 import {
   type Arithmetic,
   type Iteration,
@@ -49,6 +49,8 @@ export interface UnrolledSetting<V> {
     state: State<V>,
     stretch: { from: number; count: number },
   ): RecordedStretch<V> | undefined;
+  /** Makes what `descend` or `recordMany` needs, to be left for a while. */
+  prepare?(use: 'descend' | 'record'): Pausing<void>;
   /** The bytes of all vectors, where they are counted. */
   bytes?: () => number;
   /** How all of it is computed, where derivatives do not say it. */
@@ -112,6 +114,7 @@ export class UnrolledRun<V> {
   readonly #learned = new Map<number, unknown>();
   readonly #descend: UnrolledSetting<V>['descend'];
   readonly #recordMany: UnrolledSetting<V>['recordMany'];
+  readonly #prepare: UnrolledSetting<V>['prepare'];
   readonly #bytes: (() => number) | undefined;
   readonly #bytesBefore: number;
   #stepsSincePause = 0;
@@ -120,10 +123,11 @@ export class UnrolledRun<V> {
 
   constructor(
     readonly iteration: Iteration,
-    { space, arithmetic, form, λ, descend, recordMany, bytes, execution }: UnrolledSetting<V>,
+    setting: UnrolledSetting<V>,
     w: V,
     readonly watch?: () => void,
   ) {
+    const { space, arithmetic, form, λ, descend, recordMany, prepare, bytes, execution } = setting;
     this.space = space;
     this.arithmetic = arithmetic;
     this.form = noting(form, (found) => {
@@ -132,6 +136,7 @@ export class UnrolledRun<V> {
     this.λ = λ;
     this.#descend = descend;
     this.#recordMany = recordMany;
+    this.#prepare = prepare;
     this.#bytes = bytes;
     this.#bytesBefore = bytes?.() ?? 0;
     const first = space.tidy(() => iteration.begin(space.clone(w)));
@@ -150,6 +155,7 @@ export class UnrolledRun<V> {
   async advance(from: number, to: number): Promise<void> {
     const { space, iteration, form } = this;
     let state = this.states.get(from)!;
+    await this.#prepared('descend');
     const portions = new Portions();
     for (let t = from + 1; t <= to; t++) {
       const began = performance.now();
@@ -181,6 +187,11 @@ export class UnrolledRun<V> {
     }
   }
 
+  async #prepared(use: 'descend' | 'record'): Promise<void> {
+    const work = this.#prepare?.(use);
+    if (work !== undefined) await withPauses(work);
+  }
+
   /** A state some steps after another, which is left as it is; undefined where a step is taken by itself. */
   #takenAtOnce(before: State<V>, from: number, count: number) {
     if (this.#descend === undefined) return undefined;
@@ -195,6 +206,7 @@ export class UnrolledRun<V> {
   /** Adds to `records` the steps from the stored state `from` to state `to`. */
   async record(from: number, to: number, records: RecordedSteps<V>[]): Promise<void> {
     let state = this.states.get(from)!;
+    await this.#prepared('record');
     const portions = new Portions();
     let recorded = records.reduce((sum, { count }) => sum + count, 0);
     for (let t = from; t < to; ) {

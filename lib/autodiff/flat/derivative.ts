@@ -1,7 +1,14 @@
 import { DisposedError } from '../../errors';
 import type { Pausing, Portions } from '../../event-loop';
 import type { SolverLoops } from '../../spaces';
-import { type Captured, finishLeft, type Prepared, type ProductKind, type Recipe } from '../traced';
+import {
+  type Captured,
+  finishLeft,
+  type Prepared,
+  type ProductKind,
+  type ProgramKind,
+  type Recipe,
+} from '../traced';
 import { bytesLayout, type Flat } from './flat';
 import { flatLoops } from './solver-loops';
 import type { FlatSpace } from './space';
@@ -20,7 +27,7 @@ export interface FlatDerivative {
   mixed(u: Flat): Flat;
   /** Iterations of solves with H, many in one call; missing where one product takes long. */
   readonly loops?: SolverLoops<Flat>;
-  /** The products to be left for a while, where they take long; what they return is kept. */
+  /** The products to be left for a while, where they take long, or their programs are to be made; what they return is kept. */
   readonly inPieces?: {
     jvp(dw: Flat, dλ: Flat): Pausing<Flat>;
     vjp(u: Flat): Pausing<{ w: Flat; λ: Flat }>;
@@ -93,11 +100,16 @@ export function derivativeOn(setting: Setting, place: Place): LateDerivative {
       products.multiply(products.pull('pull to the rest', u, out));
       return out;
     },
-    ...(recipe.isLong
-      ? { inPieces: productsInPieces(products, likeW, likeλ) }
-      : {
-          loops: flatLoops(space, (v, out) => products.preparedHessian(v, out), { portions }),
-        }),
+    // Also where a program is to be made, which takes longer than a product.
+    ...((recipe.isLong || !products.areMade()) && {
+      inPieces: productsInPieces(products, likeW, likeλ),
+    }),
+    ...(!recipe.isLong && {
+      loops: flatLoops(space, (v, out) => products.preparedHessian(v, out), {
+        portions,
+        prepare: () => products.prepareInPieces('pull to the varied'),
+      }),
+    }),
     dispose: () => products.dispose(),
   };
 }
@@ -211,6 +223,21 @@ class Products {
     return this.#program(product.of).prepare('late', inputs, kept.address, results);
   }
 
+  /** Whether the programs of the products that are asked for most are there. */
+  areMade(): boolean {
+    const { recipe } = this.#setting;
+    return recipe.has('pull to the varied') || recipe.has('linearized pull to the varied');
+  }
+
+  /** Makes the program of a product, to be left for a while, unless it is there. */
+  *prepareInPieces(of: ProductKind): Pausing<void> {
+    const { recipe } = this.#setting;
+    const kind = this.#kindOf(of);
+    if (recipe.has(kind)) return;
+    yield* recipe.programInPieces(kind);
+    this.#checkAlive();
+  }
+
   dispose(): void {
     if (!this.#alive) return;
     this.#alive = false;
@@ -237,8 +264,12 @@ class Products {
     return this.#isShared && of === this.#place.kind;
   }
 
+  #kindOf(of: ProductKind): ProgramKind {
+    return this.#sharesIt(of) ? `linearized ${of}` : of;
+  }
+
   #program(of: ProductKind) {
-    return this.#setting.recipe.program(this.#sharesIt(of) ? `linearized ${of}` : of);
+    return this.#setting.recipe.program(this.#kindOf(of));
   }
 
   /** What the first half of a product gives: the loss and the gradient, where it is shared. */
@@ -268,9 +299,9 @@ class Products {
   *#halfInPieces(of: ProductKind): Pausing<Flat> {
     const known = this.#halves.get(of);
     if (known !== undefined) return known;
-    // Before a program is made, which may take as long as a turn.
     yield;
     this.#checkAlive();
+    yield* this.prepareInPieces(of);
     const { space } = this.#setting;
     const kept = this.#memoryOf(of);
     try {

@@ -11,6 +11,7 @@ import {
   heapForPrograms,
   knownPrograms,
   type ProductKind,
+  type ProgramKind,
   type Recipe,
   type Remembered,
   ran,
@@ -66,6 +67,16 @@ export class FlatLoss {
     }
   }
 
+  /** Whether a program is made already. */
+  has(kind: ProgramKind): boolean {
+    return this.#recipe.has(kind);
+  }
+
+  /** Makes a program, to be left for a while, unless it is made already. */
+  *prepare(kind: ProgramKind): Pausing<void> {
+    if (!this.has(kind)) yield* this.#recipe.programInPieces(kind);
+  }
+
   value(w: Flat, λ: Flat): number {
     this.#recipe.program('value').beginAt(this.#given(w, λ), 0, [this.#value.address]);
     return this.space.first(this.#value);
@@ -117,7 +128,7 @@ export class FlatLoss {
     this.#captured.retain();
     try {
       yield;
-      const program = this.#recipe.program('value and gradient');
+      const program = yield* this.#recipe.programInPieces('value and gradient');
       yield* program.beginAtInPieces(this.#given(w, λ), 0, [loss.address, ...parts]);
       const value = space.first(loss);
       requireFiniteLoss(value);

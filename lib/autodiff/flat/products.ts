@@ -1,3 +1,4 @@
+import type { Pausing } from '../../event-loop';
 import { observedLoops } from '../../spaces';
 import type { Prepared } from '../traced';
 import type { Flat, Layout } from './flat';
@@ -10,6 +11,8 @@ import { systemOn } from './system';
 export interface ProductProgram {
   flats: FlatSpace;
   layout: Layout;
+  /** Makes what products need, to be left for a while. */
+  make(): Pausing<void>;
   /** Prepares q ← C v; of a weighed inner product, v is given times its weights. */
   prepare(v: Flat, q: Flat): Prepared;
   weights?: Weights;
@@ -28,13 +31,16 @@ export function flatProducts(program: ProductProgram): FlatProducts {
 }
 
 function systemOf(
-  { flats, layout, prepare, weights, checkAlive }: ProductProgram,
+  { flats, layout, make, prepare, weights, checkAlive }: ProductProgram,
   { delta, scale, floor }: FlatSystem,
 ): CountedOperator {
   const scales = scale && flats.keep(flats.from(scale, layout));
   const matrix = systemOn(flats, { delta, scales, prepare });
   let products = 0;
-  const loops = flatLoops(flats, matrix.prepare, { ...(weights && { weights }) });
+  const loops = flatLoops(flats, matrix.prepare, {
+    prepare: make,
+    ...(weights && { weights }),
+  });
   return {
     space: weights?.space ?? flats,
     get products() {

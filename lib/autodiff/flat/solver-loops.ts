@@ -1,4 +1,4 @@
-import type { Portions } from '../../event-loop';
+import type { Pausing, Portions } from '../../event-loop';
 import type {
   LoopReport,
   LoopStop,
@@ -48,6 +48,8 @@ interface LoopOptions {
   tau?: number;
   /** How many iterations fit into a turn of the event loop, where it is remembered. */
   portions?: Portions;
+  /** Makes the programs of the products, to be left for a while. */
+  prepare?: () => Pausing<void>;
 }
 
 /** The matrix of a loop, and with what its iterations work. */
@@ -69,9 +71,10 @@ export function flatLoops(
   options: LoopOptions = {},
 ): SolverLoops<Flat> {
   const loops: Loops = { space, product, ...options };
-  const { weights, tau = 0, portions } = options;
+  const { weights, tau = 0, portions, prepare } = options;
   return {
     ...(portions && { portions }),
+    ...(prepare && { prepare }),
     conjugateGradients({ rho, ...vectors }, stop) {
       const { scalar, ...report } = iterated(loops, 'cg', vectors, rho, stop);
       return { ...report, rho: scalar };

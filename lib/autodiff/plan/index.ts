@@ -1,5 +1,6 @@
+import { type Pausing, stepByStep, withoutPause } from '../../event-loop';
 import type { Graph } from '../graph';
-import { Program } from '../program';
+import { type Instruction, Program } from '../program';
 import type { Tape } from '../tape';
 import { inlined } from './inline';
 import { read } from './read';
@@ -12,14 +13,23 @@ import { ordered } from './sum';
  * Most operations are sums of multiples and of matrix products. Written as such they can be put
  * into each other, and what multiplies one matrix many times can be done at once.
  */
-export function compile(graph: Graph, tape: Tape): Program {
+export const compile = (graph: Graph, tape: Tape): Program =>
+  withoutPause(compileInPieces(graph, tape));
+
+/** The same, to be left for a while. */
+export function* compileInPieces(graph: Graph, tape: Tape): Pausing<Program> {
   let { slots } = graph;
   const newSlot = () => slots++;
   const ends = new Set([...graph.leaves, ...graph.targets].map(({ slot }) => slot));
-  const sums = inlined(
-    graph.steps.map((step) => read(step, tape)),
-    ends,
-  );
-  const stacked = stackedSums(stackedProducts(sums, ends, newSlot, tape), newSlot, tape);
+  const instructions: Instruction[] = [];
+  yield* stepByStep(graph.steps.length, (i) => {
+    instructions.push(read(graph.steps[i]!, tape));
+  });
+  yield;
+  const sums = inlined(instructions, ends);
+  yield;
+  const products = stackedProducts(sums, ends, newSlot, tape);
+  yield;
+  const stacked = stackedSums(products, newSlot, tape);
   return new Program({ ...graph, slots }, ordered(stacked));
 }

@@ -1,7 +1,8 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { isLong } from './cost';
 import { Counted } from './counted';
-import { making } from './counts';
+import { makingInPieces } from './counts';
 import { planned } from './plan';
 import { productView } from './products';
 import { Program } from './program';
@@ -79,44 +80,66 @@ export class CurvatureRecipe extends Counted {
   expected: CurvatureProgram = 'gradient';
 
   /** @throws NotLowered where something in it has no loop. */
-  constructor(heap: Heap, views: CurvatureViews) {
+  static *inPieces(heap: Heap, views: CurvatureViews): Pausing<CurvatureRecipe> {
+    let long = false;
+    for (const each of [views.gradient, views.product]) {
+      yield;
+      const { early, late } = yield* planned(each);
+      long ||= isLong([...early, ...late]);
+    }
+    for (const row of views.rows) {
+      yield* planned(row.product);
+      yield* planned(row.gradient);
+    }
+    return new CurvatureRecipe(heap, views, long);
+  }
+
+  private constructor(heap: Heap, views: CurvatureViews, long: boolean) {
     super();
     this.#heap = heap;
     this.views = views;
-    const plans = [views.gradient, views.product].map(planned);
-    this.isLong = plans.some(({ early, late }) => isLong([...early, ...late]));
-    for (const row of views.rows) {
-      planned(row.product);
-      planned(row.gradient);
-    }
+    this.isLong = long;
   }
 
   halves(kind: CurvatureProgram): CurvatureHalves {
-    const known = this.#halves.get(kind) ?? making(() => this.#made(kind));
-    this.#halves.set(kind, known);
-    return known;
+    return this.#halves.get(kind) ?? withoutPause(this.halvesInPieces(kind));
   }
 
-  #made(kind: CurvatureProgram): CurvatureHalves {
+  /** As `halves`, to be left for a while where they have to be made, by someone who retains the recipe. */
+  *halvesInPieces(kind: CurvatureProgram): Pausing<CurvatureHalves> {
+    const known = this.#halves.get(kind);
+    if (known !== undefined) return known;
+    const made = yield* makingInPieces(this.#made(kind));
+    // They may have been made for others meanwhile.
+    const first = this.#halves.get(kind);
+    if (first === undefined) this.#halves.set(kind, made);
+    else made.program.dispose();
+    return first ?? made;
+  }
+
+  *#made(kind: CurvatureProgram): Pausing<CurvatureHalves> {
     const { gradient, product, from } = this.views;
     const heap = this.#heap;
     const first = gradient.length;
     if (kind === 'gradient') {
-      return { program: new Program(heap, gradient, { inHalves: false }), first, from };
+      const program = yield* Program.inPieces(heap, gradient, { inHalves: false });
+      return { program, first, from };
     }
     if (kind === 'whole') {
-      const program = new Program(heap, [...gradient, ...product], { inHalves: true, first });
+      const outputs = [...gradient, ...product];
+      const program = yield* Program.inPieces(heap, outputs, { inHalves: true, first });
       return { program, first, from };
     }
     const early = [...gradient, ...kind.gradient, ...computedInputs(kind)];
-    const program = new Program(heap, [...early, ...kind.product], {
+    const program = yield* Program.inPieces(heap, [...early, ...kind.product], {
       ...{ inHalves: true, first: early.length },
     });
     return { program, first: early.length, from: kind.from };
   }
 
   rows(views: RowViews): RowPrograms {
-    const known = this.#rows.get(views) ?? making(() => rowPrograms(this.#heap, views));
+    const known =
+      this.#rows.get(views) ?? withoutPause(makingInPieces(rowPrograms(this.#heap, views)));
     this.#rows.set(views, known);
     return known;
   }
@@ -137,7 +160,7 @@ const layersOf = ({ layers }: RowViews) => layers.filter((layer) => layer !== un
 const computedInputs = (views: RowViews): View[] =>
   layersOf(views).flatMap(({ a }) => (a.value.given === undefined ? [a] : []));
 
-function rowPrograms(heap: Heap, views: RowViews): RowPrograms {
+function* rowPrograms(heap: Heap, views: RowViews): Pausing<RowPrograms> {
   const layers = layersOf(views);
   const { shapes } = views;
   const inputs = layers.map(({ a, rows, inputs }) => ({
@@ -162,8 +185,13 @@ function rowPrograms(heap: Heap, views: RowViews): RowPrograms {
     value,
     shape: views.parameters[i]!,
   }));
-  const program = (outputs: View[]) => new Program(heap, outputs, { inHalves: false });
-  return { inputs, grams: program(grams), weigh: program(weighed), expand: program(expanded) };
+  const program = (outputs: View[]) => Program.inPieces(heap, outputs, { inHalves: false });
+  return {
+    inputs,
+    grams: yield* program(grams),
+    weigh: yield* program(weighed),
+    expand: yield* program(expanded),
+  };
 }
 
 function givenView(given: number, shape: readonly number[]): View {

@@ -3,7 +3,7 @@ import type { Heap } from '../../backends/wasm/kernels/heap';
 import { type Pausing, withoutPause } from '../../event-loop';
 import { checkScalar } from '../check';
 import { graph } from '../graph';
-import { compile } from '../plan';
+import { compileInPieces } from '../plan';
 import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
 import { counts, makingInPieces } from './counts';
@@ -117,7 +117,8 @@ function* byKnown(
   const given = [...leaves.all, ...captured.tensors].map((x) => tf.keep(x.clone()));
   recipe.retain();
   try {
-    const found = yield* recipe.program('value and gradient').runInPieces(given);
+    const program = yield* recipe.programInPieces('value and gradient');
+    const found = yield* program.runInPieces(given);
     const [value, ...gradient] = found as [tf.Scalar, ...tf.Tensor[]];
     return byRecipe(recipe, { value, gradient }, leaves, given);
   } catch (error) {
@@ -140,6 +141,7 @@ function* evaluate(
   const value = tape.ownCopy(computed);
   trace.inLoss = false;
   if (pure !== undefined) checkPure(trace);
+  yield;
   const structure = structureOf(trace.ran, leaves.all);
   // A gradient of a user's own hides behind the kernels of another function.
   const word = `${isTraceable(tape) ? '' : 'custom '}${leaves.varied} ${structure.word}`;
@@ -252,9 +254,11 @@ function* traced(
     yield;
     // As products run, on no tape: by the kernels that there are for products alone.
     const onNoTape = (work: Pausing<tf.Tensor[]>) => tape.withinInPieces(work);
-    const pushed = hold(yield* onNoTape(compile(path, tape).pushInPieces(tangents)));
+    const forwards = yield* compileInPieces(path, tape);
+    const pushed = hold(yield* onNoTape(forwards.pushInPieces(tangents)));
     yield;
-    const pulled = hold(yield* onNoTape(compile(path, tape).pullInPieces(cotangents)));
+    const backwards = yield* compileInPieces(path, tape);
+    const pulled = hold(yield* onNoTape(backwards.pullInPieces(cotangents)));
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
     const viewOf = yield* makingInPieces(

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { DisposedError } from '../../errors';
-import type { Pausing } from '../../event-loop';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { graph } from '../graph';
-import { compile } from '../plan';
+import { compileInPieces } from '../plan';
 import { whileAlive } from '../product';
+import type { Program } from '../program';
 import type { Tape } from '../tape';
 import { heapNow } from './known-recipes';
 import type { Leaves } from './leaves';
@@ -19,8 +20,8 @@ export interface Evaluation {
   gradientInPieces(): Pausing<tf.Tensor[]>;
   /** The product with tangents of all leaves (push) or cotangents of the gradient (pull); the caller's. */
   product(kind: ProductKind, vectors: readonly tf.Tensor[]): tf.Tensor[];
-  /** The same, to be left for a while and kept, where it takes long or goes operation by operation. */
-  productInPieces?(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]>;
+  /** The same, to be left for a while and kept. */
+  productInPieces(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]>;
   /** The product on numbers in the backend's memory, by their addresses, where a program is known. */
   productAt?(kind: ProductKind, vectors: readonly number[], out: readonly number[]): void;
   /** Where no program is known: the recording, and the gradient on it if products were the purpose. */
@@ -37,21 +38,29 @@ export function onTape(
   { all, varied }: Leaves,
   gradient: readonly tf.Tensor[],
 ): Evaluation {
-  const programs = new Map<ProductKind, ReturnType<typeof compile>>();
+  const programs = new Map<ProductKind, Program>();
   const leavesOf: Record<ProductKind, readonly tf.Tensor[]> = {
     push: all,
     pull: all,
     'pull to the varied': all.slice(0, varied),
     'pull to the rest': all.slice(varied),
   };
-  const programOf = (kind: ProductKind) => {
+  function* planned(kind: ProductKind): Pausing<Program> {
     tape.checkAlive('evaluation');
-    const known =
-      programs.get(kind) ??
-      tape.within(() => compile(graph(tape.nodes, [...leavesOf[kind]], [...gradient]), tape));
-    programs.set(kind, known);
-    return known;
-  };
+    const known = programs.get(kind);
+    if (known !== undefined) return known;
+    const path = tape.within(() => graph(tape.nodes, [...leavesOf[kind]], [...gradient]));
+    yield;
+    const made = yield* tape.withinInPieces(compileInPieces(path, tape));
+    // It may have been planned for others meanwhile.
+    const first = programs.get(kind) ?? made;
+    programs.set(kind, first);
+    return first;
+  }
+  function* product(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
+    const program = yield* planned(kind);
+    return yield* kind === 'push' ? program.pushInPieces(vectors) : program.pullInPieces(vectors);
+  }
   return {
     value,
     recorded: { tape, value, gradient },
@@ -60,13 +69,12 @@ export function onTape(
       return gradient.map((g) => tf.keep(g.clone()));
     },
     product(kind, vectors) {
-      const program = programOf(kind);
+      const program = withoutPause(planned(kind));
       return kind === 'push' ? program.pushDense(vectors) : program.pullDense(vectors);
     },
     *productInPieces(kind, vectors) {
-      const program = programOf(kind);
-      const work = kind === 'push' ? program.pushInPieces(vectors) : program.pullInPieces(vectors);
-      return yield* whileAlive(tape, 'evaluation', work);
+      tape.checkAlive('evaluation');
+      return yield* whileAlive(tape, 'evaluation', product(kind, vectors));
     },
     checkAlive: (what) => tape.checkAlive(what),
     dispose: () => tape.dispose(),
@@ -94,9 +102,8 @@ class Halves {
   *inPieces(kind: ProductKind): Pausing<Kept> {
     const known = this.#known.get(kind);
     if (known !== undefined) return known;
-    // Before a program is made, which may take as long as a turn.
-    yield;
-    const made = yield* this.#recipe.program(kind).beginInPieces(this.#given);
+    const program = yield* this.#recipe.programInPieces(kind);
+    const made = yield* program.beginInPieces(this.#given);
     const half = this.#known.get(kind) ?? made;
     if (half !== made) made.tensor.dispose();
     this.#known.set(kind, half);
@@ -122,11 +129,10 @@ export function byRecipe(
   function* product(kind: ProductKind, vectors: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
     const half = yield* halves.inPieces(kind);
     const all = [...given, ...inPlace(kind, vectors)];
-    return yield* recipe.program(kind).finishInPieces(all, half);
+    return yield* (yield* recipe.programInPieces(kind)).finishInPieces(all, half);
   }
   function* gradient(): Pausing<tf.Tensor[]> {
-    yield;
-    return yield* recipe.program('gradient').runInPieces(given);
+    return yield* (yield* recipe.programInPieces('gradient')).runInPieces(given);
   }
   const addressOf = (x: tf.Tensor) => heapNow()!.typedArrayFromHeap(x).byteOffset;
   let addresses: readonly number[] | undefined;
@@ -155,12 +161,10 @@ export function byRecipe(
       checkAlive('evaluation');
       return recipe.program(kind).finish([...given, ...inPlace(kind, vectors)], halves.of(kind));
     },
-    ...(recipe.isLong && {
-      *productInPieces(kind, vectors) {
-        checkAlive('evaluation');
-        return yield* whileAlive({ checkAlive }, 'evaluation', product(kind, vectors));
-      },
-    }),
+    *productInPieces(kind, vectors) {
+      checkAlive('evaluation');
+      return yield* whileAlive({ checkAlive }, 'evaluation', product(kind, vectors));
+    },
     productAt(kind, vectors, out) {
       checkAlive('evaluation');
       const half = halves.of(kind);

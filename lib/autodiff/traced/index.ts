@@ -17,7 +17,7 @@ export { keyOf, type Leaves } from './leaves';
 export { finishLeft } from './left';
 export { type MapProduct, MapRecipe, SERIES, SERIES_NUMBERS } from './map-recipe';
 export type { Prepared } from './program';
-export { type ProductKind, Recipe } from './recipe';
+export { type ProductKind, type ProgramKind, Recipe } from './recipe';
 export { type Captured, Remembered } from './remembered';
 export { retainedOf, structureOf, Trace } from './trace';
 export { tracedCurvature } from './trace-curvature';

@@ -1,6 +1,7 @@
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { workOf } from '../../backends/wasm/products';
 import { threadsOf } from '../../backends/wasm/threads/pool';
+import { type Pausing, stepByStep } from '../../event-loop';
 import type { Plan } from './plan';
 import { type Section, sectionsOf } from './row-blocks';
 import { copyStep, operandsOf, type Step } from './steps';
@@ -12,7 +13,7 @@ import type { Value } from './value';
  */
 export interface Place {
   where: 'given' | 'constant' | 'scratch' | 'kept' | 'output' | 'made';
-  /** Bytes from the start of the scratch memory, or of what is kept; else a number in order. */
+  /** Bytes from the start of the scratch memory, or of what is kept; of constants too; else a number in order. */
   at: number;
 }
 
@@ -26,47 +27,66 @@ export interface Halves {
 const ALIGNMENT = 16;
 const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
+/** Where a constant is put: bytes from the start of all constants. */
+interface Constant {
+  at: number;
+  value: NonNullable<Value['constant']>;
+}
+
 /** The places of all values of a program, and of the memory in which its products work. */
 export class Layout {
-  readonly #heap: Heap;
   readonly #plan: Plan;
   readonly #halves: Halves;
+  /** What the second half reads, or hands out. */
+  readonly #needed: ReadonlySet<Value>;
   readonly #indices = new Map<Value, number>();
   readonly #places: Place[] = [];
-  readonly #constants: number[] = [];
+  readonly #constants: Constant[] = [];
+  #constantBytes = 0;
   /** The place where a product works. */
-  readonly work: number;
+  work = 0;
   /** Bytes of scratch memory. */
-  readonly scratch: number;
+  scratch = 0;
   /** Bytes kept from the first half for the second. */
-  readonly keptBytes: number;
+  keptBytes = 0;
   /** What has to be copied to the outputs, and to which. */
-  readonly copies: readonly { step: Step; at: number }[];
+  copies: readonly { step: Step; at: number }[] = [];
   /** What is done in blocks of rows, of the steps before the tangents and of those after. */
   readonly sections: { early: readonly Section[]; late: readonly Section[] };
 
-  constructor(heap: Heap, plan: Plan, halves: Halves) {
-    const { inHalves, first = 0 } = halves;
-    this.#heap = heap;
+  /** Lays out a plan, to be left for a while; no memory is taken. */
+  static *inPieces(heap: Heap, plan: Plan, halves: Halves): Pausing<Layout> {
+    const layout = new Layout(heap, plan, halves);
+    yield* layout.#all();
+    return layout;
+  }
+
+  private constructor(heap: Heap, plan: Plan, halves: Halves) {
     this.#plan = plan;
     this.#halves = halves;
-    const needed = this.#neededLate();
+    this.#needed = this.#neededLate();
     const handedOut = new Set(plan.outputs.map(({ value }) => value));
-    const neededAfter = (value: Value) => needed.has(value) || handedOut.has(value);
+    const neededAfter = (value: Value) => this.#needed.has(value) || handedOut.has(value);
     const threads = threadsOf(heap);
     this.sections = {
       early: sectionsOf(plan.early, neededAfter, threads),
       late: sectionsOf(plan.late, (value) => handedOut.has(value), threads),
     };
+  }
+
+  *#all(): Pausing<void> {
+    const { inHalves, first = 0 } = this.#halves;
+    const plan = this.#plan;
+    const needed = this.#needed;
     plan.outputs.forEach(({ value, own }, i) => {
       const isInPlace = i < first ? !needed.has(value) : value.late === inHalves;
       if (own && isInPlace) this.#place(value, { where: 'output', at: i });
     });
-    const { scratch, kept } = this.#lay(needed);
+    yield;
+    const scratch = yield* this.#lay(needed);
     const products = [...plan.early, ...plan.late].filter((step) => step.kind === 'product');
     this.work = this.#places.push({ where: 'scratch', at: scratch }) - 1;
     this.scratch = scratch + aligned(Math.max(0, ...products.map(workOf)));
-    this.keptBytes = kept;
     this.copies = this.#copies();
   }
 
@@ -79,9 +99,17 @@ export class Layout {
     return this.#indices.get(value)!;
   }
 
-  freeConstants(): void {
-    for (const address of this.#constants) this.#heap.wasm._free(address);
-    this.#constants.length = 0;
+  /** Bytes of all constants. */
+  get constantBytes(): number {
+    return this.#constantBytes;
+  }
+
+  /** Puts the constants into memory, from an address on. */
+  writeConstants(heap: Heap, address: number): void {
+    for (const { at, value } of this.#constants) {
+      const to = new Uint8Array(memoryOf(heap).buffer, address + at, value.byteLength);
+      to.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    }
   }
 
   #place(value: Value, place: Place): number {
@@ -92,12 +120,11 @@ export class Layout {
     return index;
   }
 
-  #constant({ buffer, byteOffset, byteLength }: NonNullable<Value['constant']>): number {
-    const address = this.#heap.wasm._malloc(Math.max(4, byteLength));
-    const to = new Uint8Array(memoryOf(this.#heap).buffer, address, byteLength);
-    to.set(new Uint8Array(buffer, byteOffset, byteLength));
-    this.#constants.push(address);
-    return address;
+  #constant(value: NonNullable<Value['constant']>): number {
+    const at = this.#constantBytes;
+    this.#constants.push({ at, value });
+    this.#constantBytes += aligned(value.byteLength);
+    return at;
   }
 
   /** What the second half reads, or hands out. */
@@ -110,25 +137,26 @@ export class Layout {
     return needed;
   }
 
-  /** Gives each value its place: kept where the second half needs it, else in memory that is used again. */
-  #lay(needed: ReadonlySet<Value>): { scratch: number; kept: number } {
+  /**
+   * Gives each value its place: kept where the second half needs it, else in memory that is used again;
+   * returns how much of that there is.
+   */
+  *#lay(needed: ReadonlySet<Value>): Pausing<number> {
     const { early, late, outputs } = this.#plan;
-    let kept = 0;
-    for (const step of [...early, ...late]) {
-      for (const { value } of operandsOf(step)) this.#placeGiven(value);
+    for (const steps of [early, late]) {
+      yield* stepByStep(steps.length, (i) => {
+        for (const { value } of operandsOf(steps[i]!)) this.#placeGiven(value);
+      });
     }
     for (const { value } of outputs) this.#placeGiven(value);
     for (const { out } of early) {
       if (!needed.has(out) || this.#indices.has(out)) continue;
-      this.#place(out, { where: 'kept', at: kept });
-      kept += aligned(4 * out.size);
+      this.#place(out, { where: 'kept', at: this.keptBytes });
+      this.keptBytes += aligned(4 * out.size);
     }
     const handedOut = new Set(outputs.map(({ value }) => value));
-    const scratch = Math.max(
-      this.#scratchOf(early, this.sections.early, handedOut),
-      this.#scratchOf(late, this.sections.late, handedOut),
-    );
-    return { scratch, kept };
+    const ofEarly = yield* this.#scratchOf(early, this.sections.early, handedOut);
+    return Math.max(ofEarly, yield* this.#scratchOf(late, this.sections.late, handedOut));
   }
 
   #placeGiven(value: Value): void {
@@ -139,11 +167,11 @@ export class Layout {
   }
 
   /** First fit; a place is free again after the last step that reads it, or all blocks of that. */
-  #scratchOf(
+  *#scratchOf(
     steps: readonly Step[],
     sections: readonly Section[],
     handedOut: ReadonlySet<Value>,
-  ): number {
+  ): Pausing<number> {
     const sectionOf = (i: number) => sections.find(({ from, to }) => from <= i && i < to);
     const lastRead = new Map<Value, number>();
     steps.forEach((step, i) => {
@@ -154,21 +182,14 @@ export class Layout {
       }
     });
     for (const value of handedOut) lastRead.set(value, steps.length);
-    const taken: { from: number; to: number; until: number }[] = [];
-    let most = 0;
+    const taken = new Taken();
     const take = (out: Value, bytes: number, i: number) => {
-      for (let j = taken.length - 1; j >= 0; j--) if (taken[j]!.until < i) taken.splice(j, 1);
-      taken.sort((a, b) => a.from - b.from);
-      let at = 0;
-      for (const { from, to } of taken) {
-        if (from - at >= bytes) break;
-        at = Math.max(at, to);
-      }
-      taken.push({ from: at, to: at + bytes, until: lastRead.get(out) ?? i });
-      most = Math.max(most, at + bytes);
+      taken.release(i);
+      const at = taken.take(bytes, lastRead.get(out) ?? i);
       this.#place(out, { where: 'scratch', at });
     };
-    steps.forEach(({ out, kind }, i) => {
+    yield* stepByStep(steps.length, (i) => {
+      const { out, kind } = steps[i]!;
       const section = sectionOf(i);
       if (section?.from === i) {
         // Written block by block, so it is in use from the first step on.
@@ -186,7 +207,7 @@ export class Layout {
       const size = section === undefined ? out.size : (out.size / section.rows) * section.atOnce;
       take(out, aligned(4 * size), i);
     });
-    return most;
+    return taken.most;
   }
 
   /** What is handed out though it is given, constant, or handed out already. */
@@ -199,5 +220,34 @@ export class Layout {
       this.#place(out, { where: 'output', at: i });
       return [{ step: copyStep(value.uniform ?? { value, from: 0 }, out), at: i }];
     });
+  }
+}
+
+/** Memory that is taken until some step, in the order of where it is. */
+class Taken {
+  #ranges: { from: number; to: number; until: number }[] = [];
+  /** How many bytes were taken at most. */
+  most = 0;
+
+  /** Gives up what no step from the given one on reads. */
+  release(step: number): void {
+    const ranges = this.#ranges;
+    let left = 0;
+    for (const range of ranges) if (range.until >= step) ranges[left++] = range;
+    ranges.length = left;
+  }
+
+  /** Takes the first gap that is large enough; returns where it begins. */
+  take(bytes: number, until: number): number {
+    const ranges = this.#ranges;
+    let [at, next] = [0, 0];
+    for (; next < ranges.length; next++) {
+      const { from, to } = ranges[next]!;
+      if (from - at >= bytes) break;
+      at = Math.max(at, to);
+    }
+    ranges.splice(next, 0, { from: at, to: at + bytes, until });
+    this.most = Math.max(this.most, at + bytes);
+    return at;
   }
 }

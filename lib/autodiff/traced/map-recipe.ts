@@ -64,7 +64,7 @@ export class MapRecipe extends Counted {
   }
 
   #made(kind: 'value' | MapProduct): Program {
-    return new Program(this.#heap, this.#viewsOf(kind), { inHalves: kind !== 'value' });
+    return Program.of(this.#heap, this.#viewsOf(kind), { inHalves: kind !== 'value' });
   }
 
   protected override free(): void {

@@ -1,5 +1,6 @@
 import { type Expression, number } from '../../backends/wasm/fused/expression';
 import type { Into, Pattern } from '../../backends/wasm/fused/loop';
+import { type Pausing, stepByStep } from '../../event-loop';
 import { computed } from './entries';
 import { fitOf } from './fit';
 import { copyStep, type Operand, operandsOf, type Step } from './steps';
@@ -17,29 +18,34 @@ export interface Plan {
 const plans = new WeakMap<readonly View[], Plan>();
 
 /**
- * The steps that lead to some outputs, and nothing else, entry by entry in as few loops as will do.
+ * The steps that lead to some outputs, and nothing else, entry by entry in as few loops as will do; to be
+ * left for a while between them.
  *
  * @throws NotLowered where an operation has no step.
  */
-export function planned(views: readonly View[]): Plan {
-  const known = plans.get(views) ?? planOf(views);
-  plans.set(views, known);
-  return known;
+export function* planned(views: readonly View[]): Pausing<Plan> {
+  const known = plans.get(views);
+  if (known !== undefined) return known;
+  const plan = yield* planOf(views);
+  plans.set(views, plan);
+  return plan;
 }
 
-function planOf(views: readonly View[]): Plan {
+function* planOf(views: readonly View[]): Pausing<Plan> {
   const outputs = views.map(handedOut);
   const order = liveIn(outputs);
+  yield;
   const uses = usesOf(order, outputs);
   const wanted = new Set(outputs.map(({ value }) => value));
   const steps: Step[] = [];
-  for (const value of order.toReversed()) {
-    if (!wanted.has(value)) continue;
+  yield* stepByStep(order.length, (i) => {
+    const value = order[order.length - 1 - i]!;
+    if (!wanted.has(value)) return;
     for (const step of stepsOf(value, uses)) {
       for (const { value } of operandsOf(step)) wanted.add(value);
       steps.push(step);
     }
-  }
+  });
   steps.reverse();
   const own = new Set<Value>();
   return {

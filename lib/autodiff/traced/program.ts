@@ -1,29 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import { tensorOf } from '../../backends/engine';
 import type { Imported } from '../../backends/wasm/assembler';
-import { systemMultiply } from '../../backends/wasm/blas';
-import { runKernelAt } from '../../backends/wasm/fused/kernel-calls';
 import { makeLoops } from '../../backends/wasm/fused/loops';
-import { type At, type Call, perform, placed, Sequence } from '../../backends/wasm/fused/sequence';
-import { sharedLoopOn } from '../../backends/wasm/fused/shared-loops';
-import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
-import { MOST_TERMS, multiplyOn, productCalls, transposeCall } from '../../backends/wasm/products';
-import type { Pausing } from '../../event-loop';
+import { type Call, Sequence } from '../../backends/wasm/fused/sequence';
+import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { isolated } from '../tape';
+import { Addresses } from './addresses';
+import { Calls } from './calls';
 import { groupsOf } from './cost';
 import { ran } from './counts';
-import { type Halves, Layout, type Place } from './layout';
+import { type Halves, Layout } from './layout';
 import { finishLeft, inPortions } from './left';
 import { planned } from './plan';
-import { type Part, partsOf, type Section } from './row-blocks';
-import { type Operand, operandsOf, type Step } from './steps';
+import type { Section } from './row-blocks';
+import { operandsOf, type Step } from './steps';
 import type { View } from './value';
-
-/** Places by where they are: the number of the address, and the number or offset there. */
-type Moving = Record<
-  'given' | 'kept' | 'output' | 'scratch',
-  readonly { index: number; at: number }[]
->;
 
 /** A half of a program with its addresses set: a function, and the address to call it with. */
 export interface Prepared {
@@ -36,8 +28,22 @@ export interface Prepared {
 /** Half a program, with the parts between which it can be left for a while. */
 interface Half {
   sequence: Sequence;
+  /** How many steps it takes. */
+  steps: number;
   /** What it reads and writes. */
   bytes: number;
+}
+
+/** The same before it is in memory. */
+interface DraftedHalf extends Omit<Half, 'sequence'> {
+  groups: readonly (readonly Call<number>[])[];
+}
+
+/** What a program is made of, and is needed as long as it is there. */
+interface Parts {
+  layout: Layout;
+  addresses: Addresses;
+  calls: Calls;
 }
 
 /** What a program keeps between its first half and its products. */
@@ -52,51 +58,81 @@ export interface Kept {
  */
 export class Program {
   readonly #heap: Heap;
-  readonly #layout: Layout;
   readonly #shapes: readonly (readonly number[])[];
+  readonly #parts: Parts;
   readonly #early: Half;
   readonly #late: Half;
-  /** How many steps it takes: before the tangents, and after. */
-  readonly steps: { early: number; late: number };
-  /** Where the addresses of all places are in the last run, and which of them are set again in each. */
-  readonly #table: number;
-  #addresses: Int32Array;
-  readonly #moving: Moving;
-  /** What kernels have made and is still read, by its place. */
-  readonly #made = new Map<number, tf.TensorInfo>();
-  #scratchBefore = 0;
   #disposed = false;
 
-  constructor(heap: Heap, outputs: readonly View[], halves: Halves) {
+  /**
+   * Makes a program, to be left for a while.
+   *
+   * It takes memory of the backend only when all else is done: where the work is broken off, nothing is left.
+   */
+  static *inPieces(heap: Heap, outputs: readonly View[], halves: Halves): Pausing<Program> {
     const { inHalves, first = 0 } = halves;
-    this.#heap = heap;
-    this.#shapes = outputs.map(({ shape }) => shape);
-    const plan = planned(outputs);
-    const layout = new Layout(heap, plan, halves);
-    this.#layout = layout;
-    const { copies, places } = layout;
+    const plan = yield* planned(outputs);
+    const layout = yield* Layout.inPieces(heap, plan, halves);
+    const { copies } = layout;
     const isFirst = ({ at }: { at: number }) => !inHalves || at < first;
     const steps = (chosen: typeof copies) => chosen.map(({ step }) => step);
     const early = [...plan.early, ...steps(copies.filter(isFirst))];
     const late = [...plan.late, ...steps(copies.filter((copy) => !isFirst(copy)))];
-    this.steps = { early: early.length, late: late.length };
-    makeLoops(
+    yield;
+    yield* makeLoops(
       heap,
       [...early, ...late].filter((step) => step.kind === 'loop'),
     );
-    this.#table = heap.wasm._malloc(4 * places.length);
-    this.#early = this.#halfOf(early, layout.sections.early);
-    this.#late = this.#halfOf(late, layout.sections.late);
-    this.#addresses = new Int32Array(0);
-    this.#addressesNow().set(places.map(({ where, at }) => (where === 'constant' ? at : 0)));
-    const placesOf = (where: Place['where']) =>
-      places.flatMap((place, index) => (place.where === where ? [{ index, at: place.at }] : []));
-    this.#moving = {
-      given: placesOf('given'),
-      kept: placesOf('kept'),
-      output: placesOf('output'),
-      scratch: placesOf('scratch'),
+    const addresses = new Addresses(heap, layout);
+    const calls = new Calls(heap, layout, addresses);
+    const halfOf = function* (
+      steps: readonly Step[],
+      sections: readonly Section[],
+    ): Pausing<DraftedHalf> {
+      const done = yield* calls.of(steps, sections);
+      const groups = groupsOf(done.map(({ step }) => step)).map(({ from, to }) =>
+        done.slice(from, to).flatMap(({ calls }) => calls),
+      );
+      yield;
+      return { groups, steps: steps.length, bytes: sum(steps.map(bytesOf)) };
     };
+    const { sections } = layout;
+    const drafts = {
+      early: yield* halfOf(early, sections.early),
+      late: yield* halfOf(late, sections.late),
+    };
+    yield;
+    const shapes = outputs.map(({ shape }) => shape);
+    return new Program(heap, shapes, { layout, addresses, calls }, drafts);
+  }
+
+  /** The same at once. */
+  static of(heap: Heap, outputs: readonly View[], halves: Halves): Program {
+    return withoutPause(Program.inPieces(heap, outputs, halves));
+  }
+
+  private constructor(
+    heap: Heap,
+    shapes: readonly (readonly number[])[],
+    parts: Parts,
+    { early, late }: Record<'early' | 'late', DraftedHalf>,
+  ) {
+    this.#heap = heap;
+    this.#shapes = shapes;
+    this.#parts = parts;
+    const { addresses, layout } = parts;
+    addresses.allocate(layout);
+    const halfOf = ({ groups, ...facts }: DraftedHalf): Half => ({
+      sequence: new Sequence(heap, addresses.table, groups),
+      ...facts,
+    });
+    this.#early = halfOf(early);
+    this.#late = halfOf(late);
+  }
+
+  /** How many steps it takes: before the tangents, and after. */
+  get steps(): { early: number; late: number } {
+    return { early: this.#early.steps, late: this.#late.steps };
   }
 
   /** The outputs of a program without tangents. */
@@ -148,27 +184,17 @@ export class Program {
 
   /** Bytes kept from the first half for the second. */
   get keptBytes(): number {
-    return this.#layout.keptBytes;
+    return this.#parts.layout.keptBytes;
   }
 
   dispose(): void {
     // A run that has been left needs the table and the constants.
     finishLeft(this.#heap);
-    this.#layout.freeConstants();
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const index of [...this.#made.keys()]) this.#freeMade(index);
+    this.#parts.calls.freeAll();
     for (const { sequence } of [this.#early, this.#late]) sequence.dispose();
-    this.#heap.wasm._free(this.#table);
-  }
-
-  #addressesNow(): Int32Array {
-    const { buffer } = memoryOf(this.#heap);
-    // The buffer is another one after the memory has grown.
-    if (this.#addresses.buffer !== buffer) {
-      this.#addresses = new Int32Array(buffer, this.#table, this.#layout.places.length);
-    }
-    return this.#addresses;
+    this.#parts.addresses.free();
   }
 
   #half(
@@ -279,9 +305,7 @@ export class Program {
    * first `count` tensors that it is given, and of what is kept.
    */
   placesOf(count: number): readonly number[] {
-    const { given, kept } = this.#moving;
-    const moving = [...given.filter(({ at }) => at < count), ...kept];
-    return moving.map(({ index }) => this.#table + 4 * index);
+    return this.#parts.addresses.placesOf(count);
   }
 
   #runAt(half: Half, given: readonly number[], kept: number, outputs: readonly number[]): void {
@@ -293,156 +317,16 @@ export class Program {
   #setAddresses(given: readonly number[], kept: number, outputs: readonly number[]): void {
     finishLeft(this.#heap);
     // Before the table is looked at: an allocation may grow the memory, which moves no address.
-    const scratch = scratchOn(this.#heap, this.#layout.scratch);
-    const addresses = this.#addressesNow();
-    const { given: fromGiven, kept: fromKept, output, scratch: fromScratch } = this.#moving;
-    for (const { index, at } of fromGiven) addresses[index] = given[at] ?? 0;
-    for (const { index, at } of fromKept) addresses[index] = kept + at;
-    for (const { index, at } of output) addresses[index] = outputs[at] ?? 0;
-    if (scratch !== this.#scratchBefore) {
-      for (const { index, at } of fromScratch) addresses[index] = scratch + at;
-      this.#scratchBefore = scratch;
-    }
-  }
-
-  #halfOf(steps: readonly Step[], sections: readonly Section[]): Half {
-    const done = this.#allCalls(steps, sections);
-    const groups = groupsOf(done.map(({ step }) => step));
-    const parts = groups.map(({ from, to }) => done.slice(from, to).flatMap(({ calls }) => calls));
-    const sequence = new Sequence(this.#heap, this.#table, parts);
-    return { sequence, bytes: sum(steps.map(bytesOf)) };
-  }
-
-  /**
-   * What is done in order, with its calls: steps, or those of blocks of rows; each with what frees
-   * those made by kernels after their last use.
-   */
-  #allCalls(
-    steps: readonly Step[],
-    sections: readonly Section[],
-  ): { step: Step; calls: Call<number>[] }[] {
-    const lastUse = new Map<number, number>();
-    steps.forEach((step, i) => {
-      const end = sections.find(({ from, to }) => from <= i && i < to)?.to ?? i + 1;
-      for (const { value } of [{ value: step.out }, ...operandsOf(step)]) {
-        const index = this.#layout.indexOf(value);
-        if (this.#layout.places[index]!.where === 'made') lastUse.set(index, end - 1);
-      }
-    });
-    const freed = steps.map((): number[] => []);
-    for (const [index, i] of lastUse) freed[i]!.push(index);
-    const freeing = (index: number) => ({ run: () => this.#freeMade(index), arguments: [] });
-    const done: { step: Step; calls: Call<number>[] }[] = [];
-    for (let i = 0; i < steps.length; i++) {
-      const section = sections.find(({ from }) => from === i);
-      const parts = section === undefined ? [wholeOf(steps[i]!)] : partsOf(steps, section);
-      for (const part of parts) done.push({ step: part.step, calls: this.#calls(part) });
-      if (section !== undefined) i = section.to - 1;
-      done.at(-1)!.calls.push(...freed[i]!.map(freeing));
-    }
-    return done;
-  }
-
-  #freeMade(index: number): void {
-    const made = this.#made.get(index);
-    if (made === undefined) return;
-    this.#made.delete(index);
-    this.#heap.disposeData(made.dataId);
-  }
-
-  /** A kernel; what it makes stays where it is, or is copied to its place. */
-  #kernelCall(step: Extract<Step, { kind: 'kernel' }>): Call<number> {
-    const heap = this.#heap;
-    const { places } = this.#layout;
-    const out = this.#layout.indexOf(step.out);
-    const inputs = step.of.map((operand) => this.#at(operand));
-    if (places[out]!.where !== 'made') {
-      const run = (to: number, ...addresses: number[]) => {
-        const made = runKernelAt(heap, step, addresses);
-        const from = heap.typedArrayFromHeap(made);
-        new Uint8Array(from.buffer, to, from.byteLength).set(
-          new Uint8Array(from.buffer, from.byteOffset, from.byteLength),
-        );
-        heap.disposeData(made.dataId);
-      };
-      return { run, arguments: [{ at: out }, ...inputs] };
-    }
-    const run = (...addresses: number[]) => {
-      this.#freeMade(out);
-      const made = runKernelAt(heap, step, addresses);
-      this.#made.set(out, made);
-      this.#addressesNow()[out] = heap.typedArrayFromHeap(made).byteOffset;
-    };
-    return { run, arguments: inputs };
-  }
-
-  #at({ value, from }: Operand): At<number> {
-    const index = this.#layout.indexOf(value);
-    return from === 0 ? { at: index } : { at: index, plus: 4 * from };
-  }
-
-  #calls({ step, out: outFrom, operands }: Part): Call<number>[] {
-    if (step.kind === 'kernel') return [this.#kernelCall(step)];
-    const heap = this.#heap;
-    const inputs = operandsOf(step).map(({ value, from }, i) =>
-      this.#at({ value, from: from + operands[i]! }),
-    );
-    const [first, second] = inputs;
-    const out = this.#at({ value: step.out, from: outFrom });
-    if (step.kind === 'loop') {
-      const run = sharedLoopOn(heap, step, step.rows, step.columns);
-      return [{ run, arguments: [out, step.rows, 4 * step.columns, ...inputs] }];
-    }
-    if (step.kind === 'transpose') {
-      const places = { a: first!, out };
-      return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
-    }
-    const places = { a: first!, b: second!, out, work: { at: this.#layout.work } };
-    const own = productCalls(heap, step);
-    const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
-    const calls = isSmall ? own : [byLibrary(heap, step, own)];
-    return calls.map((call) => placed(call, (at) => places[at]));
+    const scratch = scratchOn(this.#heap, this.#parts.layout.scratch);
+    this.#parts.addresses.set({ given, kept, outputs, scratch });
   }
 }
-
-/** A step for all of its rows. */
-const wholeOf = (step: Step): Part => ({
-  step,
-  out: step.kind === 'loop' ? (step.from ?? 0) : 0,
-  operands: operandsOf(step).map(() => 0),
-});
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /** What a step reads and writes. */
 const bytesOf = (step: Step): number =>
   4 * operandsOf(step).reduce((sum, { value }) => sum + value.size, step.out.size);
-
-type Product = Extract<Step, { kind: 'product' }>;
-
-/** A product by the library where that is switched on, else by instructions of our own, as its kernel makes it. */
-function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
-  heap: Heap,
-  { transposeA, transposeB, m, n, k }: Product,
-  own: readonly Call<P>[],
-): Call<'a' | 'b' | 'out' | 'work'> {
-  const floats = (address: number, size: number) =>
-    new Float32Array(memoryOf(heap).buffer, address, size);
-  const run = (a: number, b: number, out: number, work: number) => {
-    const library = systemMultiply() ?? (k > MOST_TERMS ? multiplyOn(heap) : undefined);
-    if (library === undefined) {
-      const addresses = { a, b, out, work };
-      for (const call of own) perform(call, (at) => addresses[at]);
-      return;
-    }
-    const [left, right] = [floats(a, m * k), floats(b, k * n)];
-    library(transposeA, transposeB, m, n, k, left, right, floats(out, m * n), false);
-  };
-  return { run, arguments: [{ at: 'a' }, { at: 'b' }, { at: 'out' }, { at: 'work' }] };
-}
-
-/** A product of at most this many multiplications costs less than calling a library. */
-const MOST_OWN = 2 ** 14;
 
 const scratches = new WeakMap<Heap, { address: number; bytes: number }>();
 

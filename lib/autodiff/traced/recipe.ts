@@ -1,8 +1,8 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import type { Pausing } from '../../event-loop';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { isLong } from './cost';
 import { Counted } from './counted';
-import { making } from './counts';
+import { makingInPieces } from './counts';
 import { planned } from './plan';
 import { Program } from './program';
 import type { View } from './value';
@@ -32,43 +32,61 @@ export class Recipe extends Counted {
   readonly isLong: boolean;
   readonly #heap: Heap;
   readonly #outputs: Outputs;
+  /** The value and the gradient. */
+  readonly #both: readonly View[];
   readonly #programs = new Map<ProgramKind, Program>();
 
   /** @throws NotLowered where something in it has no loop. */
   static *inPieces(heap: Heap, outputs: Outputs): Pausing<Recipe> {
     let long = false;
-    for (const kind of ['value', 'gradient', 'push', 'pull'] as const) {
+    const both = [...outputs.value, ...outputs.gradient];
+    for (const views of [both, outputs.push, outputs.pull]) {
       yield;
-      const { early, late } = planned(outputs[kind]);
+      const { early, late } = yield* planned(views);
       long ||= isLong([...early, ...late]);
     }
-    return new Recipe(heap, outputs, long);
+    return new Recipe(heap, outputs, both, long);
   }
 
-  private constructor(heap: Heap, outputs: Outputs, long: boolean) {
+  private constructor(heap: Heap, outputs: Outputs, both: readonly View[], long: boolean) {
     super();
     this.#heap = heap;
     this.#outputs = outputs;
+    this.#both = both;
     this.isLong = long;
   }
 
   program(kind: ProgramKind): Program {
-    const known = this.#programs.get(kind) ?? making(() => this.#made(kind));
-    this.#programs.set(kind, known);
-    return known;
+    return this.#programs.get(kind) ?? withoutPause(this.programInPieces(kind));
   }
 
-  #made(kind: ProgramKind): Program {
+  /** Whether a program is made already. */
+  has(kind: ProgramKind): boolean {
+    return this.#programs.has(kind);
+  }
+
+  /** As `program`, to be left for a while where it has to be made, by someone who retains the recipe. */
+  *programInPieces(kind: ProgramKind): Pausing<Program> {
+    const known = this.#programs.get(kind);
+    if (known !== undefined) return known;
+    const made = yield* makingInPieces(this.#made(kind));
+    // It may have been made for others meanwhile.
+    const first = this.#programs.get(kind);
+    if (first === undefined) this.#programs.set(kind, made);
+    else made.dispose();
+    return first ?? made;
+  }
+
+  #made(kind: ProgramKind): Pausing<Program> {
     const heap = this.#heap;
-    const { value, gradient, ...products } = this.#outputs;
     if (kind === 'value' || kind === 'gradient') {
-      return new Program(heap, this.#outputs[kind], { inHalves: false });
+      return Program.inPieces(heap, this.#outputs[kind], { inHalves: false });
     }
-    const both = [...value, ...gradient];
-    if (kind === 'value and gradient') return new Program(heap, both, { inHalves: false });
-    if (!isLinearized(kind)) return new Program(heap, products[kind], { inHalves: true });
-    const product = products[kind.slice('linearized '.length) as ProductKind];
-    return new Program(heap, [...both, ...product], { inHalves: true, first: both.length });
+    const both = this.#both;
+    if (kind === 'value and gradient') return Program.inPieces(heap, both, { inHalves: false });
+    if (!isLinearized(kind)) return Program.inPieces(heap, this.#outputs[kind], { inHalves: true });
+    const product = this.#outputs[kind.slice('linearized '.length) as ProductKind];
+    return Program.inPieces(heap, [...both, ...product], { inHalves: true, first: both.length });
   }
 
   protected override free(): void {

@@ -6,7 +6,7 @@ import { listed } from '../named';
 import type { TraceableProducts, TraceableRows } from '../recorder';
 import { type Layer, leastProducts } from '../row-space';
 import type { Tape } from '../tape';
-import { counts, making, makingInPieces } from './counts';
+import { counts, makingInPieces } from './counts';
 import { CurvatureRecipe, type LayerViews, type RowViews } from './curvature-recipe';
 import { isTraceable } from './custom';
 import type { Leaves } from './leaves';
@@ -50,22 +50,25 @@ export function* tracedCurvature(
     for (const x of made) held.push(tf.keep(x));
     return made;
   };
-  const onZeros = (shapes: readonly number[][], product: (v: tf.Tensor[]) => tf.Tensor[]) => {
+  function* onZeros(
+    shapes: readonly number[][],
+    product: (v: tf.Tensor[]) => Pausing<tf.Tensor[]>,
+  ): Pausing<TracedProduct> {
     const tangents = hold(shapes.map((shape) => tf.zeros(shape)));
-    const outputs = hold(tape.within(() => tf.tidy(() => product(tangents))));
+    const outputs = hold(yield* tape.withinInPieces(product(tangents)));
     return { tangents, outputs };
-  };
+  }
   try {
     if (!isTraceable(tape)) throw new NotLowered('a custom gradient');
     const parameters = Object.values(block).map(({ shape }) => shape);
     yield;
-    const whole = onZeros(parameters, (v) => products.whole(v));
+    const whole = yield* onZeros(parameters, (v) => products.whole(v));
     const rows: TracedRows[] = [];
     for (const least of worthwhile(tape, products)) {
       yield;
       const found = tape.within(() => products.rows(least))!;
       const shapes = parameters.map((shape, i) => found.layers[i]?.shape ?? shape);
-      rows.push({ least, found, shapes, traced: onZeros(shapes, found.weighed) });
+      rows.push({ least, found, shapes, traced: yield* onZeros(shapes, found.weighed) });
     }
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
@@ -74,26 +77,25 @@ export function* tracedCurvature(
     const tensors = [...before, ...traced.flatMap(({ tangents }) => tangents)];
     const viewOf = yield* makingInPieces(lowered(trace, { tensors, late: before.length }));
     yield;
-    const recipe = making(() => {
-      const from = (index: number) => before.length + index * parameters.length;
-      return new CurvatureRecipe(heap, {
-        gradient: listed(gradient, gradient).map(viewOf),
-        product: whole.outputs.map(viewOf),
-        from: from(0),
-        rows: rows.map(({ least, found, shapes, traced: { outputs } }, i): RowViews => {
-          const layers = found.layers.map((layer) => layer && layerViews(layer, viewOf));
-          return {
-            products: least,
-            layers,
-            shapes,
-            parameters,
-            gradient: found.gradient.map(viewOf),
-            product: outputs.map(viewOf),
-            from: from(i + 1),
-          };
-        }),
-      });
-    });
+    const from = (index: number) => before.length + index * parameters.length;
+    const views = {
+      gradient: listed(gradient, gradient).map(viewOf),
+      product: whole.outputs.map(viewOf),
+      from: from(0),
+      rows: rows.map(({ least, found, shapes, traced: { outputs } }, i): RowViews => {
+        const layers = found.layers.map((layer) => layer && layerViews(layer, viewOf));
+        return {
+          products: least,
+          layers,
+          shapes,
+          parameters,
+          gradient: found.gradient.map(viewOf),
+          product: outputs.map(viewOf),
+          from: from(i + 1),
+        };
+      }),
+    };
+    const recipe = yield* makingInPieces(CurvatureRecipe.inPieces(heap, views));
     // On the tape it can be left in between.
     if (recipe.isLong) throw new NotLowered('a long product');
     return recipe;

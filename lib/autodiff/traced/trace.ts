@@ -107,11 +107,15 @@ export class Trace {
 export const retainedOf = ({ retained }: Trace, outside: readonly tf.Tensor[]): tf.Tensor[] =>
   outside.map(({ id }) => retained.get(id)!);
 
-/** Numbers that JSON does not distinguish. */
-const exactly = (_: string, value: unknown) =>
-  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
-    ? `${Object.is(value, -0) ? '-0' : value}`
-    : value;
+/** Attributes as a word; numbers that JSON does not distinguish are told apart. */
+function wordOf(value: unknown): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (Array.isArray(value)) return `[${value.map(wordOf)}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
+  let word = '';
+  for (const [name, each] of Object.entries(value)) word += `${name}:${wordOf(each)},`;
+  return `{${word}}`;
+}
 
 /**
  * The structure of a recording as a word, and the tensors from outside in the order of their first
@@ -140,7 +144,7 @@ export function structureOf(
       return `${name}:${place(x.id)}=${x.dtype}[${x.shape}]`;
     });
     for (const { id } of outputs) place(id);
-    words.push(`${kernel}(${from})${JSON.stringify(attrs, exactly)}[${outputs[0]!.shape}]`);
+    words.push(`${kernel}(${from})${wordOf(attrs)}[${outputs[0]!.shape}]`);
   }
   return { word: words.join(';'), outside };
 }

@@ -99,6 +99,7 @@ export class MethodMover<V extends Vector> implements Mover<V> {
     const { portions } = setting;
     let done = 0;
     try {
+      await finish(setting.prepare('descend'));
       while (done < count) {
         const began = performance.now();
         const stretch = { from: this.#steps + done, count: portions.next(count - done), enough };

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
+import { withoutPause } from '../../../event-loop';
 import { useBackend } from '../..';
 import { type Heap, memoryOf } from '../kernels/heap';
 import { apply, type Expression } from './expression';
@@ -100,7 +101,7 @@ it.each([
     }
   };
   try {
-    for (let i = 0; i < 2; i++) makeLoops(heap, [...loops, ...loops], most);
+    for (let i = 0; i < 2; i++) withoutPause(makeLoops(heap, [...loops, ...loops], most));
   } finally {
     WebAssembly.Module = Module;
   }

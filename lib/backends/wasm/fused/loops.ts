@@ -1,4 +1,5 @@
 import { mostModuleBytes } from '#platform/machine';
+import { isTurnDue, type Pausing, withoutPause } from '../../../event-loop';
 import { type FunctionBody, instantiated } from '../assembler';
 import { type Heap, memoryOf, perHeap } from '../kernels/heap';
 import { wordOf } from './expression';
@@ -17,14 +18,16 @@ const MOST = 1024;
 export function loopOn(heap: Heap, loop: Loop): RunLoop {
   const key = keyOf(loop);
   const known = knownOn(heap);
-  if (!known.has(key)) makeLoops(heap, [loop]);
+  if (!known.has(key)) withoutPause(makeLoops(heap, [loop]));
   const found = known.get(key)!;
   // Last in the order, so that what was not used for longest comes first.
   known.delete(key);
   known.set(key, found);
-  for (const oldest of known.keys()) {
-    if (known.size <= MOST) break;
-    known.delete(oldest);
+  if (known.size > MOST) {
+    for (const oldest of known.keys()) {
+      if (known.size <= MOST) break;
+      known.delete(oldest);
+    }
   }
   return found;
 }
@@ -37,14 +40,21 @@ const AROUND = 500;
 
 /**
  * Makes those of some loops that are not known yet, several in a module: each module takes a
- * millisecond.
+ * millisecond. To be left for a while between them.
  *
  * @param most bytes of a module
  */
-export function makeLoops(heap: Heap, loops: readonly Loop[], most = mostModuleBytes()): void {
+export function* makeLoops(
+  heap: Heap,
+  loops: readonly Loop[],
+  most = mostModuleBytes(),
+): Pausing<void> {
   const known = knownOn(heap);
-  const missing = new Map(loops.map((loop) => [keyOf(loop), loop]));
-  for (const key of known.keys()) missing.delete(key);
+  const missing = new Map<string, Loop>();
+  for (const loop of loops) {
+    const key = keyOf(loop);
+    if (!known.has(key)) missing.set(key, loop);
+  }
   const batch = new Map<string, FunctionBody>();
   let bytes = 0;
   const finish = () => {
@@ -59,9 +69,18 @@ export function makeLoops(heap: Heap, loops: readonly Loop[], most = mostModuleB
     if (bytes + size > most - AROUND && batch.size > 0) finish();
     batch.set(key, body);
     bytes += size;
+    if (isTurnDue()) yield;
   }
   if (batch.size > 0) finish();
 }
 
-const keyOf = ({ into, patterns, expression }: Loop) =>
-  `${into} ${patterns.join()} ${wordOf(expression)}`;
+const keys = new WeakMap<Loop, string>();
+
+function keyOf(loop: Loop): string {
+  const known = keys.get(loop);
+  if (known !== undefined) return known;
+  const { into, patterns, expression } = loop;
+  const key = `${into} ${patterns.join()} ${wordOf(expression)}`;
+  keys.set(loop, key);
+  return key;
+}
