@@ -103,6 +103,24 @@ export function* stepByStep(count: number, step: (i: number) => void): Pausing<v
   }
 }
 
+/** Does work whose portions are run by `around`; where it is broken off at a pause, so is that. */
+export function* inPortions<T>(
+  work: Pausing<T>,
+  around: (portion: () => IteratorResult<void, T>) => IteratorResult<void, T>,
+): Pausing<T> {
+  // Who breaks it off has no result for it.
+  const open: Pausing<T | undefined> = work;
+  try {
+    for (;;) {
+      const turn = around(() => work.next());
+      if (turn.done) return turn.value;
+      yield;
+    }
+  } finally {
+    open.return(undefined);
+  }
+}
+
 /** Does the work without a pause. */
 export function withoutPause<T>(work: Pausing<T>): T {
   for (;;) {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { inFewerKernels } from '../backends';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
-import { type Pausing, withoutPause } from '../event-loop';
+import { inPortions, type Pausing, withoutPause } from '../event-loop';
 import { fusedKernel, unfuse } from './fused';
 import type { Node } from './node';
 
@@ -79,11 +79,7 @@ export class Tape {
 
   /** The same of work that can be left for a while. */
   *withinInPieces<T>(work: Pausing<T>): Pausing<T> {
-    for (;;) {
-      const turn = this.within(() => work.next());
-      if (turn.done) return turn.value;
-      yield;
-    }
+    return yield* inPortions(work, (portion) => this.within(portion));
   }
 
   /** @throws DisposedError after `dispose`, or when the outer tape it is a piece of has ended. */
@@ -155,29 +151,25 @@ export function* recordInPieces<T>(
   if (nested) return record((tape) => around(() => withoutPause(f(tape))));
   const tape = new Tape(undefined, 0);
   const recorded: TapeNode[] = [];
-  const work = f(tape);
-  const next = () =>
+  let isClosed = false;
+  const next = (portion: () => IteratorResult<void, T>) =>
     around(() =>
       onTape(recorded, () => {
         let turn: IteratorResult<void, T>;
         inFewerKernels(() =>
           tf.tidy(() => {
-            turn = work.next();
+            turn = portion();
           }),
         );
-        if (turn!.done) tape.close();
+        isClosed = turn!.done === true;
+        if (isClosed) tape.close();
         return turn!;
       }),
     );
   try {
-    for (;;) {
-      const turn = next();
-      if (turn.done) return { result: turn.value, tape };
-      yield;
-    }
-  } catch (error) {
-    onTape(recorded, () => tape.discard());
-    throw error;
+    return { result: yield* inPortions(f(tape), next), tape };
+  } finally {
+    if (!isClosed) onTape(recorded, () => tape.discard());
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Pausing } from '../../event-loop';
+import { inPortions, type Pausing } from '../../event-loop';
 
 /** How often what happened. */
 export interface TracedCounts {
@@ -22,7 +22,7 @@ export function ran({ bytes }: { bytes: number }, times = 1): void {
 }
 
 /** Runs what makes programs, and adds up how long it takes. */
-export function making<T>(f: () => T): T {
+function making<T>(f: () => T): T {
   const start = performance.now();
   try {
     return f();
@@ -32,10 +32,4 @@ export function making<T>(f: () => T): T {
 }
 
 /** The same of work that can be left in between. */
-export function* makingInPieces<T>(work: Pausing<T>): Pausing<T> {
-  for (;;) {
-    const turn = making(() => work.next());
-    if (turn.done) return turn.value;
-    yield;
-  }
-}
+export const makingInPieces = <T>(work: Pausing<T>): Pausing<T> => inPortions(work, making);

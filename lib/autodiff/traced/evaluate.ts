@@ -9,6 +9,7 @@ import { isolated, record, recordInPieces, type Tape } from '../tape';
 import { counts, makingInPieces } from './counts';
 import { isTraceable } from './custom';
 import { byRecipe, type Evaluation, onTape } from './evaluation';
+import { passInterrupt } from './interrupt';
 import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
 import { lowered } from './lower';
@@ -279,8 +280,9 @@ function* traced(
         'pull to the rest': views.slice(varied),
       }),
     );
-  } catch {
-    // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.
+  } catch (error) {
+    passInterrupt(error);
+    // Whatever else it is, as an operation without a second derivative: it is an error once it is asked for.
     counts.refused++;
     return 'refused';
   } finally {

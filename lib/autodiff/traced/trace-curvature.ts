@@ -9,6 +9,7 @@ import type { Tape } from '../tape';
 import { counts, makingInPieces } from './counts';
 import { CurvatureRecipe, type LayerViews, type RowViews } from './curvature-recipe';
 import { isTraceable } from './custom';
+import { passInterrupt } from './interrupt';
 import type { Leaves } from './leaves';
 import { lowered } from './lower';
 import type { Trace } from './trace';
@@ -99,8 +100,9 @@ export function* tracedCurvature(
     // On the tape it can be left in between.
     if (recipe.isLong) throw new NotLowered('a long product');
     return recipe;
-  } catch {
-    // Whatever it is, as an operation without a second derivative: it is an error once it is asked for.
+  } catch (error) {
+    passInterrupt(error);
+    // Whatever else it is, as an operation without a second derivative: it is an error once it is asked for.
     counts.refused++;
     return 'refused';
   } finally {
