@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Curvature, type CurvatureKind, recordSelected } from '../autodiff';
+import { type Curvature, type CurvatureKind, recordSelectedInPieces } from '../autodiff';
 import { InputError } from '../errors';
+import { type Pausing, withoutPause } from '../event-loop';
 import { type NamedTensors, tensors } from '../spaces';
 import type { Loss } from './batches';
 import { type Candidates, keyed, reachedBy } from './candidates';
@@ -14,6 +15,8 @@ export interface Batch {
   outputs: Shapes | undefined;
   /** Works with the loss as it was recorded. */
   use<T>(work: (recorded: Curvature) => T): T;
+  /** The same of work that can be left for a while. */
+  useInPieces<T>(work: (recorded: Curvature) => Pausing<T>): Pausing<T>;
   /** 1 where each evaluation gave the same value, else 0; undefined where that has been checked. */
   steady(): tf.Scalar | undefined;
   dispose(): void;
@@ -33,14 +36,24 @@ export interface RecordedLoss {
   variables: NamedVariables;
 }
 
-/** Records a loss for all candidates that it depends on. */
-export function recordLoss(loss: Loss, candidates: Candidates, kind: CurvatureKind): RecordedLoss {
+/**
+ * Records a loss for all candidates that it depends on, to be left for a while after the loss.
+ *
+ * @param note told these in the portion in which the loss runs
+ */
+export function* recordLoss(
+  loss: Loss,
+  candidates: Candidates,
+  kind: CurvatureKind,
+  note: (variables: NamedVariables) => void = () => {},
+): Pausing<RecordedLoss> {
   let variables: NamedVariables = {};
   const select = (value: tf.Scalar) => {
     variables = keyed(reachedBy(value, candidates));
+    note(variables);
     return { variables, block: Object.keys(variables) };
   };
-  const recorded = recordSelected(loss, select, kind);
+  const recorded = yield* recordSelectedInPieces(loss, select, kind);
   return { recorded, variables };
 }
 
@@ -50,6 +63,7 @@ export function heldBatch({ recorded, variables }: RecordedLoss): Batch {
     variables,
     outputs: shapesOf(recorded.factors?.outputs),
     use: (work) => work(recorded),
+    useInPieces: (work) => work(recorded),
     steady: () => undefined,
     dispose: () => recorded.dispose(),
   };
@@ -64,7 +78,7 @@ export function heldBatch({ recorded, variables }: RecordedLoss): Batch {
 export function repeatedBatch(
   { recorded, variables }: RecordedLoss,
   place: Place,
-  again: () => Curvature,
+  again: () => Pausing<Curvature>,
 ): Batch {
   const value = tensors.keep(recorded.value.clone()) as tf.Scalar;
   const readable = tensors.readableNow();
@@ -90,8 +104,17 @@ export function repeatedBatch(
   return {
     variables,
     outputs: shapesOf(recorded.factors?.outputs),
+    *useInPieces(work) {
+      const repeated = yield* place.runInPieces(again());
+      try {
+        compare(repeated.value);
+        return yield* work(repeated);
+      } finally {
+        repeated.dispose();
+      }
+    },
     use: (work) => {
-      const repeated = place.run(again);
+      const repeated = withoutPause(place.runInPieces(again()));
       try {
         compare(repeated.value);
         return work(repeated);

@@ -54,9 +54,13 @@ export function meanCurvature(
   places: readonly Place[] = [],
 ): Curvature {
   const parts = batches.map((batch, i) => new Part(batch, shares[i]!, chosen));
-  const product = (v: NamedTensors) => (part: Part, sum: NamedTensors) =>
-    part.batch.use((recorded) => part.gather(recorded.apply(part.spread(v)), part.share, sum));
-  const applyInPieces = (v: NamedTensors) => sumInPieces(parts, chosen, product(v));
+  const applyInPieces = (v: NamedTensors) =>
+    sumInPieces(
+      parts,
+      chosen,
+      (part) => part.product(v),
+      ({ share }) => share,
+    );
   const apply = (v: NamedTensors) => tensors.tidy(() => given(withoutPause(applyInPieces(v))));
   const factors = jointFactors(parts, chosen);
   return {
@@ -95,6 +99,20 @@ class Part {
     });
   }
 
+  /** The product with a direction, kept, in the names of this loss. */
+  product(v: NamedTensors): Pausing<NamedTensors> {
+    const { batch } = this;
+    const spread = () => this.spread(v);
+    return batch.useInPieces(function* (recorded) {
+      const direction = tensors.keep(tensors.tidy(() => mapTensors(spread(), (x) => x.clone())));
+      try {
+        return yield* recorded.applyInPieces!(direction);
+      } finally {
+        tensors.free(direction);
+      }
+    });
+  }
+
   /** The sum with a multiple of a product added. */
   gather(product: NamedTensors, factor: number, sum: NamedTensors): NamedTensors {
     const next = { ...sum };
@@ -108,18 +126,20 @@ class Part {
   }
 }
 
-/** Adds the batches up, what is made for one freed before the next; the sum is kept. */
+/** Adds multiples of what the batches have, which is kept and freed before the next; the sum is kept. */
 function* sumInPieces(
   parts: readonly Part[],
   { block, variables }: Chosen,
-  add: (part: Part, sum: NamedTensors) => NamedTensors,
+  product: (part: Part) => Pausing<NamedTensors>,
+  factor: (part: Part) => number,
 ): Pausing<NamedTensors> {
   let sum: NamedTensors = {};
   try {
     for (const part of parts) {
       if (part !== parts[0]) yield;
-      const next = tensors.keep(tensors.tidy(() => add(part, sum)));
-      tensors.free(sum, next);
+      const found = yield* product(part);
+      const next = tensors.keep(tensors.tidy(() => part.gather(found, factor(part), sum)));
+      tensors.free([sum, found], next);
       sum = next;
     }
   } catch (error) {
@@ -159,6 +179,12 @@ function jointFactors(
   const outputsOf = (u: NamedTensors, i: number): NamedTensors =>
     Object.fromEntries(Object.keys(shapes[i]!).map((name) => [name, u[`${i}/${name}`]!]));
   let outputs: NamedTensors | undefined;
+  const pulled = (u: NamedTensors) =>
+    function* (part: Part): Pausing<NamedTensors> {
+      const uOfPart = outputsOf(u, parts.indexOf(part));
+      yield;
+      return tensors.keep(tensors.tidy(() => factorsOf(part, ({ vjp }) => vjp(uOfPart))));
+    };
   const factorsOf = ({ batch }: Part, work: (factors: Factors) => NamedTensors): NamedTensors =>
     batch.use((recorded) => work(recorded.factors!));
   return {
@@ -172,16 +198,7 @@ function jointFactors(
     jvp: (v) =>
       tensors.tidy(() => joined((part) => factorsOf(part, ({ jvp }) => jvp(part.spread(v))))),
     vjp: (u) =>
-      tensors.tidy(() =>
-        given(
-          withoutPause(
-            sumInPieces(parts, chosen, (part, sum) => {
-              const product = factorsOf(part, ({ vjp }) => vjp(outputsOf(u, parts.indexOf(part))));
-              return part.gather(product, 1, sum);
-            }),
-          ),
-        ),
-      ),
+      tensors.tidy(() => given(withoutPause(sumInPieces(parts, chosen, pulled(u), () => 1)))),
     middle: (u) =>
       tensors.tidy(() =>
         joined((part, i) =>

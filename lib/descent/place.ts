@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { engine } from '../backends/engine';
+import type { Pausing } from '../event-loop';
 
 /**
  * A state of all variables, where work can be done again later.
@@ -31,6 +32,14 @@ export class Place {
         value.dispose();
       }
     }
+  }
+
+  /** The same of work that can be left for a while, of which the first portion alone reads variables. */
+  *runInPieces<T>(work: Pausing<T>): Pausing<T> {
+    const first = this.run(() => work.next());
+    if (first.done) return first.value;
+    yield;
+    return yield* work;
   }
 
   /** Whether all variables are as they were. */

@@ -14,7 +14,7 @@ import { type Candidates, type Chosen, choose, listedIn, reachedBy } from './can
 import { meanAuxiliary } from './mean-auxiliary';
 import { MeanGradient, meanCurvature } from './mean-curvature';
 import { Place } from './place';
-import { checkUnmoved, dataOf } from './variables';
+import { checkUnmoved, dataOf, type NamedVariables } from './variables';
 
 /** What is recorded of the losses of a step. */
 export interface RecordedLosses {
@@ -64,25 +64,20 @@ export function* recordLosses(
   try {
     for (const { loss, share, again = loss } of losses) {
       if (batches.length > 0) yield;
-      const see = ({ recorded, variables }: RecordedLoss) => {
-        mean.add(recorded, share, variables);
+      const see = ({ recorded, variables }: RecordedLoss) => mean.add(recorded, share, variables);
+      const note = (variables: NamedVariables) => {
         for (const variable of Object.values(variables)) {
           if (!ids.has(variable)) ids.set(variable, variable.dataId);
         }
       };
-      const record = (f: Loss) => recordLoss(f, candidates, kind);
       if (tapes === 'one' && places.at(-1)?.isHere !== true) places.push(new Place());
       const place = places.at(-1);
-      const { result, auxiliary } = collectAuxiliary(() =>
-        recordBatch(
-          () => record(loss),
-          place,
-          () => record(again),
-          see,
-        ),
-      );
-      batches.push(result);
+      const work = recordLoss(loss, candidates, kind, note);
+      // The loss runs in the first portion.
+      const { result: begun, auxiliary } = collectAuxiliary(() => work.next());
       marked.push(auxiliary);
+      const recorded = begun.done ? begun.value : yield* work;
+      batches.push(batchOf(recorded, place, () => recordLoss(again, candidates, kind), see));
     }
     const chosen = choose(candidates, new Set(ids.keys()));
     const before = Object.fromEntries(
@@ -129,17 +124,19 @@ function* recordSingle(
   }
 }
 
-/** Records a loss, shows what was recorded, and lets go of it where there is a place to record it again. */
-function recordBatch(
-  record: () => RecordedLoss,
+/** Shows what was recorded of a loss, and lets go of it where there is a place to record it again. */
+function batchOf(
+  first: RecordedLoss,
   place: Place | undefined,
-  again: () => RecordedLoss,
+  again: () => Pausing<RecordedLoss>,
   see: (recorded: RecordedLoss) => void,
 ): Batch {
   let batch: Batch | undefined;
+  function* recordedAgain() {
+    return (yield* again()).recorded;
+  }
   try {
-    const first = record();
-    batch = place ? repeatedBatch(first, place, () => again().recorded) : heldBatch(first);
+    batch = place ? repeatedBatch(first, place, recordedAgain) : heldBatch(first);
     see(first);
     if (place) first.recorded.dispose();
     return batch;

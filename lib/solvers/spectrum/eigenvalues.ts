@@ -138,7 +138,12 @@ async function extremes<V>(
   const dimension = size - others.length;
   const setting: LanczosSetting<V> = {
     space,
-    multiply: (v) => space.scale(space.scalars.of(sign), operand.multiply(v)),
+    async multiply(v) {
+      const Av = await operand.multiply(v);
+      const signed = space.keep(space.tidy(() => space.scale(space.scalars.of(sign), Av)));
+      space.free(Av, signed);
+      return signed;
+    },
     draw: operand.normals,
     without: others.map(({ vector }) => vector),
     dimension: size,
@@ -190,22 +195,27 @@ async function ritzPairs<V>(
   const pairs: Pair<V>[] = [];
   try {
     for (let i = 0; i < Math.min(count, basis.length); i++) {
-      const made = space.keep(
+      const vector = space.keep(
         space.tidy(() => {
           const mixed = basis.reduce(
             (sum, v, j) => space.axpy(of(rows[j]![i]!), v, sum),
             space.zeros(basis[0]!),
           );
-          const vector = unit(space, mixed);
-          const Ax = operand.multiply(vector);
-          const value = space.dot(vector, Ax);
-          const rest = space.axpy(subtract(of(0), value), vector, Ax);
-          return { vector, facts: [value, space.norm(rest)] };
+          return unit(space, mixed);
         }),
       );
-      pairs.push({ vector: made.vector, value: Number.NaN, residual: Number.NaN });
-      const [value, residual] = (await space.read(made.facts)) as [number, number];
-      space.free(made.facts);
+      pairs.push({ vector, value: Number.NaN, residual: Number.NaN });
+      const Ax = await operand.multiply(vector);
+      const facts = space.keep(
+        space.tidy(() => {
+          const value = space.dot(vector, Ax);
+          const rest = space.axpy(subtract(of(0), value), vector, Ax);
+          return [value, space.norm(rest)];
+        }),
+      );
+      space.free(Ax);
+      const [value, residual] = (await space.read(facts)) as [number, number];
+      space.free(facts);
       Object.assign(pairs.at(-1)!, { value, residual });
     }
     return pairs;

@@ -15,8 +15,8 @@ export const emptyKrylov = <V>(): Krylov<V> => ({ basis: [], diagonal: [], off: 
 /** Where a Lanczos process takes place. */
 export interface LanczosSetting<V> {
   space: Space<V, unknown>;
-  /** `A v`, symmetric in the inner product of the space. */
-  multiply: (v: V) => V;
+  /** `A v`, kept; symmetric in the inner product of the space. */
+  multiply: (v: V) => Promise<V>;
   /** A random vector; the caller's. */
   draw: () => V;
   /** Vectors of length 1, orthogonal to each other, whose span is left out. */
@@ -54,11 +54,12 @@ export async function* lanczos<V>(
       space.free([current, v]);
       rest = undefined;
       const unitVector = basis.at(-1)!;
+      const Av = await multiply(unitVector);
       const step = hold(() => {
-        const Av = multiply(unitVector);
         const rest = outside(Av);
         return { rest, facts: [space.dot(unitVector, Av), space.norm(rest)] };
       });
+      space.free(Av, step);
       rest = step.rest;
       let [delta, next] = (await space.read(step.facts)) as [number, number];
       space.free(step.facts);

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors';
+import { withPauses } from '../../event-loop';
 import { random } from '../../numbers';
 import { type LinearOperator, type Space, spaceFor, type Vector } from '../../spaces';
 import { checkedProducts, checkOperator } from '../checks';
@@ -20,7 +21,8 @@ export interface Operand<V> {
   space: Space<V, unknown>;
   like: V;
   size: number;
-  multiply(v: V): V;
+  /** `A v`, kept, with turns for others within it where it can be left. */
+  multiply(v: V): Promise<V>;
   /** The products so far. */
   readonly products: number;
   /** A vector of independent standard normal numbers. */
@@ -58,9 +60,10 @@ export function operandOf<V extends Vector>(
     space,
     like: shape,
     size,
-    multiply(v) {
+    async multiply(v) {
       products += 1;
-      return checked.apply(v);
+      const work = checked.applyInPieces?.(v);
+      return work === undefined ? space.keep(space.tidy(() => checked.apply(v))) : withPauses(work);
     },
     get products() {
       return products;

@@ -50,12 +50,15 @@ export async function trace<V extends Vector>(
   const samples: number[] = [];
   for (let k = 0; k < (exact ? operand.size : probes); k++) {
     const { space } = operand;
-    const sample = space.keep(
-      space.tidy(() => {
-        const z = exact ? unitVector(k, operand.like) : operand.signs();
-        return space.dot(z, operand.multiply(z));
-      }),
-    );
+    const z = space.keep(exact ? unitVector(k, operand.like) : operand.signs());
+    const held: V[] = [z];
+    let sample: unknown;
+    try {
+      held.push(await operand.multiply(z));
+      sample = space.keep(space.tidy(() => space.dot(z, held[1]!)));
+    } finally {
+      space.free(held);
+    }
     samples.push((await space.read([sample]))[0]!);
     space.free(sample);
   }
