@@ -174,8 +174,9 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
         `${gaps.length}`,
         `${over}`,
         `${longest.toFixed(0)} ms`,
-        `${longestLoss.toFixed(0)} ms`,
-        (longest / longestLoss).toFixed(1),
+        // Products of a curvature that was recorded before call no loss.
+        longestLoss === 0 ? '–' : `${longestLoss.toFixed(0)} ms`,
+        longestLoss === 0 ? '–' : (longest / longestLoss).toFixed(1),
       ]),
     );
   }

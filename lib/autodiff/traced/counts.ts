@@ -22,7 +22,7 @@ export function ran({ bytes }: { bytes: number }, times = 1): void {
 }
 
 /** Runs what makes programs, and adds up how long it takes. */
-function making<T>(f: () => T): T {
+export function making<T>(f: () => T): T {
   const start = performance.now();
   try {
     return f();
