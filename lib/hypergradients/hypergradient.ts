@@ -29,8 +29,9 @@ export type Hypergradient<V, How extends Differentiation> = How extends Differen
  *   Neumann series its own. With one batch the mean over batches is not the hypergradient: the
  *   inverse of a mean is not the mean of the inverses.
  *   `start`: with `implicit`, an earlier `adjoint` for a warm start
- * @returns `value` (dg/dλ, the shape of λ), `adjoint` (implicit: `A⁻¹ ∂g/∂w`; unrolled: dE/dw₀)
- *   and `stats`; vectors are the caller's
+ * @returns `value` (dg/dλ, the shape of λ), `adjoint` (implicit: `A⁻¹ ∂g/∂w`; unrolled: dE/dw₀, in
+ *   reverse mode through all steps), `w` (unrolled: the weights after the last step) and `stats`; vectors
+ *   are the caller's
  * @throws InputError or ShapeError for what does not fit; NotFiniteError for a NaN
  *
  * @see Pedregosa, [Hyperparameter optimization with approximate

@@ -177,3 +177,43 @@ test.skipIf(!gpu.available || !time.available)(
   },
   60_000,
 );
+
+test.skipIf(!gpu.available)(
+  'on webgpu powers of 0, and which numbers occur, are those of cpu',
+  async () => {
+    const powers = () => {
+      const base = tf.tensor1d([-2, -2, 0, 0, 0, 4, Number.NaN, Number.NaN, 2]);
+      return tf.pow(base, tf.tensor1d([3, 0.5, 0, -1, 2.5, -0.5, 1, 0, Number.NaN]));
+    };
+    const occur = () =>
+      tf.denseBincount(
+        tf.tensor2d([1, 1, 3, 0, 2, 2], [2, 3], 'int32'),
+        tf.tensor2d([], [0, 0]),
+        4,
+        true,
+      );
+    const run = async (f: () => tf.Tensor) => {
+      const y = tf.tidy(f);
+      const values = [...(await y.data())];
+      y.dispose();
+      return values;
+    };
+    await useBackend('cpu');
+    const expected = [await run(powers), await run(occur)];
+    await useBackend('webgpu');
+    (await run(powers)).forEach((value, i) => {
+      const wanted = expected[0]![i]!;
+      if (Number.isFinite(wanted)) expect(value).toBeCloseTo(wanted, 5);
+      else expect(value).toBe(wanted);
+    });
+    expect(await run(occur)).toEqual(expected[1]);
+    await useBackend('cpu');
+    const far = await run(() => tf.pow(tf.tensor2d([0, 3], [2, 1]), tf.tensor1d([-1, -2, 1])));
+    await useBackend('webgpu');
+    const found = await run(() => tf.pow(tf.tensor2d([0, 3], [2, 1]), tf.tensor1d([-1, -2, 1])));
+    far.forEach((value, i) => {
+      if (Number.isFinite(value)) expect(found[i]).toBeCloseTo(value, 5);
+      else expect(found[i]).toBe(value);
+    });
+  },
+);

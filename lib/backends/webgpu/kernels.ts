@@ -6,6 +6,7 @@ import { repairScans } from '../kernels/scans';
 import { repairStridedSlice } from '../kernels/strided-slice';
 import { refuseMisfits } from '../kernels/windows';
 import { guardWebgpuKernels } from './guard';
+import { repairPower } from './power';
 import { repairUnary } from './unary';
 
 type Info = tf.TensorInfo;
@@ -163,6 +164,30 @@ function repairNormalization() {
   });
 }
 
+/**
+ * Which numbers occur, as how often they occur and 1 where that is more: the stock shader for it does not
+ * compile, and leaves zeros.
+ */
+function repairBinaryCount() {
+  const stock = kernelFunction('DenseBincount', 'webgpu');
+  replaceKernel<string, { size: number; binaryOutput: boolean }>(
+    'DenseBincount',
+    'webgpu',
+    (call) => {
+      if (!call.attrs.binaryOutput) return stock(call);
+      const [none, one] = [tf.tensor1d([], 'float32'), tf.scalar(1)];
+      const attrs = { ...call.attrs, binaryOutput: false };
+      const counts = stock({ ...call, attrs, inputs: { ...call.inputs, weights: none } }) as Info;
+      try {
+        return run('Minimum', { a: counts, b: one }, {}, call);
+      } finally {
+        tf.dispose([none, one]);
+        call.backend.disposeData(counts.dataId);
+      }
+    },
+  );
+}
+
 let done = false;
 
 /** Replaces the kernels of the webgpu backend that are wrong, once it is imported. */
@@ -174,6 +199,8 @@ export function repairWebgpuKernels(): void {
   repairScan('Cumsum');
   repairScan('Cumprod');
   repairUnary();
+  repairPower();
+  repairBinaryCount();
   repairSoftmax();
   repairNormalization();
   repairStridedSlice('webgpu');

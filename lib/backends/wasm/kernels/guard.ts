@@ -42,6 +42,8 @@ function fits(kernelName: string, call: AnyCall): boolean {
   const shape = windowShape(kernelName, call);
   if (shape === undefined) return true;
   if (shape.includes(0)) return false;
+  // Rounded up, the last window may lie beyond the image; the build leaves it as it finds it.
+  if ('dimRoundingMode' in call.attrs && call.attrs.dimRoundingMode === 'ceil') return false;
   const { pad, strides, filterSize } = call.attrs as Record<string, number | number[]>;
   // With a margin in numbers TensorFlow.js works all lengths out from the height of the window.
   if (typeof pad !== 'number' || pad === 0) return true;

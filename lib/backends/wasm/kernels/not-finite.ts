@@ -68,7 +68,9 @@ export function repairNotFinite(): void {
     replaceKernel<string, Fused>(kernel, 'wasm', (call) => {
       if (!(call.attrs.activation in activations)) return compute(call);
       const attrs = { ...call.attrs, activation: 'linear' };
-      return activated(compute({ ...call, attrs }), call);
+      // With slopes at hand the build leaves its result where only its own prelu looks for it.
+      const { preluActivationWeights: _, ...inputs } = call.inputs;
+      return activated(compute({ ...call, inputs, attrs }), call);
     });
   }
 }
