@@ -42,7 +42,7 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * step, where explicit Adam needs `δλ/d < 2(1 + β₁)/(1 − β₁)`. The parameters not chosen take Adam's
  * step from the same gradient, or stay.
  *
- * With `'auto'` as the learning rate δ is found, as by `implicitSGD`; a step that is not taken leaves
+ * With `'auto'` as the learning rate δ is found, as by `implicitSGD`, from 0.01 on unless `initial` says otherwise; a step that is not taken leaves
  * the moments as they were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries
  * on is the last displacement.
  *

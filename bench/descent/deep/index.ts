@@ -39,8 +39,6 @@ const methods: readonly DeepMethod[] = [
   {
     name: "implicitAdam('auto')",
     colour: PALETTE[1]!,
-    // There the first δ is not what decides: from 1 it gets on with all seeds.
-    long: ['deep autoencoder'],
     make: () => implicitAdam('auto', { curvature }),
   },
   {
