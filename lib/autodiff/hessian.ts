@@ -103,7 +103,11 @@ function byProgram(
   return madeOf(H, () => insideOf(inOperations())!());
 }
 
-/** The product of the Hessian of a loss at x with v; take `hessian` for more than one. */
+/**
+ * The product of the Hessian of a loss at x with v; take `hessian` for more than one.
+ *
+ * @throws as `hessian` does; InputError or ShapeError for a v that is not like x.
+ */
 export function hvp(
   loss: (x: NamedTensors) => tf.Scalar,
   x: NamedTensors,

@@ -38,6 +38,7 @@ function checkClasses(logits: tf.Tensor): void {
  * does not depend on it.
  *
  * @param logits shape [..., classes]
+ * @throws InputError for anything but a tensor of numbers; DisposedError for one that is disposed
  */
 export function logSoftmax(logits: tf.Tensor): tf.Tensor {
   checkNoMore('logSoftmax', arguments, 1);

@@ -21,6 +21,8 @@ const SIDE = 28;
  *
  * Inputs are flat, [batch, 784]. Parameters `K1` [5, 5, 1, f₁], `c1` [f₁], `K2` [5, 5, f₁, f₂],
  * `c2` [f₂], `W` [49 f₂, classes], `b` [classes].
+ *
+ * @throws InputError for filters that are not two positive whole numbers, or such classes.
  */
 export function cnn(options: CnnOptions = {}): Model {
   checkNoMore('cnn', arguments, 1);

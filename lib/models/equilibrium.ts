@@ -19,7 +19,7 @@ export interface EquilibriumOptions {
   contraction?: number;
   /** Steps towards the fixed point, each one product with A. Default 20. */
   steps?: number;
-  /** The most products of the backward solve, and the relative residual that ends it. */
+  /** The most products of the backward solve, and the relative residual that ends it. Default 50 and 1e-3. */
   backward?: { maxIterations?: number; tolerance?: number };
 }
 
@@ -40,7 +40,7 @@ const POWER_STEPS = 10;
  * Inputs are flat, [batch, features]. Parameters `M` [hidden, hidden], `B` [features, hidden], `c`
  * [hidden], `V` [hidden, classes], `d` [classes].
  *
- * @throws InputError for a contraction outside (0, 1).
+ * @throws InputError for a contraction outside (0, 1), and for sizes that are not positive whole numbers.
  * @see Bai, Kolter & Koltun, [Deep equilibrium models](https://arxiv.org/abs/1909.01377), 2019;
  *   Grazzi et al., [On the iteration complexity of hypergradient
  *   computation](https://arxiv.org/abs/2006.16218), 2020 (on MNIST).

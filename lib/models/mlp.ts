@@ -70,7 +70,11 @@ export function mlp(options: MlpOptions): Model {
   });
 }
 
-/** Multinomial logistic regression: an {@link mlp} without a hidden layer. */
+/**
+ * Multinomial logistic regression: an {@link mlp} without a hidden layer. Default 784 features and 10 classes.
+ *
+ * @throws InputError for sizes that are not positive whole numbers.
+ */
 export function logistic(options: { features?: number; classes?: number } = {}): Model {
   checkNoMore('logistic', arguments, 1);
   checkOptionNames('logistic', options, ['features', 'classes']);

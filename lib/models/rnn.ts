@@ -21,6 +21,8 @@ export interface RnnOptions {
  *
  * Inputs are flat, [batch, steps · features]. Parameters `U` [features, hidden], `W` [hidden,
  * hidden], `b` [hidden], `V` [hidden, classes], `c` [classes].
+ *
+ * @throws InputError for sizes that are not positive whole numbers.
  */
 export function rnn(options: RnnOptions = {}): Model {
   checkNoMore('rnn', arguments, 1);

@@ -39,7 +39,10 @@ export interface DeferredSolution<V> {
 }
 
 export interface SolveOptions<V> {
-  /** Where to start; the zero vector by default. An earlier solution makes a warm start. */
+  /**
+   * Where to start; the zero vector by default. An earlier solution makes a warm start. `dense` and `woodbury`
+   * do not need it: they check its shape alone.
+   */
   start?: V;
   /**
    * Whether `residualNorm` is computed from the value (default), or taken from the recurrence where an

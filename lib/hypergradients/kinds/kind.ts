@@ -37,6 +37,9 @@ export interface Kind {
  *
  * Its batches are `Examples`: give them to `hypergradient` as `{ batch: { inner, outer } }`, or
  * fix them once by `onBatches`.
+ *
+ * @throws InputError for anything but a function and a kind; when used, for a batch that is not examples, or
+ *   losses that are not a tensor of numbers.
  */
 export function bilevelProblem(losses: ExampleLosses, kind: Kind): BatchedProblem<Examples> {
   checkNoMore('bilevelProblem', arguments, 2);
