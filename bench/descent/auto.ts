@@ -24,6 +24,8 @@ const curvature = 'gauss-newton';
 /** Processor seconds of a run by task, and steps; what has not arrived by then has not. */
 const LIMIT: Record<string, number> = { MLP: 3, CNN: 8, RNN: 4, head: 3 };
 const STEPS = 80;
+/** What no method takes: peers may take ten times as many steps as implicit methods. */
+const MOST_STEPS = 10 * STEPS;
 /** Where the search for K-FAC's damping begins, and with which its rate is searched. */
 const DAMPING = 0.1;
 
@@ -69,7 +71,7 @@ export async function auto(profile: Profile): Promise<string> {
     if (section !== undefined) sections.push(section);
     disposeTask(task);
   }
-  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Steps and seconds to the test loss of the study: median (least … largest) over the seeds. Seconds are of one processor (wasm on one thread) and include the cost of replays; “never” means not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ, divided by that from the best; the goal is at most ${ALLOWED}. Peers run at the best of rates that are a factor √10 apart, extended until the best has a neighbour on both sides (chosen by the seconds on 1,000 held-out digits, with a seed of its own; reported on test digits with the other seeds). K-FAC (our code, \`bench/descent/kfac.ts\`) has its rate chosen with damping ${DAMPING}, then its damping at that rate, and new inverses every 20 steps; L-BFGS is full batch with ten pairs, and its steps are iterations. The machine was shared, so all seconds are too large, by what shared caches cost. A program is made in the first run of a process that meets its structure, and what that costs is in that run. Rows that are missing were not run.
+  return `\`implicitSGD('auto', { initial })\` and \`implicitAdam('auto', { initial })\` with Gauss–Newton products and every other option at its default, from a first δ of ${INITIAL.join(', ')}. Steps and seconds to the test loss of the study: median (least … largest) over the seeds. Seconds are of one processor (wasm on one thread) and include the cost of replays; “never” means not within ${STEPS} steps. “Worst over best” is the median number of steps from the worst first δ, divided by that from the best; the goal is at most ${ALLOWED}. Peers run at the best of rates that are a factor √10 apart, extended until the best has a neighbour on both sides (chosen by the steps on 1,000 held-out digits, with a seed of its own: steps of one peer cost the same at every rate, and the load of the machine does not enter; reported on test digits with the other seeds). K-FAC (our code, \`bench/descent/kfac.ts\`) has its rate chosen with damping ${DAMPING}, then its damping at that rate, and new inverses every 20 steps; L-BFGS is full batch with ten pairs, and its steps are iterations. The machine was shared, so all seconds are too large, by what shared caches cost. A program is made in the first run of a process that meets its structure, and what that costs is in that run. Rows that are missing were not run.
 
 ${sections.join('\n\n')}`;
 }
@@ -82,7 +84,7 @@ async function sectionOf(
   const at = ({ name, make }: Peer, rate: number): Entry => ({
     key: `${name} at ${rate}`,
     make: () => make(rate),
-    times: 10,
+    times: MOST_STEPS / STEPS,
   });
   const scored = async (peer: Peer, rate: number) => {
     const row = await rowOf(task, [CHOOSING], runs, at(peer, rate));
@@ -249,23 +251,28 @@ async function rowOf(
   if (some.length === 0) return undefined;
   const courses: Course[] = [];
   for (const seed of some) courses.push(await courseOf(task, runs, entry, seed));
-  const limit = LIMIT[task.name]!;
   const spread = (of: 'steps' | 'seconds', on: 'losses' | 'validation') =>
     spreadOf(courses.map((course) => reached(course, task.target, on)?.[of] ?? Infinity));
   return {
     seeds: some.length,
     steps: spread('steps', 'losses'),
     seconds: spread('seconds', 'losses'),
-    chosenBy: spreadOf(courses.map((course) => score(course, task.target, limit))).middle,
+    chosenBy: spreadOf(courses.map((course) => stepsTo(course, task.target))).middle,
   };
 }
+
+/** On the digits held out: steps to the target, or more than that by the loss in the end. */
+const stepsTo = (course: Course, target: number): number =>
+  reached(course, target, 'validation')?.steps ?? MOST_STEPS * (10 + lossInTheEnd(course));
 
 /** On the digits held out: seconds to the target, or more than that by the loss in the end. */
 export function score(course: Course, target: number, limit: number): number {
   const seconds = reached(course, target, 'validation')?.seconds;
-  const end = course.diverged ? 1e3 : Math.min(1e3, course.validation.at(-1)!);
-  return seconds ?? limit * (10 + end);
+  return seconds ?? limit * (10 + lossInTheEnd(course));
 }
+
+const lossInTheEnd = ({ diverged, validation }: Course): number =>
+  diverged ? 1e3 : Math.min(1e3, validation.at(-1)!);
 
 const keyOf = (task: StudyTask, name: string, seed: number) => [task.name, name, seed].join(' | ');
 

@@ -48,6 +48,7 @@ const plans: Record<Profile['name'], Plan> = {
 };
 
 const curvature = 'gauss-newton';
+const UNTUNED = "implicitAdam('auto')";
 const methods = {
   Adam: { batch: 128, first: 3.2e-3, make: (rate: number) => tf.train.adam(rate) },
   momentum: { batch: 128, first: 0.032, make: (rate: number) => tf.train.momentum(rate, 0.9) },
@@ -67,15 +68,24 @@ const methods = {
     first: 0.01,
     make: (rate: number) => implicitAdam(rate, { curvature }),
   },
+  // Untuned, at the batch written down before the runs.
+  [UNTUNED]: { batch: 250, make: () => implicitAdam('auto', { curvature }) },
 };
 type Name = keyof typeof methods;
+type Tuned = Exclude<Name, typeof UNTUNED>;
 const names = Object.keys(methods) as Name[];
 
 interface Row {
   parameters: number;
   goal: number;
-  /** The rate of each method, and its seconds to the goal: ∞ where a seed does not reach it. */
-  methods: Record<Name, { choice: Choice; seconds: Spread }>;
+  methods: Record<Name, Measured>;
+}
+
+interface Measured {
+  /** The rate, of methods that have one. */
+  choice?: Choice;
+  /** To the goal: ∞ where a seed does not reach it. */
+  seconds: Spread;
 }
 
 interface Digits {
@@ -140,18 +150,21 @@ async function rowOf(
   const adam = await searched(methods.Adam.first, lowest);
   const goal = await lowest(adam.rate);
 
-  const measured = async (name: Name, choice: Choice, budget: Budget) => {
+  const timed = async (name: Name, rate: number, budget: Budget) => {
     const courses: Course[] = [];
-    for (const seed of seeds)
-      courses.push(await at(name, choice.rate, seed, 'to the goal', budget));
+    for (const seed of seeds) courses.push(await at(name, rate, seed, 'to the goal', budget));
     const seconds = courses.map((course) => reached(course, goal)?.seconds ?? Infinity);
-    console.log(`${count} parameters, to ${goal}, ${name} at ${choice.rate}: ${seconds} s`);
-    return { choice, seconds: spreadOf(seconds) };
+    console.log(`${count} parameters, to ${goal}, ${name} at ${rate}: ${seconds} s`);
+    return spreadOf(seconds);
   };
+  const measured = async (name: Name, choice: Choice, budget: Budget) => ({
+    choice,
+    seconds: await timed(name, choice.rate, budget),
+  });
   const Adam = await measured('Adam', adam, { steps: 1000, seconds: MOST_SECONDS, target: goal });
   const limit = Math.min(times * Adam.seconds.middle + extra, MOST_SECONDS);
   const budget: Budget = { steps: 1000, seconds: limit, target: goal };
-  const tuned = async (name: Name) => {
+  const tuned = async (name: Tuned) => {
     const choice = await searched(methods[name].first, async (rate) =>
       score(await at(name, rate, CHOOSING, 'choice', budget), goal, limit),
     );
@@ -166,6 +179,8 @@ async function rowOf(
       'Gauss–Newton CG, batch 1000': await tuned('Gauss–Newton CG, batch 1000'),
       'Gauss–Newton CG, batch 250': await tuned('Gauss–Newton CG, batch 250'),
       'implicit Adam': await tuned('implicit Adam'),
+      // Its first δ is its default.
+      [UNTUNED]: { seconds: await timed(UNTUNED, 0, budget) },
     },
   };
 }
@@ -180,7 +195,7 @@ function firstFeatures({ x, y }: FeatureExamples, { features }: Size): FeatureEx
 async function draw(rows: Row[], { adamSteps }: Plan): Promise<void> {
   const lines = names.map((name, i) => ({
     name,
-    colour: [PALETTE[2]!, PALETTE[4]!, PALETTE[0]!, PALETTE[5]!, PALETTE[1]!][i]!,
+    colour: [PALETTE[2]!, PALETTE[4]!, PALETTE[0]!, PALETTE[5]!, PALETTE[1]!, PALETTE[3]!][i]!,
     mode: 'lines+markers',
     x: rows.map((row) => row.parameters),
     y: rows.map((row) => finite(row.methods[name].seconds.middle)),
@@ -220,7 +235,7 @@ async function draw(rows: Row[], { adamSteps }: Plan): Promise<void> {
         })),
       },
     ],
-    'Processor time that Adam, momentum, Gauss–Newton CG and implicit Adam need for one loss, by the number ' +
+    'Processor time that Adam, momentum, Gauss–Newton CG and implicit Adam, tuned and untuned, need for one loss, by the number ' +
       'of parameters of the head.',
   );
 }
@@ -254,10 +269,9 @@ function page(rows: Row[], { adamSteps, times, extra }: Plan, seeds: number): st
     ...Object.fromEntries(
       names.flatMap((name) => {
         const { choice, seconds } = found[name];
-        return [
-          [`${name} (s)`, shown(seconds, (x) => x.toPrecision(2))],
-          [`${name}, at δ`, `${choice.rate}${choice.interior ? '' : ' (edge)'}`],
-        ];
+        const time = [`${name} (s)`, shown(seconds, (x) => x.toPrecision(2))];
+        if (choice === undefined) return [time];
+        return [time, [`${name}, at δ`, `${choice.rate}${choice.interior ? '' : ' (edge)'}`]];
       }),
     ),
   }));
@@ -265,7 +279,7 @@ function page(rows: Row[], { adamSteps, times, extra }: Plan, seeds: number): st
 
 ![Break-even](break-even.png)
 
-The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${adamSteps} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or in ${times} times Adam's median time and ${extra} s; momentum takes Adam's batches, implicit Adam those of ${methods['implicit Adam'].batch}. ${LESSONS.toLocaleString('en')} digits; heads of fewer than 5,000 parameters are linear, the others have a hidden layer.
+The loss to reach is the lowest that Adam gets to on ${HELD.toLocaleString('en')} digits held out, in ${adamSteps} steps of batch ${methods.Adam.batch} at its best rate. Rates are a factor √10 apart, extended until the best has a neighbour on both sides (Adam's by that loss, the others' by the seconds to it on the digits held out), with a seed that is not among the ${seeds} reported. The seconds are those of one processor until the test loss is as low: median (least … largest), “never” where a seed does not reach it in 1,000 steps or in ${times} times Adam's median time and ${extra} s; momentum takes Adam's batches, implicit Adam those of ${methods['implicit Adam'].batch}, untuned ${methods[UNTUNED].batch}. ${LESSONS.toLocaleString('en')} digits; heads of fewer than 5,000 parameters are linear, the others have a hidden layer.
 
 ${markdownTable(table)}`;
 }
