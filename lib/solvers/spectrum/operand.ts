@@ -21,7 +21,7 @@ export interface Operand<V> {
   space: Space<V, unknown>;
   like: V;
   size: number;
-  /** `A v`, kept, with turns for others within it where it can be left. */
+  /** `A v`, kept, the caller's; with turns for others within it where it can be left. */
   multiply(v: V): Promise<V>;
   /** The products so far. */
   readonly products: number;
@@ -63,7 +63,9 @@ export function operandOf<V extends Vector>(
     async multiply(v) {
       products += 1;
       const work = checked.applyInPieces?.(v);
-      return work === undefined ? space.keep(space.tidy(() => checked.apply(v))) : withPauses(work);
+      if (work !== undefined) return withPauses(work);
+      // A copy: what is freed is not the argument, which an operator may return.
+      return space.keep(space.tidy(() => space.clone(checked.apply(v))));
     },
     get products() {
       return products;

@@ -223,6 +223,19 @@ describe('of named tensors', () => {
     H.dispose();
   });
 
+  it('of an operator that returns its argument, which stays the library’s', async () => {
+    const like = { w: tf.zeros([5]) };
+    const I = { apply: (v: NamedTensors) => v, dispose() {} };
+    const before = tf.memory().numTensors;
+    const { values } = await eigenvalues(I, { like, largest: 2 });
+    for (const value of values) expect(value).toBeCloseTo(1, 5);
+    expect((await trace(I, { like })).value).toBe(5);
+    const { x } = await spectralDensity(I, { like, probes: 2 });
+    expect(x.every(Number.isFinite)).toBe(true);
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose(like);
+  });
+
   it('at any scale that float32 bears', async () => {
     for (const scale of [1e-30, 1e-15, 1e15, 1e30]) {
       const d = tf.tensor1d(range(40, (i) => scale * (i < 2 ? 10 + i : i / 40)));
