@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
-import { UnsupportedError } from '../errors';
+import { InputError, UnsupportedError } from '../errors';
 import { compiledMap, switchPrograms, tracedCounts } from '.';
 import { normal } from './testing';
 
@@ -98,6 +98,15 @@ describe('a compiled map', () => {
     for (const f of [reads, uses]) expect(() => f(tf.scalar(1))).toThrow(UnsupportedError);
     expect(() => reads(tf.scalar(1))).toThrow('compiled map');
     v.dispose();
+  });
+
+  it('refuses a list as its value, and is called with lists as they are', () => {
+    const x = tf.tensor1d([1, 2]);
+    const gives = compiledMap((x: tf.Tensor) => [x, x] as never);
+    expect(() => gives(x)).toThrow(InputError);
+    const sum = (xs: tf.Tensor[]) => tf.addN(xs.map((x) => tf.mul(2, x)));
+    const takes = compiledMap(sum as never) as unknown as typeof sum;
+    for (let i = 0; i < 2; i++) expect(list(takes([x, x]))).toEqual([4, 8]);
   });
 
   it('leaves nothing behind', () => {

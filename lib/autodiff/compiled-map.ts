@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../backends/wasm/kernels/heap';
+import { InputError } from '../errors';
 import { checkFunction, checkNoMore } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkTensors } from './check';
@@ -32,7 +33,7 @@ const programs = new WeakMap<object, MapPrograms>();
 /**
  * The same map, declared to be a function of its tensors alone: once traced, a program runs in its place.
  *
- * Its arguments and its value are tensors, or records of them. As the `solve` of `argmin` all its
+ * Its arguments and its value are tensors, or records of them; the value is of float32. As the `solve` of `argmin` all its
  * iterations are one program; as the `optimality` of `argmin` or `attach` its derivative is one, and the
  * linear system of a single tensor is solved in the backend's memory by solvers that use products and
  * inner products alone.
@@ -59,8 +60,9 @@ const programs = new WeakMap<object, MapPrograms>();
  *
  * When not to use it: iterations that end by a number that they read.
  *
- * @throws InputError for anything but a function; while running, UnsupportedError where it reads numbers of
- *   tensors, or uses a `tf.Variable` that is not handed to it.
+ * @throws InputError for anything but a function; while it is traced, InputError for a value of anything but
+ *   float32 tensors, UnsupportedError where it reads numbers of tensors, or uses a `tf.Variable` that is not
+ *   handed to it.
  */
 export function compiledMap<A extends MapValue[], Y extends MapValue>(
   map: (...args: A) => Y,
@@ -186,11 +188,14 @@ const namesOf = (value: MapValue): string[] =>
 const tensorsOf = (args: readonly MapValue[]): tf.Tensor[] =>
   args.flatMap((value) => (value instanceof tf.Tensor ? [value] : Object.values(value)));
 
-/** The tensors of a value in the order of another one that it is like. */
-const inOrderOf = (like: MapValue, value: MapValue): tf.Tensor[] =>
-  value instanceof tf.Tensor || like instanceof tf.Tensor
-    ? tensorsOf([value])
-    : Object.keys(like).map((name) => value[name]!);
+/** The tensors of a value in the order of another one; none where their names differ. */
+function inOrderOf(like: MapValue, value: MapValue): tf.Tensor[] {
+  if (value instanceof tf.Tensor) return like instanceof tf.Tensor ? [value] : [];
+  if (like instanceof tf.Tensor) return [];
+  const names = Object.keys(like);
+  const isLike = names.length === Object.keys(value).length && names.every((name) => name in value);
+  return isLike ? names.map((name) => value[name]!) : [];
+}
 
 /** Other tensors in the places of the arguments. */
 function argumentsOf(args: readonly MapValue[], inputs: readonly tf.Tensor[]): MapValue[] {
@@ -207,6 +212,7 @@ const isPlain = (value: unknown): value is MapValue =>
     ? !value.isDisposed && value.size > 0 && value.dtype !== 'string' && value.dtype !== 'complex64'
     : value !== null &&
       typeof value === 'object' &&
+      !Array.isArray(value) &&
       Object.values(value).length > 0 &&
       Object.values(value).every((each) => each instanceof tf.Tensor && isPlain(each));
 
@@ -222,5 +228,13 @@ const keyOf = (args: readonly MapValue[]): string =>
 const wordOf = ({ dtype, shape }: tf.Tensor) => `${dtype}[${shape}]`;
 
 function checkValue(value: MapValue): void {
-  checkTensors(value instanceof tf.Tensor ? { value } : value, 'the value of a compiled map');
+  const what = 'the value of a compiled map';
+  if (Array.isArray(value)) {
+    throw new InputError({
+      given: `a list as ${what}`,
+      expected: 'a tensor, or a record of named tensors',
+      remedy: 'Give each a name: { x, y }.',
+    });
+  }
+  checkTensors(value instanceof tf.Tensor ? { value } : value, what);
 }

@@ -108,6 +108,26 @@ describe('argmin of compiled maps', () => {
     expect(warn.mock.calls[0]).toEqual(warn.mock.calls[1]);
   });
 
+  it('refuses an optimality that is not like the solution, as without programs', () => {
+    type Named = { z: tf.Tensor };
+    const unlike: [string, (z: tf.Tensor) => tf.Tensor | tf.TensorContainerObject][] = [
+      ['another name', (z) => ({ y: z })],
+      ['one more', (z) => ({ z, y: z })],
+      ['no name', (z) => z],
+      ['another shape', (z) => ({ z: tf.sum(z, 0) })],
+    ];
+    const [A, b] = [tf.mul(0.2, normal([3, 3], 1)), normal([2, 3], 2)];
+    for (const [name, value] of unlike) {
+      const named = (A: tf.Tensor, b: tf.Tensor) => ({ z: solve(A, b) });
+      const optimality = ({ z }: Named, A: tf.Tensor, b: tf.Tensor) => value(residual(z, A, b));
+      const rest = argmin(compiledMap(named) as never, compiledMap(optimality as never) as never, {
+        solver: fixedPoint(),
+      }) as unknown as (A: tf.Tensor, b: tf.Tensor) => Named;
+      const derivative = () => tf.grad((b: tf.Tensor) => tf.sum(rest(A, b).z))(b);
+      expect(derivative, name).toThrow(/of an optimality|an optimality whose value/);
+    }
+  });
+
   it('can be differentiated again', () => {
     const rest = argmin(compiledSolve, compiledResidual) as (...θ: tf.Tensor[]) => tf.Tensor;
     const plain = argmin(solve as never, residual as never) as typeof rest;

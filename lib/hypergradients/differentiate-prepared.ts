@@ -30,7 +30,7 @@ interface Asked {
   count: Count;
 }
 
-/** So many derivatives of a problem may come to something unusual; after that none is tried. */
+/** So many derivatives of a problem may come to something unusual, one after the other; after that none is tried. */
 const MOST_MISSES = 3;
 
 /**
@@ -56,7 +56,10 @@ export function differentiatePrepared(
   const run = prepared.begin(w, λ);
   try {
     const found = new OneGo(run, course, asked).result();
-    if (found !== undefined) return ended(found);
+    if (found !== undefined) {
+      prepared.misses = 0;
+      return ended(found);
+    }
     prepared.misses++;
     count.products = before;
     return undefined;

@@ -61,7 +61,7 @@ export class PreparedDerivative {
   readonly space: FlatSpace;
   /** How many iterations fit into a turn of the event loop, remembered with the loss. */
   readonly portions: Captured['portions']['solves'];
-  /** How often a run came to something that is not prepared. */
+  /** How often a run came to something that is not prepared, since one that did not. */
   misses = 0;
   readonly heap: Heap;
   readonly inner: Known;

@@ -57,7 +57,7 @@ export interface Differentiated {
   rest: readonly number[];
 }
 
-/** The same of its derivative; its value has to be like x. */
+/** The same of its derivative; undefined, too, where its value is not like x. */
 export function tracedDerivative<T>(
   heap: Heap,
   map: ListMap,
@@ -73,6 +73,7 @@ export function tracedDerivative<T>(
       trace.inLoss = false;
       return made(() => {
         if (!isTraceable(tape)) throw new NotLowered('a custom gradient');
+        if (!areLike(value, leaves.slice(0, by.x))) throw new NotLowered('a value unlike x');
         const before = [...leaves, ...outside];
         const { vectors, outputs } = tape.within(() => products(tape, { leaves, value, by }));
         if (trace.read) throw new NotLowered('a derivative that reads numbers');
@@ -96,6 +97,9 @@ export function tracedDerivative<T>(
     return result;
   });
 }
+
+const areLike = (xs: readonly tf.Tensor[], ys: readonly tf.Tensor[]) =>
+  xs.length === ys.length && xs.every(({ shape }, i) => `${shape}` === `${ys[i]!.shape}`);
 
 function tracing<T>(
   like: readonly tf.Tensor[],
