@@ -74,7 +74,7 @@ export type TransposedProduct = (
 ) => unknown;
 
 /** y ← y + Aᵀ r: `end` is where the matrix ends, `stride` the length of a row and of y, whole groups. */
-export function transposedProduct(): FunctionBody {
+export function transposedProduct(asOne?: boolean): FunctionBody {
   const f = new FunctionBody('transposed', {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
@@ -83,6 +83,7 @@ export function transposedProduct(): FunctionBody {
   const [to, stop] = f.locals('i32', 'i32');
   const rows = f.localsOf('i32', GROUP);
   const factors = f.localsOf('v128', GROUP);
+  const sum = f.local('v128');
   return f.while(A, end, () => {
     setAddresses(f, A, rows, stride);
     factors.forEach((factor, i) => {
@@ -94,11 +95,11 @@ export function transposedProduct(): FunctionBody {
     f.get(y).set(to).get(y, stride).do('i32.add').set(stop);
     f.while(to, stop, () => {
       for (const at of [0, 16]) {
-        f.get(to, to).memory('v128.load', at);
+        f.get(to).memory('v128.load', at).set(sum);
         rows.forEach((row, i) => {
-          f.get(row).memory('v128.load', at).get(factors[i]!).do('f64x2.mul', 'f64x2.add');
+          addProduct(f.get(row).memory('v128.load', at).get(factors[i]!), sum, 'f64x2', asOne);
         });
-        f.memory('v128.store', at);
+        f.get(to, sum).memory('v128.store', at);
       }
       for (const local of [to, ...rows]) f.advance(local, 32);
     });

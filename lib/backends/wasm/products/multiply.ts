@@ -7,6 +7,7 @@ import {
   SOME_ROWS,
   type Tile,
   tileBody,
+  WIDE,
 } from './tiles';
 
 /** The bytes of one row of a panel that was laid out. */
@@ -37,7 +38,7 @@ export type Multiply = (
  */
 export function multiplyBodies(asOne?: boolean): FunctionBody[] {
   const tiles = new Map<string, Tile>();
-  const tileOf = (rows: Rows, columns: Columns) => {
+  const tileOf: TileOf = (rows, columns) => {
     const key = `${rows}x${columns}`;
     const known = tiles.get(key) ?? tileBody(rows, columns, asOne);
     tiles.set(key, known);
@@ -47,6 +48,8 @@ export function multiplyBodies(asOne?: boolean): FunctionBody[] {
   return [...tiles.values(), multiply];
 }
 
+type TileOf = (rows: Rows, columns: Columns | typeof WIDE) => Tile;
+
 type Given = Readonly<Record<(typeof PARAMETERS)[number], Local>>;
 
 const PARAMETERS = [
@@ -54,30 +57,47 @@ const PARAMETERS = [
   ...(['out', 'rowOfOut', 'rows', 'columns', 'k'] as const),
 ] as const;
 
-function multiplyBody(tileOf: (rows: Rows, columns: Columns) => Tile): FunctionBody {
+function multiplyBody(tileOf: TileOf): FunctionBody {
   const f = new FunctionBody('multiply', { parameters: PARAMETERS.map(() => 'i32'), results: [] });
   const given = Object.fromEntries(PARAMETERS.map((name, i) => [name, f.parameters[i]!])) as Given;
-  const { b, panelOfB, out, columns: all } = given;
+  const { b, panelOfB, out, rows, columns: all } = given;
   const left = f.local('i32');
   f.get(all).set(left);
   const writeRows = rowsWriter(f, given, tileOf);
-  eachPanel(f, all, left, (columns) => {
-    // Back to columns that are finished, where fewer are left than a tile has.
-    backToWhole(f, left, columns, () => {
-      moveBack(f, out, left, columns, 4);
-      // A panel that was laid out begins where its own columns do.
-      f.get(panelOfB).i32(PANEL_ROW).do('i32.eq');
-      f.if(() => moveBack(f, b, left, columns, 4));
+  const writeWide = () =>
+    f.loop((again) => {
+      f.get(left).i32(WIDE).do('i32.ge_u');
+      f.if(() => {
+        writeRows(WIDE);
+        f.advance(out, 4 * WIDE)
+          .advance(b, 4 * WIDE)
+          .advance(left, -WIDE)
+          .br(again);
+      });
     });
-    writeRows(columns);
-    f.advance(out, 4 * columns).advance(left, -columns);
-    f.i32(4 * columns)
-      .get(panelOfB, panelOfB)
-      .i32(PANEL_ROW)
-      .do('i32.eq')
-      .select('i32');
-    f.get(b).do('i32.add').set(b);
-  });
+  // Few rows of a b that is not laid out.
+  f.get(rows).i32(SOME_ROWS).do('i32.lt_u').get(panelOfB).i32(PANEL_ROW).do('i32.eq', 'i32.and');
+  f.if(writeWide);
+  const writePanels = () =>
+    eachPanel(f, all, left, (columns) => {
+      // Back to columns that are finished, where fewer are left than a tile has.
+      backToWhole(f, left, columns, () => {
+        moveBack(f, out, left, columns, 4);
+        // A panel that was laid out begins where its own columns do.
+        f.get(panelOfB).i32(PANEL_ROW).do('i32.eq');
+        f.if(() => moveBack(f, b, left, columns, 4));
+      });
+      writeRows(columns);
+      f.advance(out, 4 * columns).advance(left, -columns);
+      f.i32(4 * columns)
+        .get(panelOfB, panelOfB)
+        .i32(PANEL_ROW)
+        .do('i32.eq')
+        .select('i32');
+      f.get(b).do('i32.add').set(b);
+    });
+  f.get(left);
+  f.if(writePanels);
   return f;
 }
 
@@ -85,10 +105,10 @@ function multiplyBody(tileOf: (rows: Rows, columns: Columns) => Tile): FunctionB
 function rowsWriter(
   f: FunctionBody,
   { a, rowOfA, columnOfA, b, rowOfB, out, rowOfOut, rows, k }: Given,
-  tileOf: (rows: Rows, columns: Columns) => Tile,
-): (columns: Columns) => void {
+  tileOf: TileOf,
+): (columns: Columns | typeof WIDE) => void {
   const [from, to, left] = f.locals('i32', 'i32', 'i32');
-  const tile = (count: Rows, columns: Columns) => {
+  const tile = (count: Rows, columns: Columns | typeof WIDE) => {
     f.get(from, rowOfA, columnOfA, b, rowOfB, to, rowOfOut, k).call(tileOf(count, columns));
     f.get(from, rowOfA).i32(count).do('i32.mul', 'i32.add').set(from);
     f.get(to, rowOfOut).i32(count).do('i32.mul', 'i32.add').set(to);
@@ -111,11 +131,14 @@ function rowsWriter(
   return (columns) => {
     f.get(a).set(from).get(out).set(to).get(rows).set(left);
     f.loop((again) => {
-      f.get(left).i32(MOST_ROWS).do('i32.ge_u');
-      f.if(
-        () => tile(MOST_ROWS, columns),
-        () => fewer(columns),
-      );
+      if (columns === WIDE) tile(1, columns);
+      else {
+        f.get(left).i32(MOST_ROWS).do('i32.ge_u');
+        f.if(
+          () => tile(MOST_ROWS, columns),
+          () => fewer(columns),
+        );
+      }
       f.get(left).brIf(again);
     });
   };
