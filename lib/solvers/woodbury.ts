@@ -4,6 +4,7 @@ import { checkFunction, checkMethods, checkNoMore, checkOptionNames, shown } fro
 import {
   type LinearOperator,
   type LowRankParts,
+  partsApart,
   spaceFor,
   spaceOf,
   type Vector,
@@ -38,8 +39,9 @@ export function lowRank<V extends Vector, U extends Vector>(
   if (parts.middle !== undefined) checkFunction(parts.middle, 'the middle of lowRank');
   const outputs = spaceFor(parts.outputs, 'the outputs of lowRank');
   outputs.check(parts.outputs, parts.outputs, 'the outputs of lowRank');
+  const own = partsApart(parts);
   const jvp = (v: V) => {
-    const u = parts.jvp(v);
+    const u = own.jvp(v);
     outputs.check(u, parts.outputs, 'jvp of lowRank');
     return u;
   };
@@ -51,12 +53,12 @@ export function lowRank<V extends Vector, U extends Vector>(
     });
   }
   return {
-    lowRank: withParts(parts, { jvp }),
+    lowRank: withParts(own, { jvp }),
     apply(v) {
       const space = spaceOf(v);
       return space.tidy(() => {
         const u = jvp(v);
-        const pulled = parts.vjp(parts.middle ? parts.middle(u) : u);
+        const pulled = own.vjp(own.middle ? own.middle(u) : u);
         space.check(pulled, v, 'vjp of lowRank');
         return space.axpy(space.scalars.of(diagonal), v, pulled);
       });
@@ -126,7 +128,8 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
         // Nothing is read, but others may have a turn.
         yield [];
       }
-      held.push(hold(() => scaled(jvp(b))));
+      // A copy: it is not b that is freed, which a user's function may return.
+      held.push(hold(() => outer.clone(scaled(jvp(b)))));
       const numbers = yield held;
       const matrix = squareMatrix(numbers.slice(0, size));
       for (let i = 0; i < size; i++) matrix.entries[i * (size + 1)]! += d;
@@ -144,7 +147,7 @@ export function woodbury(options: WoodburyOptions = {}): WoodburyOptions & Linea
 }
 
 function partsOf<V extends Vector>(A: LinearOperator<V>): LowRankParts<V, Vector> {
-  if (A.lowRank !== undefined) return A.lowRank;
+  if (A.lowRank !== undefined) return partsApart(A.lowRank);
   throw new InputError({
     given: 'an operator that is known by its products alone',
     expected:

@@ -1,4 +1,4 @@
-import { type LinearOperator, type LowRankParts, observed, withParts } from './operator';
+import { copied, type LinearOperator, type LowRankParts, observed, withParts } from './operator';
 
 /** What `apart` has returned: there is nothing to copy once more. */
 const known = new WeakSet<object>();
@@ -31,7 +31,8 @@ export function apart<V>(A: LinearOperator<V>): LinearOperator<V> {
   return result;
 }
 
-function partsApart<V, U>(parts: LowRankParts<V, U>): LowRankParts<V, U> {
+/** The same of the parts of a low rank. */
+export function partsApart<V, U>(parts: LowRankParts<V, U>): LowRankParts<V, U> {
   const { middle } = parts;
   return withParts(parts, {
     jvp: around((v) => parts.jvp(v)),
@@ -44,6 +45,3 @@ const around =
   <X, Y>(f: (x: X) => Y) =>
   (x: X): Y =>
     copied(f(copied(x)));
-
-const copied = <X>(x: X): X =>
-  x instanceof Float64Array ? (x.slice() as Float64Array as typeof x) : x;

@@ -1,4 +1,4 @@
-export { apart } from './apart';
+export { apart, partsApart } from './apart';
 export { float64 } from './float64';
 export { float64Loops } from './float64-loops';
 export { holding } from './holding';

@@ -223,19 +223,20 @@ export function shifted<V, S>(
   }
   const add = (v: V, Av: V) => {
     const result = space.tidy(() => space.axpy(space.scalars.of(tau), v, Av));
-    space.free(Av);
+    // An operator may return its argument.
+    space.free(Av, v);
     return result;
   };
   const { lowRank } = A;
   return {
-    apply: (v) => add(v, A.apply(v)),
-    ...(A.transpose && { transpose: (v: V) => add(v, A.transpose!(v)) }),
+    apply: (v) => add(v, A.apply(copied(v))),
+    ...(A.transpose && { transpose: (v: V) => add(v, A.transpose!(copied(v))) }),
     ...(A.applyAll && {
-      applyAll: (vs: readonly V[]) => allOf(A, vs).map((Av, i) => add(vs[i]!, Av)),
+      applyAll: (vs: readonly V[]) => allOf(A, vs.map(copied)).map((Av, i) => add(vs[i]!, Av)),
     }),
     ...(A.applyInPieces && {
       *applyInPieces(v: V) {
-        return space.keep(add(v, yield* piecesOf(A, v)));
+        return space.keep(add(v, yield* piecesOf(A, copied(v))));
       },
     }),
     ...(A.space && { space: A.space }),
@@ -253,19 +254,20 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
   const minus = (v: V, Mv: V) => {
     const space = spaceOf(v);
     const result = space.subtract(v, Mv);
-    space.free(Mv);
+    // An operator may return its argument.
+    space.free(Mv, v);
     return result;
   };
   const { lowRank } = M;
   return {
-    apply: (v) => minus(v, M.apply(v)),
-    ...(M.transpose && { transpose: (v: V) => minus(v, M.transpose!(v)) }),
+    apply: (v) => minus(v, M.apply(copied(v))),
+    ...(M.transpose && { transpose: (v: V) => minus(v, M.transpose!(copied(v))) }),
     ...(M.applyAll && {
-      applyAll: (vs: readonly V[]) => allOf(M, vs).map((Mv, i) => minus(vs[i]!, Mv)),
+      applyAll: (vs: readonly V[]) => allOf(M, vs.map(copied)).map((Mv, i) => minus(vs[i]!, Mv)),
     }),
     ...(M.applyInPieces && {
       *applyInPieces(v: V) {
-        return spaceOf(v).keep(minus(v, yield* piecesOf(M, v)));
+        return spaceOf(v).keep(minus(v, yield* piecesOf(M, copied(v))));
       },
     }),
     ...(M.space && { space: M.space }),
@@ -277,7 +279,7 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
             const space = spaceOf(u);
             const scaled = lowRank.middle ? lowRank.middle(u) : u;
             const result = space.tidy(() => space.scale(space.scalars.of(-1), scaled));
-            if (scaled !== u) space.free(scaled);
+            space.free(scaled, u);
             return result;
           },
         }),
@@ -285,6 +287,10 @@ export function identityMinus<V extends Vector>(M: LinearOperator<V>): LinearOpe
     dispose: () => M.dispose?.(),
   };
 }
+
+/** A copy of a `Float64Array`, which a function of a user may change; tensors pass as they are. */
+export const copied = <X>(x: X): X =>
+  x instanceof Float64Array ? (x.slice() as Float64Array as typeof x) : x;
 
 /** The product in pieces, by an operator that has it. */
 function piecesOf<V>(A: LinearOperator<V>, v: V): Pausing<V> {
