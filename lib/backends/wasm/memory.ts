@@ -20,7 +20,8 @@ export function guardMemory(): void {
     settle(heap);
     const at = allocate(bytes);
     if (at === 0 && bytes > 0) throw refusal(engine().state.numBytes, bytes);
-    return at;
+    // Beyond 2 GiB the build returns what 2³² is to be added to.
+    return at >>> 0;
   };
 }
 

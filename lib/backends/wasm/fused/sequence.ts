@@ -121,11 +121,11 @@ export class Sequence {
 
 /** A call from JavaScript, with what is in the table then. */
 function byJavaScript(heap: Heap, call: Call<number>, table: number): () => void {
-  let addresses = new Int32Array(0);
+  let addresses = new Uint32Array(0);
   return () => {
     const { buffer } = memoryOf(heap);
     // It is another one after the memory has grown.
-    if (addresses.buffer !== buffer) addresses = new Int32Array(buffer);
+    if (addresses.buffer !== buffer) addresses = new Uint32Array(buffer);
     perform(call, (place) => addresses[table / 4 + place]!);
   };
 }
