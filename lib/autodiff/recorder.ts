@@ -52,5 +52,7 @@ export function* recordedBy<R extends { gradient: NamedTensors }>(
   f: () => tf.Scalar,
   select: Select,
 ): Pausing<R> {
-  return yield* differentiate(tape, start(tape, f, select));
+  const started = start(tape, f, select);
+  yield;
+  return yield* differentiate(tape, started);
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { checkOptionNames, phrase } from '../options';
 
 /** A loss of variables that it closes over. */
@@ -91,11 +92,22 @@ export function weighted(losses: readonly Loss[], weights?: readonly number[]): 
   return losses.map((loss, i) => ({ loss, share: relative[i]! / sum }));
 }
 
-/** The mean of the losses, of which none is what this returns: a loss may be a variable itself. */
-export function meanLoss(losses: WeightedLosses): tf.Scalar {
+/**
+ * The mean of the losses, of which none is what this returns: a loss may be a variable itself. It is kept, and
+ * the work can be left between the losses.
+ */
+export function* meanLoss(losses: WeightedLosses): Pausing<tf.Scalar> {
   const [first] = losses as [WeightedLoss];
-  if (losses.length === 1) return tf.tidy(() => tf.clone(first.loss()));
-  // Each in a tidy of its own, so that one batch is held at a time.
-  const part = ({ loss, share }: WeightedLoss) => tf.tidy(() => tf.mul(share, loss()));
-  return tf.tidy(() => tf.addN(losses.map(part))) as tf.Scalar;
+  if (losses.length === 1) return tf.tidy(() => tf.keep(tf.clone(first.loss())));
+  const parts: tf.Scalar[] = [];
+  try {
+    for (const { loss, share } of losses) {
+      if (parts.length > 0) yield;
+      // Each in a tidy of its own, so that one batch is held at a time.
+      parts.push(tf.tidy(() => tf.keep(tf.mul(share, loss()))));
+    }
+    return tf.tidy(() => tf.keep(tf.addN(parts) as tf.Scalar));
+  } finally {
+    tf.dispose(parts);
+  }
 }

@@ -1,15 +1,18 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
+import { inPortions, isTurnDue, type Pausing } from '../event-loop';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import { proximalStep } from './proximal';
+import { takeProximalStep } from './proximal';
+import type { PausingProblem } from './proximal-run';
 import type { ProximalStep } from './proximal-types';
 import { checkUnmoved, dataOf, type NamedVariables, pick, stepNotFinite } from './variables';
 
 /** A loss of variables, which parameters of it step implicitly, and how. */
 export interface ExactStepPlan {
-  loss(): tf.Scalar;
-  record(): Curvature;
+  /** Kept; the caller's. */
+  loss(): Pausing<tf.Scalar>;
+  record(): Pausing<Curvature>;
   /** What {@link record} recorded at the variables as they are; this function disposes it. */
   first: Curvature;
   /** Those that move. */
@@ -25,8 +28,8 @@ export interface ExactStepPlan {
  * Moves the variables of the block by the exact implicit step, with the others held where they are;
  * the others by the plain step from the gradient at the start.
  *
- * While it waits for numbers, the variables are as they were: trial values are theirs only while the
- * loss is computed. So they are after an error too.
+ * While it waits for numbers, the variables are as they were: trial values are theirs only while a
+ * portion of the loss or of its gradient is computed. So they are after an error too.
  *
  * @throws InputError if other code has moved the variables in the meantime.
  */
@@ -47,6 +50,15 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
       assign(pick(start, block));
     }
   };
+  const inPieces = <T>(y: NamedTensors, work: Pausing<T>): Pausing<T> =>
+    inPortions(work, (portion) =>
+      at(y, () => {
+        let turn = portion();
+        // Values are assigned for a turn's worth of work, not for each portion of it.
+        while (!turn.done && !isTurnDue()) turn = portion();
+        return turn;
+      }),
+    );
   const rest = Object.keys(variables).filter((name) => !block.includes(name));
   let first: Curvature | undefined = plan.first;
   let moved: NamedTensors | undefined;
@@ -58,12 +70,12 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
         return rest.length === 0 ? {} : tensors.axpy(step, g, pick(start, rest));
       }),
     );
-    const problem = {
-      loss: (y: NamedTensors) => at(y, plan.loss),
-      curvatureAt(y: NamedTensors) {
-        const recorded = first ?? at(y, plan.record);
+    const problem: PausingProblem = {
+      loss: (y) => inPieces(y, plan.loss()),
+      *curvatureAt(y) {
+        const known = first;
         first = undefined;
-        return recorded;
+        return known ?? (yield* inPieces(y, plan.record()));
       },
     };
     const options = {
@@ -71,7 +83,12 @@ export async function exactStep(plan: ExactStepPlan): Promise<Omit<ProximalStep,
       ...(tolerance !== undefined && { tolerance }),
       ...(maxIterations !== undefined && { maxIterations }),
     };
-    const { value, ...report } = await proximalStep(problem, pick(start, block), stepSize, options);
+    const { value, ...report } = await takeProximalStep(
+      problem,
+      pick(start, block),
+      stepSize,
+      options,
+    );
     moved = { ...moved, ...value };
     await checkReached(moved, report.loss);
     checkUnmoved(variables, dataOf(start), 'an exact step');

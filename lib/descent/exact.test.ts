@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../backends';
 import { InputError } from '../errors';
 import { random } from '../numbers';
@@ -11,7 +11,10 @@ import { implicitRoot } from './glm/implicit-root';
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
 });
-afterEach(() => tf.disposeVariables());
+afterEach(() => {
+  vi.restoreAllMocks();
+  tf.disposeVariables();
+});
 
 const numbers = (x: tf.Tensor) => [...x.dataSync()];
 const dot = (a: readonly number[], b: readonly number[]) =>
@@ -151,6 +154,41 @@ describe('while it waits', () => {
     done = true;
     await watch;
     expect([...seen].filter((values) => values !== `${numbers(x)}`)).toEqual(['2,-3']);
+  });
+
+  it('they are so between the portions of several losses and their gradients, and the step is the same', async () => {
+    let calls = 0;
+    const losses = (x: tf.Variable) =>
+      [1, 2, 3].map((k) => () => {
+        calls++;
+        return tf.tidy(() => tf.sum(tf.pow(tf.sub(x, k), 4)) as tf.Scalar);
+      });
+    const alone = setting();
+    await implicitSGD(0.1, { exact: true }).step(losses(alone.x), [alone.x]);
+    const { x } = setting();
+    // Every look at the clock finds that a turn of others is due.
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    const seen = new Set<string>();
+    const after = new Set<number>();
+    calls = 0;
+    const step = implicitSGD(0.1, { exact: true }).step(losses(x), [x]);
+    let done = false;
+    const watch = (async () => {
+      while (!done) {
+        seen.add(`${numbers(x)}`);
+        after.add(calls);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await step;
+    done = true;
+    await watch;
+    expect(numbers(x)).toEqual(numbers(alone.x));
+    expect([...seen].filter((values) => values !== `${numbers(x)}`)).toEqual(['2,-3']);
+    // A turn after every evaluation of one of them.
+    expect(calls).toBeGreaterThan(12);
+    expect([...Array(calls).keys()].filter((i) => !after.has(i + 1))).toEqual([]);
   });
 
   it('no other optimizer loses a step to it, nor it to another', async () => {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { auxiliaryNumbers, type Curvature } from '../autodiff';
 import { InputError } from '../errors';
-import { withoutPause, withPauses } from '../event-loop';
+import { finish } from '../event-loop';
 import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
 import { type LinearSolver, supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
@@ -138,7 +138,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     const solver = this.solverNow;
     const draft = this.draft(varList);
     const record = () => this.record(losses, draft, tapes);
-    const { recorded, plan, before, auxiliary, began } = await withPauses(record());
+    const { recorded, plan, before, auxiliary, began } = await finish(record());
     try {
       checkUnmoved(plan.variables, before, 'an exact step');
       const report = await exactStep({
@@ -146,8 +146,8 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
         block: plan.block,
         stepSize: plan.stepSize,
         loss: () => meanLoss(losses),
-        record() {
-          const { recorded, auxiliary } = withoutPause(record());
+        *record() {
+          const { recorded, auxiliary } = yield* record();
           tensors.free(auxiliary);
           return recorded;
         },

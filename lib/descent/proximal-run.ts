@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Curvature } from '../autodiff';
 import { NotFiniteError } from '../errors';
+import { finish, giveWay, type Pausing } from '../event-loop';
 import { checkMethods } from '../options';
 import { checkedSolution, type SolverStatus } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
 import { proximalOperator } from './implicit-step';
-import type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-types';
+import type { ProximalOptions, ProximalStep } from './proximal-types';
 import { pick } from './variables';
 
 /** The share of the predicted decrease that a step must achieve (Armijo's rule). */
@@ -24,6 +25,12 @@ interface Point {
   residualNorm: number;
 }
 
+/** A loss and its curvature, as for `proximalStep`, to be left for a while; what they return is kept. */
+export interface PausingProblem {
+  loss(y: NamedTensors): Pausing<tf.Scalar>;
+  curvatureAt(y: NamedTensors): Pausing<Curvature>;
+}
+
 /** The Newton steps of `proximalStep`, from checked arguments. */
 export class ProximalRun {
   #y: NamedTensors;
@@ -34,7 +41,7 @@ export class ProximalRun {
   #firstLoss = Number.NaN;
 
   constructor(
-    private readonly problem: ProximalProblem,
+    private readonly problem: PausingProblem,
     private readonly x: NamedTensors,
     private readonly delta: number,
     private readonly options: Required<ProximalOptions>,
@@ -55,7 +62,7 @@ export class ProximalRun {
 
   /** Evaluates F at y, and moves y by a Newton step unless the run ends there. */
   async #step(): Promise<ProximalStep | undefined> {
-    const C = this.problem.curvatureAt(this.#y);
+    const C = await inTurns(this.problem.curvatureAt(this.#y));
     checkMethods(C, 'the curvature of proximalStep', ['apply', 'dispose']);
     let at: { r: NamedTensors; facts: tf.Scalar[] } | undefined;
     try {
@@ -169,11 +176,9 @@ export class ProximalRun {
   }
 
   async #phiAt(y: NamedTensors) {
-    const facts = hold(() => {
-      const distance = tensors.norm(tensors.subtract(y, this.x));
-      return [this.problem.loss(y), distance];
-    });
+    const facts = [await inTurns(this.problem.loss(y))];
     try {
+      facts.push(hold(() => tensors.norm(tensors.subtract(y, this.x))));
       return this.#phi(...((await tensors.read(facts)) as [number, number]));
     } finally {
       tensors.free(facts);
@@ -211,6 +216,12 @@ export class ProximalRun {
     });
     return tf.addN(counts);
   }
+}
+
+/** Does it with a turn for timers before and after it, where one is due: it may begin with a loss. */
+async function inTurns<T>(work: Pausing<T>): Promise<T> {
+  await giveWay();
+  return finish(work);
 }
 
 const hold = <T>(make: () => T): T => tensors.keep(tensors.tidy(make));

@@ -3,7 +3,7 @@ import { InputError } from '../errors';
 import { checkMethods, checkNoMore, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver } from '../solvers';
 import { holding, type NamedTensors } from '../spaces';
-import { ProximalRun } from './proximal-run';
+import { type PausingProblem, ProximalRun } from './proximal-run';
 import type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-types';
 
 /**
@@ -34,6 +34,16 @@ export async function proximalStep(
 ): Promise<ProximalStep> {
   checkNoMore('proximalStep', arguments, 4);
   checkArguments(problem, x, options);
+  return takeProximalStep(atOnce(problem), x, delta, options);
+}
+
+/** The same from checked arguments, with a problem that can be left for a while. */
+export async function takeProximalStep(
+  problem: PausingProblem,
+  x: NamedTensors,
+  delta: number,
+  options: ProximalOptions,
+): Promise<ProximalStep> {
   const { solver, maxIterations = 50, tolerance = toleranceFor(options.solver) } = options;
   checkProximal(delta, { tolerance, maxIterations });
   return holding([x], async (x) => {
@@ -45,6 +55,18 @@ export async function proximalStep(
     }
   });
 }
+
+/** A problem whose functions run without a pause, after one. */
+const atOnce = (problem: ProximalProblem): PausingProblem => ({
+  *loss(y) {
+    yield;
+    return tf.tidy(() => tf.keep(problem.loss(y)));
+  },
+  *curvatureAt(y) {
+    yield;
+    return problem.curvatureAt(y);
+  },
+});
 
 const LOOSEST = 1e-5;
 const TIGHTEST = 1e-6;
