@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { apply, entrywise, type Factors, type Formula, vector } from '../autodiff';
+import type { Pausing } from '../event-loop';
 import type { LinearSolver } from '../solvers';
 import { mapTensors, type NamedTensors, tensors } from '../spaces';
-import type { Asking } from './asking';
+import { type Asking, partOf } from './asking';
 import {
   type CurvatureProducts,
   type Direction,
@@ -47,7 +48,7 @@ export interface AdamDirection extends Direction {
  */
 export function* adamDirection(
   { curvature, gradient, momentum, scale, stepSize, beta1 }: AdamSystem,
-  solver: LinearSolver | 'rank-one' | ((system: SystemToSolve) => LinearSolver),
+  solver: LinearSolver | 'rank-one' | ((system: SystemToSolve) => Pausing<LinearSolver>),
 ): Asking<AdamDirection> {
   const delta = stepSize * (1 - beta1);
   const [root, b] = pairs(rootAndSide, scale, momentum);
@@ -83,15 +84,13 @@ export function* adamDirection(
     }),
     dispose() {},
   };
-  const chosen = () =>
-    typeof solver === 'function'
-      ? solver({ delta, like: b, factors: cut && scaledFactors(cut, root) })
-      : (solver as LinearSolver);
+  const system = { delta, like: b, factors: cut && scaledFactors(cut, root) };
   try {
+    const by = typeof solver === 'function' ? yield* partOf(solver(system)) : solver;
     const { value: y, ...solved } =
-      solver === 'rank-one'
+      by === 'rank-one'
         ? tensors.tidy(() => rankOneDirection(times(root, gradient), delta, b))
-        : yield* linearisedDirection(scaled, b, delta, chosen());
+        : yield* linearisedDirection(scaled, b, delta, by);
     const [value, left] = pairs(stepAndMomentum, y, root);
     tensors.free(y);
     return { ...solved, value, momentum: left };

@@ -1,5 +1,5 @@
 import type { CountedOperator, Flat, FlatProducts } from '../autodiff';
-import { drive, driveAtOnce } from '../event-loop';
+import { driveAtOnce, driveWithPauses, type Pausing } from '../event-loop';
 import {
   checkedDeferred,
   checkedSolution,
@@ -27,21 +27,49 @@ interface FlatRequest {
   flat: FlatProducts;
 }
 
-/** Work that asks for solutions of linear systems, and does not mind whether they are waited for. */
-export type Asking<T> = Generator<SolveRequest, T, DeferredSolution<NamedTensors>>;
+/**
+ * Work that asks for solutions of linear systems, and does not mind whether they are waited for; where it asks for
+ * nothing, it can be left for a while.
+ */
+export type Asking<T> = Generator<
+  SolveRequest | undefined,
+  T,
+  DeferredSolution<NamedTensors> | undefined
+>;
+
+/** Asks for one solution. */
+export function* solutionOf(request: SolveRequest): Asking<DeferredSolution<NamedTensors>> {
+  return (yield request)!;
+}
+
+/** Work that can be left for a while as a part of such work. */
+export function* partOf<T>(work: Pausing<T>): Asking<T> {
+  // Who breaks it off has no result for it.
+  const open: Pausing<T | undefined> = work;
+  try {
+    for (;;) {
+      const turn = work.next();
+      if (turn.done) return turn.value;
+      yield undefined;
+    }
+  } finally {
+    open.return(undefined);
+  }
+}
 
 /** The residual of a step is only reported: it is not worth a product of its own. */
 const UNVERIFIED = { verify: false };
 
 /** Does the work at once. */
-export const atOnce = <T>(work: Asking<T>): T => driveAtOnce(work, deferred);
+export const atOnce = <T>(work: Asking<T>): T =>
+  driveAtOnce(work, (request) => request && deferred(request));
 
 /**
- * Does the work, and gives timers and drawing a turn between the iterations of its solves.
+ * Does the work, and gives timers and drawing a turn where it can be left, and between the iterations of its solves.
  *
  * On a GPU nothing is waited for: the processor is free as soon as the work is handed over.
  */
-export const inTurns = <T>(work: Asking<T>): Promise<T> => drive(work, solved);
+export const inTurns = <T>(work: Asking<T>): Promise<T> => driveWithPauses(work, solved);
 
 async function solved(request: SolveRequest): Promise<DeferredSolution<NamedTensors>> {
   const { solver } = request;

@@ -54,10 +54,11 @@ export abstract class ImplicitOptimizer<
   }
 
   /** What solves the system of this step, with the preconditioner that the options ask for. */
-  protected solverOf(system: SystemToSolve): LinearSolver {
+  protected *solverOf(system: SystemToSolve): Pausing<LinearSolver> {
     const { preconditioner } = this.options;
     if (preconditioner === undefined) return this.solverNow;
-    return preconditioned(this.solverNow, this.#preconditioner.at(preconditioner, system));
+    const M = yield* this.#preconditioner.atInPieces(preconditioner, system);
+    return preconditioned(this.solverNow, M);
   }
 
   /** The step that follows from what was recorded. */

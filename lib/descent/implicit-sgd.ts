@@ -5,7 +5,7 @@ import { finish } from '../event-loop';
 import { checkNoMore, checkOptionNames, phrase, shown } from '../options';
 import { type LinearSolver, supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
-import type { Asking } from './asking';
+import { type Asking, partOf } from './asking';
 import {
   type BatchOptions,
   checkBatchOptions,
@@ -195,7 +195,7 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     };
   }
 
-  #direction(
+  *#direction(
     recorded: Curvature,
     stepSize: number,
     seen: StepGradient,
@@ -204,11 +204,12 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
     const solver = this.solverNow;
     if (this.options.preconditioner) {
       const like = pick(seen.gradient, block);
-      const by = this.solverOf({ delta: stepSize, like, factors: recorded.cut });
-      return linearisedDirection(recorded, like, stepSize, by);
+      const system = { delta: stepSize, like, factors: recorded.cut };
+      const by = yield* partOf(this.solverOf(system));
+      return yield* linearisedDirection(recorded, like, stepSize, by);
     }
     const space = supportsInnerProduct(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
-    return space === undefined
+    return yield* space === undefined
       ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)
       : directionInRowSpace(space.rows, stepSize, solver, space.factor);
   }

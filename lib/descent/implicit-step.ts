@@ -14,7 +14,7 @@ import {
   supportsInnerProduct,
 } from '../solvers';
 import { type LinearOperator, type NamedTensors, tensors } from '../spaces';
-import type { Asking } from './asking';
+import { type Asking, solutionOf } from './asking';
 
 /** The direction of a step, and what finding it took. */
 export interface Direction {
@@ -113,14 +113,14 @@ export function* linearisedDirection(
   if (flat !== undefined) {
     const A = flat.system({ delta, ...(floor !== undefined && { floor }) });
     try {
-      const { value, ...deferred } = yield { solver, b: g, flat, A };
+      const { value, ...deferred } = yield* solutionOf({ solver, b: g, flat, A });
       return { value: unlessZero(value, substitute), products: A.products, ...deferred };
     } finally {
       A.dispose();
     }
   }
   const A = proximalOperator(H, delta, floor);
-  const { value, ...deferred } = yield { solver, A, b: g };
+  const { value, ...deferred } = yield* solutionOf({ solver, A, b: g });
   return { value: unlessZero(value, substitute), products: A.products, ...deferred };
 }
 

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Pausing } from '../../event-loop';
 import type { Random } from '../../numbers';
 import type { NamedTensors } from '../../spaces';
 import { SecondMoment, type Spectrum } from './second-moment';
@@ -16,7 +17,8 @@ export interface Draft {
   add(w: tf.Tensor): void;
   /** Kept; the caller's. */
   unread(): tf.Tensor[];
-  finish(read: readonly ArrayLike<number>[]): Block;
+  /** To be left for a while between its factors. */
+  finish(read: readonly ArrayLike<number>[]): Pausing<Block>;
   dispose(): void;
 }
 
@@ -50,7 +52,8 @@ class DiagonalDraft implements Draft {
 
   unread = () => [];
 
-  finish(): Block {
+  *finish(): Pausing<Block> {
+    yield;
     const diagonal = tf.keep(this.#sum!.clone());
     return {
       solve: (v, delta) => tf.div(v, tf.add(1, tf.mul(delta, diagonal))),
@@ -88,12 +91,18 @@ class KroneckerDraft implements Draft {
     return this.#moments.map((moment) => moment.gram());
   }
 
-  finish(read: readonly ArrayLike<number>[]): Block {
-    const [A, G] = this.#moments.map((moment, i) => moment.spectrum(read[i]!)) as [
-      Spectrum,
-      Spectrum,
-    ];
-    return kroneckerBlock(A, G, this.#last);
+  *finish(read: readonly ArrayLike<number>[]): Pausing<Block> {
+    const spectra: Spectrum[] = [];
+    try {
+      for (const [i, moment] of this.#moments.entries()) {
+        yield;
+        spectra.push(moment.spectrum(read[i]!));
+      }
+      const [A, G] = spectra.splice(0) as [Spectrum, Spectrum];
+      return kroneckerBlock(A, G, this.#last);
+    } finally {
+      for (const { vectors, values } of spectra) tf.dispose([vectors, values]);
+    }
   }
 
   dispose(): void {

@@ -300,6 +300,31 @@ describe('the preconditioner', () => {
     expect(tf.memory().numTensors).toBe(held);
   });
 
+  it('a renewal that is broken off leaves nothing behind, and is done again with the same samples', () => {
+    const C = classifier(mlp({ sizes: [20, 8, 3], activation: 'tanh' }), 20);
+    const options = kronecker({ probes: 3 });
+    const step = { delta: 30, like: C.gradient, factors: C.cut };
+    const expected = numbers(new Preconditioner().at(options, step).apply(C.gradient));
+    const before = tf.memory().numTensors;
+    let pauses = 1;
+    for (let isWhole = false; !isWhole; pauses += 1) {
+      const preconditioner = new Preconditioner();
+      const work = preconditioner.atInPieces(options, step);
+      for (let i = 0; i < pauses && !isWhole; i++) isWhole = work.next().done === true;
+      if (!isWhole) {
+        work.return({ apply: (v) => v, dispose() {} });
+        expect(tf.memory().numTensors).toBe(before);
+        expect(preconditioner.isDue(options)).toBe(true);
+      }
+      const M = preconditioner.at(options, step);
+      expect(tf.tidy(() => numbers(M.apply(C.gradient)))).toEqual(expected);
+      preconditioner.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    }
+    // A turn before each sample, each of its parameters, and each factor.
+    expect(pauses).toBeGreaterThan(3 * 5 + 4 * 2);
+  });
+
   it('is refused with exact steps, and for counts that are none', () => {
     const preconditioner = kronecker();
     expect(() => implicitSGD(1, { curvature, preconditioner, exact: true })).toThrow(/exact/);

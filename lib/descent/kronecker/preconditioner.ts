@@ -1,10 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Factors } from '../../autodiff';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { random } from '../../numbers';
 import { type LinearOperator, type NamedTensors, tensors } from '../../spaces';
-import { type Block, draftOf, joined } from './block';
+import { type Block, type Draft, draftOf, joined } from './block';
 import type { Kronecker } from './kronecker';
 import { sample } from './samples';
+
+/** A step whose system is to be preconditioned. */
+interface Asked {
+  delta: number;
+  like: NamedTensors;
+  /** Of the network's Jacobian and the loss, where this step was recorded with them. */
+  factors?: Factors | undefined;
+}
 
 /** The Kronecker factors that an optimizer holds, and when they are renewed. */
 export class Preconditioner {
@@ -14,6 +23,8 @@ export class Preconditioner {
   /** Steps since the last renewal. */
   #age = 0;
   #renewals = 0;
+  /** The renewal that is under way, or the last one. */
+  #latest: object | undefined;
 
   /** Whether the next step has to be recorded with its factors. */
   isDue({ every }: Kronecker): boolean {
@@ -21,65 +32,102 @@ export class Preconditioner {
   }
 
   /**
-   * M at a rate, for a step of these parameters; renewed first, if it is time.
-   *
-   * @param factors of the network's Jacobian and the loss, where this step was recorded with them
+   * M at a rate, for a step of these parameters; renewed first, if it is time, which can be left for a while.
+   * A renewal that is broken off is due again, with the same samples.
    */
-  at(
+  *atInPieces(
     options: Kronecker,
-    { delta, like, factors }: { delta: number; like: NamedTensors; factors?: Factors | undefined },
-  ): LinearOperator<NamedTensors> {
+    { delta, like, factors }: Asked,
+  ): Pausing<LinearOperator<NamedTensors>> {
     const isOther = this.#of !== wordOf(like);
     if (isOther) this.dispose();
     if (factors !== undefined && (isOther || this.isDue(options))) {
-      this.#renew(options, like, factors);
+      yield* this.#renew(options, like, factors);
     }
     this.#age += 1;
     return joined(this.#blocks, delta);
   }
 
+  /** The same without a pause. */
+  at(options: Kronecker, asked: Asked): LinearOperator<NamedTensors> {
+    return withoutPause(this.atInPieces(options, asked));
+  }
+
   /** Frees the factors; the next step makes new ones. */
   dispose(): void {
     this.#renewals += 1;
+    this.#latest = undefined;
     this.#replace({});
     this.#of = undefined;
     this.#age = 0;
   }
 
-  #renew({ probes, rank, seed }: Kronecker, like: NamedTensors, factors: Factors): void {
+  *#renew({ probes, rank, seed }: Kronecker, like: NamedTensors, factors: Factors): Pausing<void> {
     const stream = random(seed + this.#renewals);
     const names = Object.keys(like);
     const drafts = names.map((name) => draftOf(like[name]!.shape, { probes, rank, stream }));
-    const renewal = ++this.#renewals;
+    const renewal = {};
+    this.#latest = renewal;
     this.#of = wordOf(like);
-    this.#age = 0;
+    // Due until it is done.
+    this.#age = Number.POSITIVE_INFINITY;
+    const unread: tf.Tensor[][] = [];
+    let isLater = false;
     const free = () => {
       for (const draft of drafts) draft.dispose();
+      tf.dispose(unread);
     };
     try {
       for (let i = 0; i < probes; i++) {
-        const w = sample(factors, stream);
-        names.forEach((name, j) => {
-          drafts[j]!.add(w[name]!);
-        });
-        tensors.free(w);
+        yield;
+        yield* addSample(drafts, names, sample(factors, stream));
       }
-      const unread = drafts.map((draft) => draft.unread());
-      const finish = (read: readonly ArrayLike<number>[][]) => {
-        if (renewal !== this.#renewals) return;
-        const blocks = drafts.map((draft, j) => draft.finish(read[j]!));
-        this.#replace(Object.fromEntries(names.map((name, j) => [name, blocks[j]!])));
-      };
+      for (const draft of drafts) {
+        yield;
+        unread.push(draft.unread());
+      }
+      if (renewal !== this.#latest) return;
       if (tensors.readableNow()) {
-        finish(unread.map((list) => list.map((x) => x.dataSync())));
-        tf.dispose(unread);
-        free();
-      } else void this.#later(unread, finish).finally(free);
+        const read = unread.map((list) => list.map((x) => x.dataSync()));
+        yield* this.#finish(renewal, drafts, names, read);
+        if (renewal === this.#latest) this.#done();
+      } else {
+        isLater = true;
+        this.#done();
+        void this.#later(unread, (read) => {
+          withoutPause(this.#finish(renewal, drafts, names, read));
+        }).finally(free);
+      }
     } catch (error) {
-      free();
       this.#of = undefined;
       throw error;
+    } finally {
+      if (!isLater) free();
     }
+  }
+
+  /** Replaces the blocks, unless another renewal has begun, or they were freed. */
+  *#finish(
+    renewal: object,
+    drafts: readonly Draft[],
+    names: readonly string[],
+    read: readonly ArrayLike<number>[][],
+  ): Pausing<void> {
+    if (renewal !== this.#latest) return;
+    const blocks: Block[] = [];
+    try {
+      for (const [j, draft] of drafts.entries()) blocks.push(yield* draft.finish(read[j]!));
+      if (renewal !== this.#latest) return;
+      const made = blocks.splice(0);
+      this.#replace(Object.fromEntries(names.map((name, j) => [name, made[j]!])));
+    } finally {
+      for (const block of blocks) block.dispose();
+    }
+  }
+
+  #done(): void {
+    this.#renewals += 1;
+    this.#age = 0;
   }
 
   /** The same when the numbers have come; those before stay until then. */
@@ -100,6 +148,22 @@ export class Preconditioner {
   #replace(blocks: Record<string, Block>): void {
     for (const block of Object.values(this.#blocks)) block.dispose();
     this.#blocks = blocks;
+  }
+}
+
+/** Adds a sample to all blocks, and frees it. */
+function* addSample(
+  drafts: readonly Draft[],
+  names: readonly string[],
+  w: NamedTensors,
+): Pausing<void> {
+  try {
+    for (const [j, name] of names.entries()) {
+      yield;
+      drafts[j]!.add(w[name]!);
+    }
+  } finally {
+    tensors.free(w);
   }
 }
 
