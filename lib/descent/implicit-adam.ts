@@ -42,9 +42,9 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * step, where explicit Adam needs `δλ/d < 2(1 + β₁)/(1 − β₁)`. The parameters not chosen take Adam's
  * step from the same gradient, or stay.
  *
- * With `'auto'` as the learning rate δ is found, as by `implicitSGD`, from 0.01 on unless `initial` says otherwise; a step that is not taken leaves
- * the moments as they were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries
- * on is the last displacement.
+ * With `'auto'` as the learning rate δ is found, as by `implicitSGD`, from 0.01 on unless `initial` says
+ * otherwise; a step that is not taken leaves the moments as they were too. Where δ rises to δ⁺, m is first
+ * multiplied by δ/δ⁺, so that what it carries on is the last displacement.
  *
  * `preconditioner: kronecker()` takes the factors of `D^{−½} C D^{−½}`, without the factor `1 − β₁ᵗ` of D: they
  * serve for as many steps as D changes little in.
@@ -75,7 +75,10 @@ export function implicitAdam(
   return new ImplicitAdam(learningRate, options);
 }
 
-/** With `'auto'` no weight moves by much more in the first step: from 1 on, sigmoids of deep networks may saturate for good. */
+/**
+ * The first δ of `'auto'`, which no weight moves by much more than in that step: in one from 1, sigmoids of
+ * deep networks may saturate for good.
+ */
 const FIRST = 0.01;
 
 /** See {@link implicitAdam}. */

@@ -8,7 +8,7 @@ import {
 } from '../../kernels/kernel';
 import { lengthsOf } from '../../kernels/long-products';
 import { type Multiply, systemMultiply } from '../blas';
-import { multiplyOn } from '../products';
+import { MOST_TERMS, multiplyEachOn, multiplyOn } from '../products';
 import { floats, type Heap } from './heap';
 
 interface Attributes {
@@ -96,6 +96,20 @@ function inPlace(multiply: Multiply, { inputs, attrs, backend }: Product): tf.Te
   const part = (of: Float32Array, count: number, i: number, length: number) =>
     of.subarray((i % count) * length, ((i % count) + 1) * length);
   const count = size(batch);
+  // Without a library batches are planned once.
+  if (count > 1 && !bias && inner <= MOST_TERMS && systemMultiply() === undefined) {
+    const product = { transposeA, transposeB, m: rows, n: columns, k: inner };
+    const of = {
+      a: { at: left.byteOffset, length: rows * inner, among: size(batchA) },
+      b: { at: right.byteOffset, length: inner * columns, among: size(batchB) },
+      out: { at: to.byteOffset, length: rows * columns, among: count },
+    };
+    multiplyEachOn(heap, product, count, (operand, i) => {
+      const { at, length, among } = of[operand];
+      return at + 4 * length * (i % among);
+    });
+    return out;
+  }
   for (let i = 0; i < count; i++) {
     const l = part(left, size(batchA), i, rows * inner);
     const r = part(right, size(batchB), i, inner * columns);
@@ -127,7 +141,20 @@ function isSimple({ inputs: { a, b, bias } }: Product): boolean {
   return simple && (!bias || bias.shape.length === 1) && size(a.shape) * size(b.shape) > 0;
 }
 
-/** Products of matrices: by BLAS where it is on, else by our own; what is broadcast, by the build. */
+/** Products of at most so many multiplications each cost less in one call of the build. */
+const SMALL = 2 ** 10;
+
+function isBatchOfSmall(call: Product): boolean {
+  const { a, b } = call.inputs;
+  const { rows, inner, columns } = lengthsOf(call);
+  const isBatch = Math.max(size(a.shape.slice(0, -2)), size(b.shape.slice(0, -2))) > 1;
+  return isBatch && rows * inner * columns <= SMALL;
+}
+
+/**
+ * Products of matrices: by BLAS where it is on, else by our own; what is broadcast, and batches of small
+ * ones, by the build.
+ */
 export function repairMatrixProducts(): void {
   for (const kernel of ['BatchMatMul', '_FusedMatMul']) {
     const build = byTheBuild(kernel);
@@ -136,6 +163,7 @@ export function repairMatrixProducts(): void {
       if (activation !== 'linear' || !isSimple(call)) return build(call);
       const library = systemMultiply();
       if (library !== undefined) return inPlace(library, call);
+      if (isBatchOfSmall(call)) return build(call);
       return asDot(call) ?? inPlace(multiplyOn(call.backend as Heap), call);
     });
   }
@@ -155,8 +183,10 @@ function addMatMulAdd(): void {
   const kernel = 'MatMulAdd';
   replaceKernel<'a' | 'b' | 'addend', Attributes>(kernel, 'wasm', ({ inputs, attrs, backend }) => {
     const { a, b, addend } = inputs;
-    if (isSimple({ inputs: { a, b }, attrs, backend } as Product)) {
-      const multiply = systemMultiply() ?? multiplyOn(backend as Heap);
+    const factors = { inputs: { a, b }, attrs, backend } as Product;
+    const library = systemMultiply();
+    if (isSimple(factors) && (library !== undefined || !isBatchOfSmall(factors))) {
+      const multiply = library ?? multiplyOn(backend as Heap);
       return inPlace(multiply, { inputs: { a, b, bias: addend }, attrs, backend });
     }
     const ab = product!({ inputs: { a, b }, attrs: attrs, backend });

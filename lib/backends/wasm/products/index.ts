@@ -1,2 +1,2 @@
 export { type MatrixProduct, MOST_TERMS, productCalls, transposeCall, workOf } from './calls';
-export { multiplyOn } from './multiply-on-heap';
+export { multiplyEachOn, multiplyOn } from './multiply-on-heap';

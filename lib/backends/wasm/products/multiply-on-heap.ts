@@ -12,14 +12,42 @@ interface Scratch {
   held: number;
 }
 
+/** Reserved once, so that no product moves the heap. */
+const scratchOn = perHeap((heap): Scratch => {
+  const work = heap.wasm._malloc(MOST_WORK + 4 * HELD);
+  return { work, held: work + MOST_WORK };
+});
+
 /**
  * Multiplies matrices on a heap by instructions of our own, as a library of the system does; long sums in
- * parts. Its memory is reserved here, so that no product moves the heap.
+ * parts.
  */
-export const multiplyOn: (heap: Heap) => Multiply = perHeap((heap) => {
-  const scratch = { work: heap.wasm._malloc(MOST_WORK), held: heap.wasm._malloc(4 * HELD) };
-  return inParts(multiplyWith(heap, scratch), () => MOST_TERMS);
-});
+export const multiplyOn: (heap: Heap) => Multiply = perHeap((heap) =>
+  inParts(multiplyWith(heap, scratchOn(heap)), () => MOST_TERMS),
+);
+
+/**
+ * Products of one shape, of at most `MOST_TERMS` terms, which are planned once: of small matrices that
+ * takes longer than to multiply them.
+ *
+ * @param addressOf where an operand of product i is
+ */
+export function multiplyEachOn(
+  heap: Heap,
+  product: MatrixProduct,
+  count: number,
+  addressOf: (operand: Exclude<Operand, 'work'>, i: number) => number,
+): void {
+  const { work } = scratchOn(heap);
+  const calls = productCalls(heap, product);
+  for (let i = 0; i < count; i++) {
+    const addresses = {
+      ...{ a: addressOf('a', i), b: addressOf('b', i) },
+      ...{ out: addressOf('out', i), work },
+    };
+    for (const call of calls) perform(call, (at) => addresses[at]);
+  }
+}
 
 const multiplyWith =
   (heap: Heap, { work, held }: Scratch): Multiply =>

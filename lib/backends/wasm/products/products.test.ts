@@ -130,3 +130,38 @@ it.each([
     for (const { at } of [a!, b!, out!]) heap.wasm._free(at - 16);
   }
 });
+
+// Of small matrices, which the build multiplies, and of larger ones; each by itself, or one by all.
+it.each([
+  [3, 4, 5],
+  [9, 40, 13],
+])('a batch has the products of each of its matrices, %i × %i · … × %i', async (m, k, n) => {
+  await useBackend('wasm', { threads: 1, blas: false });
+  for (const [transposeA, transposeB] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ] as const) {
+    for (const [batchA, batchB] of [
+      [6, 6],
+      [1, 6],
+      [6, 1],
+    ] as const) {
+      tf.tidy(() => {
+        const [x, y] = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
+        const a = tf.randomNormal([batchA, ...x], 0, 1, 'float32', 1);
+        const b = tf.randomNormal([batchB, ...y], 0, 1, 'float32', 2);
+        const product = tf.matMul(a, b, transposeA, transposeB).dataSync();
+        const [lefts, rights] = [tf.unstack(a), tf.unstack(b)];
+        for (let i = 0; i < 6; i++) {
+          const [left, right] = [lefts[i % batchA]!, rights[i % batchB]!];
+          const one = tf.matMul(left, right, transposeA, transposeB).dataSync();
+          one.forEach((value, j) => {
+            expect(Math.abs(product[i * m * n + j]! - value)).toBeLessThan(1e-4);
+          });
+        }
+      });
+    }
+  }
+});
