@@ -332,11 +332,12 @@ const scratches = new WeakMap<Heap, { address: number; bytes: number }>();
 
 /** Memory that all programs use in turn. */
 function scratchOn(heap: Heap, bytes: number): number {
-  const known = scratches.get(heap) ?? { address: 0, bytes: 0 };
-  if (known.bytes < bytes) {
-    if (known.address !== 0) heap.wasm._free(known.address);
-    Object.assign(known, { address: heap.wasm._malloc(bytes), bytes });
-    scratches.set(heap, known);
-  }
-  return known.address;
+  const known = scratches.get(heap);
+  if (known !== undefined && known.bytes >= bytes) return known.address;
+  // Forgotten before more is asked for: there may be none.
+  scratches.delete(heap);
+  if (known !== undefined) heap.wasm._free(known.address);
+  const address = heap.wasm._malloc(bytes);
+  scratches.set(heap, { address, bytes });
+  return address;
 }

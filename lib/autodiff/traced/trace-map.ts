@@ -6,6 +6,7 @@ import { compile } from '../plan';
 import { isolated, record, type Tape } from '../tape';
 import { counts, making } from './counts';
 import { isTraceable } from './custom';
+import { passInterrupt } from './interrupt';
 import { lowered } from './lower';
 import { type MapProduct, MapRecipe, type Places, SERIES, SERIES_NUMBERS } from './map-recipe';
 import { checkPure } from './remembered';
@@ -129,7 +130,8 @@ function made<T>(make: () => T): T | undefined {
   counts.traced++;
   try {
     return making(make);
-  } catch {
+  } catch (error) {
+    passInterrupt(error);
     counts.refused++;
     return undefined;
   }
