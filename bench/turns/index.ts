@@ -12,8 +12,10 @@ import {
   implicit,
   implicitAdam,
   implicitSGD,
+  kronecker,
   type LossProblem,
   type Model,
+  markOutput,
   mlp,
   type NamedTensors,
   rnn,
@@ -45,7 +47,8 @@ export async function run(args: string[]): Promise<void> {
   if (chosen === undefined) return;
   await useBackend('wasm', { threads: 1 });
   console.log(
-    `A timer of 5 ms runs beside the work. A gap is the processor time from tick to tick.
+    `A timer of 5 ms runs beside the work. A gap is the processor time from tick to tick,
+of all threads: collecting garbage and compiling JavaScript beside the work count too.
 Ratio: the longest gap to the longest call of a user's loss alone, in the same run.
 long: the recurrent network with 112 steps.\n`,
   );
@@ -89,6 +92,8 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
   );
   const cross = (params: NamedTensors) =>
     tf.losses.softmaxCrossEntropy(labels, model.predict(params, x)) as tf.Scalar;
+  const marked = (params: NamedTensors) =>
+    tf.losses.softmaxCrossEntropy(labels, markOutput(model.predict(params, x))) as tf.Scalar;
   const inner = (w: NamedTensors, { l }: NamedTensors) =>
     tf.tidy(() =>
       Object.values(w).reduce<tf.Scalar>(
@@ -129,18 +134,20 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
   };
   const steps = async (
     make: () => ReturnType<typeof implicitSGD> | ReturnType<typeof implicitAdam>,
-    { count = 6, losses = 1 } = {},
+    { count = 6, losses = 1, of = cross } = {},
   ) => {
     const variables = Object.values(w).map((each) => tf.variable(each.clone()));
     const at = Object.fromEntries(Object.keys(w).map((key, i) => [key, variables[i]!]));
     const optimizer = make();
-    const loss = noted(() => cross(at));
+    const loss = noted(() => of(at));
     const given = losses === 1 ? loss : Array.from({ length: losses }, () => loss);
     for (let i = 0; i < count; i++) await optimizer.step(given, variables);
     optimizer.dispose();
     tf.dispose(variables);
   };
   const bySteps = unrolled({ method: adam(0.001), steps: 6 }) as never;
+  const curvature = 'gauss-newton';
+  const preconditioner = kronecker({ every: 2 });
   const H = hessian(cross, w);
   const works: [string, () => Promise<void>][] = [
     ['hypergradient', () => hypergradients(plain, how, 4)],
@@ -151,6 +158,12 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
     ['bilevel, compiled', () => bilevelRun(declared())],
     ['step of implicitSGD', () => steps(() => implicitSGD(0.1))],
     ['step of implicitAdam', () => steps(() => implicitAdam(0.01))],
+    ['Gauss–Newton step', () => steps(() => implicitSGD(0.1, { curvature }), { of: marked })],
+    [
+      'Gauss–Newton step with kronecker()',
+      () => steps(() => implicitSGD(0.1, { curvature, preconditioner }), { of: marked }),
+    ],
+    ["step of implicitAdam('auto')", () => steps(() => implicitAdam('auto'))],
     ['exact step', () => steps(() => implicitSGD(0.1, { exact: true }), { count: 2 })],
     ['step on three losses', () => steps(() => implicitSGD(0.1), { count: 2, losses: 3 })],
     [
