@@ -111,7 +111,7 @@ export function checkScheduleRecord(schedule: Schedule): void {
   if (typeof schedule === 'function' || !hasParts(schedule)) {
     throw new InputError({
       given: `${typeof schedule === 'function' ? 'a function as a schedule' : `the schedule ${quoted(schedule?.name)}`}`,
-      expected: `a record of the name ${Object.keys(PARTS).join(', ')} and its parts`,
+      expected: `a record whose name is one of ${Object.keys(PARTS).join(', ')}, with the parts that belong to it`,
       remedy: 'Make schedules by cosine(), warmUp(), drops() or inverseTime().',
     });
   }
