@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { InputError, NotFiniteError, ShapeError } from '../../errors';
-import { logisticRegression, quadratic, type RegressionOptions, ridgeRegression } from '..';
+import {
+  bilevelLogistic,
+  bilevelRidge,
+  logisticRegression,
+  quadratic,
+  type RegressionOptions,
+  ridgeRegression,
+} from '..';
 
 const one = () => Float64Array.of(1, 2);
 
@@ -46,6 +53,27 @@ describe('what a solved problem is made of may change later', () => {
     expect(Math.hypot(...problem.innerGradient(solution.x, theta))).toBeLessThan(1e-12);
     expect(problem.start.x).toEqual(one());
   });
+});
+
+describe.each(['shared', 'per-weight'] as const)('derivatives at w and λ, one λ: %s', (penalty) => {
+  it.each([bilevelRidge, bilevelLogistic])(
+    'stay what they are when the arrays change: %o',
+    (make) => {
+      const samples = { X: [one(), Float64Array.of(-1, 1)], y: Float64Array.of(0, 1) };
+      const problem = make({ train: samples, validation: samples }, { penalty });
+      const [w, λ] = [one(), penalty === 'shared' ? Float64Array.of(0.3) : one()];
+      const [H, B] = [problem.innerHessian(w, λ), problem.innerMixed(w, λ)];
+      const products = () => [
+        H.apply(one()),
+        B.vjp(one()),
+        B.jvp(Float64Array.of(1, 3).subarray(0, λ.length)),
+      ];
+      const before = products();
+      w.fill(9);
+      λ.fill(9);
+      expect(products()).toEqual(before);
+    },
+  );
 });
 
 it.each<[object, new (...given: never[]) => Error]>([

@@ -37,7 +37,8 @@ export function penalized(
     inner: (w, λ) => fit.value(w) + penalties.value(w, λ),
     innerGradient: (w, λ) => float64.axpy(1, fit.gradient(w), times(penalties.each(λ), w)),
     innerHessian(w, λ) {
-      const each = penalties.each(λ);
+      // A copy: the operator is that at λ, whatever becomes of the array.
+      const each = penalties.each(λ).slice();
       const curvature = fit.curvature(w);
       const multiply = (v: Float64Array, out: Float64Array) => {
         curvature(v, out);

@@ -37,13 +37,15 @@ export function squaredPenalty(weights: number, penalty: Penalty): SquaredPenalt
     count,
     each,
     value: (w, λ) => each(λ).reduce((sum, λj, j) => sum + (λj * w[j]! ** 2) / 2, 0),
-    mixed: (w) =>
-      shared
+    mixed(w) {
+      const at = w.slice();
+      return shared
         ? {
-            jvp: (v) => float64.scale(v[0]!, w),
-            vjp: (u) => Float64Array.of(float64.dot(w, u)),
+            jvp: (v) => float64.scale(v[0]!, at),
+            vjp: (u) => Float64Array.of(float64.dot(at, u)),
           }
-        : { jvp: (v) => times(w, v), vjp: (u) => times(w, u) },
+        : { jvp: (v) => times(at, v), vjp: (u) => times(at, u) };
+    },
   };
 }
 
