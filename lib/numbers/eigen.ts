@@ -1,4 +1,5 @@
-import { diagonalize } from './ql';
+import { type Pausing, stepByStep, withoutPause } from '../event-loop';
+import { diagonalizeInPieces } from './ql';
 import type { Matrix } from './rows';
 import type { SquareMatrix } from './square-matrix';
 
@@ -10,8 +11,15 @@ export interface Eigen {
 
 /** The same of a matrix by its entries, row by row; see `eigen`. */
 export function eigenSymmetric({ size, entries }: SquareMatrix): Eigen {
-  return eigen(Array.from({ length: size }, (_, i) => entries.subarray(i * size, (i + 1) * size)));
+  return eigen(rowsOf(size, entries));
 }
+
+/** The same, to be left for a while. */
+export const eigenSymmetricInPieces = ({ size, entries }: SquareMatrix): Pausing<Eigen> =>
+  eigenInPieces(rowsOf(size, entries));
+
+const rowsOf = (size: number, entries: Float64Array) =>
+  Array.from({ length: size }, (_, i) => entries.subarray(i * size, (i + 1) * size));
 
 /**
  * All eigenvalues of a symmetric matrix in ascending order, and their vectors of length 1, to
@@ -25,10 +33,16 @@ export function eigenSymmetric({ size, entries }: SquareMatrix): Eigen {
  *   §8.3.
  */
 export function eigen(A: Matrix): Eigen {
+  return withoutPause(eigenInPieces(A));
+}
+
+function* eigenInPieces(A: Matrix): Pausing<Eigen> {
   const n = A.length;
   const vectors = A.map((row) => row.slice());
-  const { diagonal, below } = tridiagonal(vectors);
-  diagonalize(diagonal, below.slice(1), (i, c, s) => turn(vectors[i]!, vectors[i + 1]!, c, s));
+  const { diagonal, below } = yield* tridiagonal(vectors);
+  yield* diagonalizeInPieces(diagonal, below.slice(1), (i, c, s) =>
+    turn(vectors[i]!, vectors[i + 1]!, c, s),
+  );
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => diagonal[a]! - diagonal[b]!);
   return {
     values: Float64Array.from(order, (i) => diagonal[i]!),
@@ -37,23 +51,26 @@ export function eigen(A: Matrix): Eigen {
 }
 
 /** T by its diagonal and the entries below it (`below[i]` is `T[i][i − 1]`); A becomes Qᵀ. */
-function tridiagonal(A: Float64Array[]) {
+function* tridiagonal(A: Float64Array[]): Pausing<{ diagonal: Float64Array; below: Float64Array }> {
   const n = A.length;
   const below = new Float64Array(n);
   const reflections: { first: number; u: Float64Array }[] = [];
-  for (let k = 0; k < n - 2; k++) {
+  yield* stepByStep(n - 2, (k) => {
     const column = Float64Array.from({ length: n - k - 1 }, (_, i) => A[k + 1 + i]![k]!);
     const { u, image } = reflection(column);
     below[k + 1] = image;
-    if (u === undefined) continue;
+    if (u === undefined) return;
     reflections.push({ first: k + 1, u });
     reflectBothSides(A, k + 1, u);
-  }
+  });
   if (n > 1) below[n - 1] = A[n - 1]![n - 2]!;
   const diagonal = Float64Array.from(A, (row, i) => row[i]!);
   for (let i = 0; i < n; i++) A[i]!.fill(0)[i] = 1;
   // Qᵀ is the product of the reflections, the last one leftmost.
-  for (const { first, u } of reflections) reflectRows(A, first, u);
+  yield* stepByStep(reflections.length, (i) => {
+    const { first, u } = reflections[i]!;
+    reflectRows(A, first, u);
+  });
   return { diagonal, below };
 }
 

@@ -1,5 +1,5 @@
 export { crossProducts, transposed } from './cross-products';
-export { type Eigen, eigen, eigenSymmetric } from './eigen';
+export { type Eigen, eigen, eigenSymmetric, eigenSymmetricInPieces } from './eigen';
 export { cholesky, factorize, factorizeInPieces, lu, type Solve } from './factorize';
 export { requireLabels, sigmoid } from './logistic';
 export { gaussGegenbauer, gegenbauerCoefficient, type Quadrature } from './quadrature';

@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { type Pausing, withoutPause } from '../event-loop';
 
 /** A rotation of the i-th and the (i + 1)-th eigenvector: `(a, b) ← (c a − s b, s a + c b)`. */
 export type Rotate = (i: number, c: number, s: number) => void;
@@ -14,6 +15,15 @@ export type Rotate = (i: number, c: number, s: number) => void;
  *   §8.3; Wilkinson & Reinsch, [Linear Algebra](https://doi.org/10.1007/978-3-642-86940-2), II/4.
  */
 export function diagonalize(diagonal: Float64Array, off: ArrayLike<number>, rotate: Rotate): void {
+  withoutPause(diagonalizeInPieces(diagonal, off, rotate));
+}
+
+/** The same, to be left for a while between its sweeps. */
+export function* diagonalizeInPieces(
+  diagonal: Float64Array,
+  off: ArrayLike<number>,
+  rotate: Rotate,
+): Pausing<void> {
   const n = diagonal.length;
   const e = Float64Array.from({ length: n }, (_, i) => (i < n - 1 ? off[i]! : 0));
   const size = largestOf(diagonal) + largestOf(e);
@@ -26,6 +36,7 @@ export function diagonalize(diagonal: Float64Array, off: ArrayLike<number>, rota
       while (couples(last)) last++;
       if (last === first) break;
       if (sweep === 60) throw notConverged(n, sweep);
+      yield;
       step(diagonal, e, rotate, first, last);
     }
   }

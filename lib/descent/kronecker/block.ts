@@ -17,7 +17,7 @@ export interface Draft {
   add(w: tf.Tensor): void;
   /** Kept; the caller's. */
   unread(): tf.Tensor[];
-  /** To be left for a while between its factors. */
+  /** To be left for a while. */
   finish(read: readonly ArrayLike<number>[]): Pausing<Block>;
   dispose(): void;
 }
@@ -96,7 +96,7 @@ class KroneckerDraft implements Draft {
     try {
       for (const [i, moment] of this.#moments.entries()) {
         yield;
-        spectra.push(moment.spectrum(read[i]!));
+        spectra.push(yield* moment.spectrum(read[i]!));
       }
       const [A, G] = spectra.splice(0) as [Spectrum, Spectrum];
       return kroneckerBlock(A, G, this.#last);

@@ -307,7 +307,7 @@ describe('the preconditioner', () => {
     const expected = numbers(new Preconditioner().at(options, step).apply(C.gradient));
     const before = tf.memory().numTensors;
     let pauses = 1;
-    for (let isWhole = false; !isWhole; pauses += 1) {
+    for (let isWhole = false; !isWhole; pauses += 3) {
       const preconditioner = new Preconditioner();
       const work = preconditioner.atInPieces(options, step);
       for (let i = 0; i < pauses && !isWhole; i++) isWhole = work.next().done === true;

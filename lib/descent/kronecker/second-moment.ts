@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { eigenSymmetric } from '../../numbers';
+import type { Pausing } from '../../event-loop';
+import { eigenSymmetricInPieces } from '../../numbers';
 
 /** Eigenvectors of a second moment, as columns, and their eigenvalues, none of them 0. */
 export interface Spectrum {
@@ -56,9 +57,10 @@ export class SecondMoment {
   }
 
   /** What follows from the entries of {@link gram}; the caller's, kept. */
-  spectrum(entries: ArrayLike<number>): Spectrum {
+  *spectrum(entries: ArrayLike<number>): Pausing<Spectrum> {
     const size = Math.round(Math.sqrt(entries.length));
-    const { values, vectors } = eigenSymmetric({ size, entries: Float64Array.from(entries) });
+    const matrix = { size, entries: Float64Array.from(entries) };
+    const { values, vectors } = yield* eigenSymmetricInPieces(matrix);
     const least = Math.max(LEAST * values[size - 1]!, 0);
     const first = values.findIndex((value) => value > least);
     const some = first < 0 ? size : first;
