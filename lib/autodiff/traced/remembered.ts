@@ -16,16 +16,35 @@ interface Entry<R extends Counted> {
 /** Copies of the tensors that a loss captures: alive as long as anyone uses them. */
 export class Captured {
   readonly tensors: readonly tf.Tensor[];
-  /** Where their numbers are, which stay there. */
-  readonly addresses: readonly number[];
   /** How many steps or iterations fit into a turn of the event loop, as far as it is known. */
   readonly portions = { steps: new Portions(), solves: new Portions() };
+  readonly #heap: Heap;
+  #places: readonly object[];
+  #addresses: readonly number[];
   #users = 1;
 
   constructor(heap: Heap, outside: readonly tf.Tensor[]) {
+    this.#heap = heap;
     this.tensors = outside.map((x) => isolated(() => tf.keep(x.clone())));
-    this.addresses = this.tensors.map((x) => heap.typedArrayFromHeap(x).byteOffset);
+    this.#places = this.tensors.map(this.#placeOf);
+    this.#addresses = this.tensors.map(this.#addressOf);
   }
+
+  /** Where their numbers are, which are somewhere else once another backend has had them. */
+  get addresses(): readonly number[] {
+    const { tensors } = this;
+    for (let i = 0; i < tensors.length; i++) {
+      if (this.#placeOf(tensors[i]!) === this.#places[i]) continue;
+      this.#places = tensors.map(this.#placeOf);
+      this.#addresses = tensors.map(this.#addressOf);
+      break;
+    }
+    return this.#addresses;
+  }
+
+  readonly #placeOf = ({ dataId }: tf.Tensor): object => this.#heap.dataIdMap.get(dataId);
+
+  readonly #addressOf = (x: tf.Tensor): number => this.#heap.typedArrayFromHeap(x).byteOffset;
 
   retain(): void {
     this.#users++;
