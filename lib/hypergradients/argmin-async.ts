@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
-import { drive } from '../event-loop';
+import { drive, giveWay } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
@@ -30,7 +30,8 @@ export interface ImplicitSolution<X extends Point> {
  * `argmin` for work that takes long: the solution of `F(x, θ) = 0` and its derivative, both waited for.
  *
  * The inner solver may be asynchronous, and the linear solve of a derivative gives timers and drawing
- * a turn between its iterations, so that a page goes on living and an interrupt ends it. On a GPU
+ * a turn between its iterations, so that a page goes on living and an interrupt ends it; F and one
+ * product with its derivative run without a pause. On a GPU
  * the status of that solve is known, so that `onFailure: 'throw'` works there too.
  *
  * ```ts
@@ -81,8 +82,10 @@ export function argminAsync<X extends Point>(
           const recorded = recordedAt(x, { F, varies }, θ);
           const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           try {
+            await giveWay();
             const v = await solved(solver, recorded.byX, right, onFailure);
             try {
+              await giveWay();
               return tf.tidy(() => recorded.byθ(v).map((part) => tf.keep(tf.neg(part))));
             } finally {
               tensors.free(v);
@@ -110,6 +113,7 @@ async function solved(
   const read = (scalars: readonly tf.Scalar[]) => tensors.read(scalars);
   const system = await drive(inBlockUnits(A, u, solver), read);
   try {
+    await giveWay();
     const found = checkedSolution(solver, await solver.solve(system.A, system.b), tensors, u);
     const { value, ...report } = await drive(system.judge(found), read).finally(() =>
       tensors.free(found.value),
