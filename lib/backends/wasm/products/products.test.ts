@@ -5,6 +5,14 @@ import { type Call, perform } from '../fused/sequence';
 import { type Heap, memoryOf } from '../kernels/heap';
 import { multiplyOn, productCalls, transposeCall, workOf } from '.';
 
+/** Which factors are in memory as their transposes. */
+const ORIENTATIONS = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const;
+
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
 const numbers = (size: number, seed: number) =>
@@ -30,12 +38,7 @@ it('multiplies matrices of all sizes, transposed or not, and writes nothing else
   for (const m of sizes) {
     for (const n of sizes) {
       const k = sizes[(m + n) % sizes.length]!;
-      for (const [transposeA, transposeB] of [
-        [false, false],
-        [true, false],
-        [false, true],
-        [true, true],
-      ] as const) {
+      for (const [transposeA, transposeB] of ORIENTATIONS) {
         const shape = { transposeA, transposeB, m, n, k };
         const [x, y] = [numbers(m * k, seed++), numbers(k * n, seed++)];
         const [a, b, out] = [x, y, new Float32Array(m * n)].map((each) => onHeap(heap, each));
@@ -99,12 +102,7 @@ it.each([
 ])('multiplies parts of matrices, %i × %i of %i terms, and adds', (m, n, k) => {
   const heap = tf.backend() as Heap;
   const multiply = multiplyOn(heap);
-  for (const [transposeA, transposeB] of [
-    [false, false],
-    [true, false],
-    [false, true],
-    [true, true],
-  ] as const) {
+  for (const [transposeA, transposeB] of ORIENTATIONS) {
     const strides = { a: (transposeA ? m : k) + 3, b: (transposeB ? k : n) + 5 };
     const x = numbers((transposeA ? k : m) * strides.a, 1);
     const y = numbers((transposeB ? n : k) * strides.b, 2);
@@ -137,12 +135,7 @@ it.each([
   [9, 40, 13],
 ])('a batch has the products of each of its matrices, %i × %i · … × %i', async (m, k, n) => {
   await useBackend('wasm', { threads: 1, blas: false });
-  for (const [transposeA, transposeB] of [
-    [false, false],
-    [true, false],
-    [false, true],
-    [true, true],
-  ] as const) {
+  for (const [transposeA, transposeB] of ORIENTATIONS) {
     for (const [batchA, batchB] of [
       [6, 6],
       [1, 6],
