@@ -1,5 +1,5 @@
 import { type Matrix, multiply, randomMatrix, randomVector, transposed } from '../linear';
-import { liveBytes, measures } from '../live';
+import { type Alive, growth, liveBytes, measures } from '../live';
 
 /** What the exercises on unrolling are given: an inner loss by its derivatives, and an outer one. */
 export interface Training {
@@ -71,7 +71,7 @@ export function training(
       calls[name] += 1;
       return f(...args);
     };
-  let before: number | undefined;
+  let before: Alive | undefined;
   const result: Training = {
     start,
     m,
@@ -98,8 +98,8 @@ export function training(
       return Dv.map((value, j) => value - Cv[j]!);
     }),
     outer(w) {
-      const now = measured && before !== undefined ? liveBytes() : undefined;
-      if (now !== undefined) result.kept = (now - before!) / (8 * p);
+      const now = measured ? liveBytes() : undefined;
+      if (before && now) result.kept = growth(before, now) / (8 * p);
       return { dw: axpy(-1, target, w), dlambda: lambda.slice() };
     },
   };

@@ -168,7 +168,7 @@ function remote(
   function stub(...args: unknown[]): unknown {
     const writer = new Writer(knowing(given));
     const coded = writer.write(args);
-    const bytes = measures && !unmeasured.has(handle) ? liveBytes() : undefined;
+    const alive = measures && !unmeasured.has(handle) ? liveBytes() : undefined;
     const changes = changesIn(given, writer);
     send(
       {
@@ -176,7 +176,7 @@ function remote(
         handle,
         args: coded,
         changes,
-        ...(bytes === undefined ? {} : { bytes }),
+        ...(alive && { alive }),
       },
       writer.bytes(),
     );

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
-import { isMeasuring, withBytesOf } from '../live';
+import { type Alive, isMeasuring, withBytesOf } from '../live';
 import { applyChanges, type Call, knownIn, listOf, revived } from './call';
 import { type Frame, FrameReader, frameOf, MOST_BYTES } from './frames';
 import { Recording } from './graph';
@@ -221,7 +221,7 @@ export class LearnerProcess {
     let measure = false;
     const measured = () => {
       measure = true;
-      return typeof request.bytes === 'number' ? request.bytes : undefined;
+      return aliveOf(request.alive);
     };
     let recording: Recording | undefined;
     const writer = this.writerFor(call, { known: (tensor) => recording?.codeOf(tensor) });
@@ -362,6 +362,14 @@ export class LearnerProcess {
       // It has ended already.
     }
   }
+}
+
+/** What a learner's process says of its memory, if it is that. */
+function aliveOf(said: Partial<Alive> | undefined): Alive | undefined {
+  const { objects, buffers } = said ?? {};
+  return typeof objects === 'number' && typeof buffers === 'number'
+    ? { objects, buffers }
+    : undefined;
 }
 
 /** Starts a process, without the message that TensorFlow.js prints when it is first used. */

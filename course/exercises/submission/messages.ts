@@ -1,3 +1,4 @@
+import type { Alive } from '../live';
 import type { Node } from './graph';
 import type { Coded } from './values';
 
@@ -21,8 +22,8 @@ export type Reply =
   | { type: 'ran'; answers: [id: string, answer: Coded][]; failures: Failure[] }
   | { type: 'returned'; value: Coded; changes: Change[]; kept: number }
   | { type: 'threw'; error: Thrown; changes: Change[] }
-  /** A call of a function among the arguments; `bytes` are alive where it measures them. */
-  | { type: 'callback'; handle: number; args: Coded; changes: Change[]; bytes?: number };
+  /** A call of a function among the arguments; `alive` is what is alive there, where it measures that. */
+  | { type: 'callback'; handle: number; args: Coded; changes: Change[]; alive?: Alive };
 
 /** An array among the arguments whose numbers have changed. */
 export type Change = [id: number, numbers: Coded];

@@ -18,11 +18,11 @@ let collect: (() => void) | undefined | null = null;
  * The bytes that are alive now, after a collection of garbage: of objects and of buffers outside
  * the heap. Nothing where garbage cannot be collected on demand.
  */
-export function bytesAlive(): number | undefined {
+export function bytesAlive(): { objects: number; buffers: number } | undefined {
   if (collect === null) collect = collector();
   if (!collect) return undefined;
   collect();
   collect(); // Buffers are given back by the second one.
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  return { objects: heapUsed, buffers: arrayBuffers };
 }
