@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import {
   adam,
@@ -6,9 +5,7 @@ import {
   cg,
   cnn,
   compiled,
-  eigenvalues,
   freePrograms,
-  hessian,
   hypergradient,
   implicit,
   implicitAdam,
@@ -24,6 +21,9 @@ import {
   useBackend,
 } from '../../lib';
 import { chosenParts } from '../parts';
+import { aloneWorks } from './alone';
+import { gapsDuring, knowsMainThread, longest, noted } from './gaps';
+import { toolWorks, type Work } from './tools';
 
 /** A timer of 5 ms is to get a tick at least so often, in milliseconds. */
 const MOST = 50;
@@ -42,53 +42,31 @@ const parts: Record<string, Part> = {
   long: { model: rnn({ steps: 112 }), size: 112 * 28 },
 };
 
-/** `npm run bench -- turns [mlp] [cnn] [rnn] [long]`: how long timers wait while the library works. */
+/** `npm run bench -- turns [mlp] [cnn] [rnn] [long] [alone]`: how long timers wait while the library works. */
 export async function run(args: string[]): Promise<void> {
-  const chosen = chosenParts(args, parts);
+  const chosen = chosenParts(args, { ...parts, alone: undefined });
   if (chosen === undefined) return;
   await useBackend('wasm', { threads: 1 });
   console.log(
     `A timer of 5 ms runs beside the work. A gap is the processor time from tick to tick, of ${
-      existsSync(MAIN_THREAD)
+      knowsMainThread
         ? 'the main thread'
         : 'all\nthreads: collecting garbage and compiling JavaScript beside the work count too'
     }.
 Ratio: the longest gap to the longest call of a user's loss alone, in the same run.
-long: the recurrent network with 112 steps.\n`,
+long: the recurrent network with 112 steps; alone: work without a network.\n`,
   );
   console.log(row(['', 'ticks', `> ${MOST} ms`, 'longest', 'loss', 'ratio']));
-  for (const name of chosen) await measured(name, parts[name]!);
+  for (const name of chosen) {
+    const part = parts[name];
+    if (part !== undefined) await measured(name, part);
+    else for (const work of aloneWorks()) await report(name, work);
+  }
 }
 
 const WIDTHS = [40, 8, 10, 12, 10, 8];
 const row = (cells: readonly string[]) =>
   cells.map((cell, i) => (i === 0 ? cell.padEnd(WIDTHS[0]!) : cell.padStart(WIDTHS[i]!))).join('');
-
-/** What the kernel of Linux counts for the main thread: nanoseconds on a processor, and others. */
-const MAIN_THREAD = `/proc/self/task/${process.pid}/schedstat`;
-
-/**
- * Processor time of the main thread so far, in milliseconds; where the system does not tell it, that of all
- * threads, which collect garbage and compile JavaScript beside the work.
- */
-const processorTime: () => number = existsSync(MAIN_THREAD)
-  ? () => Number(readFileSync(MAIN_THREAD, 'utf8').split(' ')[0]) / 1e6
-  : () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1000;
-    };
-
-/** The longest time that one of the losses takes by itself. */
-let longestLoss = 0;
-
-const noted =
-  <A extends unknown[]>(loss: (...args: A) => tf.Scalar): ((...args: A) => tf.Scalar) =>
-  (...args) => {
-    const before = processorTime();
-    const value = loss(...args);
-    longestLoss = Math.max(longestLoss, processorTime() - before);
-    return value;
-  };
 
 async function measured(name: string, { model, size }: Part): Promise<void> {
   const images = tf.tidy(() => tf.abs(tf.sin(tf.mul(tf.range(0, BATCH * size), 12.9898))));
@@ -160,8 +138,7 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
   const bySteps = unrolled({ method: adam(0.001), steps: 6 }) as never;
   const curvature = 'gauss-newton';
   const preconditioner = kronecker({ every: 2 });
-  const H = hessian(cross, w);
-  const works: [string, () => Promise<void>][] = [
+  const works: Work[] = [
     ['hypergradient', () => hypergradients(plain, how, 4)],
     ['hypergradient, compiled', () => hypergradients(declared(), how, 4)],
     ['hypergradient, unrolled', () => hypergradients(plain, bySteps, 3)],
@@ -178,49 +155,36 @@ async function measured(name: string, { model, size }: Part): Promise<void> {
     ["step of implicitAdam('auto')", () => steps(() => implicitAdam('auto'))],
     ['exact step', () => steps(() => implicitSGD(0.1, { exact: true }), { count: 2 })],
     ['step on three losses', () => steps(() => implicitSGD(0.1), { count: 2, losses: 3 })],
-    [
-      'eigenvalues',
-      async () => {
-        await eigenvalues(H, { largest: 2, like: w });
-      },
-    ],
+    ...toolWorks({
+      loss: noted((at: NamedTensors) => cross(at)),
+      inner: noted((w: NamedTensors, λ: NamedTensors) => inner(w, λ)),
+      outer,
+      w,
+      λ,
+    }),
   ];
   // What JavaScript takes to become fast is not what is asked here.
   tf.dispose([outer(w), inner(w, λ)]);
-  for (const [work, go] of works) {
-    freePrograms();
-    longestLoss = 0;
-    const gaps = await gapsDuring(go);
-    const longest = Math.max(...gaps);
-    const over = gaps.filter((gap) => gap > MOST).length;
-    console.log(
-      row([
-        `${name}: ${work}`,
-        `${gaps.length}`,
-        `${over}`,
-        `${longest.toFixed(0)} ms`,
-        // Products of a curvature that was recorded before call no loss.
-        longestLoss === 0 ? '–' : `${longestLoss.toFixed(0)} ms`,
-        longestLoss === 0 ? '–' : (longest / longestLoss).toFixed(1),
-      ]),
-    );
-  }
-  H.dispose();
+  for (const work of works) await report(name, work);
   tf.dispose([images, x, labels, w, λ]);
 }
 
-/** The processor time from tick to tick of a timer while some work is awaited. */
-async function gapsDuring(work: () => Promise<void>): Promise<number[]> {
-  const gaps: number[] = [];
-  let last = processorTime();
-  const tick = () => {
-    const now = processorTime();
-    gaps.push(now - last);
-    last = now;
-  };
-  const timer = setInterval(tick, 5);
-  await work();
-  clearInterval(timer);
-  tick();
-  return gaps;
+/** A line on how long a timer waits during some work. */
+async function report(name: string, [work, go]: Work): Promise<void> {
+  freePrograms();
+  longest.loss = 0;
+  const gaps = await gapsDuring(go);
+  const most = Math.max(...gaps);
+  const over = gaps.filter((gap) => gap > MOST).length;
+  console.log(
+    row([
+      `${name}: ${work}`,
+      `${gaps.length}`,
+      `${over}`,
+      `${most.toFixed(0)} ms`,
+      // Work on what was recorded before calls no loss.
+      longest.loss === 0 ? '–' : `${longest.loss.toFixed(0)} ms`,
+      longest.loss === 0 ? '–' : (most / longest.loss).toFixed(1),
+    ]),
+  );
 }

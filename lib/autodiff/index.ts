@@ -47,7 +47,12 @@ export {
 } from './gradient-derivative';
 export { hessian, hvp } from './hessian';
 export { innerProduct } from './inner-product';
-export { type Linearization, linearize } from './linearize';
+export {
+  type Linearization,
+  linearize,
+  linearizeInPieces,
+  recordedGradientInPieces,
+} from './linearize';
 export {
   type RecordOptions,
   recordByProgramInPieces,
@@ -58,7 +63,7 @@ export {
 } from './record-gradient';
 export { Replay } from './replay';
 export type { RowSpace } from './row-space';
-export { engine, isolated } from './tape';
+export { engine, isolated, type Tape } from './tape';
 export {
   freePrograms,
   type ProductKind,

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { type Pausing, withoutPause } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
-import { checkLike, checkPoint, checkTensors } from './check';
+import { checkFinite, checkLike, checkPoint, checkScalar, checkTensors } from './check';
+import { unmarked } from './compiled';
 import { blockOf } from './curvature';
 import { graph } from './graph';
 import { madeOf } from './inside';
@@ -10,7 +11,8 @@ import { listed, named } from './named';
 import { compileInPieces } from './plan';
 import { whileAlive } from './product';
 import type { Program } from './program';
-import { record } from './tape';
+import { byGradients } from './rules/reverse';
+import { record, recordInPieces, type Tape } from './tape';
 
 /** A derivative J as a linear map both ways. */
 export interface JacobianProducts<Y extends tf.Tensor | NamedTensors> {
@@ -60,14 +62,77 @@ export function linearize<Y extends tf.Tensor | NamedTensors>(
   checkPoint(x, 'the point');
   const { result, tape } = record((tape) => {
     const leaves = mapTensors(x, (value) => value.clone());
-    const y = f(leaves);
-    const outputs = namedOutputs(y);
-    const value = mapTensors(outputs, (output) => tape.ownCopy(output));
-    return { leaves, outputs, value, single: y instanceof tf.Tensor };
+    return endsOf(tape, leaves, f(leaves));
   });
-  const { leaves, outputs, value } = result;
-  const wrap = (y: Y) => (result.single ? { value: y } : y) as NamedTensors;
-  const unwrap = (y: NamedTensors) => (result.single ? y.value : y) as Y;
+  return linearizationOf(result, tape);
+}
+
+/**
+ * The same of a function that can be left for a while, to be recorded so. It is given its tape, by which
+ * it may take gradients in pieces, and keeps what it returns.
+ */
+export function* linearizeInPieces<Y extends tf.Tensor | NamedTensors>(
+  f: (x: NamedTensors, tape: Tape) => Pausing<Y>,
+  x: NamedTensors,
+): Pausing<Linearization<Y>> {
+  const { result, tape } = yield* recordInPieces(function* (tape) {
+    const leaves = mapTensors(x, (value) => tape.own(value.clone()));
+    const value = yield* f(leaves, tape);
+    return endsOf(tape, leaves, value);
+  });
+  return linearizationOf(result, tape);
+}
+
+/**
+ * The gradient of a loss at x, recorded on a tape that runs, to be left for a while after the loss and
+ * within the gradient; the tape's own. It is the same that `valueAndGradient` records there.
+ *
+ * @throws as `valueAndGradient` does.
+ */
+export function* recordedGradientInPieces(
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+  tape: Tape,
+): Pausing<NamedTensors> {
+  const leaves = mapTensors(x, (value) => tape.own(value.clone()));
+  const value = unmarked(() => {
+    const value = loss(leaves);
+    checkScalar(value);
+    return value;
+  }, undefined)();
+  checkFinite(value);
+  yield;
+  const path = graph(tape.nodes, Object.values(leaves), [value]);
+  yield;
+  const gradient = yield* byGradients(path, tape).pullInPieces([tape.own(tf.ones([]))]);
+  return named(
+    x,
+    gradient.map((part) => tape.own(part)),
+  );
+}
+
+/** What was linearized: the point as the tape knows it, and the value. */
+interface Ends {
+  leaves: NamedTensors;
+  /** The value as the tape knows it, and a copy that it owns. */
+  outputs: NamedTensors;
+  value: NamedTensors;
+  /** Whether the value is a single tensor. */
+  single: boolean;
+}
+
+function endsOf(tape: Tape, leaves: NamedTensors, y: tf.Tensor | NamedTensors): Ends {
+  const outputs = namedOutputs(y);
+  const value = mapTensors(outputs, (output) => tape.ownCopy(output));
+  return { leaves, outputs, value, single: y instanceof tf.Tensor };
+}
+
+function linearizationOf<Y extends tf.Tensor | NamedTensors>(
+  { leaves, outputs, value, single }: Ends,
+  tape: Tape,
+): Linearization<Y> {
+  const wrap = (y: Y) => (single ? { value: y } : y) as NamedTensors;
+  const unwrap = (y: NamedTensors) => (single ? y.value : y) as Y;
 
   const pathFrom = (some: NamedTensors) =>
     graph(tape.nodes, Object.values(some), Object.values(outputs));

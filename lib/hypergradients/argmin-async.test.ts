@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { valueAndGradient } from '../autodiff';
 import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
 import { cg, gmres } from '../solvers';
+import type { NamedTensors } from '../spaces';
 import { argmin, argminAsync, stationarity } from '.';
 
 const numbers = (x: tf.Tensor): number[] => [...x.dataSync()];
@@ -136,6 +137,66 @@ describe('argminAsync', () => {
     expect(most).toBeLessThanOrEqual(4);
     solution.dispose();
   });
+
+  it.each([1, 2])(
+    'is left within its recording and its products, to the same bits: %s blocks',
+    async (blocks) => {
+      const layers = 12;
+      const d = tf.linspace(0.5, 1.5, 9).reshape([3, 3]);
+      const deep = (x: tf.Tensor) => {
+        let y = x;
+        for (let i = 0; i < layers; i++) y = tf.tanh(tf.matMul(y as tf.Tensor2D, d as tf.Tensor2D));
+        return tf.mul(0.01, tf.sum(y));
+      };
+      // Blocks of other units, which have to be found by products of their own.
+      const loss = (x: NamedTensors, θ: tf.Tensor) =>
+        tf.addN(
+          Object.values(x).flatMap((part, i) => {
+            const y = tf.mul(part, 1e3 ** i);
+            return [deep(y), tf.sum(tf.square(tf.sub(y, θ)))];
+          }),
+        ) as tf.Scalar;
+      const θ = tf.linspace(-1, 1, 9).reshape([3, 3]);
+      const solve = (θ: tf.Tensor): NamedTensors =>
+        Object.fromEntries(
+          Array.from({ length: blocks }, (_, i) => [`x${i}`, tf.div(θ, 1e3 ** i)]),
+        );
+      const u = tf.linspace(2, 3, 9).reshape([3, 3]);
+      const optimality = stationarity<NamedTensors>((x, θ) => loss(x, θ!));
+      const solver = cg({ tolerance: 1e-6 });
+      const x = argmin<NamedTensors>((θ) => solve(θ!), optimality, { solver });
+      const expected = tf.grad((θ) =>
+        tf.addN(Object.values(x(θ)).map((part) => tf.sum(tf.mul(u, part)))),
+      )(θ);
+      const start = tf.memory().numTensors;
+      const solution = await argminAsync<NamedTensors>((θ) => solve(θ!), optimality, { solver })(θ);
+      const cotangent = Object.fromEntries(Object.keys(solution.value).map((name) => [name, u]));
+      const before = tf.memory().numTensors;
+      let now = performance.now();
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+      let [turns, going] = [0, true];
+      const turn = () => {
+        turns++;
+        if (going) setImmediate(turn);
+      };
+      setImmediate(turn);
+      const [found] = await solution.pullBack(cotangent);
+      going = false;
+      clock.mockRestore();
+      // The gradient while it is recorded, a product for each unit, for the solve, and for θ.
+      expect(turns).toBeGreaterThan(layers * (3 + blocks));
+      expect(numbers(found!)).toEqual(numbers(expected));
+      expect(tf.memory().numTensors).toBe(before + 1);
+      // A solution that is disposed meanwhile does not end its derivative, and nothing is left.
+      const other = solution.pullBack(cotangent);
+      solution.dispose();
+      const again = await other;
+      expect(numbers(again[0]!)).toEqual(numbers(expected));
+      tf.dispose([again, found!]);
+      expect(tf.memory().numTensors).toBe(start);
+      tf.dispose([expected, d, θ, u]);
+    },
+  );
 
   it('takes part in a gradient as its documentation shows', async () => {
     const [b, c] = θ();

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { isolated } from '../autodiff';
-import { drive, giveWay } from '../event-loop';
+import { drive, finish, giveWay, inPortions, type Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, tensors } from '../spaces';
@@ -9,7 +9,7 @@ import { checkArguments, checkCommonOptions, checkSolution } from './argmin-chec
 import type { ArgminOptions, Optimality, Point } from './argmin-options';
 import { inBlockUnits } from './block-units';
 import type { OnFailure } from './failure';
-import { judge, type LinearizedRoot, linearizedAt, numbered } from './implicit-function';
+import { judge, linearizedInPieces, numbered } from './implicit-function';
 
 /** A solution with its derivative. */
 export interface ImplicitSolution<X extends Point> {
@@ -29,9 +29,10 @@ export interface ImplicitSolution<X extends Point> {
 /**
  * `argmin` for work that takes long: the solution of `F(x, θ) = 0` and its derivative, both waited for.
  *
- * The inner solver may be asynchronous, and the linear solve of a derivative gives timers and drawing
- * a turn between its iterations, so that a page goes on living and an interrupt ends it; F and one
- * product with its derivative run without a pause. On a GPU
+ * The inner solver may be asynchronous, and a derivative gives timers and drawing a turn between the
+ * iterations of its solve and within its products, so that a page goes on living and an interrupt ends
+ * it; one call of F runs without a pause, or of its loss where F is made by `stationarity`,
+ * `projectedStationarity` or `kkt`. On a GPU
  * the status of that solve is known, so that `onFailure: 'throw'` works there too.
  *
  * ```ts
@@ -67,7 +68,7 @@ export function argminAsync<X extends Point>(
       const xStar = await solve(...θ);
       checkSolution(xStar);
       held.push(xStar as tf.TensorContainer);
-      const { x, F, wrap, unwrap } = rootAt(xStar, optimality);
+      const { x, pausingF: F, wrap, unwrap } = rootAt(xStar, optimality);
       tensors.keep(x);
       const varies = θ.map(({ dtype }) => dtype === 'float32');
       const moving = numbered(θ, varies);
@@ -79,19 +80,20 @@ export function argminAsync<X extends Point>(
           checkSolution(u);
           tensors.check(wrap(u), x, 'u');
           if (Object.keys(moving).length === 0) return [];
-          const recorded = recordedAt(x, { F, varies }, θ);
           const right = tensors.keep(mapTensors(wrap(u), (value) => value.clone()));
           try {
-            await giveWay();
-            const v = await solved(solver, recorded.byX, right, onFailure);
+            const recorded = await apart(linearizedInPieces(x, { F, varies }, θ));
             try {
-              await giveWay();
-              return tf.tidy(() => recorded.byθ(v).map((part) => tf.keep(tf.neg(part))));
+              const v = await solved(solver, recorded.byX, right, onFailure);
+              try {
+                return negated(await apart(recorded.byθInPieces(v)));
+              } finally {
+                tensors.free(v);
+              }
             } finally {
-              tensors.free(v);
+              recorded.dispose();
             }
           } finally {
-            recorded.dispose();
             tensors.free(right);
           }
         },
@@ -130,13 +132,13 @@ async function solved(
   }
 }
 
-/** F linearized for later: the copies that it is recorded at are not left to the caller. */
-function recordedAt(...args: Parameters<typeof linearizedAt>): LinearizedRoot {
-  const found: LinearizedRoot[] = [];
-  isolated(() =>
-    tf.tidy(() => {
-      found.push(linearizedAt(...args));
-    }),
-  );
-  return found[0]!;
+/** Does the work with pauses, unseen by a tape that runs when it begins. */
+const apart = <T>(work: Pausing<T>): Promise<T> =>
+  finish(inPortions(work, (portion) => isolated(portion)));
+
+/** Other signs, kept, in place of what is given. */
+function negated(parts: tf.Tensor[]): tf.Tensor[] {
+  const opposite = parts.map((part) => tf.keep(tf.neg(part)));
+  tf.dispose(parts);
+  return opposite;
 }

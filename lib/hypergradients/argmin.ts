@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated, mapProgramsOf, valueAndGradient } from '../autodiff';
+import { isolated, mapProgramsOf, type Tape } from '../autodiff';
+import type { Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { gmres } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { checkArguments, checkOptimality, checkOptions, checkSolution } from './argmin-checks';
 import type { ArgminOptions, Optimality, Point } from './argmin-options';
 import { implicitFunction, type Root, type RootPrograms } from './implicit-function';
+import { ofGradient, optimalityInPieces } from './optimality-in-pieces';
 
 /**
  * A solver of `F(x, θ) = 0` made differentiable: `x*(θ)` inside `tf.grads`, `valueAndGradient`, ….
@@ -86,10 +88,15 @@ export function rootAt<X extends Point>(xStar: X, optimality: Optimality<X>) {
     checkOptimality(record, x);
     return record;
   };
+  function* pausingF(tape: Tape, x: NamedTensors, θ: tf.Tensor[]): Pausing<NamedTensors> {
+    const record = wrap(yield* optimalityInPieces(optimality, tape, unwrap(x), ...θ));
+    checkOptimality(record, x);
+    return record;
+  }
   const compiled = mapProgramsOf(optimality);
   const programs: RootPrograms | undefined =
     compiled && ((x, θ, varies) => compiled.linearize([unwrap(x), ...θ], varies));
-  return { x: wrap(xStar), F, programs, wrap, unwrap };
+  return { x: wrap(xStar), F, pausingF, programs, wrap, unwrap };
 }
 
 /** The gradient of a loss, as the optimality of its minimum. */
@@ -98,10 +105,11 @@ export function stationarity<X extends Point>(
 ): Optimality<X> {
   checkNoMore('stationarity', arguments, 1);
   checkFunction(loss, 'the loss of stationarity');
-  return (x, ...θ) => {
-    if (!(x instanceof tf.Tensor)) {
-      return valueAndGradient((x) => loss(x as X, ...θ), x).gradient as X;
+  return ofGradient(function* (gradientOf, x, ...θ) {
+    if (x instanceof tf.Tensor) {
+      const gradient = yield* gradientOf(({ x }) => loss(x as X, ...θ), { x });
+      return gradient.x as X;
     }
-    return valueAndGradient(({ x }) => loss(x as X, ...θ), { x }).gradient.x as X;
-  };
+    return (yield* gradientOf((x) => loss(x as X, ...θ), x)) as X;
+  });
 }

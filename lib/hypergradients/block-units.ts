@@ -1,4 +1,10 @@
-import { isLibrarySolver, type LinearSolver, type Solution, type SolveReport } from '../solvers';
+import {
+  inPieces,
+  isLibrarySolver,
+  type LinearSolver,
+  type Solution,
+  type SolveReport,
+} from '../solvers';
 import { type LinearOperator, mapTensors, type NamedTensors, shifted, tensors } from '../spaces';
 import { waves } from './waves';
 
@@ -11,7 +17,10 @@ interface BlockUnits {
   readonly columns: Exponents;
 }
 
-type Asking<T> = Generator<readonly ReturnType<typeof tensors.norm>[], T, number[]>;
+type Scalar = ReturnType<typeof tensors.norm>;
+
+/** Work that asks for numbers; for none where it can be left for a while. */
+type Asking<T> = Generator<readonly Scalar[], T, number[]>;
 
 /** A system whose unknowns are blocks, as a solver gets it. */
 export interface BlockSystem {
@@ -134,6 +143,17 @@ function scaledBy(
   };
   return {
     apply: around(columns, (v) => A.apply(v), rows),
+    ...(A.applyInPieces && {
+      *applyInPieces(v: NamedTensors) {
+        const held = [times(columns, v)];
+        try {
+          held.push(yield* A.applyInPieces!(held[0]!));
+          return times(rows, held[1]!);
+        } finally {
+          tensors.free(held);
+        }
+      },
+    }),
     ...(A.transpose && { transpose: around(rows, (v) => A.transpose!(v), columns) }),
     dispose() {},
   };
@@ -165,8 +185,8 @@ function* reportOf(
   solver: LinearSolver,
 ): Asking<BlockReport> {
   const names = Object.keys(b);
-  const residuals = yield* asked(() => {
-    const r = tensors.subtract(b, A.apply(y));
+  const residuals = yield* askedOf(A, y, (Ay) => {
+    const r = tensors.subtract(b, Ay);
     return [...names.map((name) => tensors.norm({ part: r[name]! })), tensors.norm(b)];
   });
   const size = residuals.pop()!;
@@ -189,12 +209,27 @@ function unsolvedBy(solver: LinearSolver): number {
   return Math.max(UNSOLVED, isKnown ? 2 * Number(solver.tolerance) : 0);
 }
 
-function* asked(make: () => ReturnType<typeof tensors.norm>[]): Asking<number[]> {
+function* asked(make: () => Scalar[]): Asking<number[]> {
   const scalars = tensors.keep(tensors.tidy(make));
   try {
     return yield scalars;
   } finally {
     tensors.free(scalars.map((scalar) => ({ scalar })));
+  }
+}
+
+/** The same of a product `A v`, in pieces where A can be left for a while. */
+function* askedOf(
+  A: LinearOperator<NamedTensors>,
+  v: NamedTensors,
+  make: (Av: NamedTensors) => Scalar[],
+): Asking<number[]> {
+  const Av = yield* inPieces<NamedTensors, Scalar>({ A }, v);
+  if (Av === undefined) return yield* asked(() => make(A.apply(v)));
+  try {
+    return yield* asked(() => make(Av));
+  } finally {
+    tensors.free(Av, v);
   }
 }
 
@@ -250,9 +285,8 @@ const halved = (log: number) => Math.max(-240, Math.min(240, Math.round(log / 2)
 /** `‖A_ij d‖ √n / ‖d‖` of each i: another length of d where numbers leave the range of float32. */
 function* columnOf(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string): Asking<number[]> {
   const names = blocksOf(u);
-  const times = (length: number) => asked(() => productNorms(A, u, j, length));
   for (const length of [1, 2 ** -60, 2 ** 60]) {
-    const norms = yield* times(length);
+    const norms = yield* productNormsInPieces(A, u, j, length);
     const ofD = norms.pop()!;
     const isUsable = norms.every(Number.isFinite) && norms.some((norm) => norm > 0);
     if (isUsable) return norms.map((norm) => norm / length / ofD);
@@ -262,11 +296,38 @@ function* columnOf(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string):
 }
 
 /** `‖A_ij d‖` of each i, for d of that length, and `‖d‖` of d as it is. */
-function productNorms(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string, length = 1) {
-  const d = { ...tensors.zeros(u), [j]: waves(u[j]!.shape) };
-  const Ad = A.apply(tensors.scale(tensors.scalars.of(length), d));
-  return [...blocksOf(u).map((name) => tensors.norm({ part: Ad[name]! })), tensors.norm(d)];
+function productNorms(A: LinearOperator<NamedTensors>, u: NamedTensors, j: string) {
+  const d = along(u, j);
+  return normsAlong(u, d, A.apply(d));
 }
+
+/** The same of a product that may be left for a while. */
+function* productNormsInPieces(
+  A: LinearOperator<NamedTensors>,
+  u: NamedTensors,
+  j: string,
+  length: number,
+): Asking<number[]> {
+  const { scalars } = tensors;
+  const d = tensors.keep(tensors.tidy(() => along(u, j)));
+  const v = tensors.keep(tensors.tidy(() => tensors.scale(scalars.of(length), d)));
+  try {
+    return yield* askedOf(A, v, (Ad) => normsAlong(u, d, Ad));
+  } finally {
+    tensors.free([d, v]);
+  }
+}
+
+/** A direction of which only one block is not 0. */
+const along = (u: NamedTensors, j: string): NamedTensors => ({
+  ...tensors.zeros(u),
+  [j]: waves(u[j]!.shape),
+});
+
+const normsAlong = (u: NamedTensors, d: NamedTensors, Ad: NamedTensors) => [
+  ...blocksOf(u).map((name) => tensors.norm({ part: Ad[name]! })),
+  tensors.norm(d),
+];
 
 /** What a solution leaves over: the share of the right-hand side, and the block with the most of it. */
 export interface Unsolved {
@@ -276,7 +337,7 @@ export interface Unsolved {
 
 /** Numbers that wait to be read, kept, and what they say. */
 interface LaterAnswer {
-  readonly scalars: readonly ReturnType<typeof tensors.norm>[];
+  readonly scalars: readonly Scalar[];
   /** Undefined where each block is solved, or the units of the blocks are not found. */
   answer(numbers: readonly number[]): Unsolved | undefined;
 }

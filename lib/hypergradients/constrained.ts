@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { hvp, isolated, valueAndGradient } from '../autodiff';
+import { hvp, isolated } from '../autodiff';
 import type { Constraint } from '../constraints';
 import { InputError, ShapeError } from '../errors';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
 import type { Optimality } from './argmin-options';
+import { ofGradient } from './optimality-in-pieces';
 import { waves } from './waves';
 
 /**
@@ -41,11 +42,11 @@ export function projectedStationarity(
   checkOptionNames('projectedStationarity', options, ['step']);
   const { step } = options;
   if (step !== undefined) checkPositive(step, 'projectedStationarity(…) with a step of', REMEDY);
-  return (x, ...θ) => {
+  return ofGradient<tf.Tensor>(function* (gradientOf, x, ...θ) {
+    const f = ({ x }: NamedTensors) => loss(x!, ...θ);
+    const gradient = yield* gradientOf(f, { x });
     const set = typeof constraint === 'function' ? constraint(...θ) : constraint;
     checkConstraint(set);
-    const f = ({ x }: NamedTensors) => loss(x!, ...θ);
-    const { gradient } = valueAndGradient(f, { x });
     const η = step ?? isolated(() => tf.tidy(() => stepAt(f, x, gradient)));
     const projected = numeric(set.project(tf.sub(x, tf.mul(η, gradient.x!))), 'a projection');
     if (tf.util.arraysEqual(projected.shape, x.shape)) return tf.sub(x, projected);
@@ -54,7 +55,7 @@ export function projectedStationarity(
       expected: `the shape [${x.shape}] of what is projected`,
       remedy: 'Return the nearest point of the set.',
     });
-  };
+  });
 }
 
 /** What a function of the user has returned, where it is a tensor. */
@@ -113,7 +114,7 @@ export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
   checkFunction(objective, 'the objective of kkt');
   if (equality !== undefined) checkFunction(equality, 'the equality of kkt');
   if (inequality !== undefined) checkFunction(inequality, 'the inequality of kkt');
-  return (point, ...θ) => {
+  return ofGradient<NamedTensors>(function* (gradientOf, point, ...θ) {
     checkPoint(point, problem);
     const { x, equality: ν, inequality: μ } = point;
     const lagrangian = (x: tf.Tensor) => {
@@ -124,9 +125,8 @@ export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
         terms.push(tf.sum(tf.mul(μ!, numeric(inequality(x, ...θ), 'the inequality of kkt'))));
       return tf.addN(terms) as tf.Scalar;
     };
-    const F: NamedTensors = {
-      x: valueAndGradient(({ x }) => lagrangian(x!), { x: x! }).gradient.x!,
-    };
+    const gradient = yield* gradientOf(({ x }) => lagrangian(x!), { x: x! });
+    const F: NamedTensors = { x: gradient.x! };
     if (equality !== undefined) F.equality = equality(x!, ...θ);
     if (inequality !== undefined) {
       const g = inequality(x!, ...θ);
@@ -134,7 +134,7 @@ export function kkt(problem: ConstrainedProblem): Optimality<NamedTensors> {
       F.inequality = tf.mul(μ!, g);
     }
     return F;
-  };
+  });
 }
 
 function checkConstraint(constraint: unknown): void {

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { engine, type FlatMap, isolated, linearize } from '../autodiff';
+import {
+  engine,
+  type FlatMap,
+  isolated,
+  type Linearization,
+  linearize,
+  linearizeInPieces,
+  type Tape,
+} from '../autodiff';
 import { UnsupportedError } from '../errors';
-import { driveAtOnce } from '../event-loop';
+import { driveAtOnce, type Pausing } from '../event-loop';
 import { join, split } from '../problems';
 import {
   checkedDeferred,
@@ -82,28 +90,88 @@ export interface LinearizedRoot {
   dispose(): void;
 }
 
+/** The same, to be left for a while within its products; what those return is kept. */
+export interface LinearizedRootInPieces extends LinearizedRoot {
+  byθInPieces(v: NamedTensors): Pausing<tf.Tensor[]>;
+}
+
 /** F as a function of x and the θs that vary, linearized at copies of them. */
 export function linearizedAt(
   x: NamedTensors,
   { F, varies }: Pick<ImplicitRule, 'F' | 'varies'>,
   θ: readonly tf.Tensor[],
 ): LinearizedRoot {
-  const copies = (record: NamedTensors) => mapTensors(record, (value) => value.clone());
-  const w = copies(x);
-  const λ = copies(numbered(θ, varies));
-  const recorded = linearize(
-    (both) => {
-      const parts = split(both);
-      return F(
-        parts.w,
-        θ.map((value, i) => parts.λ[String(i)] ?? value),
-      );
-    },
-    join(w, λ),
+  const at = pointOf(x, varies, θ);
+  return rootOf(
+    linearize((both) => F(...at.argumentsIn(both)), at.both),
+    at,
   );
+}
+
+/** The same in pieces, and its products too; where others are done, timers have their turns. */
+export function* linearizedInPieces(
+  x: NamedTensors,
+  {
+    F,
+    varies,
+  }: {
+    F: (tape: Tape, x: NamedTensors, θ: tf.Tensor[]) => Pausing<NamedTensors>;
+    varies: readonly boolean[];
+  },
+  θ: readonly tf.Tensor[],
+): Pausing<LinearizedRootInPieces> {
+  // Constants too: whoever disposes of the solution meanwhile does not end this.
+  const own = θ.map((value) => value.clone());
+  const at = pointOf(x, varies, own);
+  const held = [...own, ...Object.values(at.both)];
+  for (const value of held) tf.keep(value);
+  try {
+    const recorded = yield* linearizeInPieces(
+      (both, tape) => F(tape, ...at.argumentsIn(both)),
+      at.both,
+    );
+    const { byX, ...root } = rootOf(recorded, at);
+    const ofX = recorded.among(at.ofX).inPieces;
+    const ofθ = recorded.among(at.ofθ).inPieces;
+    return {
+      ...root,
+      byX: {
+        ...byX,
+        *applyInPieces(v) {
+          return split(yield* ofX.vjp(v)).w;
+        },
+      },
+      *byθInPieces(v) {
+        return Object.values(split(yield* ofθ.vjp(v)).λ);
+      },
+    };
+  } finally {
+    tf.dispose(held);
+  }
+}
+
+/** x and the θs that vary, as one record of copies. */
+function pointOf(x: NamedTensors, varies: readonly boolean[], θ: readonly tf.Tensor[]) {
+  const copies = (record: NamedTensors) => mapTensors(record, (value) => value.clone());
+  const [w, λ] = [copies(x), copies(numbered(θ, varies))];
+  return {
+    both: join(w, λ),
+    ofX: Object.keys(join(w, {})),
+    ofθ: Object.keys(join({}, λ)),
+    argumentsIn(both: NamedTensors): [NamedTensors, tf.Tensor[]] {
+      const parts = split(both);
+      return [parts.w, θ.map((value, i) => parts.λ[String(i)] ?? value)];
+    },
+  };
+}
+
+function rootOf(
+  recorded: Linearization<NamedTensors>,
+  at: ReturnType<typeof pointOf>,
+): LinearizedRoot {
   // Apart: a product for the solve does not compute what θ would need.
-  const ofX = recorded.among(Object.keys(join(w, {})));
-  const ofθ = recorded.among(Object.keys(join({}, λ)));
+  const ofX = recorded.among(at.ofX);
+  const ofθ = recorded.among(at.ofθ);
   return {
     byX: {
       apply: (v) => split(ofX.vjp(v)).w,

@@ -7,6 +7,7 @@ export { type DenseOptions, dense } from './dense';
 export { type FixedPointOptions, fixedPoint } from './fixed-point';
 export { type GmresOptions, gmres } from './gmres';
 export { heedsSpace, supportsInnerProduct } from './iterative';
+export { inPieces } from './method';
 export { type MinresOptions, minres } from './minres';
 export { type NeumannOptions, neumann } from './neumann';
 export { type NystromOptions, nystrom } from './nystrom';

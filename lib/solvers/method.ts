@@ -147,7 +147,7 @@ export function residualAt<V, S>(
 
 /** `A x`, kept, where it comes in pieces, between which others may have a turn; else undefined. */
 export function* inPieces<V, S>(
-  { A }: LinearSystem<V, S>,
+  { A }: Pick<LinearSystem<V, S>, 'A'>,
   x: V,
 ): Generator<readonly S[], V | undefined, number[]> {
   const work = A.applyInPieces?.(x);
