@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compiled, flatSpaceOn, switchPrograms } from '../autodiff';
+import { compiled, flatSpaceOn, markOutput, switchPrograms } from '../autodiff';
 import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
@@ -22,6 +22,25 @@ const outer = (w: NamedTensors, { λ }: NamedTensors) =>
 const plain = { inner, outer };
 const declared = { inner: compiled(inner), outer: compiled(outer) };
 const at = () => ({ w: { W: normal([4, 3], 3, 0.5) }, λ: { λ: normal([4, 3], 4, 0.3) } });
+
+it.each([
+  ['the Hessian', { estimate: false }, 1],
+  ['the Hessian, with the error', {}, 2],
+  ['Gauss–Newton', { curvature: 'gauss-newton', estimate: false }, 2],
+  ['Gauss–Newton, with the error', { curvature: 'gauss-newton' }, 3],
+] as const)('the inner loss is evaluated as often as is said: %s', async (_, options, calls) => {
+  let count = 0;
+  const counted = (w: NamedTensors, { λ }: NamedTensors) => {
+    count += 1;
+    const z = markOutput(tf.tanh(tf.matMul(X, w.W as tf.Tensor2D)));
+    const rest = tf.mean(tf.square(tf.sub(z, 0.3)));
+    return tf.add(rest, tf.sum(tf.mul(tf.exp(λ!), tf.square(w.W!)))) as tf.Scalar;
+  };
+  const { w, λ } = at();
+  const how = implicit({ solver: cg(), ...options });
+  await hypergradient({ inner: counted, outer }, w, λ, how);
+  expect(count).toBe(calls);
+});
 
 describe.each([
   ['operation by operation', plain],

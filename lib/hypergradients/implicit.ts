@@ -50,8 +50,8 @@ export interface DifferentiateImplicit {
  * At `∇_w f(w*, λ) = 0`, with `A = ∂²f/∂w²` and `B = ∂²f/∂w∂λ`:
  * `dg/dλ = ∂g/∂λ − Bᵀ A⁻¹ ∂g/∂w`: one linear solve by products with A, one product with Bᵀ. No
  * p × p or p × h matrix is formed, and the memory does not depend on how w* was found. An inner
- * loss of tensors is evaluated twice, or three times for the error, so what is random in it
- * must be fixed: a batch, a dropout mask.
+ * loss of tensors is evaluated once, once more for Gauss–Newton, and once more for the error, so what is
+ * random in it must be fixed: a batch, a dropout mask.
  *
  * When not to use it: far from an inner solution. `stats.innerGradientNorm` and the error show it;
  * `unrolled` differentiates what was done instead.

@@ -25,8 +25,8 @@ export interface CgNormalOptions extends TraceOption {
  * Conjugate gradients on the normal equations `AᵀA x = Aᵀb`, never forming `AᵀA`.
  *
  * For any square A whose transpose can be applied; an operator without `transpose` is taken to be
- * symmetric (if it is not, the residual, which is always that of `A x = b`, does not fall, and the
- * status shows it). The residual never grows. Where no solution exists the iterates tend to the
+ * symmetric (if it is not, the residual, which is always that of `A x = b`, seldom falls to the tolerance, and
+ * the status shows it). The residual never grows. Where no solution exists the iterates tend to the
  * least-squares solution, with the status `max-iterations`.
  *
  * When not to use it: nearly always. The condition number is squared, and an iteration costs two

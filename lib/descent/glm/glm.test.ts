@@ -258,6 +258,7 @@ describe('step', () => {
     ['y = NaN', { x, y: Number.NaN }, 1, NotFiniteError],
     ['x = NaN', { x: Float64Array.of(Number.NaN), y: 1 }, 1, NotFiniteError],
     ['an x that is longer than θ', { x: Float64Array.of(1, 2), y: 1 }, 1, ShapeError],
+    ['a text for y', { x, y: '1' }, 1, InputError],
     ['an x of plain numbers', { x: [1], y: 1 }, 1, InputError],
     ['no sample', undefined, 1, InputError],
     ['a rate of 0', { x, y: 1 }, 0, InputError],

@@ -258,6 +258,13 @@ function checked(
       remedy: 'Give each sample one number for each component of theta.',
     });
   }
+  if (typeof y !== 'number') {
+    throw new InputError({
+      given: `${words().sample} with ${shown(y)} as y`,
+      expected: 'a number',
+      remedy: 'Code classes as 0 and 1.',
+    });
+  }
   let eta = 0;
   let squared = 0;
   for (let i = 0; i < x.length; i++) {

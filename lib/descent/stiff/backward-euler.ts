@@ -102,7 +102,7 @@ function* integrate(
   y0: Float64Array,
   options: BackwardEulerOptions,
 ): Work<BackwardEulerTrajectory> {
-  checkStart('backwardEuler', f, y0, options, [
+  const first = checkStart('backwardEuler', f, y0, options, [
     'step',
     'jacobian',
     'solver',
@@ -118,7 +118,7 @@ function* integrate(
     checkJacobian(jacobian.call(options, y0.slice(), from), y0.length);
   }
   const newton = newtonOptions(options);
-  const work = { evaluations: 0, newtonIterations: 0, products: 0 };
+  const work = { evaluations: 1, newtonIterations: 0, products: 0 };
   const slopes = slopesOf(f, y0.length);
   const counted: RightHandSide = (y, t) => {
     work.evaluations += 1;
@@ -143,7 +143,7 @@ function* integrate(
     const next = yield* solveImplicit(equation, newton, work);
     const error =
       adaptive && next
-        ? localError(y, next, end - t, slopeAt(times, states, stops, counted), adaptive)
+        ? localError(y, next, end - t, slopeAt(times, states, stops, counted) ?? first, adaptive)
         : 0;
     if (next !== undefined && error <= 1) {
       times.push(end);
@@ -198,15 +198,16 @@ function stepFactor(error: number): number {
   return Math.min(4, Math.max(0.2, 0.9 / Math.sqrt(error)));
 }
 
-/** y′ where the last step ended. */
+/** y′ where the last step ended; undefined at the start. */
 function slopeAt(
   times: number[],
   states: Float64Array[],
   stops: Stops,
   f: RightHandSide,
-): Float64Array {
+): Float64Array | undefined {
   const [t, y] = [times.at(-1)!, states.at(-1)!];
-  if (times.length === 1 || stops.includes(t)) return f(y, stops.seenAfter(t));
+  if (times.length === 1) return undefined;
+  if (stops.includes(t)) return f(y, stops.seenAfter(t));
   // The step before was solved for y = y₋ + h₋ f(y, t), so f need not be evaluated again.
   return float64.scale(1 / (t - times.at(-2)!), float64.subtract(y, states.at(-2)!));
 }

@@ -53,14 +53,14 @@ export async function forwardEulerAsync(
 }
 
 function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): Work<Trajectory> {
-  checkStart('forwardEuler', f, y0, options, ['step']);
+  const first = checkStart('forwardEuler', f, y0, options, ['step']);
   checkStep('forwardEuler', options);
   const { from = 0, to, step, maxSteps = MAX_STEPS } = options;
   const stops = new Stops(options);
   const slopes = slopesOf(f, y0.length);
   const times = [from];
   const states: Float64Array[] = [y0.slice()];
-  let [evaluations, start, steps] = [0, from, 0];
+  let [evaluations, start, steps] = [1, from, 0];
   let status: TrajectoryStatus = 'finished';
   for (let t = from; t < to; t = times.at(-1)!) {
     if (times.length > maxSteps) {
@@ -73,8 +73,10 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
     const aimed = start + (steps + 1) * step;
     const stop = stops.next(t);
     const end = aimed + step * 1e-9 >= stop ? stop : aimed;
-    const next = float64.axpy(end - t, slopes(y, stops.seenAfter(t)), y);
-    evaluations += 1;
+    const isFirst = times.length === 1;
+    const slope = isFirst ? first : slopes(y, stops.seenAfter(t));
+    if (!isFirst) evaluations += 1;
+    const next = float64.axpy(end - t, slope, y);
     if (!allFinite(next)) {
       status = 'diverged';
       break;

@@ -46,7 +46,7 @@ export interface Trajectory {
   /** One state for each time, the first of them y₀. */
   states: Float64Array[];
   status: TrajectoryStatus;
-  /** How often f was evaluated. */
+  /** How often f was evaluated, from f(y₀) on. */
   evaluations: number;
 }
 
@@ -71,6 +71,9 @@ export function finalState(trajectory: Pick<Trajectory, 'states'>): Float64Array
 }
 
 /**
+ * Checks where an integration starts; the one evaluation that this takes is the caller's to use and to count.
+ *
+ * @returns f(y₀)
  * @throws InputError for options that are unknown or lead nowhere; ShapeError for an f of another
  *   length; NotFiniteError for a y₀ or f(y₀) with a NaN.
  */
@@ -80,7 +83,7 @@ export function checkStart(
   y0: Float64Array,
   options: TimeSpan,
   known: readonly string[],
-) {
+): Float64Array {
   checkOptionNames(name, options ?? {}, ['from', 'to', 'stops', 'maxSteps', ...known]);
   if (typeof f !== 'function' || !(y0 instanceof Float64Array)) {
     throw new InputError({
@@ -120,6 +123,7 @@ export function checkStart(
       remedy: 'Start where f is defined.',
     });
   }
+  return slope;
 }
 
 /**

@@ -32,15 +32,15 @@ const ABSOLUTE = 1e-9;
 /**
  * The absolute tolerance of each component.
  *
- * @param slopeOf f at the start
+ * @param slope f at the start
  */
 export function tolerances(
   { relative = 1e-6, absolute: given, step, maxStep, from = 0, to }: RadauOptions,
   y0: Float64Array,
-  slopeOf: () => Float64Array,
+  slope: Float64Array,
 ): Float64Array {
   const count = y0.length;
-  const absolute = given === undefined ? ABSOLUTE * sizeAtStart(y0, slopeOf, to - from) : given;
+  const absolute = given === undefined ? ABSOLUTE * sizeAtStart(y0, slope, to - from) : given;
   const isList = Array.isArray(absolute) || ArrayBuffer.isView(absolute);
   // Entries as they are: one that is not a number may not even bear to be turned into one.
   const list: unknown[] =
@@ -69,8 +69,8 @@ export function tolerances(
 }
 
 /** Of what size y is, as far as the start shows: 1 where it shows nothing. */
-function sizeAtStart(y0: Float64Array, slopeOf: () => Float64Array, span: number): number {
-  const size = largestOf(y0) || largestOf(slopeOf()) * Math.abs(span);
+function sizeAtStart(y0: Float64Array, slope: Float64Array, span: number): number {
+  const size = largestOf(y0) || largestOf(slope) * Math.abs(span);
   const isUsable = ABSOLUTE * size > 0 && size < Number.POSITIVE_INFINITY;
   return isUsable ? size : 1;
 }

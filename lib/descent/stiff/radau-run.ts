@@ -28,7 +28,7 @@ export class RadauRun {
   readonly #f: RightHandSide;
   readonly #control = new StepControl();
 
-  readonly #counts = { evaluations: 0, jacobians: 0, factorizations: 0, rejected: 0 };
+  readonly #counts = { evaluations: 1, jacobians: 0, factorizations: 0, rejected: 0 };
   readonly #segments: Segment[] = [];
   readonly #occurrences: Occurrence[] = [];
   readonly #times: number[];
@@ -46,12 +46,13 @@ export class RadauRun {
   /** Whether the error may be estimated twice: at the start, after a stop and after a rejected step. */
   #isRetrying = true;
 
-  constructor(f: RightHandSide, y0: Float64Array, options: RadauOptions) {
+  /** @param slope f(y₀), which counts as the first evaluation */
+  constructor(f: RightHandSide, y0: Float64Array, slope: Float64Array, options: RadauOptions) {
     const { from = 0, to, relative = 1e-6, maxStep = Number.POSITIVE_INFINITY } = options;
     const slopes = slopesOf(f, y0.length);
     this.#options = options;
     this.#relative = relative;
-    this.#absolute = tolerances(options, y0, () => slopes(y0.slice(), from));
+    this.#absolute = tolerances(options, y0, slope);
     this.#maxStep = maxStep;
     this.#newtonTolerance = Math.max(
       (10 * Number.EPSILON) / relative,
@@ -66,7 +67,7 @@ export class RadauRun {
     this.#states = [y0.slice()];
     this.#t = from;
     this.#y = y0.slice();
-    this.#slope = this.#f(this.#y, from);
+    this.#slope = slope;
     const { step = firstStep(this.#y, this.#slope, this.#sizes()) } = options;
     this.#h = Math.min(to - from, maxStep, step);
   }

@@ -14,7 +14,10 @@ export interface RadauSolution extends Omit<Trajectory, 'status'> {
   events: Occurrence[];
   /** Steps that were computed and given up. */
   rejected: number;
-  /** How often the Jacobian was formed, and how often matrices were factorized. */
+  /**
+   * How often the Jacobian was formed (one that is given is also called at the start, to be checked), and how
+   * often matrices were factorized.
+   */
   jacobians: number;
   factorizations: number;
 }

@@ -50,12 +50,12 @@ function* integrate(
   options: RadauOptions,
 ): Work<RadauSolution> {
   const known = ['jacobian', 'relative', 'absolute', 'step', 'maxStep', 'events'];
-  checkStart('radau', f, y0, options, known);
+  const first = checkStart('radau', f, y0, options, known);
   const { from = 0, jacobian, events = [] } = options;
   checkEvents('radau', events);
   if (jacobian !== undefined) {
     checkFunction(jacobian, 'the Jacobian');
     checkJacobian(jacobian.call(options, y0.slice(), from), y0.length);
   }
-  return yield* new RadauRun(f, y0, options).solution();
+  return yield* new RadauRun(f, y0, first, options).solution();
 }

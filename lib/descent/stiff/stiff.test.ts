@@ -23,6 +23,32 @@ const decay =
 const relative = (y: Float64Array, exact: Float64Array) =>
   Math.max(...y.map((value, i) => Math.abs(value / exact[i]! - 1)));
 
+describe('evaluations', () => {
+  const oscillator: RightHandSide = ([x, v]) => Float64Array.of(v!, -9 * x! - v!);
+  const adaptive = { relative: 1e-3, absolute: 1e-6 };
+  it.each<[string, (f: RightHandSide, y0: Float64Array) => { evaluations: number }]>([
+    ['forwardEuler', (f, y0) => forwardEuler(f, y0, { to: 1, step: 0.1, stops: [0.55] })],
+    ['backwardEuler', (f, y0) => backwardEuler(f, y0, { to: 1, step: 0.1 })],
+    ['adaptive backwardEuler', (f, y0) => backwardEuler(f, y0, { to: 1, step: 0.1, adaptive })],
+    ['radau', (f, y0) => radau(f, y0, { to: 1, stops: [0.55] })],
+  ])('of %s are all counted, the one at the door too', (_, integrate) => {
+    for (const y0 of [Float64Array.of(1, 0), new Float64Array(2)]) {
+      let calls = 0;
+      const { evaluations } = integrate((y, t) => {
+        calls += 1;
+        return oscillator(y, t);
+      }, y0);
+      expect(evaluations).toBe(calls);
+    }
+  });
+
+  it('of forwardEuler are one for each step', () => {
+    expect(
+      forwardEuler(oscillator, Float64Array.of(1, 0), { to: 1, step: 0.125 }).evaluations,
+    ).toBe(8);
+  });
+});
+
 describe('forwardEuler', () => {
   it('multiplies by 1 − hλ in a step', () => {
     const { times, states } = forwardEuler(decay(3), Float64Array.of(1), { to: 1, step: 0.25 });

@@ -16,7 +16,10 @@ export interface EigenvaluesOptions<V> extends SpectrumOptions<V> {
    * in float64, 1e-4 for tensors.
    */
   tolerance?: number;
-  /** The largest number of products; a vector is held for each. Default `200 + 20 k`. */
+  /**
+   * The largest number of products, at least 2 k: k of them compute the residuals. A vector is held for each
+   * other one. Default `200 + 20 k`.
+   */
   maxProducts?: number;
 }
 
@@ -73,6 +76,7 @@ export async function eigenvalues<V extends Vector>(
   const { maxProducts = 200 + 20 * count } = options;
   const { tolerance = space.epsilon > 1e-10 ? 1e-4 : 1e-8 } = options;
   checkCountOption('eigenvalues', 'maxProducts', maxProducts);
+  checkEnough(count, maxProducts);
   checkTolerance('eigenvalues', tolerance);
 
   const found: Pair<V>[] = [];
@@ -81,14 +85,14 @@ export async function eigenvalues<V extends Vector>(
     found.push(...(await extremes(search, count, [])));
     let status: Eigenvalues['status'] = 'converged';
     while (found.length < size) {
-      if (operand.products >= maxProducts) {
+      if (operand.products + 2 > maxProducts) {
         status = 'max-iterations';
         break;
       }
       const last = sorted(found, sign)[count - 1]!;
       const [next] = await extremes(search, 1, found, last.value);
       // A run that was cut off has not shown that no other exists.
-      if (operand.products >= maxProducts) status = 'max-iterations';
+      if (operand.products === maxProducts) status = 'max-iterations';
       if (next === undefined) break;
       if (sign * (next.value - last.value) <= tolerance * search.scale) {
         space.free(next.vector);
@@ -152,7 +156,8 @@ async function extremes<V>(
   try {
     for await (const steps of lanczos(setting, krylov)) {
       // Looking costs steps² operations, so it is done every tenth part of the way.
-      if (operand.products >= maxProducts || steps === dimension) break;
+      // One product for each pair is left, for its residual.
+      if (operand.products + count >= maxProducts || steps === dimension) break;
       if (steps % Math.max(1, Math.floor(steps / 10)) !== 0) continue;
       const bounds = boundsOf(krylov);
       search.scale = Math.max(search.scale, bounds.scale);
@@ -244,6 +249,15 @@ function wanted(options: { largest?: number; smallest?: number } = {}) {
     (largest ?? smallest)!,
   );
   return { count: (largest ?? smallest)!, sign: largest === undefined ? -1 : 1 } as const;
+}
+
+function checkEnough(count: number, maxProducts: number) {
+  if (maxProducts >= 2 * count) return;
+  throw new InputError({
+    given: `${shown(count)} eigenvalues with maxProducts: ${shown(maxProducts)}`,
+    expected: `at least ${2 * count} products`,
+    remedy: 'Each value takes a step to find it and a product for its residual.',
+  });
 }
 
 function checkWithin(count: number, size: number) {

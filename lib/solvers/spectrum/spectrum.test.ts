@@ -298,6 +298,11 @@ describe('at the door', () => {
     ['no probes', () => trace(A, { like, probes: 0 }), /whole number/],
     ['a width of 0', () => spectralDensity(A, { like, width: 0 }), /positive/],
     [
+      'fewer products than two for each eigenvalue',
+      () => eigenvalues(A, { largest: 2, like, maxProducts: 3 }),
+      /at least 4 products/,
+    ],
+    [
       'a misspelt option of the density',
       () => spectralDensity(A, { like, step: 1 } as never),
       /'step'/,
@@ -326,6 +331,26 @@ describe('at the door', () => {
     });
     expect(cut.status).toBe('max-iterations');
     expect(cut.values.every(Number.isFinite)).toBe(true);
+  });
+
+  it.each([4, 5, 9, 30])('makes no more products than %i', async (maxProducts) => {
+    const spectrum = range(100, (i) => (i < 3 ? 10 : 1 + i / 100));
+    const A = withSpectrum(spectrum);
+    let made = 0;
+    const counted: LinearOperator<Float64Array> = {
+      apply(v) {
+        made += 1;
+        return A.apply(v);
+      },
+      dispose() {},
+    };
+    const found = await eigenvalues(counted, {
+      largest: 2,
+      like: new Float64Array(100),
+      maxProducts,
+    });
+    expect(made).toBeLessThanOrEqual(maxProducts);
+    expect(found.products).toBe(made);
   });
 
   it('does not call the eigenvalues of a matrix that is not symmetric converged', async () => {
