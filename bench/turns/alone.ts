@@ -42,7 +42,8 @@ async function equilibrium(width: number): Promise<void> {
   );
   for (const solver of [fixedPoint({ tolerance: 1e-4 }), gmres({ tolerance: 1e-4 })]) {
     for (let i = 0; i < 2; i++) {
-      const solution = await argminAsync<tf.Tensor>((A, b) => solve(A!, b!), optimality as never, {
+      // As it is: so it is known to have programs.
+      const solution = await argminAsync<tf.Tensor>(solve as never, optimality as never, {
         solver,
       })(A, b);
       tf.dispose(await solution.pullBack(solution.value));

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../backends';
 import { InputError, UnsupportedError } from '../errors';
-import { compiledMap, switchPrograms, tracedCounts } from '.';
+import { compiledMap, mapProgramsOf, switchPrograms, tracedCounts } from '.';
 import { normal } from './testing';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
@@ -12,6 +12,13 @@ const list = (x: tf.Tensor) => [...x.dataSync()];
 
 /** The largest difference. */
 const apart = (x: tf.Tensor, y: tf.Tensor) => tf.max(tf.abs(tf.sub(x, y))).dataSync()[0]!;
+
+/** To the last bit. */
+function expectSame(x: tf.Tensor, y: tf.Tensor): void {
+  const [a, b] = [x.dataSync(), y.dataSync()];
+  expect(a.length).toBe(b.length);
+  expect(a.findIndex((number, i) => number !== b[i])).toBe(-1);
+}
 
 const layer = (z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) =>
   tf.tanh(tf.add(tf.matMul(z as tf.Tensor2D, A as tf.Tensor2D), b));
@@ -54,6 +61,59 @@ describe('a compiled map', () => {
     const f = compiledMap((x: tf.Tensor, at: tf.Tensor) => tf.mul(2, tf.gather(x, at.toInt())));
     const x = tf.tensor1d([1, 2, 3]);
     for (const at of [2, 0]) expect(list(f(x, tf.tensor1d([at], 'int32')))).toEqual([2 * (at + 1)]);
+  });
+
+  it('is made and run in pieces where it is waited for, to the same bits, and freed meanwhile', () => {
+    const rounds = 4;
+    const side = 520;
+    const f = compiledMap((z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) => {
+      let y = z;
+      for (let i = 0; i < rounds; i++) y = layer(y, A, b);
+      return { y };
+    });
+    const [z, A, b] = [normal([side, side], 1), normal([side, side], 2), normal([side], 3)];
+    const expected = f(z, A, b).y;
+    const programs = mapProgramsOf(f)!;
+    const before = tf.memory().numTensors;
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    const run = (meanwhile = (_: number) => {}) => {
+      const work = programs.runInPieces([z, A, b]);
+      for (let count = 0; ; count++) {
+        const turn = work.next();
+        if (turn.done) return { count, value: turn.value as { y: tf.Tensor } };
+        meanwhile(count);
+      }
+    };
+    f.free();
+    const counts = [run(), run(), run((i) => void (i === 2 && f.free()))].map(
+      ({ count, value }) => {
+        expectSame(value.y, expected);
+        value.y.dispose();
+        return count;
+      },
+    );
+    // Lowered and planned step by step; then only the parts of the program.
+    expect(counts[0]).toBeGreaterThan(3 * rounds);
+    expect(counts[1]).toBeGreaterThanOrEqual(rounds);
+    f.free();
+    for (const at of [1, 4]) {
+      const meanwhile = (i: number) => {
+        if (i === at) f.free();
+      };
+      const { value } = run(meanwhile);
+      expectSame(value.y, expected);
+      expectSame(f(z, A, b).y, expected);
+      tf.dispose(value);
+      f.free();
+    }
+    const broken = programs.runInPieces([z, A, b]);
+    for (let i = 0; i < 6; i++) broken.next();
+    broken.return(undefined);
+    clock.mockRestore();
+    f.free();
+    // Of the values that were computed at once.
+    expect(tf.memory().numTensors).toBe(before + 2);
   });
 
   it('holds what it captures until it is freed', () => {

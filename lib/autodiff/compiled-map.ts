@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { InputError } from '../errors';
+import type { Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkTensors } from './check';
@@ -14,18 +15,21 @@ import {
   Remembered,
   tracedDerivative,
   tracedMap,
+  tracedMapInPieces,
 } from './traced';
 
 /** What a map takes and gives: a tensor, or named ones. */
 export type MapValue = tf.Tensor | NamedTensors;
 
-/** The programs for the derivative of a map whose value is like its first argument. */
+/** The programs of a map, and of its derivative where its value is like its first argument. */
 export interface MapPrograms {
   /**
    * @param varies which of the other arguments are differentiated by, all of which are tensors
    * @returns undefined where programs cannot run
    */
   linearize(args: readonly MapValue[], varies: readonly boolean[]): FlatMap | undefined;
+  /** The value, to be left for a while and kept; undefined where programs cannot run. */
+  runInPieces(args: readonly MapValue[]): Pausing<MapValue | undefined>;
 }
 
 const programs = new WeakMap<object, MapPrograms>();
@@ -52,7 +56,7 @@ const programs = new WeakMap<object, MapPrograms>();
  * ```
  *
  * It is called for its first evaluation on tensors of some shapes, and traced; from then on a program runs,
- * to its end without a pause. What it captures is held as it was then: data, not what changes; random
+ * to its end without a pause; as the `solve` of `argminAsync` it is made and run with pauses. What it captures is held as it was then: data, not what changes; random
  * numbers stay what they were, and a loop has as many rounds. The 32 shapes that were used last are
  * remembered; `free()` forgets the programs and lets go of what was captured. Where programs cannot run (on
  * other backends than wasm, while a gradient is recorded, for operations that have no loop), it is called
@@ -95,34 +99,81 @@ class KnownMap implements MapPrograms {
 
   /** The value by a program; undefined where none can run. */
   run(args: readonly MapValue[]): MapValue | undefined {
-    const heap = isTracingMap() ? undefined : heapForPrograms();
-    if (heap === undefined || !args.every(isPlain)) return undefined;
-    const key = keyOf(args);
-    if (this.#refused.has(key)) return undefined;
-    const given = tensorsOf(args);
-    const found = this.#values.find(heap, key) ?? this.#traceValue(heap, key, args);
+    const at = this.#placeOf(args);
+    if (at === undefined) return undefined;
+    const { heap, key, given } = at;
+    const list = this.#listOf(args, (like) => this.#like.set(key, like));
+    const found =
+      this.#values.find(heap, key) ??
+      this.#remembered(this.#values, at, (use) => tracedMap(heap, list, given, use));
     if (found === undefined) return undefined;
     const values = found.recipe.program('value').run([...given, ...found.captured.tensors]);
     return refilled(this.#like.get(key)!, values);
   }
 
-  #traceValue(heap: Heap, key: string, args: readonly MapValue[]) {
-    const list: ListMap = (inputs) => {
+  *runInPieces(args: readonly MapValue[]): Pausing<MapValue | undefined> {
+    const at = this.#placeOf(args);
+    if (at === undefined) return undefined;
+    const { heap, key, given } = at;
+    const held = given.map((x) => tf.keep(x.clone()));
+    try {
+      const found = this.#values.find(heap, key) ?? (yield* this.#tracedInPieces(at, args));
+      if (found === undefined) return undefined;
+      const { recipe, captured } = found;
+      const like = this.#like.get(key)!;
+      recipe.retain();
+      captured.retain();
+      try {
+        const program = yield* recipe.programInPieces('value');
+        return refilled(like, yield* program.runInPieces([...held, ...captured.tensors]));
+      } finally {
+        captured.release();
+        recipe.release();
+      }
+    } finally {
+      tf.dispose(held);
+    }
+  }
+
+  /** The programs of a map that is traced now; it may have become known meanwhile, or forgotten. */
+  *#tracedInPieces(at: MapPlace, args: readonly MapValue[]): Pausing<Known | undefined> {
+    const { heap, key, given } = at;
+    let noted: Like | undefined;
+    const list = this.#listOf(args, (like) => {
+      noted = like;
+    });
+    const found = yield* tracedMapInPieces(heap, list, given, (recipe, outside) => {
+      this.#like.set(key, noted!);
+      const first = this.#values.find(heap, key);
+      if (first === undefined) return kept(this.#values, at, recipe, outside);
+      recipe.drop();
+      return first;
+    });
+    if (found === undefined) this.#refused.add(key);
+    return found;
+  }
+
+  /** Where a program may run on some arguments; undefined where none can. */
+  #placeOf(args: readonly MapValue[], prefix = ''): MapPlace | undefined {
+    const heap = isTracingMap() ? undefined : heapForPrograms();
+    if (heap === undefined || !args.every(isPlain)) return undefined;
+    const key = `${prefix}${keyOf(args)}`;
+    return this.#refused.has(key) ? undefined : { heap, key, given: tensorsOf(args) };
+  }
+
+  #listOf(args: readonly MapValue[], note: (like: Like) => void): ListMap {
+    return (inputs) => {
       const value = this.#map(argumentsOf(args, inputs));
       checkValue(value);
-      this.#like.set(key, likeOf(value));
+      note(likeOf(value));
       return tensorsOf([value]);
     };
-    const given = tensorsOf(args);
-    return this.#traced(this.#values, heap, key, (use) => tracedMap(heap, list, given, use));
   }
 
   linearize(args: readonly MapValue[], varies: readonly boolean[]): FlatMap | undefined {
-    const heap = isTracingMap() ? undefined : heapForPrograms();
-    if (heap === undefined || !args.every(isPlain)) return undefined;
-    const key = `${varies} ${keyOf(args)}`;
-    if (this.#refused.has(key)) return undefined;
-    const given = tensorsOf(args);
+    const at = this.#placeOf(args, `${varies} `);
+    if (at === undefined) return undefined;
+    const { heap, key, given } = at;
     const x = tensorsOf(args.slice(0, 1));
     const rest = varies.flatMap((varies, i) => (varies ? [x.length + i] : []));
     const list: ListMap = (inputs) => {
@@ -132,7 +183,7 @@ class KnownMap implements MapPrograms {
     };
     const found =
       this.#derivatives.find(heap, key) ??
-      this.#traced(this.#derivatives, heap, key, (use) =>
+      this.#remembered(this.#derivatives, at, (use) =>
         tracedDerivative(heap, list, given, { x: x.length, rest }, use),
       );
     if (found === undefined) return undefined;
@@ -143,20 +194,15 @@ class KnownMap implements MapPrograms {
     });
   }
 
-  #traced(
+  /** Traces a map, and remembers its programs, or that it has none. */
+  #remembered(
     remembered: Remembered<MapRecipe>,
-    heap: Heap,
-    key: string,
-    trace: (use: (recipe: MapRecipe, outside: readonly tf.Tensor[]) => true) => true | undefined,
-  ): { heap: Heap; recipe: MapRecipe; captured: Captured } | undefined {
-    const done = trace((recipe, outside) => {
-      remembered.keep(heap, key, recipe, outside);
-      // Nobody else remembers it.
-      recipe.drop();
-      return true;
-    });
-    if (done === undefined) this.#refused.add(key);
-    return remembered.find(heap, key);
+    at: MapPlace,
+    trace: (use: UseOf<Known>) => Known | undefined,
+  ): Known | undefined {
+    const found = trace((recipe, outside) => kept(remembered, at, recipe, outside));
+    if (found === undefined) this.#refused.add(at.key);
+    return found;
   }
 
   free(): void {
@@ -165,6 +211,34 @@ class KnownMap implements MapPrograms {
     this.#refused.clear();
     this.#like.clear();
   }
+}
+
+/** Where the programs of a map are looked for, and what they are given. */
+interface MapPlace {
+  heap: Heap;
+  key: string;
+  given: readonly tf.Tensor[];
+}
+
+/** Programs that are remembered. */
+interface Known {
+  heap: Heap;
+  recipe: MapRecipe;
+  captured: Captured;
+}
+
+type UseOf<T> = (recipe: MapRecipe, outside: readonly tf.Tensor[]) => T;
+
+function kept(
+  remembered: Remembered<MapRecipe>,
+  { heap, key }: MapPlace,
+  recipe: MapRecipe,
+  outside: readonly tf.Tensor[],
+): Known {
+  remembered.keep(heap, key, recipe, outside);
+  // Nobody else remembers it.
+  recipe.drop();
+  return remembered.find(heap, key)!;
 }
 
 /** A value by its names and shapes; a single tensor has no names. */

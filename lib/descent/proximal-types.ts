@@ -3,7 +3,14 @@ import type { Curvature } from '../autodiff';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import type { NamedTensors } from '../spaces';
 
-/** A loss F that can be evaluated anywhere, with and without its derivatives. */
+/**
+ * A loss F that can be evaluated anywhere, with and without its derivatives.
+ *
+ * Timers have their turn between calls of its functions and within products with the curvature; each call
+ * runs to its end. `hessian` evaluates F with its gradient in one call, and from the second call on a
+ * structure of F it makes programs too, which takes many times as long as F (`npm run bench -- turns` measures it).
+ * `implicitSGD(δ, { exact: true })` does the same in pieces.
+ */
 export interface ProximalProblem {
   /** F(y); belongs to the caller. */
   loss(y: NamedTensors): tf.Scalar;

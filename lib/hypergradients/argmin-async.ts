@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated } from '../autodiff';
+import { isolated, mapProgramsOf } from '../autodiff';
 import { drive, finish, giveWay, inPortions, type Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
@@ -65,7 +65,7 @@ export function argminAsync<X extends Point>(
     const θ = given.map((value) => tf.keep(value.clone()));
     const held: tf.TensorContainer[] = [θ];
     try {
-      const xStar = await solve(...θ);
+      const xStar = (await byPrograms<X>(solve, θ)) ?? (await solve(...θ));
       checkSolution(xStar);
       held.push(xStar as tf.TensorContainer);
       const { x, pausingF: F, wrap, unwrap } = rootAt(xStar, optimality);
@@ -130,6 +130,15 @@ async function solved(
   } finally {
     system.dispose();
   }
+}
+
+/** The solution by the programs of a map that `compiledMap` has declared, with pauses; undefined of any other. */
+async function byPrograms<X extends Point>(
+  solve: (...θ: tf.Tensor[]) => X | Promise<X>,
+  θ: tf.Tensor[],
+): Promise<X | undefined> {
+  const programs = mapProgramsOf(solve);
+  return programs && ((await apart(programs.runInPieces(θ))) as X | undefined);
 }
 
 /** Does the work with pauses, unseen by a tape that runs when it begins. */

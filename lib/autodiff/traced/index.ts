@@ -21,4 +21,10 @@ export { type ProductKind, type ProgramKind, Recipe } from './recipe';
 export { type Captured, Remembered } from './remembered';
 export { retainedOf, structureOf, Trace } from './trace';
 export { tracedCurvature } from './trace-curvature';
-export { isTracingMap, type ListMap, tracedDerivative, tracedMap } from './trace-map';
+export {
+  isTracingMap,
+  type ListMap,
+  tracedDerivative,
+  tracedMap,
+  tracedMapInPieces,
+} from './trace-map';

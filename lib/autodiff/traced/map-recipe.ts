@@ -1,6 +1,7 @@
 import type { Heap } from '../../backends/wasm/kernels/heap';
+import { type Pausing, withoutPause } from '../../event-loop';
 import { Counted } from './counted';
-import { making } from './counts';
+import { makingInPieces } from './counts';
 import { Program } from './program';
 import type { View } from './value';
 
@@ -49,9 +50,19 @@ export class MapRecipe extends Counted {
   }
 
   program(kind: 'value' | MapProduct): Program {
-    const known = this.#programs.get(kind) ?? making(() => this.#made(kind));
-    this.#programs.set(kind, known);
-    return known;
+    return this.#programs.get(kind) ?? withoutPause(this.programInPieces(kind));
+  }
+
+  /** As `program`, to be left for a while where it has to be made, by someone who retains the recipe. */
+  *programInPieces(kind: 'value' | MapProduct): Pausing<Program> {
+    const known = this.#programs.get(kind);
+    if (known !== undefined) return known;
+    const made = yield* makingInPieces(this.#made(kind));
+    // It may have been made for others meanwhile.
+    const first = this.#programs.get(kind);
+    if (first === undefined) this.#programs.set(kind, made);
+    else made.dispose();
+    return first ?? made;
   }
 
   /** The outputs of a kind by their sizes. */
@@ -63,8 +74,8 @@ export class MapRecipe extends Counted {
     return kind === 'value' ? this.#views.value : this.#views.derivative![kind];
   }
 
-  #made(kind: 'value' | MapProduct): Program {
-    return Program.of(this.#heap, this.#viewsOf(kind), { inHalves: kind !== 'value' });
+  #made(kind: 'value' | MapProduct): Pausing<Program> {
+    return Program.inPieces(this.#heap, this.#viewsOf(kind), { inHalves: kind !== 'value' });
   }
 
   protected override free(): void {

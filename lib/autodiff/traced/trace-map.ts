@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import { withoutPause } from '../../event-loop';
+import { inPortions, type Pausing, withoutPause } from '../../event-loop';
 import { graph } from '../graph';
 import { compile } from '../plan';
 import { isolated, record, type Tape } from '../tape';
-import { counts, making } from './counts';
+import { counts, making, makingInPieces } from './counts';
 import { isTraceable } from './custom';
 import { passInterrupt } from './interrupt';
 import { lowered } from './lower';
@@ -31,24 +31,42 @@ export const isTracingMap = (): boolean => depth > 0;
  * @returns undefined where something in it has no loop
  * @throws UnsupportedError for a map that is more than a function of its tensors
  */
-export function tracedMap<T>(
+export const tracedMap = <T>(
   heap: Heap,
   map: ListMap,
   like: readonly tf.Tensor[],
   use: Use<T>,
-): T | undefined {
-  return tracing(like, (trace, leaves) => {
-    const value = trace.during(() => map(leaves));
+): T | undefined => withoutPause(tracedMapInPieces(heap, map, like, use));
+
+/** The same, to be left for a while once the map has been called. */
+export const tracedMapInPieces = <T>(
+  heap: Heap,
+  map: ListMap,
+  like: readonly tf.Tensor[],
+  use: Use<T>,
+): Pausing<T | undefined> =>
+  tracing(like, function* (trace, leaves) {
+    const value = trace.during(() => called(map, leaves));
     checkPure(trace, 'map');
     const { outside } = structureOf(trace.ran, leaves);
     const tensors = [...leaves, ...outside];
-    return made(() => {
-      const viewOf = withoutPause(lowered(trace, { tensors, late: tensors.length }));
+    yield;
+    return yield* made(function* () {
+      const viewOf = yield* lowered(trace, { tensors, late: tensors.length });
       const recipe = new MapRecipe(heap, { value: value.map(viewOf) });
-      recipe.program('value');
+      yield* recipe.programInPieces('value');
       return use(recipe, retainedOf(trace, outside));
     });
   });
+
+/** What a map makes of some tensors; those within it run as they are. */
+function called(map: ListMap, leaves: readonly tf.Tensor[]): readonly tf.Tensor[] {
+  depth++;
+  try {
+    return map(leaves);
+  } finally {
+    depth--;
+  }
 }
 
 /** Which tensors of a map are x, the first ones, and which others are differentiated by. */
@@ -58,7 +76,7 @@ export interface Differentiated {
   rest: readonly number[];
 }
 
-/** The same of its derivative; undefined, too, where its value is not like x. */
+/** The same of its derivative, at once; undefined, too, where its value is not like x. */
 export function tracedDerivative<T>(
   heap: Heap,
   map: ListMap,
@@ -66,13 +84,13 @@ export function tracedDerivative<T>(
   by: Differentiated,
   use: Use<T>,
 ): T | undefined {
-  return tracing(like, (trace, leaves) => {
+  const work = tracing(like, function* (trace, leaves) {
     const run = (tape: Tape): T | undefined => {
-      const value = map(leaves);
+      const value = called(map, leaves);
       checkPure(trace, 'map');
       const { outside } = structureOf(trace.ran, leaves);
       trace.inLoss = false;
-      return made(() => {
+      return madeAtOnce(() => {
         if (!isTraceable(tape)) throw new NotLowered('a custom gradient');
         if (!areLike(value, leaves.slice(0, by.x))) throw new NotLowered('a value unlike x');
         const before = [...leaves, ...outside];
@@ -97,44 +115,58 @@ export function tracedDerivative<T>(
     tape.dispose();
     return result;
   });
+  return withoutPause(work);
 }
 
 const areLike = (xs: readonly tf.Tensor[], ys: readonly tf.Tensor[]) =>
   xs.length === ys.length && xs.every(({ shape }, i) => `${shape}` === `${ys[i]!.shape}`);
 
-function tracing<T>(
+function* tracing<T>(
   like: readonly tf.Tensor[],
-  f: (trace: Trace, leaves: readonly tf.Tensor[]) => T,
-): T {
-  return isolated(() => {
-    // Each by itself, also where one was given twice.
-    const leaves = like.map((x) => tf.keep(x.clone()));
-    const trace = new Trace(leaves);
-    let result: T;
-    depth++;
-    try {
-      tf.tidy(() => {
-        result = f(trace, leaves);
-      });
-      return result!;
-    } finally {
-      depth--;
-      trace.dispose();
-      tf.dispose(leaves);
-    }
-  });
+  f: (trace: Trace, leaves: readonly tf.Tensor[]) => Pausing<T>,
+): Pausing<T> {
+  // Each by itself, also where one was given twice.
+  const leaves = isolated(() => like.map((x) => tf.keep(x.clone())));
+  const trace = new Trace(leaves);
+  try {
+    return yield* inPortions(f(trace, leaves), (portion) =>
+      isolated(() => {
+        let turn: IteratorResult<void, T>;
+        tf.tidy(() => {
+          turn = portion();
+        });
+        return turn!;
+      }),
+    );
+  } finally {
+    trace.dispose();
+    tf.dispose(leaves);
+  }
 }
 
 /** Undefined where something has no loop, or no derivative: that is an error once it is asked for. */
-function made<T>(make: () => T): T | undefined {
+function* made<T>(make: () => Pausing<T>): Pausing<T | undefined> {
+  counts.traced++;
+  try {
+    return yield* makingInPieces(make());
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+function madeAtOnce<T>(make: () => T): T | undefined {
   counts.traced++;
   try {
     return making(make);
   } catch (error) {
-    passInterrupt(error);
-    counts.refused++;
-    return undefined;
+    return refused(error);
   }
+}
+
+function refused(error: unknown): undefined {
+  passInterrupt(error);
+  counts.refused++;
+  return undefined;
 }
 
 function placesAfter(from: number, size: number): Places {
