@@ -1,8 +1,8 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { nodeHost } from '../node/child/host';
 import { Cells, type Workplace } from './cells';
 import { setHost } from './host';
-import { GRACE_MS, KeyboardInterrupt } from './interruption';
+import { afterRunning, GRACE_MS, KeyboardInterrupt } from './interruption';
 import type { FromChild, RunCell } from './messages';
 
 /** A place whose cells are functions of the test, and what it was told. */
@@ -27,7 +27,7 @@ function place(run: Workplace['run']) {
 let sent: FromChild[];
 beforeEach(() => {
   sent = [];
-  setHost({ ...nodeHost, send: (message) => void sent.push(message) });
+  setHost({ ...nodeHost, send: (message) => void sent.push(structuredClone(message)) });
 });
 
 const request: RunCell = {
@@ -81,7 +81,7 @@ test('a cell that works with tensors is told first, and ended when it does not h
   cells.start(request);
   cells.interrupt();
   expect(sent).toEqual([]);
-  await later(GRACE_MS + 100);
+  await vi.waitFor(() => expect(sent).toHaveLength(1), 10_000);
   expect(sent).toMatchObject([{ cell: 7, failure: { name: 'KeyboardInterrupt' } }]);
   expect(told).toEqual(['begin 7', 'tell', 'end', 'abandon 7']);
 });
@@ -93,9 +93,24 @@ test('a second interrupt does not wait, and the grace of the first does not end 
   cells.interrupt();
   cells.interrupt();
   cells.start({ ...request, id: 8 });
-  await later(GRACE_MS + 100);
+  await new Promise<void>((done) => afterRunning(GRACE_MS + 100, done));
   expect(sent).toMatchObject([{ cell: 7 }]);
   expect(cells.current?.id).toBe(8);
+});
+
+test('a process that stands still meanwhile does not keep a cell from closing what it has open', async () => {
+  const { cells, state } = place(async (_, { made }) => {
+    await later(GRACE_MS + 10);
+    made('closed');
+    throw new KeyboardInterrupt();
+  });
+  state.tensors = true;
+  cells.start(request);
+  cells.interrupt();
+  const standing = performance.now() + 2 * GRACE_MS;
+  while (performance.now() < standing);
+  await vi.waitFor(() => expect(sent).toHaveLength(1), 10_000);
+  expect(sent).toMatchObject([{ made: ['closed'], failure: { name: 'KeyboardInterrupt' } }]);
 });
 
 test('an operation that throws the interrupt ends the cell as interrupted', async () => {

@@ -6,7 +6,7 @@ import { bundleOf } from './display';
 import { failureOf, INTERRUPTED } from './failure';
 import { send } from './host';
 import { forgetQuestions } from './input';
-import { GRACE_MS, KeyboardInterrupt } from './interruption';
+import { afterRunning, GRACE_MS, KeyboardInterrupt } from './interruption';
 import type { CommMessage, Failure, RunCell } from './messages';
 import { interruptRedirected } from './redirect';
 import { settings } from './settings';
@@ -87,7 +87,7 @@ export class Cells {
     if (running && !running.warned && place.interrupts.canThrow()) {
       running.warned = true;
       place.interrupts.tell();
-      setTimeout(() => this.endInterrupted(running.cell), GRACE_MS);
+      afterRunning(GRACE_MS, () => this.endInterrupted(running.cell));
     } else {
       place.interrupts.forget();
       if (running) this.endInterrupted(running.cell);

@@ -19,6 +19,23 @@ export class KeyboardInterrupt extends Error {
 /** How long a cell may take to end after that before it is terminated. */
 export const GRACE_MS = 300;
 
+/** How long a turn is, in which time is counted that a cell is given. */
+export const TURN_MS = 100;
+
+/**
+ * Calls `then` after `ms` in which this thread ran: a turn counts once however late it comes, so that
+ * a process that stands still for a while, on a machine that does much else, loses nothing by it.
+ */
+export function afterRunning(ms: number, then: () => void): void {
+  setTimeout(
+    () => {
+      if (ms > TURN_MS) afterRunning(ms - TURN_MS, then);
+      else then();
+    },
+    Math.min(ms, TURN_MS),
+  );
+}
+
 /** Slots of the memory that the main thread of a child shares with its watchdog. */
 export const Slot = {
   /** Counts the interrupts that the main thread has answered. */

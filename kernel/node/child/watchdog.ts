@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { GRACE_MS, Slot } from '../../child/interruption';
+import { afterRunning, GRACE_MS, Slot } from '../../child/interruption';
 import type { ToChild } from '../../child/messages';
 import { DebugRelay } from './debug-relay';
 import { descendants, endStarted, MARK, signal } from './processes';
@@ -62,12 +62,24 @@ function interrupt(): void {
   Atomics.store(signals, Slot.asked, 1);
   port.postMessage({ type: 'interrupt' });
   if (cell !== 0) reach(cell, 'started');
+  const used = process.cpuUsage();
   const patience = Atomics.load(signals, Slot.tensors) === 1 ? GRACE_MS : PATIENCE_MS;
-  setTimeout(() => {
+  const end = () => {
     if (Atomics.load(signals, Slot.answered) !== before) return;
     terminate();
     if (cell !== 0) reach(cell, 'awaited');
-  }, patience);
+  };
+  afterRunning(patience, () => {
+    // One that has hardly run cannot have come to its next operation: it is given as long again.
+    if (patience === GRACE_MS && hasRunSince(used) < GRACE_MS / 2) afterRunning(patience, end);
+    else end();
+  });
+}
+
+/** For how many milliseconds this process has used a processor since then. */
+function hasRunSince(then: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(then);
+  return (user + system) / 1000;
 }
 
 /** Whether the main thread waits in a call, such as `prompt`. */
