@@ -170,6 +170,24 @@ export function checkCount(
   });
 }
 
+/**
+ * Checks a choice of two: a text such as 'no' would count as true.
+ *
+ * @throws InputError unless the value is true, false or undefined.
+ */
+export function checkFlag(
+  value: unknown,
+  name: string,
+  otherwise: boolean,
+): asserts value is boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new InputError({
+    given: `${name}: ${shown(value)}`,
+    expected: 'true or false',
+    remedy: `Leave it out for ${otherwise}.`,
+  });
+}
+
 /** @throws InputError unless the value is a positive, finite number. */
 export function checkPositive(
   value: unknown,

@@ -169,6 +169,14 @@ test('a model with several outputs gives them all, to be differentiated', async 
   expect(differenceError(slope, loss, model.params, v)).toBeLessThan(5e-3);
 });
 
+test('a text for training is refused, which would count as true', () => {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+  const { params, apply } = functional(model);
+  const training = 'no' as never;
+  expect(() => apply(params, tf.ones([1, 2]), { training })).toThrow(InputError);
+  model.dispose();
+});
+
 test('layers with a state are refused', () => {
   const stateful = tf.sequential({
     layers: [tf.layers.lstm({ units: 2, stateful: true, batchInputShape: [1, 3, 2] })],

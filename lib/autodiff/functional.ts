@@ -1,7 +1,14 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Weight, weightsOf } from '../backends/engine';
 import { InputError, UnsupportedError } from '../errors';
-import { checkNoMore, checkNumericTensor, checkOptionNames, checkRecord, phrase } from '../options';
+import {
+  checkFlag,
+  checkNoMore,
+  checkNumericTensor,
+  checkOptionNames,
+  checkRecord,
+  phrase,
+} from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkLike } from './check';
 
@@ -53,6 +60,7 @@ export function functional(model: tf.LayersModel): FunctionalModel {
   const applyAll: FunctionalModel['applyAll'] = (given, x, options = {}) => {
     checkOptionNames('apply', options, ['training']);
     const { training = false } = options;
+    checkFlag(training, 'training', false);
     checkParameters(given, params());
     checkInputs(x, model.inputs.length);
     const before = all.map(({ val }) => val);

@@ -90,6 +90,7 @@ describe('useBackend', () => {
     for (const threads of [0, 9, 1.5, Number.NaN]) {
       await expect(useBackend('wasm', { threads })).rejects.toThrow(InputError);
     }
+    await expect(useBackend('cpu', { blas: 'no' as never })).rejects.toThrow(InputError);
   });
 
   test('a backend that fails leaves the one before in place', async () => {

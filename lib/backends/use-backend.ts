@@ -3,7 +3,7 @@ import { variable } from '#platform/environment';
 import { availableThreads, processorName } from '#platform/machine';
 import { findTensorflow, useTensorflow } from '#platform/tensorflow';
 import { InputError, UnsupportedError } from '../errors';
-import { checkNoMore, checkOptionNames, quoted, shown } from '../options';
+import { checkFlag, checkNoMore, checkOptionNames, quoted, shown } from '../options';
 import { mostThreads, useWasm } from './wasm';
 import { type Adapter, findAdapter, useWebgpu } from './webgpu';
 
@@ -138,7 +138,7 @@ async function ended(promise: Promise<unknown>): Promise<void> {
  * tfjs-node is installed with its addon, else wasm with threads, else cpu. Of several calls at once each
  * begins when the one before has ended.
  *
- * @throws InputError for an unknown name or number of threads.
+ * @throws InputError for an unknown name, and for options that are unknown or out of range.
  * @throws UnsupportedError where a backend that was named does not start; the one before stays.
  */
 export async function useBackend(
@@ -149,6 +149,7 @@ export async function useBackend(
   checkName(name, 'as the name of a backend');
   checkOptionNames('useBackend', options, ['threads', 'blas']);
   checkThreads(options.threads);
+  checkFlag(options.blas, 'blas', true);
   const wished = variable('IMPLICIT_BACKEND') || 'auto';
   checkName(wished, 'in the environment variable IMPLICIT_BACKEND');
   return inTurn(() => choose(name, wished, options));

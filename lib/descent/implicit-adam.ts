@@ -43,8 +43,9 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * step from the same gradient, or stay.
  *
  * With `'auto'` as the learning rate δ is found, as by `implicitSGD`, from 0.01 on unless `initial` says
- * otherwise; a step that is not taken leaves the moments as they were too. Where δ rises to δ⁺, m is first
- * multiplied by δ/δ⁺, so that what it carries on is the last displacement.
+ * otherwise; what is to fall is `(1 − β₁)F(y) + β₁mᵀy`, and a step that is not taken leaves the moments as they
+ * were too. Where δ rises to δ⁺, m is first multiplied by δ/δ⁺, so that what it carries on is the last
+ * displacement.
  *
  * `preconditioner: kronecker()` takes the factors of `D^{−½} C D^{−½}`, without the factor `1 − β₁ᵗ` of D: they
  * serve for as many steps as D changes little in.
@@ -52,16 +53,17 @@ export interface ImplicitAdamOptions extends ImplicitStepOptions {
  * Moments belong to a variable, not to its name: a second model, or a variable made again, starts
  * from its own first step. `clipNorm` and `clipValue` clip the gradient g that the moments average.
  *
- * v holds squares: where gradients are below about 1e-22 it is 0 and D is ε, as in every Adam in float32;
+ * v holds squares: where gradients are below about 1e-21 it is 0 and D is ε, as in every Adam in float32;
  * above about 1e19 the step is refused.
  *
- * When not to use it: at rates where Adam is stable, it takes the same steps for one product per iteration of
- * the solver more. Where the noise of the gradients, not the curvature, limits the rate, it damps
- * only what is stiff.
+ * When not to use it: at rates far below those where Adam becomes unstable it takes nearly the same steps, for
+ * one product per iteration of the solver more. Where the noise of the gradients, not the curvature, limits
+ * the rate, it damps only what is stiff.
  *
- * @throws InputError for a learning rate or an ε that is not positive, a β outside [0, 1), an unknown
- *   parameter, or a variable on which the loss does not depend; NotFiniteError for a NaN loss or an
- *   overflowing step, with weights and moments as they were (on a GPU from `lastStep()`).
+ * @throws InputError for a learning rate or an ε that is not positive, a β outside [0, 1), `parameters`
+ *   that are unknown or on which the loss does not depend, and for a loss that depends on none of the variables;
+ *   NotFiniteError for a NaN loss or an overflowing step, with weights and moments as they were (on a GPU from
+ *   `lastStep()`).
  * @see derived here; Adam is Kingma & Ba, [Adam: a method for stochastic
  *   optimization](https://arxiv.org/abs/1412.6980), 2015, algorithm 1. Feeding Adam with an
  *   implicit direction instead solves in the metric I where D belongs, and divides away most of

@@ -58,8 +58,10 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  *
  * With `'auto'` as the learning rate δ is found, as a trust region from `initial` on: by the ratio of
  * what the loss of the batch fell by to what the model of the step promised, and by the slope that
- * the next batch leaves (see `trust-region.ts`). Measuring costs 0.1 to 0.3 of a gradient per step. A step
- * at whose end the loss is higher is not taken; weights stay, δ falls, and `taken` of the stats is false.
+ * the next batch leaves (see `trust-region.ts`). The ratio is measured in all of the first steps and in one of
+ * four or more later, which costs 0.1 to 0.3 of a gradient per step. A step that is measured is not taken where
+ * the loss is no lower at its end, or where it is nearly Newton's and gains less than half of what was
+ * promised; weights stay, δ falls, and `taken` of the stats is false.
  *
  * `minimize` evaluates its function exactly once, and every product runs along that evaluation.
  * `clipNorm` and `clipValue` clip the gradient, before the system is solved: a bound then means what
@@ -72,9 +74,9 @@ export interface ImplicitSgdOptions extends ImplicitStepOptions {
  * When not to use it: where a plain step is stable at the rate you want, it costs one product per
  * iteration of the solver and gains nothing.
  *
- * @throws InputError for a learning rate that is not positive, an unknown parameter, or a variable
- *   on which the loss does not depend; NotFiniteError for a NaN loss or an overflowing step, with
- *   the weights as they were (on a GPU from `lastStep()`).
+ * @throws InputError for a learning rate that is not positive, for `parameters` that are unknown or on which the
+ *   loss does not depend, and for a loss that depends on none of the variables; NotFiniteError for a NaN loss
+ *   or an overflowing step, with the weights as they were (on a GPU from `lastStep()`).
  * @see Toulis & Airoldi, [Asymptotic and finite-sample properties of estimators based on stochastic
  *   gradients](https://doi.org/10.1214/16-AOS1506), Annals of Statistics 45(4), 2017; Hairer &
  *   Wanner, [Solving Ordinary Differential Equations

@@ -25,11 +25,11 @@ export interface StepStats {
   /** Wall-clock time of the call; on a GPU, until the work was handed over. */
   seconds: number;
   /**
-   * With `'auto'`: what the loss fell by over what the model of the step promised; undefined where it
-   * was not measured.
+   * With `'auto'`: what the loss (of `implicitAdam`, with the linear part that its momentum adds) fell by over
+   * what the model of the step promised; undefined where it was not measured.
    */
   ratio?: number;
-  /** With `'auto'`: whether the step was taken, which it is not where the loss rose. */
+  /** With `'auto'`: whether the step was taken, as every one is that is not measured. */
   taken?: boolean;
   /**
    * What the loss has marked by `markAuxiliary`, as numbers: `{ accuracy: 0.9 }`; of several losses the

@@ -1,6 +1,13 @@
 import type { Execution } from '../autodiff';
 import { InputError } from '../errors';
-import { checkCount, checkOptionNames, checkPositive, phrase, remedyOf, shown } from '../options';
+import {
+  checkCount,
+  checkFlag,
+  checkOptionNames,
+  checkPositive,
+  phrase,
+  remedyOf,
+} from '../options';
 import type { FlatProblem, InnerCurvature, UnrolledProblem } from '../problems';
 import type { LinearSolver, SolverStatus } from '../solvers';
 import type { NamedTensors, Vector } from '../spaces';
@@ -96,13 +103,7 @@ export function checkImplicitOptions({
   estimate,
   diagnose,
 }: Required<ImplicitOptions>): void {
-  if (typeof diagnose !== 'boolean') {
-    throw new InputError({
-      given: `diagnose: ${shown(diagnose)}`,
-      expected: 'true or false',
-      remedy: 'Leave it out for true.',
-    });
-  }
+  checkFlag(diagnose, 'diagnose', true);
   if (typeof solver?.solve !== 'function') {
     throw new InputError({
       given: 'a solver without solve()',

@@ -1,6 +1,7 @@
 import { DisposedError, InputError } from '../errors';
 import {
   checkCount,
+  checkFlag,
   checkFunction,
   checkMethods,
   checkNoMore,
@@ -130,6 +131,9 @@ export function checkSolveOptions(name: string, options: unknown): void {
     });
   }
   checkOptionNames(`${name}().solve`, options, ['start', 'verify', 'residual']);
+  const { verify, residual } = options as { verify?: unknown; residual?: unknown };
+  checkFlag(verify, 'verify', true);
+  checkFlag(residual, 'residual', true);
 }
 
 /** What solvers ask of a space. */

@@ -50,6 +50,13 @@ describe.each(Object.entries(makers))('%s', (name, make) => {
     expect(() => make().solveDeferred(A, b, 3 as never)).toThrow(InputError);
   });
 
+  it.each(['verify', 'residual'])('refuses a text for %s, which would count as true', (option) => {
+    const A = { apply: (v: Float64Array) => v.slice(), dispose() {} };
+    const options = { [option]: 'no' } as object;
+    expect(() => make().solveSync(A, b, options)).toThrow(/true or false.*the text "no"/);
+    expect(() => make().solveSync(A, b, options)).toThrow(InputError);
+  });
+
   it('can be made again from its own record', () => {
     const solver = make({ tolerance: 0.25 });
     expect(make({ ...solver })).toEqual(solver);
