@@ -3,6 +3,7 @@ import type { Graph } from '../graph';
 import { type Instruction, Program } from '../program';
 import type { Tape } from '../tape';
 import { inlined } from './inline';
+import { pooledConvolutions } from './pooled';
 import { read } from './read';
 import { stackedProducts, stackedSums } from './stack';
 import { ordered } from './sum';
@@ -26,7 +27,8 @@ export function* compileInPieces(graph: Graph, tape: Tape): Pausing<Program> {
     instructions.push(read(graph.steps[i]!, tape));
   });
   yield;
-  const sums = inlined(instructions, ends);
+  const pooled = pooledConvolutions(graph.steps, instructions, ends, tape);
+  const sums = inlined(pooled, ends);
   yield;
   const products = stackedProducts(sums, ends, newSlot, tape);
   yield;

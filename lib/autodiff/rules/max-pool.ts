@@ -46,7 +46,7 @@ export const maxPoolGrad: Rule = (step, tape) => {
 };
 
 /** Where the maxima are in the input of a pool, which its node saves first, as does its gradient's. */
-function placesOf({ attrs, saved }: Node, tape: Tape): () => tf.Tensor {
+export function placesOf({ attrs, saved }: Node, tape: Tape): () => tf.Tensor {
   const { filterSize, strides, pad, dimRoundingMode } = attrs;
   const name = `maxima ${JSON.stringify([filterSize, strides, pad, dimRoundingMode])}`;
   const x = saved[0]!;

@@ -79,7 +79,7 @@ export function derivativeForFilter(multiply: Multiply, sum: Sum<ToFilter>): tf.
 }
 
 /** Writes the transpose of a matrix with the given number of columns. */
-function transpose(from: Float32Array, to: Float32Array, columns: number): void {
+export function transpose(from: Float32Array, to: Float32Array, columns: number): void {
   const rows = from.length / columns;
   for (let i = 0, o = 0; i < columns; i++) {
     for (let j = 0; j < rows; j++, o++) to[o] = from[j * columns + i]!;

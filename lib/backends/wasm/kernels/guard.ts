@@ -33,6 +33,10 @@ const places: Record<string, Record<string, tf.DataType>> = {
   Select: { condition: 'bool' },
   TakeAt: { places: 'int32' },
   AddAt: { places: 'int32' },
+  WindowsAt: { places: 'int32' },
+  Conv2DAt: { windows: 'int32' },
+  Conv2DAtBackpropFilter: { windows: 'int32' },
+  Conv2DAtBackpropInput: { windows: 'int32' },
 };
 
 const isEmpty = ({ shape }: tf.TensorInfo) => shape.includes(0);

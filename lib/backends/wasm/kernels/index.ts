@@ -7,6 +7,7 @@ import { refuseMisfits } from '../../kernels/windows';
 import { shareArithmetic } from './arithmetic';
 import { repairBiases } from './biases';
 import { repairConvolutionKernels } from './convolutions';
+import { addConvolutionsAt } from './convolutions-at';
 import { repairCopies } from './copies';
 import { addCrossEntropies } from './cross-entropies';
 import { addDepthwiseDerivatives } from './depthwise';
@@ -53,6 +54,7 @@ export function repairKernels(): void {
   repairSamePadding();
   repairNotFinite();
   repairConvolutionKernels();
+  addConvolutionsAt();
   addDepthwiseDerivatives();
   addCrossEntropies();
   addMultiplyAdd();
