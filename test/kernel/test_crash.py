@@ -42,8 +42,8 @@ def test_an_exhausted_heap_is_named(monkeypatch):
 
 
 def test_a_death_between_cells_is_told_and_the_next_cell_runs(kernel):
-    kernel.run("setTimeout(() => process.exit(3), 100); 0")
-    assert any("exit code 3" in text for text in kernel.stray_texts(3))
+    msg_id = kernel.start("setTimeout(() => process.exit(3), 100); 0")
+    kernel.printed(msg_id, "exit code 3", kernel.finish(msg_id))
     assert kernel.run("2 + 2").value == "4"
 
 

@@ -208,7 +208,7 @@ def test_a_stopped_cell_can_be_interrupted(kernel, debugger):
     kernel.run("const kept = 1")
     msg_id = kernel.start("debugger;\nfor (;;) {}")
     debugger.wait("stopped")
-    kernel.manager.interrupt_kernel()
+    kernel.interrupt()
     assert debugger.finish(msg_id).error["ename"] == "KeyboardInterrupt"
     assert kernel.run("kept").value == "1"
 

@@ -1,11 +1,13 @@
 """The dialogs of a page ask through the front end, and a semicolon hides a value where that is wanted."""
 
+from conftest import TIMEOUT
+
 
 def asked(kernel, code, *answers):
     msg_id = kernel.start(code, allow_stdin=True)
     prompts = []
     for answer in answers:
-        prompts.append(kernel.client.get_stdin_msg(timeout=30)["content"]["prompt"])
+        prompts.append(kernel.client.get_stdin_msg(timeout=TIMEOUT)["content"]["prompt"])
         kernel.client.input(answer)
     return prompts, kernel.finish(msg_id)
 
@@ -62,8 +64,8 @@ def test_they_say_when_nobody_can_be_asked(kernel):
 
 def test_an_open_dialog_can_be_interrupted(kernel):
     msg_id = kernel.start("prompt('?')", allow_stdin=True)
-    kernel.client.get_stdin_msg(timeout=30)
-    kernel.manager.interrupt_kernel()
+    kernel.client.get_stdin_msg(timeout=TIMEOUT)
+    kernel.interrupt()
     assert kernel.finish(msg_id).error["ename"] == "KeyboardInterrupt"
     _, ran = asked(kernel, "const next = await input('?'); next", "later")
     assert ran.value == "'later'"

@@ -2,7 +2,7 @@
 
 import time
 
-from conftest import Kernel
+from conftest import TIMEOUT, Kernel, until
 
 
 def test_an_update_replaces_the_output_with_its_id(kernel):
@@ -44,9 +44,12 @@ def test_a_silent_cell_shows_no_result_and_leaves_no_trace(kernel):
 
 
 def test_an_error_aborts_what_was_sent_with_it_and_nothing_later(kernel):
-    # It waits until the others have come, on a busy machine too.
-    waits = "await new Promise((go) => setTimeout(go, 2000)); throw new Error('first')"
-    ids = [kernel.start(code) for code in (waits, "1", "2")]
+    first = kernel.start("await input('go? '); throw new Error('first')", allow_stdin=True)
+    kernel.client.get_stdin_msg(timeout=TIMEOUT)
+    ids = [first, *(kernel.start(code) for code in ("1", "2"))]
+    # What comes after them is answered: so they have come.
+    kernel.reply_to(kernel.client.comm_info())
+    kernel.client.input("go")
     statuses = [kernel.finish(msg_id).status for msg_id in ids]
     assert statuses == ["error", "aborted", "aborted"]
     assert kernel.run("3").value == "3"
@@ -59,7 +62,7 @@ def test_an_error_aborts_nothing_when_the_client_says_so(kernel):
 
 def test_input_asks_the_front_end(kernel):
     msg_id = kernel.start("const name = await input('Who? '); name.toUpperCase()", allow_stdin=True)
-    request = kernel.client.get_stdin_msg(timeout=30)
+    request = kernel.client.get_stdin_msg(timeout=TIMEOUT)
     assert request["content"] == {"prompt": "Who? ", "password": False}
     kernel.client.input("ada")
     assert kernel.finish(msg_id).value == "'ADA'"
@@ -88,7 +91,7 @@ def test_comms_carry_messages_both_ways(kernel):
     msg_id = comm_message(kernel, "comm_msg", {"comm_id": opened["comm_id"], "data": {"x": 21}})
     answers = []
     while not answers or answers[-1]["msg_type"] != "status" or answers[-1]["content"]["execution_state"] != "idle":
-        answers.append(kernel.client.get_iopub_msg(timeout=30))
+        answers.append(kernel.client.get_iopub_msg(timeout=TIMEOUT))
     replies = [m for m in answers if m["msg_type"] == "comm_msg"]
     assert replies[0]["content"]["data"] == {"x": 42}
     assert replies[0]["parent_header"]["msg_id"] == msg_id
@@ -100,12 +103,9 @@ def test_a_front_end_can_open_a_comm_to_a_registered_target(kernel):
         ".register('echo', (c: any, { data }: any) => c.send(data))"
     )
     comm_message(kernel, "comm_open", {"comm_id": "abc", "target_name": "echo", "data": {"y": 3}})
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        message = kernel.client.get_iopub_msg(timeout=30)
-        if message["msg_type"] == "comm_msg":
-            assert message["content"] == {"comm_id": "abc", "data": {"y": 3}}
-            break
+    while (message := kernel.client.get_iopub_msg(timeout=TIMEOUT))["msg_type"] != "comm_msg":
+        pass
+    assert message["content"] == {"comm_id": "abc", "data": {"y": 3}}
     reply = kernel.reply_to(kernel.client.comm_info("echo"))
     assert reply["comms"] == {"abc": {"target_name": "echo"}}
 
@@ -132,7 +132,7 @@ def test_a_shutdown_ends_both_processes():
     child = int(kernel.run("process.pid").value)
     kernel.client.stop_channels()
     kernel.manager.shutdown_kernel()
-    assert not running(child)
+    assert until(lambda: not running(child))
 
 
 def test_a_killed_kernel_leaves_no_child_behind():
@@ -141,10 +141,7 @@ def test_a_killed_kernel_leaves_no_child_behind():
     kernel.client.stop_channels()
     kernel.manager.provisioner.process.kill()
     kernel.manager.provisioner.process.wait()
-    end = time.monotonic() + 10
-    while running(child) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not running(child)
+    assert until(lambda: not running(child))
 
 
 def running(pid):

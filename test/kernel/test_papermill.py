@@ -6,7 +6,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, TIMEOUT
 from nbformat.v4 import new_code_cell, new_notebook
 
 pytest.importorskip("papermill", reason="papermill is not installed: it is in requirements.txt")
@@ -29,7 +29,7 @@ def notebook(path, *sources):
 def papermill(*parameters, **more):
     env = {**os.environ, "PYTHONPATH": str(ROOT / "kernel" / "papermill")}
     command = [sys.executable, "-m", "papermill", "--cwd", str(NOTEBOOKS), "--no-progress-bar", *parameters]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, **more)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=TIMEOUT, **more)
 
 
 def test_parameters_take_the_place_of_those_in_the_notebook(tmp_path):

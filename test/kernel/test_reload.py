@@ -2,6 +2,8 @@
 
 import os
 
+from conftest import TIMEOUT
+
 
 def edit(library, text, file="index.ts"):
     """File systems with coarse clocks must see a new time as well."""
@@ -40,10 +42,10 @@ def test_importing_again_without_an_edit_keeps_the_state_of_a_module(kernel, lib
 def test_an_edit_during_a_cell_counts(kernel, library):
     library.write("export const version = 1")
     load = f"import {{ version }} from '{library.name}';"
-    msg_id = kernel.start(f"{load} console.log('loaded'); await new Promise((resolve) => setTimeout(resolve, 1500)); version")
-    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
-        pass
+    msg_id = kernel.start(f"{load} console.log('loaded'); await input('edited? '); version", allow_stdin=True)
+    kernel.client.get_stdin_msg(timeout=TIMEOUT)
     edit(library, "export const version = 2")
+    kernel.client.input("yes")
     assert kernel.finish(msg_id).value == "1"
     assert kernel.run(f"{load} version").value == "2"
 

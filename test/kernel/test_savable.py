@@ -61,7 +61,7 @@ def ways(data):
 
 
 def shown(kernel, code, kind):
-    ran = kernel.run(code, timeout=20)
+    ran = kernel.run(code)
     assert ran.status == "ok", (code, ran.reply)
     saved(ran)
     [content] = ran.of(kind)
@@ -116,7 +116,7 @@ def test_values_that_throw_when_they_are_looked_at_get_a_note(kernel):
     throwing = "const trap = () => { throw new Error('shut') }; new Proxy({}, { get: trap, ownKeys: trap, getPrototypeOf: trap, has: trap })"
     inspector = "({ [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('blind') } }) as {}"
     for code in (revoked, throwing, inspector):
-        ran = kernel.run(code, timeout=20)
+        ran = kernel.run(code)
         assert ran.status == "ok", ran.reply
         assert ran.value is not None
     assert "blind" in ran.value
@@ -124,9 +124,9 @@ def test_values_that_throw_when_they_are_looked_at_get_a_note(kernel):
 
 def test_what_cannot_be_sent_on_a_comm_is_an_error_of_the_cell(kernel):
     open = "(globalThis as any)[Symbol.for('implicit-kernel.comms')].open('nobody', DATA)"
-    ran = kernel.run(open.replace("DATA", "(() => { const a: any = {}; a.a = a; return a })()"), timeout=20)
+    ran = kernel.run(open.replace("DATA", "(() => { const a: any = {}; a.a = a; return a })()"))
     assert "circular" in ran.error["evalue"]
-    ran = kernel.run(open.replace("DATA", "{ n: 1n }") + "; 0", timeout=20)
+    ran = kernel.run(open.replace("DATA", "{ n: 1n }") + "; 0")
     assert ran.of("comm_open")[0]["data"] == {"n": 1}
 
 

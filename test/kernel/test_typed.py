@@ -7,7 +7,7 @@ import json
 
 import pytest
 from cells import ok, prints, says, warns
-from conftest import VERDICTS, Kernel
+from conftest import TIMEOUT, VERDICTS, Kernel
 from test_cells import differing
 
 FILES = {
@@ -230,7 +230,7 @@ def test_completions_as_they_are_typed(typed):
     assert typed.run(BEFORE_COMPLETION).status == "ok"
     wrong = []
     for text, expected in COMPLETIONS:
-        content = typed.client.complete(text, len(text), reply=True, timeout=60)["content"]
+        content = typed.client.complete(text, len(text), reply=True, timeout=TIMEOUT)["content"]
         json.dumps(content, ensure_ascii=False).encode()
         found = content["matches"]
         if (expected not in found) if expected else found:
@@ -244,7 +244,7 @@ def test_inspections_as_they_are_asked_for(typed):
     wrong = []
     for text, expected in INSPECTIONS:
         at = text.index("|") if "|" in text else len(text)
-        content = typed.client.inspect(text[:at] + text[at + 1 :], at, reply=True, timeout=60)["content"]
+        content = typed.client.inspect(text[:at] + text[at + 1 :], at, reply=True, timeout=TIMEOUT)["content"]
         said = content["data"].get("text/plain", "")
         if content["found"] is not (expected is not None) or (expected or "") not in said:
             wrong.append((text, expected, said[:200]))

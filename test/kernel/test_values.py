@@ -70,19 +70,19 @@ THROWN = {
 @pytest.mark.parametrize("thrown", THROWN)
 def test_whatever_is_thrown_is_answered(kernel, thrown):
     for way in (f"throw {thrown}", f"await Promise.reject({thrown})"):
-        ran = kernel.run(way, timeout=20)
+        ran = kernel.run(way)
         assert ran.status == "error"
         assert THROWN[thrown] is None or THROWN[thrown] in ran.error["evalue"]
-    ran = kernel.run(f"void Promise.reject({thrown}); setTimeout(() => {{ throw {thrown} }}); await new Promise((r) => setTimeout(r, 20)); 5", timeout=20)
+    ran = kernel.run(f"void Promise.reject({thrown}); setTimeout(() => {{ throw {thrown} }}); await new Promise((r) => setTimeout(r, 20)); 5")
     assert ran.value == "5"
     assert "nothing" in ran.text("stderr")
 
 
 def test_a_revoked_proxy_may_be_thrown_everywhere(kernel):
     for way in ("throw proxy", "await Promise.reject(proxy)"):
-        assert "Revoked" in kernel.run(f"{{ {REVOKED} {way} }}", timeout=20).error["evalue"]
+        assert "Revoked" in kernel.run(f"{{ {REVOKED} {way} }}").error["evalue"]
     for way in ("void Promise.reject(proxy)", "setTimeout(() => { throw proxy })"):
-        ran = kernel.run(f"{{ {REVOKED} {way} }} await new Promise((r) => setTimeout(r, 20)); 5", timeout=20)
+        ran = kernel.run(f"{{ {REVOKED} {way} }} await new Promise((r) => setTimeout(r, 20)); 5")
         assert (ran.value, ran.text("stderr").count("Revoked")) == ("5", 1)
 
 
@@ -140,7 +140,7 @@ def test_what_a_cell_does_to_json_does_not_reach_the_wire(kernel):
         "(Array.prototype as any).toJSON = () => 'gone'": "delete (Array.prototype as any).toJSON",
         "const { stringify } = JSON; JSON.stringify = () => 'gone'": "JSON.stringify = stringify",
     }.items():
-        ran = kernel.run(f"{spoil}; console.log('printed'); 7", timeout=20)
+        ran = kernel.run(f"{spoil}; console.log('printed'); 7")
         assert (ran.text(), ran.value) == ("printed\n", "7")
         assert "> 1 |" in kernel.run("throw new Error('still')").traceback
         kernel.run(mend)

@@ -16,11 +16,16 @@ import { FROM_PARENT } from './wire';
 /** How long the main thread may take to answer before it is taken to be in a loop. */
 const PATIENCE_MS = 100;
 
+/** How often it is looked whether the main thread has answered. */
+const LOOK_MS = 5;
+
 const port = parentPort!;
 const signals = new Int32Array(workerData.signals as SharedArrayBuffer);
 const inspector = new Session();
 const relay = new DebugRelay();
+/** What waits until an interrupt is answered: where it is not, the next cell could be what is terminated. */
 let held: ToChild[] | undefined;
+let isTerminating = false;
 
 inspector.connectToMainThread();
 
@@ -53,7 +58,7 @@ function receive(message: ToChild): void {
 
 function interrupt(): void {
   const cell = Atomics.load(signals, Slot.running);
-  if (held) {
+  if (isTerminating) {
     // It is being terminated, but does not come back to JavaScript.
     if (cell !== 0) reach(cell, 'awaited');
     return;
@@ -61,11 +66,19 @@ function interrupt(): void {
   const before = Atomics.load(signals, Slot.answered);
   Atomics.store(signals, Slot.asked, 1);
   port.postMessage({ type: 'interrupt' });
+  held ??= [];
   if (cell !== 0) reach(cell, 'started');
   const used = process.cpuUsage();
   const patience = Atomics.load(signals, Slot.tensors) === 1 ? GRACE_MS : PATIENCE_MS;
+  const isAnswered = () => Atomics.load(signals, Slot.answered) !== before;
+  const looks = setInterval(() => {
+    if (!isAnswered()) return;
+    clearInterval(looks);
+    handOn();
+  }, LOOK_MS);
   const end = () => {
-    if (Atomics.load(signals, Slot.answered) !== before) return;
+    if (isAnswered()) return;
+    clearInterval(looks);
     terminate();
     if (cell !== 0) reach(cell, 'awaited');
   };
@@ -80,6 +93,14 @@ function interrupt(): void {
 function hasRunSince(then: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(then);
   return (user + system) / 1000;
+}
+
+/** Hands on what has waited. */
+function handOn(): void {
+  if (held === undefined || isTerminating) return;
+  const waiting = held;
+  held = undefined;
+  for (const message of waiting) receive(message);
 }
 
 /** Whether the main thread waits in a call, such as `prompt`. */
@@ -121,15 +142,14 @@ function reach(cell: number, kind: 'started' | 'awaited'): void {
  * next could be what it terminates. Empty messages give it something else.
  */
 function terminate(): void {
-  if (held) return;
-  held = [];
+  if (isTerminating) return;
+  isTerminating = true;
   const pings = setInterval(() => port.postMessage({ type: 'ping' }), 20);
   inspector.post('Runtime.terminateExecution', () => {
     clearInterval(pings);
     port.postMessage({ type: 'interrupt' });
-    const waiting = held!;
-    held = undefined;
-    for (const message of waiting) receive(message);
+    isTerminating = false;
+    handOn();
   });
   relay.release();
 }
