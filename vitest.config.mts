@@ -32,6 +32,9 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
+/** For a test, in milliseconds. What it waits for has half of it, so that the failure says what that was. */
+const LIMIT_MS = 1_800_000;
+
 export default defineConfig({
   test: {
     include: [
@@ -47,8 +50,9 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: SlowFirst },
     // A limit ends what hangs, not what is slow: with forty other programs at work, a test of one second took
-    // longer than a minute.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // longer than a minute. Hence one limit for all, and no test has a smaller one.
+    testTimeout: LIMIT_MS,
+    hookTimeout: LIMIT_MS,
+    expect: { poll: { timeout: LIMIT_MS / 2 } },
   },
 });

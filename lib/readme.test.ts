@@ -49,7 +49,7 @@ async function run(): Promise<Declared> {
 
 beforeAll(async () => {
   found = await run();
-}, 120_000);
+});
 
 const numbers = (x: tf.Tensor) => [...x.dataSync()];
 const close = (x: number[], y: number[], digits: number) => {
@@ -131,4 +131,4 @@ it('the first program of the front page prints what it says', async () => {
   expect(promised.length).toBe(2);
   // Two digits that every backend prints: at the rate of the first line rounding soon decides.
   expect(lines.map((line) => line.replace(/^\w+ +/, ''))).toEqual(promised);
-}, 120_000);
+});

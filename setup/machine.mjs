@@ -79,7 +79,7 @@ except ImportError:
 function look([program = '', ...args]) {
   const { status, stdout } = spawnSync(program, [...args, '-c', question], {
     encoding: 'utf8',
-    timeout: 10_000,
+    timeout: 60_000,
     windowsHide: true,
   });
   if (status !== 0) return {};

@@ -1,6 +1,6 @@
 import { type BrowserContext, firefox } from 'playwright-core';
 import bundle from 'playwright-core/lib/utilsBundle';
-import { firefoxPath } from './needs';
+import { firefoxPath, PATIENCE_MS } from './needs';
 
 /**
  * The system's own Firefox, by WebDriver BiDi. playwright-core is made for newer ones: to what this one does not
@@ -36,6 +36,6 @@ export async function startFirefox(profile: string): Promise<BrowserContext> {
     executablePath: firefoxPath()!,
     env: { ...process.env, HOME: profile },
     viewport: { width: 1200, height: 1000 },
-    timeout: 120_000,
+    timeout: PATIENCE_MS,
   });
 }

@@ -28,7 +28,6 @@ const isPossible = hubThere.available && bubblewrap.available && time.available;
 
 const ROOT = join(__dirname, '..');
 const LESSON = 'notebooks/01-stiffness.ipynb';
-const MINUTES = 60_000;
 
 describe.skipIf(!time.available)('settings', () => {
   const refused = async (settings: unknown, text = JSON.stringify(settings)) => {
@@ -202,9 +201,9 @@ describe.skipIf(!isPossible)('a class', () => {
     await hub.start();
     bob = hub.student('bob');
     eve = hub.student('eve');
-  }, 20 * MINUTES);
+  });
 
-  afterAll(() => hub.close(), MINUTES);
+  afterAll(() => hub.close());
 
   test('lets in who has the password', async () => {
     expect(await hub.student('bob', 'password').logIn()).toBe(false);
@@ -214,98 +213,92 @@ describe.skipIf(!isPossible)('a class', () => {
     expect(await eve.logIn()).toBe(true);
   });
 
-  test(
-    'gives a copy of the course, in which lessons and exercises run',
-    async () => {
-      await Promise.all([bob.startServer(), eve.startServer()]);
-      const lesson = await bob.open(LESSON);
-      kernelOfBob = await bob.kernelOf(LESSON);
-      kernelOfEve = await eve.kernelOf(LESSON);
-      let figure: unknown;
-      for (const cell of lesson.cells.filter(({ cell_type }) => cell_type === 'code')) {
-        const { status, text, outputs } = await kernelOfBob.run(textOf(cell));
-        expect({ status, text }).toMatchObject({ status: 'ok' });
-        figure = outputs.find(({ data }) => 'application/vnd.plotly.v1+json' in data);
-        if (figure) break;
-      }
-      expect(figure).toBeDefined();
+  test('gives a copy of the course, in which lessons and exercises run', async () => {
+    await Promise.all([bob.startServer(), eve.startServer()]);
+    const lesson = await bob.open(LESSON);
+    kernelOfBob = await bob.kernelOf(LESSON);
+    kernelOfEve = await eve.kernelOf(LESSON);
+    let figure: unknown;
+    for (const cell of lesson.cells.filter(({ cell_type }) => cell_type === 'code')) {
+      const { status, text, outputs } = await kernelOfBob.run(textOf(cell));
+      expect({ status, text }).toMatchObject({ status: 'ok' });
+      figure = outputs.find(({ data }) => 'application/vnd.plotly.v1+json' in data);
+      if (figure) break;
+    }
+    expect(figure).toBeDefined();
 
-      const checked = await kernelOfBob.run(
-        `import { check } from 'implicit-lab-course';\nawait check('04-a', 1);`,
-      );
-      expect(checked.status).toBe('ok');
-      const [listed] = await attempts(
-        kernelOfBob,
-        `(await import('node:child_process')).execFileSync('implicit-lab', ['list'], { encoding: 'utf8' })`,
-      );
-      expect(listed).toContain('ift-01');
-      expect(existsSync(inClass('bob', 'exercises', '01-stiffness.ipynb'))).toBe(true);
-    },
-    10 * MINUTES,
-  );
+    const checked = await kernelOfBob.run(
+      `import { check } from 'implicit-lab-course';\nawait check('04-a', 1);`,
+    );
+    expect(checked.status).toBe('ok');
+    const [listed] = await attempts(
+      kernelOfBob,
+      `(await import('node:child_process')).execFileSync('implicit-lab', ['list'], { encoding: 'utf8' })`,
+    );
+    expect(listed).toContain('ift-01');
+    expect(existsSync(inClass('bob', 'exercises', '01-stiffness.ipynb'))).toBe(true);
+  });
 
-  test(
-    'shows nobody what another has',
-    async () => {
-      const secret = 'what bob thinks';
-      writeFileSync(inClass('bob', 'secret.txt'), secret);
-      const settings = JSON.parse(readFileSync(join(hub.folder, 'state', 'settings.json'), 'utf8'));
-      // Bob himself reads it, so that not finding it means something.
-      expect(await attempts(kernelOfBob, read('/student/secret.txt'))).toEqual([secret]);
+  test('shows nobody what another has', async () => {
+    const secret = 'what bob thinks';
+    writeFileSync(inClass('bob', 'secret.txt'), secret);
+    const settings = JSON.parse(readFileSync(join(hub.folder, 'state', 'settings.json'), 'utf8'));
+    // Bob himself reads it, so that not finding it means something.
+    expect(await attempts(kernelOfBob, read('/student/secret.txt'))).toEqual([secret]);
 
-      // Through files.
-      const files = await attempts(
-        kernelOfEve,
-        read('/student/secret.txt'),
-        read(inClass('bob', 'secret.txt')),
-        read('/student/../bob/secret.txt'),
-        `fs.readdirSync(${JSON.stringify(hub.folder)})`,
-        read(join(hub.folder, 'state', 'jupyterhub.sqlite')),
-        read(join(ROOT, '.git', 'HEAD')),
-        read('/etc/shadow'),
-        read('/etc/passwd'),
-        `fs.readdirSync('/tmp').join()`,
-        `fs.readdirSync(process.env.JUPYTER_RUNTIME_DIR!).filter((name) => name.startsWith('kernel-')).length`,
-        `fs.writeFileSync(${JSON.stringify(join(ROOT, 'lib', 'index.ts'))}, '')`,
-        `fs.writeFileSync(${JSON.stringify(join(ROOT, 'setup', 'hub', 'inside.py'))}, '')`,
-        `fs.writeFileSync('/x', '')`,
-        `fs.mkdirSync('/student/../bob')`,
-        // Opened and not written: a test that fails is not to change the machine.
-        `fs.closeSync(fs.openSync('/proc/sys/kernel/core_pattern', 'r+'))`,
-        // The mode that it has.
-        `fs.chmodSync('/dev/null', 0o666)`,
-        `fs.writeFileSync('/dev/null', 'x')`,
-        `fs.openSync('/dev/urandom', 'r') > 0`,
-      );
-      expect(files).toEqual([
-        ...Array(7).fill('ENOENT'),
-        'student:x:1000:1000::/student:/bin/bash\n',
-        expect.not.stringContaining('hub-'),
-        '1',
-        ...Array(4).fill('EROFS'),
-        expect.stringMatching(/^(EROFS|EACCES)$/),
-        expect.stringMatching(/^(EROFS|EPERM)$/),
-        ...['undefined', 'true'],
-      ]);
+    // Through files.
+    const files = await attempts(
+      kernelOfEve,
+      read('/student/secret.txt'),
+      read(inClass('bob', 'secret.txt')),
+      read('/student/../bob/secret.txt'),
+      `fs.readdirSync(${JSON.stringify(hub.folder)})`,
+      read(join(hub.folder, 'state', 'jupyterhub.sqlite')),
+      read(join(ROOT, '.git', 'HEAD')),
+      read('/etc/shadow'),
+      read('/etc/passwd'),
+      `fs.readdirSync('/tmp').join()`,
+      `fs.readdirSync(process.env.JUPYTER_RUNTIME_DIR!).filter((name) => name.startsWith('kernel-')).length`,
+      `fs.writeFileSync(${JSON.stringify(join(ROOT, 'lib', 'index.ts'))}, '')`,
+      `fs.writeFileSync(${JSON.stringify(join(ROOT, 'setup', 'hub', 'inside.py'))}, '')`,
+      `fs.writeFileSync('/x', '')`,
+      `fs.mkdirSync('/student/../bob')`,
+      // Opened and not written: a test that fails is not to change the machine.
+      `fs.closeSync(fs.openSync('/proc/sys/kernel/core_pattern', 'r+'))`,
+      // The mode that it has.
+      `fs.chmodSync('/dev/null', 0o666)`,
+      `fs.writeFileSync('/dev/null', 'x')`,
+      `fs.openSync('/dev/urandom', 'r') > 0`,
+    );
+    expect(files).toEqual([
+      ...Array(7).fill('ENOENT'),
+      'student:x:1000:1000::/student:/bin/bash\n',
+      expect.not.stringContaining('hub-'),
+      '1',
+      ...Array(4).fill('EROFS'),
+      expect.stringMatching(/^(EROFS|EACCES)$/),
+      expect.stringMatching(/^(EROFS|EPERM)$/),
+      ...['undefined', 'true'],
+    ]);
 
-      // Through processes.
-      const [processes, status, killed] = await attempts(
-        kernelOfEve,
-        `fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).map((pid) => { try { return fs.readFileSync('/proc/' + pid + '/environ', 'utf8') + fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8'); } catch { return ''; } }).join(' ')`,
-        `fs.readFileSync('/proc/self/status', 'utf8').match(/CapEff:\\s*0+\\n/) !== null`,
-        `process.kill(${process.pid}, 0)`,
-      );
-      expect(processes).toContain('/user/eve/');
-      expect(processes).not.toMatch(/bob|cookie_secret|CONFIGPROXY/);
-      expect([status, killed]).toEqual(['true', 'ESRCH']);
+    // Through processes.
+    const [processes, status, killed] = await attempts(
+      kernelOfEve,
+      `fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).map((pid) => { try { return fs.readFileSync('/proc/' + pid + '/environ', 'utf8') + fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8'); } catch { return ''; } }).join(' ')`,
+      `fs.readFileSync('/proc/self/status', 'utf8').match(/CapEff:\\s*0+\\n/) !== null`,
+      `process.kill(${process.pid}, 0)`,
+    );
+    expect(processes).toContain('/user/eve/');
+    expect(processes).not.toMatch(/bob|cookie_secret|CONFIGPROXY/);
+    expect([status, killed]).toEqual(['true', 'ESRCH']);
 
-      // Through ports: kernels, servers and the proxy listen elsewhere.
-      const ports = listening().filter((port) => !portsBefore.includes(port));
-      const own = Number(new URL(hub.origin).port);
-      expect(ports).toContain(own);
-      const reached = await attempts(
-        kernelOfEve,
-        `(async () => {
+    // Through ports: kernels, servers and the proxy listen elsewhere.
+    const ports = listening().filter((port) => !portsBefore.includes(port));
+    const own = Number(new URL(hub.origin).port);
+    expect(ports).toContain(own);
+    const reached = await attempts(
+      kernelOfEve,
+      `(async () => {
         const net = await import('node:net');
         const open: number[] = [];
         for (const port of ${JSON.stringify(ports)}) {
@@ -317,140 +310,126 @@ describe.skipIf(!isPossible)('a class', () => {
         }
         return open.join();
       })()`,
-        `new Promise((resolve, reject) => { import('node:net').then((net) => net.connect({ port: 53, host: '1.1.1.1' }).on('connect', resolve).on('error', reject)); })`,
-      );
-      // The hub's own, where servers ask who it is that comes in.
-      expect(reached).toEqual([String(settings.hubPort), 'ENETUNREACH']);
+      `new Promise((resolve, reject) => { import('node:net').then((net) => net.connect({ port: 53, host: '1.1.1.1' }).on('connect', resolve).on('error', reject)); })`,
+    );
+    // The hub's own, where servers ask who it is that comes in.
+    expect(reached).toEqual([String(settings.hubPort), 'ENETUNREACH']);
 
-      // Through the hub and the servers, with eve's cookies and her server's token.
-      const asked = await Promise.all(
-        ['api/contents/secret.txt', 'api/sessions', 'api/kernels', 'files/secret.txt', 'lab'].map(
-          async (path) => {
-            const { status, text } = await eve.api('GET', path, undefined, bob.base);
-            expect(text).not.toContain(secret);
-            return status;
-          },
-        ),
-      );
-      expect(asked.filter((status) => status < 400)).toEqual([]);
-      for (const path of ['../bob/secret.txt', '%2e%2e/bob/secret.txt', '..%2Fbob%2Fsecret.txt']) {
-        const { status, text } = await eve.api('GET', `api/contents/${path}`);
-        expect([404, 403, 400]).toContain(status);
-        expect(text).not.toContain(secret);
-      }
-      const byToken = await attempts(
-        kernelOfEve,
-        ...[
-          ['GET', 'users'],
-          ['GET', 'users/bob'],
-          ['DELETE', 'users/bob/server'],
-          ['POST', 'users/bob/tokens'],
-          ['GET', 'proxy'],
-        ].map(
-          ([method, path]) =>
-            `fetch(process.env.JUPYTERHUB_API_URL + '/${path}', { method: '${method}', headers: { Authorization: 'token ' + process.env.JUPYTERHUB_API_TOKEN } }).then(({ status }) => status)`,
-        ),
-      );
-      expect(byToken.filter((status) => !['403', '404'].includes(status))).toEqual([]);
-    },
-    5 * MINUTES,
-  );
+    // Through the hub and the servers, with eve's cookies and her server's token.
+    const asked = await Promise.all(
+      ['api/contents/secret.txt', 'api/sessions', 'api/kernels', 'files/secret.txt', 'lab'].map(
+        async (path) => {
+          const { status, text } = await eve.api('GET', path, undefined, bob.base);
+          expect(text).not.toContain(secret);
+          return status;
+        },
+      ),
+    );
+    expect(asked.filter((status) => status < 400)).toEqual([]);
+    for (const path of ['../bob/secret.txt', '%2e%2e/bob/secret.txt', '..%2Fbob%2Fsecret.txt']) {
+      const { status, text } = await eve.api('GET', `api/contents/${path}`);
+      expect([404, 403, 400]).toContain(status);
+      expect(text).not.toContain(secret);
+    }
+    const byToken = await attempts(
+      kernelOfEve,
+      ...[
+        ['GET', 'users'],
+        ['GET', 'users/bob'],
+        ['DELETE', 'users/bob/server'],
+        ['POST', 'users/bob/tokens'],
+        ['GET', 'proxy'],
+      ].map(
+        ([method, path]) =>
+          `fetch(process.env.JUPYTERHUB_API_URL + '/${path}', { method: '${method}', headers: { Authorization: 'token ' + process.env.JUPYTERHUB_API_TOKEN } }).then(({ status }) => status)`,
+      ),
+    );
+    expect(byToken.filter((status) => !['403', '404'].includes(status))).toEqual([]);
+  });
 
-  test(
-    'a student who takes too much loses a kernel, and the others nothing',
-    async () => {
-      await kernelOfBob.run('const kept = 42;');
-      const taking = kernelOfEve.run(`
+  test('a student who takes too much loses a kernel, and the others nothing', async () => {
+    await kernelOfBob.run('const kept = 42;');
+    const taking = kernelOfEve.run(`
       const held: Uint8Array[] = [];
       for (;;) { held.push(new Uint8Array(2e7).fill(1)); await new Promise((resolve) => setTimeout(resolve, 5)); }`);
-      const outcome = await taking.catch((error: Error) => ({
-        status: 'died',
-        text: error.message,
-      }));
-      expect(outcome.status).not.toBe('ok');
-      // Linux counts no processes of root's; there the hub does, and ends the server.
-      const [forks] = await attempts(
-        await eve.kernelOf(LESSON),
-        `(async () => {
+    const outcome = await taking.catch((error: Error) => ({
+      status: 'died',
+      text: error.message,
+    }));
+    expect(outcome.status).not.toBe('ok');
+    // Linux counts no processes of root's; there the hub does, and ends the server.
+    const [forks] = await attempts(
+      await eve.kernelOf(LESSON),
+      `(async () => {
         const { spawn } = await import('node:child_process');
         const children: { kill(): void }[] = [];
         for (let i = 0; i < 700; i++) {
-          const child = spawn('/bin/sleep', ['100'], { stdio: 'ignore' }).on('error', () => {});
+          const child = spawn('/bin/sleep', ['1000'], { stdio: 'ignore' }).on('error', () => {});
           if (child.pid === undefined) return 'refused';
           children.push(child);
         }
-        await new Promise((resolve) => setTimeout(resolve, 60_000));
+        await new Promise((resolve) => setTimeout(resolve, 600_000));
         return 'all started';
       })()`,
-      ).catch(() => ['ended']);
-      expect(forks).toBe(process.getuid?.() === 0 ? 'ended' : 'refused');
-      expect((await kernelOfBob.run('kept')).text).toBe('42');
-      await eve.startServer();
-      expect((await eve.api('GET', 'api/status')).status).toBe(200);
-    },
-    10 * MINUTES,
-  );
+    ).catch(() => ['ended']);
+    expect(forks).toBe(process.getuid?.() === 0 ? 'ended' : 'refused');
+    expect((await kernelOfBob.run('kept')).text).toBe('42');
+    await eve.startServer();
+    expect((await eve.api('GET', 'api/status')).status).toBe(200);
+  });
 
-  test(
-    'what comes new is put beside what is theirs, and a link leads nobody out',
-    async () => {
-      const lesson = await bob.open(LESSON);
-      lesson.cells[0]!.source = ['what bob wrote'];
-      await bob.save(LESSON, lesson);
-      for (const student of [bob, eve]) {
-        expect(
-          (
-            await student.browser.fetch(`/hub/api/users/${student.name}/server`, {
-              method: 'DELETE',
-              headers: { 'X-XSRFToken': student.browser.cookie('_xsrf', '/hub/') ?? '' },
-            })
-          ).status,
-        ).toBe(204);
-      }
-      // As if the course had been another when they got it.
-      for (const name of ['bob', 'eve']) {
-        const record = JSON.parse(readFileSync(inClass(name, '.course.json'), 'utf8'));
-        record[LESSON] = 'of another version';
-        writeFileSync(inClass(name, '.course.json'), JSON.stringify(record));
-      }
-      renameSync(inClass('eve', 'exercises'), inClass('eve', 'mine'));
-      symlinkSync(inClass('bob'), inClass('eve', 'exercises'));
-      symlinkSync(
-        inClass('bob', 'new.ipynb'),
-        inClass('eve', 'notebooks', '02-implicit-gradient-descent.updated.ipynb'),
-      );
-      await Promise.all([bob.startServer(), eve.startServer()]);
-      const [beside] = readdirSync(inClass('bob', 'notebooks')).filter((name) =>
-        name.includes('updated'),
-      );
-      expect(beside).toMatch(/^01-stiffness\.updated-\d{4}-\d\d-\d\d\.ipynb$/);
-      expect(readFileSync(inClass('bob', 'notebooks', beside!), 'utf8')).toBe(
-        readFileSync(join(ROOT, LESSON), 'utf8'),
-      );
-      expect(textOf((await bob.open(LESSON)).cells[0]!)).toBe('what bob wrote');
-      // Eve's folder leads to Bob's: nothing was written there, and she is let in all the same.
-      expect(readdirSync(inClass('bob')).filter((name) => name.endsWith('.ipynb'))).toEqual([]);
-      expect((await eve.api('GET', 'api/contents/exercises/secret.txt')).status).toBe(404);
+  test('what comes new is put beside what is theirs, and a link leads nobody out', async () => {
+    const lesson = await bob.open(LESSON);
+    lesson.cells[0]!.source = ['what bob wrote'];
+    await bob.save(LESSON, lesson);
+    for (const student of [bob, eve]) {
+      expect(
+        (
+          await student.browser.fetch(`/hub/api/users/${student.name}/server`, {
+            method: 'DELETE',
+            headers: { 'X-XSRFToken': student.browser.cookie('_xsrf', '/hub/') ?? '' },
+          })
+        ).status,
+      ).toBe(204);
+    }
+    // As if the course had been another when they got it.
+    for (const name of ['bob', 'eve']) {
+      const record = JSON.parse(readFileSync(inClass(name, '.course.json'), 'utf8'));
+      record[LESSON] = 'of another version';
+      writeFileSync(inClass(name, '.course.json'), JSON.stringify(record));
+    }
+    renameSync(inClass('eve', 'exercises'), inClass('eve', 'mine'));
+    symlinkSync(inClass('bob'), inClass('eve', 'exercises'));
+    symlinkSync(
+      inClass('bob', 'new.ipynb'),
+      inClass('eve', 'notebooks', '02-implicit-gradient-descent.updated.ipynb'),
+    );
+    await Promise.all([bob.startServer(), eve.startServer()]);
+    const [beside] = readdirSync(inClass('bob', 'notebooks')).filter((name) =>
+      name.includes('updated'),
+    );
+    expect(beside).toMatch(/^01-stiffness\.updated-\d{4}-\d\d-\d\d\.ipynb$/);
+    expect(readFileSync(inClass('bob', 'notebooks', beside!), 'utf8')).toBe(
+      readFileSync(join(ROOT, LESSON), 'utf8'),
+    );
+    expect(textOf((await bob.open(LESSON)).cells[0]!)).toBe('what bob wrote');
+    // Eve's folder leads to Bob's: nothing was written there, and she is let in all the same.
+    expect(readdirSync(inClass('bob')).filter((name) => name.endsWith('.ipynb'))).toEqual([]);
+    expect((await eve.api('GET', 'api/contents/exercises/secret.txt')).status).toBe(404);
 
-      // Nor does it lead the lecturer, who collects what they hand in.
-      const collected = join(hub.folder, 'collected');
-      const { output } = await hub.command('--collect', collected);
-      expect(output).toMatch(/eve: exercises is not a folder/);
-      expect(readdirSync(collected)).toEqual(['bob']);
-      expect(readdirSync(join(collected, 'bob'))).toContain('01-stiffness.ipynb');
-    },
-    5 * MINUTES,
-  );
+    // Nor does it lead the lecturer, who collects what they hand in.
+    const collected = join(hub.folder, 'collected');
+    const { output } = await hub.command('--collect', collected);
+    expect(output).toMatch(/eve: exercises is not a folder/);
+    expect(readdirSync(collected)).toEqual(['bob']);
+    expect(readdirSync(join(collected, 'bob'))).toContain('01-stiffness.ipynb');
+  });
 
-  test(
-    'nothing outlives the hub',
-    async () => {
-      expect(processesWith(hub.folder)).not.toEqual([]);
-      await hub.stop();
-      expect(processesWith(hub.folder)).toEqual([]);
-    },
-    2 * MINUTES,
-  );
+  test('nothing outlives the hub', async () => {
+    expect(processesWith(hub.folder)).not.toEqual([]);
+    await hub.stop();
+    expect(processesWith(hub.folder)).toEqual([]);
+  });
 });
 
 // A hub of its own, whose clocks have to run out: changes seldom reach it.
@@ -459,53 +438,49 @@ describe.skipIf(!isPossible || !full.available)('a class with short patience, by
   beforeAll(() => {
     hub = new Hub();
   });
-  afterAll(() => hub.close(), MINUTES);
+  afterAll(() => hub.close());
 
-  test(
-    'ends kernels and servers that nothing is asked of',
-    async () => {
-      const file = (name: string) => join(hub.folder, name);
-      execFileSync(
-        'openssl',
-        [
-          ...[
-            'req',
-            '-x509',
-            '-newkey',
-            'rsa:2048',
-            '-nodes',
-            '-days',
-            '2',
-            '-subj',
-            '/CN=localhost',
-          ],
-          ...['-keyout', file('key.pem'), '-out', file('certificate.pem')],
+  test('ends kernels and servers that nothing is asked of', async () => {
+    const file = (name: string) => join(hub.folder, name);
+    execFileSync(
+      'openssl',
+      [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'rsa:2048',
+          '-nodes',
+          '-days',
+          '2',
+          '-subj',
+          '/CN=localhost',
         ],
-        { stdio: 'ignore' },
-      );
-      hub.set({
-        port: 0,
-        kernelIdleMinutes: 0.2,
-        serverIdleMinutes: 0.4,
-        certificate: 'certificate.pem',
-        key: 'key.pem',
-      });
-      await hub.add('ann');
-      expect(await hub.start()).toContain('JupyterHub: https://127.0.0.1:');
-      const ann = hub.student('ann');
-      expect(await ann.logIn()).toBe(true);
-      await ann.startServer();
-      const kernel = await ann.kernelOf(LESSON);
-      expect((await kernel.run('6 * 7')).text).toBe('42');
-      const kernels = processesWith('implicit-kernel').length;
-      expect(kernels).toBeGreaterThan(0);
-      await eventually(() => processesWith(hub.folder, 'singleuser').length === 0);
-      // What she has written is there when she comes back.
-      await ann.startServer();
-      expect((await (await ann.kernelOf(LESSON)).run('6 * 7')).text).toBe('42');
-    },
-    10 * MINUTES,
-  );
+        ...['-keyout', file('key.pem'), '-out', file('certificate.pem')],
+      ],
+      { stdio: 'ignore' },
+    );
+    hub.set({
+      port: 0,
+      kernelIdleMinutes: 0.2,
+      serverIdleMinutes: 0.4,
+      certificate: 'certificate.pem',
+      key: 'key.pem',
+    });
+    await hub.add('ann');
+    expect(await hub.start()).toContain('JupyterHub: https://127.0.0.1:');
+    const ann = hub.student('ann');
+    expect(await ann.logIn()).toBe(true);
+    await ann.startServer();
+    const kernel = await ann.kernelOf(LESSON);
+    expect((await kernel.run('6 * 7')).text).toBe('42');
+    const kernels = processesWith('implicit-kernel').length;
+    expect(kernels).toBeGreaterThan(0);
+    await eventually(() => processesWith(hub.folder, 'singleuser').length === 0);
+    // What she has written is there when she comes back.
+    await ann.startServer();
+    expect((await (await ann.kernelOf(LESSON)).run('6 * 7')).text).toBe('42');
+  });
 });
 
 async function eventually(holds: () => boolean): Promise<void> {

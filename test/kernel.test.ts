@@ -27,7 +27,7 @@ const time = needs('time');
 const brief = ['test_errors.py'];
 
 describe('the kernel through jupyter_client', () => {
-  test.for(scripts)('%s', { timeout: 300_000 }, async (script, { skip }) => {
+  test.for(scripts)('%s', async (script, { skip }) => {
     if (!time.available && !brief.includes(script)) skip(time.reason);
     expect(existsSync(python), `${python} is missing: run "npm start" once, or set PYTHON`).toBe(
       true,
@@ -40,14 +40,10 @@ describe('the kernel through jupyter_client', () => {
 });
 
 describe('other versions of Node.js', () => {
-  test.for(['20', '22', '24'])(
-    'Node.js %s runs the kernel',
-    { timeout: 300_000 },
-    (version, { skip }) => {
-      if (!full) skip(`Node.js ${version} would have to be downloaded: FULL=1 does`);
-      return withNode(version, skip);
-    },
-  );
+  test.for(['20', '22', '24'])('Node.js %s runs the kernel', (version, { skip }) => {
+    if (!full) skip(`Node.js ${version} would have to be downloaded: FULL=1 does`);
+    return withNode(version, skip);
+  });
 });
 
 describe('the command', () => {
@@ -85,7 +81,7 @@ async function withNode(version: string, skip: (reason: string) => never): Promi
     writeFileSync(join(place, 'package.json'), '{}');
     try {
       const parameters = ['install', '--no-audit', '--no-fund', `node@${version}`];
-      await promisify(execFile)('npm', parameters, { cwd: place, timeout: 120_000 });
+      await promisify(execFile)('npm', parameters, { cwd: place });
     } catch (error) {
       skip(`Node.js ${version} is not to be had: ${(error as Error).message.split('\n')[0]}`);
     }

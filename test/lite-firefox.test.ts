@@ -9,7 +9,7 @@ import { needs } from './needs';
 /** The course in a page of Firefox. With `FULL=1`. */
 
 const isReady = needs('full').available && needs('firefox').available && needs('lite').available;
-const patience = 900_000;
+const patience = 1_800_000;
 
 describe.skipIf(!isReady)('a page of the course in Firefox', () => {
   const site = servedSite(patience);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { chromiumPath } from './needs';
+import { chromiumPath, PATIENCE_MS } from './needs';
 import { type Output, textOf } from './output';
 
 /** The parts of JupyterLab's application that are asked here. */
@@ -51,7 +51,7 @@ interface Cell {
 declare const jupyterapp: Application;
 
 /** Milliseconds in which a page has to be there. */
-const timeout = 120_000;
+const timeout = PATIENCE_MS;
 
 /** Pixels of the windows that pictures are made of. */
 const WIDTHS = [1280, 800];
@@ -73,6 +73,7 @@ export async function startBrowser(
 ): Promise<BrowserContext> {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath()!,
+    timeout,
     args: [
       '--no-sandbox',
       '--disable-background-networking',

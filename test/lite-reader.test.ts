@@ -8,7 +8,7 @@ import { textOf } from './output';
 /** What a reader asks of a notebook in a page, by its keys and its panels; and what is not there. With `FULL=1`. */
 
 const isReady = needs('full').available && needs('browser').available && needs('lite').available;
-const patience = 600_000;
+const patience = 1_800_000;
 
 const here = 'run this cell in the installed course.';
 const ofNode = (name: string): string => `${name} belongs to Node.js, and this is a page: ${here}`;
@@ -133,7 +133,7 @@ describe.skipIf(!isReady)('a reader of a page', () => {
       await page.keyboard.type('distance');
       await page.keyboard.press('Shift+Tab');
       const tooltip = page.locator('.jp-Tooltip');
-      await tooltip.waitFor({ timeout: 60_000 });
+      await tooltip.waitFor();
       expect(await tooltip.innerText()).toMatch(
         /distance\(hours: number\): number[\s\S]*How far a herd walks/,
       );
@@ -148,7 +148,7 @@ describe.skipIf(!isReady)('a reader of a page', () => {
         await notebook.look('completion');
         return editor.innerText();
       };
-      await expect.poll(completed, { timeout: 60_000 }).toBe('distance');
+      await expect.poll(completed).toBe('distance');
       // The one that runs comes into it when it ends.
       expect((await notebook.history(2)).at(-1)).toContain('How far a herd walks');
       await notebook.interrupt();

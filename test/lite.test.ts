@@ -25,7 +25,7 @@ const lite = needs('lite');
 const time = needs('time');
 const root = join(__dirname, '..');
 const full = needs('full').available;
-const patience = 600_000;
+const patience = 1_800_000;
 /**
  * Three quick ones, with the share of their numbers that may be written differently; `lite-lessons.test.ts` has all. The last
  * compares errors of rounding.
@@ -165,7 +165,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
           await notebook.run(answer);
           await notebook.run(check);
           const shown = () => notebook.outputs(check).then(textOf);
-          await expect.poll(shown, { timeout: 30_000 }).toMatch(/euler-01/);
+          await expect.poll(shown).toMatch(/euler-01/);
           return shown();
         };
         expect(await verdictOn()).toMatch(/^○ euler-01: .*to do/i);
@@ -220,18 +220,18 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
         server = await serve(changed, { prefix, port: Number(port) });
         const before = await open(path);
         const reload = before.page.getByRole('button', { name: 'Reload' });
-        await reload.waitFor({ timeout: 60_000 });
+        await reload.waitFor();
         const beside = await context.newPage();
         await beside.goto(`${server.url}lab/index.html`);
         const told = beside.getByText(/Another tab has gone over/);
-        await beside.getByRole('button', { name: 'Reload' }).waitFor({ timeout: 60_000 });
+        await beside.getByRole('button', { name: 'Reload' }).waitFor();
         await before.page.bringToFront();
         // What is not saved yet is, before the page is left.
         await before.write(0, "'what I have written since'");
         await Promise.all([before.page.waitForEvent('load'), reload.click()]);
         await before.isOpen();
         expect((await before.sources())[0]).toBe("'what I have written since'");
-        await told.waitFor({ timeout: 60_000 });
+        await told.waitFor();
         await beside.close();
         await before.page.getByRole('button', { name: 'Open the new one' }).click();
         const offered = before.as('exercises/01-stiffness-new.ipynb');
@@ -275,9 +275,7 @@ describe.skipIf(!browserNeed.available || !lite.available || !time.available)(
 
 /** All that this page needs is kept for a visit without a network. */
 const isKept = ({ page }: LiteNotebook) =>
-  page.waitForFunction(() => document.documentElement.dataset.offline === 'ready', undefined, {
-    timeout: 120_000,
-  });
+  page.waitForFunction(() => document.documentElement.dataset.offline === 'ready');
 
 /** The verdicts of `npx implicit-lab check --dir`. */
 async function checked(submissions: string, exercise: string) {

@@ -52,6 +52,9 @@ export function firefoxPath(): string | undefined {
     .find((file) => existsSync(file));
 }
 
+/** How long a browser, or a program that is asked something, may take for it: what hangs is ended, not what is slow. */
+export const PATIENCE_MS = 600_000;
+
 /** For each need: an empty string where it is met, or else the reason. */
 const reasons = {
   browser: () => (chromiumPath() ? '' : 'no chromium is installed'),
@@ -69,14 +72,14 @@ const reasons = {
     // In another process: a Vulkan driver that fails may take its process with it.
     const { stdout } = spawnSync(process.execPath, ['-e', ask], {
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: PATIENCE_MS,
     });
     return stdout.startsWith('adapter') ? '' : 'no Vulkan driver gives a WebGPU adapter';
   },
 
   blas() {
     const load = `require('koffi').load('libopenblas.so.0')`;
-    const { status } = spawnSync(process.execPath, ['-e', load], { timeout: 30_000 });
+    const { status } = spawnSync(process.execPath, ['-e', load], { timeout: PATIENCE_MS });
     return status === 0 ? '' : 'libopenblas is not installed';
   },
 
@@ -84,7 +87,7 @@ const reasons = {
     const { error, status, stderr } = spawnSync(
       'bwrap',
       ['--unshare-user', '--unshare-net', '--unshare-pid', '--ro-bind', '/', '/', 'true'],
-      { encoding: 'utf8', timeout: 30_000 },
+      { encoding: 'utf8', timeout: PATIENCE_MS },
     );
     if (error) return 'bubblewrap is not installed';
     return status === 0 ? '' : `bubblewrap gets no name spaces here: ${stderr.trim()}`;
@@ -109,7 +112,7 @@ const reasons = {
   registry() {
     const { status } = spawnSync('npm ping --fetch-timeout=10000 --fetch-retries=0', {
       shell: true,
-      timeout: 30_000,
+      timeout: PATIENCE_MS,
     });
     return status === 0 ? '' : 'no npm registry answers';
   },

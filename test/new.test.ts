@@ -31,7 +31,7 @@ test('makes a notebook', async () => {
   expect(stdout).not.toContain('will not find');
 });
 
-test.skipIf(!time.available)('which runs from top to bottom', { timeout: 300_000 }, async () => {
+test.skipIf(!time.available)('which runs from top to bottom', async () => {
   const notebook = join(place, 'my-study', 'my-study.ipynb');
   await run(python, [join(root, 'test', 'lessons.py'), notebook]);
 });

@@ -14,7 +14,6 @@ import { hypergradient, solve, step } from './page/tasks';
 
 const browser = needs('browser');
 const time = needs('time');
-const patience = 120_000;
 const here = { library, tensorflow };
 
 /** The largest difference, in units of the largest number. */
@@ -36,11 +35,11 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(weights[0]!.gzip).toBeLessThan(700_000);
     await Promise.all([site.start(), isolated.start()]);
     visit = await site.open();
-  }, patience);
+  });
   afterAll(async () => {
     await Promise.all([site.stop(), isolated.stop()]);
     rmSync(folder, { recursive: true, force: true });
-  }, patience);
+  });
 
   test('needs nothing that Node.js has', async () => {
     expect(await visit.ask({ do: 'globals' })).toEqual([]);
@@ -52,13 +51,13 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(apart(there, [1, 1])).toBeLessThan(1e-9);
   });
 
-  test('takes implicit steps on wasm as in Node.js', { timeout: patience }, async () => {
+  test('takes implicit steps on wasm as in Node.js', async () => {
     const there = await visit.ask<number[]>({ do: 'step', backend: 'wasm' });
     expect(apart(there, await step(here, 'cpu'))).toBeLessThan(1e-5);
     expect(apart(there, await step(here, 'wasm'))).toBeLessThan(1e-5);
   });
 
-  test('finds a hypergradient on wasm as in Node.js', { timeout: patience }, async () => {
+  test('finds a hypergradient on wasm as in Node.js', async () => {
     const there = await visit.ask<number[]>({ do: 'hypergradient', backend: 'wasm' });
     expect(apart(there, await hypergradient(here, 'cpu'))).toBeLessThan(1e-4);
   });
@@ -83,7 +82,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
       .catch(({ message }) => expect(message.replace(/^Error: /, '')).toMatch(words));
   });
 
-  test('uses threads where the page is isolated', { timeout: patience }, async () => {
+  test('uses threads where the page is isolated', async () => {
     const page = await isolated.open();
     const report = await page.cell<library.BackendReport>(
       "return lab.useBackend('wasm', { threads: 2 })",
@@ -96,9 +95,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(await page.cell("return Object.hasOwn(navigator, 'hardwareConcurrency')")).toBe(false);
   });
 
-  test('shares long loops between threads where the page is isolated', {
-    timeout: patience,
-  }, async () => {
+  test('shares long loops between threads where the page is isolated', async () => {
     const page = await isolated.open();
     const found = await page.cell<{ hasShared: boolean; areSame: boolean }>(`
       await lab.useBackend('wasm', { threads: 2 });
@@ -107,7 +104,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
       const { sub } = Atomics;
       let looks = 0;
       Atomics.sub = (...given) => ++looks && sub(...given);
-      const end = performance.now() + 20_000;
+      const end = performance.now() + 600_000;
       let [hasShared, last] = [false];
       while (!hasShared && performance.now() < end) {
         looks = 0;
@@ -125,9 +122,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(found).toEqual({ hasShared: true, areSame: true });
   });
 
-  test('computes on webgpu where the browser has it, and refuses to read without waiting', {
-    timeout: patience,
-  }, async () => {
+  test('computes on webgpu where the browser has it, and refuses to read without waiting', async () => {
     const page = await site.open();
     const report = await page.cell<library.BackendReport>("return lab.useBackend('webgpu')");
     expect(report).toMatchObject({ name: 'webgpu', threads: 0 });
@@ -204,9 +199,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(drawings).toEqual([1, 1.5]);
   });
 
-  test('fetches the digits before a cell that names them, with a bar', {
-    timeout: patience,
-  }, async () => {
+  test('fetches the digits before a cell that names them, with a bar', async () => {
     await visit.shown();
     // An import names them, too; that is not a reason to fetch 11 MB.
     await visit.cell('const { mnist } = lab;');
@@ -224,9 +217,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(bar.at(-1)!.data['text/plain']).toMatch(/^the MNIST digits, MB: 11\.\d in/);
   });
 
-  test('checks answers, and remembers them when the page is loaded again', {
-    timeout: patience,
-  }, async () => {
+  test('checks answers, and remembers them when the page is loaded again', async () => {
     const profile = site.newProfile();
     const first = await site.open('exercises', profile);
     const wrong = await first.cell<course.Verdict>("return lab.check('euler-01', () => 1)");
@@ -274,7 +265,7 @@ describe.skipIf(!browser.available || !time.available)('the library in a worker 
     expect(map!.data['text/plain']).toMatch(/✓ 04-a/);
   });
 
-  test('hears what TensorFlow.js says without the repairs', { timeout: patience }, async () => {
+  test('hears what TensorFlow.js says without the repairs', async () => {
     const expression = `(() => {
       const slope = tf.grad((y) => tf.sum(tf.mul(y, tf.exp(y))));
       return [...tf.grad((x) => tf.sum(slope(x)))(tf.ones([2])).dataSync()];

@@ -15,15 +15,12 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { needs } from './needs';
 
 const root = join(__dirname, '..');
 const time = needs('time');
 const full = needs('full');
-
-// A failure may take a minute, and making a .venv takes a while; the rest is for a busy machine.
-vi.setConfig({ testTimeout: 180_000 });
 
 /** A `.venv` that is copied where it is not asked how one is made. */
 const template = mkdtempSync(join(tmpdir(), 'template '));
@@ -380,7 +377,7 @@ describe('npm start', () => {
         'JupyterLab: http://localhost:1234/lab/tree/notebooks/README.md?token=secret\n',
       );
       expect(output()).not.toContain('information');
-      await expect.poll(output, { timeout: 10_000 }).toContain('warning');
+      await expect.poll(output).toContain('warning');
       expect(output()).not.toContain('not trusted');
       const hash = createHash('sha256').update(readText('requirements.txt')).digest('hex');
       expect(readText('.venv', '.ready').trim()).toBe(hash);

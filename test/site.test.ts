@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as course from '../course';
 import * as library from '../lib';
-import { chromiumPath, needs } from './needs';
+import { chromiumPath, needs, PATIENCE_MS } from './needs';
 
 /** The static site, built from the notebooks as they are and read from the disk, without a network. */
 
@@ -26,7 +26,12 @@ const notebooks = ['notebooks', 'exercises', 'solutions'].flatMap((folder) =>
     : [],
 );
 
-const launched = () => chromium.launch({ executablePath: chromiumPath()!, args: ['--no-sandbox'] });
+const launched = () =>
+  chromium.launch({
+    executablePath: chromiumPath()!,
+    args: ['--no-sandbox'],
+    timeout: PATIENCE_MS,
+  });
 
 describe.skipIf(!time.available)('the site', () => {
   let site: string;
@@ -40,7 +45,7 @@ describe.skipIf(!time.available)('the site', () => {
     site = mkdtempSync(join(tmpdir(), 'site-'));
     const build = join(root, 'setup', 'build-site.mjs');
     await promisify(execFile)(process.execPath, [build, site, '--live', LIVE]);
-  }, 900_000);
+  });
 
   afterAll(() => rmSync(site, { recursive: true, force: true }), 60_000);
 
@@ -104,12 +109,12 @@ describe.skipIf(!time.available)('the site', () => {
 
   test.skipIf(!browserNeed.available)(
     'shows a lesson without a network: figures that answer the pointer, no errors',
-    { timeout: 120_000 },
     async () => {
       const browser = await launched();
       try {
         const context = await browser.newContext({ offline: true });
         const page = await context.newPage();
+        page.setDefaultTimeout(PATIENCE_MS);
         const troubles: string[] = [];
         page.on('pageerror', (error) => troubles.push(error.message));
         page.on('requestfailed', (request) => troubles.push(request.url()));
@@ -128,11 +133,11 @@ describe.skipIf(!time.available)('the site', () => {
 
   test.skipIf(!browserNeed.available)(
     'draws a title above its subtitle, and a wide figure whole',
-    { timeout: 120_000 },
     async () => {
       const browser = await launched();
       try {
         const page = await browser.newPage({ viewport: { width: 1300, height: 900 } });
+        page.setDefaultTimeout(PATIENCE_MS);
         await page.goto(`file://${join(site, 'notebooks/13-the-curse-of-unrolling.html')}`);
         const figure = page.locator('figure').last();
         await figure.scrollIntoViewIfNeeded();
@@ -153,11 +158,11 @@ describe.skipIf(!time.available)('the site', () => {
 
   test.skipIf(!browserNeed.available)(
     'keeps the picture of a figure that is wider than the page, whole',
-    { timeout: 120_000 },
     async () => {
       const browser = await launched();
       try {
         const page = await browser.newPage({ viewport: { width: 700, height: 900 } });
+        page.setDefaultTimeout(PATIENCE_MS);
         await page.goto(`file://${join(site, 'notebooks/13-the-curse-of-unrolling.html')}`);
         const figure = page.locator('figure').last();
         await figure.scrollIntoViewIfNeeded();
@@ -177,11 +182,11 @@ describe.skipIf(!time.available)('the site', () => {
 
   test.skipIf(!browserNeed.available)(
     'fits a telephone: what is wider scrolls by itself',
-    { timeout: 120_000 },
     async () => {
       const browser = await launched();
       try {
         const page = await browser.newPage({ viewport: { width: 390, height: 800 } });
+        page.setDefaultTimeout(PATIENCE_MS);
         const wide: string[] = [];
         const read = [
           ...pages().filter((name) => name.startsWith('notebooks')),

@@ -68,7 +68,7 @@ function made(): Promise<string> {
   });
 }
 
-test('kernels that start at once both find a whole bundle', { timeout: 120_000 }, async () => {
+test('kernels that start at once both find a whole bundle', async () => {
   const [one, other] = await Promise.all([made(), made()]);
   expect(one).toBe(other);
   expect(dirname(one)).toBe(join(cache, 'implicit-kernel'));
@@ -78,9 +78,7 @@ test('kernels that start at once both find a whole bundle', { timeout: 120_000 }
   expect(statSync(one).ino).toBe(ino);
 });
 
-test('a changed source gives another bundle, a damaged one is made again', {
-  timeout: 120_000,
-}, () => {
+test('a changed source gives another bundle, a damaged one is made again', () => {
   const before = bundles.bundle()!;
   const start = join(copy, 'node', 'start.ts');
   appendFileSync(start, "\nexport const edited = 'it was edited';\n");
@@ -97,9 +95,7 @@ test('a changed source gives another bundle, a damaged one is made again', {
   expect(existsSync(join(after, 'compiler.cjs'))).toBe(true);
 });
 
-test('the compiler runs with a snapshot, without, and with a damaged one; a library that is packed again outdates it', {
-  timeout: 240_000,
-}, async () => {
+test('the compiler runs with a snapshot, without, and with a damaged one; a library that is packed again outdates it', async () => {
   const bundle = bundles.bundle()!;
   const pack = join(cache, 'implicit-kernel', 'some.json');
   writeFileSync(pack, '{}');
@@ -139,7 +135,6 @@ test('the compiler runs with a snapshot, without, and with a damaged one; a libr
 const mayMeetAnother = { retry: 2 };
 
 test('types of a package in the snapshot hold only for the text that they were parsed from', {
-  timeout: 240_000,
   ...mayMeetAnother,
 }, async () => {
   const types = join(folder, 'node_modules', '@tensorflow', 'tfjs', 'index.d.ts');
@@ -176,13 +171,13 @@ test('types of a package in the snapshot hold only for the text that they were p
     expect(await said('given.length')).toBe('good');
     rmSync(dirname(types), { recursive: true });
     expect(await said('given.length')).toContain('Cannot find module');
-    await expect.poll(() => bundles.snapshot(bundle), { timeout: 60_000 }).toBeDefined();
+    await expect.poll(() => bundles.snapshot(bundle)).toBeDefined();
   } finally {
     process.chdir(before);
   }
 });
 
-test('what the compiler knew outlives its process', { timeout: 120_000 }, async () => {
+test('what the compiler knew outlives its process', async () => {
   const bundle = bundles.bundle()!;
   let end: (() => void) | undefined;
   const compiler = new Compiler(() => {
@@ -209,9 +204,7 @@ test('what the compiler knew outlives its process', { timeout: 120_000 }, async 
   compiler.stop();
 });
 
-test('where the packages cannot be written to, the bundle is kept at home, or not at all', {
-  timeout: 120_000,
-}, async () => {
+test('where the packages cannot be written to, the bundle is kept at home, or not at all', async () => {
   rmSync(cache, { recursive: true });
   writeFileSync(cache, '');
   expect(dirname(await made())).toBe(join(home, 'implicit-kernel'));

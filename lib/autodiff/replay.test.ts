@@ -30,7 +30,7 @@ const losses: Record<string, (W: tf.Variable) => tf.Scalar> = {
 describe.each(['cpu', 'wasm'] as const)('a replay on %s', (backend) => {
   beforeAll(async () => {
     await useBackend(backend, backend === 'wasm' ? { threads: 1 } : {});
-  }, 60_000);
+  });
   afterEach(() => tf.disposeVariables());
 
   it.each(Object.entries(losses))('of %s is the loss where its variables are', (_, loss) => {

@@ -59,7 +59,6 @@ test.skipIf(!gpu.available || !time.available)(
       });
     }
   },
-  300_000,
 );
 
 test.skipIf(!gpu.available)(
@@ -86,5 +85,4 @@ test.skipIf(!gpu.available)(
     H.dispose();
     tf.dispose([x, v]);
   },
-  60_000,
 );

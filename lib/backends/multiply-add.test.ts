@@ -50,5 +50,4 @@ it.skipIf(typeof way === 'string')(
     const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', env });
     expect(status, stdout).toBe(0);
   },
-  900_000,
 );

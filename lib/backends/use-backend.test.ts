@@ -73,7 +73,6 @@ describe('useBackend', () => {
     }`;
     const out = execFileSync(process.execPath, ['--require', 'tsx/cjs', '-e', script], {
       encoding: 'utf8',
-      timeout: 30_000,
     });
     expect(out.trim().split('\n')).toEqual(['3 true true', '2 true true']);
   });

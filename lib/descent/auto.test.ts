@@ -16,7 +16,7 @@ import {
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
-}, 60_000);
+});
 afterEach(() => tf.disposeVariables());
 
 const makers = { 'implicit SGD': implicitSGD, 'implicit Adam': implicitAdam };

@@ -9,7 +9,7 @@ import { implicitAdam, implicitSGD } from '.';
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
-}, 60_000);
+});
 afterEach(() => tf.disposeVariables());
 
 const numbers = (x: tf.Tensor) => [...x.dataSync()];

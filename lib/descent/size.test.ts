@@ -88,7 +88,6 @@ it.each(cases)(
     expect(held).toBeGreaterThan(least);
     expect(held).toBeLessThanOrEqual(most);
   },
-  60_000,
 );
 
 it('implicit Adam holds ten: its new moments, their scales and their roots besides', () => {

@@ -46,34 +46,30 @@ function network() {
 describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchronous read', () => {
   beforeAll(async () => {
     await useBackend('webgpu');
-  }, 60_000);
+  });
   afterAll(() => tf.disposeVariables());
 
-  it.each(Object.entries(makers))(
-    '%s takes the steps that it takes on cpu',
-    async (_, make) => {
-      const run = async () => {
-        const { W, b, loss } = network();
-        const optimizer = make(0.5, { curvature: 'gauss-newton' });
-        for (let t = 0; t < 3; t++) {
-          optimizer.minimize(loss);
-          await optimizer.lastStep();
-        }
-        const reached = [...(await W.data()), ...(await b.data())];
-        optimizer.dispose();
-        tf.disposeVariables();
-        return reached;
-      };
-      const onGpu = await run();
-      await useBackend('cpu');
-      const onCpu = await run();
-      await useBackend('webgpu');
-      onGpu.forEach((value, i) => {
-        expect(value).toBeCloseTo(onCpu[i]!, 3);
-      });
-    },
-    120_000,
-  );
+  it.each(Object.entries(makers))('%s takes the steps that it takes on cpu', async (_, make) => {
+    const run = async () => {
+      const { W, b, loss } = network();
+      const optimizer = make(0.5, { curvature: 'gauss-newton' });
+      for (let t = 0; t < 3; t++) {
+        optimizer.minimize(loss);
+        await optimizer.lastStep();
+      }
+      const reached = [...(await W.data()), ...(await b.data())];
+      optimizer.dispose();
+      tf.disposeVariables();
+      return reached;
+    };
+    const onGpu = await run();
+    await useBackend('cpu');
+    const onCpu = await run();
+    await useBackend('webgpu');
+    onGpu.forEach((value, i) => {
+      expect(value).toBeCloseTo(onCpu[i]!, 3);
+    });
+  });
 
   it.each(Object.entries(one))(
     "%s('auto') takes the steps that it takes on cpu, and undoes one that goes up there",
@@ -107,7 +103,6 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
         expect(Math.abs(value - onCpu[i]!)).toBeLessThan(5e-3 * (1 + Math.abs(value)));
       });
     },
-    120_000,
   );
 
   it.each(Object.entries(makers))(
@@ -146,7 +141,6 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
       tf.dispose([x, y]);
       tf.disposeVariables();
     },
-    120_000,
   );
 
   it.each(Object.entries(makers))(
@@ -180,7 +174,6 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
         expect(value).toBeCloseTo(onCpu[i]!, 3);
       });
     },
-    120_000,
   );
 
   it.each(Object.entries(one))(
@@ -213,7 +206,6 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
         expect(value).toBeCloseTo(onCpu[i]!, 2);
       });
     },
-    120_000,
   );
 
   it('takes the step of several losses, and the exact one', async () => {
@@ -237,7 +229,7 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
     onGpu.forEach((value, i) => {
       expect(value).toBeCloseTo(onCpu[i]!, 4);
     });
-  }, 120_000);
+  });
 
   it.each(Object.entries(makers))(
     '%s undoes a bad step there, tells of it in lastStep, and goes on',
@@ -279,7 +271,6 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
       optimizer.dispose();
       x.dispose();
     },
-    120_000,
   );
 
   it.each(Object.entries(one))(
@@ -294,24 +285,19 @@ describe.skipIf(!gpu.available || !time.available)('on a GPU, without a synchron
       optimizer.dispose();
       tf.disposeVariables();
     },
-    120_000,
   );
 
-  it.each(Object.entries(one))(
-    '%s leaks nothing there',
-    async (_, make) => {
-      const { loss } = network();
-      const optimizer = make(0.5, { curvature: 'gauss-newton' });
-      optimizer.minimize(loss);
-      const before = tf.memory().numTensors;
-      for (let t = 0; t < 5; t++) {
-        optimizer.minimize(loss, true)!.dispose();
-      }
-      expect(tf.memory().numTensors).toBe(before);
-      await optimizer.lastStep();
-      optimizer.dispose();
-      tf.disposeVariables();
-    },
-    120_000,
-  );
+  it.each(Object.entries(one))('%s leaks nothing there', async (_, make) => {
+    const { loss } = network();
+    const optimizer = make(0.5, { curvature: 'gauss-newton' });
+    optimizer.minimize(loss);
+    const before = tf.memory().numTensors;
+    for (let t = 0; t < 5; t++) {
+      optimizer.minimize(loss, true)!.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    await optimizer.lastStep();
+    optimizer.dispose();
+    tf.disposeVariables();
+  });
 });

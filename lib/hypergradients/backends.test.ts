@@ -137,9 +137,7 @@ describe.each([{ threads: 1 }, { threads: 1, blas: false }])('on wasm %o, as on 
 });
 
 describe.skipIf(!gpu.available)('on a GPU, without a synchronous read, as on cpu', () => {
-  it.each(Object.entries(computations))(
-    '%s',
-    (_, compute) => compare(compute, () => useBackend('webgpu')),
-    120_000,
+  it.each(Object.entries(computations))('%s', (_, compute) =>
+    compare(compute, () => useBackend('webgpu')),
   );
 });

@@ -9,7 +9,7 @@ import { iterateMasked } from './masked';
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
-}, 60_000);
+});
 
 const spectrum = Float64Array.of(1, 3, 10, 30);
 const b = Float64Array.of(1, -2, 3, 4);

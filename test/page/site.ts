@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { chromiumPath } from '../needs';
+import { chromiumPath, PATIENCE_MS } from '../needs';
 import type { Call } from './worker';
 
 const TYPES: Record<string, string> = {
@@ -76,6 +76,7 @@ export class Site {
     await new Promise<void>((resolve) => this.server!.listen(0, '127.0.0.1', resolve));
     this.browser = await chromium.launch({
       executablePath: chromiumPath()!,
+      timeout: PATIENCE_MS,
       args: [
         '--no-sandbox',
         '--no-first-run',
@@ -105,6 +106,7 @@ export class Site {
 
   async newProfile() {
     const context = await this.browser!.newContext();
+    context.setDefaultTimeout(PATIENCE_MS);
     context.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url());
       if (/^(http|ws)/.test(protocol)) this.hosts.add(hostname);

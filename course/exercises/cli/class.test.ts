@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { chromiumPath, needs } from '../../../test/needs';
+import { chromiumPath, needs, PATIENCE_MS } from '../../../test/needs';
 import { stateOf, summarise, withoutNames } from './class';
 import { classReport } from './class-report';
 import type { Reported } from './records';
@@ -157,9 +157,11 @@ describe.skipIf(!browser.available)('in a browser', () => {
     const chrome = await chromium.launch({
       executablePath: chromiumPath()!,
       args: ['--no-sandbox'],
+      timeout: PATIENCE_MS,
     });
     try {
       const tab = await chrome.newPage({ viewport: { width: 900, height: 1200 } });
+      tab.setDefaultTimeout(PATIENCE_MS);
       const requests: string[] = [];
       tab.on('request', (request) => requests.push(request.url()));
       await tab.goto(`file://${join(folder, 'report.html')}`);
@@ -177,5 +179,5 @@ describe.skipIf(!browser.available)('in a browser', () => {
     } finally {
       await chrome.close();
     }
-  }, 120_000);
+  });
 });

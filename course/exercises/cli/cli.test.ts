@@ -285,7 +285,6 @@ it.skipIf(!time.available)(
     }
     expect(await ended).toBe(0);
   },
-  120_000,
 );
 
 describe.skipIf(!time.available)('check --dir: a class', () => {
@@ -358,7 +357,7 @@ describe.skipIf(!time.available)('check --dir: a class', () => {
     expect(status).toBe(1);
     // A class is not the lecturer's own progress.
     expect(existsSync(environment.IMPLICIT_LAB_PROGRESS!)).toBe(false);
-  }, 240_000);
+  });
 
   it('ends what does not end by itself', () => {
     const folder = join(course, 'class');
@@ -376,7 +375,7 @@ describe.skipIf(!time.available)('check --dir: a class', () => {
     expect(results.map(({ submission }) => submission).sort()).toEqual(Object.keys(endless));
     // On a busy machine the time may be over before the answer is asked for.
     for (const { status } of results) expect(['too-slow', 'timeout']).toContain(status);
-  }, 240_000);
+  });
 
   /** A notebook in which the learner deleted the cell that checks. */
   function withoutCheck(): string {

@@ -292,7 +292,7 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
       'deep.ipynb': expect.stringContaining('it is not a notebook'),
     });
     expect(processesCalled(MARK)).toEqual([]);
-  }, 600_000);
+  });
 
   it('lets solutions pass', async () => {
     const solutions = new TestClass();
@@ -318,7 +318,7 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
     } finally {
       solutions.close();
     }
-  }, 600_000);
+  });
 });
 
 it('says that it is missing, and refuses', async () => {

@@ -37,7 +37,7 @@ beforeAll(async () => {
   const ran = await learner.run(code);
   expect(ran.failures).toEqual([]);
   ({ answers } = ran);
-}, 120_000);
+});
 
 afterAll(() => learner?.close());
 
@@ -58,5 +58,4 @@ it.skipIf(!time.available).each(exerciseIds())(
       }
     }
   },
-  600_000,
 );

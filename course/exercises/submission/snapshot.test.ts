@@ -61,7 +61,6 @@ describe.skipIf(!time.available || process.platform === 'win32')('a snapshot', (
         rmSync(scratch, { recursive: true });
       }
     },
-    300_000,
   );
 
   test('one that cannot be made leaves all as it was', () => {

@@ -361,13 +361,9 @@ describe('interact', () => {
     await interact({ h: h() }, print);
     const id = page.id('AnyModel');
     page.say(id, { method: 'custom', content: { wants: 'plotly.js' } });
-    await vi.waitFor(() =>
-      expect(page.sent.at(-1)).toMatchObject({
-        id,
-        data: { content: { plotly: true } },
-        buffers: 1,
-      }),
-    );
+    await expect
+      .poll(() => page.sent.at(-1))
+      .toMatchObject({ id, data: { content: { plotly: true } }, buffers: 1 });
   });
 
   it('draws once, and says for what, where nobody can drag', async () => {

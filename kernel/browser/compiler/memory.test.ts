@@ -13,7 +13,7 @@ function declarations(folder: string, place: string): [string, string][] {
     .map((name) => [`${place}/${name}`, readFileSync(join(folder, name), 'utf8')]);
 }
 
-test('in a page, too, one checker goes on from cell to cell', { timeout: 120_000 }, () => {
+test('in a page, too, one checker goes on from cell to cell', () => {
   const accepts = vi.spyOn(LastingChecker.prototype, 'accepts');
   const texts = Object.fromEntries([
     ...declarations(dirname(require.resolve('typescript')), LIBRARIES),

@@ -83,5 +83,5 @@ describe.each(libraries)('programs of every operation, with OpenBLAS: %s', (blas
     expect(refused).toEqual([]);
     expect(tf.memory().numTensors).toBe(before);
     expect(tf.engine().backend.numDataIds()).toBe(data);
-  }, 300_000);
+  });
 });

@@ -69,5 +69,5 @@ describe.each(libraries)('programs of random graphs, with OpenBLAS: %s', (blas) 
     expect(byProgram).toBeGreaterThan(GRAPHS / 2);
     freePrograms();
     expect(tf.memory().numTensors).toBe(before);
-  }, 300_000);
+  });
 });

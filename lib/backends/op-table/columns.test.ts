@@ -32,7 +32,7 @@ beforeAll(async () => {
     for (const c of calls) pairs.push([c, await answer(c)]);
     answers.set(column, pairs);
   }
-}, 120_000);
+});
 
 test.skipIf(!time.available)('cpu gives as many numbers as there are entries', () => {
   const strange = [...answers.values()].flat().filter(([, found]) => {

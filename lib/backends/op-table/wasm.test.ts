@@ -13,7 +13,7 @@ let answers: Map<Case, Evaluation>;
 
 beforeAll(async () => {
   if (time.available) answers = await cpuAnswers();
-}, 120_000);
+});
 
 const most = Math.min(8, Math.max(2, os.availableParallelism()));
 

@@ -40,7 +40,6 @@ test.skipIf(!gpu.available || !time.available)(
     expect(tf.memory().numTensors).toBe(before.numTensors);
     expect(tf.memory().numBytes).toBe(before.numBytes);
   },
-  600_000,
 );
 
 test.skipIf(!gpu.available)('a tensor on a GPU is not read at once', async () => {
@@ -57,7 +56,6 @@ test.skipIf(!gpu.available || !time.available)(
     await useBackend('webgpu');
     expect(await leaks()).toEqual({ tensors: 0, bytes: 0 });
   },
-  300_000,
 );
 
 // Drivers differ in the logarithm of 0 and in which of equal maxima they name; complex numbers are
@@ -87,7 +85,6 @@ test.skipIf(!gpu.available || !time.available)(
     expect(outcome.wrong).toEqual([]);
     expect(outcome.tensors).toBe(0);
   },
-  600_000,
 );
 
 const unary = {
@@ -139,7 +136,6 @@ test.skipIf(!gpu.available || !time.available).each(Object.entries(unary))(
       else expect(value).toBe(wanted);
     });
   },
-  60_000,
 );
 
 test.skipIf(!gpu.available || !time.available)(
@@ -175,7 +171,6 @@ test.skipIf(!gpu.available || !time.available)(
       });
     }
   },
-  60_000,
 );
 
 test.skipIf(!gpu.available)(

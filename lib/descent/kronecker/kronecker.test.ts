@@ -11,7 +11,7 @@ import { Preconditioner } from './preconditioner';
 
 beforeAll(async () => {
   await useBackend('wasm', { threads: 1 });
-}, 60_000);
+});
 afterEach(() => {
   vi.restoreAllMocks();
   tf.disposeVariables();

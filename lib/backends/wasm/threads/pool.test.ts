@@ -14,7 +14,7 @@ import { type Job, Pool } from './pool';
 import { Trial } from './trial';
 
 const input = (index: number): Expression => ({ kind: 'input', index });
-const rounds = (done: () => boolean) => vi.waitUntil(done, { timeout: 20_000, interval: 5 });
+const rounds = (done: () => boolean) => vi.waitUntil(done, { timeout: 600_000, interval: 5 });
 
 describe('a pool', () => {
   const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
