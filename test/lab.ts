@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { chromiumPath } from './needs';
+import { chromiumPath, PATIENCE_MS } from './needs';
 
 const root = join(__dirname, '..');
 
@@ -13,6 +13,23 @@ export interface Output {
   text?: string | string[];
   evalue?: string;
 }
+
+/** The parts of JupyterLab's application that are asked. */
+declare const jupyterapp: {
+  shell: {
+    currentWidget: {
+      content: {
+        model: {
+          cells: Iterable<{
+            type: string;
+            executionCount?: number | null;
+            sharedModel: { source: string; outputs?: Output[] };
+          }>;
+        };
+      };
+    };
+  };
+};
 
 /** A cell of a notebook file. */
 export interface SavedCell {
@@ -52,7 +69,7 @@ export class Lab {
   /** Opens a page of JupyterLab: what `npm start` shows, or what is at `path`. */
   async page(path?: string): Promise<Page> {
     const page = await this.browser!.newPage({ viewport: { width: 1200, height: 1100 } });
-    page.setDefaultTimeout(120_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url());
       if (/^(http|ws)/.test(protocol)) this.hosts.add(hostname);
@@ -85,6 +102,8 @@ export class Lab {
         `--LabApp.workspaces_dir=${join(this.folder, 'workspaces')}`,
         `--LabApp.user_settings_dir=${join(this.folder, 'settings')}`,
         '--ContentsManager.allow_hidden=True',
+        // It is asked which cells have run.
+        '--LabApp.expose_app_in_browser=True',
       ],
       {
         cwd: root,
@@ -108,6 +127,7 @@ export class Lab {
   private startBrowser(): Promise<Browser> {
     return chromium.launch({
       executablePath: chromiumPath()!,
+      timeout: PATIENCE_MS,
       args: [
         '--no-sandbox',
         '--disable-gpu',
@@ -142,19 +162,45 @@ export class Notebook {
   }
 
   /** Waits until the kernel is there and has nothing to do. */
-  async idle(timeout = 60_000): Promise<void> {
+  async idle(timeout = PATIENCE_MS): Promise<void> {
     await this.page.getByText('TypeScript | Idle', { exact: true }).waitFor({ timeout });
   }
 
-  /** Run all, to the end. */
-  async runAll(timeout = 60_000): Promise<void> {
+  /** Run all, to the end or to the first error. */
+  async runAll(timeout = PATIENCE_MS): Promise<void> {
+    const before = Math.max(0, ...(await this.counts()));
     await this.menu('Run', 'Run All Cells');
+    const end = Date.now() + timeout;
+    const haveRun = async () => {
+      const counts = await this.counts();
+      return counts.every((count) => count > before) || (await this.hasFailed());
+    };
+    while (!(await haveRun())) {
+      if (Date.now() > end) throw new Error(`not all cells have run in ${timeout / 1000} s`);
+      await this.page.waitForTimeout(100);
+    }
     await this.ran(timeout);
   }
 
-  /** Waits until no cell is left that runs or waits. */
-  async ran(timeout = 60_000): Promise<void> {
-    await this.page.waitForTimeout(300);
+  /** The numbers of code cells that are not empty, those out of sight too; 0 for one that has not run, or runs. */
+  private counts(): Promise<number[]> {
+    return this.page.evaluate(() =>
+      [...jupyterapp.shell.currentWidget.content.model.cells]
+        .filter(({ type, sharedModel }) => type === 'code' && sharedModel.source.trim() !== '')
+        .map(({ executionCount }) => executionCount ?? 0),
+    );
+  }
+
+  private hasFailed(): Promise<boolean> {
+    return this.page.evaluate(() =>
+      [...jupyterapp.shell.currentWidget.content.model.cells].some(({ sharedModel }) =>
+        sharedModel.outputs?.some(({ output_type }) => output_type === 'error'),
+      ),
+    );
+  }
+
+  /** Waits until no cell in sight is left that runs or waits. */
+  async ran(timeout = PATIENCE_MS): Promise<void> {
     const waiting = this.page.locator('.jp-InputPrompt').getByText('[*]:', { exact: true });
     await waiting.first().waitFor({ state: 'detached', timeout });
     await this.idle(timeout);
@@ -184,12 +230,15 @@ export class Notebook {
     await this.page.keyboard.insertText(code);
   }
 
-  /** Runs a cell by Ctrl-Enter, and waits for its end. */
-  async run(index: number, timeout = 60_000): Promise<void> {
+  /** Runs a cell by Ctrl-Enter, and waits for its end: then it has another number than before. */
+  async run(index: number): Promise<void> {
+    const prompt = this.cell(index).locator('.jp-InputPrompt');
     await this.edit(index);
+    const before = await prompt.innerText();
     await this.page.keyboard.press('Control+Enter');
-    await this.page.waitForTimeout(200);
-    await this.idle(timeout);
+    const hasRun = (shown: string) => shown !== before && /\[\d+\]/.test(shown);
+    while (!hasRun(await prompt.innerText())) await this.page.waitForTimeout(50);
+    await this.idle();
   }
 
   /** Keeps a picture of the page where the variable SCREENSHOTS names a folder. */

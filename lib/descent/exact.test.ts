@@ -4,6 +4,7 @@ import { useBackend } from '../backends';
 import { InputError } from '../errors';
 import { random } from '../numbers';
 import { cg, dense } from '../solvers';
+import { slowClock } from '../testing';
 import { type ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from '.';
 import { families } from './glm/family';
 import { implicitRoot } from './glm/implicit-root';
@@ -166,9 +167,7 @@ describe('while it waits', () => {
     const alone = setting();
     await implicitSGD(0.1, { exact: true }).step(losses(alone.x), [alone.x]);
     const { x } = setting();
-    // Every look at the clock finds that a turn of others is due.
-    let now = performance.now();
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    slowClock();
     const seen = new Set<string>();
     const after = new Set<number>();
     calls = 0;

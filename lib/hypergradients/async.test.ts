@@ -6,6 +6,7 @@ import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { adam, gradientDescent } from '../methods';
 import type { LossProblem } from '../problems';
 import { cg } from '../solvers';
+import { slowClock } from '../testing';
 import { unrolled } from '../unrolling';
 import { bilevel } from './bilevel';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
@@ -87,11 +88,16 @@ describe('a run used from two places at once', () => {
       release = resolve;
     });
     let slow = true;
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
     const how = implicit();
     const waiting = {
       ...how,
       async differentiate(...args: Parameters<typeof how.differentiate>) {
         const result = await how.differentiate(...args);
+        arrive();
         if (slow) await gate;
         return result;
       },
@@ -99,9 +105,8 @@ describe('a run used from two places at once', () => {
     const run = make({ how: waiting });
     const before = tf.memory().numTensors;
     const first = run[Symbol.asyncIterator]().next();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const saving = run.save();
-    const checkpoint = await saving;
+    await arrived;
+    const checkpoint = await run.save();
     expect(checkpoint.step).toBe(0);
     slow = false;
     release();
@@ -258,13 +263,9 @@ describe('an optimizer that asks for more than gradients', () => {
 });
 
 describe('long work gives way', () => {
-  /** Turns of the event loop while `work` goes on, on a clock by which every look is 20 ms later. */
-  let now = performance.now() + 1e6;
+  /** Turns of the event loop while `work` goes on, where each look at the clock finds that one is due. */
   const turns = async (work: () => Promise<unknown>) => {
-    vi.spyOn(performance, 'now').mockImplementation(() => {
-      now += 20;
-      return now;
-    });
+    slowClock();
     let [count, going] = [0, true];
     const tick = () => {
       count++;

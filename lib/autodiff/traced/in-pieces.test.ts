@@ -7,6 +7,7 @@ import { DisposedError } from '../../errors';
 import type { Pausing } from '../../event-loop';
 import { flatProblem, traceLosses } from '../../problems';
 import type { NamedTensors } from '../../spaces';
+import { slowClock } from '../../testing';
 import { compiled, rememberedOf } from '../compiled';
 import { flatLossOf } from '../flat';
 import { relativeError } from '../testing';
@@ -18,15 +19,6 @@ beforeEach(freePrograms);
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** What the slow clock has shown, which never goes back: the last turn is remembered by it. */
-let now = 0;
-
-/** Lets every look at the clock find that a turn of timers is due. */
-function slowClock(): void {
-  now = Math.max(now, performance.now());
-  vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
-}
 
 const SIDE = 520;
 const matrix = (seed: number) =>

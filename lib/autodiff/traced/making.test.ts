@@ -4,6 +4,7 @@ import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
 import { traceLosses } from '../../problems';
+import { slowClock } from '../../testing';
 import { compiled } from '../compiled';
 import { type Evaluation, evaluateInPieces, evaluateTraced, freePrograms, tracedCounts } from '.';
 
@@ -12,14 +13,6 @@ beforeEach(freePrograms);
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-let now = 0;
-
-/** Lets every look at the clock find that a turn of timers is due. */
-function slowClock(): void {
-  now = Math.max(now, performance.now());
-  vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
-}
 
 const numbers = (seed: number, shape: number[]) =>
   tf.tidy(() => {

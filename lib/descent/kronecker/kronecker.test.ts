@@ -6,6 +6,7 @@ import { cnn, type Model, mlp, rnn } from '../../models';
 import { random } from '../../numbers';
 import { cg, minres } from '../../solvers';
 import { type NamedTensors, tensors } from '../../spaces';
+import { manyTurns } from '../../testing';
 import { type ImplicitSGD, implicitAdam, implicitSGD, kronecker } from '..';
 import { Preconditioner } from './preconditioner';
 
@@ -286,7 +287,7 @@ describe('the preconditioner', () => {
     const step = { delta: 30, like: C.gradient, factors: C.cut };
     const first = preconditioner.at(kronecker(), step).apply(C.gradient);
     expect(read).not.toHaveBeenCalled();
-    await new Promise((done) => setTimeout(done, 100));
+    await manyTurns();
     const later = preconditioner.at(kronecker(), step).apply(C.gradient);
     expect(read).not.toHaveBeenCalled();
     expect(numbers(first)).toEqual(numbers(C.gradient));
@@ -296,7 +297,7 @@ describe('the preconditioner', () => {
     const held = tf.memory().numTensors;
     preconditioner.at(kronecker(), step);
     preconditioner.dispose();
-    await new Promise((done) => setTimeout(done, 100));
+    await manyTurns();
     expect(tf.memory().numTensors).toBe(held);
   });
 
