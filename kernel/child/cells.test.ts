@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { nodeHost } from '../node/child/host';
 import { Cells, type Workplace } from './cells';
 import { setHost } from './host';
@@ -39,7 +39,9 @@ const request: RunCell = {
   allowInput: false,
   semicolon: { there: false, hides: false },
 };
-const later = (milliseconds = 20) => new Promise((done) => setTimeout(done, milliseconds));
+/** Waits until so many messages were sent. */
+const answers = (count: number) => expect.poll(() => sent.length).toBe(count);
+const later = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 const forever = new Promise<never>(() => {});
 
 test('a cell that is done, and one that fails, is answered once, after its interrupts have ended', async () => {
@@ -50,9 +52,9 @@ test('a cell that is done, and one that fails, is answered once, after its inter
   });
   cells.start(request);
   expect(cells.current?.id).toBe(7);
-  await later();
+  await answers(1);
   cells.start({ ...request, id: 8 });
-  await later();
+  await answers(2);
   expect(sent).toMatchObject([
     { type: 'done', cell: 7, ok: true, result: { data: { 'text/plain': '7' } } },
     { type: 'done', cell: 8, ok: false, made: ['a'], failure: { name: 'RangeError' } },
@@ -81,7 +83,7 @@ test('a cell that works with tensors is told first, and ended when it does not h
   cells.start(request);
   cells.interrupt();
   expect(sent).toEqual([]);
-  await vi.waitFor(() => expect(sent).toHaveLength(1), 10_000);
+  await answers(1);
   expect(sent).toMatchObject([{ cell: 7, failure: { name: 'KeyboardInterrupt' } }]);
   expect(told).toEqual(['begin 7', 'tell', 'end', 'abandon 7']);
 });
@@ -109,7 +111,7 @@ test('a process that stands still meanwhile does not keep a cell from closing wh
   cells.interrupt();
   const standing = performance.now() + 2 * GRACE_MS;
   while (performance.now() < standing);
-  await vi.waitFor(() => expect(sent).toHaveLength(1), 10_000);
+  await answers(1);
   expect(sent).toMatchObject([{ made: ['closed'], failure: { name: 'KeyboardInterrupt' } }]);
 });
 
@@ -118,7 +120,7 @@ test('an operation that throws the interrupt ends the cell as interrupted', asyn
     throw new KeyboardInterrupt();
   });
   cells.start(request);
-  await later();
+  await answers(1);
   expect(sent).toMatchObject([{ cell: 7, ok: false, failure: { name: 'KeyboardInterrupt' } }]);
 });
 
