@@ -56,7 +56,7 @@ function inOnePass(
   const { buffer } = floats(heap, outputs[0]!);
   new Float32Array(buffer, known.numbers, MOST_NUMBERS).set(numbers);
   run(4 * size, known.numbers, ...addresses);
-  return outputs.map(tensorOf);
+  return outputs.map((info) => tensorOf(info));
 }
 
 function made(heap: Heap, formulas: readonly Formula[], given: number, numbers: number) {

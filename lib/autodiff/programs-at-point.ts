@@ -33,8 +33,6 @@ interface Half {
 /** The programs of a loss at a point: what their first halves have left there, and calls of the second. */
 export class ProgramsAtPoint {
   readonly flats: ReturnType<typeof flatSpaceOn>;
-  /** Where the programs find what they are handed. */
-  readonly addresses: readonly number[];
   readonly #gradient: readonly tf.TensorInfo[];
   readonly #halves = new Map<CurvatureProgram, Half>();
   readonly #ownedFlats: Flat[] = [];
@@ -42,13 +40,17 @@ export class ProgramsAtPoint {
   #isAlive = true;
 
   constructor(readonly point: ProgramPoint) {
-    const { heap, recipe, given, variables } = point;
+    const { heap, recipe, variables } = point;
     recipe.retain();
     this.flats = flatSpaceOn(heap);
-    this.addresses = given.map((x) => this.addressOf(x));
     this.#gradient = Object.values(variables).map(({ shape }) =>
       heap.makeOutput([...shape], 'float32'),
     );
+  }
+
+  /** Where the programs find what they are handed, which is elsewhere once another backend has had it. */
+  get addresses(): number[] {
+    return this.point.given.map((x) => this.addressOf(x));
   }
 
   checkAlive(): void {
@@ -78,7 +80,10 @@ export class ProgramsAtPoint {
 
   /** The gradient, which the first half that has run has written. */
   gradientTensors(): NamedTensors {
-    const gradient = named(this.point.variables, this.#gradient.map(tensorOf));
+    const gradient = named(
+      this.point.variables,
+      this.#gradient.map((x) => tensorOf(x, this.point.heap)),
+    );
     for (const each of Object.values(gradient)) tf.keep(each);
     this.ownTensors(() => gradient);
     return gradient;
@@ -110,7 +115,7 @@ export class ProgramsAtPoint {
   product(of: Exclude<CurvatureProgram, 'gradient'>, v: Flat, q: Flat) {
     const { kept } = this.half(of);
     const { program, first, from } = this.point.recipe.halves(of);
-    const all = [...this.addresses];
+    const all = this.addresses;
     v.parts().forEach((address, i) => {
       all[from + i] = address;
     });

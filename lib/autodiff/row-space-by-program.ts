@@ -58,8 +58,11 @@ export function rowSpaceByProgram(programs: ProgramsAtPoint, views: RowViews): R
       const out = Object.values(block).map(({ shape }) => heap.makeOutput([...shape], 'float32'));
       const at = Object.keys(block).map((name) => programs.addressOf(σ[name]!));
       const outAt = out.map((x) => programs.addressOf(x));
-      recipe.rows(views).expand.beginAt([...inputsAt, ...at], 0, outAt);
-      return named(block, out.map(tensorOf));
+      recipe.rows(views).expand.beginAt([...inputsAt(), ...at], 0, outAt);
+      return named(
+        block,
+        out.map((x) => tensorOf(x, heap)),
+      );
     },
     dispose() {},
   };
@@ -71,10 +74,16 @@ function gramOf(programs: ProgramsAtPoint, views: RowViews, early: Flat) {
   const sizes = views.layers.flatMap((layer) => (layer ? [layer.rows ** 2] : []));
   const gram = programs.own(listLayout(sizes));
   const handedOut = early.parts().slice(views.gradient.length);
-  const inputsAt = inputs.map(({ given }) =>
-    given === undefined ? handedOut.shift()! : programs.addresses[given]!,
+  let next = 0;
+  const places = inputs.map(({ given }) =>
+    given === undefined ? { address: handedOut[next++]! } : { given },
   );
-  grams.beginAt(inputsAt, 0, gram.parts());
+  // Of what is given anew each time: it is elsewhere once another backend has had it.
+  const inputsAt = () => {
+    const { addresses } = programs;
+    return places.map(({ address, given }) => address ?? addresses[given]!);
+  };
+  grams.beginAt(inputsAt(), 0, gram.parts());
   return { gram, inputsAt };
 }
 
@@ -125,7 +134,7 @@ function tensorsAt(heap: Heap, layout: Layout, { address }: Flat): NamedTensors 
       const info = heap.makeOutput([...shapes[i]!], 'float32');
       const to = heap.typedArrayFromHeap(info) as Float32Array;
       to.set(new Float32Array(to.buffer, address + offsets[i]!, sizes[i]!));
-      return [name, tf.keep(tensorOf(info))];
+      return [name, tf.keep(tensorOf(info, heap))];
     }),
   );
 }

@@ -54,7 +54,7 @@ export interface Engine {
   /** Moves data to a backend on which a kernel wants them. */
   moveData(...args: unknown[]): void;
   /** A tensor of what a kernel has returned. */
-  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
+  makeTensorFromTensorInfo(info: tf.TensorInfo, backend?: tf.KernelBackend): tf.Tensor;
   isTapeOn(): boolean;
   registeredVariables: Record<string, tf.Variable>;
   /** Counts memory as freed, which the backend has freed already. */
@@ -74,8 +74,13 @@ export interface KernelRunner {
 /** The same engine as `engine`. */
 export const kernelRunner = (): KernelRunner => tf.engine() as unknown as KernelRunner;
 
-/** A tensor of what a kernel has returned, which is the caller's. */
-export const tensorOf = (info: tf.TensorInfo) => engine().makeTensorFromTensorInfo(info);
+/**
+ * A tensor of what a kernel has returned, which is the caller's.
+ *
+ * @param backend where its numbers are, if another one than the current one may be
+ */
+export const tensorOf = (info: tf.TensorInfo, backend?: tf.KernelBackend) =>
+  engine().makeTensorFromTensorInfo(info, backend);
 
 /** Whether the backend has a kernel of our own, and no tape is running, which it would be lost to. */
 export const hasKernel = (name: string) =>

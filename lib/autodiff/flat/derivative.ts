@@ -144,8 +144,6 @@ function productsInPieces(
 class Products {
   readonly #setting: Setting;
   readonly #place: Place;
-  /** The addresses of w, λ and what the loss captures. */
-  readonly #given: readonly number[];
   /** For each part of w and λ that it has no tangent. */
   readonly #nothing: readonly number[];
   readonly #halves = new Map<ProductKind, Flat>();
@@ -159,13 +157,18 @@ class Products {
     this.#place = place;
     const { recipe, captured, space } = setting;
     const { w, λ } = place;
-    this.#given = [...w.parts(), ...λ.parts(), ...captured.addresses];
     this.#nothing = [...w.layout.sizes, ...λ.layout.sizes].map(() => 0);
     recipe.retain();
     captured.retain();
     // The products read w and λ, which may be intermediate results of the step that asked.
     for (const x of [w, λ]) space.hold(x);
   }
+
+  /** The addresses of w, λ and what the loss captures, which are others once another backend has had that. */
+  readonly #given = (): number[] => {
+    const { w, λ } = this.#place;
+    return [...w.parts(), ...λ.parts(), ...this.#setting.captured.addresses];
+  };
 
   /** The gradient. */
   value(): Flat {
@@ -194,7 +197,7 @@ class Products {
   multiply(product: Product): void {
     const kept = this.#half(product.of);
     const [inputs, results] = this.#laterOf(product);
-    this.#program(product.of).finishAt(inputs, kept.address, results);
+    this.#program(product.of).finishAt(inputs(), kept.address, results);
   }
 
   *inPieces<T>(read: readonly Flat[], made: T, product: Product): Pausing<T> {
@@ -220,7 +223,7 @@ class Products {
     const product = this.pull('pull to the varied', v, out);
     const kept = this.#half(product.of);
     const [inputs, results] = this.#laterOf(product);
-    return this.#program(product.of).prepare('late', inputs, kept.address, results);
+    return this.#program(product.of).prepare('late', inputs(), kept.address, results);
   }
 
   /** Whether the programs of the products that are asked for most are there. */
@@ -292,7 +295,7 @@ class Products {
     if (known !== undefined) return known;
     const kept = this.#memoryOf(of);
     this.#halves.set(of, kept);
-    this.#program(of).beginAt(this.#given, kept.address, this.#valuesOf(of));
+    this.#program(of).beginAt(this.#given(), kept.address, this.#valuesOf(of));
     return kept;
   }
 
@@ -322,7 +325,7 @@ class Products {
   #laterOf({ of, vectors, outputs }: Product) {
     const { w } = this.#place;
     const results = this.#sharesIt(of) ? [0, ...w.layout.sizes.map(() => 0), ...outputs] : outputs;
-    return [[...this.#given, ...vectors], results] as const;
+    return [() => [...this.#given(), ...vectors], results] as const;
   }
 
   #evaluated(): Flat {
@@ -332,7 +335,7 @@ class Products {
     this.#value = value;
     if (this.#halves.has(kind)) {
       const outputs = [loss.address, ...value.parts()];
-      recipe.program('value and gradient').beginAt(this.#given, 0, outputs);
+      recipe.program('value and gradient').beginAt(this.#given(), 0, outputs);
     } else {
       this.#isShared = true;
       this.#half(kind);

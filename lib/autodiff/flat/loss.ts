@@ -129,7 +129,7 @@ export class FlatLoss {
     try {
       yield;
       const program = yield* this.#recipe.programInPieces('value and gradient');
-      yield* program.beginAtInPieces(this.#given(w, λ), 0, [loss.address, ...parts]);
+      yield* program.beginAtInPieces(() => this.#given(w, λ), 0, [loss.address, ...parts]);
       const value = space.first(loss);
       requireFiniteLoss(value);
       return value;
@@ -208,7 +208,7 @@ export class FlatLoss {
       space: this.space,
       recipe: this.#recipe,
       λ,
-      captured: this.#captured.addresses,
+      captured: this.#captured,
       value: this.#value,
     };
     return recordSteps(setting, updates, state, numbers);

@@ -80,7 +80,6 @@ class Products {
   readonly recipe: MapRecipe;
   readonly #captured: Captured;
   readonly #inputs: readonly tf.Tensor[];
-  readonly #given: readonly number[];
   readonly #rest: Point['rest'];
   readonly #halves = new Map<MapProduct, Flat>();
   #alive = true;
@@ -94,8 +93,13 @@ class Products {
     recipe.retain();
     captured.retain();
     this.#inputs = inputs.map((input) => isolated(() => tf.keep(input.clone())));
-    const addressOf = (input: tf.Tensor) => heap.typedArrayFromHeap(input).byteOffset;
-    this.#given = [...this.#inputs.map(addressOf), ...captured.addresses];
+  }
+
+  /** The addresses of the point, which are others once another backend has had its tensors. */
+  get #given(): number[] {
+    const { heap } = this.space;
+    const inputs = this.#inputs.map((input) => heap.typedArrayFromHeap(input).byteOffset);
+    return [...inputs, ...this.#captured.addresses];
   }
 
   multiplied(kind: 'push' | 'pull', v: Flat): Flat {
@@ -116,7 +120,7 @@ class Products {
     const addresses = outputs.map((out) => heap.typedArrayFromHeap(out).byteOffset);
     const kind = 'pull to the rest';
     this.finish(kind, this.#placed([[this.#placeOf(kind), v]]), addresses);
-    return outputs.map(tensorOf);
+    return outputs.map((out) => tensorOf(out, heap));
   }
 
   /** What a series is given. */
@@ -141,7 +145,7 @@ class Products {
 
   /** The point, and vectors from their places on. */
   #placed(vectors: readonly (readonly [place: number, vector: Flat])[]): number[] {
-    const given = [...this.#given];
+    const given = this.#given;
     while (given.length < this.recipe.places!.count) given.push(0);
     for (const [place, vector] of vectors) {
       for (const [i, address] of vector.parts().entries()) given[place + i] = address;

@@ -222,7 +222,6 @@ export class PreparedRun {
   readonly #table: Flat;
   readonly #facts: Flat;
   readonly #kept: { hessian: Flat; mixed: Flat };
-  readonly #given: readonly number[];
   readonly #memory: Flat;
   #isBegun = false;
 
@@ -263,9 +262,13 @@ export class PreparedRun {
     this.#table = next(block.table);
     this.#facts = next(block.facts);
     this.#kept = { hessian: next(block.kept.hessian), mixed: next(block.kept.mixed) };
-    this.#given = [...this.w.parts(), ...this.λ.parts(), ...inner.captured.addresses];
     space.put(w, this.w);
     space.put(λ, this.λ);
+  }
+
+  /** Where w, λ and what the inner loss captures are, which is elsewhere once another backend has had that. */
+  get #given(): number[] {
+    return [...this.w.parts(), ...this.λ.parts(), ...this.#of.inner.captured.addresses];
   }
 
   /** The gradients of the outer loss into b and dλ; returns the loss. */

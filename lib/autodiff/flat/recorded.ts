@@ -1,4 +1,4 @@
-import { type Prepared, type Recipe, ran } from '../traced';
+import { type Captured, type Prepared, type Recipe, ran } from '../traced';
 import type { Flat } from './flat';
 import { Layout } from './flat';
 import {
@@ -32,8 +32,8 @@ export interface Recording {
   space: FlatSpace;
   recipe: Recipe;
   λ: Flat;
-  /** The addresses of what the loss captures, and where its value is put. */
-  captured: readonly number[];
+  /** What the loss captures, and where its value is put. */
+  captured: Captured;
   value: Flat;
 }
 
@@ -182,7 +182,7 @@ class Records {
     const at = this.#memory.address + i * this.#record.record;
     const point = at + pointOf(this.#updates, this.#record);
     const parts = this.#layout.offsets.map((offset) => point + offset);
-    const inputs = [...parts, ...λ.parts(), ...captured, ...rest];
+    const inputs = [...parts, ...λ.parts(), ...captured.addresses, ...rest];
     return this.#program.prepare(half, inputs, at + this.#record.kept, out);
   }
 

@@ -77,7 +77,7 @@ export class FlatSpace implements Space<Flat, number> {
       const out = this.heap.makeOutput([...layout.shapes[i]!], 'float32');
       const { byteOffset } = this.heap.typedArrayFromHeap(out);
       this.move(address + layout.offsets[i]!, byteOffset, layout.sizes[i]!);
-      result[name] = tensorOf(out);
+      result[name] = tensorOf(out, this.heap);
     });
     return result;
   }

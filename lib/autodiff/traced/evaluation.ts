@@ -135,7 +135,6 @@ export function byRecipe(
     return yield* (yield* recipe.programInPieces('gradient')).runInPieces(given);
   }
   const addressOf = (x: tf.Tensor) => heapNow()!.typedArrayFromHeap(x).byteOffset;
-  let addresses: readonly number[] | undefined;
   let alive = true;
   const checkAlive = (what: string) => {
     if (alive) return;
@@ -168,7 +167,7 @@ export function byRecipe(
     productAt(kind, vectors, out) {
       checkAlive('evaluation');
       const half = halves.of(kind);
-      addresses ??= given.map(addressOf);
+      const addresses = given.map(addressOf);
       const vectorsInPlace = kind === 'push' ? vectors : [...all.map(() => 0), ...vectors];
       recipe.program(kind).finishAt([...addresses, ...vectorsInPlace], addressOf(half.tensor), out);
     },

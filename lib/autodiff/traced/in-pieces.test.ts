@@ -209,7 +209,7 @@ it('an error of a run that was left is its own, not that of what runs next', () 
     },
   });
   slowClock();
-  const run = inPortions(heap, [0, 1, 2, 3].map(part));
+  const run = inPortions(heap, [0, 1, 2, 3].map(part), () => {});
   run.next();
   expect(ran).toEqual([0]);
   finishLeft(heap);

@@ -13,14 +13,24 @@ export function finishLeft(heap: Heap): void {
   left.get(heap)?.();
 }
 
-/** Runs the parts of a program, and leaves it between them after some milliseconds. */
-export function* inPortions(heap: Heap, parts: readonly Pick<Stretch, 'run'>[]): Pausing<void> {
+/**
+ * Runs the parts of a program, and leaves it between them after some milliseconds.
+ *
+ * @param place tells the program where its tensors are, before its first part and after each pause:
+ *   another backend may have had them in the meantime
+ */
+export function* inPortions(
+  heap: Heap,
+  parts: readonly Pick<Stretch, 'run'>[],
+  place: () => void,
+): Pausing<void> {
   let done = 0;
   let failure: { error: unknown } | undefined;
   const step = (i: number) => parts[i]!.run();
   const finish = () => {
     left.delete(heap);
     try {
+      place();
       for (; done < parts.length; done++) step(done);
     } catch (error) {
       // Not the fault of what runs now.
@@ -29,6 +39,7 @@ export function* inPortions(heap: Heap, parts: readonly Pick<Stretch, 'run'>[]):
     }
   };
   while (done < parts.length) {
+    place();
     done = portion(done, parts.length, step);
     if (done === parts.length) return;
     left.set(heap, finish);

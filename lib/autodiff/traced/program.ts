@@ -166,7 +166,7 @@ export class Program {
 
   #memory(): Kept {
     const info = this.#heap.makeOutput([Math.max(1, this.keptBytes / 4)], 'float32');
-    return { tensor: tf.keep(tensorOf(info)) };
+    return { tensor: tf.keep(tensorOf(info, this.#heap)) };
   }
 
   /** Runs the second half, on the same tensors and the tangents after them. */
@@ -210,7 +210,7 @@ export class Program {
       this.#addressOf(kept),
       outputs.map(this.#addressOf),
     );
-    return outputs.map(tensorOf);
+    return outputs.map((info) => tensorOf(info, this.#heap));
   }
 
   *#halfInPieces(
@@ -226,11 +226,14 @@ export class Program {
     // Its own copies: what it reads and writes stays in memory if it is disposed meanwhile.
     const own = (x: tf.Tensor | undefined) => x && isolated(() => tf.keep(x.clone()));
     const held = [...given, kept].map(own);
-    const outputs = (last ? this.#outputs() : []).map((info) => tf.keep(tensorOf(info)));
+    const outputs = (last ? this.#outputs() : []).map((info) =>
+      tf.keep(tensorOf(info, this.#heap)),
+    );
     const of = this.#addressOf;
     try {
-      this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
-      yield* inPortions(this.#heap, half.sequence.parts);
+      const set = () =>
+        this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
+      yield* inPortions(this.#heap, half.sequence.parts, set);
       ran(half);
       return outputs;
     } catch (error) {
@@ -258,9 +261,12 @@ export class Program {
     this.#runAt(this.#late, given, kept, outputs);
   }
 
-  /** As `beginAt`, to be left for a while within it; what it reads and writes has to stay where it is. */
+  /**
+   * As `beginAt`, to be left for a while within it; what it writes has to stay where it is, and what it
+   * reads is asked for after each pause.
+   */
   beginAtInPieces(
-    given: readonly number[],
+    given: () => readonly number[],
     kept: number,
     outputs: readonly number[] = [],
   ): Pausing<void> {
@@ -269,7 +275,7 @@ export class Program {
 
   /** As `finishAt`, to be left for a while in the same way. */
   finishAtInPieces(
-    given: readonly number[],
+    given: () => readonly number[],
     kept: number,
     outputs: readonly number[],
   ): Pausing<void> {
@@ -278,13 +284,13 @@ export class Program {
 
   *#inPiecesAt(
     half: Half,
-    given: readonly number[],
+    given: () => readonly number[],
     kept: number,
     outputs: readonly number[],
   ): Pausing<void> {
     yield;
-    this.#setAddresses(given, kept, outputs);
-    yield* inPortions(this.#heap, half.sequence.parts);
+    const set = () => this.#setAddresses(given(), kept, outputs);
+    yield* inPortions(this.#heap, half.sequence.parts, set);
     ran(half);
   }
 
