@@ -22,7 +22,7 @@ export interface MinresOptions extends TraceOption {
  * system is solved; of an inconsistent one the iterates tend to a least-squares solution, with the
  * status `max-iterations`.
  *
- * When not to use it: A positive definite (`cg` holds half as much, and reports when A is not), A not
+ * When not to use it: A positive definite (`cg` holds less than half as much, and reports when A is not), A not
  * symmetric (`gmres`), or a descent direction wanted: at a saddle it walks straight to it.
  *
  * @throws InputError for options out of range; NotFiniteError for a NaN in b or the start.

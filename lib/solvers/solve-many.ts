@@ -33,7 +33,8 @@ const WORTH = 0.5;
  *
  * `dense()` forms and factorizes its matrix once. `cg()` solves all together by block conjugate
  * gradients, of which an iteration costs a product for each right-hand side that is not solved and
- * not made up by the others, at once where A has `applyAll`; it holds four vectors for each. (With a
+ * not made up by the others, at once where A has `applyAll`; it holds three vectors for each,
+ * eight within an iteration, and copies of the right-hand sides. (With a
  * preconditioner, a trace, `best: 'energy'` or another inner product it solves one after the other.)
  * Any other solver, your own and a wrapped one too, solves one system after the other, each from the combination of the solutions so
  * far whose right-hand sides come nearest to its own, where that is near: right-hand sides that
