@@ -182,6 +182,8 @@ function onTape<T>(nodes: TapeNode[], f: () => T): T {
     const forget = rememberAttributes(e);
     try {
       return f();
+    } catch (error) {
+      throw chainedDisposed(error);
     } finally {
       forget();
       e.endTape();
@@ -204,7 +206,7 @@ function runRecorded<T>(tape: Tape, f: (tape: Tape) => T): { result: T; tape: Ta
     return { result: result!, tape };
   } catch (error) {
     tape.discard();
-    throw error;
+    throw chainedDisposed(error);
   } finally {
     forget();
     e.endTape();
@@ -241,7 +243,11 @@ function rememberAttributes(e: RecordingEngine): () => void {
   const inside = new Map<string, tf.NamedAttrMap>();
   e.runKernel = function (kernelName, inputs, attrs = {}) {
     if (this.state.kernelDepth > 0) inside.set(kernelName, attrs);
-    return runKernel.call(this, kernelName, inputs, attrs);
+    try {
+      return runKernel.call(this, kernelName, inputs, attrs);
+    } catch (error) {
+      throw (error instanceof TypeError && disposedAmong(kernelName, inputs)) || error;
+    }
   };
   e.addTapeNode = function (name, inputs, outputs, gradient, saved, attrs) {
     addTapeNode.call(this, name, inputs, outputs, gradient, saved, attrs);
@@ -255,6 +261,26 @@ function rememberAttributes(e: RecordingEngine): () => void {
   };
   return restore;
 }
+
+/** An error of its own where a kernel was given something disposed, which TensorFlow.js does not look for. */
+function disposedAmong(kernelName: string, inputs: tf.NamedTensorMap): DisposedError | undefined {
+  const gone = Object.values(inputs).find((x) => x instanceof tf.Tensor && x.isDisposed);
+  return gone && disposed(`a disposed tensor of shape [${gone.shape}] in ${kernelName}`);
+}
+
+/** The same of what methods of a disposed tensor throw. */
+const chainedDisposed = (error: unknown): unknown =>
+  error instanceof Error && error.message === 'Tensor is disposed.'
+    ? disposed('a function that uses a disposed tensor')
+    : error;
+
+const disposed = (given: string) =>
+  new DisposedError({
+    given,
+    expected: 'live tensors in a function that is differentiated',
+    remedy:
+      'Dispose of what it captures after its last call, or `tf.keep` it where a surrounding tidy freed it.',
+  });
 
 /** A function that puts methods back as they are now, whether inherited or an object's own. */
 function restorer<K extends PropertyKey>(object: Record<K, unknown>, names: K[]): () => void {
