@@ -510,11 +510,11 @@ describe('the optional tfjs-node', () => {
   const native = 'node_modules/@tensorflow/tfjs-node';
 
   /** Runs the step; the printed words are its result. */
-  function install(script: string): string {
+  function install(script: string, seconds = 600): string {
     write(`${native}/scripts/install.js`, script);
     write(`${native}/index.js`, `require('./lib/napi-v8/tfjs_binding.node')`);
     const code = `import('./setup/node-packages.mjs')
-      .then((m) => m.installNativeBackend(() => {}, 2))
+      .then((m) => m.installNativeBackend(() => {}, ${seconds}))
       .then(console.log)`;
     return spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', cwd: checkout }).stdout;
   }
@@ -536,7 +536,7 @@ describe('the optional tfjs-node', () => {
   });
 
   test('a script that hangs is ended', () => {
-    expect(install('setInterval(() => {}, 1000)')).toContain('not available');
+    expect(install('setInterval(() => {}, 1000)', 2)).toContain('not available');
     expect(readText('setup.log')).toContain('stopped after 2 s');
   });
 

@@ -30,7 +30,7 @@ export interface RunnerEvents {
 const INTERRUPT_AGAIN_MS = 500;
 
 /** How long an idle process may take to end by itself. */
-const GOODBYE_MS = 500;
+const GOODBYE_MS = 2000;
 
 /** Runs cells, one at a time, in a child process that is replaced when it dies. */
 export class Runner {
