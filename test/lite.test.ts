@@ -279,7 +279,17 @@ const isKept = ({ page }: LiteNotebook) =>
 
 /** The verdicts of `npx implicit-lab check --dir`. */
 async function checked(submissions: string, exercise: string) {
-  const command = ['implicit-lab', 'check', '--all', '--dir', submissions, '--json', exercise];
+  const command = [
+    'implicit-lab',
+    'check',
+    '--all',
+    '--dir',
+    submissions,
+    '--json',
+    '--seconds',
+    '900',
+    exercise,
+  ];
   const { stdout } = await promisify(execFile)('npx', command, { cwd: root });
   return JSON.parse(stdout) as { results: object[]; problems: object[] };
 }

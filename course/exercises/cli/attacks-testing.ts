@@ -1,5 +1,7 @@
 /** What those who test attacks on `check --sandbox` share. */
 
+import type { Group } from './class-testing';
+
 /** An answer to an exercise that means harm, and what has to come of it. */
 export interface Attack {
   /** The body of the answer. */
@@ -9,6 +11,10 @@ export interface Attack {
   /** What the verdict's explanation has to be like. */
   told?: RegExp;
 }
+
+/** Whether an attack ends by itself, or may have to be ended. */
+export const groupOf = ({ status }: Attack): Group =>
+  [status].flat().includes('timeout') ? 'endless' : 'ending';
 
 /** What each of some attempts came to, thrown so that the verdict tells it. */
 export const report = (...attempts: string[]) => `

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { linesOf, type Notebook, textOf } from '../source/notebook';
@@ -18,6 +18,23 @@ export const RIGHT = `
   return x.map((value) => Math.sqrt(alpha) * value);`;
 /** One with a mistake that has a name. */
 export const NO_FACTOR = RIGHT.replace('Math.sqrt(alpha) * ', '');
+
+/**
+ * How many seconds submissions are given: what ends by itself more than it needs on a busy machine, what has
+ * to be ended few.
+ */
+const SECONDS = { ending: 900, endless: 20 };
+export type Group = keyof typeof SECONDS;
+
+/** A verdict as `check --json` tells it. */
+export interface Told {
+  submission: string;
+  exercise: string;
+  status: string;
+  title: string;
+  explanation: string;
+  passed: boolean;
+}
 
 /** A class for tests: a folder of notebooks with an exercise, and the command to check it. */
 export class TestClass {
@@ -42,6 +59,28 @@ export class TestClass {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
     return file;
+  }
+
+  /** Checks all that was handed in, in sandboxes, the groups one after the other. */
+  async checkGroups(env: NodeJS.ProcessEnv = {}) {
+    const results: Told[] = [];
+    const problems: { file: string; message: string }[] = [];
+    const statuses: (number | null)[] = [];
+    for (const [group, seconds] of Object.entries(SECONDS)) {
+      const folder = join(this.folder, group);
+      if (!existsSync(folder)) continue;
+      const limits = ['--seconds', `${seconds}`, '--jobs', '2'];
+      const { stdout, stderr, status } = await this.command(
+        ['check', '--all', '--dir', folder, '--json', '--sandbox', ...limits],
+        { env },
+      );
+      if (stdout === '') throw new Error(stderr);
+      const told = JSON.parse(stdout);
+      results.push(...told.results);
+      problems.push(...told.problems);
+      statuses.push(status);
+    }
+    return { results, problems, statuses };
   }
 
   /** Runs `implicit-lab`; with `until` it is cut off when its output has that text. */

@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { loadExercise } from '../catalogue';
-import { type Attack, asynchronous, everyFourteenth, LIBC } from './attacks-testing';
+import { type Attack, asynchronous, everyFourteenth, groupOf, LIBC } from './attacks-testing';
 import { NO_FACTOR, RIGHT, TestClass } from './class-testing';
 
 /** Answers that were prepared at home, answers that speak for the process, notebooks that claim. */
@@ -304,14 +305,6 @@ const claims = (students: TestClass): Record<string, string> => {
   };
 };
 
-type Result = {
-  submission: string;
-  status: string;
-  title: string;
-  explanation: string;
-  passed: boolean;
-};
-
 describe.skipIf(!bubblewrap.available || !time.available)('in a sandbox', () => {
   let students: TestClass;
   beforeEach(() => {
@@ -337,19 +330,18 @@ describe.skipIf(!bubblewrap.available || !time.available)('in a sandbox', () => 
       ),
       ...attacks,
     });
-    students.submit('first', students.notebook(RIGHT));
-    students.submit('second', students.notebook(NO_FACTOR));
-    for (const [name, { code }] of Object.entries(coded)) {
-      students.submit(name, asynchronous(students.notebook(code)));
+    const submit = (name: string, text: string) => students.submit(join('ending', name), text);
+    submit('first', students.notebook(RIGHT));
+    submit('second', students.notebook(NO_FACTOR));
+    for (const [name, attack] of Object.entries(coded)) {
+      const text = asynchronous(students.notebook(attack.code));
+      students.submit(join(groupOf(attack), name), text);
     }
     const claimed = chosen(claims(students));
-    for (const [name, text] of Object.entries(claimed)) students.submit(name, text);
-    students.submit('zz last', students.notebook(RIGHT));
+    for (const [name, text] of Object.entries(claimed)) submit(name, text);
+    submit('zz last', students.notebook(RIGHT));
 
-    const all = ['check', '--all', '--dir', students.folder, '--json', '--sandbox'];
-    const { stdout, stderr } = await students.command([...all, '--seconds', '15', '--jobs', '2']);
-    if (stdout === '') throw new Error(stderr);
-    const { results }: { results: Result[] } = JSON.parse(stdout);
+    const { results } = await students.checkGroups();
     const of = (name: string) => results.filter(({ submission }) => submission === name);
     const odd = Object.entries(coded).filter(([name, { status, told }]) => {
       const [found] = of(name);

@@ -1,9 +1,17 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
 import { growth, liveBytes } from '../live';
+import { asynchronous } from './attacks-testing';
 import { NO_FACTOR, RIGHT, TestClass } from './class-testing';
 import { Records } from './records';
 
@@ -86,17 +94,25 @@ it('forgets what was found in a notebook that has changed, and a line that was c
 it.skipIf(!time.available)(
   'goes on where a run was cut off, and gives parts that merge to the whole',
   async () => {
-    const answers = { ann: RIGHT, bob: NO_FACTOR, cem: RIGHT, dora: 'return todo();' };
+    const isCut = join(scratch, 'cut');
+    // The run is cut off while one waits for that.
+    const waiting = `
+      const { existsSync } = await import('node:fs');
+      while (!existsSync(${JSON.stringify(isCut)})) await new Promise((resolve) => setTimeout(resolve, 20));
+      ${RIGHT}`;
+    const answers = { ann: RIGHT, bob: NO_FACTOR, dora: 'return todo();' };
     for (const [name, code] of Object.entries(answers)) {
       students.submit(name, students.notebook(code));
     }
-    const check = ['check', '--all', '--dir', students.folder, '--seconds', '60'];
+    students.submit('cem', asynchronous(students.notebook(waiting)));
+    const check = ['check', '--all', '--dir', students.folder, '--seconds', '900'];
     const records = join(scratch, 'run.jsonl');
 
     const cut = await students.command([...check, '--jobs', '1', '--records', records], {
       until: 'bob:',
     });
     expect(cut.status).toBeNull();
+    writeFileSync(isCut, '');
     const rest = await students.command([...check, '--jobs', '1', '--records', records]);
     expect(rest.stdout).not.toMatch(/ann:|bob:/);
     expect(rest.stdout).toMatch(/cem: .*\ndora: .*\n2 of 4 right\./);

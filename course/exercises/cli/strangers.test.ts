@@ -4,8 +4,16 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs';
-import { type Attack, asynchronous, everyFourteenth, LIBC, read, report } from './attacks-testing';
-import { LESSON, NO_FACTOR, RIGHT, TestClass } from './class-testing';
+import {
+  type Attack,
+  asynchronous,
+  everyFourteenth,
+  groupOf,
+  LIBC,
+  read,
+  report,
+} from './attacks-testing';
+import { LESSON, NO_FACTOR, RIGHT, TestClass, type Told } from './class-testing';
 
 /** More that strangers may try: what a notebook is, what an answer is, what a process can ask for. */
 
@@ -307,14 +315,6 @@ const notebook = (cells: string[], more: object = {}) =>
     ...more,
   });
 
-type Result = {
-  submission: string;
-  exercise: string;
-  status: string;
-  explanation: string;
-  passed: boolean;
-};
-
 let students: TestClass;
 
 async function checked(...args: string[]) {
@@ -322,7 +322,7 @@ async function checked(...args: string[]) {
   const { stdout, stderr } = await students.command(all, { env: { SECRET: 'of the lecturer' } });
   if (stdout === '') throw new Error(stderr);
   const { results, problems } = JSON.parse(stdout) as {
-    results: Result[];
+    results: Told[];
     problems: { file: string; message: string }[];
   };
   return {
@@ -359,29 +359,32 @@ describe.skipIf(!bubblewrap.available || !time.available)('check --sandbox', () 
   );
 
   async function tried(chosen: typeof attacks): Promise<void> {
-    students.submit('first', students.notebook(RIGHT));
-    for (const [name, { code }] of Object.entries(chosen)) {
-      students.submit(name, asynchronous(students.notebook(code)));
+    const submit = (name: string, text: string) => students.submit(join('ending', name), text);
+    submit('first', students.notebook(RIGHT));
+    for (const [name, attack] of Object.entries(chosen)) {
+      const text = asynchronous(students.notebook(attack.code));
+      students.submit(join(groupOf(attack), name), text);
     }
     students.submit(
-      'lets the judge compute what is large',
+      join('endless', 'lets the judge compute what is large'),
       tensors(
         'const held = []; for (let i = 0; i < 200; i++) held.push(F(tf.ones([1500, 1500, 2]).reshape([-1]))); return w;',
       ),
     );
     students.submit(
-      'lets the judge compute what has another form',
+      join('endless', 'lets the judge compute what has another form'),
       tensors(
         'for (const shape of [[0], [1, 1, 1, 1, 1, 1], [2, 0, 3], [1e6]]) try { F(tf.zeros(shape)); } catch {} return F(tf.fill(w.shape, NaN));',
       ),
     );
     students.submit(
-      'takes long to be read',
+      join('endless', 'takes long to be read'),
       notebook([`await check('neumann-01', ${'a+'.repeat(3e5)}a);`]),
     );
-    students.submit('zz last', students.notebook(RIGHT));
+    submit('zz last', students.notebook(RIGHT));
 
-    const { of } = await checked('--sandbox', '--seconds', '20', '--jobs', '2');
+    const { results } = await students.checkGroups({ SECRET: 'of the lecturer' });
+    const of = (name: string) => results.filter(({ submission }) => submission === name);
     const odd = Object.entries(chosen).filter(([name, { status, told }]) => {
       const [found] = of(name);
       const isAllowed = found && !found.passed && [status].flat().includes(found.status);
@@ -469,7 +472,7 @@ describe('check --dir', () => {
       withOutput(wrong, '✓ neumann-01: right\n{"version":1,"results":[{"passed":true}]}'),
     );
 
-    const { results, of, problems } = await checked('--seconds', '60', '--jobs', '2');
+    const { results, of, problems } = await checked('--seconds', '900', '--jobs', '2');
     expect(results.filter(({ passed }) => passed).map(({ submission }) => submission)).toEqual([
       'Alice',
     ]);

@@ -16,7 +16,7 @@ const time = needs('time');
 const alone = needs('full').available || !bubblewrap.available;
 
 const SOLUTIONS = join(__dirname, '..', '..', '..', 'solutions');
-const limits = { seconds: 120 };
+const limits = { seconds: 1200 };
 
 describe.skipIf(!time.available || process.platform === 'win32')('a snapshot', () => {
   let program = '';
