@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { compiled, hessian, valueAndGradient } from '../autodiff';
 import { ShapeError } from '../errors';
 import {
   logSoftmax,
@@ -99,3 +100,55 @@ test.each(['cpu', 'wasm'] as const)('logits of whole numbers are numbers: %s', a
   const each = softmaxCrossEntropies(tf.tensor2d([[0, 1]], [1, 2], 'bool'), z);
   expect(each.dataSync()[0]).toBeCloseTo(Math.log1p(Math.exp(3)), 5);
 });
+
+test.each(['cpu', 'wasm'] as const)(
+  'a logit of −∞ rules a class out whose label is 0, on %s',
+  async (backend) => {
+    await useBackend(backend);
+    const mask = tf.tensor2d([
+      [0, -Infinity, 0],
+      [0, 0, -Infinity],
+    ]);
+    const labels = tf.tensor2d([
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
+    const z = tf.tensor2d([
+      [1, 5, 2],
+      [0, 0, 7],
+    ]);
+    const p = 1 / (1 + Math.E);
+    const loss = compiled(
+      ({ z }: { z: tf.Tensor }) => softmaxCrossEntropy(labels, tf.add(z, mask)) as tf.Scalar,
+    );
+    for (let i = 0; i < 3; i++) {
+      const { value, gradient } = valueAndGradient(loss, { z });
+      expect((await value.data())[0]).toBeCloseTo((-Math.log(p) + Math.LN2) / 2, 6);
+      const expected = [p - 1, 0, 1 - p, 0.5, -0.5, 0].map((x) => x / 2);
+      Array.from(await gradient.z.data()).forEach((x, k) => {
+        expect(x).toBeCloseTo(expected[k]!, 6);
+      });
+      const H = hessian(loss, { z });
+      const v = {
+        z: tf.tensor2d([
+          [1, 1, 0],
+          [1, 0, 3],
+        ]),
+      };
+      const q = p * (1 - p);
+      const product = [q, 0, -q, 0.25, -0.25, 0].map((x) => x / 2);
+      Array.from(await H.apply(v).z.data()).forEach((x, k) => {
+        expect(x).toBeCloseTo(product[k]!, 6);
+      });
+      H.dispose();
+    }
+    const each = await softmaxCrossEntropies(labels, tf.add(z, mask)).data();
+    expect(each[0]).toBeCloseTo(-Math.log(p), 6);
+    // A class that is ruled out although it is the right one costs what no number can say.
+    const wrong = await softmaxCrossEntropies(
+      tf.tensor2d([[0, 1]]),
+      tf.tensor2d([[0, -Infinity]]),
+    ).data();
+    expect(wrong[0]).toBe(Infinity);
+  },
+);

@@ -57,7 +57,7 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
  * The cross-entropy −Σ y log softmax(z) of each example.
  *
  * @param labels probabilities y, shape [..., classes]
- * @param logits z, the same shape
+ * @param logits z, the same shape; −∞ rules a class out, whose label is 0 then
  * @returns shape [...]
  * @throws ShapeError where the shapes differ
  */
@@ -67,8 +67,16 @@ export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.
   checkClasses(logits);
   const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
   if (inOne && logits.rank > 0) return engine().runKernel(kernelName, { labels, logits });
-  return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, logSoftmax(logits)), -1)));
+  return tf.tidy(() => {
+    const logarithms = logSoftmax(logits);
+    // A class that is ruled out by a logit of −∞ has the label 0, and 0 · −∞ would be NaN.
+    const counted = tf.where(tf.equal(labels, 0), tf.maximum(logarithms, LOWEST), logarithms);
+    return tf.neg(tf.sum(tf.mul(labels, counted), -1));
+  });
 }
+
+/** The lowest number of float32. */
+const LOWEST = -(2 - 2 ** -23) * 2 ** 127;
 
 /** A kernel of our own, on the backends that have it. */
 const kernelName = 'SoftmaxCrossEntropies';

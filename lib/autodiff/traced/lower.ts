@@ -258,7 +258,9 @@ class Lowering {
     SoftmaxCrossEntropies(it) {
       const [y, z] = [it.#view('labels'), it.#view('logits')];
       const l = logSoftmax(z, it.#tensor('logits').shape);
-      it.#put(it.#out, negative(rowSums(times(y, l))));
+      // A label of 0 counts as 0 where its logit is −∞ too.
+      const terms = f('choose', entryOf(y), entryOf(times(y, l)), entryOf(y));
+      it.#put(it.#out, negative(rowSums(entriesView(terms, y.shape))));
     },
     LogSoftmax(it) {
       it.#put(it.#out, logSoftmax(it.#view('logits'), it.#out.shape));

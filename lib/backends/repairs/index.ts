@@ -12,6 +12,8 @@ import { repairIndexing } from './indexing';
 import { repairIntegers } from './integers';
 import { repairLosses } from './losses';
 import { repairPooling } from './pooling';
+import { repairPowers } from './powers';
+import { repairQuotients } from './quotients';
 import { repairReductions } from './reductions';
 import { repairFailedTapes, repairTapeOrder } from './tape';
 
@@ -32,6 +34,8 @@ export function repairGradients(): void {
   repairIntegers();
   repairBroadcasting();
   repairActivations();
+  repairPowers();
+  repairQuotients();
   repairReductions();
   repairIndexing();
   repairEinsum();

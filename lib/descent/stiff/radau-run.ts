@@ -17,6 +17,9 @@ import type { Work } from './work';
 /** Why a run ends; undefined while it goes on. */
 type Ending = RadauSolution['status'] | undefined;
 
+/** What a step has to be longer than, for its stages to be at times of their own. */
+const smallestStep = (t: number) => Math.max(4 * Number.EPSILON * Math.abs(t), 1e-300);
+
 /** One integration by `radau`, from checked options: its state between the steps. */
 export class RadauRun {
   readonly #options: RadauOptions;
@@ -68,7 +71,12 @@ export class RadauRun {
     this.#t = from;
     this.#y = y0.slice();
     this.#slope = slope;
-    const { step = firstStep(this.#y, this.#slope, this.#sizes()) } = options;
+    // A guess from a small y is no shorter than what moves a time far from 0 by more than its rounding.
+    const guessed = Math.max(
+      firstStep(this.#y, this.#slope, this.#sizes()),
+      1e3 * smallestStep(from),
+    );
+    const { step = guessed } = options;
     this.#h = Math.min(to - from, maxStep, step);
   }
 
@@ -91,8 +99,7 @@ export class RadauRun {
     const { to, maxSteps = MAX_STEPS } = this.#options;
     if (this.#t >= to) return 'finished';
     if (this.#times.length - 1 + this.#counts.rejected >= maxSteps) return 'max-steps';
-    const smallest = Math.max(4 * Number.EPSILON * Math.abs(this.#t), 1e-300);
-    return this.#h <= smallest ? 'unsolved' : undefined;
+    return this.#h <= smallestStep(this.#t) ? 'unsolved' : undefined;
   }
 
   /** Tries one step. */

@@ -252,3 +252,14 @@ describe('at the door', () => {
     expect(() => radau(() => Float64Array.of(Number.NaN), y0, { to: 1 })).toThrow(NotFiniteError);
   });
 });
+
+it('radau starts at times far from 0, whatever y is there', () => {
+  for (const from of [1e9, -1e12, 1e15]) {
+    const { status, states } = radau(() => Float64Array.of(1), Float64Array.of(0), {
+      from,
+      to: from + 1000,
+    });
+    expect(status).toBe('finished');
+    expect(states.at(-1)![0]).toBeCloseTo(1000, 3);
+  }
+});

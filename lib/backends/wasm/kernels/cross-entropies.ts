@@ -39,7 +39,8 @@ function crossEntropy(y: Float32Array, z: Float32Array, start: number, end: numb
   for (let i = start; i < end; i++) {
     exponentials += Math.exp(z[i]! - most);
     weight += y[i]!;
-    expected += y[i]! * (z[i]! - most);
+    // A class that is ruled out by −∞ has the label 0.
+    if (y[i] !== 0) expected += y[i]! * (z[i]! - most);
   }
   return weight * Math.log(exponentials) - expected;
 }
