@@ -97,12 +97,14 @@ export function requireSpectrum(spectrum: Spectrum | undefined, who: string): Sp
     typeof L === 'number' &&
     mu > 0 &&
     mu <= L &&
-    L < Number.POSITIVE_INFINITY
+    // Steps are made of 1 / L and 1 / (L + μ), which would be ∞ or 0.
+    1 / L < Number.POSITIVE_INFINITY &&
+    mu + L < Number.POSITIVE_INFINITY
   )
     return spectrum;
   throw new InputError({
     given: `{ mu: ${shown(mu)}, L: ${shown(L)} }`,
-    expected: 'finite numbers with 0 < mu ≤ L',
+    expected: 'numbers with 0 < mu ≤ L, mu + L and 1 / L finite',
     remedy:
       'A problem that is not strongly convex has no μ: regularise it, or give the step itself.',
   });

@@ -174,6 +174,16 @@ describe('a method is a value', () => {
     ['μ = 0', () => chebyshev().on({ mu: 0, L: 1 }), /mu: 0/],
     ['μ > L', () => chebyshev().on({ mu: 2, L: 1 }), /mu: 2/],
     ['NaN', () => heavyBall().on({ mu: Number.NaN, L: 1 }), /mu: NaN/],
+    [
+      'an L whose reciprocal is infinite',
+      () => chebyshev().on({ mu: 1e-320, L: 1e-309 }),
+      /1 \/ L/,
+    ],
+    [
+      'an L whose double is infinite',
+      () => gradientDescent().on({ mu: 1e308, L: 1e308 }),
+      /mu \+ L/,
+    ],
     ['a momentum of 1', () => heavyBall({ step: 1, momentum: 1 }), /momentum of 1/],
     ['an unknown tuning', () => nesterov({ tuning: 'fast' as 'standard' }), /fast/],
     ['α below ½', () => sobolev({ alpha: 0.4 }), /0\.4/],
