@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { compiled, hessian, valueAndGradient } from '../autodiff';
 import { ShapeError } from '../errors';
+import type { NamedTensors } from '../spaces';
 import {
   logSoftmax,
   sigmoidCrossEntropies,
@@ -118,14 +119,12 @@ test.each(['cpu', 'wasm'] as const)(
       [0, 0, 7],
     ]);
     const p = 1 / (1 + Math.E);
-    const loss = compiled(
-      ({ z }: { z: tf.Tensor }) => softmaxCrossEntropy(labels, tf.add(z, mask)) as tf.Scalar,
-    );
+    const loss = compiled(({ z }: NamedTensors) => softmaxCrossEntropy(labels, tf.add(z!, mask)));
     for (let i = 0; i < 3; i++) {
       const { value, gradient } = valueAndGradient(loss, { z });
       expect((await value.data())[0]).toBeCloseTo((-Math.log(p) + Math.LN2) / 2, 6);
       const expected = [p - 1, 0, 1 - p, 0.5, -0.5, 0].map((x) => x / 2);
-      Array.from(await gradient.z.data()).forEach((x, k) => {
+      Array.from(await gradient.z!.data()).forEach((x, k) => {
         expect(x).toBeCloseTo(expected[k]!, 6);
       });
       const H = hessian(loss, { z });
@@ -137,7 +136,7 @@ test.each(['cpu', 'wasm'] as const)(
       };
       const q = p * (1 - p);
       const product = [q, 0, -q, 0.25, -0.25, 0].map((x) => x / 2);
-      Array.from(await H.apply(v).z.data()).forEach((x, k) => {
+      Array.from(await H.apply(v).z!.data()).forEach((x, k) => {
         expect(x).toBeCloseTo(product[k]!, 6);
       });
       H.dispose();

@@ -29,14 +29,14 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
 
   /** The gradient and H·1 of a loss at x: of a compiled one, so that programs have come to it on wasm. */
   const derivativesOf = (f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor) => {
-    const loss = compiled(({ x }: { x: tf.Tensor }) => tf.sum(f(x)) as tf.Scalar);
+    const loss = compiled(({ x }: NamedTensors) => tf.sum(f(x!)) as tf.Scalar);
     const gradients = Array.from({ length: 3 }, () =>
       list(valueAndGradient(loss, { x }).gradient.x!),
     );
     const products = [
       (x: tf.Tensor) => {
         const H = hessian(loss, { x });
-        const product = list(H.apply({ x: tf.onesLike(x) }).x);
+        const product = list(H.apply({ x: tf.onesLike(x) }).x!);
         H.dispose();
         return product;
       },
