@@ -9,6 +9,7 @@ import { gradientDescent } from '../methods';
 import type { LossProblem } from '../problems';
 import { cg } from '../solvers';
 import type { NamedTensors } from '../spaces';
+import { slowClock } from '../testing';
 import { unrolled } from '../unrolling';
 import { argminAsync, hypergradient, implicit } from '.';
 
@@ -40,15 +41,6 @@ it('compiled losses find what they capture again after another backend has had i
     tf.dispose(others);
   }
 });
-
-/** What the slow clock has shown, which never goes back: the last turn is remembered by it. */
-let now = 0;
-
-/** Lets every look at the clock find that a turn of timers is due. */
-function slowClock(): void {
-  now = Math.max(now, performance.now());
-  vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
-}
 
 /** Has cpu compute with tensors, whose place on wasm others take; then wasm is in use again. */
 async function takeAway(captured: readonly tf.Tensor[]): Promise<void> {
