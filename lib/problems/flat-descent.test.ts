@@ -112,6 +112,28 @@ describe('steps in one call', () => {
     problem.dispose();
   });
 
+  it('go on by themselves where the loss is finite, but beyond what is certain', () => {
+    const X = normal([7, 5], 1) as tf.Tensor2D;
+    const loss = compiled(({ W }: NamedTensors, { λ }: NamedTensors) => {
+      const z = tf.matMul(X, W as tf.Tensor2D);
+      return tf.sum(tf.mul(λ!, tf.softplus(tf.mul(z, 1e19)))) as tf.Scalar;
+    });
+    const w = { W: normal([5, 3], 2) };
+    const problem = flatProblem({ inner: loss, outer: loss }, w, { λ: tf.scalar(1e-19) }, 'pull')!;
+    const { space } = problem;
+    const iteration = gradientDescent(1e-3).on();
+    let state = begin(problem, iteration);
+    expect(problem.descend(iteration, state, { from: 0, count: 3, enough: 0 })).toBe(0);
+    const stretch = { from: 0, count: 3 };
+    expect(problem.recordMany(iteration, state, stretch)).toBeUndefined();
+    const before = numbersOf(problem, state);
+    state = stepped(problem, iteration, state, 1);
+    expect(numbersOf(problem, state)).not.toEqual(before);
+    expect(problem.innerLoss(state.x)).toSatisfy(Number.isFinite);
+    space.free(state);
+    problem.dispose();
+  });
+
   it('are none where the state is one vector twice, and as many as have rates', () => {
     const problem = setting();
     const { space } = problem;

@@ -198,8 +198,7 @@ class LossesOnFlat {
   }
 
   *#prepare(use: 'descend' | 'record' | 'losses'): Pausing<void> {
-    if (use === 'descend') yield* this.#inner.prepare('value and gradient');
-    else if (use === 'record') yield* this.#inner.prepare('linearized pull');
+    if (use !== 'losses') yield* this.#inner.prepare(use);
     else {
       if (!this.#seen.inner) yield* this.#inner.prepare('value');
       if (!this.#seen.outer) yield* this.#outer?.prepare('value') ?? [];

@@ -72,9 +72,13 @@ export class FlatLoss {
     return this.#recipe.has(kind);
   }
 
-  /** Makes a program, to be left for a while, unless it is made already. */
-  *prepare(kind: ProgramKind): Pausing<void> {
-    if (!this.has(kind)) yield* this.#recipe.programInPieces(kind);
+  /** Makes a program, or that of steps, to be left for a while, unless it is made already. */
+  *prepare(use: ProgramKind | 'descend' | 'record'): Pausing<void> {
+    const recipe = this.#recipe;
+    if (use === 'descend' || use === 'record') yield* recipe.findSteps();
+    const kind =
+      use === 'descend' ? recipe.steps.gradient : use === 'record' ? recipe.steps.pull : use;
+    if (!this.has(kind)) yield* recipe.programInPieces(kind);
   }
 
   value(w: Flat, λ: Flat): number {
@@ -175,10 +179,11 @@ export class FlatLoss {
     const table = space.allocate(numbersLayout(vectors.length));
     const given = space.allocate(numbersLayout(numbers.length));
     try {
+      const { gradient: kind, finite } = this.#recipe.steps;
       const prepared = this.#recipe
-        .program('value and gradient')
+        .program(kind)
         .prepare('early', this.#given(at, λ), 0, [this.#value.address, ...gradient.parts()]);
-      const run = descentOn(space.heap, prepared, updates);
+      const run = descentOn(space.heap, prepared, updates, finite);
       space.integers(table).set(vectors.map(({ address }) => address));
       space.numbers(given).set(numbers);
       const count = numbers.length / updates.numbers;

@@ -63,8 +63,8 @@ export const pointOf = ({ state, point }: RecordedUpdates, { vector }: RecordLay
   vector * (typeof point === 'number' ? point : state);
 
 /**
- * Takes steps in one call and leaves a record of each, as long as the loss is finite: from the record of
- * the first one on, whose state is there; returns how many.
+ * Takes steps in one call and leaves a record of each, as long as the loss is certainly finite: from the
+ * record of the first one on, whose state is there; returns how many.
  */
 export type RunRecorded = (
   record: number,
@@ -99,16 +99,19 @@ function known<T>(of: Imported, word: string, make: () => T): T {
   return found;
 }
 
-/** @param moving where the addresses are that go from record to record */
+/**
+ * @param finite the loss is finite where the number that the program gives is less than this in size
+ * @param moving where the addresses are that go from record to record
+ */
 export function recordingOn(
   heap: Heap,
-  early: Prepared,
+  { early, finite }: { early: Prepared; finite: number },
   updates: RecordedUpdates,
   layout: RecordLayout,
   moving: readonly number[],
 ): RunRecorded {
   return known(early.sequence, `forwards ${JSON.stringify([updates, layout, moving])}`, () =>
-    forwards(heap, early, updates, layout, moving),
+    forwards(heap, { early, finite }, updates, layout, moving),
   );
 }
 
@@ -173,7 +176,7 @@ class Steps {
 
 function forwards(
   heap: Heap,
-  program: Prepared,
+  { early, finite }: { early: Prepared; finite: number },
   updates: RecordedUpdates,
   layout: RecordLayout,
   moving: readonly number[],
@@ -191,7 +194,7 @@ function forwards(
     Local,
   ];
   const done = f.local('i32');
-  const steps = new Steps(f, heap, program, moving);
+  const steps = new Steps(f, heap, early, moving);
   const inRecord = (offset: number) => () => {
     f.get(record).i32(offset).do('i32.add');
   };
@@ -213,7 +216,7 @@ function forwards(
       if (typeof point !== 'number') update([{ to: state + 1, formula: point }]);
       steps.runProgram();
       f.get(value).memory('f32.load').do('f32.abs');
-      f.f32(Number.POSITIVE_INFINITY).do('f32.lt', 'i32.eqz').brIf(end);
+      f.f32(finite).do('f32.lt', 'i32.eqz').brIf(end);
       update([
         ...next.map((formula, i) => ({ to: state + 2 + i, formula })),
         ...(readsGradient

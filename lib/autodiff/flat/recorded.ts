@@ -41,7 +41,7 @@ export interface Recording {
  * Takes steps and keeps what the way back needs of each.
  *
  * @param numbers those of each step, one after the other: there are as many steps
- * @returns undefined where the first step wants to be looked at by itself, since the loss is not finite;
+ * @returns undefined where the first step wants to be looked at by itself, since the loss may not be finite;
  *   fewer steps where that comes later
  */
 export function recordSteps(
@@ -91,7 +91,7 @@ class Records {
     this.#updates = updates;
     this.#state = state;
     this.#layout = layout;
-    this.#program = recipe.program('linearized pull');
+    this.#program = recipe.program(recipe.steps.pull);
     const sizes = { state: layout.size, parameters: λ.layout.size };
     this.#record = recordLayout(updates, sizes, this.#program.keptBytes);
     this.#moving = this.#program.placesOf(layout.names.length);
@@ -104,13 +104,20 @@ class Records {
 
   /** Takes as many steps as there are numbers for, or fewer; returns how many, and frees all if there are none. */
   take(): number {
-    const { space, value } = this.#recording;
+    const { space, value, recipe } = this.#recording;
+    const { finite } = recipe.steps;
     for (const [j, { address }] of this.#state.entries()) this.#move(address, this.#vectorAt(0, j));
     const gradient = space.keep(space.allocate(this.#layout));
     let count = 0;
     try {
       const early = this.#prepared('early', 0, [], [value.address, ...gradient.parts()]);
-      const run = recordingOn(space.heap, early, this.#updates, this.#record, this.#moving);
+      const run = recordingOn(
+        space.heap,
+        { early, finite },
+        this.#updates,
+        this.#record,
+        this.#moving,
+      );
       const { address } = this.#memory;
       count = run(address, this.#given.address, this.#most, gradient.address, value.address);
       ran(early, count);

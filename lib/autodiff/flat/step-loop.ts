@@ -25,7 +25,7 @@ const [LEAST, MOST] = [1e-20, 1e30];
 const CERTAIN = 1 + 1e-12;
 
 /**
- * Takes steps in one call, each where the loss is finite and the squared norm of the gradient above a
+ * Takes steps in one call, each where the loss is certainly finite and the squared norm of the gradient above a
  * bound and in the range of float32; returns how many. A step after which a vector of the state but
  * the first is out of range is the last one.
  */
@@ -43,17 +43,31 @@ export const boundOf = (enough: number) => Math.max(LEAST, enough ** 2 * CERTAIN
 
 const loops = new WeakMap<Imported, Map<string, RunSteps>>();
 
-/** The loop of a gradient and of the updates of a step, made once for as long as the gradient's program. */
-export function descentOn(heap: Heap, gradient: Prepared, updates: StepUpdates): RunSteps {
+/**
+ * The loop of a gradient and of the updates of a step, made once for as long as the gradient's program.
+ *
+ * @param finite the loss is finite where the number that the program gives is less than this in size
+ */
+export function descentOn(
+  heap: Heap,
+  gradient: Prepared,
+  updates: StepUpdates,
+  finite: number,
+): RunSteps {
   const known = loops.get(gradient.sequence) ?? new Map<string, RunSteps>();
   loops.set(gradient.sequence, known);
   const word = JSON.stringify(updates);
-  const found = known.get(word) ?? made(heap, gradient, updates);
+  const found = known.get(word) ?? made(heap, gradient, updates, finite);
   known.set(word, found);
   return found;
 }
 
-function made(heap: Heap, gradient: Prepared, { state, numbers, point, next }: StepUpdates) {
+function made(
+  heap: Heap,
+  gradient: Prepared,
+  { state, numbers, point, next }: StepUpdates,
+  finite: number,
+) {
   const hasPoint = typeof point !== 'number';
   const vectors = state + 1 + (hasPoint ? 1 : 0);
   const dot = dotOn(heap);
@@ -85,7 +99,7 @@ function made(heap: Heap, gradient: Prepared, { state, numbers, point, next }: S
       if (hasPoint) updated([{ to: vectors - 1, formula: point }]);
       f.i32(gradient.table).call(gradient.sequence);
       f.get(value!).memory('f32.load').do('f32.abs');
-      f.f32(Number.POSITIVE_INFINITY).do('f32.lt', 'i32.eqz').brIf(end);
+      f.f32(finite).do('f32.lt', 'i32.eqz').brIf(end);
       squaredNorm(f, dot, addresses[state]!, bytes!);
       f.tee(squared).get(enough!).do('f64.gt', 'i32.eqz').brIf(end);
       f.get(squared).f64(MOST).do('f64.lt', 'i32.eqz').brIf(end);

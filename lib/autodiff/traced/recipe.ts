@@ -3,28 +3,47 @@ import { type Pausing, withoutPause } from '../../event-loop';
 import { isLong } from './cost';
 import { Counted } from './counted';
 import { makingInPieces } from './counts';
+import { boundOfLoss, CERTAINLY_FINITE } from './loss-bound';
 import { planned } from './plan';
 import { Program } from './program';
-import type { View } from './value';
+import { NotLowered, type View } from './value';
 
 /**
  * What a program computes: the value, the gradient, both, or products with its derivative; of
- * `linearized` ones the first half gives the value and the gradient too.
+ * `linearized` ones the first half gives the value and the gradient too, and of `bounded` ones a bound
+ * of the value in its place (`loss-bound.ts`).
  */
 export type ProgramKind =
   | 'value'
   | 'gradient'
   | 'value and gradient'
+  | 'bounded gradient'
   | ProductKind
-  | `linearized ${ProductKind}`;
+  | `${'linearized' | 'bounded'} ${ProductKind}`;
+
+/** What steps run that need no loss, but have to end where it is not finite. */
+export interface StepPrograms {
+  gradient: ProgramKind;
+  pull: ProgramKind;
+  /** The loss is certainly finite where the first number that they give is less than this in size. */
+  finite: number;
+}
 
 /** Products with the derivative of a gradient: by all leaves, or backwards to all or some. */
 export type ProductKind = 'push' | 'pull' | 'pull to the varied' | 'pull to the rest';
 
 type Outputs = Record<'value' | 'gradient' | ProductKind, readonly View[]>;
 
-const isLinearized = (kind: ProgramKind): kind is `linearized ${ProductKind}` =>
-  kind.startsWith('linearized ');
+const WITH_LOSS: StepPrograms = {
+  gradient: 'value and gradient',
+  pull: 'linearized pull',
+  finite: Number.POSITIVE_INFINITY,
+};
+const WITH_BOUND: StepPrograms = {
+  gradient: 'bounded gradient',
+  pull: 'bounded pull',
+  finite: CERTAINLY_FINITE,
+};
 
 /** The programs of all losses of one structure, made when they are first needed. */
 export class Recipe extends Counted {
@@ -34,6 +53,8 @@ export class Recipe extends Counted {
   readonly #outputs: Outputs;
   /** The value and the gradient. */
   readonly #both: readonly View[];
+  /** A bound of the value, and the gradient; undefined where that takes no less time, null if not known yet. */
+  #bounded: readonly View[] | undefined | null = null;
   readonly #programs = new Map<ProgramKind, Program>();
 
   /** @throws NotLowered where something in it has no loop. */
@@ -54,6 +75,30 @@ export class Recipe extends Counted {
     this.#outputs = outputs;
     this.#both = both;
     this.isLong = long;
+  }
+
+  /** The programs of steps: with the loss, or with a bound of it where that takes less time. */
+  get steps(): StepPrograms {
+    withoutPause(this.findSteps());
+    return this.#bounded === undefined ? WITH_LOSS : WITH_BOUND;
+  }
+
+  /** Finds out which they are, to be left for a while. */
+  *findSteps(): Pausing<void> {
+    if (this.#bounded === null) this.#bounded = yield* this.#withBound();
+  }
+
+  *#withBound(): Pausing<readonly View[] | undefined> {
+    const bound = boundOfLoss(this.#outputs.value[0]!);
+    if (bound === undefined) return undefined;
+    const views = [bound, ...this.#outputs.gradient];
+    try {
+      yield* planned(views);
+      return views;
+    } catch (error) {
+      if (error instanceof NotLowered) return undefined;
+      throw error;
+    }
   }
 
   program(kind: ProgramKind): Program {
@@ -82,15 +127,27 @@ export class Recipe extends Counted {
     if (kind === 'value' || kind === 'gradient') {
       return Program.inPieces(heap, this.#outputs[kind], { inHalves: false });
     }
-    const both = this.#both;
-    if (kind === 'value and gradient') return Program.inPieces(heap, both, { inHalves: false });
-    if (!isLinearized(kind)) return Program.inPieces(heap, this.#outputs[kind], { inHalves: true });
-    const product = this.#outputs[kind.slice('linearized '.length) as ProductKind];
-    return Program.inPieces(heap, [...both, ...product], { inHalves: true, first: both.length });
+    const both = kind.startsWith('bounded ') ? this.#bounded! : this.#both;
+    if (kind === 'value and gradient' || kind === 'bounded gradient') {
+      return Program.inPieces(heap, both, { inHalves: false });
+    }
+    const { product, isAlone } = productOf(kind);
+    const views = this.#outputs[product];
+    if (isAlone) return Program.inPieces(heap, views, { inHalves: true });
+    return Program.inPieces(heap, [...both, ...views], { inHalves: true, first: both.length });
   }
 
   protected override free(): void {
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
   }
+}
+
+/** Which products a program makes, and whether nothing else. */
+function productOf(kind: ProductKind | `${'linearized' | 'bounded'} ${ProductKind}`): {
+  product: ProductKind;
+  isAlone: boolean;
+} {
+  const product = kind.replace(/^(linearized|bounded) /, '') as ProductKind;
+  return { product, isAlone: product === kind };
 }
