@@ -39,7 +39,7 @@ export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): 
     const f = remembered === undefined ? called : unmarked(called, remembered);
     const all = Object.values(copies);
     const pure = remembered && pureAt(remembered, copies);
-    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'products', pure);
+    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'pull', pure);
     if (evaluation === undefined) return recordHessian(f, always(copies));
     if (evaluation.recorded === undefined) return byProgram(evaluation, loss, copies);
     const { tape, value, gradient } = evaluation.recorded;

@@ -8,13 +8,13 @@ import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
 import { counts, makingInPieces } from './counts';
 import { isTraceable } from './custom';
-import { byRecipe, type Evaluation, onTape } from './evaluation';
+import { byRecipe, type Evaluation, evaluatedByRecipe, onTape } from './evaluation';
 import { passInterrupt } from './interrupt';
 import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
 import { lowered } from './lower';
-import { Recipe } from './recipe';
-import { type Captured, checkPure, type Remembered } from './remembered';
+import { type ProductKind, Recipe } from './recipe';
+import { checkPure, type Remembered } from './remembered';
 import { retainedOf, structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
@@ -26,8 +26,11 @@ interface Asked {
   pure: Pure | undefined;
 }
 
-/** Whether products will be asked for, or the gradient alone. */
-type Purpose = 'gradient' | 'products';
+/** Whether products will be asked for, of one kind where it is known, or the gradient alone. */
+type Purpose = 'gradient' | 'products' | ProductKind;
+
+const announcedBy = (purpose: Purpose): ProductKind | undefined =>
+  purpose === 'gradient' || purpose === 'products' ? undefined : purpose;
 
 /** What remembers a loss that is a function of its leaves alone: it need not be called. */
 interface Pure {
@@ -68,7 +71,7 @@ export function evaluateTraced(
     const { result, tape } = trace.during(() =>
       record((tape) => withoutPause(evaluate(heap, trace, tape, asked))),
     );
-    return withoutPause(evaluationOf(result, tape, leaves));
+    return withoutPause(evaluationOf(result, tape, asked));
   } finally {
     trace.dispose();
   }
@@ -88,7 +91,7 @@ export function* evaluateInPieces(
   const asked = { loss, leaves, purpose, pure };
   if (heap === undefined) {
     const { result, tape } = yield* recordInPieces((tape) => untraced(tape, asked));
-    return yield* evaluationOf(result, tape, leaves);
+    return yield* evaluationOf(result, tape, asked);
   }
   const known = byMemory(heap, asked);
   if (known !== undefined) return yield* known;
@@ -98,36 +101,20 @@ export function* evaluateInPieces(
       (tape) => evaluate(heap, trace, tape, asked),
       (portion) => trace.during(portion),
     );
-    return yield* evaluationOf(result, tape, leaves);
+    return yield* evaluationOf(result, tape, asked);
   } finally {
     trace.dispose();
   }
 }
 
 /** By the program that a pure loss remembers; undefined of any other. */
-function byMemory(heap: Heap, { leaves, pure }: Asked): Pausing<Evaluation> | undefined {
+function byMemory(heap: Heap, { leaves, pure, purpose }: Asked): Pausing<Evaluation> | undefined {
   const before = pure?.remembered.find(heap, keyOf(leaves, pure.names));
-  return before && byKnown(before, leaves);
-}
-
-function* byKnown(
-  { recipe, captured }: { recipe: Recipe; captured: Captured },
-  leaves: Leaves,
-): Pausing<Evaluation> {
+  if (before === undefined) return undefined;
   counts.hits++;
+  const { recipe, captured } = before;
   const given = [...leaves.all, ...captured.tensors].map((x) => tf.keep(x.clone()));
-  recipe.retain();
-  try {
-    const program = yield* recipe.programInPieces('value and gradient');
-    const found = yield* program.runInPieces(given);
-    const [value, ...gradient] = found as [tf.Scalar, ...tf.Tensor[]];
-    return byRecipe(recipe, { value, gradient }, leaves, given);
-  } catch (error) {
-    tf.dispose(given);
-    throw error;
-  } finally {
-    recipe.release();
-  }
+  return evaluatedByRecipe({ recipe, leaves, given, announced: announcedBy(purpose) });
 }
 
 function* evaluate(
@@ -197,13 +184,13 @@ function* untraced(
 function* evaluationOf(
   { value, computed, byProgram, gradient }: Recorded & { computed: tf.Scalar },
   tape: Tape,
-  leaves: Leaves,
+  { leaves, purpose }: Asked,
 ): Pausing<Evaluation> {
   if (byProgram !== undefined) {
     counts.hits++;
     const copy = isolated(() => tf.keep(value.clone()));
     tape.dispose();
-    return byRecipe(byProgram.recipe, { value: copy }, leaves, byProgram.given);
+    return byRecipe({ ...byProgram, leaves, announced: announcedBy(purpose) }, copy);
   }
   const found = gradient ?? (yield* unrecorded(tape, computed, leaves));
   return onTape(tape, value, leaves, found);

@@ -51,6 +51,12 @@ export interface Kept {
   tensor: tf.Tensor;
 }
 
+/** The same with what the first half has handed out. */
+export interface Begun {
+  kept: Kept;
+  outputs: tf.Tensor[];
+}
+
 /**
  * Some outputs as functions of given tensors: loops and products on the backend's memory.
  *
@@ -58,7 +64,8 @@ export interface Kept {
  */
 export class Program {
   readonly #heap: Heap;
-  readonly #shapes: readonly (readonly number[])[];
+  /** Of the outputs of the first half, and of the others. */
+  readonly #shapes: Record<'first' | 'rest', readonly (readonly number[])[]>;
   readonly #parts: Parts;
   readonly #early: Half;
   readonly #late: Half;
@@ -102,7 +109,8 @@ export class Program {
       late: yield* halfOf(late, sections.late),
     };
     yield;
-    const shapes = outputs.map(({ shape }) => shape);
+    const all = outputs.map(({ shape }) => shape);
+    const shapes = { first: all.slice(0, first), rest: all.slice(first) };
     return new Program(heap, shapes, { layout, addresses, calls }, drafts);
   }
 
@@ -113,7 +121,7 @@ export class Program {
 
   private constructor(
     heap: Heap,
-    shapes: readonly (readonly number[])[],
+    shapes: Record<'first' | 'rest', readonly (readonly number[])[]>,
     parts: Parts,
     { early, late }: Record<'early' | 'late', DraftedHalf>,
   ) {
@@ -135,29 +143,33 @@ export class Program {
     return { early: this.#early.steps, late: this.#late.steps };
   }
 
+  /** How many of the outputs the first half hands out. */
+  get first(): number {
+    return this.#shapes.first.length;
+  }
+
   /** The outputs of a program without tangents. */
   run(given: readonly tf.Tensor[]): tf.Tensor[] {
-    return this.#half(this.#early, given, undefined, true);
+    return this.#half(this.#early, given, undefined, 'rest');
   }
 
   /** As `run`, to be left for a while within it; what it returns is kept. */
   runInPieces(given: readonly tf.Tensor[]): Pausing<tf.Tensor[]> {
-    return this.#halfInPieces(this.#early, given, undefined, true);
+    return this.#halfInPieces(this.#early, given, undefined, 'rest');
   }
 
   /** Runs the first half. */
-  begin(given: readonly tf.Tensor[]): Kept {
+  begin(given: readonly tf.Tensor[]): Begun {
     const kept = this.#memory();
-    this.#half(this.#early, given, kept.tensor, false);
-    return kept;
+    return { kept, outputs: this.#half(this.#early, given, kept.tensor, 'first') };
   }
 
-  /** As `begin`, to be left for a while within it. */
-  *beginInPieces(given: readonly tf.Tensor[]): Pausing<Kept> {
+  /** As `begin`, to be left for a while within it; what it returns is kept. */
+  *beginInPieces(given: readonly tf.Tensor[]): Pausing<Begun> {
     const kept = this.#memory();
     try {
-      yield* this.#halfInPieces(this.#early, given, kept.tensor, false);
-      return kept;
+      const outputs = yield* this.#halfInPieces(this.#early, given, kept.tensor, 'first');
+      return { kept, outputs };
     } catch (error) {
       kept.tensor.dispose();
       throw error;
@@ -171,7 +183,7 @@ export class Program {
 
   /** Runs the second half, on the same tensors and the tangents after them. */
   finish(given: readonly (tf.Tensor | undefined)[], { tensor }: Kept): tf.Tensor[] {
-    return this.#half(this.#late, given, tensor, true);
+    return this.#half(this.#late, given, tensor, 'rest');
   }
 
   /** As `finish`, to be left for a while within it; what it returns is kept. */
@@ -179,7 +191,7 @@ export class Program {
     given: readonly (tf.Tensor | undefined)[],
     { tensor }: Kept,
   ): Pausing<tf.Tensor[]> {
-    return this.#halfInPieces(this.#late, given, tensor, true);
+    return this.#halfInPieces(this.#late, given, tensor, 'rest');
   }
 
   /** Bytes kept from the first half for the second. */
@@ -201,15 +213,11 @@ export class Program {
     half: Half,
     given: readonly (tf.Tensor | undefined)[],
     kept: tf.Tensor | undefined,
-    last: boolean,
+    which: 'first' | 'rest',
   ): tf.Tensor[] {
-    const outputs = last ? this.#outputs() : [];
-    this.#runAt(
-      half,
-      given.map(this.#addressOf),
-      this.#addressOf(kept),
-      outputs.map(this.#addressOf),
-    );
+    const outputs = this.#outputs(which);
+    const places = this.#places(which, outputs);
+    this.#runAt(half, given.map(this.#addressOf), this.#addressOf(kept), places);
     return outputs.map((info) => tensorOf(info, this.#heap));
   }
 
@@ -217,22 +225,24 @@ export class Program {
     half: Half,
     given: readonly (tf.Tensor | undefined)[],
     kept: tf.Tensor | undefined,
-    last: boolean,
+    which: 'first' | 'rest',
   ): Pausing<tf.Tensor[]> {
     yield;
     if (half.sequence.parts.length === 1) {
-      return this.#half(half, given, kept, last).map((output) => tf.keep(output));
+      return this.#half(half, given, kept, which).map((output) => tf.keep(output));
     }
     // Its own copies: what it reads and writes stays in memory if it is disposed meanwhile.
     const own = (x: tf.Tensor | undefined) => x && isolated(() => tf.keep(x.clone()));
     const held = [...given, kept].map(own);
-    const outputs = (last ? this.#outputs() : []).map((info) =>
-      tf.keep(tensorOf(info, this.#heap)),
-    );
+    const outputs = this.#outputs(which).map((info) => tf.keep(tensorOf(info, this.#heap)));
     const of = this.#addressOf;
     try {
       const set = () =>
-        this.#setAddresses(held.slice(0, -1).map(of), of(held.at(-1)), outputs.map(of));
+        this.#setAddresses(
+          held.slice(0, -1).map(of),
+          of(held.at(-1)),
+          this.#places(which, outputs),
+        );
       yield* inPortions(this.#heap, half.sequence.parts, set);
       ran(half);
       return outputs;
@@ -247,8 +257,14 @@ export class Program {
   readonly #addressOf = (x: tf.TensorInfo | undefined): number =>
     x === undefined ? 0 : this.#heap.typedArrayFromHeap(x).byteOffset;
 
-  #outputs(): tf.TensorInfo[] {
-    return this.#shapes.map((shape) => this.#heap.makeOutput([...shape], 'float32'));
+  #outputs(which: 'first' | 'rest'): tf.TensorInfo[] {
+    return this.#shapes[which].map((shape) => this.#heap.makeOutput([...shape], 'float32'));
+  }
+
+  /** Addresses of all outputs: those of a half, and none for those before them. */
+  #places(which: 'first' | 'rest', outputs: readonly tf.TensorInfo[]): number[] {
+    const before = which === 'first' ? [] : this.#shapes.first.map(() => 0);
+    return [...before, ...outputs.map(this.#addressOf)];
   }
 
   /** The first half, or all of a program without tangents, on numbers in the backend's memory. */
