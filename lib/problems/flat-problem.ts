@@ -78,7 +78,7 @@ export function flatProblem(
   kind: ProductKind,
 ): FlatProblem | undefined {
   const known = rememberedOf(problem.inner);
-  const inner = known && flatLossOf(innerLossOf(problem), w, λ, known);
+  const inner = known && flatLossOf(innerLossOf(problem), w, λ, known, 'products');
   if (inner === undefined) return undefined;
   const outer = outerLossOf(problem, w, λ);
   return new LossesOnFlat(problem, { w, λ, kind }, inner, outer).problem();
@@ -96,9 +96,9 @@ export function knownFlatProblem(
 ): FlatProblem | undefined {
   const known = { inner: rememberedOf(problem.inner), outer: rememberedOf(problem.outer) };
   if (known.inner === undefined || known.outer === undefined) return undefined;
-  const outer = knownFlatLoss(join(w, λ), {}, known.outer);
+  const outer = knownFlatLoss(join(w, λ), {}, known.outer, 'gradient');
   if (outer === undefined) return undefined;
-  const inner = knownFlatLoss(w, λ, known.inner);
+  const inner = knownFlatLoss(w, λ, known.inner, 'products');
   if (inner !== undefined) return new LossesOnFlat(problem, { w, λ, kind }, inner, outer).problem();
   outer.dispose();
   return undefined;
@@ -274,7 +274,7 @@ function evaluated(derivative: GradientDerivative<Flat>): GradientDerivative<Fla
 function outerLossOf(problem: LossProblem, w: NamedTensors, λ: NamedTensors): FlatLoss | undefined {
   const known = rememberedOf(problem.outer);
   if (known === undefined) return undefined;
-  return flatLossOf(joinedOuterOf(problem), join(w, λ), {}, known);
+  return flatLossOf(joinedOuterOf(problem), join(w, λ), {}, known, 'gradient');
 }
 
 /** Evaluates losses that are not known yet with pauses, so that `flatProblem` need not at once. */
@@ -285,9 +285,10 @@ export function* traceLosses(
 ): Pausing<void> {
   const [inner, outer] = [rememberedOf(problem.inner), rememberedOf(problem.outer)];
   if (inner === undefined) return;
-  yield* traceLoss(innerLossOf(problem), w, λ, inner);
+  yield* traceLoss(innerLossOf(problem), w, λ, inner, 'products');
   yield;
-  if (outer !== undefined) yield* traceLoss(joinedOuterOf(problem), join(w, λ), {}, outer);
+  if (outer === undefined) return;
+  yield* traceLoss(joinedOuterOf(problem), join(w, λ), {}, outer, 'gradient');
 }
 
 const innerLossOf = (problem: LossProblem) => (w: NamedTensors, λ: NamedTensors) =>

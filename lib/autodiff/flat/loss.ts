@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
-import type { Pausing } from '../../event-loop';
+import { type Pausing, withoutPause } from '../../event-loop';
 import type { NamedTensors } from '../../spaces';
 import { requireFiniteLoss } from '../check';
 import { gradientInPieces, gradientOf } from '../gradient-derivative';
@@ -294,6 +294,7 @@ export function flatLossOf(
   w: NamedTensors,
   λ: NamedTensors,
   remembered: Remembered,
+  purpose: Purpose,
 ): FlatLoss | undefined {
   if (!isPlain(w, λ)) return undefined;
   let programs = programsOf(w, λ, remembered);
@@ -302,7 +303,7 @@ export function flatLossOf(
     programs = programsOf(w, λ, remembered);
   }
   if (programs === undefined || remembered.marks) return undefined;
-  return new FlatLoss(programs);
+  return withoutPause(serves(programs, purpose)) ? new FlatLoss(programs) : undefined;
 }
 
 /** The same where the programs are known already; the loss is not called. */
@@ -310,10 +311,12 @@ export function knownFlatLoss(
   w: NamedTensors,
   λ: NamedTensors,
   remembered: Remembered,
+  purpose: Purpose,
 ): FlatLoss | undefined {
   if (remembered.marks || !isPlain(w, λ)) return undefined;
   const programs = programsOf(w, λ, remembered);
-  return programs && new FlatLoss(programs);
+  const isServed = programs !== undefined && withoutPause(serves(programs, purpose));
+  return isServed ? new FlatLoss(programs) : undefined;
 }
 
 /** Evaluates the loss with pauses where `flatLossOf` would evaluate it at once. */
@@ -322,10 +325,28 @@ export function* traceLoss(
   w: NamedTensors,
   λ: NamedTensors,
   remembered: Remembered,
+  purpose: Purpose,
 ): Pausing<void> {
   if (heapForPrograms() === undefined || !isPlain(w, λ)) return;
-  if (programsOf(w, λ, remembered) !== undefined) return;
-  tf.dispose(yield* gradientInPieces(loss, w, λ, remembered));
+  if (programsOf(w, λ, remembered) === undefined) {
+    tf.dispose(yield* gradientInPieces(loss, w, λ, remembered));
+  }
+  const programs = programsOf(w, λ, remembered);
+  if (programs !== undefined) yield* serves(programs, purpose);
+}
+
+/** What a loss is wanted for: products with its derivative too, or its gradient alone. */
+type Purpose = 'products' | 'gradient';
+
+/** Whether programs have what is asked for; to be left for a while. */
+function* serves({ recipe }: Programs, purpose: Purpose): Pausing<boolean> {
+  if (purpose === 'gradient') return true;
+  recipe.retain();
+  try {
+    return yield* recipe.findProducts();
+  } finally {
+    recipe.release();
+  }
 }
 
 const isPlain = (w: NamedTensors, λ: NamedTensors): boolean =>

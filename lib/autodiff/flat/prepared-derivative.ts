@@ -145,6 +145,7 @@ export function preparedDerivative(
     outer: knownOf(heap, outer, joined(w, λ), {}),
   };
   if (found.inner === undefined || found.outer === undefined) return undefined;
+  if (!found.inner.recipe.hasProducts) return undefined;
   if (found.inner.recipe.isLong || found.outer.recipe.isLong) return undefined;
   const losses = { inner: found.inner, outer: found.outer };
   const block = new Block(found.inner.recipe, new Layout(w), new Layout(λ), hasGradient);

@@ -6,13 +6,13 @@ import { graph } from '../graph';
 import { compileInPieces } from '../plan';
 import { byGradients } from '../rules/reverse';
 import { isolated, record, recordInPieces, type Tape } from '../tape';
-import { counts, makingInPieces } from './counts';
+import { counts, making, makingInPieces } from './counts';
 import { isTraceable } from './custom';
 import { byRecipe, type Evaluation, evaluatedByRecipe, onTape } from './evaluation';
 import { passInterrupt } from './interrupt';
 import { heapForPrograms, knownOn, recall, remember } from './known-recipes';
 import { keyOf, type Leaves } from './leaves';
-import { lowered } from './lower';
+import { TraceLowering } from './lower';
 import { type ProductKind, Recipe } from './recipe';
 import { checkPure, type Remembered } from './remembered';
 import { retainedOf, structureOf, Trace } from './trace';
@@ -64,8 +64,8 @@ export function evaluateTraced(
   const heap = heapForPrograms();
   if (heap === undefined) return undefined;
   const asked = { loss, leaves, purpose, pure };
-  const known = byMemory(heap, asked);
-  if (known !== undefined) return withoutPause(known);
+  const known = withoutPause(byMemory(heap, asked));
+  if (known !== undefined) return known;
   const trace = new Trace(leaves.all);
   try {
     const { result, tape } = trace.during(() =>
@@ -93,8 +93,8 @@ export function* evaluateInPieces(
     const { result, tape } = yield* recordInPieces((tape) => untraced(tape, asked));
     return yield* evaluationOf(result, tape, asked);
   }
-  const known = byMemory(heap, asked);
-  if (known !== undefined) return yield* known;
+  const known = yield* byMemory(heap, asked);
+  if (known !== undefined) return known;
   const trace = new Trace(leaves.all);
   try {
     const { result, tape } = yield* recordInPieces(
@@ -108,13 +108,31 @@ export function* evaluateInPieces(
 }
 
 /** By the program that a pure loss remembers; undefined of any other. */
-function byMemory(heap: Heap, { leaves, pure, purpose }: Asked): Pausing<Evaluation> | undefined {
+function* byMemory(heap: Heap, { leaves, pure, purpose }: Asked): Pausing<Evaluation | undefined> {
   const before = pure?.remembered.find(heap, keyOf(leaves, pure.names));
   if (before === undefined) return undefined;
-  counts.hits++;
   const { recipe, captured } = before;
   const given = [...leaves.all, ...captured.tensors].map((x) => tf.keep(x.clone()));
-  return evaluatedByRecipe({ recipe, leaves, given, announced: announcedBy(purpose) });
+  recipe.retain();
+  try {
+    if (yield* serves(recipe, purpose)) {
+      counts.hits++;
+      const point = { recipe, leaves, given, announced: announcedBy(purpose) };
+      return yield* evaluatedByRecipe(point);
+    }
+  } catch (error) {
+    tf.dispose(given);
+    throw error;
+  } finally {
+    recipe.release();
+  }
+  tf.dispose(given);
+  return undefined;
+}
+
+/** Whether a recipe has what is asked for; to be left for a while. */
+function* serves(recipe: Recipe, purpose: Purpose): Pausing<boolean> {
+  return purpose === 'gradient' || (yield* recipe.findProducts());
 }
 
 function* evaluate(
@@ -140,7 +158,9 @@ function* evaluate(
       recipe,
       retainedOf(trace, structure.outside),
     );
-  const recipe = recall(known, word);
+  const found = recall(known, word);
+  const isRefused = found instanceof Recipe && !(yield* serves(found, purpose));
+  const recipe = isRefused ? 'refused' : found;
   if (recipe instanceof Recipe) {
     remembers(recipe);
     // Not the tape's: that can go, with all that it saved.
@@ -159,9 +179,11 @@ function* evaluate(
   if (recipe === undefined && pure === undefined) remember(known, word, 'seen');
   else if (recipe !== 'refused') {
     const { outside } = structure;
-    const found = yield* traced(heap, trace, tape, { leaves, outside, gradient, value: computed });
-    remember(known, word, found);
-    if (found instanceof Recipe) remembers(found);
+    const made = yield* traced(heap, trace, tape, { leaves, outside, gradient, value: computed });
+    const isMade = made instanceof Recipe && (yield* serves(made, purpose));
+    const recipe = isMade ? made : 'refused';
+    remember(known, word, recipe);
+    if (recipe instanceof Recipe) remembers(recipe);
   }
   return { value, computed, gradient };
 }
@@ -220,7 +242,7 @@ interface Differentiated {
   gradient: readonly tf.Tensor[];
 }
 
-/** Traces the products too, with tangents of zeros, and takes all apart. */
+/** Traces the products too, with tangents of zeros; they are taken apart when they are needed. */
 function* traced(
   heap: Heap,
   trace: Trace,
@@ -229,6 +251,7 @@ function* traced(
 ): Pausing<Recipe | 'refused'> {
   counts.traced++;
   const { all, varied } = leaves;
+  const ofGradient = trace.ran.length;
   const held: tf.Tensor[] = [];
   const hold = (made: tf.Tensor[]) => {
     for (const x of made) held.push(tf.keep(x));
@@ -249,22 +272,26 @@ function* traced(
     const pulled = hold(yield* onNoTape(backwards.pullInPieces(cotangents)));
     yield;
     if (trace.read) throw new NotLowered('a gradient that reads numbers');
-    const viewOf = yield* makingInPieces(
-      lowered(trace, {
-        tensors: [...all, ...outside, ...tangents, ...cotangents],
-        late: all.length + outside.length,
-      }),
-    );
-    const views = pulled.map(viewOf);
+    const lowering = new TraceLowering(trace, {
+      tensors: [...all, ...outside, ...tangents, ...cotangents],
+      late: all.length + outside.length,
+    });
+    yield* makingInPieces(lowering.upTo(ofGradient));
+    const { viewOf } = lowering;
+    const views = { value: [viewOf(value)], gradient: gradient.map(viewOf) };
+    making(() => lowering.forgetNumbers([...pushed, ...pulled]));
     yield;
+    const ofProducts = trace.ran.length;
     return yield* makingInPieces(
-      Recipe.inPieces(heap, {
-        value: [viewOf(value)],
-        gradient: gradient.map(viewOf),
-        push: pushed.map(viewOf),
-        pull: views,
-        'pull to the varied': views.slice(0, varied),
-        'pull to the rest': views.slice(varied),
+      Recipe.inPieces(heap, views, function* () {
+        yield* lowering.upTo(ofProducts);
+        const all = pulled.map(viewOf);
+        return {
+          push: pushed.map(viewOf),
+          pull: all,
+          'pull to the varied': all.slice(0, varied),
+          'pull to the rest': all.slice(varied),
+        };
       }),
     );
   } catch (error) {

@@ -174,7 +174,6 @@ export function* evaluatedByRecipe(point: AtPoint): Pausing<Evaluation> {
     return onPrograms(point, halves, { value, gradient });
   } catch (error) {
     halves.dispose();
-    tf.dispose([...given]);
     throw error;
   } finally {
     recipe.release();

@@ -156,7 +156,7 @@ it('products on flat vectors are left between their parts, and end with the deri
   const loss = compiled(
     ({ w }: NamedTensors, { λ }: NamedTensors) => tf.mul(λ!, lossOf(X, w!)) as tf.Scalar,
   );
-  const flatLoss = flatLossOf(loss, w, λ, rememberedOf(loss)!)!;
+  const flatLoss = flatLossOf(loss, w, λ, rememberedOf(loss)!, 'products')!;
   const { space } = flatLoss;
   const [flatW, flatλ, v] = space.keep([w, λ, { w: matrix(3) }].map((x) => space.from(x)));
   const before = space.bytes;

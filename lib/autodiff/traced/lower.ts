@@ -23,44 +23,85 @@ const sameShape = (a: readonly number[], b: readonly number[]) =>
 const AT_ONCE = 16;
 
 /** The tensors of a trace as views of values. */
-export function* lowered(
-  trace: Trace,
-  { tensors, late }: Givens,
-): Pausing<(tensor: tf.Tensor) => View> {
-  const views = new Map<number, View>();
-  tensors.forEach((tensor, given) => {
-    const { size, shape, id, dtype } = tensor;
-    views.set(id, { value: { size, given, late: given >= late, dtype }, shape });
-  });
-  /** Copies of what comes from outside are that itself. */
-  const viewOfCopy = ({ id, shape }: tf.Tensor): View | undefined => {
-    let original = trace.copies.get(id);
-    while (original !== undefined && !views.has(original)) original = trace.copies.get(original);
-    const found = original === undefined ? undefined : views.get(original);
-    return found && { value: found.value, shape };
-  };
-  const viewOf = (tensor: tf.Tensor): View => {
-    const known = views.get(tensor.id) ?? viewOfCopy(tensor);
+export function* lowered(trace: Trace, givens: Givens): Pausing<(tensor: tf.Tensor) => View> {
+  const lowering = new TraceLowering(trace, givens);
+  yield* lowering.upTo(trace.ran.length);
+  return lowering.viewOf;
+}
+
+/** The same as far as is asked for: what comes later in a trace can be left until it is needed. */
+export class TraceLowering {
+  readonly #ran: readonly Ran[];
+  readonly #copies: Trace['copies'];
+  readonly #made: Trace['made'];
+  readonly #views = new Map<number, View>();
+  #done = 0;
+
+  constructor({ ran, copies, made }: Trace, { tensors, late }: Givens) {
+    this.#ran = ran;
+    this.#copies = copies;
+    this.#made = made;
+    tensors.forEach((tensor, given) => {
+      const { size, shape, id, dtype } = tensor;
+      this.#views.set(id, { value: { size, given, late: given >= late, dtype }, shape });
+    });
+  }
+
+  /** Lowers the kernels before a place, to be left for a while. */
+  *upTo(end: number): Pausing<void> {
+    while (this.#done < end) {
+      if (this.#done % AT_ONCE === 0) yield;
+      // Whoever else asked for it may have gone on meanwhile.
+      if (this.#done >= end) return;
+      this.#lower(this.#ran[this.#done]!);
+      this.#done++;
+    }
+  }
+
+  #lower(ran: Ran): void {
+    const failed = failureOf(new Lowering(ran, this.viewOf, (x, view) => this.#put(x, view)));
+    // It counts only where its result does.
+    if (failed !== undefined)
+      for (const each of ran.outputs) this.#put(each, failedView(each, failed));
+  }
+
+  #put({ id }: tf.Tensor, view: View): void {
+    this.#views.set(id, view);
+  }
+
+  readonly viewOf = (tensor: tf.Tensor): View => {
+    const known = this.#views.get(tensor.id) ?? this.#viewOfCopy(tensor);
     if (known !== undefined) return known;
-    const numbers = trace.made.get(tensor.id);
+    const numbers = this.#made.get(tensor.id);
     if (numbers === undefined)
       throw new NotLowered(`a tensor [${tensor.shape}] of type ${tensor.dtype} from elsewhere`);
     const view = { value: constant(numbers, tensor), shape: tensor.shape };
-    views.set(tensor.id, view);
+    this.#views.set(tensor.id, view);
     return view;
   };
-  const put = (tensor: tf.Tensor, view: View) => views.set(tensor.id, view);
-  for (const [i, ran] of trace.ran.entries()) {
-    if (i % AT_ONCE === 0) yield;
-    const failed = failureOf(new Lowering(ran, viewOf, put));
-    if (failed === undefined) continue;
-    // It counts only where its result does.
-    for (const { id, size, shape } of ran.outputs) {
-      views.set(id, { value: { size, late: false, failed }, shape });
+
+  /** Copies of what comes from outside are that itself. */
+  #viewOfCopy({ id, shape }: tf.Tensor): View | undefined {
+    let original = this.#copies.get(id);
+    while (original !== undefined && !this.#views.has(original)) {
+      original = this.#copies.get(original);
     }
+    const found = original === undefined ? undefined : this.#views.get(original);
+    return found && { value: found.value, shape };
   }
-  return viewOf;
+
+  /** Lets go of the numbers that tensors were made of, as those that are given with each evaluation. */
+  forgetNumbers(more: readonly tf.Tensor[]): void {
+    const inputs = this.#ran.slice(this.#done).flatMap(({ inputs }) => inputs.map(([, x]) => x));
+    for (const x of [...inputs, ...more]) if (this.#made.has(x.id)) this.viewOf(x);
+    this.#made.clear();
+  }
 }
+
+const failedView = ({ size, shape }: tf.Tensor, failed: string): View => ({
+  value: { size, late: false, failed },
+  shape,
+});
 
 /** Why a kernel has neither a loop nor a step of its own; undefined where it has one. */
 function failureOf(lowering: Lowering): string | undefined {

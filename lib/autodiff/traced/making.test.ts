@@ -6,7 +6,14 @@ import type { Pausing } from '../../event-loop';
 import { traceLosses } from '../../problems';
 import { slowClock } from '../../testing';
 import { compiled } from '../compiled';
-import { type Evaluation, evaluateInPieces, evaluateTraced, freePrograms, tracedCounts } from '.';
+import {
+  type Evaluation,
+  evaluateInPieces,
+  evaluateTraced,
+  freePrograms,
+  Recipe,
+  tracedCounts,
+} from '.';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 beforeEach(freePrograms);
@@ -250,5 +257,85 @@ describe('tracing that is broken off', () => {
     expect(advance(traceLosses(problem, { W }, λ), Number.POSITIVE_INFINITY).done).toBe(true);
     for (const each of [loss, problem.outer]) each.free();
     tf.dispose([W, x, λ]);
+  });
+});
+
+describe('products', () => {
+  const setting = () => ({ W: numbers(1, [5, 5]), x: numbers(50, [4, 5]), v: numbers(9, [5, 5]) });
+
+  it('of a kind that is announced share their evaluation with the gradient, to the same bits', () => {
+    const { W, x, v } = setting();
+    unmade(W, x).dispose();
+    const evaluated = (purpose: 'products' | 'pull') => {
+      const run = () => evaluateTraced(() => lossOf(W, x), { all: [W], varied: 1 }, purpose)!;
+      const before = tracedCounts().bytes;
+      const evaluation = run();
+      const found = [...evaluation.gradient(), ...evaluation.product('pull', [v])];
+      const first = { bits: bits(found), bytes: tracedCounts().bytes - before };
+      const other = evaluation.product('push', [v]);
+      const again = evaluation.product('pull', [v]);
+      expect(bits(again)).toEqual([first.bits[1]]);
+      tf.dispose([found, other, again]);
+      evaluation.dispose();
+      return first;
+    };
+    const tensors = tf.memory().numTensors;
+    const [apart, together] = [evaluated('products'), evaluated('pull')];
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(together.bits).toEqual(apart.bits);
+    expect(together.bytes).toBeLessThan(0.9 * apart.bytes);
+    tf.dispose([W, x, v]);
+  });
+
+  it('are the same where the gradient alone was asked for before', () => {
+    const { W, x, v } = setting();
+    const atOnce = unmade(W, x);
+    const expected = bits(atOnce.product('pull', [v]));
+    atOnce.dispose();
+    for (const inPieces of [false, true]) {
+      freePrograms();
+      const run = (purpose: 'gradient' | 'products') =>
+        evaluateTraced(() => lossOf(W, x), { all: [W], varied: 1 }, purpose)!;
+      for (let i = 0; i < 3; i++) run('gradient').dispose();
+      const { traced } = tracedCounts();
+      let found: Evaluation;
+      if (inPieces) {
+        slowClock();
+        const leaves = { all: [W], varied: 1 };
+        const work = evaluateInPieces(() => lossOf(W, x), leaves, 'products');
+        const turn = advance(work, Number.POSITIVE_INFINITY);
+        if (!turn.done) throw new Error('it has not ended');
+        found = turn.value;
+        vi.restoreAllMocks();
+      } else found = run('products');
+      expect(tracedCounts().traced).toBe(traced);
+      const product = found.product('pull', [v]);
+      expect(bits(product)).toEqual(expected);
+      tf.dispose(product);
+      found.dispose();
+    }
+    tf.dispose([W, x, v]);
+  });
+
+  it('that have no loop run operation by operation, the gradient by its program', () => {
+    const { W, x, v } = setting();
+    const atOnce = unmade(W, x);
+    const expected = atOnce.product('pull', [v])[0]!;
+    atOnce.dispose();
+    freePrograms();
+    vi.spyOn(Recipe.prototype, 'findProducts').mockImplementation(function* () {
+      yield;
+      return false;
+    });
+    const run = (purpose: 'gradient' | 'products') =>
+      evaluateTraced(() => lossOf(W, x), { all: [W], varied: 1 }, purpose)!;
+    for (let i = 0; i < 2; i++) run('gradient').dispose();
+    const [gradient, whole] = [run('gradient'), run('products')];
+    expect(gradient.recorded).toBeUndefined();
+    expect(whole.recorded).toBeDefined();
+    const product = whole.product('pull', [v])[0]!;
+    expect(tf.max(tf.abs(tf.sub(product, expected))).arraySync()).toBeLessThan(1e-6);
+    for (const each of [gradient, whole]) each.dispose();
+    tf.dispose([W, x, v, product, expected]);
   });
 });
