@@ -26,6 +26,8 @@ export class Trace {
   inLoss = true;
   readonly #depends: Set<number>;
   #paused = false;
+  /** Copies of what no leaf had decided, since the last kernel that a leaf did. */
+  readonly #lastCopies: tf.Tensor[] = [];
 
   /** @param leaves what is handed over with each evaluation: nothing of them is retained */
   constructor(leaves: readonly tf.Tensor[]) {
@@ -41,6 +43,17 @@ export class Trace {
       isolated(() => tf.keep(x.clone())),
     );
     this.#paused = false;
+  }
+
+  /** Notes the copies of outputs that were saved for a gradient before the kernel had returned. */
+  #addCopiesOf(outputs: readonly tf.Tensor[]): void {
+    for (const copy of this.#lastCopies.splice(0)) {
+      const copied = outputs.find(({ id }) => id === this.copies.get(copy.id));
+      if (copied === undefined) continue;
+      this.copies.delete(copy.id);
+      this.#depends.add(copy.id);
+      this.ran.push({ kernel: 'Identity', inputs: [['x', copied]], attrs: {}, outputs: [copy] });
+    }
   }
 
   /** Frees what was retained. */
@@ -68,11 +81,15 @@ export class Trace {
       // A returned list belongs to the caller, who may reorder it.
       const outputs = Array.isArray(result) ? [...(result as tf.Tensor[])] : [result];
       if (!depends) {
-        if (kernel === 'Identity') trace.copies.set(outputs[0]!.id, given[0]![1].id);
+        if (kernel === 'Identity') {
+          trace.copies.set(outputs[0]!.id, given[0]![1].id);
+          trace.#lastCopies.push(outputs[0]!);
+        }
         return result;
       }
       for (const { id } of outputs) trace.#depends.add(id);
       trace.ran[at] = { kernel, inputs: given, attrs, outputs };
+      trace.#addCopiesOf(outputs);
       return result;
     };
     e.makeTensor = function (...args) {

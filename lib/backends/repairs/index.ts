@@ -11,6 +11,7 @@ import { repairImages } from './images';
 import { repairIndexing } from './indexing';
 import { repairIntegers } from './integers';
 import { repairLosses } from './losses';
+import { repairMagnitudes } from './magnitudes';
 import { repairPooling } from './pooling';
 import { repairPowers } from './powers';
 import { repairQuotients } from './quotients';
@@ -36,6 +37,7 @@ export function repairGradients(): void {
   repairActivations();
   repairPowers();
   repairQuotients();
+  repairMagnitudes();
   repairReductions();
   repairIndexing();
   repairEinsum();

@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compiled, hessian, logSoftmax, tracedCounts, valueAndGradient } from '../..';
+import { useBackend } from '../../backends';
+import type { NamedTensors } from '../../spaces';
+
+/** Functions whose derivatives TensorFlow.js computes from their results, of which it saves copies. */
+const weighted = (y: tf.Tensor) => tf.mul(y, [1, 2, 3]);
+const functions: Record<string, (x: tf.Tensor) => tf.Tensor> = {
+  exp: (x) => tf.exp(tf.mul(x, 0.3)),
+  sigmoid: tf.sigmoid,
+  tanh: tf.tanh,
+  elu: tf.elu,
+  rsqrt: tf.rsqrt,
+  reciprocal: tf.reciprocal,
+  div: (x) => tf.div(1, x),
+  pow: (x) => tf.pow(x, 2.5),
+  max: (x) => tf.mul(tf.max(x), x),
+  cumprod: (x) => tf.cumprod(x),
+  asinh: tf.asinh,
+  softmax: (x) => weighted(tf.softmax(x)),
+  'tf.logSoftmax': (x) => weighted(tf.logSoftmax(x)),
+  logSoftmax: (x) => weighted(logSoftmax(x)),
+};
+
+describe('a gradient within a compiled loss', () => {
+  beforeAll(() => useBackend('wasm'));
+
+  test.each(Object.keys(functions))('of %s is that of an undeclared one at every point', (name) => {
+    const f = functions[name]!;
+    const undeclared = ({ x }: NamedTensors) =>
+      tf.sum(tf.square(tf.grad((z) => tf.sum(f(z)))(x!))) as tf.Scalar;
+    const declared = compiled(undeclared);
+    const before = tracedCounts().hits;
+    for (const scale of [0.9, 0.5, 1.6, 0.7, 1.1]) {
+      tf.tidy(() => {
+        const x = tf.mul(scale, tf.tensor1d([0.8, 1.3, 2.1]));
+        const all = [declared, undeclared].map((loss) => {
+          const { value, gradient } = valueAndGradient(loss, { x });
+          const H = hessian(loss, { x });
+          const product = H.apply({ x: tf.tensor1d([1, -2, 0.5]) }).x!;
+          H.dispose();
+          return [value, gradient.x!, product].flatMap((y) => [...y.dataSync()]);
+        });
+        const [mine, right] = all as [number[], number[]];
+        mine.forEach((y, i) => {
+          expect(Math.abs(y - right[i]!), `${scale}: ${mine} and ${right}`).toBeLessThan(
+            2e-5 * (1 + Math.abs(right[i]!)),
+          );
+        });
+      });
+    }
+    expect(tracedCounts().hits).toBeGreaterThan(before);
+  });
+});
