@@ -23,8 +23,10 @@ const port = parentPort!;
 const signals = new Int32Array(workerData.signals as SharedArrayBuffer);
 const inspector = new Session();
 const relay = new DebugRelay();
-/** What waits until an interrupt is answered: where it is not, the next cell could be what is terminated. */
+/** What waits until each interrupt is answered: where one is not, the next cell could be what is terminated. */
 let held: ToChild[] | undefined;
+/** How many interrupts had been answered when the latest came. */
+let earlier = 0;
 let isTerminating = false;
 
 inspector.connectToMainThread();
@@ -64,21 +66,15 @@ function interrupt(): void {
     return;
   }
   const before = Atomics.load(signals, Slot.answered);
+  earlier = before;
   Atomics.store(signals, Slot.asked, 1);
   port.postMessage({ type: 'interrupt' });
-  held ??= [];
+  hold();
   if (cell !== 0) reach(cell, 'started');
   const used = process.cpuUsage();
   const patience = Atomics.load(signals, Slot.tensors) === 1 ? GRACE_MS : PATIENCE_MS;
-  const isAnswered = () => Atomics.load(signals, Slot.answered) !== before;
-  const looks = setInterval(() => {
-    if (!isAnswered()) return;
-    clearInterval(looks);
-    handOn();
-  }, LOOK_MS);
   const end = () => {
-    if (isAnswered()) return;
-    clearInterval(looks);
+    if (isAnswered(before)) return;
     terminate();
     if (cell !== 0) reach(cell, 'awaited');
   };
@@ -95,12 +91,22 @@ function hasRunSince(then: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-/** Hands on what has waited. */
-function handOn(): void {
-  if (held === undefined || isTerminating) return;
-  const waiting = held;
-  held = undefined;
-  for (const message of waiting) receive(message);
+/** Whether the main thread has answered an interrupt since it had answered so many. */
+function isAnswered(before: number): boolean {
+  return Atomics.load(signals, Slot.answered) !== before;
+}
+
+/** Lets messages wait until the latest interrupt is answered and nothing is being terminated. */
+function hold(): void {
+  if (held) return;
+  const waiting: ToChild[] = [];
+  held = waiting;
+  const looks = setInterval(() => {
+    if (isTerminating || !isAnswered(earlier)) return;
+    clearInterval(looks);
+    held = undefined;
+    for (const message of waiting) receive(message);
+  }, LOOK_MS);
 }
 
 /** Whether the main thread waits in a call, such as `prompt`. */
@@ -149,7 +155,6 @@ function terminate(): void {
     clearInterval(pings);
     port.postMessage({ type: 'interrupt' });
     isTerminating = false;
-    handOn();
   });
   relay.release();
 }
