@@ -151,3 +151,34 @@ test.each(['cpu', 'wasm'] as const)(
     expect(wrong[0]).toBe(Infinity);
   },
 );
+
+test.each(['cpu', 'wasm'] as const)(
+  'a class that is ruled out of labels and of logits has derivatives of 0, on %s',
+  async (backend) => {
+    await useBackend(backend);
+    const mask = tf.tensor2d([[0, -Infinity, 0]]);
+    const logits = tf.tensor2d([[2, 1, 0]]);
+    // The labels are a softmax of z, as those of a teacher: Σ p (m − l) with l = log softmax(logits).
+    const loss = compiled(({ z }: NamedTensors) =>
+      softmaxCrossEntropy(tf.softmax(tf.add(z!, mask)), tf.add(logits, mask)),
+    );
+    const z = tf.tensor2d([[1, 2, 3]]);
+    const p = 1 / (1 + Math.exp(2));
+    const q = p * (1 - p);
+    const expectNear = (found: tf.Tensor, expected: number[]) => {
+      [...found.dataSync()].forEach((x, i) => {
+        expect(x).toBeCloseTo(expected[i]!, 5);
+      });
+    };
+    // l₁ − l₃ = 2, so the loss is −2 p and a constant.
+    const slope = [-2 * q, 0, 2 * q];
+    const curvature = [-2 * q * (1 - 2 * p), 0, 2 * q * (1 - 2 * p)];
+    expectNear(tf.grad((z) => loss({ z }))(z), slope);
+    for (let i = 0; i < 3; i++) {
+      expectNear(valueAndGradient(loss, { z }).gradient.z!, slope);
+      const H = hessian(loss, { z });
+      expectNear(H.apply({ z: tf.tensor2d([[1, 5, 0]]) }).z!, curvature);
+      H.dispose();
+    }
+  },
+);

@@ -67,12 +67,16 @@ export function softmaxCrossEntropies(labels: tf.Tensor, logits: tf.Tensor): tf.
   checkClasses(logits);
   const inOne = tf.getKernel(kernelName, tf.getBackend()) !== undefined;
   if (inOne && logits.rank > 0) return engine().runKernel(kernelName, { labels, logits });
-  return tf.tidy(() => {
-    const logarithms = logSoftmax(logits);
-    // A class that is ruled out by a logit of −∞ has the label 0, and 0 · −∞ would be NaN.
-    const counted = tf.where(tf.equal(labels, 0), tf.maximum(logarithms, LOWEST), logarithms);
-    return tf.neg(tf.sum(tf.mul(labels, counted), -1));
-  });
+  return tf.tidy(() => tf.neg(tf.sum(tf.mul(labels, countedLogarithms(labels, logits)), -1)));
+}
+
+/** log softmax(z), but 0 where that is −∞ and the label 0: such a class is ruled out, and 0 · ∞ would be NaN. */
+function countedLogarithms(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  const logarithms = logSoftmax(logits);
+  const isRuledOut = unrecorded(() =>
+    tf.logicalAnd(tf.equal(labels, 0), tf.less(logarithms, LOWEST)),
+  );
+  return tf.where(isRuledOut, tf.zeros(logits.shape), logarithms);
 }
 
 /** The lowest number of float32. */
@@ -81,14 +85,14 @@ const LOWEST = -(2 - 2 ** -23) * 2 ** 127;
 /** A kernel of our own, on the backends that have it. */
 const kernelName = 'SoftmaxCrossEntropies';
 
-/** Its derivative for the logits is softmax(z) Σ y − y, for the labels −log softmax(z). */
+/** Its derivative for the logits is softmax(z) Σ y − y, for the labels −log softmax(z), 0 for those of ruled-out classes. */
 export function differentiateCrossEntropies(): void {
   differentiate(kernelName, {
     inputs: ['labels', 'logits'],
     gradient(dy, [y, z]) {
       const each = tf.expandDims(dy, -1);
       return {
-        labels: () => tf.neg(tf.mul(each, logSoftmax(z!))),
+        labels: () => tf.neg(tf.mul(each, countedLogarithms(y!, z!))),
         logits: () => tf.mul(each, tf.sub(tf.mul(tf.softmax(z!), tf.sum(y!, -1, true)), y!)),
       };
     },

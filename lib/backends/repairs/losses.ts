@@ -89,8 +89,9 @@ function weighted<O extends tf.Tensor>(
 function weightedMean(losses: tf.Tensor, weights: tf.Tensor, reduction: tf.Reduction): tf.Tensor {
   const isCounted = tf.notEqual(tf.mul(weights, tf.ones(losses.shape)), 0);
   const count = tf.sum(tf.cast(isCounted, 'float32'));
-  const divisor =
-    reduction === MEAN ? tf.mul(tf.sum(weights), Math.max(1, losses.size / weights.size)) : count;
+  const total = tf.sum(tf.mul(losses, weights));
+  if (reduction !== MEAN) return tf.div(total, tf.maximum(count, 1));
+  const repeats = Math.max(1, losses.size / Math.max(1, weights.size));
   const instead = tf.cast(tf.equal(count, 0), 'float32');
-  return tf.div(tf.sum(tf.mul(losses, weights)), tf.add(divisor, instead));
+  return tf.div(total, tf.add(tf.mul(tf.sum(weights), repeats), instead));
 }

@@ -81,6 +81,21 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     }
   });
 
+  test('derivatives at ±∞ are 0 where they are known', async () => {
+    await useBackend(backend);
+    tf.tidy(() => {
+      const ends = tf.tensor1d([Infinity, -Infinity]);
+      const one = tf.tensor1d([1, 1]);
+      const derivatives = [
+        tf.grad((x) => tf.sum(tf.asinh(x)))(ends),
+        tf.grad((x) => tf.sum(tf.acosh(x)))(tf.abs(ends)),
+        tf.grad((y) => tf.sum(tf.atan2(y, one)))(ends),
+        tf.grad((x) => tf.sum(tf.atan2(one, x)))(ends),
+      ];
+      for (const each of derivatives) expect([...each.dataSync()].map(Math.abs)).toEqual([0, 0]);
+    });
+  });
+
   test('atan2 broadcasts, and takes integers', async () => {
     await useBackend(backend);
     tf.tidy(() => {

@@ -34,7 +34,7 @@ export function repairMagnitudes(): void {
     gradient: (dy, [x]) => ({
       x: () => {
         const a = tf.cast(x!, 'float32');
-        const m = largest(tf.ones(a.shape), a);
+        const m = unrecorded(() => tf.clipByValue(tf.abs(a), 1, LARGEST));
         return tf.div(dy, tf.mul(m, tf.sqrt(squares(tf.div(1, m), tf.div(a, m)))));
       },
     }),
@@ -53,7 +53,14 @@ export function repairMagnitudes(): void {
   });
 }
 
-/** The larger magnitude, held constant: what is divided by it and multiplied again does not depend on it. */
-const largest = (a: tf.Tensor, b: tf.Tensor) => unrecorded(() => tf.maximum(tf.abs(a), tf.abs(b)));
+/**
+ * The larger magnitude, held constant: what is divided by it and multiplied again does not depend on it.
+ * Finite, so that what is divided by ∞ in the end is 0.
+ */
+const largest = (a: tf.Tensor, b: tf.Tensor) =>
+  unrecorded(() => tf.minimum(tf.maximum(tf.abs(a), tf.abs(b)), LARGEST));
+
+/** The largest number of float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
 const squares = (a: tf.Tensor, b: tf.Tensor) => tf.add(tf.square(a), tf.square(b));
