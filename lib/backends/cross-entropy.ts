@@ -57,7 +57,7 @@ export function logSoftmax(logits: tf.Tensor): tf.Tensor {
  * The cross-entropy −Σ y log softmax(z) of each example.
  *
  * @param labels probabilities y, shape [..., classes]
- * @param logits z, the same shape; −∞ rules a class out, whose label is 0 then
+ * @param logits z, the same shape; −∞ rules out a class whose label is 0
  * @returns shape [...]
  * @throws ShapeError where the shapes differ
  */
