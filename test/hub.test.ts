@@ -476,20 +476,14 @@ describe.skipIf(!isPossible || !full.available)('a class with short patience, by
     expect((await kernel.run('6 * 7')).text).toBe('42');
     const kernels = processesWith('implicit-kernel').length;
     expect(kernels).toBeGreaterThan(0);
-    await eventually(() => processesWith(hub.folder, 'singleuser').length === 0);
+    await expect
+      .poll(() => processesWith(hub.folder, 'singleuser'), { interval: 1000 })
+      .toEqual([]);
     // What she has written is there when she comes back.
     await ann.startServer();
     expect((await (await ann.kernelOf(LESSON)).run('6 * 7')).text).toBe('42');
   });
 });
-
-async function eventually(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 300; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  throw new Error('it did not come to that');
-}
 
 /** The processes whose command lines or environments hold all of some texts. */
 function processesWith(...texts: string[]): string[] {

@@ -47,7 +47,7 @@ describe.skipIf(!time.available)('the site', () => {
     await promisify(execFile)(process.execPath, [build, site, '--live', LIVE]);
   });
 
-  afterAll(() => rmSync(site, { recursive: true, force: true }), 60_000);
+  afterAll(() => rmSync(site, { recursive: true, force: true }));
 
   test('has a page for every notebook, and one that leads to them', () => {
     expect(pages()).toEqual(expect.arrayContaining(['index.html', ...notebooks]));

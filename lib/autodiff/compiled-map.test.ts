@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../backends';
 import { InputError, UnsupportedError } from '../errors';
+import { slowClock } from '../testing';
 import { compiledMap, mapProgramsOf, switchPrograms, tracedCounts } from '.';
 import { normal } from './testing';
 
@@ -75,8 +76,7 @@ describe('a compiled map', () => {
     const expected = f(z, A, b).y;
     const programs = mapProgramsOf(f)!;
     const before = tf.memory().numTensors;
-    let now = performance.now();
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    slowClock();
     const run = (meanwhile = (_: number) => {}) => {
       const work = programs.runInPieces([z, A, b]);
       for (let count = 0; ; count++) {
@@ -110,7 +110,7 @@ describe('a compiled map', () => {
     const broken = programs.runInPieces([z, A, b]);
     for (let i = 0; i < 6; i++) broken.next();
     broken.return(undefined);
-    clock.mockRestore();
+    vi.restoreAllMocks();
     f.free();
     // Of the values that were computed at once.
     expect(tf.memory().numTensors).toBe(before + 2);

@@ -4,6 +4,7 @@ import { valueAndGradient } from '../autodiff';
 import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
 import { cg, gmres } from '../solvers';
 import type { NamedTensors } from '../spaces';
+import { slowClock } from '../testing';
 import { argmin, argminAsync, stationarity } from '.';
 
 const numbers = (x: tf.Tensor): number[] => [...x.dataSync()];
@@ -172,8 +173,7 @@ describe('argminAsync', () => {
       const solution = await argminAsync<NamedTensors>((θ) => solve(θ!), optimality, { solver })(θ);
       const cotangent = Object.fromEntries(Object.keys(solution.value).map((name) => [name, u]));
       const before = tf.memory().numTensors;
-      let now = performance.now();
-      const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+      slowClock();
       let [turns, going] = [0, true];
       const turn = () => {
         turns++;
@@ -182,7 +182,7 @@ describe('argminAsync', () => {
       setImmediate(turn);
       const [found] = await solution.pullBack(cotangent);
       going = false;
-      clock.mockRestore();
+      vi.restoreAllMocks();
       // The gradient while it is recorded, a product for each unit, for the solve, and for θ.
       expect(turns).toBeGreaterThan(layers * (3 + blocks));
       expect(numbers(found!)).toEqual(numbers(expected));
