@@ -108,7 +108,8 @@ const byPlace: Derive = (step, tape) => {
 function windowsTile({ node }: Parameters<Rule>[0]): boolean {
   const { filterSize, strides, pad } = node.attrs;
   const { shape } = node.inputs.x!;
-  if (node.kernelName !== 'MaxPool' || (typeof pad !== 'string' && pad !== 0)) return false;
+  // With a margin in numbers, be it 0, lengths are worked out from the height of the window.
+  if (node.kernelName !== 'MaxPool' || typeof pad !== 'string') return false;
   const sizes = [filterSize, filterSize].flat().slice(0, 2) as number[];
   const steps = [strides, strides].flat().slice(0, 2) as number[];
   return sizes.every((size, i) => size === steps[i] && shape[i + 1]! % size === 0);

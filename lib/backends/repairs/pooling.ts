@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { engine } from '../engine';
 import { unrecorded } from '../unrecorded';
-import { differentiate, zerosLike } from './gradient';
+import { differentiate, scatterTo, zerosLike } from './gradient';
 import { placesOf, type Window, windows } from './windows';
 
 type Triple = [number, number, number];
@@ -53,14 +53,32 @@ const toWindow = ([size, stride, before, outputs]: number[]): Window => ({
   outputs: outputs!,
 });
 
-/** The elements of `t` at the places where the maxima of x are. */
-function takeAtMaxima(t: tf.Tensor, x: tf.Tensor, y: tf.Tensor, pool: Pool): tf.Tensor {
-  const places = unrecorded(() => {
+/** Where the maxima of x are. */
+const maximaOf = (x: tf.Tensor, y: tf.Tensor, pool: Pool): tf.Tensor =>
+  unrecorded(() => {
     const axes = windowsOf(x, pool);
     return placesOf(y, windows(x, axes, Number.NEGATIVE_INFINITY), x, axes);
   });
+
+/** The elements of `t` at the places where the maxima of x are. */
+function takeAtMaxima(t: tf.Tensor, x: tf.Tensor, y: tf.Tensor, pool: Pool): tf.Tensor {
+  const places = maximaOf(x, y, pool);
   const taken = tf.gather(tf.reshape(t, [-1]), tf.reshape(places, [-1]) as tf.Tensor1D);
   return tf.reshape(taken, y.shape);
+}
+
+/**
+ * Whether the stock kernel knows where the maxima are: it rounds the number of windows down, and over
+ * volumes takes the height of a window for its width.
+ */
+function hasStockPlaces(x: tf.Tensor, pool: Pool): boolean {
+  const axes = windowsOf(x, pool);
+  const roundedDown = windowsOf(x, { ...pool, dimRoundingMode: 'floor' });
+  const [height, width] = axes.slice(-2);
+  return (
+    axes.every(({ outputs }, i) => outputs === roundedDown[i]!.outputs) &&
+    (x.rank < 5 || height!.size === width!.size)
+  );
 }
 
 /** How many elements of the input, not of the padding, a window covers at each place. */
@@ -140,6 +158,18 @@ export function repairPooling(): void {
     });
   }
   for (const kernel of ['MaxPool', 'MaxPool3D']) {
+    differentiate<Pool>(kernel, {
+      inputs: ['x'],
+      output: true,
+      gradient: (dy, [x, y], pool) => ({
+        x: () =>
+          hasStockPlaces(x!, pool)
+            ? run.runKernel(`${kernel}Grad`, { dy, input: x!, output: y! }, {
+                ...pool,
+              } as tf.NamedAttrMap)
+            : scatterTo(maximaOf(x!, y!, pool), dy, x!.shape),
+      }),
+    });
     differentiate<Pool>(`${kernel}Grad`, {
       inputs: ['input', 'output'],
       gradient: (dx, [input, output], pool) => ({

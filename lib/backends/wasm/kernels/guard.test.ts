@@ -54,4 +54,49 @@ describe('what the build does not compute rightly is that of cpu', () => {
       /must match the rank/,
     );
   });
+
+  type Pool = Parameters<typeof tf.maxPool>;
+  const shapes: [string, (x: tf.Tensor4D) => tf.Tensor][] = [
+    ...((['round', 'ceil'] as const).flatMap((mode) => [
+      [`a maximum, ${mode}`, (x) => tf.maxPool(x, 3, 2, 0, mode)],
+      [`a mean, ${mode}`, (x) => tf.avgPool(x, 3, 2, 1, mode)],
+      [`a convolution by channel, ${mode}`, (x) => byChannel(x, 2, mode)],
+    ]) as [string, (x: tf.Tensor4D) => tf.Tensor][]),
+    ...((
+      [
+        [
+          [1, 2],
+          [2, 1],
+        ],
+        [[2, 1], 1],
+        [[2, 3], 3],
+      ] as Pool[1][][]
+    ).flatMap(([size, stride]) => [
+      [`a maximum of ${size}, ${stride} apart`, (x) => tf.maxPool(x, size!, stride!, 0)],
+      [`a mean of ${size}, ${stride} apart`, (x) => tf.avgPool(x, size!, stride!, 0)],
+    ]) as [string, (x: tf.Tensor4D) => tf.Tensor][]),
+    ['a convolution by channel, 2 and 1 apart', (x) => byChannel(x, [2, 1])],
+  ];
+  const byChannel = (x: tf.Tensor4D, strides: number | [number, number], mode?: 'round' | 'ceil') =>
+    tf.depthwiseConv2d(x, tf.ones([3, 3, 2, 1]), strides, 0, 'NHWC', 1, mode);
+
+  it.each(shapes)('%s, with a margin of 0 in numbers', async (_, f) => {
+    const x = tf.tensor4d(
+      Float32Array.from({ length: 2 * 6 * 8 * 2 }, (_, i) => Math.sin(12.9898 * (i + 1))),
+      [2, 6, 8, 2],
+    );
+    const [y, again] = [f(x), f(x)];
+    const onWasm = [y.shape, ...[y, again].map((each) => [...each.dataSync()])];
+    await tf.setBackend('cpu');
+    const expected = f(x);
+    const numbers = [...expected.dataSync()];
+    await tf.setBackend('wasm');
+    expect(onWasm[0]).toEqual(expected.shape);
+    for (const found of onWasm.slice(1)) {
+      numbers.forEach((z, i) => {
+        expect(found[i]).toBeCloseTo(z, 5);
+      });
+    }
+    tf.dispose([x, y, again, expected]);
+  });
 });

@@ -41,16 +41,22 @@ const places: Record<string, Record<string, tf.DataType>> = {
 
 const isEmpty = ({ shape }: tf.TensorInfo) => shape.includes(0);
 
+/** Kernels with windows that are this library's: they go by the lengths that TensorFlow.js works out. */
+const ofOwnLengths = new Set(names('MaxPool3D MaxPoolWithArgmax'));
+
 /** Whether a window finds a place, and the build knows how many. */
 function fits(kernelName: string, call: AnyCall): boolean {
   const shape = windowShape(kernelName, call);
   if (shape === undefined) return true;
   if (shape.includes(0)) return false;
+  if (ofOwnLengths.has(kernelName)) return true;
   // Rounded up, the last window may lie beyond the image; the build leaves it as it finds it.
-  if ('dimRoundingMode' in call.attrs && call.attrs.dimRoundingMode === 'ceil') return false;
+  const { dimRoundingMode } = call.attrs as { dimRoundingMode?: string };
+  if (dimRoundingMode === 'ceil' || dimRoundingMode === 'round') return false;
   const { pad, strides, filterSize } = call.attrs as Record<string, number | number[]>;
-  // With a margin in numbers TensorFlow.js works all lengths out from the height of the window.
-  if (typeof pad !== 'number' || pad === 0) return true;
+  // With a margin in numbers, be it 0, TensorFlow.js works all lengths out from the height of the
+  // window: the build would write beyond them.
+  if (typeof pad !== 'number') return true;
   const window = call.inputs.filter?.shape.slice(0, -2) ?? [filterSize].flat();
   return [window, [strides].flat()].every(([first, ...rest]) => rest.every((n) => n === first));
 }
