@@ -53,3 +53,40 @@ describe('a gradient within a compiled loss', () => {
     expect(tracedCounts().hits).toBeGreaterThan(before);
   });
 });
+
+describe('a loss that catches the error of a kernel', () => {
+  beforeAll(() => useBackend('wasm'));
+
+  const loss = ({ x }: NamedTensors) => {
+    const images = tf.reshape(x!, [1, 2, 2, 1]) as tf.Tensor4D;
+    let y: tf.Tensor;
+    try {
+      y = tf.maxPool(images, 5, 1, 'valid');
+    } catch {
+      y = tf.tanh(images);
+    }
+    return tf.sum(tf.square(y)) as tf.Scalar;
+  };
+
+  test.each([
+    ['undeclared', loss],
+    ['compiled', compiled(loss)],
+  ])('is differentiated by what ran: %s', (_, f) => {
+    const before = tracedCounts().hits;
+    for (let i = 0; i < 3; i++) {
+      tf.tidy(() => {
+        const x = tf.mul(0.5 + i, tf.tensor1d([0.1, -0.2, 0.3, 0.4]));
+        const H = hessian(f, { x });
+        const found = [H.gradient.x!, H.apply({ x: tf.onesLike(x) }).x!].map((y) => y.dataSync());
+        H.dispose();
+        x.dataSync().forEach((at, j) => {
+          const t = Math.tanh(at);
+          const slope = 1 - t * t;
+          expect(found[0]![j]).toBeCloseTo(2 * t * slope, 5);
+          expect(found[1]![j]).toBeCloseTo(2 * slope * (slope - 2 * t * t), 5);
+        });
+      });
+    }
+    expect(tracedCounts().hits).toBeGreaterThan(before);
+  });
+});

@@ -56,6 +56,16 @@ export class Trace {
     }
   }
 
+  /** What a kernel gives; where it throws, which the loss may catch, its place is another's. */
+  #result<T>(isNoted: boolean, at: number, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (isNoted) this.ran.splice(at, 1);
+      throw error;
+    }
+  }
+
   /** Frees what was retained. */
   dispose(): void {
     tf.dispose([...this.retained.values()]);
@@ -77,7 +87,7 @@ export class Trace {
       if (depends && trace.inLoss) for (const [, x] of given) trace.#retain(x);
       // In its place before it runs: copies of its outputs are saved before it returns.
       const at = depends ? trace.ran.push({ kernel, inputs: given, attrs, outputs: [] }) - 1 : 0;
-      const result = runKernel.call(this, kernel, inputs, attrs);
+      const result = trace.#result(depends, at, () => runKernel.call(this, kernel, inputs, attrs));
       // A returned list belongs to the caller, who may reorder it.
       const outputs = Array.isArray(result) ? [...(result as tf.Tensor[])] : [result];
       if (!depends) {
