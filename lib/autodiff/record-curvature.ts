@@ -84,7 +84,7 @@ function* recordedOrKnown<R extends { gradient: NamedTensors }>(
     trace.ran.findIndex(({ outputs }) => outputs.some((output) => output.id === id)),
   );
   const isPlain = leaves.all.every(({ dtype, size }) => dtype === 'float32' && size > 0);
-  if (!isPlain || cuts.includes(-1) || !isTraceable(tape)) {
+  if (!isPlain || cuts.includes(-1) || trace.hasChanged || !isTraceable(tape)) {
     return { recorded: yield* recorder.differentiate(tape, started) };
   }
   const { variables, block, value } = started;

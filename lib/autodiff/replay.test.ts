@@ -18,6 +18,22 @@ const losses: Record<string, (W: tf.Variable) => tf.Scalar> = {
   'a list of inputs': (W) => tf.sum(tf.concat([W, tf.square(W), tf.ones([1, 3])])),
   'slices and sums': (W) =>
     tf.addN([tf.mean(tf.slice(W, [1, 0], [2, 3])), tf.sum(W), tf.scalar(2)]) as tf.Scalar,
+  'a variable that it assigns': (W) => {
+    const scale = tf.variable(tf.tensor1d([1, 2, 3]), false);
+    const linear = tf.sum(tf.mul(W, scale));
+    scale.assign(tf.tensor1d([4, 5, 6]));
+    const square = tf.sum(tf.mul(tf.square(W), scale));
+    scale.dispose();
+    return tf.add(linear, square) as tf.Scalar;
+  },
+  'a list that it changes': (W) => {
+    const begin = [0, 0];
+    const rows = [0, 1, 2].map((row) => {
+      begin[0] = row;
+      return tf.mul(row + 1, tf.sum(tf.square(tf.slice(W, begin, [1, 3]))));
+    });
+    return tf.addN(rows) as tf.Scalar;
+  },
   'a custom gradient': (W) => {
     const f = tf.customGrad((x) => ({
       value: tf.sum(tf.square(x as tf.Tensor)),

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Engine, runOnList } from '../backends/engine';
 import { DisposedError } from '../errors';
-import { engine, isolated } from './tape';
+import { engine, isolated, withOwnLists } from './tape';
 
 /** A kernel that ran on what depends on trainable variables. */
 interface Ran {
@@ -91,8 +91,9 @@ export class Replay {
       this.#note(kernel, inputs, attrs);
     // A kernel that runs others is noted as one.
     let depth = 0;
-    e.runKernel = function (kernel, inputs, attrs = {}) {
-      if (depth > 0) return runKernel.call(this, kernel, inputs, attrs);
+    e.runKernel = function (kernel, inputs, givenAttrs = {}) {
+      if (depth > 0) return runKernel.call(this, kernel, inputs, givenAttrs);
+      const attrs = withOwnLists(givenAttrs);
       depth++;
       try {
         const noted = note(kernel, inputs, attrs);
@@ -113,11 +114,12 @@ export class Replay {
 
   /** Notes a kernel that depends on trainable variables; what is returned takes its outputs. */
   #note(kernel: string, inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) {
-    const given = Object.entries(inputs).filter(([, x]) => x != null);
-    for (const [, x] of given) {
+    const found = Object.entries(inputs).filter(([, x]) => x != null);
+    for (const [, x] of found) {
       if (x instanceof tf.Variable && x.trainable) this.#depends.add(x.id);
     }
-    if (!given.some(([, { id }]) => this.#depends.has(id))) return undefined;
+    if (!found.some(([, { id }]) => this.#depends.has(id))) return undefined;
+    const given = found.map(([name, x]) => [name, this.#standIn(x)] as const);
     for (const [, x] of given) {
       if (this.#depends.has(x.id) || this.#retained.has(x.id)) continue;
       this.#retained.set(
@@ -132,6 +134,15 @@ export class Replay {
         outputs: outputs.map(({ id }) => id),
       });
     };
+  }
+
+  /** A tensor as it was used: a copy where it had other numbers before, as a variable that the loss assigns. */
+  #standIn(x: tf.Tensor): tf.Tensor {
+    const before = this.#retained.get(x.id);
+    if (before === undefined || before.dataId === x.dataId) return x;
+    const now = isolated(() => tf.keep(x.clone()));
+    this.#retained.set(now.id, now);
+    return now;
   }
 
   /** Forgets what does not lead to the loss, such as a metric, or a moving average. */

@@ -241,7 +241,8 @@ function rememberAttributes(e: RecordingEngine): () => void {
   const { addTapeNode, runKernel } = e;
   /** Attributes of the last call of each kernel inside a custom gradient. */
   const inside = new Map<string, tf.NamedAttrMap>();
-  e.runKernel = function (kernelName, inputs, attrs = {}) {
+  e.runKernel = function (kernelName, inputs, givenAttrs = {}) {
+    const attrs = withOwnLists(givenAttrs);
     if (this.state.kernelDepth > 0) inside.set(kernelName, attrs);
     try {
       return runKernel.call(this, kernelName, inputs, attrs);
@@ -261,6 +262,21 @@ function rememberAttributes(e: RecordingEngine): () => void {
   };
   return restore;
 }
+
+/**
+ * Attributes whose lists are copies: TensorFlow.js keeps the caller's, and its gradients read them
+ * when the caller may have changed them, as the begin of a slice in a loop.
+ */
+export function withOwnLists(attrs: tf.NamedAttrMap): tf.NamedAttrMap {
+  const isOwn = Object.values(attrs).every((value) => !Array.isArray(value));
+  return isOwn
+    ? attrs
+    : Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, copied(value)]));
+}
+
+/** A list of lists, too. */
+const copied = <T>(value: T): T =>
+  Array.isArray(value) ? (value.map((each) => copied(each)) as T) : value;
 
 /** An error of its own where a kernel was given something disposed, which TensorFlow.js does not look for. */
 function disposedAmong(kernelName: string, inputs: tf.NamedTensorMap): DisposedError | undefined {

@@ -158,7 +158,8 @@ function* evaluate(
       recipe,
       retainedOf(trace, structure.outside),
     );
-  const found = recall(known, word);
+  // Where one tensor had two values no program tells them apart, whatever is known of the kernels.
+  const found = trace.hasChanged ? 'refused' : recall(known, word);
   const isRefused = found instanceof Recipe && !(yield* serves(found, purpose));
   const recipe = isRefused ? 'refused' : found;
   if (recipe instanceof Recipe) {

@@ -8,6 +8,7 @@ import { counts, type TracedCounts } from './counts';
 import { keyOf, type Leaves } from './leaves';
 import type { Recipe } from './recipe';
 import type { Captured, Remembered } from './remembered';
+import { isTracing } from './trace';
 
 /** How many structures are remembered for one heap. */
 const MOST = 128;
@@ -53,10 +54,11 @@ export function switchPrograms(on: boolean): void {
 
 /**
  * Where programs can run: wasm, unless they are switched off, and no tape is running. What
- * `tf.profile` looks at runs kernel by kernel: it would not see those of a program.
+ * `tf.profile` looks at runs kernel by kernel: it would not see those of a program, nor would a trace,
+ * which would take their results for constants.
  */
 export function heapForPrograms(): Heap | undefined {
-  if (!isOn) return undefined;
+  if (!isOn || isTracing()) return undefined;
   const { gradientDepth, kernelDepth, profiling } = engine().state;
   return gradientDepth === 0 && kernelDepth === 0 && !profiling ? heapNow() : undefined;
 }

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compiled, hessian, logSoftmax, tracedCounts, valueAndGradient } from '../..';
+import { compiled, compiledMap, hessian, logSoftmax, tracedCounts, valueAndGradient } from '../..';
 import { useBackend } from '../../backends';
 import type { NamedTensors } from '../../spaces';
+import { innerProduct } from '../inner-product';
 
 /** Functions whose derivatives TensorFlow.js computes from their results, of which it saves copies. */
 const weighted = (y: tf.Tensor) => tf.mul(y, [1, 2, 3]);
@@ -89,4 +90,65 @@ describe('a loss that catches the error of a kernel', () => {
     }
     expect(tracedCounts().hits).toBeGreaterThan(before);
   });
+});
+
+/** Value, gradient and product with (1, 1, 1) of Σ vᵢ xᵢ + Σ uᵢ xᵢ² are given; so are those of the loss. */
+function checkQuadratic(
+  loss: (x: NamedTensors) => tf.Scalar,
+  v: readonly number[],
+  u: readonly number[],
+): void {
+  for (const scale of [0.5, 1, 2, 3, 0.25]) {
+    tf.tidy(() => {
+      const x = [scale, 2 * scale, -scale];
+      const point = { x: tf.tensor1d(x) };
+      const { value, gradient } = valueAndGradient(loss, point);
+      const H = hessian(loss, point);
+      const product = H.apply({ x: tf.ones([3]) }).x!;
+      H.dispose();
+      const terms = x.map((x, i) => v[i]! * x + u[i]! * x * x);
+      expect(value.dataSync()[0]).toBe(terms.reduce((a, b) => a + b));
+      expect([...gradient.x!.dataSync()]).toEqual(x.map((x, i) => v[i]! + 2 * u[i]! * x));
+      expect([...product.dataSync()]).toEqual(u.map((u) => 2 * u));
+    });
+  }
+}
+
+describe('a loss in which something changes', () => {
+  beforeAll(() => useBackend('wasm'));
+
+  test('as a variable that it assigns, has the derivatives of what was there at each use', () => {
+    const variable = tf.variable(tf.tensor1d([1, 2, 3]));
+    checkQuadratic(
+      ({ x }) => {
+        variable.assign(tf.tensor1d([1, 2, 3]));
+        const linear = tf.sum(tf.mul(x!, variable));
+        variable.assign(tf.tensor1d([4, 5, 6]));
+        return tf.add(linear, tf.sum(tf.mul(tf.square(x!), variable))) as tf.Scalar;
+      },
+      [1, 2, 3],
+      [4, 5, 6],
+    );
+    variable.dispose();
+  });
+
+  test('as a list that says which part is taken, has the derivatives of the part that was', () => {
+    const parts = ({ x }: NamedTensors) => {
+      const begin = [0, 0];
+      const column = tf.reshape(x!, [3, 1]);
+      const terms = [0, 1, 2].map((i) => {
+        begin[0] = i;
+        return tf.mul(i + 1, tf.sum(tf.square(tf.slice(column, begin, [1, 1]))));
+      });
+      return tf.addN(terms) as tf.Scalar;
+    };
+    checkQuadratic(parts, [0, 0, 0], [1, 2, 3]);
+    checkQuadratic(compiled(parts), [0, 0, 0], [1, 2, 3]);
+  });
+});
+
+test('what programs compute in a map is not taken for a constant: a number is read', async () => {
+  await useBackend('wasm');
+  const scaled = compiledMap((x: tf.Tensor) => tf.mul(x, innerProduct({ x }, { x })));
+  expect(() => scaled(tf.tensor1d([1, 2]))).toThrow(/reads the numbers/);
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { engine, isolated } from '../tape';
+import { engine, isolated, withOwnLists } from '../tape';
 
 /** One kernel that ran: its inputs and outputs are tensors only in so far as they have an id. */
 export interface Ran {
@@ -8,6 +8,12 @@ export interface Ran {
   attrs: tf.NamedAttrMap;
   outputs: readonly tf.Tensor[];
 }
+
+/** How many traces note what runs, one within the other. */
+let running = 0;
+
+/** Whether what runs now is noted. */
+export const isTracing = (): boolean => running > 0;
 
 /** All kernels that ran while it was running, in order, whether a tape saw them or not. */
 export class Trace {
@@ -22,9 +28,13 @@ export class Trace {
   readonly copies = new Map<number, number>();
   /** Whether a variable was used that is not a leaf. */
   sawVariable = false;
+  /** Whether something got other numbers between two uses, as a variable that the loss assigns: one name, two values. */
+  hasChanged = false;
   /** While the loss runs: what no leaf decides comes from outside, however it was computed. */
   inLoss = true;
   readonly #depends: Set<number>;
+  /** Where the numbers of leaves and of what is retained were, by their ids. */
+  readonly #places: Map<number, object>;
   #paused = false;
   /** Copies of what no leaf had decided, since the last kernel that a leaf did. */
   readonly #lastCopies: tf.Tensor[] = [];
@@ -32,11 +42,15 @@ export class Trace {
   /** @param leaves what is handed over with each evaluation: nothing of them is retained */
   constructor(leaves: readonly tf.Tensor[]) {
     this.#depends = new Set(leaves.map(({ id }) => id));
+    this.#places = new Map(leaves.map(({ id, dataId }) => [id, dataId]));
   }
 
   /** A copy of what is used and not computed: who made it may dispose of it before the end. */
   #retain(x: tf.Tensor): void {
+    const before = this.#places.get(x.id);
+    this.hasChanged ||= before !== undefined && before !== x.dataId;
     if (this.#depends.has(x.id) || this.retained.has(x.id)) return;
+    this.#places.set(x.id, x.dataId);
     this.#paused = true;
     this.retained.set(
       x.id,
@@ -72,15 +86,17 @@ export class Trace {
     this.retained.clear();
   }
 
-  /** Notes what `f` runs. */
+  /** Notes what `f` runs, in which no programs run: they are no kernels. */
   during<T>(f: () => T): T {
+    running++;
     const e = engine();
     const names = ['runKernel', 'makeTensor', 'readSync', 'moveData'] as const;
     const own = names.map((name) => Object.getOwnPropertyDescriptor(e, name));
     const { runKernel, makeTensor, readSync, moveData } = e;
     const trace = this;
-    e.runKernel = function (kernel, inputs, attrs = {}) {
-      if (trace.#paused) return runKernel.call(this, kernel, inputs, attrs);
+    e.runKernel = function (kernel, inputs, givenAttrs = {}) {
+      if (trace.#paused) return runKernel.call(this, kernel, inputs, givenAttrs);
+      const attrs = withOwnLists(givenAttrs);
       const given = Object.entries(inputs).filter(([, x]) => x != null);
       trace.sawVariable ||= given.some(([, x]) => x instanceof tf.Variable);
       const depends = !trace.inLoss || given.some(([, { id }]) => trace.#depends.has(id));
@@ -121,6 +137,7 @@ export class Trace {
     try {
       return f();
     } finally {
+      running--;
       names.forEach((name, i) => {
         const descriptor = own[i];
         if (descriptor === undefined) Reflect.deleteProperty(e, name);
