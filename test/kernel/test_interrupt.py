@@ -44,6 +44,18 @@ def test_it_ends(prepared, form):
     assert int(prepared.run("rounds").value) == count, "nothing counts on"
 
 
+def test_files_that_a_cell_was_reading_are_closed_without_a_warning(prepared):
+    for _ in range(5):
+        ran = prepared.interrupted_once_it_prints(FORMS["an async loop over files"], lambda: time.sleep(0.05))
+        assert ran.error["ename"] == "KeyboardInterrupt"
+    ran = prepared.run(
+        "import { setFlagsFromString } from 'node:v8'; import { runInNewContext } from 'node:vm';"
+        "setFlagsFromString('--expose-gc'); const collect = runInNewContext('gc'); collect(); await sleep(50); collect()"
+    )
+    assert ran.text("stderr") == "", ran.text("stderr")
+    assert prepared.stray_texts(0.3) == []
+
+
 def test_many_times_in_a_row(prepared):
     kinds = list(FORMS.values())
     for i in range(20 if full() else 8):

@@ -22,6 +22,7 @@ import { endThreads, followProcesses, followThreads } from './started';
 import { provideStdin } from './stdin';
 import { captureStreams } from './streams';
 import { tidyAtRest, tidyLater } from './tidy';
+import { expectUnclosedFiles, followUnclosedFiles } from './unclosed';
 import { send } from './wire';
 
 /** The process in which cells run. Its parent holds the sockets and the compiler. */
@@ -35,6 +36,7 @@ captureStreams();
 provideStdin();
 guardConsole();
 reportStrayErrors();
+followUnclosedFiles();
 reportExit();
 followCells();
 beforeEveryOperation(throwInterrupt);
@@ -58,6 +60,7 @@ const cells = new Cells({
     tidyAtRest();
   },
   abandon(cell) {
+    expectUnclosedFiles();
     endThreads(cell);
     Atomics.store(signals, Slot.asking, 0);
   },
