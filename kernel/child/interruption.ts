@@ -19,7 +19,7 @@ export class KeyboardInterrupt extends Error {
 /** How long a cell may take to end after that before it is terminated. */
 export const GRACE_MS = 300;
 
-/** How long a turn is, in which time is counted that a cell is given. */
+/** The time that a cell is given is counted in turns of so many milliseconds. */
 export const TURN_MS = 100;
 
 /**
