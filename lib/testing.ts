@@ -16,3 +16,23 @@ export function slowClock(): void {
 export async function manyTurns(): Promise<void> {
   for (let i = 0; i < 1000; i++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Counts the turns that the event loop has while work goes on, by the slow clock. */
+export async function turnsDuring<T>(
+  work: () => Promise<T>,
+): Promise<{ turns: number; result: T }> {
+  slowClock();
+  let [turns, going] = [0, true];
+  const turn = () => {
+    turns++;
+    if (going) setImmediate(turn);
+  };
+  setImmediate(turn);
+  try {
+    const result = await work();
+    return { turns, result };
+  } finally {
+    going = false;
+    vi.restoreAllMocks();
+  }
+}

@@ -4,7 +4,7 @@ import { valueAndGradient } from '../autodiff';
 import { DisposedError, InputError, ShapeError, SolveError } from '../errors';
 import { cg, gmres } from '../solvers';
 import type { NamedTensors } from '../spaces';
-import { slowClock } from '../testing';
+import { turnsDuring } from '../testing';
 import { argmin, argminAsync, stationarity } from '.';
 
 const numbers = (x: tf.Tensor): number[] => [...x.dataSync()];
@@ -173,16 +173,8 @@ describe('argminAsync', () => {
       const solution = await argminAsync<NamedTensors>((θ) => solve(θ!), optimality, { solver })(θ);
       const cotangent = Object.fromEntries(Object.keys(solution.value).map((name) => [name, u]));
       const before = tf.memory().numTensors;
-      slowClock();
-      let [turns, going] = [0, true];
-      const turn = () => {
-        turns++;
-        if (going) setImmediate(turn);
-      };
-      setImmediate(turn);
-      const [found] = await solution.pullBack(cotangent);
-      going = false;
-      vi.restoreAllMocks();
+      const { turns, result } = await turnsDuring(() => solution.pullBack(cotangent));
+      const [found] = result;
       // The gradient while it is recorded, a product for each unit, for the solve, and for θ.
       expect(turns).toBeGreaterThan(layers * (3 + blocks));
       expect(numbers(found!)).toEqual(numbers(expected));

@@ -6,7 +6,7 @@ import { DisposedError, InputError, UnsupportedError } from '../errors';
 import { adam, gradientDescent } from '../methods';
 import type { LossProblem } from '../problems';
 import { cg } from '../solvers';
-import { slowClock } from '../testing';
+import { turnsDuring } from '../testing';
 import { unrolled } from '../unrolling';
 import { bilevel } from './bilevel';
 import type { BilevelRun, BilevelSettings, OuterStep } from './bilevel-options';
@@ -263,19 +263,6 @@ describe('an optimizer that asks for more than gradients', () => {
 });
 
 describe('long work gives way', () => {
-  /** Turns of the event loop while `work` goes on, where each look at the clock finds that one is due. */
-  const turns = async (work: () => Promise<unknown>) => {
-    slowClock();
-    let [count, going] = [0, true];
-    const tick = () => {
-      count++;
-      if (going) setImmediate(tick);
-    };
-    setImmediate(tick);
-    await work();
-    going = false;
-    return count;
-  };
   const { w, λ } = start();
   const inner = { optimizer: tf.train.sgd(0.1), steps: 10 };
 
@@ -309,6 +296,7 @@ describe('long work gives way', () => {
       },
     ],
   ])('%s', async (_, least, work) => {
-    expect(await turns(work)).toBeGreaterThanOrEqual(least);
+    const { turns } = await turnsDuring(work);
+    expect(turns).toBeGreaterThanOrEqual(least);
   });
 });

@@ -7,7 +7,7 @@ import { DisposedError } from '../../errors';
 import type { Pausing } from '../../event-loop';
 import { flatProblem, traceLosses } from '../../problems';
 import type { NamedTensors } from '../../spaces';
-import { slowClock } from '../../testing';
+import { slowClock, turnsDuring } from '../../testing';
 import { compiled, rememberedOf } from '../compiled';
 import { flatLossOf } from '../flat';
 import { relativeError } from '../testing';
@@ -232,15 +232,7 @@ it.each([false, true])(
     const find = () => hypergradient(problem, { w }, { λ: tf.scalar(30) }, how);
     if (!pure) for (let i = 0; i < 2; i++) await find();
     const known = await find();
-    slowClock();
-    let [turns, going] = [0, true];
-    const turn = () => {
-      turns++;
-      if (going) setImmediate(turn);
-    };
-    setImmediate(turn);
-    const again = await find();
-    going = false;
+    const { turns, result: again } = await turnsDuring(find);
     // At least four parts in each product, which was one turn before.
     expect(turns).toBeGreaterThan(4 * again.stats.products);
     expect(relativeError(again.value, known.value)).toBeLessThan(1e-6);
