@@ -5,6 +5,7 @@ import type { Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkTensors } from './check';
+import { refusingDisposed } from './disposed';
 import { type FlatMap, flatMapOn } from './flat';
 import {
   type Captured,
@@ -64,9 +65,9 @@ const programs = new WeakMap<object, MapPrograms>();
  *
  * When not to use it: iterations that end by a number that they read.
  *
- * @throws InputError for anything but a function; while it is traced, InputError for a value of anything but
- *   float32 tensors, UnsupportedError where it reads numbers of tensors, or uses a `tf.Variable` that is not
- *   handed to it.
+ * @throws InputError for anything but a function; DisposedError where it uses a disposed tensor; while it is
+ *   traced, InputError for a value of anything but float32 tensors, UnsupportedError where it reads numbers of
+ *   tensors, or uses a `tf.Variable` that is not handed to it.
  */
 export function compiledMap<A extends MapValue[], Y extends MapValue>(
   map: (...args: A) => Y,
@@ -74,7 +75,8 @@ export function compiledMap<A extends MapValue[], Y extends MapValue>(
   checkNoMore('compiledMap', arguments, 1);
   checkFunction(map, 'the map to compile');
   const known = new KnownMap((args) => map(...(args as A)));
-  const same = (...args: A): Y => (known.run(args) as Y | undefined) ?? map(...args);
+  const same = (...args: A): Y =>
+    (known.run(args) as Y | undefined) ?? refusingDisposed(() => map(...args));
   const result = Object.assign(same, { free: () => known.free() });
   programs.set(result, known);
   return result;

@@ -1,13 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { useBackend } from '../backends';
-import { implicitSGD } from '../descent';
+import { implicitSGD, proximalStep } from '../descent';
 import { DisposedError } from '../errors';
-import { attach, hypergradient, implicit, stationarity } from '../hypergradients';
+import {
+  argmin,
+  argminAsync,
+  attach,
+  hypergradient,
+  implicit,
+  stationarity,
+} from '../hypergradients';
 import { gradientDescent } from '../methods';
+import { cg } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
-import { compiled, gaussNewton, hessian, linearize, valueAndGradient } from '.';
+import { compiled, compiledMap, gaussNewton, hessian, linearize, valueAndGradient } from '.';
 
 describe.each(['cpu', 'wasm'] as const)(
   'a function that captures a disposed tensor, %s',
@@ -30,7 +38,19 @@ describe.each(['cpu', 'wasm'] as const)(
       const live = ({ w }: NamedTensors) => tf.sum(tf.square(w!)) as tf.Scalar;
       const optimizer = implicitSGD(0.1);
       const steps = unrolled({ method: gradientDescent(0.1), steps: 2 });
+      const map = (θ: tf.Tensor) => make(θ, gone);
+      const traced = compiledMap(map);
+      const root = (x: tf.Tensor, θ: tf.Tensor) => tf.sub(x, θ);
+      const proximal = { solver: cg() };
       const calls: (() => unknown)[] = [
+        () => traced(point.w),
+        () => argmin(map, root)(point.w),
+        () => argmin(traced, root)(point.w),
+        () => argminAsync(map, root)(point.w),
+        () => argminAsync(traced, root)(point.w),
+        () => proximalStep({ loss, curvatureAt: (y) => hessian(live, y) }, point, 0.5, proximal),
+        () =>
+          proximalStep({ loss: live, curvatureAt: (y) => hessian(loss, y) }, point, 1, proximal),
         () => hessian(loss, point),
         () => valueAndGradient(loss, point),
         () => valueAndGradient(compiled(loss), point),

@@ -1,10 +1,11 @@
+import { restorer } from './restorer';
 import { engine } from './tape';
 
 /** The names of the kernels that f runs. */
 export function kernelNames(f: () => void): string[] {
   const names: string[] = [];
   const e = engine();
-  const before = Object.getOwnPropertyDescriptor(e, 'runKernel');
+  const restore = restorer(e, ['runKernel']);
   const { runKernel } = e;
   e.runKernel = function (name, inputs, attrs) {
     names.push(name);
@@ -13,8 +14,7 @@ export function kernelNames(f: () => void): string[] {
   try {
     f();
   } finally {
-    if (before === undefined) Reflect.deleteProperty(e, 'runKernel');
-    else Object.defineProperty(e, 'runKernel', before);
+    restore();
   }
   return names;
 }

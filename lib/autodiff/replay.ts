@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Engine, runOnList } from '../backends/engine';
+import { runOnList } from '../backends/engine';
 import { DisposedError } from '../errors';
+import { restorer } from './restorer';
 import { engine, isolated, withOwnLists } from './tape';
 
 /** A kernel that ran on what depends on trainable variables. */
@@ -85,7 +86,7 @@ export class Replay {
 
   #during<T>(f: () => T): T {
     const e = engine();
-    const before = Object.getOwnPropertyDescriptor(e, 'runKernel');
+    const restore = restorer(e, ['runKernel']);
     const { runKernel } = e;
     const note = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) =>
       this.#note(kernel, inputs, attrs);
@@ -107,8 +108,7 @@ export class Replay {
     try {
       return f();
     } finally {
-      if (before === undefined) delete (e as Partial<Engine>).runKernel;
-      else Object.defineProperty(e, 'runKernel', before);
+      restore();
     }
   }
 

@@ -3,8 +3,10 @@ import { inFewerKernels } from '../backends';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
 import { inPortions, type Pausing, withoutPause } from '../event-loop';
+import { chainedDisposed, disposedAmong } from './disposed';
 import { fusedKernel, unfuse } from './fused';
 import type { Node } from './node';
+import { restorer } from './restorer';
 
 interface RecordingEngine extends Engine {
   startTape(): void;
@@ -277,35 +279,3 @@ export function withOwnLists(attrs: tf.NamedAttrMap): tf.NamedAttrMap {
 /** A list of lists, too. */
 const copied = <T>(value: T): T =>
   Array.isArray(value) ? (value.map((each) => copied(each)) as T) : value;
-
-/** An error of its own where a kernel was given something disposed, which TensorFlow.js does not look for. */
-function disposedAmong(kernelName: string, inputs: tf.NamedTensorMap): DisposedError | undefined {
-  const gone = Object.values(inputs).find((x) => x instanceof tf.Tensor && x.isDisposed);
-  return gone && disposed(`a disposed tensor of shape [${gone.shape}] in ${kernelName}`);
-}
-
-/** The same of what methods of a disposed tensor throw. */
-const chainedDisposed = (error: unknown): unknown =>
-  error instanceof Error && error.message === 'Tensor is disposed.'
-    ? disposed('a function that uses a disposed tensor')
-    : error;
-
-const disposed = (given: string) =>
-  new DisposedError({
-    given,
-    expected: 'live tensors in a function that is differentiated',
-    remedy:
-      'Dispose of what it captures after its last call, or `tf.keep` it where a surrounding tidy freed it.',
-  });
-
-/** A function that puts methods back as they are now, whether inherited or an object's own. */
-function restorer<K extends PropertyKey>(object: Record<K, unknown>, names: K[]): () => void {
-  const before = names.map((name) => Object.getOwnPropertyDescriptor(object, name));
-  return () => {
-    names.forEach((name, i) => {
-      const descriptor = before[i];
-      if (descriptor === undefined) delete (object as Partial<Record<K, unknown>>)[name];
-      else Object.defineProperty(object, name, descriptor);
-    });
-  };
-}

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { refusingDisposed } from '../autodiff';
 import { InputError } from '../errors';
 import { checkMethods, checkNoMore, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver } from '../solvers';
@@ -21,7 +22,8 @@ import type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-
  * convex F the error of the step is no larger than the residual, since `I + δH` shortens nothing.
  * `max-iterations`: neither; the Newton steps are used up, or rounding keeps Φ from falling further.
  *
- * @throws NotFiniteError if F or its gradient at x is not finite; InputError for options out of range.
+ * @throws NotFiniteError if F or its gradient at x is not finite; DisposedError where F uses a disposed tensor;
+ *   InputError for options out of range.
  * @see Rockafellar, [Monotone operators and the proximal point
  *   algorithm](https://doi.org/10.1137/0314056), 1976; Nocedal & Wright, [Numerical
  *   Optimization](https://doi.org/10.1007/978-0-387-40065-5), 2nd ed., §7.1 (Newton–CG).
@@ -60,11 +62,11 @@ export async function takeProximalStep(
 const atOnce = (problem: ProximalProblem): PausingProblem => ({
   *loss(y) {
     yield;
-    return tf.tidy(() => tf.keep(problem.loss(y)));
+    return tf.tidy(() => tf.keep(refusingDisposed(() => problem.loss(y))));
   },
   *curvatureAt(y) {
     yield;
-    return problem.curvatureAt(y);
+    return refusingDisposed(() => problem.curvatureAt(y));
   },
 });
 

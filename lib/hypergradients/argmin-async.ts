@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated, mapProgramsOf } from '../autodiff';
+import { isolated, mapProgramsOf, refusingDisposed } from '../autodiff';
 import { drive, finish, giveWay, inPortions, type Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { checkedSolution, checkSolver, gmres, type LinearSolver } from '../solvers';
@@ -65,7 +65,7 @@ export function argminAsync<X extends Point>(
     const θ = given.map((value) => tf.keep(value.clone()));
     const held: tf.TensorContainer[] = [θ];
     try {
-      const xStar = (await byPrograms<X>(solve, θ)) ?? (await solve(...θ));
+      const xStar = (await byPrograms<X>(solve, θ)) ?? (await refusingDisposed(() => solve(...θ)));
       checkSolution(xStar);
       held.push(xStar as tf.TensorContainer);
       const { x, pausingF: F, wrap, unwrap } = rootAt(xStar, optimality);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { isolated, mapProgramsOf, type Tape } from '../autodiff';
+import { isolated, mapProgramsOf, refusingDisposed, type Tape } from '../autodiff';
 import type { Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { gmres } from '../solvers';
@@ -42,7 +42,7 @@ export function argmin<X extends Point>(
     checkArguments(θ);
     return tf.tidy(() =>
       attach(
-        isolated(() => solve(...θ)),
+        isolated(() => refusingDisposed(() => solve(...θ))),
         optimality,
         options,
       )(...θ),

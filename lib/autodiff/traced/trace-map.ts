@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { inPortions, type Pausing, withoutPause } from '../../event-loop';
+import { refusingDisposed } from '../disposed';
 import { graph } from '../graph';
 import { compile } from '../plan';
 import { isolated, record, type Tape } from '../tape';
@@ -63,7 +64,7 @@ export const tracedMapInPieces = <T>(
 function called(map: ListMap, leaves: readonly tf.Tensor[]): readonly tf.Tensor[] {
   depth++;
   try {
-    return map(leaves);
+    return refusingDisposed(() => map(leaves));
   } finally {
     depth--;
   }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { restorer } from '../restorer';
 import { engine, isolated, withOwnLists } from '../tape';
 
 /** One kernel that ran: its inputs and outputs are tensors only in so far as they have an id. */
@@ -90,8 +91,7 @@ export class Trace {
   during<T>(f: () => T): T {
     running++;
     const e = engine();
-    const names = ['runKernel', 'makeTensor', 'readSync', 'moveData'] as const;
-    const own = names.map((name) => Object.getOwnPropertyDescriptor(e, name));
+    const restore = restorer(e, ['runKernel', 'makeTensor', 'readSync', 'moveData']);
     const { runKernel, makeTensor, readSync, moveData } = e;
     const trace = this;
     e.runKernel = function (kernel, inputs, givenAttrs = {}) {
@@ -138,11 +138,7 @@ export class Trace {
       return f();
     } finally {
       running--;
-      names.forEach((name, i) => {
-        const descriptor = own[i];
-        if (descriptor === undefined) Reflect.deleteProperty(e, name);
-        else Object.defineProperty(e, name, descriptor);
-      });
+      restore();
     }
   }
 }
