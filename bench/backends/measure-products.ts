@@ -6,6 +6,17 @@ import { productOf } from '../../lib/backends/wasm/doubles/products';
 import { perform } from '../../lib/backends/wasm/fused/sequence';
 import type { Heap } from '../../lib/backends/wasm/kernels/heap';
 import { type MatrixProduct, productCalls, workOf } from '../../lib/backends/wasm/products';
+import { withoutPause } from '../../lib/event-loop';
+import { cholesky, crossProducts, random } from '../../lib/numbers';
+import { byPairsOfRows } from '../../lib/numbers/cross-products';
+import { choleskyByRows } from '../../lib/numbers/factorize';
+
+/** Milliseconds of a float64 task by plain loops and in blocks by WebAssembly. */
+export interface Blocked {
+  name: string;
+  multiplications: number;
+  times: { plain: number; blocks: number };
+}
 
 /** Milliseconds of each way to multiply; as one where the engine has multiply-add. */
 export interface Row {
@@ -91,6 +102,32 @@ function inDoubles(length: number): Record<string, () => void> {
   return { apart: own(false), ...(hasMultiplyAdd && { asOne: own(true) }) };
 }
 
+/** Gram matrices and Cholesky factorizations, as a step of `levenbergMarquardt` makes them. */
+function blocked(n: number, p: number): Blocked[] {
+  const stream = random(1);
+  const R = Array.from({ length: n }, () => stream.normals(p));
+  const gram = crossProducts(R);
+  for (let i = 0; i < n; i++) gram.entries[i * (n + 1)]! += 1;
+  const tasks = [
+    {
+      name: `Gram matrix of ${n} rows of ${p}`,
+      multiplications: (n * n * p) / 2,
+      plain: () => void byPairsOfRows(R),
+      blocks: () => void crossProducts(R),
+    },
+    {
+      name: `Cholesky, ${n} unknowns`,
+      multiplications: n ** 3 / 6,
+      plain: () => void withoutPause(choleskyByRows(gram, Number.EPSILON)),
+      blocks: () => void cholesky(gram, Number.EPSILON),
+    },
+  ];
+  return tasks.map(({ name, multiplications, ...ways }) => {
+    const times = timesOf(ways, 2 * multiplications) as Blocked['times'];
+    return { name, multiplications, times };
+  });
+}
+
 /** The least time of each way, all of them in turn. */
 function timesOf(ways: Record<string, () => void>, operations: number): Record<string, number> {
   const repeats = Math.max(1, Math.round(4e7 / operations));
@@ -118,7 +155,13 @@ async function main() {
     const times = timesOf(inDoubles(length), operations) as Row['times'];
     rows.push({ name: `float64: ${length} × ${length} · ${length} × 2`, operations, times });
   }
-  process.send!(rows, () => process.exit());
+  const inBlocks = [
+    blocked(64, 80),
+    blocked(151, 720),
+    blocked(302, 1761),
+    blocked(720, 1051),
+  ].flat();
+  process.send!({ rows, inBlocks }, () => process.exit());
 }
 
 main();

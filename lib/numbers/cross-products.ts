@@ -1,16 +1,39 @@
 import type { Matrix } from './rows';
+import { columnsOf, crossProductsInBlocks, rowsOf } from './simd';
 import type { SquareMatrix } from './square-matrix';
 
 /** `R Rᵀ` for the rows of R: the inner product of each row with each other. */
-export function crossProducts(R: Matrix): SquareMatrix {
+export const crossProducts = (R: Matrix): SquareMatrix =>
+  mirrored(crossProductsInBlocks(rowsOf(R)) ?? byPairsOfRows(R));
+
+/** `RᵀR`: the inner product of each column with each other. */
+export const columnProducts = (R: Matrix): SquareMatrix =>
+  mirrored(crossProductsInBlocks(columnsOf(R)) ?? byPairsOfRows(transposed(R)));
+
+/** The lower triangle of `R Rᵀ`, without WebAssembly. */
+export function byPairsOfRows(R: Matrix): SquareMatrix {
   const size = R.length;
   const entries = new Float64Array(size * size);
   // Two rows by four: each number that is read takes part in several products.
   for (let i = 0; i < size; i += 2) {
     for (let j = 0; j <= i + 1; j += 4) products(R, i, j, entries);
   }
-  for (let i = 0; i < size; i++) {
-    for (let j = i + 1; j < size; j++) entries[i * size + j] = entries[j * size + i]!;
+  return { size, entries };
+}
+
+/** Rows and columns of a tile that stays in the cache while it is mirrored. */
+const TILE = 16;
+
+/** Sets the entries above the diagonal to those below it. */
+function mirrored({ size, entries }: SquareMatrix): SquareMatrix {
+  for (let first = 0; first < size; first += TILE) {
+    const end = Math.min(first + TILE, size);
+    for (let from = 0; from <= first; from += TILE) {
+      for (let i = first; i < end; i++) {
+        const to = Math.min(from + TILE, i);
+        for (let j = from; j < to; j++) entries[j * size + i] = entries[i * size + j]!;
+      }
+    }
   }
   return { size, entries };
 }
@@ -65,7 +88,7 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /** The columns of a matrix as rows. */
-export function transposed(R: Matrix): Float64Array[] {
+function transposed(R: Matrix): Float64Array[] {
   const columns = R[0]?.length ?? 0;
   const result = Array.from({ length: columns }, () => new Float64Array(R.length));
   for (let i = 0; i < R.length; i++) {

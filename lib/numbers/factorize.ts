@@ -1,4 +1,5 @@
 import { type Pausing, withoutPause } from '../event-loop';
+import { type Factor, factorInBlocks, LEAST_UNKNOWNS } from './simd';
 import type { SquareMatrix } from './square-matrix';
 
 /** Multiplications in one piece: some milliseconds. */
@@ -19,8 +20,16 @@ export type Solve = (b: Float64Array) => Float64Array;
 export const cholesky = (matrix: SquareMatrix, precision: number): Solve | undefined =>
   withoutPause(choleskyInPieces(matrix, precision));
 
-/** {@link cholesky}, to be left for a while between blocks of rows. */
-function* choleskyInPieces(
+/** {@link cholesky}, to be left for a while: large matrices by blocks, in WebAssembly where there is some. */
+function* choleskyInPieces(matrix: SquareMatrix, precision: number): Pausing<Solve | undefined> {
+  const { size } = matrix;
+  const found = size < LEAST_UNKNOWNS ? undefined : yield* factorInBlocks(matrix, precision);
+  if (found === undefined) return yield* choleskyByRows(matrix, precision);
+  return found === 'indefinite' ? undefined : solveByRows(found, size);
+}
+
+/** {@link cholesky} without WebAssembly, row by row. */
+export function* choleskyByRows(
   { size, entries }: SquareMatrix,
   precision: number,
 ): Pausing<Solve | undefined> {
@@ -51,6 +60,41 @@ function* choleskyInPieces(
     }
     return x;
   };
+}
+
+/** The same by the rows of a large L, whose columns are all over the memory. */
+const solveByRows =
+  ({ L, stride }: Factor, size: number): Solve =>
+  (b) => {
+    const x = b.slice();
+    for (let i = 0; i < size; i++) {
+      const row = i * stride;
+      x[i] = (x[i]! - rowTimes(L, row, x, i)) / L[row + i]!;
+    }
+    for (let i = size - 1; i >= 0; i--) {
+      const row = i * stride;
+      const value = x[i]! / L[row + i]!;
+      x[i] = value;
+      for (let k = 0; k < i; k++) x[k]! -= L[row + k]! * value;
+    }
+    return x;
+  };
+
+/** The product of the first `count` numbers of a row with those of x, in four sums. */
+function rowTimes(L: Float64Array, row: number, x: Float64Array, count: number): number {
+  const whole = count - (count % 4);
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  for (let k = 0; k < whole; k += 4) {
+    s0 += L[row + k]! * x[k]!;
+    s1 += L[row + k + 1]! * x[k + 1]!;
+    s2 += L[row + k + 2]! * x[k + 2]!;
+    s3 += L[row + k + 3]! * x[k + 3]!;
+  }
+  for (let k = whole; k < count; k++) s0 += L[row + k]! * x[k]!;
+  return s0 + s1 + (s2 + s3);
 }
 
 /** Entry (i, j) less the products of the entries of L before column j, in their order. */

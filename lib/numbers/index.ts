@@ -1,4 +1,4 @@
-export { crossProducts, transposed } from './cross-products';
+export { columnProducts, crossProducts } from './cross-products';
 export { type Eigen, eigen, eigenSymmetric, eigenSymmetricInPieces } from './eigen';
 export { cholesky, factorize, factorizeInPieces, lu, type Solve } from './factorize';
 export { requireLabels, sigmoid } from './logistic';

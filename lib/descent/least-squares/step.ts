@@ -1,5 +1,5 @@
 import { UnsupportedError } from '../../errors';
-import { cholesky, crossProducts, type SquareMatrix, transposed } from '../../numbers';
+import { cholesky, columnProducts, crossProducts, type SquareMatrix } from '../../numbers';
 import { checkedSolution, type LinearSolver } from '../../solvers';
 import { float64, type LinearOperator } from '../../spaces';
 import type { Linearized } from './problem';
@@ -35,7 +35,7 @@ function directly(at: Linearized): DescendAt {
     });
   }
   const tall = residuals.length >= gradient.length;
-  const gram = crossProducts(tall ? transposed(rows) : rows);
+  const gram = tall ? columnProducts(rows) : crossProducts(rows);
   return (delta) => {
     const tau = 1 / delta;
     const solve = cholesky(plus(gram, tau), Number.EPSILON);

@@ -99,6 +99,7 @@ export const instructions = {
   'f32x4.pmin': vectors(0xea),
   'f32x4.pmax': vectors(0xeb),
   'f64x2.add': vectors(0xf0),
+  'f64x2.sub': vectors(0xf1),
   'f64x2.mul': vectors(0xf2),
   'f64x2.div': vectors(0xf3),
   'f64x2.min': vectors(0xf4),
