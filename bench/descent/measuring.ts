@@ -10,7 +10,7 @@ import { disposeTask, type StudyTask, studyTasks } from './tasks';
 import { lossOf, startClock, variablesOf } from './train';
 
 /** Written down before the runs: steps of a run, those at its start that are not timed, and runs. */
-const [STEPS, BEGINNING, RUNS] = [100, 20, 3];
+const [STEPS, BEGINNING, RUNS] = [100, 20, 5];
 /** Of a gradient a step, on average. */
 const ALLOWED = 0.25;
 /** As many in each step, so that what differs between steps is the measuring. */
@@ -32,7 +32,7 @@ export async function measuring(): Promise<string> {
     }
     disposeTask(task);
   }
-  return `${RUNS} runs of ${STEPS} steps of \`'auto'\` from a first δ of ${INITIAL}, three iterations of CG in each, so that steps differ by the measuring alone. “Measured” is the share of the steps after the first ${BEGINNING} that were measured; “by measuring” what the median measured one of these took beyond the median of the others, in gradients (\`valueAndGradient\` of the same batch, timed after each step); the product of the two is the cost a step, and the goal at most ${ALLOWED}. Processor time, wasm on one thread.
+  return `${RUNS} runs of ${STEPS} steps of \`'auto'\` from a first δ of ${INITIAL}, three iterations of CG in each, so that steps differ by the measuring alone. “Measured” is the share of the steps after the first ${BEGINNING} that were measured; “by measuring” what the median measured one of these took beyond the median of the others, each in gradients (\`valueAndGradient\` of the same batch, timed right after the step, so that what else the machine does hardly counts); the product of the two is the cost a step, and the goal at most ${ALLOWED}. Processor time, wasm on one thread.
 
 ${markdownTable(rows)}`;
 }
@@ -42,7 +42,7 @@ async function rowOf(task: StudyTask, name: keyof typeof makers): Promise<Record
   for (let run = 0; run < RUNS; run++) await watch(task, name, CHOOSING + run, seen);
   const [gradient, measured, other] = [seen.gradients, seen.measured, seen.others].map(median);
   const share = seen.measured.length / (seen.measured.length + seen.others.length);
-  const longer = (measured! - other!) / gradient!;
+  const longer = measured! - other!;
   return {
     network: task.name,
     optimizer: name,
@@ -53,7 +53,7 @@ async function rowOf(task: StudyTask, name: keyof typeof makers): Promise<Record
   };
 }
 
-/** Seconds of gradients, and of steps that were measured and that were not. */
+/** Seconds of gradients; steps that were measured and that were not, each in gradients. */
 interface Seen {
   gradients: number[];
   measured: number[];
@@ -82,7 +82,7 @@ async function watch(task: StudyTask, name: keyof typeof makers, seed: number, s
         tf.dispose([result.value, result.gradient]);
         if (steps >= BEGINNING) {
           seen.gradients.push(gradient);
-          (ratio === undefined ? seen.others : seen.measured).push(cpu);
+          (ratio === undefined ? seen.others : seen.measured).push(cpu / gradient);
         }
       }
       steps += 1;

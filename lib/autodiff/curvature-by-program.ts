@@ -50,6 +50,7 @@ export function* curvatureByProgram(point: ProgramPoint): Pausing<Curvature> {
     },
     apply: applyWhole,
     transpose: applyWhole,
+    lossesTo: (variables) => programs.lossesTo(variables),
     // By a program a product is one call.
     *applyInPieces(v) {
       return mapTensors(applyWhole(v), (x) => tf.keep(x));

@@ -30,6 +30,11 @@ export interface Curvature extends LinearOperator<NamedTensors> {
   readonly factors?: Factors;
   /** The factors of the part that passes the cuts, whatever is added to it; Gauss–Newton's alone has them. */
   readonly cut?: Factors;
+  /**
+   * The loss at the point and where its variables are later, both by programs, so that they are rounded alike;
+   * what else it is computed from is as it was. Undefined where no program has it.
+   */
+  lossesTo?(variables: NamedTensors): LossesOnTheWay | undefined;
   /** The products on vectors in the backend's memory, where they are computed by programs. */
   readonly flat?: FlatProducts;
   /**
@@ -38,6 +43,12 @@ export interface Curvature extends LinearOperator<NamedTensors> {
    * @param products of how many it is to pay for itself; default any number. The first call decides.
    */
   rowSpace(products?: number): RowSpace | undefined;
+}
+
+/** A loss before and after its variables have moved. */
+export interface LossesOnTheWay {
+  before: number;
+  after: number;
 }
 
 /** The factors of `Jᵀ S J`; what their products return belongs to the caller. */

@@ -4,9 +4,10 @@ import type { Heap } from '../backends/wasm/kernels/heap';
 import { DisposedError } from '../errors';
 import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
+import type { LossesOnTheWay } from './curvature';
 import type { CurvatureKind } from './curvature-kind';
 import { type Flat, flatSpaceOn, Layout } from './flat';
-import { named } from './named';
+import { listed, named } from './named';
 import type { CurvatureProgram, CurvatureRecipe, RowViews } from './traced';
 
 /** A loss at a point, with the programs of its structure. */
@@ -33,6 +34,8 @@ interface Half {
 /** The programs of a loss at a point: what their first halves have left there, and calls of the second. */
 export class ProgramsAtPoint {
   readonly flats: ReturnType<typeof flatSpaceOn>;
+  /** The loss here and elsewhere, if programs compute it. */
+  readonly #values: Flat | undefined;
   readonly #gradient: readonly tf.TensorInfo[];
   readonly #halves = new Map<CurvatureProgram, Half>();
   readonly #ownedFlats: Flat[] = [];
@@ -43,6 +46,7 @@ export class ProgramsAtPoint {
     const { heap, recipe, variables } = point;
     recipe.retain();
     this.flats = flatSpaceOn(heap);
+    if (recipe.views.value.length > 0) this.#values = this.own(listLayout([1, 1]));
     this.#gradient = Object.values(variables).map(({ shape }) =>
       heap.makeOutput([...shape], 'float32'),
     );
@@ -104,11 +108,25 @@ export class ProgramsAtPoint {
     const { program } = this.point.recipe.halves(of);
     const kept = this.own(numbersLayout(program.keptBytes / 4));
     const early = typeof of === 'string' ? undefined : this.own(earlyLayout(of));
+    const valueAt = this.#values?.parts().slice(0, 1) ?? [];
     const gradientAt = this.#gradient.map((x) => this.addressOf(x));
-    program.beginAt(this.addresses, kept.address, [...gradientAt, ...(early?.parts() ?? [])]);
+    const outputs = [...valueAt, ...gradientAt, ...(early?.parts() ?? [])];
+    program.beginAt(this.addresses, kept.address, outputs);
     const made = { kept, early };
     this.#halves.set(of, made);
     return made;
+  }
+
+  /** The loss here, once a first half has run, and at other values of its variables; undefined where no program has it. */
+  lossesTo(variables: NamedTensors): LossesOnTheWay | undefined {
+    this.checkAlive();
+    const { value } = this.point.recipe;
+    if (this.#values === undefined || value === undefined) return undefined;
+    const moved = listed(this.point.variables, variables).map((x) => this.addressOf(x));
+    const there = this.#values.parts().slice(1);
+    value.beginAt([...moved, ...this.addresses.slice(moved.length)], 0, there);
+    const [before, after] = this.flats.numbers(this.#values);
+    return { before: before!, after: after! };
   }
 
   /** The call of a second half that writes a product with v to q. */

@@ -107,7 +107,7 @@ function* recordedOrKnown<R extends { gradient: NamedTensors }>(
   else if (recipe === 'seen') {
     const products = recorder.products(tape, recorded);
     const { gradient } = recorded;
-    const parts = { leaves, outside, gradient, block, products };
+    const parts = { leaves, outside, loss: started.loss, gradient, block, products };
     remember(known, word, yield* tracedCurvature(heap, trace, tape, parts));
   }
   return { recorded };

@@ -290,7 +290,8 @@ export abstract class ImplicitOptimizer<
       const facts = { step, delta: stepSize, gradient, memory };
       const go = () => tf.tidy(() => move(variables, { ...facts, loss: steadied(loss, steady) }));
       if (tuning) {
-        const what = { variables, stepSize, loss, gradient, step, objective };
+        const { lossesTo } = recorded;
+        const what = { variables, stepSize, loss, lossesTo, gradient, step, objective };
         ({ sound, verdict } = tuning.judge(go, what));
       } else sound = go();
       acceptStep(proposal, sound, verdict);

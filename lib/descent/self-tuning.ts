@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { innerProduct, Replay } from '../autodiff';
+import { type Curvature, innerProduct, Replay } from '../autodiff';
 import { NotFiniteError } from '../errors';
 import { quoted } from '../options';
 import { mapTensors, type NamedTensors, type Scalars, tensors } from '../spaces';
@@ -28,6 +28,8 @@ export interface Taken {
   variables: NamedVariables;
   stepSize: number;
   loss: tf.Scalar;
+  /** The loss before and where the variables are, where programs compute both. */
+  lossesTo?: Curvature['lossesTo'];
   gradient: NamedTensors;
   step: NamedTensors;
   objective: Objective;
@@ -218,22 +220,33 @@ export class SelfTuning {
   /** `(before − after)/δ` of the losses of a step. */
   #gainOf<S extends number | tf.Scalar>(
     numbers: StepNumbers<S>,
-    { stepSize, loss }: Taken,
+    what: Taken,
     sizes: Sizes<S> | undefined,
   ): Gained<S> {
     const s = numbers.scalars;
-    const of = (x: tf.Tensor) => numbers.of(x as tf.Scalar);
-    const reached = this.#reached();
+    const { before, after } = this.#lossesOf(numbers, what);
     const overStep = (x: S) =>
       sizes === undefined
-        ? s.multiply(s.of(1 / stepSize), x)
-        : s.divide(s.divide(x, sizes.pull), s.multiply(s.of(stepSize), sizes.step));
+        ? s.multiply(s.of(1 / what.stepSize), x)
+        : s.divide(s.divide(x, sizes.pull), s.multiply(s.of(what.stepSize), sizes.step));
     return {
-      drop: overStep(s.subtract(of(loss), of(reached))),
+      drop: overStep(s.subtract(before, after)),
       // Rounding of a loss that no longer changes is not a rise.
-      blur: s.multiply(s.of(4 * tensors.epsilon), overStep(of(tf.abs(loss)))),
-      sound: s.less(of(tf.abs(reached)), s.of(3e38)),
+      blur: s.multiply(s.of(4 * tensors.epsilon), overStep(numbers.size(before))),
+      sound: s.less(numbers.size(after), s.of(3e38)),
     };
+  }
+
+  /** The loss before the step and where the variables are, both rounded alike. */
+  #lossesOf<S extends number | tf.Scalar>(
+    numbers: StepNumbers<S>,
+    { variables, loss, lossesTo }: Taken,
+  ): { before: S; after: S } {
+    const known = lossesTo?.(variables);
+    if (known === undefined)
+      return { before: numbers.of(loss), after: numbers.of(this.#reached()) };
+    const { of } = numbers.scalars;
+    return { before: of(known.before), after: of(known.after) };
   }
 
   /** The loss where the variables are. */

@@ -8,6 +8,8 @@ export interface StepNumbers<S extends number | tf.Scalar> {
   dot(x: NamedTensors, y: NamedTensors): S;
   /** What a tensor holds. */
   of(x: tf.Scalar): S;
+  /** |x|. */
+  size(x: S): S;
   /** x/a, and 0 where a is 0. */
   over(x: NamedTensors, a: S): NamedTensors;
   /** Whether it is known of all of these numbers. */
@@ -22,6 +24,7 @@ export const atHand: StepNumbers<number> = {
   scalars: float64.scalars,
   dot: innerProduct,
   of: (x) => tensors.readSync([x])[0]!,
+  size: Math.abs,
   over: (x, a) => mapTensors(x, (value) => entrywise(quotient, [value], [a])[0]!),
   hold: (values, condition) => values.every(condition),
   where: (mask, compute) => (mask === 1 ? compute() : {}),
@@ -31,6 +34,7 @@ export const onDevice: StepNumbers<tf.Scalar> = {
   scalars: tensors.scalars,
   dot: tensors.dot,
   of: (x) => x,
+  size: tf.abs,
   over: (x, a) => mapTensors(x, (value) => tf.divNoNan(value, a)),
   hold: () => false,
   where: (mask, compute) => mapTensors(compute(), (value) => tf.mul(mask, value)),

@@ -6,7 +6,7 @@ import { makingInPieces } from './counts';
 import { planned } from './plan';
 import { productView } from './products';
 import { Program } from './program';
-import type { Value, View } from './value';
+import { NotLowered, type Value, type View } from './value';
 
 /** A dense layer by its sizes, and what the batch shows to it. */
 export interface LayerViews {
@@ -36,6 +36,8 @@ export interface RowViews {
 
 /** The gradient of a loss and products with a curvature, as values of one trace. */
 export interface CurvatureViews {
+  /** The loss; nothing where something in it has no loop. */
+  value: readonly View[];
   gradient: readonly View[];
   product: readonly View[];
   /** The number of the first tangent among what is given. */
@@ -47,7 +49,7 @@ export interface CurvatureViews {
 /** Which products a program computes: among the parameters, or in rows of the batch; or none. */
 export type CurvatureProgram = 'gradient' | 'whole' | RowViews;
 
-/** A program whose first half hands out the gradient and more, and whose second half is a product. */
+/** A program whose first half hands out the loss, the gradient and more, and whose second half is a product. */
 export interface CurvatureHalves {
   program: Program;
   /** How many outputs come before those of the product. */
@@ -76,12 +78,14 @@ export class CurvatureRecipe extends Counted {
   readonly views: CurvatureViews;
   readonly #halves = new Map<CurvatureProgram, CurvatureHalves>();
   readonly #rows = new Map<RowViews, RowPrograms>();
+  #value: Program | undefined;
   /** What was asked for last, which the next evaluation computes with its gradient. */
   expected: CurvatureProgram = 'gradient';
 
   /** @throws NotLowered where something in it has no loop. */
-  static *inPieces(heap: Heap, views: CurvatureViews): Pausing<CurvatureRecipe> {
+  static *inPieces(heap: Heap, all: CurvatureViews): Pausing<CurvatureRecipe> {
     let long = false;
+    const views = (yield* canBePlanned(all.value)) ? all : { ...all, value: [] };
     for (const each of [views.gradient, views.product]) {
       yield;
       const { early, late } = yield* planned(each);
@@ -118,23 +122,33 @@ export class CurvatureRecipe extends Counted {
   }
 
   *#made(kind: CurvatureProgram): Pausing<CurvatureHalves> {
-    const { gradient, product, from } = this.views;
+    const { value, gradient, product, from } = this.views;
     const heap = this.#heap;
-    const first = gradient.length;
+    const both = [...value, ...gradient];
+    const first = both.length;
     if (kind === 'gradient') {
-      const program = yield* Program.inPieces(heap, gradient, { inHalves: false });
+      const program = yield* Program.inPieces(heap, both, { inHalves: false });
       return { program, first, from };
     }
     if (kind === 'whole') {
-      const outputs = [...gradient, ...product];
+      const outputs = [...both, ...product];
       const program = yield* Program.inPieces(heap, outputs, { inHalves: true, first });
       return { program, first, from };
     }
-    const early = [...gradient, ...kind.gradient, ...computedInputs(kind)];
+    const early = [...both, ...kind.gradient, ...computedInputs(kind)];
     const program = yield* Program.inPieces(heap, [...early, ...kind.product], {
       ...{ inHalves: true, first: early.length },
     });
     return { program, first: early.length, from: kind.from };
+  }
+
+  /** The loss alone; undefined where something in it has no loop. */
+  get value(): Program | undefined {
+    if (this.views.value.length === 0) return undefined;
+    this.#value ??= withoutPause(
+      makingInPieces(Program.inPieces(this.#heap, this.views.value, { inHalves: false })),
+    );
+    return this.#value;
   }
 
   rows(views: RowViews): RowPrograms {
@@ -149,8 +163,20 @@ export class CurvatureRecipe extends Counted {
     for (const { grams, weigh, expand } of this.#rows.values()) {
       for (const program of [grams, weigh, expand]) program.dispose();
     }
+    this.#value?.dispose();
+    this.#value = undefined;
     this.#halves.clear();
     this.#rows.clear();
+  }
+}
+
+function* canBePlanned(views: readonly View[]): Pausing<boolean> {
+  try {
+    yield* planned(views);
+    return true;
+  } catch (error) {
+    if (error instanceof NotLowered) return false;
+    throw error;
   }
 }
 

@@ -19,6 +19,7 @@ import { NotLowered, type View } from './value';
 interface Recorded {
   leaves: Leaves;
   outside: readonly tf.Tensor[];
+  loss: tf.Scalar;
   gradient: NamedTensors;
   block: NamedTensors;
   products: TraceableProducts;
@@ -43,7 +44,7 @@ export function* tracedCurvature(
   heap: Heap,
   trace: Trace,
   tape: Tape,
-  { leaves, outside, gradient, block, products }: Recorded,
+  { leaves, outside, loss, gradient, block, products }: Recorded,
 ): Pausing<CurvatureRecipe | 'refused'> {
   counts.traced++;
   const held: tf.Tensor[] = [];
@@ -80,6 +81,7 @@ export function* tracedCurvature(
     yield;
     const from = (index: number) => before.length + index * parameters.length;
     const views = {
+      value: [viewOf(loss)],
       gradient: listed(gradient, gradient).map(viewOf),
       product: whole.outputs.map(viewOf),
       from: from(0),
