@@ -8,6 +8,7 @@ import {
   checkStart,
   checkStep,
   type EulerOptions,
+  EvenSteps,
   MAX_STEPS,
   type RightHandSide,
   Stops,
@@ -126,6 +127,7 @@ function* integrate(
   };
 
   const stops = new Stops(options);
+  const even = adaptive ? undefined : new EvenSteps(stops, { from, step });
   const times = [from];
   const states: Float64Array[] = [y0.slice()];
   let h = Math.min(step, to - from);
@@ -137,7 +139,7 @@ function* integrate(
       break;
     }
     // A stop is met exactly; a sliver left over by rounding is part of the step before it.
-    const end = stops.endOf(t, h);
+    const end = even?.endAfter(t) ?? stops.endOf(t, h);
     const y = states.at(-1)!;
     const equation = { f: counted, y, t: stops.seenBefore(end), h: end - t };
     const next = yield* solveImplicit(equation, newton, work);
@@ -148,6 +150,7 @@ function* integrate(
     if (next !== undefined && error <= 1) {
       times.push(end);
       states.push(next);
+      even?.taken(t, end);
       // A step that a stop cut short does not shorten those after it.
       if (adaptive)
         h = Math.max((end - t) * stepFactor(error), end < t + h && error <= 0.5 ? h : 0);

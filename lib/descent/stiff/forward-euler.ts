@@ -5,6 +5,7 @@ import {
   checkStart,
   checkStep,
   type EulerOptions,
+  EvenSteps,
   MAX_STEPS,
   type RightHandSide,
   Stops,
@@ -60,7 +61,8 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
   const slopes = slopesOf(f, y0.length);
   const times = [from];
   const states: Float64Array[] = [y0.slice()];
-  let [evaluations, start, steps] = [1, from, 0];
+  const steps = new EvenSteps(stops, { from, step });
+  let evaluations = 1;
   let status: TrajectoryStatus = 'finished';
   for (let t = from; t < to; t = times.at(-1)!) {
     if (times.length > maxSteps) {
@@ -69,10 +71,7 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
     }
     yield;
     const y = states.at(-1)!;
-    // Counted from the last stop, so that rounding does not add up.
-    const aimed = start + (steps + 1) * step;
-    const stop = stops.next(t);
-    const end = aimed + step * 1e-9 >= stop ? stop : aimed;
+    const end = steps.endAfter(t);
     const isFirst = times.length === 1;
     const slope = isFirst ? first : slopes(y, stops.seenAfter(t));
     if (!isFirst) evaluations += 1;
@@ -83,7 +82,7 @@ function* integrate(f: RightHandSide, y0: Float64Array, options: EulerOptions): 
     }
     times.push(end);
     states.push(next);
-    [start, steps] = end === stop ? [end, 0] : [start, steps + 1];
+    steps.taken(t, end);
   }
   return { times: Float64Array.from(times), states, status, evaluations };
 }

@@ -174,10 +174,14 @@ export class Stops {
     this.#to = to;
   }
 
-  /** Where a step of h from t ends: no sliver is left before a stop, none is passed over. */
-  endOf(t: number, h: number): number {
+  /**
+   * Where a step of h from t ends: no sliver is left before a stop, none is passed over.
+   *
+   * @param aimed the end that it would have; default t + h
+   */
+  endOf(t: number, h: number, aimed = t + h): number {
     const stop = this.next(t);
-    return t + h * (1 + 1e-9) >= stop ? stop : t + h;
+    return aimed + sliver(h, stop) >= stop ? stop : aimed;
   }
 
   /** The first stop after t, or the end. */
@@ -197,6 +201,35 @@ export class Stops {
 
   includes(t: number): boolean {
     return this.#stops.includes(t);
+  }
+}
+
+/** What a step of h may leave before a time by rounding: its own, or far from 0 that of the time. */
+const sliver = (h: number, t: number) =>
+  Math.min(h / 2, Math.max(h * 1e-9, 2 * Number.EPSILON * Math.abs(t)));
+
+/** Steps of one length, counted from the last stop, so that rounding does not add up. */
+export class EvenSteps {
+  readonly #stops: Stops;
+  readonly #step: number;
+  #start: number;
+  #count = 0;
+
+  constructor(stops: Stops, { from = 0, step }: { from?: number; step: number }) {
+    this.#stops = stops;
+    this.#step = step;
+    this.#start = from;
+  }
+
+  /** Where the step from t ends. */
+  endAfter(t: number): number {
+    return this.#stops.endOf(t, this.#step, this.#start + (this.#count + 1) * this.#step);
+  }
+
+  /** Goes on from the end of a step that was taken from t. */
+  taken(t: number, end: number): void {
+    const isStop = end === this.#stops.next(t);
+    [this.#start, this.#count] = isStop ? [end, 0] : [this.#start, this.#count + 1];
   }
 }
 

@@ -99,7 +99,9 @@ export class RadauRun {
     const { to, maxSteps = MAX_STEPS } = this.#options;
     if (this.#t >= to) return 'finished';
     if (this.#times.length - 1 + this.#counts.rejected >= maxSteps) return 'max-steps';
-    return this.#h <= smallestStep(this.#t) ? 'unsolved' : undefined;
+    // Where no more time is left than that, one step to the end is.
+    const least = Math.min(smallestStep(this.#t), (to - this.#t) / 2);
+    return this.#h <= least ? 'unsolved' : undefined;
   }
 
   /** Tries one step. */
@@ -114,8 +116,8 @@ export class RadauRun {
     const tried = { h, error, iterations: solution.iterations };
     if (!(error < 1) || !allFinite(next)) return this.#rejectInaccurate(tried);
 
-    const factor = this.#control.afterAccepted(tried);
     const isCut = end < this.#t + this.#h;
+    const factor = isCut ? this.#control.afterCut(tried) : this.#control.afterAccepted(tried);
     if (this.#note({ from: this.#t, h, y: this.#y, stages: solution.stages }, next, end)) {
       return 'event';
     }

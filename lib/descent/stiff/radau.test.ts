@@ -150,6 +150,29 @@ describe('stops and events', () => {
   });
 });
 
+it.each([
+  [0, 1e-15],
+  [0, 1e-12],
+  [1e6, 1e-9],
+  [1e9, 1e-6],
+])('stops near each other do not end a run: from %d, %d apart', (from, apart) => {
+  const stops = [from + 0.5, from + 0.5 + apart];
+  const result = radau(decay, Float64Array.of(1), { from, to: from + 1, stops });
+  expect(result.status).toBe('finished');
+  expect(finalState(result)[0]! / Math.exp(-1)).toBeCloseTo(1, 6);
+  // The short step between them does not shorten those after it.
+  expect(result.times.length).toBeLessThan(16);
+});
+
+it.each([1, -1e6, 1e9])('a time to cover of a few roundings is one step: from %d', (from) => {
+  for (const parts of [1, 2, 3]) {
+    const to = from + parts * Math.abs(from) * Number.EPSILON;
+    const { status, times } = radau(decay, Float64Array.of(1), { from, to });
+    expect(status).toBe('finished');
+    expect([...times]).toEqual([from, to]);
+  }
+});
+
 describe('maxStep', () => {
   /** Prothero and Robinson: y = cos t, drawn to it at the rate λ. */
   const drawn: RightHandSide = (y, t) =>

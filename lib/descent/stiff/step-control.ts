@@ -33,6 +33,12 @@ export class StepControl {
     return Number.isFinite(error) ? h * Math.min(factorOf(tried), 0.9) : h / 4;
   }
 
+  /** The factor after one that a stop cut short: it does not tell how the error changes from step to step. */
+  afterCut(tried: Tried): number {
+    this.#last = undefined;
+    return factorOf(tried);
+  }
+
   /** The factor of the next step after one that was taken. */
   afterAccepted(tried: Tried): number {
     const { h, error } = tried;

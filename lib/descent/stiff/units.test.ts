@@ -147,6 +147,42 @@ describe('stops', () => {
   });
 });
 
+describe('far from t = 0', () => {
+  const decay: RightHandSide = (y) => y.map((x) => -x);
+  const lengths = (times: Float64Array) => [...times.slice(1)].map((t, i) => t - times[i]!);
+
+  it.each([0, 1, -1e6, 1e6, 123456.7, 1e9])('from %d there are as many steps as fit', (from) => {
+    for (const [span, count] of [
+      [1, 10],
+      [0.7, 7],
+      [3.3, 100],
+    ] as const) {
+      const step = span / count;
+      const options = { from, to: from + span, step };
+      for (const { times, states, status } of [
+        forwardEuler(decay, Float64Array.of(1), options),
+        backwardEuler(decay, Float64Array.of(1), options),
+      ]) {
+        expect(status).toBe('finished');
+        expect(times.length).toBe(count + 1);
+        expect(states.length).toBe(count + 1);
+        for (const h of lengths(times)) expect(Math.abs(h / step - 1)).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  it('no sliver is left before a stop', () => {
+    const from = 123456.7;
+    const stops = [from + 0.3, from + 0.7];
+    const options = { from, to: from + 1, step: 0.001, stops };
+    for (const integrate of [forwardEuler, backwardEuler]) {
+      const { times } = integrate(decay, Float64Array.of(1), options);
+      expect(times.length).toBe(1001);
+      for (const stop of stops) expect(times).toContain(stop);
+    }
+  });
+});
+
 describe('at the door', () => {
   const decay: RightHandSide = (y) => y.map((x) => -x);
   const own = { name: 'own', solve: cg().solve } as unknown as LinearSolver;
