@@ -283,6 +283,7 @@ export class Run<V extends Vector, B> extends Unassignable implements BilevelRun
       const { moved } = await this.#inner!.descend(this.#problems.inner(this.#point), enough);
       this.#goOn(turn);
       if (!moved) return;
+      session.leave();
       this.#innerSteps++;
       progress?.update(k - 1 + (i + 1) / (steps + 1), `inner step ${i + 1} of ${steps}`);
     }

@@ -34,6 +34,8 @@ export interface FlatSession<V> {
   /** Evaluates losses that are not known yet with pauses; `at` would do so at once. */
   prepare(point: Pick<RunPoint<V>, 'w' | 'λ'>): Promise<void>;
   at(point: Pick<RunPoint<V>, 'w' | 'λ'>): FlatProblem | undefined;
+  /** Lets go of the vectors of a point that w has left as tensors; those that `at` returns next are where it is. */
+  leave(): void;
   dispose(): void;
 }
 
@@ -67,6 +69,10 @@ export class StepProblems<V extends Vector, B> {
   /** The problem on flat vectors at a point, made when it is first asked for, where it has programs. */
   session(): FlatSession<V> {
     let found: FlatProblem | undefined;
+    const leave = () => {
+      found?.dispose();
+      found = undefined;
+    };
     return {
       prepare: async ({ w, λ }) => {
         if (this.#batches !== undefined || w instanceof Float64Array) return;
@@ -79,7 +85,8 @@ export class StepProblems<V extends Vector, B> {
         found ??= this.#flat(point);
         return found;
       },
-      dispose: () => found?.dispose(),
+      leave,
+      dispose: leave,
     };
   }
 

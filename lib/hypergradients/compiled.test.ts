@@ -5,6 +5,7 @@ import { compiled, flatSpaceOn, markAuxiliary, switchPrograms } from '../autodif
 import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
+import { implicitSGD } from '../descent';
 import { adam, gradientDescent, heavyBall, type Method, nesterov } from '../methods';
 import { cg, gmres, type LinearSolver, minres, neumann } from '../solvers';
 import { mapTensors, type NamedTensors } from '../spaces';
@@ -157,6 +158,43 @@ describe.each(libraries)('a declared problem, with OpenBLAS: %s', (blas) => {
         expect(tf.memory().numTensors).toBe(before);
         expect(bytes()).toBe(held);
       }
+    }
+  });
+
+  it.each<[string, () => tf.Optimizer]>([
+    ['an optimizer of TensorFlow.js', () => tf.train.sgd(0.3)],
+    ['one with moments', () => tf.train.adam(0.1)],
+    ['implicit steps', () => implicitSGD(1)],
+  ])('is trained as operations do, by tensors: %s', async (_, make) => {
+    for (const seed of seeds) {
+      const { problem, w, λ } = problemOf(seed);
+      const held = bytes();
+      const [found, wanted] = await bothWays(async () => {
+        const run = bilevel(problem, {
+          w,
+          λ,
+          inner: { optimizer: make(), steps: 4 },
+          outer: { optimizer: gradientDescent(0.1) },
+          how: implicit({ solver: cg({ tolerance: 1e-6 }), estimate: false }),
+          steps: 3,
+        });
+        const seen = [];
+        for await (const step of run) seen.push(step);
+        const last = mapTensors(run.λ, (value) => tf.keep(value.clone()));
+        run.dispose();
+        return { seen, last };
+      });
+      expect(relativeError(found.last, wanted.last)).toBeLessThan(1e-4);
+      found.seen.forEach((step, i) => {
+        const other = wanted.seen[i]!;
+        expect(step.innerLoss / other.innerLoss).toBeCloseTo(1, 3);
+        expect(step.outerLoss / other.outerLoss).toBeCloseTo(1, 3);
+        expect(step.hypergradientNorm / other.hypergradientNorm).toBeCloseTo(1, 3);
+      });
+      tf.dispose([found.last, wanted.last]);
+      problem.inner.free();
+      problem.outer.free();
+      expect(bytes()).toBe(held);
     }
   });
 
