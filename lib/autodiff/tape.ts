@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { inFewerKernels } from '../backends';
+import { inFewerKernels, isStockGradient } from '../backends';
 import { type Engine, type TapeNode, engine as tfjsEngine } from '../backends/engine';
 import { DisposedError } from '../errors';
 import { inPortions, type Pausing, withoutPause } from '../event-loop';
@@ -239,8 +239,21 @@ export function isolated<T>(f: () => T): T {
  * of the scope they ran in; they differ in the gradient function that they carry.
  */
 function rememberAttributes(e: RecordingEngine): () => void {
-  const restore = restorer(e, ['addTapeNode', 'runKernel']);
-  const { addTapeNode, runKernel } = e;
+  const restore = restorer(e, ['addTapeNode', 'runKernel', 'customGrad']);
+  const { addTapeNode, runKernel, customGrad } = e;
+  let isStock = false;
+  e.customGrad = function (f) {
+    const run = customGrad.call(this, f);
+    if (!isStockGradient('logSoftmax', f)) return run;
+    return (...inputs) => {
+      isStock = true;
+      try {
+        return run(...inputs);
+      } finally {
+        isStock = false;
+      }
+    };
+  };
   /** Attributes of the last call of each kernel inside a custom gradient. */
   const inside = new Map<string, tf.NamedAttrMap>();
   e.runKernel = function (kernelName, inputs, givenAttrs = {}) {
@@ -260,7 +273,7 @@ function rememberAttributes(e: RecordingEngine): () => void {
     if (gradient == null) node.kind = 'kernel';
     else if ('x' in inputs) node.kind = 'clone';
     else if (fused?.activation === 'linear') Object.assign(node, { kind: 'fused', attrs: fused });
-    else node.kind = 'custom';
+    else Object.assign(node, { kind: 'custom', isStock });
   };
   return restore;
 }

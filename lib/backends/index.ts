@@ -11,6 +11,7 @@ export {
 } from './cross-entropy';
 export { type Engine, engine, type TapeNode } from './engine';
 export { eachOf, exampleLosses, withEach } from './per-example';
+export { isStockGradient } from './stock-gradients';
 export { unrecorded } from './unrecorded';
 export {
   type BackendName,

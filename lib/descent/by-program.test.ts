@@ -405,3 +405,31 @@ describe('under model.compile', () => {
     expectEqual(found);
   });
 });
+
+it.each(['hessian', 'gauss-newton'] as const)(
+  'a loss that moves its variables itself has the derivatives of where it was computed: %s',
+  async (curvature) => {
+    const run = async () => {
+      const w = tf.variable(tf.tensor1d([1, 2, 3]));
+      const optimizer = implicitSGD(0.1, { curvature });
+      for (let i = 0; i < 4; i++) {
+        optimizer.minimize(() => {
+          const loss = tf.sum(tf.square(markOutput(tf.square(w)))) as tf.Scalar;
+          // As a limit on weights does after they are used.
+          w.assign(tf.mul(w, 0.5));
+          return loss;
+        });
+      }
+      const { loss } = await optimizer.lastStep();
+      optimizer.dispose();
+      return { loss, w: [...w.dataSync()] };
+    };
+    const found = await run();
+    switchPrograms(false);
+    const wanted = await run();
+    expect(found.loss).toBeCloseTo(wanted.loss, 5);
+    found.w.forEach((value, i) => {
+      expect(value).toBeCloseTo(wanted.w[i]!, 5);
+    });
+  },
+);

@@ -152,3 +152,44 @@ test('what programs compute in a map is not taken for a constant: a number is re
   const scaled = compiledMap((x: tf.Tensor) => tf.mul(x, innerProduct({ x }, { x })));
   expect(() => scaled(tf.tensor1d([1, 2]))).toThrow(/reads the numbers/);
 });
+
+describe.each(['logSoftmax', 'logSigmoid'])("a user's operation with the name of %s", (name) => {
+  test('has the gradient that the user gave it, which a number may decide', async () => {
+    await useBackend('wasm');
+    let factor = 1;
+    const own = tf.op({
+      [`${name}_`]: (x: tf.Tensor) =>
+        tf.customGrad((y, save) => {
+          const k = factor;
+          (save as tf.GradSaveFunc)([y as tf.Tensor]);
+          const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(tf.mul(k, dy), saved[0]!);
+          return { value: tf.sum(tf.square(y as tf.Tensor)), gradFunc };
+        })(x),
+    });
+    for (factor = 1; factor < 6; factor++) {
+      const x = tf.tensor1d([1, 2, 3]);
+      const { value, gradient } = valueAndGradient(({ x }) => own(x!) as tf.Scalar, { x });
+      expect(value.dataSync()[0]).toBe(14);
+      expect([...gradient.x!.dataSync()]).toEqual([factor, 2 * factor, 3 * factor]);
+      tf.dispose([x, value, gradient]);
+    }
+  });
+});
+
+test('the gradient of log-softmax of TensorFlow.js itself has a program', async () => {
+  await useBackend('wasm');
+  const refused = tracedCounts().refused;
+  const found = [1, 2, 3].map((scale) =>
+    tf.tidy(() => {
+      const x = tf.tensor2d([[scale, 2, -1]]);
+      return valueAndGradient(
+        ({ x }) => tf.sum(tf.mul(tf.logSoftmax(x!), [1, 2, 3])) as tf.Scalar,
+        { x },
+      ).gradient.x!.dataSync();
+    }),
+  );
+  for (const gradient of found) {
+    expect([...gradient].reduce((a, b) => a + b)).toBeCloseTo(0, 5);
+  }
+  expect(tracedCounts().refused).toBe(refused);
+});

@@ -29,10 +29,10 @@ export class Trace {
   readonly copies = new Map<number, number>();
   /** Whether a variable was used that is not a leaf. */
   sawVariable = false;
-  /** Whether something got other numbers between two uses, as a variable that the loss assigns: one name, two values. */
-  hasChanged = false;
   /** While the loss runs: what no leaf decides comes from outside, however it was computed. */
   inLoss = true;
+  readonly #leaves: readonly tf.Tensor[];
+  #isAmbiguous = false;
   readonly #depends: Set<number>;
   /** Where the numbers of leaves and of what is retained were, by their ids. */
   readonly #places: Map<number, object>;
@@ -42,14 +42,25 @@ export class Trace {
 
   /** @param leaves what is handed over with each evaluation: nothing of them is retained */
   constructor(leaves: readonly tf.Tensor[]) {
+    this.#leaves = leaves;
     this.#depends = new Set(leaves.map(({ id }) => id));
     this.#places = new Map(leaves.map(({ id, dataId }) => [id, dataId]));
+  }
+
+  /**
+   * Whether something got other numbers between two uses, as a variable that the loss assigns: one name, two
+   * values. Those of a leaf are handed over as they are after the loss, which is a use of all leaves.
+   */
+  get hasChanged(): boolean {
+    return (
+      this.#isAmbiguous || this.#leaves.some(({ id, dataId }) => this.#places.get(id) !== dataId)
+    );
   }
 
   /** A copy of what is used and not computed: who made it may dispose of it before the end. */
   #retain(x: tf.Tensor): void {
     const before = this.#places.get(x.id);
-    this.hasChanged ||= before !== undefined && before !== x.dataId;
+    this.#isAmbiguous ||= before !== undefined && before !== x.dataId;
     if (this.#depends.has(x.id) || this.retained.has(x.id)) return;
     this.#places.set(x.id, x.dataId);
     this.#paused = true;

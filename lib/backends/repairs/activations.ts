@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { engine } from '../engine';
+import { isStockGradient } from '../stock-gradients';
 import { differentiate } from './gradient';
 
 /** Those of Klambauer et al., Self-normalizing neural networks, 2017. */
@@ -43,7 +44,7 @@ export function repairActivations(): void {
   const e = engine();
   const { customGrad } = e;
   e.customGrad = function (f) {
-    if (this.state.activeScope?.name !== 'logSigmoid__op') return customGrad.call(this, f);
+    if (!isStockGradient('logSigmoid', f)) return customGrad.call(this, f);
     return (x) => tf.neg(tf.softplus(tf.neg(x!)));
   };
 }
