@@ -9,18 +9,18 @@ import { flameGraph } from './flame';
 import { type Clock, type FloorRow, floorOf, floorReport } from './floor';
 import { growthFigure } from './growth-figure';
 import { type InTurn, inTurn, inTurnReport } from './loops';
-import { type Effort, measured, median } from './measure';
-import { installed, startPeers, WHOLE } from './peer';
+import { type Effort, measured, median, prepared } from './measure';
+import { type Installed, installed, startPeers, WHOLE } from './peer';
 import { categoryNames, type Profiled, profiled, profileReport } from './profile';
 import { report } from './report';
 import type { Row } from './rows';
 import { COURSES, scalingReport, scalingWorkloads } from './scaling';
-import type { Workloads } from './workload';
+import type { Workload, Workloads } from './workload';
 import { workloads } from './workloads';
 
-const QUICK: Effort = { rounds: 7, milliseconds: 2000, errors: true };
-const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000, errors: true };
-const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false };
+const QUICK: Effort = { rounds: 7, milliseconds: 2000, errors: true, near: 0.05 };
+const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000, errors: true, near: 0 };
+const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false, near: 0 };
 
 /**
  * The same workloads by this library, by JAX and by PyTorch and by libraries on top of them: same data,
@@ -38,10 +38,10 @@ export async function run(args: string[]): Promise<void> {
   }
   const only = args.filter((arg) => !arg.startsWith('--'));
   const backend = await useBackend('wasm');
-  const setting = installed();
-  for (const sentence of setting.missing) console.log(sentence);
-  if (only[0] === 'scaling') return runScaling(setting, args.includes('--quick'));
+  const looking = installed();
+  if (only[0] === 'scaling') return runScaling(await found(looking), args.includes('--quick'));
   const all = await workloads();
+  const setting = await found(looking);
   if (only[0] === 'first') return runFirst(setting, all);
   const chosen = all.list.filter(
     ({ name }) => only.length === 0 || only.some((part) => name.includes(part)),
@@ -65,11 +65,16 @@ export async function run(args: string[]): Promise<void> {
   writeFileSync(join(RESULTS, 'peers.svg'), figure(rows));
 }
 
-type Setting = ReturnType<typeof installed>;
+/** What was found, when it is known; says what is missing. */
+async function found(looking: Promise<Installed>): Promise<Installed> {
+  const setting = await looking;
+  for (const sentence of setting.missing) console.log(sentence);
+  return setting;
+}
 
 /** All workloads in turns; prints each as it is done, and says what there is so far. */
 async function measuredAll(
-  { python, systems }: Setting,
+  { python, systems }: Installed,
   all: Workloads,
   effort: Effort,
   soFar: (found: Measured) => void = () => {},
@@ -78,17 +83,23 @@ async function measuredAll(
   const rows: Row[] = [];
   const versions: Record<string, string> = {};
   try {
-    for (const workload of all.list) {
-      const row = await measured(workload, peers, effort, versions);
-      rows.push(row);
-      console.log(`${row.name}: ${median(row.ours.milliseconds).toFixed(2)} ms`);
-      soFar({ rows, versions });
+    for (const workloads of batchesOf(all.list, effort)) {
+      for (const each of await prepared(workloads, peers, effort)) {
+        const row = await measured(each, effort, versions);
+        rows.push(row);
+        console.log(`${row.name}: ${median(row.ours.milliseconds).toFixed(2)} ms`);
+        soFar({ rows, versions });
+      }
     }
   } finally {
     stop();
   }
   return { rows, versions };
 }
+
+/** What is prepared together: all; but one by one where data grow until memory holds no two. */
+const batchesOf = (list: readonly Workload[], effort: Effort): (readonly Workload[])[] =>
+  effort === SCALING ? list.map((each) => [each]) : [list];
 
 interface Measured {
   rows: readonly Row[];
@@ -132,7 +143,7 @@ async function runFloor(effort: Effort, clock: Clock): Promise<void> {
 }
 
 /** How cost grows; what there is so far is written after each point, since large ones take minutes. */
-async function runScaling(setting: Setting, quick: boolean): Promise<void> {
+async function runScaling(setting: Installed, quick: boolean): Promise<void> {
   const systems = setting.systems.filter(({ name }) => WHOLE.includes(name));
   const all = scalingWorkloads(quick);
   let text = '';
@@ -147,7 +158,7 @@ async function runScaling(setting: Setting, quick: boolean): Promise<void> {
 }
 
 /** First calls and peak memory. */
-async function runFirst({ python, systems }: Setting, all: Workloads): Promise<void> {
+async function runFirst({ python, systems }: Installed, all: Workloads): Promise<void> {
   const rows = await firstCalls(python, systems, all);
   const text = firstReport(rows);
   console.log(`\n${text}`);

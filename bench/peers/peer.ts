@@ -1,8 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { TURN } from './turns';
 import type { Workloads } from './workload';
 
@@ -24,7 +25,7 @@ export interface Peer {
   turn(name: string, dtype: Dtype): Promise<PeerTurn | undefined>;
   /** A single run, the first one too. */
   once(name: string, dtype: Dtype): Promise<PeerTurn | undefined>;
-  /** The numbers that a run has given. */
+  /** The numbers that a run has given; several can be asked for at once. */
   result(name: string, dtype: Dtype): Promise<Float64Array | undefined>;
   stop(): void;
 }
@@ -51,31 +52,46 @@ export const WHOLE: readonly string[] = ['JAX', 'PyTorch'];
 /** The environment of the peers: not of the repository, and made when it is first needed. */
 const ENVIRONMENT = process.env.PEERS_ENV ?? join(__dirname, '.venv');
 
-/** The systems that run here, and a sentence for each that does not. */
-export function installed(): { python: string; systems: System[]; missing: string[] } {
+/** The systems that run in an environment, and a sentence for each that does not. */
+export interface Installed {
+  python: string;
+  systems: System[];
+  missing: string[];
+}
+
+/** Looks for the systems, all at once while other things are prepared, and installs them where they are not. */
+export async function installed(): Promise<Installed> {
   const python = join(ENVIRONMENT, 'bin', 'python');
-  const works = ({ modules }: System) => {
-    try {
-      execFileSync(python, ['-c', `import ${modules}`], { stdio: 'ignore' });
-      return true;
-    } catch {
-      return false;
-    }
-  };
+  let systems = existsSync(python) ? await importable(python, SYSTEMS) : [];
   let why = 'it cannot be imported';
-  try {
-    if (!existsSync(python)) execFileSync('python3', ['-m', 'venv', ENVIRONMENT]);
-    if (!SYSTEMS.every(works)) {
+  if (systems.length < SYSTEMS.length) {
+    const others = SYSTEMS.filter((system) => !systems.includes(system));
+    try {
+      if (!existsSync(python)) execFileSync('python3', ['-m', 'venv', ENVIRONMENT]);
       console.log(`Installing the peers into ${ENVIRONMENT}, several GB with PyTorch …`);
       const requirements = join(__dirname, 'requirements.txt');
       execFileSync(python, ['-m', 'pip', 'install', '-q', '-r', requirements], { stdio: 'pipe' });
+    } catch (error) {
+      why = (error as Error).message.split('\n')[0]!;
     }
-  } catch (error) {
-    why = (error as Error).message.split('\n')[0]!;
+    const found = [...systems, ...(await importable(python, others))];
+    systems = SYSTEMS.filter((system) => found.includes(system));
   }
-  const systems = SYSTEMS.filter(works);
-  const others = SYSTEMS.filter((system) => !systems.includes(system));
-  return { python, systems, missing: others.map(({ name }) => `Without ${name}: ${why}.`) };
+  const missing = SYSTEMS.filter((system) => !systems.includes(system));
+  return { python, systems, missing: missing.map(({ name }) => `Without ${name}: ${why}.`) };
+}
+
+/** Those of some systems that can be imported. */
+async function importable(python: string, systems: readonly System[]): Promise<System[]> {
+  const works = await Promise.all(
+    systems.map(({ modules }) =>
+      promisify(execFile)(python, ['-c', `import ${modules}`]).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return systems.filter((_, i) => works[i]);
 }
 
 /** Starts the systems on the same data. */
@@ -109,6 +125,7 @@ function started(python: string, { name, script }: System, folder: string): Peer
   // One that has ended says so where its answer is awaited.
   child.stdin!.on('error', () => {});
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  let results = 0;
   const ask = async (
     run: string,
     dtype: Dtype,
@@ -129,9 +146,12 @@ function started(python: string, { name, script }: System, folder: string): Peer
     turn: (workload, dtype) => ask(workload, dtype, { turn: TURN / 1000 }),
     once: (workload, dtype) => ask(workload, dtype),
     async result(workload, dtype) {
-      const out = join(folder, 'result.bin');
+      // Several may be asked for before the first is there.
+      const out = join(folder, `${name}-${results++}.bin`);
       if ((await ask(workload, dtype, { out })) === undefined) return undefined;
-      return new Float64Array(new Uint8Array(readFileSync(out)).buffer);
+      const numbers = new Float64Array(new Uint8Array(readFileSync(out)).buffer);
+      rmSync(out);
+      return numbers;
     },
     stop: () => void child.kill(),
   };

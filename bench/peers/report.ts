@@ -29,7 +29,7 @@ export function report(all: readonly Row[], about: About): string {
     ...names.map((name) => lost(all, name)),
     '',
     `${[`${processor}, ${cores} cores, load ${load.toFixed(1)}`, `Node ${node}, ${backend}`, ...names.map((name) => `${name} ${versions[name]}`)].join('; ')}.`,
-    `Medians of ${rounds} rounds (fewer where one takes long), and their quartiles; a ratio is the median of the rounds' ratios.`,
+    `Medians of ${rounds} rounds (fewer where one takes long, or where the ratios hardly differ), and their quartiles; a ratio is the median of the rounds' ratios.`,
     `In a round each system has a turn of ${TURN} ms: what takes less runs several times, the first of which does not count, and the median does.`,
     'Of the fastest: the fastest round of ours over the fastest of theirs, which other work disturbs least.',
     'Errors are relative to the same algorithm in float64, by JAX.',
