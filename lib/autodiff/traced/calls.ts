@@ -119,9 +119,8 @@ export class Calls {
       return [placed(transposeCall(heap, step.rows, step.columns), (at) => places[at])];
     }
     const places = { a: first!, b: second!, out, work: { at: this.#layout.work } };
-    const own = productCalls(heap, step);
     const isSmall = step.m * step.n * step.k <= MOST_OWN && step.k <= MOST_TERMS;
-    const calls = isSmall ? own : [byLibrary(heap, step, own)];
+    const calls = isSmall ? productCalls(heap, step) : [byLibrary(heap, step)];
     return calls.map((call) => placed(call, (at) => places[at]));
   }
 }
@@ -135,18 +134,20 @@ const wholeOf = (step: Step): Part => ({
 
 type Product = Extract<Step, { kind: 'product' }>;
 
-/** A product by the library where that is switched on, else by instructions of our own, as its kernel makes it. */
-function byLibrary<P extends 'a' | 'b' | 'out' | 'work'>(
-  heap: Heap,
-  { transposeA, transposeB, m, n, k }: Product,
-  own: readonly Call<P>[],
-): Call<'a' | 'b' | 'out' | 'work'> {
+/**
+ * A product by the library where that is switched on, else by instructions of our own, as its kernel
+ * makes it; those are made when they are first needed.
+ */
+function byLibrary(heap: Heap, step: Product): Call<'a' | 'b' | 'out' | 'work'> {
+  const { transposeA, transposeB, m, n, k } = step;
+  let own: ReturnType<typeof productCalls> | undefined;
   const floats = (address: number, size: number) =>
     new Float32Array(memoryOf(heap).buffer, address, size);
   const run = (a: number, b: number, out: number, work: number) => {
     const library = systemMultiply() ?? (k > MOST_TERMS ? multiplyOn(heap) : undefined);
     if (library === undefined) {
       const addresses = { a, b, out, work };
+      own ??= productCalls(heap, step);
       for (const call of own) perform(call, (at) => addresses[at]);
       return;
     }

@@ -92,8 +92,13 @@ export class TraceLowering {
 
   /** Lets go of the numbers that tensors were made of, as those that are given with each evaluation. */
   forgetNumbers(more: readonly tf.Tensor[]): void {
-    const inputs = this.#ran.slice(this.#done).flatMap(({ inputs }) => inputs.map(([, x]) => x));
-    for (const x of [...inputs, ...more]) if (this.#made.has(x.id)) this.viewOf(x);
+    const see = (x: tf.Tensor) => {
+      if (this.#made.has(x.id)) this.viewOf(x);
+    };
+    for (let i = this.#done; i < this.#ran.length; i++) {
+      for (const [, x] of this.#ran[i]!.inputs) see(x);
+    }
+    more.forEach(see);
     this.#made.clear();
   }
 }

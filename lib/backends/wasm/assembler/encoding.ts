@@ -33,32 +33,9 @@ export class Bytes {
 
   /** A number in LEB128, as lengths and indices are written. */
   unsigned(value: number): this {
-    let rest = value >>> 0;
-    while (rest >= 0x80) {
-      this.byte((rest & 0x7f) | 0x80);
-      rest >>>= 7;
-    }
-    return this.byte(rest);
-  }
-
-  /** A number in LEB128 with a sign, as constants are written. */
-  signed(value: number): this {
-    let rest = value | 0;
-    while (rest < -0x40 || rest >= 0x40) {
-      this.byte((rest & 0x7f) | 0x80);
-      rest >>= 7;
-    }
-    return this.byte(rest & 0x7f);
-  }
-
-  f32(value: number): this {
-    float[0] = value;
-    return this.bytes(floatBytes);
-  }
-
-  f64(value: number): this {
-    double[0] = value;
-    return this.bytes(doubleBytes);
+    const bytes: number[] = [];
+    addUnsigned(bytes, value);
+    return this.bytes(bytes);
   }
 
   /** A name, its length before it. */
@@ -79,6 +56,36 @@ export class Bytes {
     larger.set(this.#memory);
     this.#memory = larger;
   }
+}
+
+/** Appends a number in LEB128 to a list of bytes, as lengths and indices are written. */
+export function addUnsigned(to: number[], value: number): void {
+  let rest = value >>> 0;
+  while (rest >= 0x80) {
+    to.push((rest & 0x7f) | 0x80);
+    rest >>>= 7;
+  }
+  to.push(rest);
+}
+
+/** The same with a sign, as constants are written. */
+export function addSigned(to: number[], value: number): void {
+  let rest = value | 0;
+  while (rest < -0x40 || rest >= 0x40) {
+    to.push((rest & 0x7f) | 0x80);
+    rest >>= 7;
+  }
+  to.push(rest & 0x7f);
+}
+
+export function addF32(to: number[], value: number): void {
+  float[0] = value;
+  to.push(...floatBytes);
+}
+
+export function addF64(to: number[], value: number): void {
+  double[0] = value;
+  to.push(...doubleBytes);
 }
 
 const encoder = new TextEncoder();

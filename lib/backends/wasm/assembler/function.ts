@@ -1,4 +1,4 @@
-import { Bytes } from './encoding';
+import { addF32, addF64, addSigned, addUnsigned, type Bytes } from './encoding';
 import {
   type InstructionName,
   instructions,
@@ -46,7 +46,8 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   readonly signature: Signature;
   readonly parameters: { readonly [I in keyof P]: Local };
   readonly #locals: ValueType[] = [];
-  readonly #code = new Bytes();
+  /** A list: most of this runs a few times only, where `push` takes less than any method of ours. */
+  readonly #code: number[] = [];
   /** What is called, and before which byte of the code its index comes, or that of its type. */
   readonly #calls: { at: number; called: Callable | Signature }[] = [];
   readonly #stack: ValueType[] = [];
@@ -82,8 +83,10 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   }
 
   get(...locals: readonly Local[]): this {
-    for (const { index, type } of locals) {
-      this.#code.byte(0x20).unsigned(index);
+    for (let i = 0; i < locals.length; i++) {
+      const { index, type } = locals[i]!;
+      this.#code.push(0x20);
+      addUnsigned(this.#code, index);
       this.#stack.push(type);
     }
     return this;
@@ -91,28 +94,33 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
 
   set({ index, type }: Local): this {
     this.#pop('local.set', type);
-    this.#code.byte(0x21).unsigned(index);
+    this.#code.push(0x21);
+    addUnsigned(this.#code, index);
     return this;
   }
 
   tee({ index, type }: Local): this {
     this.#pop('local.tee', type);
-    this.#code.byte(0x22).unsigned(index);
+    this.#code.push(0x22);
+    addUnsigned(this.#code, index);
     return this.#push(type);
   }
 
   i32(value: number): this {
-    this.#code.byte(0x41).signed(value);
+    this.#code.push(0x41);
+    addSigned(this.#code, value);
     return this.#push('i32');
   }
 
   f32(value: number): this {
-    this.#code.byte(0x43).f32(value);
+    this.#code.push(0x43);
+    addF32(this.#code, value);
     return this.#push('f32');
   }
 
   f64(value: number): this {
-    this.#code.byte(0x44).f64(value);
+    this.#code.push(0x44);
+    addF64(this.#code, value);
     return this.#push('f64');
   }
 
@@ -129,7 +137,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   /** `v128.const`, by four integers. */
   i32x4(...lanes: readonly [number, number, number, number]): this {
     const bytes = lanes.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff));
-    this.#code.byte(0xfd).byte(0x0c).bytes(bytes);
+    this.#code.push(0xfd, 0x0c, ...bytes);
     return this.#push('v128');
   }
 
@@ -137,7 +145,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   shuffle(...lanes: readonly [number, number, number, number]): this {
     const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
     this.#takeAll('i8x16.shuffle', ['v128', 'v128']);
-    this.#code.byte(0xfd).byte(0x0d).bytes(bytes);
+    this.#code.push(0xfd, 0x0d, ...bytes);
     return this.#push('v128');
   }
 
@@ -145,24 +153,24 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   lane(name: LaneInstructionName, index: number): this {
     const { code, takes, gives } = laneInstructions[name];
     this.#takeAll(name, takes);
-    this.#code.bytes(code).byte(index);
+    this.#code.push(...code, index);
     return this.#pushAll(gives);
   }
 
   /** The first of two values where the number on top of them is not 0, else the second. */
   select(type: ValueType): this {
     this.#takeAll('select', [type, type, 'i32']);
-    this.#code.byte(0x1b);
+    this.#code.push(0x1b);
     return this.#push(type);
   }
 
   /** Instructions without immediates, one after the other. */
   do(...names: readonly InstructionName[]): this {
-    for (const name of names) {
-      const { code, takes, gives } = instructions[name];
-      this.#takeAll(name, takes);
-      this.#code.bytes(code);
-      this.#pushAll(gives);
+    for (let i = 0; i < names.length; i++) {
+      const { code, takes, gives } = instructions[names[i]!];
+      this.#takeAll(names[i]!, takes);
+      this.#code.push(...code);
+      this.#stack.push(...gives);
     }
     return this;
   }
@@ -171,8 +179,9 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   memory(name: MemoryInstructionName, offset = 0, lane = 0): this {
     const { code, takes, gives, alignment, ...rest } = memoryInstructions[name];
     this.#takeAll(name, takes);
-    this.#code.bytes(code).byte(alignment).unsigned(offset);
-    if ('lane' in rest && rest.lane) this.#code.byte(lane);
+    this.#code.push(...code, alignment);
+    addUnsigned(this.#code, offset);
+    if ('lane' in rest && rest.lane) this.#code.push(lane);
     return this.#pushAll(gives);
   }
 
@@ -185,7 +194,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   call(called: Callable): this {
     const { parameters, results } = called.signature;
     this.#takeAll(`call ${called.name}`, parameters);
-    this.#calls.push({ at: this.#code.byte(0x10).length, called });
+    this.#calls.push({ at: this.#code.push(0x10), called });
     return this.#pushAll(results);
   }
 
@@ -194,15 +203,15 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     const { parameters, results } = signature;
     this.#pop('call_indirect', 'i32');
     this.#takeAll('call_indirect', parameters);
-    this.#calls.push({ at: this.#code.byte(0x11).length, called: signature });
-    this.#code.byte(0x00);
+    this.#calls.push({ at: this.#code.push(0x11), called: signature });
+    this.#code.push(0x00);
     return this.#pushAll(results);
   }
 
   /** Leaves the function with what is on the stack. */
   return(): this {
     this.#takeAll('return', this.signature.results);
-    this.#code.byte(0x0f);
+    this.#code.push(0x0f);
     return this.#nothingComes();
   }
 
@@ -226,27 +235,30 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
       const top = this.#open.at(-1)!;
       this.#stack.length = top.height;
       top.unreachable = false;
-      this.#code.byte(0x05);
+      this.#code.push(0x05);
       otherwise();
     });
   }
 
   br({ depth }: Label): this {
-    this.#code.byte(0x0c).unsigned(this.#open.length - 1 - depth);
+    this.#code.push(0x0c);
+    addUnsigned(this.#code, this.#open.length - 1 - depth);
     return this.#nothingComes();
   }
 
   brIf({ depth }: Label): this {
     this.#pop('br_if', 'i32');
-    this.#code.byte(0x0d).unsigned(this.#open.length - 1 - depth);
+    this.#code.push(0x0d);
+    addUnsigned(this.#code, this.#open.length - 1 - depth);
     return this;
   }
 
   /** `br` with the label whose number is on the stack; the last one for all numbers from its own on. */
   brTable(labels: readonly Label[]): this {
     this.#pop('br_table', 'i32');
-    this.#code.byte(0x0e).unsigned(labels.length - 1);
-    for (const { depth } of labels) this.#code.unsigned(this.#open.length - 1 - depth);
+    this.#code.push(0x0e);
+    addUnsigned(this.#code, labels.length - 1);
+    for (const { depth } of labels) addUnsigned(this.#code, this.#open.length - 1 - depth);
     return this.#nothingComes();
   }
 
@@ -272,7 +284,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
     to.sized((whole) => {
       whole.unsigned(this.#locals.length);
       for (const type of this.#locals) whole.byte(1).byte(typeCodes[type]);
-      const code = this.#code.written;
+      const code = new Uint8Array(this.#code);
       let from = 0;
       for (const { at, called } of this.#calls) {
         whole.copy(code.subarray(from, at)).unsigned(indexOf(called));
@@ -283,13 +295,13 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   }
 
   #nested(opcode: number, body: (label: Label) => void): this {
-    this.#code.byte(opcode).byte(0x40);
+    this.#code.push(opcode, 0x40);
     this.#open.push({ height: this.#stack.length, unreachable: false });
     body({ depth: this.#open.length - 1 });
     this.#checkHeight('the end of a block', 0);
     const { height } = this.#open.pop()!;
     this.#stack.length = height;
-    this.#code.byte(0x0b);
+    this.#code.push(0x0b);
     return this;
   }
 
@@ -318,7 +330,7 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   }
 
   #pushAll(types: readonly ValueType[]): this {
-    for (const type of types) this.#stack.push(type);
+    this.#stack.push(...types);
     return this;
   }
 
@@ -327,10 +339,10 @@ export class FunctionBody<const P extends readonly ValueType[] = readonly ValueT
   }
 
   #pop(who: string, type: ValueType): void {
-    const { height, unreachable } = this.#open.at(-1)!;
-    if (this.#stack.length === height && unreachable) return;
-    const found = this.#stack.length > height ? this.#stack.pop() : undefined;
-    if (found === type) return;
+    const stack = this.#stack;
+    const { height, unreachable } = this.#open[this.#open.length - 1]!;
+    const found = stack.length > height ? stack.pop() : undefined;
+    if (found === type || (found === undefined && unreachable)) return;
     throw new TypeError(`${this.name}: ${who} takes ${type}, and there is ${found ?? 'nothing'}`);
   }
 }

@@ -202,21 +202,36 @@ function walkBody(javascript: Imported): FunctionBody {
   f.get(stretch).memory('i32.load', HEADER.from).set(at);
   f.get(stretch).memory('i32.load', HEADER.until).set(until);
   const called = () => f.get(at).memory('i32.load', 4);
-  const callWith = (count: number) => {
-    for (let i = 0; i < count; i++) {
+  const values = f.localsOf('i32', MOST_ARGUMENTS);
+  const load = (i: number) => {
+    f.get(at)
+      .memory('i32.load', 8 + 8 * i)
+      .get(table)
+      .do('i32.add')
+      .memory('i32.load');
+    f.get(at)
+      .memory('i32.load', 12 + 8 * i)
+      .do('i32.add')
+      .set(values[i]!);
+  };
+  /** From the last argument to the first: a number is where to begin. */
+  const loadAll = (i: number, end: Label, labels: readonly Label[]): void => {
+    if (i === MOST_ARGUMENTS) {
       f.get(at)
-        .memory('i32.load', 8 + 8 * i)
-        .get(table)
-        .do('i32.add')
-        .memory('i32.load');
-      f.get(at)
-        .memory('i32.load', 12 + 8 * i)
-        .do('i32.add');
+        .memory('i32.load')
+        .brTable([end, ...labels, end]);
+      return;
     }
+    f.block((label) => loadAll(i + 1, end, [...labels, label]));
+    load(i);
+  };
+  const callWith = (count: number) => {
+    f.get(...values.slice(0, count));
     called().callIndirect({ parameters: Array<'i32'>(count).fill('i32'), results: [] });
     f.advance(at, 8 + 8 * count);
   };
   f.while(at, until, () => {
+    f.block((end) => loadAll(0, end, []));
     f.block((next) => {
       /** What is done for a number stands after the block of that number; in the innermost one it is chosen. */
       const within = (number: number, labels: readonly Label[]): void => {
