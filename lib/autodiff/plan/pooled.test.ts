@@ -63,6 +63,13 @@ function products(of: Layer, names: readonly string[]): { Jv: number[]; Ju: numb
   });
 }
 
+/** A tensor for each name. */
+const tensorsFor = (
+  shapes: Record<string, number[]>,
+  make: (shape: number[], i: number) => tf.Tensor,
+) =>
+  Object.fromEntries(Object.entries(shapes).map(([name, shape], i) => [name, make(shape, i + 1)]));
+
 const tensorsOf = (lists: readonly number[][]) => lists.map((list) => tf.tensor1d(list));
 
 describe('a convolution with relu and a pool of maxima', () => {
@@ -81,6 +88,38 @@ describe('a convolution with relu and a pool of maxima', () => {
       });
     }
   });
+
+  test.each(['K', 'x', 'c', 'u'])(
+    'is NaN where cpu is for a NaN of %s, relu or not',
+    async (name) => {
+      const of: Layer = { images: [2, 8, 8, 2], filter: [3, 3, 2, 4], pad: 'valid' };
+      const masks = () =>
+        tf.tidy(() => {
+          const shapes: Record<string, number[]> = {
+            x: of.images,
+            K: of.filter,
+            c: [4],
+            u: [2, 3, 3, 4],
+          };
+          const v: NamedTensors = tensorsFor(shapes, (shape, i) => normal(shape, 10 + i));
+          const values = numbers(v[name]!);
+          values[values.length - 3] = Number.NaN;
+          v[name] = tf.tensor(values, shapes[name]);
+          const { u, ...direction } = v;
+          const leaves = tensorsFor({ x: of.images, K: of.filter, c: [4] }, (shape, i) =>
+            normal(shape, i),
+          );
+          const J = linearize((at): tf.Tensor => layer(of)(at), leaves);
+          const all = [J.jvp(direction), ...Object.values(J.vjp(u!))].flatMap(numbers);
+          const zeros = numbers(J.value).filter((each) => each === 0);
+          J.dispose();
+          return { isNaN: all.map(Number.isNaN), zeros: zeros.length };
+        });
+      const [expected, found] = [await on('cpu', masks), await on('wasm', masks)];
+      expect(expected.zeros).toBeGreaterThan(3);
+      expect(found).toEqual(expected);
+    },
+  );
 
   describe('on wasm', () => {
     const x = () => ({ K: normal([3, 3, 1, 4], 2), c: normal([4], 3), W: normal([36, 3], 4) });
@@ -106,6 +145,7 @@ describe('a convolution with relu and a pool of maxima', () => {
       const names = kernels(() => G.apply(x()));
       expect(names.filter((name) => name.includes('Conv2D'))).toEqual([
         'Conv2DAt',
+        'Conv2DAtBackpropBias',
         'Conv2DAtBackpropFilter',
       ]);
       expect(names.filter((name) => /TakeAt|AddAt|WithMargins|WindowsAt/.test(name))).toEqual([]);

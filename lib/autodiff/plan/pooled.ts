@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { hasKernel } from '../../backends/engine';
 import type { Step } from '../graph';
-import { add, multiply, sumOver } from '../kernels';
 import type { Instruction } from '../program';
 import { placesOf } from '../rules/max-pool';
 import { sameShape } from '../rules/shapes';
@@ -32,13 +31,14 @@ class PooledConvolution implements Instruction {
     const places = placesOf(pool.node, tape);
     this.#constants = tape.constants(() => {
       const { windows, margins } = this.#shapes;
-      const [x] = found.convolution.node.saved as [tf.Tensor];
+      const [x, filter] = found.convolution.node.saved as [tf.Tensor, tf.Tensor];
       const [, largest] = pool.node.saved as [tf.Tensor, tf.Tensor];
+      // Of a maximum that is not positive relu hands nothing on.
+      const slope = run('Step', { x: largest }, { alpha: 0 });
       return [
-        run('WindowsAt', { places: places() }, { ...windows }),
+        run('WindowsAt', { places: places(), slope, x, filter }, { ...windows }),
         run('WithMargins', { x }, { ...margins }),
-        // Of a maximum that is not positive relu hands nothing on.
-        run('Step', { x: largest }, { alpha: 0 }),
+        slope,
       ];
     });
   }
@@ -53,20 +53,18 @@ class PooledConvolution implements Instruction {
     const { margins } = this.#shapes;
     const [windows, seen, slope] = this.#constants() as [tf.Tensor, tf.Tensor, tf.Tensor];
     const [, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
-    const terms: tf.Tensor[] = [];
-    if (slots.filter !== undefined) {
-      terms.push(run('Conv2DAt', { x: seen, filter: values.get(slots.filter)!, windows }));
-    }
-    if (slots.x !== undefined) {
-      const x = run('WithMargins', { x: values.get(slots.x)! }, { ...margins });
-      terms.push(run('Conv2DAt', { x, filter, windows }));
-      x.dispose();
-    }
-    const sum = terms.reduce(addBoth);
-    const all = slots.bias === undefined ? sum : add(sum, values.get(slots.bias)!);
-    if (all !== sum) sum.dispose();
-    values.put(this.writes[0], multiply(all, slope));
-    all.dispose();
+    const dx =
+      slots.x === undefined
+        ? undefined
+        : run('WithMargins', { x: values.get(slots.x)! }, { ...margins });
+    const inputs = {
+      ...{ x: seen, filter, windows, slope },
+      ...(dx && { dx }),
+      ...(slots.filter !== undefined && { dfilter: values.get(slots.filter)! }),
+      ...(slots.bias !== undefined && { bias: values.get(slots.bias)! }),
+    };
+    values.put(this.writes[0], run('Conv2DAt', inputs));
+    dx?.dispose();
   }
 
   pull(values: Values): void {
@@ -81,17 +79,16 @@ class PooledConvolution implements Instruction {
     const { margins } = this.#shapes;
     const [windows, seen, slope] = this.#constants() as [tf.Tensor, tf.Tensor, tf.Tensor];
     const [x, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
-    const dy = multiply(cotangent, slope);
-    if (slots.bias !== undefined) values.add(slots.bias, sumOver(dy, [0, 1, 2]));
+    const of = { dy: cotangent, windows, slope };
+    if (slots.bias !== undefined) values.add(slots.bias, run('Conv2DAtBackpropBias', of));
     if (slots.filter !== undefined) {
       const attrs = { filterShape: filter.shape };
-      values.add(slots.filter, run('Conv2DAtBackpropFilter', { x: seen, dy, windows }, attrs));
+      values.add(slots.filter, run('Conv2DAtBackpropFilter', { x: seen, ...of }, attrs));
     }
     if (slots.x !== undefined) {
       const attrs = { inputShape: x.shape, ...margins };
-      values.add(slots.x, run('Conv2DAtBackpropInput', { dy, filter, windows }, attrs));
+      values.add(slots.x, run('Conv2DAtBackpropInput', { filter, ...of }, attrs));
     }
-    dy.dispose();
   }
 
   /** Frees what only the parts know of. */
@@ -104,13 +101,6 @@ class PooledConvolution implements Instruction {
 
 const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs?: tf.NamedAttrMap) =>
   engine().runKernel(kernel, inputs, attrs);
-
-function addBoth(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-  const sum = add(a, b);
-  a.dispose();
-  b.dispose();
-  return sum;
-}
 
 /** The steps of a pooled convolution, and the slots that it reads. */
 interface Found {

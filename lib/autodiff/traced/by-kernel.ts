@@ -18,8 +18,8 @@ const pure = new Set([
     'DepthwiseConv2dNativeBackpropFilter FusedDepthwiseConv2D Dilation2D',
     'Dilation2DBackpropInput Dilation2DBackpropFilter LRN LRNGrad MaxPool MaxPoolGrad',
     'MaxPool3D MaxPool3DGrad MaxPoolWithArgmax AvgPool AvgPoolGrad AvgPool3D AvgPool3DGrad',
-    'Conv2DAt Conv2DAtBackpropFilter Conv2DAtBackpropInput WindowsAt WithMargins',
-    'TakeAt AddAt ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor',
+    'Conv2DAt Conv2DAtBackpropFilter Conv2DAtBackpropInput Conv2DAtBackpropBias WindowsAt',
+    'WithMargins TakeAt AddAt ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor',
     'ResizeNearestNeighborGrad',
   ),
   // movement

@@ -37,6 +37,7 @@ const places: Record<string, Record<string, tf.DataType>> = {
   Conv2DAt: { windows: 'int32' },
   Conv2DAtBackpropFilter: { windows: 'int32' },
   Conv2DAtBackpropInput: { windows: 'int32' },
+  Conv2DAtBackpropBias: { windows: 'int32' },
 };
 
 const isEmpty = ({ shape }: tf.TensorInfo) => shape.includes(0);
