@@ -13,6 +13,7 @@ import { signal } from './signal';
 import { size } from './size';
 import { type Profile, profiles, study } from './study';
 import { transfer } from './transfer';
+import { vanishing } from './vanishing';
 import { warmStart } from './warm-start';
 
 type Part = (profile: Profile) => Promise<string>;
@@ -32,6 +33,7 @@ const parts: Record<string, Part> = {
   convex,
   deep,
   signal,
+  vanishing,
 };
 
 /** Parts that have a page of their own. */
@@ -41,15 +43,16 @@ const pages: Record<string, string> = {
   convex: 'convex.md',
   deep: 'deep.md',
   signal: 'deep.md',
+  vanishing: 'deep.md',
 };
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
  * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`), on
- * convex problems (`convex`), on long memories and deep autoencoders (`deep`; `signal`: why a long first step spoils these), what a step costs in time and memory (`size`), whether one needs a
+ * convex problems (`convex`), on long memories and deep autoencoders (`deep`; `signal`: why a long first step spoils these, `vanishing`: what shows it), what a step costs in time and memory (`size`), whether one needs a
  * rate (`auto`) and what finding it costs (`measuring`), what a preconditioner and a share of the curvature save (`savings`, `iterations`), and a warm start (`warm-start`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | measuring | savings | iterations | warm-start | pinn | pinn-wide | convex | deep | signal …] [full] [kept]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | measuring | savings | iterations | warm-start | pinn | pinn-wide | convex | deep | signal | vanishing …] [full] [kept]`
  *
  * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of
