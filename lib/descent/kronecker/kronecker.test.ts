@@ -4,7 +4,7 @@ import { type Curvature, gaussNewton, markOutput } from '../../autodiff';
 import { softmaxCrossEntropy, useBackend } from '../../backends';
 import { cnn, type Model, mlp, rnn } from '../../models';
 import { random } from '../../numbers';
-import { cg, minres } from '../../solvers';
+import { cg, dense, minres } from '../../solvers';
 import { type NamedTensors, tensors } from '../../spaces';
 import { manyTurns } from '../../testing';
 import { type ImplicitSGD, implicitAdam, implicitSGD, kronecker } from '..';
@@ -74,6 +74,33 @@ describe('kronecker', () => {
   });
 
   it.each([
+    ['dense layers', () => classifier(mlp({ sizes: [5, 4, 3], activation: 'tanh' }), 5, 12)],
+    [
+      'recurrent ones',
+      () => classifier(rnn({ features: 2, steps: 3, hidden: 3, classes: 3 }), 6, 12),
+    ],
+    ['a convolution', () => smallConvolution()],
+  ])(
+    'is made of the partial traces of each block of C, and of its diagonal for a bias: %s',
+    (_, make) => {
+      const C = make();
+      const delta = 5;
+      const M = preconditionerOf(C, delta, { probes: 600 });
+      const entries = Object.entries(C.gradient);
+      const v = Object.fromEntries(
+        entries.map(([name, { shape }], i) => [name, normals(shape, 40 + i)]),
+      );
+      const found = M.apply(v);
+      for (const [name, { shape }] of entries) {
+        const wanted = byPartialTraces(blockOf(C, name), shape, delta, [...v[name]!.dataSync()]);
+        const off = [...found[name]!.dataSync()].map((value, i) => value - wanted[i]!);
+        // Six hundred samples leave a thirtieth of it at most.
+        expect(Math.hypot(...off) / Math.hypot(...wanted)).toBeLessThan(0.06);
+      }
+    },
+  );
+
+  it.each([
     ['dense layers', () => classifier(mlp({ sizes: [20, 8, 3], activation: 'tanh' }), 20)],
     ['a side larger than the rank', () => classifier(mlp({ sizes: [200, 8, 3] }), 200)],
     ['recurrent ones', () => classifier(rnn({ features: 4, steps: 5, hidden: 6, classes: 3 }), 20)],
@@ -128,6 +155,66 @@ describe('kronecker', () => {
     expect(better.iterations).toBeLessThan(0.8 * plain.iterations);
   });
 });
+
+/** The block of C that belongs to one parameter, as columns. */
+function blockOf(C: Curvature, name: string): number[][] {
+  const { size, shape } = C.gradient[name]!;
+  const zeros = Object.fromEntries(
+    Object.entries(C.gradient).map(([name, { shape }]) => [name, tf.zeros(shape)]),
+  );
+  return Array.from({ length: size }, (_, i) => {
+    const unit = tf.tensor(
+      Array.from({ length: size }, (_, j) => (i === j ? 1 : 0)),
+      shape,
+    );
+    return [...C.apply({ ...zeros, [name]: unit })[name]!.dataSync()];
+  });
+}
+
+/** `(I + δ A ⊗ G/t)⁻¹ v` with the partial traces A and G of a block, or `(I + δ diag)⁻¹ v`. */
+function byPartialTraces(block: number[][], shape: number[], delta: number, v: number[]): number[] {
+  if (shape.length === 1) return v.map((value, i) => value / (1 + delta * block[i]![i]!));
+  const m = shape.at(-1)!;
+  const n = v.length / m;
+  const indices = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const sum = (terms: number[]) => terms.reduce((a, b) => a + b, 0);
+  const at = (i: number, j: number, k: number, l: number) => block[i * m + j]![k * m + l]!;
+  const A = indices(n).map((i) =>
+    indices(n).map((k) => sum(indices(m).map((j) => at(i, j, k, j)))),
+  );
+  const G = indices(m).map((j) =>
+    indices(m).map((l) => sum(indices(n).map((i) => at(i, j, i, l)))),
+  );
+  const t = sum(indices(v.length).map((i) => block[i]![i]!));
+  const product = (x: Float64Array) =>
+    x.map(
+      (value, row) =>
+        value +
+        (delta / t) *
+          sum(
+            [...x].map(
+              (x, k) => A[Math.floor(row / m)]![Math.floor(k / m)]! * G[row % m]![k % m]! * x,
+            ),
+          ),
+    );
+  const solution = dense().solveSync({ apply: product, dispose() {} }, Float64Array.from(v));
+  return [...solution.value];
+}
+
+function smallConvolution(): Curvature {
+  const x = normals([10, 4, 4, 1], 5) as tf.Tensor4D;
+  const { y } = digits(10, 1, 3);
+  return gaussNewton(
+    {
+      predict({ filter, W }: NamedTensors) {
+        const seen = tf.tanh(tf.conv2d(x, filter as tf.Tensor4D, 1, 'valid'));
+        return tf.matMul(tf.reshape(seen, [10, 18]) as tf.Tensor2D, W as tf.Tensor2D);
+      },
+      loss: (z: tf.Tensor) => softmaxCrossEntropy(y, z as tf.Tensor2D),
+    },
+    { filter: normals([2, 2, 1, 2], 6), W: tf.mul(0.3, normals([18, 3], 7)) },
+  );
+}
 
 function convolutions(): Curvature {
   const model = cnn({ filters: [2, 3] });
