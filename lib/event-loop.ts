@@ -87,9 +87,26 @@ export function portion(from: number, count: number, step: (i: number) => void):
   while (i < count) {
     step(i);
     i++;
-    if (performance.now() - began >= SPELL) break;
+    if (isEnough(began)) break;
   }
   return i;
+}
+
+/** Does parts of some work until they have taken long enough for a turn of others; returns whether it is done. */
+export function portionOf(work: Pausing<void>): boolean {
+  const began = performance.now();
+  do if (work.next().done) return true;
+  while (!isEnough(began));
+  return false;
+}
+
+/**
+ * Whether a portion that began then has taken long enough. What came before it counts, but a portion is never so
+ * short that leaving would cost more than it does.
+ */
+function isEnough(began: number): boolean {
+  const now = performance.now();
+  return now - began >= SPELL || (now - last >= SPELL && now - began >= SPELL / 4);
 }
 
 /** How many short steps are taken between two looks at the clock. */

@@ -4,7 +4,7 @@ import { useBackend } from '../backends';
 import { InputError, UnsupportedError } from '../errors';
 import { slowClock } from '../testing';
 import { compiledMap, mapProgramsOf, switchPrograms, tracedCounts } from '.';
-import { normal } from './testing';
+import { kernels, normal } from './testing';
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 afterAll(() => switchPrograms(true));
@@ -149,6 +149,39 @@ describe('a compiled map', () => {
     expect(list(f(tf.scalar(3)))).toEqual([6]);
     switchPrograms(true);
     expect(calls).toBe(3);
+  });
+
+  it('computes nothing on the first call but by its program, and refuses a wrong shape as the map does', () => {
+    const [z, A, b] = [normal([3, 4], 1), normal([4, 4], 2), normal([4], 3)];
+    const f = compiledMap((z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) =>
+      layer(tf.add(layer(z, A, b), tf.sub(1, tf.transpose(tf.transpose(z)))), A, b),
+    );
+    const names = kernels(() => f(z, A, b));
+    expect(names.filter((name) => /MatMul|Tanh|Add|Sub/.test(name))).toEqual([]);
+    const expected = layer(tf.add(layer(z, A, b), tf.sub(1, z)), A, b);
+    expect(apart(f(z, A, b), expected)).toBeLessThan(1e-6);
+    const wrong = () => f(z, normal([5, 4], 2), b);
+    const asMap = () => layer(z, normal([5, 4], 2), b);
+    let message = '';
+    try {
+      asMap();
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).not.toBe('');
+    expect(wrong).toThrow(message);
+    f.free();
+  });
+
+  it('refuses a loop that ends by a number that it reads, at its first reading', () => {
+    let rounds = 0;
+    const f = compiledMap((x: tf.Tensor) => {
+      let y = x;
+      while (tf.max(tf.abs(y)).dataSync()[0]! < 10 && rounds++ < 100) y = tf.mul(y, 2);
+      return y;
+    });
+    expect(() => f(tf.scalar(1))).toThrow(UnsupportedError);
+    expect(rounds).toBe(0);
   });
 
   it('refuses numbers that are read, and variables', () => {

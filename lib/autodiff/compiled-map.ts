@@ -56,8 +56,9 @@ const programs = new WeakMap<object, MapPrograms>();
  * );
  * ```
  *
- * It is called for its first evaluation on tensors of some shapes, and traced; from then on a program runs,
- * to its end without a pause; as the `solve` of `argminAsync` it is made and run with pauses. What it captures is held as it was then: data, not what changes; random
+ * It is called for its first evaluation on tensors of some shapes, and traced: by their shapes alone where it
+ * multiplies matrices or computes entry by entry. From then on a program runs, to its end without a pause; as the
+ * `solve` of `argminAsync` it is made and run with pauses. What it captures is held as it was then: data, not what changes; random
  * numbers stay what they were, and a loop has as many rounds. The 32 shapes that were used last are
  * remembered; `free()` forgets the programs and lets go of what was captured. Where programs cannot run (on
  * other backends than wasm, while a gradient is recorded, for operations that have no loop), it is called

@@ -33,6 +33,14 @@ export function* curvatureByProgram(point: ProgramPoint): Pausing<Curvature> {
     return applied(programs, wholeProducts(), v);
   };
   let rows: { found: RowSpace | undefined } | undefined;
+  const rowSpaceOf = (products = Number.POSITIVE_INFINITY) => {
+    checkAlive();
+    if (rows === undefined) {
+      const views = recipe.views.rows.findLast((each) => each.products <= products);
+      rows = { found: views && rowSpaceByProgram(programs, views) };
+    }
+    return rows.found;
+  };
   return {
     kind,
     execution: 'compiled',
@@ -55,13 +63,10 @@ export function* curvatureByProgram(point: ProgramPoint): Pausing<Curvature> {
     *applyInPieces(v) {
       return mapTensors(applyWhole(v), (x) => tf.keep(x));
     },
-    rowSpace(products = Number.POSITIVE_INFINITY) {
-      checkAlive();
-      if (rows === undefined) {
-        const views = recipe.views.rows.findLast((each) => each.products <= products);
-        rows = { found: views && rowSpaceByProgram(programs, views) };
-      }
-      return rows.found;
+    rowSpace: rowSpaceOf,
+    // biome-ignore lint/correctness/useYield: its programs are made by the first product
+    *rowSpaceInPieces(products) {
+      return rowSpaceOf(products);
     },
     dispose: () => programs.dispose(),
   };

@@ -43,6 +43,8 @@ export interface Curvature extends LinearOperator<NamedTensors> {
    * @param products of how many it is to pay for itself; default any number. The first call decides.
    */
   rowSpace(products?: number): RowSpace | undefined;
+  /** The same, to be left for a while. */
+  rowSpaceInPieces(products?: number): Pausing<RowSpace | undefined>;
 }
 
 /** A loss before and after its variables have moved. */
@@ -74,7 +76,7 @@ interface Parts {
   /** Plans the products, on the first one; the tape owns what is computed for them. */
   plan(): Pausing<Product>;
   /** Looks for the row space, when first asked. */
-  rowSpace(products: number): RowSpace | undefined;
+  rowSpace(products: number): Pausing<RowSpace | undefined>;
   factors?: Factors;
   cut?: Factors;
 }
@@ -103,6 +105,15 @@ export function curvatureOf(parts: Parts): Curvature {
     const { inPieces } = yield* planned();
     return yield* inPieces(listed(block, v));
   }
+  function* rowSpaceInPieces(products = Number.POSITIVE_INFINITY) {
+    tape.checkAlive('curvature');
+    if (rowSpace !== undefined) return rowSpace.found;
+    const work = tape.withinInPieces(parts.rowSpace(products));
+    const found = yield* whileAlive(tape, 'curvature', work);
+    // It may have been found for others meanwhile.
+    rowSpace ??= { found };
+    return rowSpace.found;
+  }
   return {
     kind,
     execution: 'interpreted',
@@ -120,11 +131,8 @@ export function curvatureOf(parts: Parts): Curvature {
       check(v);
       return named(block, yield* whileAlive(tape, 'curvature', inPieces(v)));
     },
-    rowSpace(products = Number.POSITIVE_INFINITY) {
-      tape.checkAlive('curvature');
-      rowSpace ??= { found: tape.within(() => parts.rowSpace(products)) };
-      return rowSpace.found;
-    },
+    rowSpace: (products) => withoutPause(rowSpaceInPieces(products)),
+    rowSpaceInPieces,
     ...(factors && { factors, lowRank: lowRankOf(factors) }),
     ...(cut && { cut }),
     dispose: () => tape.dispose(),
@@ -166,15 +174,31 @@ export function blockOf(variables: NamedTensors, names: readonly string[]): Name
 export function atCopies(x: NamedTensors, record: (copies: NamedTensors) => Curvature): Curvature {
   const copies = mapTensors(x, (value) => value.clone());
   try {
-    const curvature = record(copies);
-    try {
-      checkFinite(curvature.value);
-    } catch (error) {
-      curvature.dispose();
-      throw error;
-    }
-    return curvature;
+    return finite(record(copies));
   } finally {
-    for (const copy of Object.values(copies)) copy.dispose();
+    tf.dispose(copies);
+  }
+}
+
+/** The same, to be left for a while. */
+export function* atCopiesInPieces(
+  x: NamedTensors,
+  record: (copies: NamedTensors) => Pausing<Curvature>,
+): Pausing<Curvature> {
+  const copies = mapTensors(x, (value) => tf.keep(value.clone()));
+  try {
+    return finite(yield* record(copies));
+  } finally {
+    tf.dispose(copies);
+  }
+}
+
+function finite(curvature: Curvature): Curvature {
+  try {
+    checkFinite(curvature.value);
+    return curvature;
+  } catch (error) {
+    curvature.dispose();
+    throw error;
   }
 }

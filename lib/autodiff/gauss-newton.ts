@@ -1,16 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { InputError } from '../errors';
-import { withoutPause } from '../event-loop';
+import { type Pausing, withoutPause } from '../event-loop';
 import { checkMethods, checkNoMore, checkNumericTensor } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkPoint, checkScalar } from './check';
-import { atCopies, type Curvature, curvatureOf, type Factors } from './curvature';
+import { atCopies, atCopiesInPieces, type Curvature, curvatureOf, type Factors } from './curvature';
+import { deferredCurvature, isDeferring } from './deferred';
 import { graph } from './graph';
 import { madeOf } from './inside';
 import { listed, named } from './named';
 import { compile, compileInPieces } from './plan';
 import { kept, type Product } from './product';
 import type { Program } from './program';
+import { recordOnTape } from './record-curvature';
 import { type Recorder, recordedBy } from './recorder';
 import { coordinatesOf, layersOf } from './row-space';
 import { byGradients } from './rules/reverse';
@@ -31,7 +33,7 @@ export interface CutModel<Z extends tf.Tensor | tf.Tensor[] = tf.Tensor> {
  * `apply(v)` = Jᵀ H J v, with J = ∂z/∂x and H = ∂²loss/∂z². Positive semidefinite where the loss is
  * convex in z, and equal to the Hessian where z is linear in x. One tape serves J, Jᵀ and H; a
  * product costs about one gradient. Of several outputs, such as those of `functional(model).applyAll`,
- * z is all of them.
+ * z is all of them. Like `hessian` it is synchronous.
  *
  * @throws as `hessian` does.
  * @see Schraudolph, [Fast curvature matrix-vector products for second-order gradient
@@ -44,9 +46,14 @@ export function gaussNewton<Z extends tf.Tensor | tf.Tensor[]>(
   checkNoMore('gaussNewton', arguments, 2);
   checkMethods(model, 'the model', ['predict', 'loss']);
   checkPoint(x, 'the point');
-  return atCopies(x, (copies) =>
-    recordGaussNewton(() => model.loss(markAll(model.predict(copies))), always(copies)),
-  );
+  const lossAt = (copies: NamedTensors) => () => model.loss(markAll(model.predict(copies)));
+  if (isDeferring()) {
+    const work = atCopiesInPieces(x, (copies) =>
+      recordOnTape(gaussNewtonRecorder, lossAt(copies), always(copies)),
+    );
+    return deferredCurvature('gauss-newton', work);
+  }
+  return atCopies(x, (copies) => recordGaussNewton(lossAt(copies), always(copies)));
 }
 
 const markAll = <Z extends tf.Tensor | tf.Tensor[]>(z: Z): Z =>
@@ -120,10 +127,7 @@ export const gaussNewtonRecorder: Recorder<Recorded> = {
     const J = yield* tape.withinInPieces(compileInPieces(path, tape));
     yield;
     // Not on the tape: curvature is made of J, and not of its products.
-    const pulled = yield* tape.withinInPieces(J.pullInPieces(byCuts));
-    const gradients = tape.within(() => addEach(pulled, byLeaves));
-    for (const gradient of gradients) tape.own(gradient);
-    tf.dispose(pulled.filter((part) => !gradients.includes(part)));
+    const gradients = yield* tape.withinInPieces(gradientBy(tape, J, byCuts, byLeaves));
     const gradient = named(variables, gradients);
     return { value, gradient, J, cuts, byCuts, byLeaves, leaves, block };
   },
@@ -135,29 +139,35 @@ export const gaussNewtonRecorder: Recorder<Recorded> = {
       *whole(v) {
         const [jacobian, upper] = [J(), H()];
         yield;
-        return kept(() => productBy(jacobian, upper, cuts.length)(v));
+        return yield* productBy(jacobian, upper, cuts.length).inPieces(v);
       },
-      rows(products) {
+      *rows(products) {
         const found = rowsOf(tape, result, byBlock, products);
         if (found === undefined) return undefined;
         const { coordinates, layers } = found;
-        const rows = compile(coordinates.pathTo(cuts), tape);
-        const weighed = compile(coordinates.pathTo(cuts, true), tape);
-        const gradient = tf.tidy(() => addEach(rows.pullDense(result.byCuts), byBlock));
-        for (const each of gradient) tape.own(each);
-        const multiply = productBy(weighed, H(), cuts.length);
-        return {
-          layers,
-          gradient,
-          *weighed(v) {
-            yield;
-            return kept(() => multiply(v));
-          },
-        };
+        const rows = yield* compileInPieces(coordinates.pathTo(cuts), tape);
+        const weighed = yield* compileInPieces(coordinates.pathTo(cuts, true), tape);
+        const gradient = yield* gradientBy(tape, rows, result.byCuts, byBlock);
+        const product = productBy(weighed, H(), cuts.length);
+        return { layers, gradient, weighed: (v) => product.inPieces(v) };
       },
     };
   },
 };
+
+/** The gradient by a Jacobian of the cuts, with what of the loss does not pass them; the tape's. */
+function* gradientBy(
+  tape: Tape,
+  J: Program,
+  byCuts: Recorded['byCuts'],
+  byBlock: Recorded['byLeaves'],
+): Pausing<tf.Tensor[]> {
+  const pulled = yield* J.pullInPieces(byCuts);
+  const gradients = addEach(pulled, byBlock);
+  for (const gradient of gradients) tape.own(gradient);
+  tf.dispose(pulled.filter((part) => !gradients.includes(part)));
+  return gradients;
+}
 
 /** What the products of the block are made of; J and the upper Hessian when they are first asked for. */
 function partsOf(tape: Tape, { J: all, cuts, byCuts, byLeaves, leaves, block }: Recorded) {
@@ -173,12 +183,30 @@ function partsOf(tape: Tape, { J: all, cuts, byCuts, byLeaves, leaves, block }: 
 }
 
 /** `Jᵀ H J v` for the given number of cuts, with what of the loss does not pass them. */
-const productBy =
-  (J: Program, H: UpperHessian, cuts: number) =>
-  (v: tf.Tensor[]): tf.Tensor[] => {
+const productBy = (J: Program, H: UpperHessian, cuts: number): Product => ({
+  whole(v) {
     const curved = H([...J.pushDense(v), ...v]);
     return addEach(J.pullDense(curved.slice(0, cuts)), curved.slice(cuts));
-  };
+  },
+  *inPieces(v) {
+    const held = new Set<tf.Tensor>();
+    const hold = <T extends (tf.Tensor | undefined)[]>(made: T): T => {
+      for (const x of made) if (x !== undefined) held.add(tf.keep(x));
+      return made;
+    };
+    try {
+      const pushed = hold(yield* J.pushInPieces(v));
+      const curved = hold(H([...pushed, ...v]));
+      const pulled = hold(yield* J.pullInPieces(curved.slice(0, cuts)));
+      const sums = kept(() => addEach(pulled, curved.slice(cuts)));
+      // Where nothing is added to it, a sum is what was pulled: the caller's from now on.
+      for (const sum of sums) held.delete(sum);
+      return sums;
+    } finally {
+      tf.dispose([...held]);
+    }
+  },
+});
 
 /** The row space of those layers whose parameters have no gradient but that by the cuts. */
 function rowsOf(
@@ -197,27 +225,6 @@ function rowsOf(
 function onTape(tape: Tape, result: Recorded): Curvature {
   const { cuts, byCuts, block } = result;
   const { J, H, byBlock, inBlock } = partsOf(tape, result);
-  const product = (J: Program, H: UpperHessian): Product => ({
-    whole: productBy(J, H, cuts.length),
-    *inPieces(v) {
-      const held = new Set<tf.Tensor>();
-      const hold = <T extends (tf.Tensor | undefined)[]>(made: T): T => {
-        for (const x of made) if (x !== undefined) held.add(tf.keep(x));
-        return made;
-      };
-      try {
-        const pushed = hold(yield* J.pushInPieces(v));
-        const curved = hold(H([...pushed, ...v]));
-        const pulled = hold(yield* J.pullInPieces(curved.slice(0, cuts.length)));
-        const sums = kept(() => addEach(pulled, curved.slice(cuts.length)));
-        // Where nothing is added to it, a sum is what was pulled: the caller's from now on.
-        for (const sum of sums) held.delete(sum);
-        return sums;
-      } finally {
-        tf.dispose([...held]);
-      }
-    },
-  });
   const cut = factorsOf({ tape, J, block, cuts, byCuts });
   const G = curvatureOf({
     kind: 'gauss-newton',
@@ -228,16 +235,16 @@ function onTape(tape: Tape, result: Recorded): Curvature {
     *plan() {
       const jacobian = J();
       yield;
-      return product(jacobian, H());
+      return productBy(jacobian, H(), cuts.length);
     },
-    rowSpace(products) {
+    *rowSpace(products) {
       const found = rowsOf(tape, result, byBlock, products);
       if (found === undefined) return undefined;
       const { coordinates } = found;
-      const rows = compile(coordinates.pathTo(cuts), tape);
-      const gradients = tf.tidy(() => addEach(rows.pullDense(byCuts), byBlock));
-      for (const gradient of gradients) tape.own(gradient);
-      return coordinates.curvature('gauss-newton', gradients, product(rows, H()));
+      yield;
+      const rows = yield* compileInPieces(coordinates.pathTo(cuts), tape);
+      const gradients = yield* gradientBy(tape, rows, byCuts, byBlock);
+      return coordinates.curvature('gauss-newton', gradients, productBy(rows, H(), cuts.length));
     },
     cut,
     ...(byBlock.every((partial) => partial === undefined) && { factors: cut }),

@@ -1,21 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
-import { withoutPause } from '../event-loop';
+import { type Pausing, withoutPause } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import { mapTensors, type NamedTensors } from '../spaces';
 import { checkLike, checkPoint, checkScalar } from './check';
 import { pureAt, rememberedOf, unmarked } from './compiled';
-import { atCopies, type Curvature, curvatureOf } from './curvature';
+import { atCopies, atCopiesInPieces, type Curvature, curvatureOf } from './curvature';
+import { deferredCurvature, isDeferring } from './deferred';
 import { type Graph, graph } from './graph';
 import { insideOf, madeOf } from './inside';
 import { listed, named } from './named';
-import { compile, compileInPieces } from './plan';
+import { compileInPieces } from './plan';
 import { symmetric } from './product';
 import { type Recorder, recordedBy } from './recorder';
 import { coordinatesOf, cotangentOf, layersOf, type RowSpace } from './row-space';
 import { byGradients } from './rules/reverse';
 import { always, type Select } from './select';
 import { engine, isolated, record, type Tape } from './tape';
-import { type Evaluation, evaluateTraced } from './traced';
+import { type Evaluation, evaluateInPieces, evaluateTraced } from './traced';
 
 /**
  * The Hessian of a loss at x, with the loss and its gradient from the same evaluation.
@@ -23,6 +24,10 @@ import { type Evaluation, evaluateTraced } from './traced';
  * `apply(v)` = ∇²loss(x) v. The gradient is recorded once, and every product runs along the
  * recorded operations, at about the cost of one gradient. The loss is not called again; one that
  * `compiled` has declared is not called at all once it is known.
+ *
+ * It is synchronous: no timer has its turn until it returns, some evaluations of the loss later. Within the
+ * `curvatureAt` of `proximalStep` the loss alone runs at once, and the rest with turns for timers. Products that
+ * solvers wait for have such turns too; `apply` has none.
  *
  * @throws ShapeError unless the loss is a scalar, NotFiniteError where it can be seen to be NaN or
  *   infinite, UnsupportedError for an operation without a second derivative.
@@ -33,31 +38,49 @@ export function hessian(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors): 
   checkNoMore('hessian', arguments, 2);
   checkFunction(loss, 'the loss');
   checkPoint(x, 'the point');
+  if (isDeferring()) {
+    const work = atCopiesInPieces(x, function* (copies) {
+      const { f, leaves, pure } = evaluationAt(loss, copies);
+      const evaluation = yield* evaluateInPieces(f, leaves, 'pull', pure);
+      return yield* hessianOf(evaluation, loss, copies);
+    });
+    return deferredCurvature('hessian', work);
+  }
   return atCopies(x, (copies) => {
-    const remembered = rememberedOf(loss);
-    const called = () => loss(copies);
-    const f = remembered === undefined ? called : unmarked(called, remembered);
-    const all = Object.values(copies);
-    const pure = remembered && pureAt(remembered, copies);
-    const evaluation = evaluateTraced(f, { all, varied: all.length }, 'pull', pure);
+    const { f, leaves, pure } = evaluationAt(loss, copies);
+    const evaluation = evaluateTraced(f, leaves, 'pull', pure);
     if (evaluation === undefined) return recordHessian(f, always(copies));
-    if (evaluation.recorded === undefined) return byProgram(evaluation, loss, copies);
-    const { tape, value, gradient } = evaluation.recorded;
-    return onTape(tape, { value, gradient: named(copies, gradient), block: copies });
+    return withoutPause(hessianOf(evaluation, loss, copies));
   });
 }
 
-/** The Hessian by a program. What is seldom asked for, as the row space, is recorded when it is. */
-function byProgram(
+/** What a loss is evaluated by, at a point. */
+function evaluationAt(loss: (x: NamedTensors) => tf.Scalar, x: NamedTensors) {
+  const remembered = rememberedOf(loss);
+  const called = () => loss(x);
+  const f = remembered === undefined ? called : unmarked(called, remembered);
+  const all = Object.values(x);
+  return { f, leaves: { all, varied: all.length }, pure: remembered && pureAt(remembered, x) };
+}
+
+function* hessianOf(
   evaluation: Evaluation,
   loss: (x: NamedTensors) => tf.Scalar,
   x: NamedTensors,
-): Curvature {
+): Pausing<Curvature> {
+  if (evaluation.recorded === undefined) return yield* byProgram(evaluation, loss, x);
+  const { tape, value, gradient } = evaluation.recorded;
+  return onTape(tape, { value, gradient: named(x, gradient), block: x });
+}
+
+/** The Hessian by a program. What is seldom asked for, as the row space, is recorded when it is. */
+function* byProgram(
+  evaluation: Evaluation,
+  loss: (x: NamedTensors) => tf.Scalar,
+  x: NamedTensors,
+): Pausing<Curvature> {
+  const gradient = named(x, yield* gradientOf(evaluation));
   const point = mapTensors(x, (value) => tf.keep(value.clone()));
-  const gradient = named(
-    x,
-    evaluation.gradient().map((g) => tf.keep(g)),
-  );
   let recorded: Curvature | undefined;
   const inOperations = () => {
     evaluation.checkAlive('curvature');
@@ -94,6 +117,9 @@ function byProgram(
       return named(x, yield* evaluation.productInPieces('pull', listed(x, v)));
     },
     rowSpace: (products) => inOperations().rowSpace(products),
+    *rowSpaceInPieces(products) {
+      return yield* inOperations().rowSpaceInPieces(products);
+    },
     dispose() {
       recorded?.dispose();
       evaluation.dispose();
@@ -101,6 +127,17 @@ function byProgram(
     },
   };
   return madeOf(H, () => insideOf(inOperations())!());
+}
+
+function* gradientOf(evaluation: Evaluation): Pausing<tf.Tensor[]> {
+  let isWhole = false;
+  try {
+    const gradient = yield* evaluation.gradientInPieces();
+    isWhole = true;
+    return gradient;
+  } finally {
+    if (!isWhole) evaluation.dispose();
+  }
 }
 
 /**
@@ -160,7 +197,8 @@ export const hessianRecorder: Recorder<Recorded> = {
       *whole(v) {
         return yield* symmetric(yield* compileInPieces(path, tape)).inPieces(v);
       },
-      rows(products) {
+      *rows(products) {
+        yield;
         const found = cotangentsOf(tape, block, path, { gradients, products });
         if (found === undefined) return undefined;
         const { coordinates, targets, values, layers } = found;
@@ -195,7 +233,11 @@ function onTape(tape: Tape, { value, gradient, block }: Recorded): Curvature {
       yield;
       return symmetric(yield* compileInPieces(found, tape));
     },
-    rowSpace: (products) => inRowSpace(tape, block, path(), { gradients, products }),
+    *rowSpace(products) {
+      const found = path();
+      yield;
+      return yield* inRowSpace(tape, block, found, { gradients, products });
+    },
   });
   return madeOf(H, () => ({ product: 'H v', tape, path: path() }));
 }
@@ -224,16 +266,16 @@ function cotangentsOf(
 }
 
 /** The Hessian in the row space of those layers whose gradient is `aᵀ z̄` alone. */
-function inRowSpace(
+function* inRowSpace(
   tape: Tape,
   block: NamedTensors,
   path: Graph,
   asked: { gradients: tf.Tensor[]; products: number },
-): RowSpace | undefined {
+): Pausing<RowSpace | undefined> {
   const found = cotangentsOf(tape, block, path, asked);
   if (found === undefined) return undefined;
   const { space, pathTo, curvature } = found.coordinates;
-  const program = compile(pathTo(found.targets), tape);
+  const program = yield* compileInPieces(pathTo(found.targets), tape);
   const product = symmetric(program, (σ) => listed(block, space.weigh(named(block, σ))));
   return curvature('hessian', found.values, product);
 }

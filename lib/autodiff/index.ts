@@ -12,6 +12,7 @@ export { type CompilableLoss, compiled, rememberedOf } from './compiled';
 export { compiledMap, type MapPrograms, type MapValue, mapProgramsOf } from './compiled-map';
 export type { Curvature, Factors } from './curvature';
 export type { CurvatureKind } from './curvature-kind';
+export { completed, deferring } from './deferred';
 export { refusingDisposed } from './disposed';
 export { apply, entrywise, type Formula, number, vector } from './entrywise';
 export type { Execution } from './execution';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { inFewerKernels } from '../backends';
-import { type Pausing, portion } from '../event-loop';
+import { type Pausing, portionOf } from '../event-loop';
 import type { End, Graph, Step } from './graph';
 import { copy } from './kernels';
 import type { Tape } from './tape';
@@ -15,6 +15,8 @@ export interface LocalDerivative {
    * latter may be the former handed on.
    */
   pull(cotangents: (tf.Tensor | null)[]): tf.Tensor[];
+  /** Computes what both need and keep, so that work can be left after it. */
+  prepare?(): void;
   /** Set where `push` takes a detour, so that `pull` is better if either would do. */
   preferPull?: boolean;
 }
@@ -32,6 +34,9 @@ export interface Instruction {
   push(values: Values): void;
   /** Adds to the cotangents of the slots that it reads, from those that it writes. */
   pull(values: Values): void;
+  /** The same where it takes several kernels that are long; what it holds in between is kept. */
+  pushInParts?(values: Values): Pausing<void> | undefined;
+  pullInParts?(values: Values): Pausing<void> | undefined;
 }
 
 /** A recorded operation by its derivative. */
@@ -48,6 +53,20 @@ export class Operation implements Instruction {
 
   get preferPull() {
     return this.#derivative.preferPull;
+  }
+
+  pushInParts(values: Values): Pausing<void> | undefined {
+    return this.#prepared(() => this.push(values));
+  }
+
+  pullInParts(values: Values): Pausing<void> | undefined {
+    const isZero = this.writes.every((slot) => slot === undefined || !values.get(slot));
+    return isZero ? undefined : this.#prepared(() => this.pull(values));
+  }
+
+  #prepared(go: () => void): Pausing<void> | undefined {
+    const derivative = this.#derivative;
+    return derivative.prepare && prepared(derivative, go);
   }
 
   push(values: Values): void {
@@ -67,6 +86,12 @@ export class Operation implements Instruction {
       values.add(slot, results[i]!);
     });
   }
+}
+
+function* prepared(derivative: LocalDerivative, go: () => void): Pausing<void> {
+  derivative.prepare!();
+  yield;
+  go();
 }
 
 type Slots = (tf.Tensor | undefined)[];
@@ -97,20 +122,12 @@ export class Program {
 
   /** J v: a tangent for each leaf in, one for each target out (`undefined`: zero). */
   push(tangents: readonly tf.Tensor[]): Slots {
-    return inTidy(() => {
-      const { step, count, results } = this.#pushing(tangents);
-      for (let i = 0; i < count; i++) step(i);
-      return results();
-    });
+    return inTidy(() => atOnce(this.#pushing(tangents)));
   }
 
   /** Jᵀ u: a cotangent for each target in, one for each leaf out (`undefined`: zero). */
   pull(cotangents: Readonly<Slots>): Slots {
-    return inTidy(() => {
-      const { step, count, results } = this.#pulling(cotangents);
-      for (let i = 0; i < count; i++) step(i);
-      return results();
-    });
+    return inTidy(() => atOnce(this.#pulling(cotangents)));
   }
 
   /** As `push`, with zeros where the derivative is zero by structure. */
@@ -141,8 +158,9 @@ export class Program {
     return {
       values,
       count: this.instructions.length,
-      step: (i) => {
-        this.instructions[i]!.push(values);
+      step: (i) => this.instructions[i]!.push(values),
+      parts: (i) => this.instructions[i]!.pushInParts?.(values),
+      clear: (i) => {
         for (const slot of this.#lastReads[i]!) values.clear(slot);
       },
       results: () => distinct(this.#graph.targets.map(at(values)), tangents),
@@ -159,10 +177,12 @@ export class Program {
     return {
       values,
       count: this.instructions.length,
-      step: (i) => {
-        const instruction = this.instructions[last - i]!;
-        instruction.pull(values);
-        for (const slot of instruction.writes) if (slot !== undefined) values.clear(slot);
+      step: (i) => this.instructions[last - i]!.pull(values),
+      parts: (i) => this.instructions[last - i]!.pullInParts?.(values),
+      clear: (i) => {
+        for (const slot of this.instructions[last - i]!.writes) {
+          if (slot !== undefined) values.clear(slot);
+        }
       },
       results: () => distinct(this.#graph.leaves.map(at(values)), cotangents),
     };
@@ -174,29 +194,55 @@ interface Walk {
   values: Values;
   count: number;
   step(i: number): void;
+  /** The same step, where it has parts. */
+  parts(i: number): Pausing<void> | undefined;
+  /** Frees what nothing needs after a step. */
+  clear(i: number): void;
   /** After the last step. */
   results(): Slots;
+}
+
+function atOnce({ step, clear, count, results }: Walk): Slots {
+  for (let i = 0; i < count; i++) {
+    step(i);
+    clear(i);
+  }
+  return results();
+}
+
+/** The steps of a walk, to be left after each, and between the parts of one that has them. */
+function* stepsOf({ step, parts, clear, count }: Walk): Pausing<void> {
+  for (let i = 0; i < count; i++) {
+    if (i > 0) yield;
+    const inParts = parts(i);
+    if (inParts) yield* inParts;
+    else step(i);
+    clear(i);
+  }
 }
 
 /** Walks in portions of some milliseconds; what is in the slots between two of them is kept. */
 function* inPieces(begin: () => Walk): Pausing<Slots> {
   let walk: Walk | undefined;
+  let steps: Pausing<void> | undefined;
   let results: Slots = [];
+  let isDone = false;
   try {
-    let done = 0;
-    do {
-      if (done > 0) yield;
+    for (;;) {
       inTidy(() => {
         walk ??= begin();
-        done = portion(done, walk.count, walk.step);
+        steps ??= stepsOf(walk);
+        isDone = portionOf(steps);
         walk.values.keep();
-        if (done < walk.count) return;
+        if (!isDone) return;
         results = walk.results();
         for (const result of results) if (result !== undefined) tf.keep(result);
       });
-    } while (done < walk!.count);
-    return results;
+      if (isDone) return results;
+      yield;
+    }
   } finally {
+    steps?.return();
     walk?.values.dispose(results);
   }
 }

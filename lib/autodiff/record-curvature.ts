@@ -79,6 +79,7 @@ function* recordedOrKnown<R extends { gradient: NamedTensors }>(
 ): Pausing<Outcome<R>> {
   const started = recorder.start(tape, f, select);
   trace.inLoss = false;
+  yield;
   const leaves = leavesOf(trace, started, candidates);
   const cuts = started.cuts.map(({ id }) =>
     trace.ran.findIndex(({ outputs }) => outputs.some((output) => output.id === id)),

@@ -5,6 +5,7 @@ import { checkFunction, checkList, checkNoMore, checkOptionNames, phrase } from 
 import type { NamedTensors } from '../spaces';
 import { checkPoint } from './check';
 import { blockOf, type Curvature } from './curvature';
+import { deferredCurvature, isDeferring } from './deferred';
 import { gaussNewtonRecorder, recordGaussNewton } from './gauss-newton';
 import { hessianRecorder, recordHessian } from './hessian';
 import { recordByProgram, recordOnTape } from './record-curvature';
@@ -47,6 +48,12 @@ export function recordGradient(
     });
   }
   const selection = { variables: { ...variables }, block: blockOf(variables, block) };
+  if (isDeferring()) {
+    return deferredCurvature(
+      curvature,
+      recordSelectedInPieces(f, () => ({ ...selection, block }), curvature),
+    );
+  }
   return recorderOf(curvature)(f, () => selection);
 }
 

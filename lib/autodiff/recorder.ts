@@ -34,7 +34,7 @@ export interface Recorder<R extends { gradient: NamedTensors }> {
 export interface TraceableProducts {
   whole(v: tf.Tensor[]): Pausing<tf.Tensor[]>;
   /** Those in the row space that is worthwhile for that number of products; undefined where there is none. */
-  rows(products: number): TraceableRows | undefined;
+  rows(products: number): Pausing<TraceableRows | undefined>;
 }
 
 export interface TraceableRows {

@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Curvature, freePrograms, gaussNewton, hessian, recordGradient } from '../autodiff';
 import { useBackend } from '../backends';
-import { InputError } from '../errors';
+import { DisposedError, InputError, NotFiniteError } from '../errors';
 import { random } from '../numbers';
 import { cg, dense } from '../solvers';
-import { slowClock } from '../testing';
-import { type ImplicitSGD, type ImplicitSgdOptions, implicitSGD } from '.';
+import type { NamedTensors } from '../spaces';
+import { slowClock, turnsDuring } from '../testing';
+import { type ImplicitSGD, type ImplicitSgdOptions, implicitSGD, proximalStep } from '.';
 import { families } from './glm/family';
 import { implicitRoot } from './glm/implicit-root';
 
@@ -242,5 +244,75 @@ describe('while it waits', () => {
     }
     await optimizer.step(loss, [x]);
     expect(numbers(x)).toEqual(numbers(undisturbed.x));
+  });
+});
+
+describe('proximalStep with a curvature that a user records', () => {
+  const x = () => ({ a: tf.tensor1d([2, -3, 1]), b: tf.tensor1d([1, 2, 4]) });
+  const loss = (y: NamedTensors) =>
+    tf.tidy(() => tf.add(tf.sum(tf.pow(y.a!, 4)), tf.sum(tf.exp(tf.mul(y.a!, y.b!)))) as tf.Scalar);
+  const kinds: [string, (y: NamedTensors) => Curvature][] = [
+    ['hessian', (y) => hessian(loss, y)],
+    ['recordGradient', (y) => recordGradient(() => loss(y), y)],
+    [
+      'gaussNewton',
+      (y) =>
+        gaussNewton({ predict: ({ a, b }) => tf.mul(a!, b!), loss: (z) => tf.sum(tf.exp(z)) }, y),
+    ],
+  ];
+  const solver = cg({ tolerance: 1e-6 });
+
+  it.each(kinds)('leaves %s within its gradient, with the same result', async (_, curvatureAt) => {
+    const at = x();
+    const take = (curvatureAt: (y: NamedTensors) => Curvature) =>
+      turnsDuring(() => proximalStep({ loss, curvatureAt }, at, 0.1, { solver, maxIterations: 5 }));
+    const known = await take(curvatureAt);
+    const before = tf.memory().numTensors;
+    // As programs come with the second evaluation, and run from the third on.
+    for (let i = 0; i < 2; i++) {
+      freePrograms();
+      const atOnce = await take((y) => {
+        const C = curvatureAt(y);
+        expect(numbers(C.value)).toHaveLength(1);
+        return C;
+      });
+      freePrograms();
+      const inPieces = await take(curvatureAt);
+      expect(inPieces.turns).toBeGreaterThan(atOnce.turns);
+      for (const name of ['a', 'b']) {
+        expect(numbers(inPieces.result.value[name]!)).toEqual(numbers(atOnce.result.value[name]!));
+      }
+      tf.dispose([inPieces.result.value, atOnce.result.value]);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([at, known.result.value]);
+  });
+
+  it('throws what recording throws, and leaves nothing', async () => {
+    const at = { y: tf.tensor1d([1, 2]) };
+    const before = tf.memory().numTensors;
+    const step = (of: (y: NamedTensors) => tf.Scalar, use: (C: Curvature) => void = () => {}) => {
+      const curvatureAt = (y: NamedTensors) => {
+        const C = hessian(of, y);
+        use(C);
+        return C;
+      };
+      return proximalStep({ loss: of, curvatureAt }, at, 0.1, { solver });
+    };
+    const infinite = ({ y }: NamedTensors) => tf.sum(tf.div(y!, 0)) as tf.Scalar;
+    await expect(step(infinite)).rejects.toThrow(NotFiniteError);
+    const custom = ({ y }: NamedTensors) =>
+      tf.customGrad((y) => ({
+        value: tf.sum(y as tf.Tensor),
+        gradFunc: () => {
+          throw new Error('no gradient');
+        },
+      }))(y!) as tf.Scalar;
+    await expect(step(custom)).rejects.toThrow('no gradient');
+    expect(() => hessian(custom, at)).toThrow('no gradient');
+    const square = ({ y }: NamedTensors) => tf.sum(tf.square(y!)) as tf.Scalar;
+    await expect(step(square, (C) => C.dispose())).rejects.toThrow(DisposedError);
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose(at);
   });
 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Curvature, checkScalar } from '../autodiff';
 import { InputError, UnsupportedError } from '../errors';
-import { type Pausing, withoutPause, withPauses } from '../event-loop';
+import { finish, giveWay, type Pausing, withoutPause } from '../event-loop';
 import { checkNoMore } from '../options';
 import { type LinearSolver, supportsInnerProduct } from '../solvers';
 import { tensors } from '../spaces';
@@ -113,8 +113,11 @@ export abstract class ImplicitOptimizer<
     if (curvature) this.checkShare();
     return this.inTurn(async () => {
       const record = this.#begin(weighted(losses, weights), varList, tapes, curvature);
-      await inTurns(this.#take(await withPauses(record), false));
-      return this.lastStep();
+      await inTurns(this.#take(await finish(record), false));
+      const stats = await this.lastStep();
+      // The next step begins with its loss.
+      await giveWay();
+      return stats;
     });
   }
 
@@ -279,7 +282,13 @@ export abstract class ImplicitOptimizer<
         plan.carried = tuning.region.carried;
       }
       // The rows of the whole batch are not those of the share.
-      const apart = share && { gradient: seen.gradient, rowSpace: () => undefined };
+      const apart = share && {
+        gradient: seen.gradient,
+        // biome-ignore lint/correctness/useYield: at once
+        *rowSpace() {
+          return undefined;
+        },
+      };
       proposal = yield* this.propose(share ?? recorded, plan, apart ?? seen);
       checkUnmoved(plan.variables, before, 'a step');
       if (this.#disposals !== disposals) throw disposedUnderWay();

@@ -210,7 +210,9 @@ export class ImplicitSGD extends ImplicitOptimizer<ImplicitSgdOptions> {
       const by = yield* partOf(this.solverOf(system));
       return yield* linearisedDirection(recorded, like, stepSize, by);
     }
-    const space = supportsInnerProduct(solver) ? seen.rowSpace(mostProducts(solver)) : undefined;
+    const space = supportsInnerProduct(solver)
+      ? yield* partOf(seen.rowSpace(mostProducts(solver)))
+      : undefined;
     return yield* space === undefined
       ? linearisedDirection(recorded, pick(seen.gradient, block), stepSize, solver)
       : directionInRowSpace(space.rows, stepSize, solver, space.factor);

@@ -72,6 +72,10 @@ export function meanCurvature(
     applyInPieces,
     transpose: apply,
     rowSpace: () => undefined,
+    // biome-ignore lint/correctness/useYield: at once
+    *rowSpaceInPieces() {
+      return undefined;
+    },
     ...(factors && { factors, cut: factors }),
     dispose() {
       for (const part of [mean, factors, ...batches, ...places]) part?.dispose();

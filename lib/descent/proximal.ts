@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { refusingDisposed } from '../autodiff';
+import { completed, deferring, refusingDisposed } from '../autodiff';
 import { InputError } from '../errors';
 import { checkMethods, checkNoMore, checkOptionNames, checkRecord, phrase } from '../options';
 import type { LinearSolver } from '../solvers';
@@ -21,6 +21,10 @@ import type { ProximalOptions, ProximalProblem, ProximalStep } from './proximal-
  * by more than 8 units of rounding (1e-6 of itself), and float32 weights can hold nothing better. For
  * convex F the error of the step is no larger than the residual, since `I + δH` shortens nothing.
  * `max-iterations`: neither; the Newton steps are used up, or rounding keeps Φ from falling further.
+ *
+ * Timers have their turns between evaluations of F, within the recording of a curvature by `hessian`,
+ * `gaussNewton` or `recordGradient`, which `problem.curvatureAt` returns before it is complete, and within
+ * its products.
  *
  * @throws NotFiniteError if F or its gradient at x is not finite; DisposedError where F uses a disposed tensor;
  *   InputError for options out of range.
@@ -58,7 +62,7 @@ export async function takeProximalStep(
   });
 }
 
-/** A problem whose functions run without a pause, after one. */
+/** A problem whose functions run without a pause, after one; curvatures of a recording are left after their loss. */
 const atOnce = (problem: ProximalProblem): PausingProblem => ({
   *loss(y) {
     yield;
@@ -66,7 +70,14 @@ const atOnce = (problem: ProximalProblem): PausingProblem => ({
   },
   *curvatureAt(y) {
     yield;
-    return refusingDisposed(() => problem.curvatureAt(y));
+    const curvature = deferring(() => refusingDisposed(() => problem.curvatureAt(y)));
+    try {
+      yield* completed(curvature);
+      return curvature;
+    } catch (error) {
+      curvature.dispose();
+      throw error;
+    }
   },
 });
 

@@ -28,8 +28,8 @@ export function gradientOf(
   const entriesClipped = clipped !== undefined && clipped.factor === undefined;
   return {
     gradient: clipped?.gradient ?? whole,
-    rowSpace(products: number) {
-      const rows = entriesClipped ? undefined : recorded.rowSpace(products);
+    *rowSpace(products: number) {
+      const rows = entriesClipped ? undefined : yield* recorded.rowSpaceInPieces(products);
       return rows && { rows, factor: clipped?.factor };
     },
     free: () => tensors.free(clipped),

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Curvature, RowSpace } from '../autodiff';
+import type { Pausing } from '../event-loop';
 import type { NamedTensors } from '../spaces';
 import type { Candidates, Chosen } from './candidates';
 import type { Direction } from './implicit-step';
@@ -34,7 +35,9 @@ export interface StepGradient {
   /** Of all that moves, clipped where that is asked for. */
   gradient: NamedTensors;
   /** That of the row space, or undefined where there is none, or it is not worthwhile for that number of products. */
-  rowSpace(products: number): { rows: RowSpace; factor: tf.Scalar | undefined } | undefined;
+  rowSpace(
+    products: number,
+  ): Pausing<{ rows: RowSpace; factor: tf.Scalar | undefined } | undefined>;
 }
 
 /** A step that is ready to be taken: `x⁺ = x − δ step`. */

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { useBackend } from '../../backends';
 import type { NamedTensors } from '../../spaces';
+import { slowClock } from '../../testing';
 import { gaussNewton, linearize } from '..';
 import {
   crossEntropy,
@@ -168,6 +169,39 @@ describe('a convolution with relu and a pool of maxima', () => {
       expect(relativeError(tf.grad(along)(v.K!), G.apply(w).K!)).toBeLessThan(1e-5);
       G.dispose();
       tf.engine().endScope();
+    });
+
+    test('is left between its kernels, with the same bits, and goes on by operations where they are gone', async () => {
+      const [X, point] = [normal(images, 1), x()];
+      const of = model(X);
+      const v = direction(point, 100);
+      const first = gaussNewton(of, point);
+      const [whole, before] = [first.apply(v), tf.memory().numTensors];
+      first.dispose();
+      slowClock();
+      /** The product, with something else at one of the pauses; and how many there were. */
+      const leftAt = async (place: number, meanwhile: () => Promise<unknown>) => {
+        const G = gaussNewton(of, point);
+        const work = G.applyInPieces(v);
+        let [turn, pauses] = [work.next(), 0];
+        for (; turn.done !== true; turn = work.next()) if (pauses++ === place) await meanwhile();
+        await tf.setBackend('wasm');
+        G.dispose();
+        return { product: turn.value, pauses };
+      };
+      const { product, pauses } = await leftAt(-1, async () => {});
+      expect(numbers(product)).toEqual(numbers(whole));
+      // Two are in the plan, one after each of four instructions; the others within the two that pool.
+      expect(pauses).toBeGreaterThan(8);
+      tf.dispose(product);
+      for (let place = 0; place < pauses; place++) {
+        const { product } = await leftAt(place, () => tf.setBackend('cpu'));
+        expect(relativeError(product, whole)).toBeLessThan(1e-5);
+        tf.dispose(product);
+      }
+      vi.restoreAllMocks();
+      tf.dispose([X, point, v, whole]);
+      expect(tf.memory().numTensors).toBeLessThanOrEqual(before);
     });
 
     test('lets no NaN of a direction pass for a number, and leaves no tensor', () => {

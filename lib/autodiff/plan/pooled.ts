@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { hasKernel } from '../../backends/engine';
+import { type Pausing, withoutPause } from '../../event-loop';
 import type { Step } from '../graph';
 import type { Instruction } from '../program';
 import { placesOf } from '../rules/max-pool';
@@ -18,7 +19,7 @@ class PooledConvolution implements Instruction {
   readonly writes: readonly [number];
   readonly #found: Found;
   readonly #parts: readonly Instruction[];
-  readonly #constants: () => tf.Tensor[];
+  readonly #constants: Constants;
   readonly #shapes: Shapes;
 
   constructor(found: Found, parts: readonly Instruction[], tape: Tape) {
@@ -28,67 +29,95 @@ class PooledConvolution implements Instruction {
     this.#shapes = shapesOf(found);
     this.reads = [slots.x, slots.filter, slots.bias].filter((slot) => slot !== undefined);
     this.writes = [pool.writes[0]!];
-    const places = placesOf(pool.node, tape);
-    this.#constants = tape.constants(() => {
-      const { windows, margins } = this.#shapes;
-      const [x, filter] = found.convolution.node.saved as [tf.Tensor, tf.Tensor];
-      const [, largest] = pool.node.saved as [tf.Tensor, tf.Tensor];
-      // Of a maximum that is not positive relu hands nothing on.
-      const slope = run('Step', { x: largest }, { alpha: 0 });
-      return [
-        run('WindowsAt', { places: places(), slope, x, filter }, { ...windows }),
-        run('WithMargins', { x }, { ...margins }),
-        slope,
-      ];
-    });
+    this.#constants = constantsOf(found, this.#shapes, tape);
   }
 
   push(values: Values): void {
-    if (!hasKernel('Conv2DAt')) {
+    withoutPause(this.#pushed(values, (x) => x));
+  }
+
+  pull(values: Values): void {
+    withoutPause(this.#pulled(values, (x) => x));
+  }
+
+  pushInParts(values: Values): Pausing<void> {
+    return this.#pushed(values, tf.keep);
+  }
+
+  pullInParts(values: Values): Pausing<void> {
+    return this.#pulled(values, tf.keep);
+  }
+
+  *#pushed(values: Values, own: Own): Pausing<void> {
+    const { slots, convolution } = this.#found;
+    const { margins } = this.#shapes;
+    const { slope, places, windows, seen } = this.#constants;
+    const [, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
+    const withMargins = () => run('WithMargins', { x: values.get(slots.x!)! }, { ...margins });
+    const dxs = yield* madeInParts(
+      [slope, places, windows, seen],
+      slots.x === undefined ? [] : [withMargins],
+      own,
+    );
+    if (dxs === undefined) {
       for (const part of this.#parts) part.push(values);
       this.#clear(values);
       return;
     }
-    const { slots, convolution } = this.#found;
-    const { margins } = this.#shapes;
-    const [windows, seen, slope] = this.#constants() as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const [, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
-    const dx =
-      slots.x === undefined
-        ? undefined
-        : run('WithMargins', { x: values.get(slots.x)! }, { ...margins });
-    const inputs = {
-      ...{ x: seen, filter, windows, slope },
-      ...(dx && { dx }),
-      ...(slots.filter !== undefined && { dfilter: values.get(slots.filter)! }),
-      ...(slots.bias !== undefined && { bias: values.get(slots.bias)! }),
-    };
-    values.put(this.writes[0], run('Conv2DAt', inputs));
-    dx?.dispose();
+    const [dx] = dxs;
+    try {
+      const inputs = {
+        ...{ x: seen(), filter, windows: windows(), slope: slope() },
+        ...(dx && { dx }),
+        ...(slots.filter !== undefined && { dfilter: values.get(slots.filter)! }),
+        ...(slots.bias !== undefined && { bias: values.get(slots.bias)! }),
+      };
+      values.put(this.writes[0], run('Conv2DAt', inputs));
+    } finally {
+      dx?.dispose();
+    }
   }
 
-  pull(values: Values): void {
+  *#pulled(values: Values, own: Own): Pausing<void> {
     const cotangent = values.get(this.writes[0]);
     if (cotangent === undefined) return;
-    if (!hasKernel('Conv2DAt')) {
+    const { slots, convolution } = this.#found;
+    const { margins } = this.#shapes;
+    const { slope, places, windows, seen } = this.#constants;
+    const [x, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
+    const of = () => ({ dy: cotangent, windows: windows(), slope: slope() });
+    const makers: [number | undefined, Maker][] = [
+      [slots.bias, () => run('Conv2DAtBackpropBias', of())],
+      [
+        slots.filter,
+        () => {
+          const attrs = { filterShape: filter.shape };
+          return run('Conv2DAtBackpropFilter', { x: seen(), ...of() }, attrs);
+        },
+      ],
+      [
+        slots.x,
+        () => {
+          const attrs = { inputShape: x.shape, ...margins };
+          return run('Conv2DAtBackpropInput', { filter, ...of() }, attrs);
+        },
+      ],
+    ];
+    const asked = makers.filter(([slot]) => slot !== undefined);
+    const constants = [slope, places, windows, ...(slots.filter === undefined ? [] : [seen])];
+    const pulled = yield* madeInParts(
+      constants,
+      asked.map(([, make]) => make),
+      own,
+    );
+    if (pulled === undefined) {
       for (const part of this.#parts.toReversed()) part.pull(values);
       this.#clear(values);
       return;
     }
-    const { slots, convolution } = this.#found;
-    const { margins } = this.#shapes;
-    const [windows, seen, slope] = this.#constants() as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const [x, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
-    const of = { dy: cotangent, windows, slope };
-    if (slots.bias !== undefined) values.add(slots.bias, run('Conv2DAtBackpropBias', of));
-    if (slots.filter !== undefined) {
-      const attrs = { filterShape: filter.shape };
-      values.add(slots.filter, run('Conv2DAtBackpropFilter', { x: seen, ...of }, attrs));
-    }
-    if (slots.x !== undefined) {
-      const attrs = { inputShape: x.shape, ...margins };
-      values.add(slots.x, run('Conv2DAtBackpropInput', { filter, ...of }, attrs));
-    }
+    asked.forEach(([slot], i) => {
+      values.add(slot!, pulled[i]!);
+    });
   }
 
   /** Frees what only the parts know of. */
@@ -96,6 +125,66 @@ class PooledConvolution implements Instruction {
     for (const { writes } of this.#parts.slice(0, -1)) {
       for (const slot of writes) if (slot !== undefined) values.clear(slot);
     }
+  }
+}
+
+type Maker = () => tf.Tensor;
+
+/** Whether a tensor outlives the tidy around it, as it has to where work is left for a while. */
+type Own = (x: tf.Tensor) => tf.Tensor;
+
+/** What is computed once, at the point: the tape's. */
+type Constants = Record<'places' | 'windows' | 'seen' | 'slope', Maker>;
+
+function constantsOf({ convolution, pool }: Found, shapes: Shapes, tape: Tape): Constants {
+  const constant = (make: Maker): Maker => {
+    const made = tape.constants(() => [make()]);
+    return () => made()[0]!;
+  };
+  const [x, filter] = convolution.node.saved as [tf.Tensor, tf.Tensor];
+  const [, largest] = pool.node.saved as [tf.Tensor, tf.Tensor];
+  const places = placesOf(pool.node, tape);
+  // Of a maximum that is not positive relu hands nothing on.
+  const slope = constant(() => run('Step', { x: largest }, { alpha: 0 }));
+  return {
+    slope,
+    places,
+    windows: constant(() => {
+      const inputs = { places: places(), slope: slope(), x, filter };
+      return run('WindowsAt', inputs, { ...shapes.windows });
+    }),
+    seen: constant(() => run('WithMargins', { x }, { ...shapes.margins })),
+  };
+}
+
+/**
+ * Makes some tensors one after the other, once some constants are there, to be left for a while in between.
+ *
+ * @returns undefined where the backend lacks the kernels, which may be another one after a pause
+ */
+function* madeInParts(
+  constants: readonly Maker[],
+  makers: readonly Maker[],
+  own: Own,
+): Pausing<tf.Tensor[] | undefined> {
+  const made: tf.Tensor[] = [];
+  let isWhole = false;
+  try {
+    for (const constant of constants) {
+      if (!hasKernel('Conv2DAt')) return undefined;
+      constant();
+      yield;
+    }
+    if (!hasKernel('Conv2DAt')) return undefined;
+    for (const make of makers) {
+      if (made.length > 0) yield;
+      if (!hasKernel('Conv2DAt')) return undefined;
+      made.push(own(make()));
+    }
+    isWhole = true;
+    return made;
+  } finally {
+    if (!isWhole) tf.dispose(made);
   }
 }
 

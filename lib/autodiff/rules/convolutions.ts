@@ -20,6 +20,7 @@ export const convolution: Rule = (step, tape) => {
   return {
     push: (tangents) => way().push(tangents),
     pull: (cotangents) => way().pull(cotangents),
+    prepare: () => way().prepare?.(),
   };
 };
 
@@ -58,6 +59,7 @@ function bySums({ node, names }: Parameters<Rule>[0], tape: Tape): LocalDerivati
       return [sum(node.kernelName, ...pairs)];
     },
     pull: ([u]) => names.map((name) => transposes[node.kernelName]![name]!(u!)),
+    prepare: held,
   };
 }
 

@@ -19,6 +19,7 @@ export const maxPool: Rule = (step, tape) => {
   return {
     push: (tangents) => way().push(tangents),
     pull: (cotangents) => way().pull(cotangents),
+    prepare: () => way().prepare?.(),
   };
 };
 
@@ -30,6 +31,7 @@ const byKernel: Derive = ({ node }, tape) => {
   return {
     push: ([t]) => [takenAt(places(), t!)],
     pull: ([u]) => [addedAt(places(), u!, node.inputs.x!.shape)],
+    prepare: places,
   };
 };
 
@@ -42,6 +44,9 @@ export const maxPoolGrad: Rule = (step, tape) => {
     push: ([t]) =>
       hasKernel('AddAt') ? [addedAt(places(), t!, node.outputs[0]!.shape)] : general.push([t!]),
     pull: ([u]) => (hasKernel('TakeAt') ? [takenAt(places(), u!)] : general.pull([u!])),
+    prepare() {
+      if (hasKernel('TakeAt')) places();
+    },
   };
 };
 

@@ -66,9 +66,9 @@ export function* tracedCurvature(
     yield;
     const whole = yield* onZeros(parameters, (v) => products.whole(v));
     const rows: TracedRows[] = [];
-    for (const least of worthwhile(tape, products)) {
+    for (const least of yield* worthwhile(tape, products)) {
       yield;
-      const found = tape.within(() => products.rows(least))!;
+      const found = (yield* tape.withinInPieces(products.rows(least)))!;
       const shapes = parameters.map((shape, i) => found.layers[i]?.shape ?? shape);
       rows.push({ least, found, shapes, traced: yield* onZeros(shapes, found.weighed) });
     }
@@ -113,8 +113,8 @@ export function* tracedCurvature(
 }
 
 /** From how many products on another set of layers is worth its row space, in ascending order. */
-function worthwhile(tape: Tape, products: TraceableProducts): number[] {
-  const all = tape.within(() => products.rows(Number.POSITIVE_INFINITY));
+function* worthwhile(tape: Tape, products: TraceableProducts): Pausing<number[]> {
+  const all = yield* tape.withinInPieces(products.rows(Number.POSITIVE_INFINITY));
   const layers = all?.layers.filter((layer) => layer !== undefined) ?? [];
   return [...new Set(layers.map(leastProducts))].sort((a, b) => a - b);
 }

@@ -11,6 +11,7 @@ import { passInterrupt } from './interrupt';
 import { lowered } from './lower';
 import { type MapProduct, MapRecipe, type Places, SERIES, SERIES_NUMBERS } from './map-recipe';
 import { checkPure } from './remembered';
+import { sketchOf } from './sketch';
 import { retainedOf, structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
@@ -46,7 +47,7 @@ export const tracedMapInPieces = <T>(
   like: readonly tf.Tensor[],
   use: Use<T>,
 ): Pausing<T | undefined> =>
-  tracing(like, function* (trace, leaves) {
+  tracing(like, heap, function* (trace, leaves) {
     const value = trace.during(() => called(map, leaves));
     checkPure(trace, 'map');
     const { outside } = structureOf(trace.ran, leaves);
@@ -85,7 +86,7 @@ export function tracedDerivative<T>(
   by: Differentiated,
   use: Use<T>,
 ): T | undefined {
-  const work = tracing(like, function* (trace, leaves) {
+  const work = tracing(like, undefined, function* (trace, leaves) {
     const run = (tape: Tape): T | undefined => {
       const value = called(map, leaves);
       checkPure(trace, 'map');
@@ -122,13 +123,19 @@ export function tracedDerivative<T>(
 const areLike = (xs: readonly tf.Tensor[], ys: readonly tf.Tensor[]) =>
   xs.length === ys.length && xs.every(({ shape }, i) => `${shape}` === `${ys[i]!.shape}`);
 
+/** @param sketchOn the heap of what is traced by its shapes alone; undefined where kernels run */
 function* tracing<T>(
   like: readonly tf.Tensor[],
+  sketchOn: Heap | undefined,
   f: (trace: Trace, leaves: readonly tf.Tensor[]) => Pausing<T>,
 ): Pausing<T> {
   // Each by itself, also where one was given twice.
   const leaves = isolated(() => like.map((x) => tf.keep(x.clone())));
-  const trace = new Trace(leaves);
+  const sketch = sketchOn && {
+    of: (...args: [string, tf.NamedTensorMap, tf.NamedAttrMap]) => sketchOf(sketchOn, ...args),
+    onRead: () => checkPure(trace, 'map'),
+  };
+  const trace: Trace = new Trace(leaves, sketch);
   try {
     return yield* inPortions(f(trace, leaves), (portion) =>
       isolated(() => {

@@ -10,6 +10,14 @@ export interface Ran {
   outputs: readonly tf.Tensor[];
 }
 
+/** How kernels are traced by their shapes alone. */
+export interface Sketch {
+  /** Something of the shape that a kernel computes; undefined where the kernel has to run. */
+  of(kernel: string, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap): tf.Tensor | undefined;
+  /** Is called where numbers are read nonetheless: they are not those of the leaves. */
+  onRead(): void;
+}
+
 /** How many traces note what runs, one within the other. */
 let running = 0;
 
@@ -40,8 +48,14 @@ export class Trace {
   /** Copies of what no leaf had decided, since the last kernel that a leaf did. */
   readonly #lastCopies: tf.Tensor[] = [];
 
-  /** @param leaves what is handed over with each evaluation: nothing of them is retained */
-  constructor(leaves: readonly tf.Tensor[]) {
+  readonly #sketch: Sketch | undefined;
+
+  /**
+   * @param leaves what is handed over with each evaluation: nothing of them is retained
+   * @param sketch where nobody asks for the numbers that it computes from them
+   */
+  constructor(leaves: readonly tf.Tensor[], sketch?: Sketch) {
+    this.#sketch = sketch;
     this.#leaves = leaves;
     this.#depends = new Set(leaves.map(({ id }) => id));
     this.#places = new Map(leaves.map(({ id, dataId }) => [id, dataId]));
@@ -114,7 +128,9 @@ export class Trace {
       if (depends && trace.inLoss) for (const [, x] of given) trace.#retain(x);
       // In its place before it runs: copies of its outputs are saved before it returns.
       const at = depends ? trace.ran.push({ kernel, inputs: given, attrs, outputs: [] }) - 1 : 0;
-      const result = trace.#result(depends, at, () => runKernel.call(this, kernel, inputs, attrs));
+      const run = () => runKernel.call(this, kernel, inputs, attrs);
+      const sketch = depends ? trace.#sketch : undefined;
+      const result = trace.#result(depends, at, () => sketch?.of(kernel, inputs, attrs) ?? run());
       // A returned list belongs to the caller, who may reorder it.
       const outputs = Array.isArray(result) ? [...(result as tf.Tensor[])] : [result];
       if (!depends) {
@@ -135,15 +151,22 @@ export class Trace {
         trace.made.set(made.id, args[0] as ArrayLike<number>);
       return made;
     };
+    let isMoving = false;
     e.readSync = function (...args) {
-      trace.read = true;
+      if (!isMoving) {
+        trace.read = true;
+        trace.#sketch?.onRead();
+      }
       return readSync.apply(this, args);
     };
     // Data made on another backend are read by TensorFlow.js, not by the loss.
     e.moveData = function (...args) {
-      const { read } = trace;
-      moveData.apply(this, args);
-      trace.read = read;
+      isMoving = true;
+      try {
+        moveData.apply(this, args);
+      } finally {
+        isMoving = false;
+      }
     };
     try {
       return f();
