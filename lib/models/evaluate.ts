@@ -14,6 +14,8 @@ export interface Evaluation {
 /**
  * Loss and accuracy of a model on inputs x, [n, features], with one-hot labels y, [n, classes].
  *
+ * The model runs on all of them in one call, without a turn for timers: evaluate parts of many.
+ *
  * @throws InputError for arguments of another kind; ShapeError for labels that are not shaped like the logits.
  */
 export async function evaluate(

@@ -1,4 +1,5 @@
 import type { LinearOperator, Space } from '../spaces';
+import { kept, numbersOf, productsOf } from './in-turns';
 
 /** What several right-hand sides have led to. */
 export interface BlockSolution<V> {
@@ -29,6 +30,8 @@ interface Block<V> {
  * spectrum together. An iteration costs a product for each direction of the block: directions that
  * depend on others are left out, and so are right-hand sides that are solved.
  *
+ * Timers have their turns between vectors, and within products that are offered in pieces; `applyAll` is one call.
+ *
  * What is returned may be inexact by rounding; it is for a solver that begins there and looks at the
  * residual. If A turns out not to be positive definite, it returns the best iterate so far.
  *
@@ -43,15 +46,25 @@ export async function blockCg<V, S>(
   bs: readonly V[],
   { tolerance, maxIterations }: BlockOptions,
 ): Promise<BlockSolution<V> | undefined> {
-  const lengths = await numbersOf(space, () => bs.map((b) => space.norm(b)));
+  const lengths = await numbersOf(
+    space,
+    bs.map((b) => () => space.norm(b)),
+  );
   if (!lengths.every((length) => length > 0 && Number.isFinite(length))) return undefined;
-  const scaled = (vectors: readonly V[], factor: (i: number) => number): V[] =>
-    vectors.map((v, i) => space.scale(space.scalars.of(factor(i)), v));
+  const scaled = (vectors: readonly V[], factor: (i: number) => number) =>
+    vectors.map((v, i) => () => space.scale(space.scalars.of(factor(i)), v));
   const iterations = bs.map(() => 0);
-  const R = kept(space, () => scaled(bs, (i) => 1 / lengths[i]!));
-  let block: Block<V> = { X: kept(space, () => bs.map((b) => space.zeros(b))), R, Z: R };
+  const R = await kept(
+    space,
+    scaled(bs, (i) => 1 / lengths[i]!),
+  );
+  let block: Block<V> = { X: [], R, Z: R };
   let active = bs.map((_, i) => i);
   try {
+    block.X = await kept(
+      space,
+      bs.map((b) => () => space.zeros(b)),
+    );
     for (let k = 0; k < maxIterations && active.length > 0; k++) {
       const next = await advance(space, A, block, tolerance / 2);
       if (next === undefined) break;
@@ -60,20 +73,13 @@ export async function blockCg<V, S>(
       for (const i of active) iterations[i]!++;
       active = next.active;
     }
-    return { values: kept(space, () => scaled(block.X, (i) => lengths[i]!)), iterations };
+    const values = await kept(
+      space,
+      scaled(block.X, (i) => lengths[i]!),
+    );
+    return { values, iterations };
   } finally {
     space.free(block);
-  }
-}
-
-const kept = <V, S>(space: Space<V, S>, make: () => V[]): V[] => space.keep(space.tidy(make));
-
-async function numbersOf<V, S>(space: Space<V, S>, make: () => S[]): Promise<number[]> {
-  const scalars = space.keep(space.tidy(make));
-  try {
-    return await space.read(scalars);
-  } finally {
-    space.free(scalars);
   }
 }
 
@@ -90,27 +96,28 @@ async function advance<V, S>(
       if (i > 0) space.free(total, [vectors, base]);
       return next;
     }, base);
-  const dots = (x: readonly V[], y: readonly V[]): S[] =>
-    x.flatMap((a) => y.map((b) => space.dot(a, b)));
+  const dots = (x: readonly V[], y: readonly V[]) =>
+    x.flatMap((a) => y.map((b) => () => space.dot(a, b)));
   const rows = (numbers: readonly number[], width: number): number[][] =>
     Array.from({ length: numbers.length / width }, (_, i) =>
       numbers.slice(i * width, (i + 1) * width),
     );
 
-  const gram = rows(await numbersOf(space, () => dots(Z, Z)), Z.length);
+  const gram = rows(await numbersOf(space, dots(Z, Z)), Z.length);
   const basis = orthonormal(gram, space.epsilon);
   if (basis.length === 0) return undefined;
   const held: V[][] = [];
-  const hold = (make: () => V[]): V[] => {
-    const made = kept(space, make);
+  const hold = async (making: Promise<V[]>): Promise<V[]> => {
+    const made = await making;
     held.push(made);
     return made;
   };
+  const each = (makers: readonly (() => V)[]) => hold(kept(space, makers));
   let next: Block<V> | undefined;
   try {
-    const P = hold(() => basis.map((c) => sum(Z, c, space.zeros(Z[0]!))));
-    const Q = hold(() => (A.applyAll ? A.applyAll(P) : P.map((p) => A.apply(p))));
-    const facts = rows(await numbersOf(space, () => dots(P, [...Q, ...R])), Q.length + R.length);
+    const P = await each(basis.map((c) => () => sum(Z, c, space.zeros(Z[0]!))));
+    const Q = await hold(productsOf(space, A, P));
+    const facts = rows(await numbersOf(space, dots(P, [...Q, ...R])), Q.length + R.length);
     const M = facts.map((row) => row.slice(0, P.length));
     const solve = cholesky(M);
     const floor = A.floor ?? 0;
@@ -118,26 +125,23 @@ async function advance<V, S>(
       floor === 0 || cholesky(M.map((row, i) => row.map((x, j) => (i === j ? x - floor : x))));
     if (!solve || !isAbove) return undefined;
     const steps = R.map((_, i) => solve(facts.map((row) => row[P.length + i]!)));
-    const nextX = hold(() => X.map((x, i) => sum(P, steps[i]!, x)));
-    const nextR = hold(() =>
-      R.map((r, i) =>
-        sum(
-          Q,
-          steps[i]!.map((a) => -a),
-          r,
-        ),
-      ),
+    const nextX = await each(X.map((x, i) => () => sum(P, steps[i]!, x)));
+    const nextR = await each(
+      R.map((r, i) => () => {
+        const back = steps[i]!.map((a) => -a);
+        return sum(Q, back, r);
+      }),
     );
-    const after = await numbersOf(space, () => [
-      ...nextR.map((r) => space.norm(r)),
+    const after = await numbersOf(space, [
+      ...nextR.map((r) => () => space.norm(r)),
       ...dots(Q, nextR),
     ]);
     if (!after.every(Number.isFinite)) return undefined;
     const residuals = after.slice(0, R.length);
     const cross = rows(after.slice(R.length), R.length);
     const active = residuals.flatMap((residual, i) => (residual > goal ? [i] : []));
-    const nextZ = hold(() =>
-      active.map((i) => {
+    const nextZ = await each(
+      active.map((i) => () => {
         const conjugate = solve(cross.map((row) => -row[i]!));
         return space.scale(space.scalars.of(1 / residuals[i]!), sum(P, conjugate, nextR[i]!));
       }),

@@ -1,11 +1,12 @@
 import { DisposedError, InputError, NotFiniteError } from '../errors';
-import { giveWay } from '../event-loop';
-import { type Eigen, eigenSymmetric, random, type SquareMatrix } from '../numbers';
+import { type Pausing, withPauses } from '../event-loop';
+import { type Eigen, eigenSymmetricInPieces, random, type SquareMatrix } from '../numbers';
 import { checkNoMore, checkOptionNames } from '../options';
 import { type LinearOperator, type Space, spaceFor, type Vector } from '../spaces';
 import { checkCountOption, checkDamping, checkedProducts, checkOperator } from './checks';
 import { sizeOf, vectorOf } from './flat';
-import { divideOrZero, negate, ROUNDING } from './method';
+import { combined, drawn, numbersOf, orthogonal, productsOf } from './in-turns';
+import { divideOrZero, ROUNDING } from './method';
 
 export interface NystromOptions {
   /** How many directions are drawn and held, each for one product with A. Default 20. */
@@ -47,41 +48,51 @@ export async function nystrom<V extends Vector>(
   checkCountOption('nystrom', 'rank', options.rank ?? 20);
   checkDamping('nystrom', damping);
   const rank = Math.min(options.rank ?? 20, sizeOf(like));
-  const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
   // A vector without numbers has no direction.
   if (rank === 0) return { apply: (v) => space.clone(v), dispose() {} };
 
   const checked = checkedProducts(space, A);
   const draw = random(seed);
-  const gaussian = () => vectorOf(draw.normals(sizeOf(like)), like);
-  const drawn = hold(() => orthonormal(space, Array.from({ length: rank }, gaussian)));
-  const images: V[] = [];
-  let basis: V[] = [];
-  let products: unknown[] = [];
+  const held: V[] = [];
+  const hold = (made: V[]): V[] => {
+    held.push(...made);
+    return made;
+  };
   try {
-    for (const direction of drawn) {
-      images.push(hold(() => checked.apply(direction)));
-      await giveWay();
-    }
-    basis = hold(() => orthonormal(space, images));
-    products = hold(() =>
-      [drawn, basis].flatMap((xs) => xs.flatMap((x) => images.map((y) => space.dot(x, y)))),
-    );
-    const numbers = Float64Array.from(await space.read(products));
-    if (!numbers.every(Number.isFinite)) throw notFinite();
-    const [core, triangle] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
-    const { values, mixes } = eigenpairs(rank, core, triangle, space.epsilon);
-    const vectors = hold(() =>
-      mixes.map((mix) =>
-        basis.reduce(
-          (sum, q, i) => space.axpy(space.scalars.of(mix[i]!), q, sum),
-          space.zeros(like),
-        ),
+    const gaussian = async () => {
+      const numbers = await drawn(sizeOf(like), (count) => draw.normals(count));
+      return space.keep(vectorOf(numbers, like));
+    };
+    const directions = hold(
+      await orthonormal(
+        space,
+        Array.from({ length: rank }, () => gaussian),
       ),
     );
+    const images = hold(await productsOf(space, checked, directions));
+    const basis = hold(
+      await orthonormal(
+        space,
+        images.map((image) => async () => space.keep(space.clone(image))),
+      ),
+    );
+    const dots = [directions, basis].flatMap((xs) =>
+      xs.flatMap((x) => images.map((y) => () => space.dot(x, y))),
+    );
+    const numbers = Float64Array.from(await numbersOf(space, dots));
+    if (!numbers.every(Number.isFinite)) throw notFinite();
+    const [core, triangle] = [numbers.slice(0, rank ** 2), numbers.slice(rank ** 2)];
+    const { values, mixes } = await withPauses(eigenpairs(rank, core, triangle, space.epsilon));
+    const vectors: V[] = [];
+    try {
+      for (const mix of mixes) vectors.push(await combined(space, mix, basis));
+    } catch (error) {
+      space.free(vectors);
+      throw error;
+    }
     return inverse(space, vectors, values, damping);
   } finally {
-    space.free([drawn, images, basis, products]);
+    space.free(held);
   }
 }
 
@@ -132,9 +143,14 @@ function inverse<V, S>(
  * The eigenvalues of `Y (ΩᵀY)⁺ Yᵀ`, for `Y = AΩ = QR`, in descending order, and how its
  * eigenvectors are mixed from the columns of Q; from the inner products ΩᵀY and R = QᵀY.
  */
-function eigenpairs(rank: number, core: Float64Array, triangle: Float64Array, epsilon: number) {
+function* eigenpairs(
+  rank: number,
+  core: Float64Array,
+  triangle: Float64Array,
+  epsilon: number,
+): Pausing<{ values: number[]; mixes: Float64Array[] }> {
   const { values: d, vectors: w } = descending(
-    eigenSymmetric(symmetric(rank, (i, j) => core[i * rank + j]!)),
+    yield* eigenSymmetricInPieces(symmetric(rank, (i, j) => core[i * rank + j]!)),
   );
   const floor = rank * ROUNDING * epsilon * Math.abs(d[0]!);
   if (!(d[0]! > 0) || d[rank - 1]! < -floor) {
@@ -148,8 +164,11 @@ function eigenpairs(rank: number, core: Float64Array, triangle: Float64Array, ep
   const columns = w
     .filter((_, k) => d[k]! > floor)
     .map((u, k) => times(triangle, u).map((value) => value / Math.sqrt(d[k]!)));
+  yield;
   const { values, vectors } = descending(
-    eigenSymmetric(symmetric(rank, (i, j) => columns.reduce((sum, c) => sum + c[i]! * c[j]!, 0))),
+    yield* eigenSymmetricInPieces(
+      symmetric(rank, (i, j) => columns.reduce((sum, c) => sum + c[i]! * c[j]!, 0)),
+    ),
   );
   const kept = [...values].filter((value) => value > floor);
   return { values: kept, mixes: vectors.slice(0, kept.length) };
@@ -173,14 +192,31 @@ function symmetric(size: number, entry: (i: number, j: number) => number): Squar
   return { size, entries };
 }
 
-/** Gram and Schmidt, each vector made orthogonal to those before it twice: once may not do. */
-function orthonormal<V, S>(space: Space<V, S>, vectors: V[]): V[] {
+/**
+ * Gram and Schmidt, each vector made orthogonal to those before it twice: once may not do.
+ *
+ * @param makers of vectors that are kept, which are freed
+ */
+async function orthonormal<V, S>(
+  space: Space<V, S>,
+  makers: readonly (() => Promise<V>)[],
+): Promise<V[]> {
   const done: V[] = [];
-  for (const vector of vectors) {
-    let v = vector;
-    for (const u of [...done, ...done]) v = space.axpy(negate(space, space.dot(u, v)), u, v);
-    const { of } = space.scalars;
-    done.push(space.scale(divideOrZero(space, of(1), space.norm(v)), v));
+  try {
+    for (const make of makers) {
+      const held: V[] = [await make()];
+      try {
+        held.push(await orthogonal(space, held[0]!, done));
+        const v = held[1]!;
+        const inverse = () => divideOrZero(space, space.scalars.of(1), space.norm(v));
+        done.push(space.keep(space.tidy(() => space.scale(inverse(), v))));
+      } finally {
+        space.free(held);
+      }
+    }
+    return done;
+  } catch (error) {
+    space.free(done);
+    throw error;
   }
-  return done;
 }

@@ -2,6 +2,7 @@ import { NotFiniteError } from '../errors';
 import { checkNoMore, checkOptionNames } from '../options';
 import { type LinearOperator, spaceFor, type Vector } from '../spaces';
 import { checkCountOption, checkedProducts, checkOperator } from './checks';
+import { numbersOf, productOf } from './in-turns';
 import { divideOrZero } from './method';
 
 /**
@@ -36,16 +37,16 @@ export async function powerIteration<V extends Vector>(
   let value = 0;
   try {
     for (let k = 0; k < iterations; k++) {
-      const { next, quotient } = space.keep(
-        space.tidy(() => {
-          const unit = space.scale(divideOrZero(space, of(1), space.norm(v)), v);
-          const next = checked.apply(unit);
-          return { next, quotient: space.dot(unit, next) };
-        }),
-      );
-      [value] = (await space.read([quotient])) as [number];
-      space.free([v, quotient]);
-      v = next;
+      const current = v;
+      const scaled = () => space.scale(divideOrZero(space, of(1), space.norm(current)), current);
+      const unit = space.keep(space.tidy(scaled));
+      try {
+        v = await productOf(space, checked, unit);
+        space.free(current);
+        [value] = (await numbersOf(space, [() => space.dot(unit, v)])) as [number];
+      } finally {
+        space.free(unit);
+      }
       if (!Number.isFinite(value)) throw notFinite(value);
       // A vector that A maps to 0 has no direction.
       if (value === 0) break;

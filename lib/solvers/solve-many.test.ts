@@ -9,6 +9,7 @@ import {
   type NamedTensors,
   observed,
 } from '../spaces';
+import { turnsDuring } from '../testing';
 import { cg, dense, gmres, minres, solveMany } from '.';
 
 beforeAll(async () => {
@@ -54,6 +55,26 @@ describe.each([cg, minres, gmres, dense])('%o', (make) => {
     expect(all[2]!.status).toBe('converged');
     expect(products - two).toBeLessThanOrEqual(4);
   });
+});
+
+it('gives timers a turn in each piece of a product, and between vectors, with the same result', async () => {
+  const expected = await solveMany(A, bs);
+  products = 0;
+  const inPieces: LinearOperator<Float64Array> = {
+    ...A,
+    *applyInPieces(v) {
+      for (let i = 0; i < 3; i++) yield;
+      return A.apply(v);
+    },
+  };
+  const { turns, result } = await turnsDuring(() => solveMany(inPieces, bs));
+  const [norms, made] = [bs.length, 2 * bs.length];
+  expect(turns).toBeGreaterThan(4 * products + norms + made);
+  expect(result).toEqual(expected);
+  products = 0;
+  const whole = await turnsDuring(() => solveMany(A, bs));
+  expect(whole.turns).toBeGreaterThan(products + norms + made);
+  expect(whole.result).toEqual(expected);
 });
 
 it('named tensors: values belong to the caller, and nothing else is left', async () => {

@@ -18,6 +18,7 @@ import { checkedSolution } from './checked-solution';
 import { checkedProducts, checkOperator, checkSolver } from './checks';
 import { type DenseOptions, matrixOf } from './dense';
 import { readVectors, sizeOf, vectorOf } from './flat';
+import { numbersOf } from './in-turns';
 import { isLibrarySolver, type LinearSolver, type Solution } from './solver';
 
 export interface SolveManyOptions {
@@ -82,6 +83,7 @@ async function solveAll<V extends Vector>(
   const space = spaceOf(first);
   const solutions: Solution<V>[] = [];
   try {
+    await giveWay();
     if (isDense(solver) && sizeOf(first) <= (solver.limit ?? 0)) {
       return await byOneFactorization(space, A, bs, solver);
     }
@@ -154,15 +156,10 @@ async function nearest<V extends Vector>(
 ): Promise<V | undefined> {
   const size = earlier.length;
   if (size === 0) return undefined;
-  const facts = space.keep(
-    space.tidy(() => {
-      const units = [...earlier, b].map((x) => space.norm(x));
-      const dots = earlier.flatMap((x) => [...earlier, b].map((y) => space.dot(x, y)));
-      return [...units, ...dots];
-    }),
-  );
-  const numbers = await space.read(facts);
-  space.free(facts);
+  const numbers = await numbersOf(space, [
+    ...[...earlier, b].map((x) => () => space.norm(x)),
+    ...earlier.flatMap((x) => [...earlier, b].map((y) => () => space.dot(x, y))),
+  ]);
   const lengths = numbers.slice(0, size + 1);
   const length = lengths[size]!;
   if (!lengths.every((l) => l > 0 && Number.isFinite(l))) return undefined;

@@ -3,6 +3,7 @@ import { tridiagonalEigen } from '../../numbers';
 import { checkNoMore, checkOptionNames, checkRecord, shown } from '../../options';
 import type { LinearOperator, Vector } from '../../spaces';
 import { checkCountOption, checkTolerance } from '../checks';
+import { combined } from '../in-turns';
 import { emptyKrylov, type Krylov, type LanczosSetting, lanczos, unit } from './lanczos';
 import { type Operand, operandOf, type SpectrumOptions } from './operand';
 
@@ -200,15 +201,10 @@ async function ritzPairs<V>(
   const pairs: Pair<V>[] = [];
   try {
     for (let i = 0; i < Math.min(count, basis.length); i++) {
-      const vector = space.keep(
-        space.tidy(() => {
-          const mixed = basis.reduce(
-            (sum, v, j) => space.axpy(of(rows[j]![i]!), v, sum),
-            space.zeros(basis[0]!),
-          );
-          return unit(space, mixed);
-        }),
-      );
+      const shares = basis.map((_, j) => rows[j]![i]!);
+      const mixed = await combined(space, shares, basis);
+      const vector = space.keep(space.tidy(() => unit(space, mixed)));
+      space.free(mixed);
       pairs.push({ vector, value: Number.NaN, residual: Number.NaN });
       const Ax = await operand.multiply(vector);
       const facts = space.keep(

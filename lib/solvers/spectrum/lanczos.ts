@@ -1,6 +1,7 @@
 import { NotFiniteError } from '../../errors';
 import type { Space } from '../../spaces';
-import { negate, ROUNDING } from '../method';
+import { orthogonal } from '../in-turns';
+import { ROUNDING } from '../method';
 
 /** An orthonormal basis V of a Krylov space of a symmetric A, with the tridiagonal `VᵀAV`. */
 export interface Krylov<V> {
@@ -17,8 +18,8 @@ export interface LanczosSetting<V> {
   space: Space<V, unknown>;
   /** `A v`, kept; symmetric in the inner product of the space. */
   multiply: (v: V) => Promise<V>;
-  /** A random vector; the caller's. */
-  draw: () => V;
+  /** A random vector, kept; the caller's. */
+  draw: () => Promise<V>;
   /** Vectors of length 1, orthogonal to each other, whose span is left out. */
   without: readonly V[];
   /** The dimension of the space. */
@@ -42,34 +43,45 @@ export async function* lanczos<V>(
   { basis, diagonal, off }: Krylov<V>,
 ): AsyncGenerator<number> {
   const hold = <T>(make: () => T): T => space.keep(space.tidy(make));
-  const outside = (x: V) => orthogonal(space, x, [...without, ...basis]);
+  /** What of a vector is outside the others; the vector is freed. */
+  const outside = async (x: V): Promise<V> => {
+    try {
+      return await orthogonal(space, x, [...without, ...basis]);
+    } finally {
+      space.free(x);
+    }
+  };
   let scale = 0;
   let rest: V | undefined;
   try {
-    rest = hold(() => outside(draw()));
+    rest = await outside(await draw());
     while (basis.length < dimension - without.length) {
-      const current = rest;
-      const v: V = hold(() => outside(unit(space, current)));
+      const current: V = rest;
+      const v = await outside(hold(() => unit(space, current)));
       basis.push(hold(() => unit(space, v)));
       space.free([current, v]);
       rest = undefined;
       const unitVector = basis.at(-1)!;
       const Av = await multiply(unitVector);
-      const step = hold(() => {
-        const rest = outside(Av);
-        return { rest, facts: [space.dot(unitVector, Av), space.norm(rest)] };
-      });
-      space.free(Av, step);
-      rest = step.rest;
-      let [delta, next] = (await space.read(step.facts)) as [number, number];
-      space.free(step.facts);
+      const along = hold(() => space.dot(unitVector, Av));
+      const facts: unknown[] = [along];
+      let delta: number;
+      let next: number;
+      try {
+        const left: V = await outside(Av);
+        rest = left;
+        facts.push(hold(() => space.norm(left)));
+        [delta, next] = (await space.read(facts)) as [number, number];
+      } finally {
+        space.free(facts);
+      }
       if (!Number.isFinite(delta + next)) throw notFinite(delta + next);
       scale = Math.max(scale, Math.abs(delta), next);
       if (next <= ROUNDING * space.epsilon * scale) {
         // An invariant subspace: what is left is rounding, and the next direction a new one.
         next = 0;
         space.free(rest);
-        rest = hold(() => outside(draw()));
+        rest = await outside(await draw());
       }
       diagonal.push(delta);
       off.push(next);
@@ -78,17 +90,6 @@ export async function* lanczos<V>(
   } finally {
     space.free(rest);
   }
-}
-
-/** x less its shares of the units; twice, since rounding leaves something the first time. */
-export function orthogonal<V>(space: Space<V, unknown>, x: V, units: readonly V[]): V {
-  let rest = x;
-  for (const u of [...units, ...units]) {
-    const before = rest;
-    rest = space.tidy(() => space.axpy(negate(space, space.dot(u, before)), u, before));
-    space.free(before, x);
-  }
-  return rest;
 }
 
 /** x at length 1. */

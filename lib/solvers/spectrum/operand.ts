@@ -1,9 +1,9 @@
 import { InputError } from '../../errors';
-import { withPauses } from '../../event-loop';
 import { random } from '../../numbers';
 import { type LinearOperator, type Space, spaceFor, type Vector } from '../../spaces';
 import { checkedProducts, checkOperator } from '../checks';
 import { sizeOf, vectorOf } from '../flat';
+import { drawn, productOf } from '../in-turns';
 
 /** What the tools for spectra need of an operator, apart from products. */
 export interface SpectrumOptions<V> {
@@ -25,10 +25,10 @@ export interface Operand<V> {
   multiply(v: V): Promise<V>;
   /** The products so far. */
   readonly products: number;
-  /** A vector of independent standard normal numbers. */
-  normals(): V;
+  /** A vector of independent standard normal numbers; kept, the caller's. */
+  normals(): Promise<V>;
   /** A vector of independent signs. */
-  signs(): V;
+  signs(): Promise<V>;
 }
 
 /** @throws InputError for anything but an operator whose space is known. */
@@ -55,6 +55,8 @@ export function operandOf<V extends Vector>(
   const checked = checkedProducts(space, A);
   const draw = random(seed);
   const size = sizeOf(shape);
+  const vector = async (numbers: (count: number) => Float64Array) =>
+    space.keep(vectorOf(await drawn(size, numbers), shape));
   let products = 0;
   return {
     space,
@@ -62,19 +64,15 @@ export function operandOf<V extends Vector>(
     size,
     async multiply(v) {
       products += 1;
-      const work = checked.applyInPieces?.(v);
-      if (work !== undefined) return withPauses(work);
-      // A copy: what is freed is not the argument, which an operator may return.
-      return space.keep(space.tidy(() => space.clone(checked.apply(v))));
+      return productOf(space, checked, v);
     },
     get products() {
       return products;
     },
-    normals: () => vectorOf(draw.normals(size), shape),
+    normals: () => vector((count) => draw.normals(count)),
     signs: () =>
-      vectorOf(
-        Float64Array.from({ length: size }, () => (draw.uniform() < 0.5 ? -1 : 1)),
-        shape,
+      vector((count) =>
+        Float64Array.from({ length: count }, () => (draw.uniform() < 0.5 ? -1 : 1)),
       ),
   };
 }

@@ -50,7 +50,7 @@ export async function trace<V extends Vector>(
   const samples: number[] = [];
   for (let k = 0; k < (exact ? operand.size : probes); k++) {
     const { space } = operand;
-    const z = space.keep(exact ? unitVector(k, operand.like) : operand.signs());
+    const z = exact ? space.keep(unitVector(k, operand.like)) : await operand.signs();
     const held: V[] = [z];
     let sample: unknown;
     try {
