@@ -6,9 +6,13 @@ import {
   dense,
   fixedPoint,
   gmres,
+  type LinearOperator,
+  nystrom,
   radauAsync,
   solveMany,
+  trace,
 } from '../../lib';
+import { beforehand } from './gaps';
 import type { Work } from './tools';
 
 /** A chain of n cells along which something diffuses, and reacts in each. */
@@ -23,14 +27,16 @@ export const aloneWorks = (): Work[] => [
   ['radauAsync, 120 unknowns', () => integrated(radauAsync)],
   ['backwardEulerAsync, 120 unknowns', () => integrated(backwardEulerAsync)],
   ['solveMany by dense(), 300 unknowns', () => manyDense(300)],
+  ['trace, 4,000,000 unknowns', () => traced(4e6)],
+  ['nystrom, 100,000 unknowns', () => preconditioned(1e5)],
 ];
 
 /** A layer at its equilibrium: thirty iterations, a derivative by a series and one by GMRES. */
 async function equilibrium(width: number): Promise<void> {
   const of = (seed: number, shape: number[], by: number) =>
     tf.randomNormal(shape, 0, by, 'float32', seed);
-  const A = of(1, [width, width], 0.3 / Math.sqrt(width));
-  const b = of(2, [256, width], 1);
+  const A = beforehand(() => of(1, [width, width], 0.3 / Math.sqrt(width)));
+  const b = beforehand(() => of(2, [256, width], 1));
   const map = (z: tf.Tensor, A: tf.Tensor, b: tf.Tensor) => tf.tanh(tf.add(tf.matMul(z, A), b));
   const solve = compiledMap((A: tf.Tensor, b: tf.Tensor) => {
     let z: tf.Tensor = tf.tanh(b);
@@ -53,6 +59,20 @@ async function equilibrium(width: number): Promise<void> {
   solve.free();
   optimality.free();
   tf.dispose([A, b]);
+}
+
+/** A diagonal with entries that fall off. */
+const diagonal = (size: number): LinearOperator<Float64Array> => {
+  const entries = beforehand(() => Float64Array.from({ length: size }, (_, i) => 1 / (1 + i)));
+  return { apply: (v) => v.map((value, i) => value * entries[i]!), dispose() {} };
+};
+
+async function traced(size: number): Promise<void> {
+  await trace(diagonal(size), { like: new Float64Array(size), probes: 2 });
+}
+
+async function preconditioned(size: number): Promise<void> {
+  (await nystrom(diagonal(size), new Float64Array(size), { rank: 40 })).dispose();
 }
 
 async function integrated(integrate: typeof radauAsync | typeof backwardEulerAsync) {

@@ -8,7 +8,10 @@ import {
   hypergradient,
   implicitAdam,
   kkt,
+  type LinearOperator,
   type NamedTensors,
+  nystrom,
+  powerIteration,
   proximalStep,
   solveMany,
   spectralDensity,
@@ -16,6 +19,7 @@ import {
   trace,
   unrolled,
 } from '../../lib';
+import { beforehand } from './gaps';
 
 /** What is awaited, by its name. */
 export type Work = [string, () => Promise<void>];
@@ -109,14 +113,15 @@ async function quietly<T>(work: () => Promise<T>): Promise<T> {
 
 function curvatureWorks({ loss, w }: Losses): Work[] {
   const withHessian = (use: (H: ReturnType<typeof hessian>) => Promise<unknown>) => async () => {
-    // Recorded before: `hessian` itself does not wait.
-    const H = hessian(loss, w);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    // `hessian` itself does not wait.
+    const H = beforehand(() => hessian(loss, w));
     await use(H);
     H.dispose();
   };
   const directions = () =>
-    [1, 2, 3, 4].map((k) => tf.tidy(() => mapped(w, (value) => tf.cos(tf.mul(k, value)))));
+    beforehand(() =>
+      [1, 2, 3, 4].map((k) => tf.tidy(() => mapped(w, (value) => tf.cos(tf.mul(k, value))))),
+    );
   return [
     ['hessian, eigenvalues', withHessian((H) => eigenvalues(H, { largest: 2, like: w }))],
     ['hessian, trace', withHessian((H) => trace(H, { probes: 6, like: w }))],
@@ -124,6 +129,13 @@ function curvatureWorks({ loss, w }: Losses): Work[] {
       'hessian, spectralDensity',
       withHessian((H) => spectralDensity(H, { probes: 1, steps: 10, like: w })),
     ],
+    [
+      'hessian, nystrom',
+      withHessian(async (H) => {
+        (await nystrom(twice(H), w, { rank: 6 })).dispose();
+      }),
+    ],
+    ['hessian, powerIteration', withHessian((H) => powerIteration(H, w, { iterations: 4 }))],
     [
       'hessian, solveMany',
       withHessian(async (H) => {
@@ -135,6 +147,21 @@ function curvatureWorks({ loss, w }: Losses): Work[] {
     ],
   ];
 }
+
+/** `H²`, which is positive semidefinite. */
+const twice = (H: ReturnType<typeof hessian>): LinearOperator<NamedTensors> => ({
+  apply: (v) => tf.tidy(() => H.apply(H.apply(v))),
+  *applyInPieces(v) {
+    const Hv = yield* H.applyInPieces(v);
+    try {
+      yield;
+      return yield* H.applyInPieces(Hv);
+    } finally {
+      tf.dispose(Hv);
+    }
+  },
+  dispose() {},
+});
 
 async function proximal({ loss, w }: Losses): Promise<void> {
   const problem = { loss, curvatureAt: (y: NamedTensors) => hessian(loss, y) };
