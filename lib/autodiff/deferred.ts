@@ -10,6 +10,18 @@ let depth = 0;
 /** What is left of recordings that were begun where they could be left. */
 const left = new WeakMap<object, () => Pausing<Curvature>>();
 
+/** What a curvature may have. */
+const OPTIONAL = [
+  'cut',
+  'factors',
+  'flat',
+  'floor',
+  'loops',
+  'lossesTo',
+  'lowRank',
+  'space',
+] as const;
+
 /** Calls a function of a user whose curvatures need not be complete yet; `completed` does the rest in pieces. */
 export function deferring<T>(f: () => T): T {
   depth++;
@@ -83,7 +95,7 @@ export function deferredCurvature(kind: CurvatureKind, work: Pausing<Curvature>)
       made?.dispose();
     },
   };
-  for (const name of ['factors', 'cut', 'flat', 'lowRank', 'space', 'loops', 'floor'] as const) {
+  for (const name of OPTIONAL) {
     Object.defineProperty(H, name, { get: () => whole()[name], enumerable: true });
   }
   left.set(H, rest);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Heap, zeros } from '../../backends/wasm/kernels/heap';
+import { type Heap, shared, zeros } from '../../backends/wasm/kernels/heap';
 import { engine } from '../tape';
+import type { Sketch } from './trace';
 
 /** Kernels of one tensor whose value has its shape. */
 const UNARY = new Set([
@@ -12,24 +13,41 @@ const BINARY = new Set([
   ...['Add', 'Maximum', 'Minimum', 'Multiply', 'RealDiv', 'SquaredDifference', 'Sub'],
 ]);
 
-type Inputs = Record<string, { shape: number[]; dtype: string }>;
+type Inputs = Record<string, { shape: number[]; dtype: string; isDisposed: boolean }>;
 
-/**
- * Zeros of the shape of what a kernel would compute, where only the shape will be asked for; undefined of a
- * kernel whose shape is not known here, and of wrong inputs, of which the kernel tells itself.
- */
-export function sketchOf(
-  heap: Heap,
-  kernel: string,
-  inputs: Inputs,
-  attrs: tf.NamedAttrMap,
-): tf.Tensor | undefined {
-  // A tape sees kernels that run.
-  if (engine().isTapeOn() || Object.values(inputs).some(({ dtype }) => dtype !== 'float32'))
-    return undefined;
-  const shape = shapeOf(kernel, inputs, attrs);
-  return shape && engine().makeTensorFromTensorInfo(zeros(heap, shape));
+/** Traces kernels by the shapes of what they compute: in place of it there are zeros, the same for all of a size. */
+export class ZerosOnly implements Sketch {
+  readonly #heap: Heap;
+  readonly #zeros = new Map<number, tf.Tensor>();
+  readonly onRead: () => void;
+
+  constructor(heap: Heap, onRead: () => void) {
+    this.#heap = heap;
+    this.onRead = onRead;
+  }
+
+  /** Undefined of a kernel whose shape is not known here, and of wrong inputs, of which the kernel tells itself. */
+  of(kernel: string, inputs: Inputs, attrs: tf.NamedAttrMap): tf.Tensor | undefined {
+    const isPlain = Object.values(inputs).every(
+      ({ dtype, isDisposed }) => dtype === 'float32' && !isDisposed,
+    );
+    // A tape sees kernels that run.
+    if (!isPlain || engine().isTapeOn()) return undefined;
+    const shape = shapeOf(kernel, inputs, attrs);
+    const size = shape && tf.util.sizeFromShape(shape);
+    if (!size) return undefined;
+    const data = this.#zeros.get(size) ?? tf.keep(made(zeros(this.#heap, [size])));
+    this.#zeros.set(size, data);
+    return made({ ...shared(this.#heap, data), shape });
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#zeros.values()]);
+    this.#zeros.clear();
+  }
 }
+
+const made = (info: tf.TensorInfo): tf.Tensor => engine().makeTensorFromTensorInfo(info);
 
 function shapeOf(kernel: string, { x, a, b }: Inputs, attrs: tf.NamedAttrMap) {
   if (UNARY.has(kernel)) return x?.shape;

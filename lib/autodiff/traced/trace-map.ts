@@ -11,7 +11,7 @@ import { passInterrupt } from './interrupt';
 import { lowered } from './lower';
 import { type MapProduct, MapRecipe, type Places, SERIES, SERIES_NUMBERS } from './map-recipe';
 import { checkPure } from './remembered';
-import { sketchOf } from './sketch';
+import { ZerosOnly } from './sketch';
 import { retainedOf, structureOf, Trace } from './trace';
 import { NotLowered } from './value';
 
@@ -131,10 +131,7 @@ function* tracing<T>(
 ): Pausing<T> {
   // Each by itself, also where one was given twice.
   const leaves = isolated(() => like.map((x) => tf.keep(x.clone())));
-  const sketch = sketchOn && {
-    of: (...args: [string, tf.NamedTensorMap, tf.NamedAttrMap]) => sketchOf(sketchOn, ...args),
-    onRead: () => checkPure(trace, 'map'),
-  };
+  const sketch = sketchOn && new ZerosOnly(sketchOn, () => checkPure(trace, 'map'));
   const trace: Trace = new Trace(leaves, sketch);
   try {
     return yield* inPortions(f(trace, leaves), (portion) =>
@@ -148,6 +145,7 @@ function* tracing<T>(
     );
   } finally {
     trace.dispose();
+    sketch?.dispose();
     tf.dispose(leaves);
   }
 }
