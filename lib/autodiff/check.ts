@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { DisposedError, InputError, NotFiniteError, ShapeError } from '../errors';
 import { phrase } from '../options';
 import { type NamedTensors, tensors } from '../spaces';
+import { isGone } from './disposed';
 
 /** @throws InputError or DisposedError unless `x` holds live float32 tensors, each under one name. */
 export function checkPoint(x: NamedTensors, what: string): void {
@@ -60,7 +61,7 @@ function checkFloat(value: unknown, what: string): asserts value is tf.Tensor {
 
 /** @throws DisposedError for a disposed tensor. */
 export function checkAlive(value: tf.Tensor, what: string): void {
-  if (value.isDisposed) {
+  if (isGone(value)) {
     throw new DisposedError({
       given: `${what}, which is disposed`,
       expected: 'a live tensor',

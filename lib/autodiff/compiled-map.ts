@@ -5,7 +5,7 @@ import type { Pausing } from '../event-loop';
 import { checkFunction, checkNoMore } from '../options';
 import type { NamedTensors } from '../spaces';
 import { checkTensors } from './check';
-import { refusingDisposed } from './disposed';
+import { isGone, refusingDisposed } from './disposed';
 import { type FlatMap, flatMapOn } from './flat';
 import {
   type Captured,
@@ -286,7 +286,7 @@ function argumentsOf(args: readonly MapValue[], inputs: readonly tf.Tensor[]): M
 /** Live tensors with entries: of anything else the map says itself what is wrong. */
 const isPlain = (value: unknown): value is MapValue =>
   value instanceof tf.Tensor
-    ? !value.isDisposed && value.size > 0 && value.dtype !== 'string' && value.dtype !== 'complex64'
+    ? !isGone(value) && value.size > 0 && value.dtype !== 'string' && value.dtype !== 'complex64'
     : value !== null &&
       typeof value === 'object' &&
       !Array.isArray(value) &&

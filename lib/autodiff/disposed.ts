@@ -28,12 +28,16 @@ export function refusingDisposed<T>(f: () => T): T {
   }
 }
 
+/** Whether a tensor was disposed; those that a reset of the engine has freed do not know. */
+export const isGone = (x: tf.Tensor): boolean =>
+  x.isDisposed || !engine().state.tensorInfo.has(x.dataId);
+
 /** An error of its own where a kernel was given something disposed, which TensorFlow.js does not look for. */
 export function disposedAmong(
   kernelName: string,
   inputs: tf.NamedTensorMap,
 ): DisposedError | undefined {
-  const gone = Object.values(inputs).find((x) => x instanceof tf.Tensor && x.isDisposed);
+  const gone = Object.values(inputs).find((x) => x instanceof tf.Tensor && isGone(x));
   return gone && disposed(`a disposed tensor of shape [${gone.shape}] in ${kernelName}`);
 }
 

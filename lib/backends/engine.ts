@@ -22,6 +22,8 @@ export interface Engine {
     profiling: boolean;
     activeScope: { name: string } | null;
     numBytes: number;
+    /** Of each tensor that is alive, by where its numbers are. */
+    tensorInfo: { has(dataId: object): boolean };
   };
   registry: Record<string, tf.KernelBackend & { numDataIds(): number }>;
   addTapeNode(

@@ -11,6 +11,7 @@ import { switchBlas } from './blas';
 import { repairKernels } from './kernels';
 import type { Heap } from './kernels/heap';
 import { guardMemory } from './memory';
+import { refuseRemoved } from './removed';
 import { endThreads, shareAmong } from './threads/pool';
 
 export { mostThreads } from '#platform/threads';
@@ -44,18 +45,19 @@ async function start(threads: number): Promise<boolean> {
   );
   if (started) {
     guardMemory();
-    endThreadsAtEnd();
+    endCleanly();
   }
   return started;
 }
 
-/** Ends the threads that share loops with the backend. */
-function endThreadsAtEnd(): void {
+/** Lets the threads that share loops with the backend end with it, and its tensors say that they are gone. */
+function endCleanly(): void {
   const heap = running() as tf.KernelBackend as Heap;
   const { dispose } = heap;
   heap.dispose = () => {
     endThreads(heap);
-    return dispose.call(heap);
+    dispose.call(heap);
+    refuseRemoved(heap);
   };
 }
 
