@@ -43,6 +43,8 @@ export default defineConfig({
       'kernel/**/*.test.ts',
       'test/**/*.test.ts',
     ],
+    // Tests on another backend than the one that they name.
+    setupFiles: process.env.TEST_BACKEND ? ['test/on-backend.ts'] : [],
     // TensorFlow.js keeps its engine in a global: a process a file keeps tests apart.
     pool: 'forks',
     // One more than there are processors: tests of programs wait for most of their time. With two more, some met their

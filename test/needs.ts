@@ -34,6 +34,12 @@ export function leaveOutOfQuickRun(): void {
   if (!available) beforeEach(({ skip }) => skip(reason));
 }
 
+/** Leaves all tests of a file out where no programs run: they are about programs. */
+export function leaveOutWithoutPrograms(): void {
+  const { available, reason } = needs('programs');
+  if (!available) beforeEach(({ skip }) => skip(reason));
+}
+
 /** The Chromium that browser tests drive, for playwright-core's `executablePath`. */
 export function chromiumPath(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -115,6 +121,12 @@ const reasons = {
       timeout: PATIENCE_MS,
     });
     return status === 0 ? '' : 'no npm registry answers';
+  },
+
+  programs() {
+    if (process.env.IMPLICIT_COMPILE === '0') return 'IMPLICIT_COMPILE=0 switches programs off';
+    const backend = process.env.TEST_BACKEND ?? 'wasm';
+    return backend.startsWith('wasm') ? '' : `programs run on wasm, and TEST_BACKEND is ${backend}`;
   },
 
   /** Tests that take long ask for it; `npm run test:quick` has none to give. */

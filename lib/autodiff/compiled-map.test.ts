@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { useBackend } from '../backends';
 import { InputError, UnsupportedError } from '../errors';
 import { slowClock } from '../testing';
 import { compiledMap, mapProgramsOf, switchPrograms, tracedCounts } from '.';
 import { kernels, normal } from './testing';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 afterAll(() => switchPrograms(true));

@@ -64,6 +64,7 @@ test.skipIf(!gpu.available || !time.available)(
 test.skipIf(!gpu.available)(
   'chains of operations of entries are one kernel each in a gradient and in a product',
   async () => {
+    vi.stubEnv('IMPLICIT_COMPILE', '1');
     await useBackend('webgpu');
     const { x, predict, loss } = mlp(tf.tanh, 1);
     const whole = (at: NamedTensors) => loss(predict(at));

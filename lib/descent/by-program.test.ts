@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { leaveOutOfQuickRun } from '../../test/needs';
+import { leaveOutOfQuickRun, leaveOutWithoutPrograms } from '../../test/needs';
 import {
   flatSpaceOn,
   freePrograms,
@@ -18,6 +18,7 @@ import { mapTensors } from '../spaces';
 import { type ImplicitSgdOptions, implicitAdam, implicitSGD, withOutput } from '.';
 
 leaveOutOfQuickRun();
+leaveOutWithoutPrograms();
 
 const CLASSES = 3;
 

@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { compiledMap, switchPrograms } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
 import { SolveError } from '../errors';
 import { fixedPoint, gmres, type LinearSolver, minres, neumann } from '../solvers';
 import { type ArgminOptions, argmin } from '.';
+
+leaveOutWithoutPrograms();
 
 const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
 beforeAll(() => useBackend('wasm', { threads: 1 }));

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { leaveOutOfQuickRun, needs } from '../../test/needs';
+import { leaveOutOfQuickRun, leaveOutWithoutPrograms, needs } from '../../test/needs';
 import { compiled, flatSpaceOn, markAuxiliary, switchPrograms } from '../autodiff';
 import { normal, relativeError } from '../autodiff/testing';
 import { useBackend } from '../backends';
@@ -13,6 +13,7 @@ import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
 
 leaveOutOfQuickRun();
+leaveOutWithoutPrograms();
 
 /** Programs multiply matrices by the system's library, or by themselves. */
 const libraries = needs('blas').available ? [true, false] : [false];

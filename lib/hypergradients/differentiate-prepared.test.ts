@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import {
   compiled,
   flatSpaceOn,
@@ -19,6 +20,8 @@ import type { NamedTensors } from '../spaces';
 import { bilevel, hypergradient, implicit } from '.';
 import { differentiatePrepared } from './differentiate-prepared';
 import type { ImplicitDerivative, ImplicitOptions } from './implicit-options';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

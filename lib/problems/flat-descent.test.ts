@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { compiled, type Flat, flatSpaceOn } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
@@ -16,6 +17,8 @@ import {
 } from '../methods';
 import type { NamedTensors } from '../spaces';
 import { type FlatProblem, flatProblem } from './flat-problem';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { cg, hypergradient, implicit } from '../..';
 import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
@@ -13,6 +14,8 @@ import { flatLossOf } from '../flat';
 import { relativeError } from '../testing';
 import { type Evaluation, evaluateTraced, freePrograms } from '.';
 import { finishLeft, inPortions } from './left';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 beforeEach(freePrograms);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { leaveOutOfQuickRun } from '../../../test/needs';
+import { leaveOutOfQuickRun, leaveOutWithoutPrograms } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { Pool, shareAmong } from '../../backends/wasm/threads/pool';
 import { Trial } from '../../backends/wasm/threads/trial';
@@ -12,6 +12,7 @@ import { drawnLoss } from '../testing-graphs';
 import { freePrograms, switchPrograms, tracedCounts } from '.';
 
 leaveOutOfQuickRun();
+leaveOutWithoutPrograms();
 
 // Every loop and kernel that can be divided is, however small it is.
 vi.mock('../../backends/wasm/threads/limits', () => ({

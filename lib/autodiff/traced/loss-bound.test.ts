@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import { random } from '../../numbers';
@@ -8,6 +9,8 @@ import { boundOfLoss, CERTAINLY_FINITE } from './loss-bound';
 import { Program } from './program';
 import { rowSums, sumOver } from './reductions';
 import type { Entries, View } from './value';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import type { Heap } from '../../backends/wasm/kernels/heap';
 import type { Pausing } from '../../event-loop';
@@ -14,6 +15,8 @@ import {
   Recipe,
   tracedCounts,
 } from '.';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 beforeEach(freePrograms);

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { type Curvature, hessian } from '..';
 import { normal, relativeError } from '../testing';
 import { freePrograms, tracedCounts } from '.';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

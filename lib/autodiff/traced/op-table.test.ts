@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { leaveOutOfQuickRun, needs } from '../../../test/needs';
+import { leaveOutOfQuickRun, leaveOutWithoutPrograms, needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { type Case, type Input, inputsOf, opTable } from '../../backends/op-table';
 import type { NamedTensors } from '../../spaces';
@@ -9,6 +9,7 @@ import { numbers } from '../testing';
 import { freePrograms, switchPrograms, tracedCounts } from '.';
 
 leaveOutOfQuickRun();
+leaveOutWithoutPrograms();
 
 const title = ({ op, variant }: Case) => (variant ? `${op}, ${variant}` : op);
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { leaveOutOfQuickRun, needs } from '../../../test/needs';
+import { leaveOutOfQuickRun, leaveOutWithoutPrograms, needs } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { random } from '../../numbers';
 import type { NamedTensors } from '../../spaces';
@@ -10,6 +10,7 @@ import { drawnLoss } from '../testing-graphs';
 import { freePrograms, switchPrograms, tracedCounts } from '.';
 
 leaveOutOfQuickRun();
+leaveOutWithoutPrograms();
 
 const point = (seed: number): NamedTensors => {
   const { normals } = random(seed);

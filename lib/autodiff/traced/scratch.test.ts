@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it, vi } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { useBackend } from '../../backends';
 import { type Heap, memoryOf } from '../../backends/wasm/kernels/heap';
 import { compiledMap } from '../compiled-map';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../../test/needs';
 import { flatSpaceOn, switchPrograms } from '../../autodiff';
 import { normal } from '../../autodiff/testing';
 import { useBackend } from '../../backends';
@@ -10,6 +11,8 @@ import type { NamedTensors } from '../../spaces';
 import { MethodMover } from './method-mover';
 import type { Mover } from './mover';
 import { placeOf } from './place';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 
