@@ -5,6 +5,7 @@ const { readFileSync } = require('node:fs');
 const { Module } = require('node:module');
 const { sep } = require('node:path');
 const { transformSync } = require('esbuild');
+const { SETTLED } = require('../setup/packages/settled-exports.cjs');
 
 process.setSourceMapsEnabled(true);
 
@@ -19,6 +20,7 @@ Module._extensions['.ts'] = (module, file) => {
     sourcefile: file,
     sourcemap: 'inline',
     sourcesContent: false,
+    footer: SETTLED,
     // A benchmark is imported as TypeScript, which only this function can load.
     supported: { 'dynamic-import': !file.startsWith(BENCHMARKS) },
   });

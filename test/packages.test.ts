@@ -78,6 +78,18 @@ describe.skipIf(!registry.available)('the packages, installed into an empty proj
     });
   });
 
+  test('export plain properties, which are found without a call', async () => {
+    const file = write('exports.cjs', [
+      "const library = require('implicit-lab');",
+      'const all = Object.entries(Object.getOwnPropertyDescriptors(library));',
+      'const getters = all.filter(([, { get }]) => get !== undefined).map(([name]) => name);',
+      'console.log(JSON.stringify({ count: all.length, getters, isModule: library.__esModule }));',
+    ]);
+    const { count, getters, isModule } = JSON.parse(await node(file));
+    expect(count).toBeGreaterThan(20);
+    expect({ getters, isModule }).toEqual({ getters: [], isModule: true });
+  });
+
   test('bring TensorFlow.js with the library, and nothing else', () => {
     expect(manifest('lib')).not.toHaveProperty('dependencies');
     const { packages } = JSON.parse(

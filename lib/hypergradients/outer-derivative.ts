@@ -105,9 +105,10 @@ const numbersOf = async (marked: NamedTensors | undefined) =>
  * as it does, and so does a wrapped way.
  */
 function tightened(how: DifferentiateImplicit & ImplicitOptions, tolerance: number) {
+  if (tolerance === 0) return how;
   const { solver, ...rest } = how;
   const isOurs = isLibraryWay(how) && isLibrarySolver(solver);
-  if (tolerance === 0 || solver === undefined || !isOurs) return how;
+  if (solver === undefined || !isOurs) return how;
   const record = { ...solver, tolerance: Math.min(tolerance, 0.5) };
   return implicit({ ...rest, solver: solverFromRecord(record) });
 }

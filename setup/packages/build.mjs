@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { inRoot, read } from '../paths.mjs';
+import { SETTLED } from './settled-exports.cjs';
 
 /**
  * Writes `folder/dist`, the workspace as a package of plain JavaScript with types.
@@ -33,6 +34,7 @@ export async function buildPackage(folder) {
     platform: 'node',
     target: 'node20',
     logLevel: 'error',
+    footer: { js: SETTLED },
   });
   const workspace = JSON.parse(read(join(folder, 'package.json')));
   const doors = doorsOf(workspace).map(({ name }) => name);
