@@ -8,6 +8,7 @@ import { iterations } from './iterations';
 import { measuring } from './measuring';
 import { writePart } from './page';
 import { pinn, pinnWide } from './pinn';
+import { pinnStep } from './pinn/step-cost';
 import { savings } from './savings';
 import { signal } from './signal';
 import { size } from './size';
@@ -30,6 +31,7 @@ const parts: Record<string, Part> = {
   'warm-start': warmStart,
   pinn,
   'pinn-wide': pinnWide,
+  'pinn-step': pinnStep,
   convex,
   deep,
   signal,
@@ -40,6 +42,7 @@ const parts: Record<string, Part> = {
 const pages: Record<string, string> = {
   pinn: 'pinn.md',
   'pinn-wide': 'pinn.md',
+  'pinn-step': 'pinn.md',
   convex: 'convex.md',
   deep: 'deep.md',
   signal: 'deep.md',
@@ -48,11 +51,11 @@ const pages: Record<string, string> = {
 
 /**
  * Where do implicit steps pay? By learning rate on four networks (`study`), on the head of a frozen
- * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`), on
+ * one (`transfer`), by the number of parameters (`break-even`), on differential equations (`pinn`, `pinn-wide`; `pinn-step`: what a step costs), on
  * convex problems (`convex`), on long memories and deep autoencoders (`deep`; `signal`: why a long first step spoils these, `vanishing`: what shows it), what a step costs in time and memory (`size`), whether one needs a
  * rate (`auto`) and what finding it costs (`measuring`), what a preconditioner and a share of the curvature save (`savings`, `iterations`), and a warm start (`warm-start`).
  *
- * `npm run bench -- descent [study | transfer | break-even | size | auto | measuring | savings | iterations | warm-start | pinn | pinn-wide | convex | deep | signal | vanishing …] [full] [kept]`
+ * `npm run bench -- descent [study | transfer | break-even | size | auto | measuring | savings | iterations | warm-start | pinn | pinn-wide | pinn-step | convex | deep | signal | vanishing …] [full] [kept]`
  *
  * A part takes some minutes on a quiet machine, `study` fifteen; `full` takes hours. Runs are
  * kept in `bench/results/descent`, so what was interrupted goes on where it was; with `kept` the pages of

@@ -14,5 +14,6 @@ export {
   partsOf,
   requireSymmetric,
 } from './rows';
+export { Lease, SIMD_ROWS, upTo } from './simd';
 export { type SquareMatrix, squareMatrix } from './square-matrix';
 export { tridiagonalEigen } from './tridiagonal';

@@ -17,9 +17,9 @@ export interface Pinn {
 const PI = Math.PI;
 
 /** −Δu = 2π² sin πx sin πy on the unit square, 0 at its edges; the solution is sin πx sin πy. */
-export function poisson(width = 10): Pinn {
+export function poisson(width = 10, made: typeof tanhNetwork = tanhNetwork): Pinn {
   const exact = ([x, y]: Float64Array) => Math.sin(PI * x!) * Math.sin(PI * y!);
-  const network = tanhNetwork({ sizes: [2, width, width, 1] });
+  const network = made({ sizes: [2, width, width, 1] });
   const stream = random(3);
   const anywhere = () => Float64Array.of(stream.uniform(), stream.uniform());
   const inside = Array.from({ length: 600 }, anywhere);
@@ -62,10 +62,14 @@ export function poisson(width = 10): Pinn {
  * −ε²u″ + u = 1 on [0, 1], 0 at both ends: 1 inside, with layers of width ε at the ends. The operator
  * has eigenvalues 1 + (kπε)², and what a network makes of it a condition number beyond 10¹².
  */
-export function reactionDiffusion(width = 10, epsilon = 0.02): Pinn {
+export function reactionDiffusion(
+  width = 10,
+  epsilon = 0.02,
+  made: typeof tanhNetwork = tanhNetwork,
+): Pinn {
   const exact = ([x]: Float64Array) =>
     1 - (Math.exp(-x! / epsilon) + Math.exp((x! - 1) / epsilon)) / (1 + Math.exp(-1 / epsilon));
-  const network = tanhNetwork({ sizes: [1, width, width, 1] });
+  const network = made({ sizes: [1, width, width, 1] });
   const inside = Array.from({ length: 300 }, (_, i) => Float64Array.of((i + 0.5) / 300));
   const ends = [Float64Array.of(0), Float64Array.of(1)];
   const problem = collocation(network, [
@@ -92,6 +96,12 @@ export function reactionDiffusion(width = 10, epsilon = 0.02): Pinn {
     error: (w, judge) => relativeError(network, w, judges[judge], exact),
   };
 }
+
+/** A network that `collocation` evaluates point by point, since it does not know its functions. */
+export const pointByPoint: typeof tanhNetwork = (options) => {
+  const network = tanhNetwork(options);
+  return { ...network, record: (w, x) => network.record(w, x) };
+};
 
 function relativeError(
   network: TanhNetwork,

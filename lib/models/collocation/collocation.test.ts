@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { InputError, ShapeError } from '../../errors';
-import { multiplyTransposed, random } from '../../numbers';
-import { type Condition, collocation, type Jet, type JetFactors, tanhNetwork } from '.';
+import { crossProducts, multiplyTransposed, random } from '../../numbers';
+import {
+  type Condition,
+  collocation,
+  type Jet,
+  type JetFactors,
+  type TanhNetwork,
+  tanhNetwork,
+} from '.';
 
 const SHAPES = [
   [1, 5, 1],
@@ -148,4 +155,137 @@ describe('collocation', () => {
   it.each([[[2]], [[2, 0, 1]], [[2, 3]], [[2.5, 1]], ['2, 1']])('refuses the sizes %j', (sizes) => {
     expect(() => tanhNetwork({ sizes: sizes as number[] })).toThrow(InputError);
   });
+});
+
+/** The same network, evaluated point by point: `collocation` does not know its functions. */
+const byPoint = (network: TanhNetwork): TanhNetwork => ({
+  ...network,
+  record: (w, x) => network.record(w, x),
+});
+
+describe.each([...SHAPES, [2, 30, 30, 1], [20, 5, 1]])(
+  'points of a network of sizes %j … in blocks',
+  (...sizes) => {
+    const network = tanhNetwork({ sizes });
+    const stream = random(11);
+    const w = stream.normals(network.size);
+    const d = sizes[0]!;
+    /** Less than a block, and several that are not full. */
+    const conditions = (inside: () => void = () => {}): Condition[] => [
+      {
+        points: Array.from({ length: 75 }, () => stream.normals(d)),
+        weight: 3,
+        equation({ value, first, second }) {
+          inside();
+          return {
+            residual: value * first[0]! - second[d - 1]!,
+            slopes: {
+              value: first[0]!,
+              first: first.map((_, k) => (k === 0 ? value : 0)),
+              second: second.map((_, k) => (k === d - 1 ? -1 : 0)),
+            },
+          };
+        },
+      },
+      {
+        points: [stream.normals(d)],
+        equation: ({ value }) => ({ residual: value, slopes: { value: 1 } }),
+      },
+    ];
+    const given = conditions();
+
+    it('have the residuals, the Jacobian and the gradient of points one by one', () => {
+      const [blocks, points] = [collocation(network, given), collocation(byPoint(network), given)];
+      const [found, wanted] = [blocks.linearize(w), points.linearize(w)];
+      near(found.residuals, wanted.residuals);
+      (wanted.jacobian as Float64Array[]).forEach((row, i) => {
+        near((found.jacobian as Float64Array[])[i]!, row);
+      });
+      expect(blocks.residuals(w)).toEqual(found.residuals);
+      near(blocks.valueAndGradient(w).gradient, points.valueAndGradient(w).gradient);
+      expect(blocks.valueAndGradient(w).value).toBeCloseTo(points.valueAndGradient(w).value, 9);
+    });
+
+    it('may have equations that compute something else, or throw', () => {
+      const plain = collocation(network, given);
+      const rows = Array.from({ length: 70 }, () => stream.normals(70));
+      let calls = 0;
+      const busy = collocation(
+        network,
+        given.map((condition) => ({
+          ...condition,
+          equation(u: Jet, x: Float64Array) {
+            if (calls++ % 20 === 3) {
+              crossProducts(rows);
+              plain.residuals(w);
+            }
+            return condition.equation(u, x);
+          },
+        })),
+      );
+      const [found, wanted] = [busy.linearize(w), plain.linearize(w)];
+      expect(isSame(found.residuals, wanted.residuals)).toBe(true);
+      const rowsFound = found.jacobian as Float64Array[];
+      expect(
+        rowsFound.every((row, i) => isSame(row, (wanted.jacobian as Float64Array[])[i]!)),
+      ).toBe(true);
+      const { gradient } = plain.valueAndGradient(w);
+      expect(isSame(busy.valueAndGradient(w).gradient, gradient)).toBe(true);
+      const failing = collocation(network, [
+        {
+          points: given[0]!.points,
+          equation: () => {
+            throw new Error('no such equation');
+          },
+        },
+      ]);
+      expect(() => failing.linearize(w)).toThrow('no such equation');
+      expect(isSame(plain.valueAndGradient(w).gradient, gradient)).toBe(true);
+    });
+  },
+);
+
+/** To the last bit. (A difference of long arrays takes minutes to print.) */
+const isSame = (a: Float64Array, b: Float64Array) =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
+
+/** To rounding of the largest. */
+function near(found: Float64Array, wanted: Float64Array) {
+  expect(found).toHaveLength(wanted.length);
+  const scale = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+  const apart = found.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0);
+  expect(apart / scale).toBeLessThan(1e-11);
+}
+
+it('a network with a function of its own is asked', () => {
+  const network = tanhNetwork({ sizes: [1, 3, 1] });
+  let calls = 0;
+  const counted: TanhNetwork = {
+    ...network,
+    record(w, x) {
+      calls += 1;
+      return network.record(w, x);
+    },
+  };
+  const points = [Float64Array.of(0.1), Float64Array.of(0.2)];
+  const equation: Condition['equation'] = ({ value }) => ({
+    residual: value,
+    slopes: { value: 1 },
+  });
+  collocation(counted, [{ points, equation }]).valueAndGradient(network.init(1));
+  expect(calls).toBe(2);
+  const jet: TanhNetwork['jet'] = () => ({
+    value: 7,
+    first: new Float64Array(1),
+    second: new Float64Array(1),
+  });
+  const other = {
+    ...network,
+    jet,
+    record: () => ({ jet: jet(points[0]!, points[0]!), pull() {} }),
+  };
+  expect([...collocation(other, [{ points, equation }]).residuals(network.init(1))]).toEqual([
+    7 / Math.sqrt(2),
+    7 / Math.sqrt(2),
+  ]);
 });

@@ -1,5 +1,6 @@
 import type { LeastSquaresProblem } from '../../descent';
 import { InputError, ShapeError } from '../../errors';
+import { partsOf } from '../../numbers';
 import {
   checkCount,
   checkFunction,
@@ -11,7 +12,15 @@ import {
   phrase,
   shown,
 } from '../../options';
-import type { Jet, JetFactors, TanhNetwork } from './tanh-network';
+import { type JetBlocks, jetsByPoint } from './jet-blocks';
+import { jetsInBlocks } from './jets-in-blocks';
+import {
+  checkLength,
+  type Jet,
+  type JetFactors,
+  sizesOfMade,
+  type TanhNetwork,
+} from './tanh-network';
 
 /** What an equation leaves over at a point, and how that depends on u there. */
 export interface Residual {
@@ -58,54 +67,70 @@ export function collocation(network: TanhNetwork, conditions: readonly Condition
   const total = terms.reduce((sum, { points }) => sum + points.length, 0);
   const dimension = network.sizes[0]!;
 
-  /** Each point's entry of r; `see` is handed what pulls factors back to the parameters. */
-  function visit(
+  /**
+   * Evaluates r, block by block; `see` is handed the factors of the jets in each block's residuals, and
+   * where these are in r.
+   */
+  function evaluate<T>(
     w: Float64Array,
-    see: (entry: number, i: number, add: (times: number, out: Float64Array) => void) => void,
-  ) {
-    let i = 0;
-    for (const { points, equation, root } of terms) {
-      for (const x of points) {
-        const { jet, pull } = network.record(w, x);
-        const { residual, slopes } = equation(jet, x);
-        see(root * residual, i, (times, out) =>
-          pull(multiplied(slopes, times * root, dimension), out),
-        );
-        i += 1;
+    see: (blocks: JetBlocks, factors: JetFactors[], residuals: Float64Array, from: number) => void,
+    result: (blocks: JetBlocks, residuals: Float64Array) => T,
+  ): T {
+    checkLength(w, network.size, 'the parameters');
+    const sizes = sizesOfMade(network);
+    const blocks = (sizes && jetsInBlocks(sizes, w)) ?? jetsByPoint(network, w);
+    const residuals = new Float64Array(total);
+    try {
+      let from = 0;
+      for (const { points, equation, root } of terms) {
+        for (let first = 0; first < points.length; first += blocks.together) {
+          const some = points.slice(first, first + blocks.together);
+          for (const x of some) checkLength(x, dimension, 'a point');
+          const factors = blocks.jets(some).map((jet, i) => {
+            const { residual, slopes } = equation(jet, some[i]!);
+            residuals[from + i] = root * residual;
+            return multiplied(slopes, root, dimension);
+          });
+          see(blocks, factors, residuals, from);
+          from += some.length;
+        }
       }
+      return result(blocks, residuals);
+    } finally {
+      blocks.end();
     }
   }
 
   return {
-    residuals(w) {
-      const r = new Float64Array(total);
-      let i = 0;
-      for (const { points, equation, root } of terms) {
-        for (const x of points) r[i++] = root * equation(network.jet(w, x), x).residual;
-      }
-      return r;
-    },
+    residuals: (w) =>
+      evaluate(
+        w,
+        () => {},
+        (_, residuals) => residuals,
+      ),
     linearize(w) {
-      const residuals = new Float64Array(total);
-      const numbers = new Float64Array(total * network.size);
-      const jacobian = Array.from({ length: total }, (_, i) =>
-        numbers.subarray(i * network.size, (i + 1) * network.size),
+      const jacobian = partsOf(new Float64Array(total * network.size), network.size);
+      return evaluate(
+        w,
+        (blocks, factors, _, from) => {
+          blocks.pullEach(factors, jacobian.slice(from, from + factors.length));
+        },
+        (_, residuals) => ({ residuals, jacobian }),
       );
-      visit(w, (entry, i, add) => {
-        residuals[i] = entry;
-        add(1, jacobian[i]!);
-      });
-      return { residuals, jacobian };
     },
-    valueAndGradient(w) {
-      const gradient = new Float64Array(network.size);
-      let value = 0;
-      visit(w, (entry, _, add) => {
-        value += (entry * entry) / 2;
-        add(entry, gradient);
-      });
-      return { value, gradient };
-    },
+    valueAndGradient: (w) =>
+      evaluate(
+        w,
+        (blocks, factors, residuals, from) => {
+          blocks.addPulled(
+            factors.map((one, i) => multiplied(one, residuals[from + i]!, dimension)),
+          );
+        },
+        (blocks, residuals) => ({
+          value: residuals.reduce((sum, entry) => sum + (entry * entry) / 2, 0),
+          gradient: blocks.pulledSum(),
+        }),
+      ),
   };
 }
 
@@ -155,15 +180,24 @@ function checkedTerms(conditions: readonly Condition[]): Term[] {
 }
 
 function multiplied({ value = 0, first, second }: JetFactors, by: number, d: number): JetFactors {
-  const scaled = (list: ArrayLike<number> | undefined) => {
-    if (list === undefined) return undefined;
-    if (list.length === d) return Float64Array.from(list, (entry) => by * entry);
+  const [ones, twos] = [scaled(first, by, d), scaled(second, by, d)];
+  return { value: by * value, ...(ones && { first: ones }), ...(twos && { second: twos }) };
+}
+
+function scaled(
+  list: ArrayLike<number> | undefined,
+  by: number,
+  d: number,
+): Float64Array | undefined {
+  if (list === undefined) return undefined;
+  if (list.length !== d) {
     throw new ShapeError({
       given: `${list.length} slopes of one order`,
       expected: `${d} slopes, one for each coordinate`,
       remedy: 'Write 0 for a derivative that the equation does not contain.',
     });
-  };
-  const [ones, twos] = [scaled(first), scaled(second)];
-  return { value: by * value, ...(ones && { first: ones }), ...(twos && { second: twos }) };
+  }
+  const product = new Float64Array(d);
+  for (let k = 0; k < d; k++) product[k] = by * list[k]!;
+  return product;
 }

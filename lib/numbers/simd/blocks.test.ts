@@ -65,7 +65,8 @@ it('factorizations that are left in between do not disturb each other', () => {
   }
   expect(turns).toBeGreaterThan(2);
   for (const [i, { matrix, b }] of [one, other, one].entries()) {
-    expect(solves[i]!(b)).toEqual(withoutPause(factorizeInPieces(matrix, Number.EPSILON))(b));
+    const x = withoutPause(factorizeInPieces(matrix, Number.EPSILON))(b);
+    expect(solves[i]!(b).every((value, k) => value === x[k])).toBe(true);
   }
 });
 

@@ -1,4 +1,5 @@
 import { instantiated } from '../../backends/wasm/assembler';
+import { type RowCombinations, rowCombinations } from './row-combinations';
 import { type RowProducts, rowProducts } from './row-products';
 
 /** The memory of all work, in bytes: 5,700 unknowns. It grows as needed, and is kept. */
@@ -10,6 +11,7 @@ interface Machine {
   readonly memory: WebAssembly.Memory;
   readonly add: RowProducts;
   readonly subtract: RowProducts;
+  readonly combine: RowCombinations;
 }
 
 let machine: Machine | undefined;
@@ -20,9 +22,13 @@ function started(): Machine | undefined {
   if (machine !== undefined || isMissing) return machine;
   try {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / PAGE });
-    const bodies = [rowProducts('add', 'add'), rowProducts('subtract', 'sub')];
-    const { add, subtract } = instantiated(memory, bodies, []);
-    machine = { memory, add: add!, subtract: subtract! };
+    const bodies = [
+      rowProducts('add', 'add'),
+      rowProducts('subtract', 'sub'),
+      rowCombinations('combine'),
+    ];
+    const { add, subtract, combine } = instantiated(memory, bodies, []);
+    machine = { memory, add: add!, subtract: subtract!, combine: combine! };
   } catch {
     isMissing = true;
   }

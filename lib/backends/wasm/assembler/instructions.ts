@@ -145,6 +145,7 @@ export const memoryInstructions = {
   'f64.store': memory(of(0x39, ['i32', 'f64'], []), 3),
   'v128.load': memory(simd(0x00, ['i32'], ['v128']), 2),
   'v128.load32_splat': memory(simd(0x09, ['i32'], ['v128']), 2),
+  'v128.load64_splat': memory(simd(0x0a, ['i32'], ['v128']), 3),
   'v128.load32_zero': memory(simd(0x5c, ['i32'], ['v128']), 2),
   'v128.load64_zero': memory(simd(0x5d, ['i32'], ['v128']), 2),
   'v128.store': memory(simd(0x0b, ['i32', 'v128'], []), 2),
