@@ -19,7 +19,8 @@ export type RowCombinations = (
   length: number,
 ) => unknown;
 
-export function rowCombinations(name: string, asOne?: boolean): FunctionBody {
+/** Multiplies and adds apart, as `rowProducts` does. */
+export function rowCombinations(name: string): FunctionBody {
   const f = new FunctionBody(name, {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
@@ -46,7 +47,7 @@ export function rowCombinations(name: string, asOne?: boolean): FunctionBody {
             .memory('v128.load64_splat', 8 * r)
             .set(splat);
           ofRow.forEach((sum, i) => {
-            addProduct(f.get(loaded[i]!, splat), sum, 'f64x2', asOne);
+            addProduct(f.get(loaded[i]!, splat), sum, 'f64x2', false);
           });
         });
         f.advance(factor, 8 * GROUP);

@@ -21,8 +21,12 @@ export type RowProducts = (
   length: number,
 ) => unknown;
 
-/** @param sign whether the products are added or subtracted */
-export function rowProducts(name: string, sign: 'add' | 'sub', asOne?: boolean): FunctionBody {
+/**
+ * Multiplies and adds apart, also where the engine could do both at once: results are the same everywhere.
+ *
+ * @param sign whether the products are added or subtracted
+ */
+export function rowProducts(name: string, sign: 'add' | 'sub'): FunctionBody {
   const f = new FunctionBody(name, {
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     results: [],
@@ -47,7 +51,7 @@ export function rowProducts(name: string, sign: 'add' | 'sub', asOne?: boolean):
         right.forEach((row, column) => {
           f.get(row).memory('v128.load', offset).set(other);
           sums.forEach((ofRow, r) => {
-            addProduct(f.get(loaded[r]!, other), ofRow[column]!, 'f64x2', asOne);
+            addProduct(f.get(loaded[r]!, other), ofRow[column]!, 'f64x2', false);
           });
         });
       }
