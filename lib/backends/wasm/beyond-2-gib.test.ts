@@ -71,3 +71,26 @@ it.each([true, false])(
     expect(differs).toBe(-1);
   },
 );
+
+it('windows of a convolution are listed alike beyond 2 GiB', async () => {
+  await useBackend('wasm', { threads: 1 });
+  const heap = tf.backend() as Heap;
+  const shape: [number, number, number, number] = [3, 4, 4, 2];
+  const [x, filter] = [normal([3, 6, 6, 1], 1), normal([3, 3, 1, 2], 2)];
+  const places = tf.reshape(tf.range(0, tf.util.sizeFromShape(shape), 1, 'int32'), shape);
+  const slope = tf.step(normal(shape, 3));
+  const attrs = { image: [6, 6, 1], outputs: [4, 4, 2], strides: [1, 1] };
+  const listed = () => {
+    const inputs = { places, slope, x, filter };
+    const list = tf.engine().runKernel('WindowsAt', inputs, attrs) as tf.Tensor;
+    const numbers = [...list.dataSync()];
+    list.dispose();
+    return numbers;
+  };
+  const expected = listed();
+  const taken = takeBelow(heap);
+  const found = listed();
+  for (const at of taken) heap.wasm._free(at);
+  tf.dispose([x, filter, places, slope]);
+  expect(found).toEqual(expected);
+});

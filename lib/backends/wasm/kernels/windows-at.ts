@@ -107,7 +107,8 @@ export function windowsAt({
   const table = tableOf(heap, attrs);
   const out = heap.makeOutput([blocks, channels, length], 'int32');
   const marks = heap.makeOutput([channels, 2], 'int32');
-  const [all, cursors] = [integers(heap, out), integers(heap, marks)];
+  const all = integers(heap, out);
+  const cursors = addresses(heap, marks);
   const first = integers(heap, places).byteOffset;
   const toSlope = integers(heap, slope).byteOffset - first;
   const compute = listOn(heap);
@@ -141,6 +142,12 @@ export function windowsAt({
 const integers = (heap: Heap, x: tf.TensorInfo) => {
   const { buffer, byteOffset, length } = heap.typedArrayFromHeap(x);
   return new Int32Array(buffer, byteOffset, length);
+};
+
+/** Addresses, which are from 2³¹ on beyond 2 GiB. */
+const addresses = (heap: Heap, x: tf.TensorInfo) => {
+  const { buffer, byteOffset, length } = heap.typedArrayFromHeap(x);
+  return new Uint32Array(buffer, byteOffset, length);
 };
 
 /**
