@@ -68,6 +68,28 @@ export function windowShape(kernelName: string, call: AnyCall): number[] | undef
 }
 
 /**
+ * Whether a pool over images has a window that sees the margin alone: it has no maximum and no mean.
+ */
+export function seesMarginAlone(kernelName: string, { inputs, attrs }: AnyCall): boolean {
+  const x = inputs.x!.shape;
+  if (!/^(Max|Avg)Pool$/.test(kernelName) || x.length !== 4) return false;
+  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as Window;
+  const info = computePool2DInfo(x as Four, filterSize, strides, 1, pad, dimRoundingMode);
+  const { padInfo } = info;
+  const isBeside = (
+    length: number,
+    size: number,
+    stride: number,
+    before: number,
+    outputs: number,
+  ) => size <= before || (outputs - 1) * stride - before >= length;
+  return (
+    isBeside(info.inHeight, info.filterHeight, info.strideHeight, padInfo.top, info.outHeight) ||
+    isBeside(info.inWidth, info.filterWidth, info.strideWidth, padInfo.left, info.outWidth)
+  );
+}
+
+/**
  * Refuses a window that is larger than the image by two or more.
  *
  * TensorFlow.js works out a negative length then; two of them make a positive size, which is filled

@@ -99,4 +99,33 @@ describe('what the build does not compute rightly is that of cpu', () => {
     }
     tf.dispose([x, y, again, expected]);
   });
+
+  it.each([
+    ['in numbers', 2],
+    [
+      'above and behind',
+      [
+        [0, 0],
+        [2, 0],
+        [0, 3],
+        [0, 0],
+      ],
+    ],
+  ] as [string, Pool[3]][])('a pool with a margin wider than its window, %s', async (_, pad) => {
+    const pools = () =>
+      tf.tidy(() =>
+        [1, 2].flatMap((size) => {
+          const x = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+          const found = [tf.maxPool(x, size, 1, pad), tf.avgPool(x, size, 1, pad)];
+          return found.map((y) => [...y.dataSync()]);
+        }),
+      );
+    const onWasm = pools();
+    await tf.setBackend('cpu');
+    const expected = pools();
+    await tf.setBackend('wasm');
+    expect(expected[0]![0]).toBe(Number.NEGATIVE_INFINITY);
+    expect(expected[1]![0]).toBeNaN();
+    expect(onWasm).toEqual(expected);
+  });
 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type AnyCall, kernelFunction, replaceKernel } from '../../kernels/kernel';
 import { isLong } from '../../kernels/long-products';
-import { windowShape } from '../../kernels/windows';
+import { seesMarginAlone, windowShape } from '../../kernels/windows';
 import { byCpu } from './by-cpu';
 import { isFiniteThroughout } from './finite';
 import { floats, type Heap } from './heap';
@@ -51,6 +51,8 @@ function fits(kernelName: string, call: AnyCall): boolean {
   if (shape === undefined) return true;
   if (shape.includes(0)) return false;
   if (ofOwnLengths.has(kernelName)) return true;
+  // The build moves such a window until it sees something, or leaves the result as it finds it.
+  if (seesMarginAlone(kernelName, call)) return false;
   // Rounded up, the last window may lie beyond the image; the build leaves it as it finds it.
   const { dimRoundingMode } = call.attrs as { dimRoundingMode?: string };
   if (dimRoundingMode === 'ceil' || dimRoundingMode === 'round') return false;
