@@ -80,6 +80,31 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     }
   });
 
+  it.each([
+    { first: [['a b'], ['c']], second: [['a'], ['b c']] },
+    { first: [['a,b', 'c'], ['d']], second: [['a', 'b,c'], ['d']] },
+  ])('tells names apart that read alike: $first and $second', ({ first, second }) => {
+    const loss = compiled((w, λ) => {
+      const all = [w, λ].flatMap((record) => Object.values(record));
+      return tf.mul('a' in w ? 3 : 2, tf.sum(tf.addN(all))) as tf.Scalar;
+    });
+    const named = (names: string[] = []) =>
+      Object.fromEntries(names.map((name) => [name, tf.ones([2])]));
+    for (const [factor, [w, λ]] of [
+      [2, first],
+      [3, second],
+    ] as const) {
+      for (let i = 0; i < 4; i++) {
+        const found = gradientOf(loss, named(w), named(λ), rememberedOf(loss))!;
+        for (const each of Object.values(found)) {
+          expect([...each.dataSync()]).toEqual([factor, factor]);
+        }
+        tf.dispose(found);
+      }
+    }
+    loss.free();
+  });
+
   it('keeps what it captures for a bounded number of shapes, those that were used last', () => {
     const [factor, calls] = [tf.scalar(3), [] as number[]];
     const loss = compiled(({ w }) => {

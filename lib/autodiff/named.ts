@@ -9,5 +9,6 @@ export const listed = (like: NamedTensors, x: NamedTensors): tf.Tensor[] =>
 export const named = (like: NamedTensors, values: readonly tf.Tensor[]): NamedTensors =>
   Object.fromEntries(Object.keys(like).map((name, i) => [name, values[i]!]));
 
-/** The names of two records as a word. */
-export const namesOf = (w: NamedTensors, λ: NamedTensors) => `${Object.keys(w)} ${Object.keys(λ)}`;
+/** The names of two records as a word; quoted, so that no names are taken for others whatever is in them. */
+export const namesOf = (w: NamedTensors, λ: NamedTensors) =>
+  JSON.stringify([Object.keys(w), Object.keys(λ)]);

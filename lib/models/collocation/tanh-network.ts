@@ -57,8 +57,9 @@ export interface TanhNetwork {
  * about 3 (1 + 2d) products with the weights, of p multiplications each. Mixed derivatives
  * `∂²u/∂x_j∂x_k` are not computed.
  *
- * `collocation` evaluates its points in blocks, by products of matrices in WebAssembly, a gradient at a
- * fifth to two fifths of what `record` takes point by point; without WebAssembly, point by point.
+ * `collocation` evaluates its points in blocks, by products of matrices in WebAssembly: on networks of a
+ * hundred to two thousand parameters a gradient takes a fifth to a quarter of the time that `record` takes point by
+ * point (`npm run bench -- descent pinn-step`). Without WebAssembly it goes point by point.
  *
  * When not to use it: a network of more than some thousand parameters, or a loss without derivatives
  * with respect to inputs; `mlp` with tensors is faster there.

@@ -50,21 +50,24 @@ export function crossProductsInBlocks(rows: RowsOf): SquareMatrix | undefined {
   const part = padded * TOGETHER;
   const lease = Lease.of(part + padded * padded);
   if (lease === undefined) return undefined;
-  const numbers = lease.numbers();
-  const products = numbers.subarray(part).fill(0);
-  for (let from = 0; from < length; from += TOGETHER) {
-    const to = Math.min(from + TOGETHER, length);
-    const width = upTo(COLUMNS, to - from);
-    const panel = numbers.subarray(0, padded * width).fill(0);
-    rows.put(panel, width, from, to);
-    addProducts(lease, padded, width);
+  try {
+    const numbers = lease.numbers();
+    const products = numbers.subarray(part).fill(0);
+    for (let from = 0; from < length; from += TOGETHER) {
+      const to = Math.min(from + TOGETHER, length);
+      const width = upTo(COLUMNS, to - from);
+      const panel = numbers.subarray(0, padded * width).fill(0);
+      rows.put(panel, width, from, to);
+      addProducts(lease, padded, width);
+    }
+    const entries = new Float64Array(size * size);
+    for (let i = 0; i < size; i++) {
+      entries.set(products.subarray(i * padded, i * padded + i + 1), i * size);
+    }
+    return { size, entries };
+  } finally {
+    lease.end();
   }
-  const entries = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) {
-    entries.set(products.subarray(i * padded, i * padded + i + 1), i * size);
-  }
-  lease.end();
-  return { size, entries };
 }
 
 /** Adds the products of rows of `width` numbers, which are in front of the sums. */
