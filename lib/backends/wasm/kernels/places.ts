@@ -36,6 +36,11 @@ const walksOn = perHeap((heap) => instantiated(memoryOf(heap), [gather(), scatte
 const walking =
   (what: 'gather' | 'scatterAdd') =>
   (heap: Heap, x: tf.TensorInfo, places: tf.TensorInfo, others: tf.TensorInfo): void => {
+    // A pool over an image without pixels has windows in its margin, but no place in the image.
+    if (floats(heap, x).length === 0) {
+      if (what === 'gather') floats(heap, others).fill(0);
+      return;
+    }
     const run = walksOn(heap)[what]!;
     const { byteOffset, byteLength } = heap.typedArrayFromHeap(places);
     const [at, along] = [x, others].map((each) => floats(heap, each).byteOffset);

@@ -91,3 +91,13 @@ const positions = (shape: number[]): number[][] =>
     (all, length) => all.flatMap((at) => Array.from({ length }, (_, i) => [...at, i])),
     [[]],
   );
+
+it('an image without pixels has no place: windows in its margin read and write no memory of others', async () => {
+  await useBackend('wasm');
+  const found = tf.tidy(() => {
+    const x = tf.zeros([1, 0, 0, 2]);
+    const places = tf.tensor1d([0, 0], 'int32');
+    return (engine().runKernel('TakeAt', { x, places }) as tf.Tensor).dataSync();
+  });
+  expect([...found]).toEqual([0, 0]);
+});
