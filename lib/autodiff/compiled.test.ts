@@ -17,6 +17,9 @@ import {
 import { normal, relativeError } from './testing';
 
 /** Programs multiply matrices by the system's library, or by themselves. */
+const programs = needs('programs');
+/** A test of what a program alone can do. */
+const itCompiled = it.skipIf(!programs.available);
 const libraries = needs('blas').available ? [true, false] : [false];
 
 /** Logistic regression with a penalty for each weight, that counts how often it is called. */
@@ -36,7 +39,7 @@ const at = (seed: number) => [{ w: normal([4], seed) }, { λ: normal([4], seed +
 describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
   beforeAll(() => useBackend('wasm', { threads: 1, blas }));
 
-  it('is not called once it is known, and gives the same', () => {
+  itCompiled('is not called once it is known, and gives the same', () => {
     const { loss, calls } = counted();
     const known = rememberedOf(loss);
     const gradient = (seed: number) => gradientOf(loss, ...at(seed), known)!;
@@ -60,7 +63,7 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     expect(calls.count).toBe(3);
   });
 
-  it('is called again for other shapes and other names', () => {
+  itCompiled('is called again for other shapes and other names', () => {
     const calls: string[] = [];
     const loss = compiled((w, λ) => {
       calls.push(Object.keys(w).join());
@@ -80,7 +83,7 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     }
   });
 
-  it.each([
+  itCompiled.each([
     { first: [['a b'], ['c']], second: [['a'], ['b c']] },
     { first: [['a,b', 'c'], ['d']], second: [['a', 'b,c'], ['d']] },
   ])('tells names apart that read alike: $first and $second', ({ first, second }) => {
@@ -105,32 +108,35 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     loss.free();
   });
 
-  it('keeps what it captures for a bounded number of shapes, those that were used last', () => {
-    const [factor, calls] = [tf.scalar(3), [] as number[]];
-    const loss = compiled(({ w }) => {
-      calls.push(w!.size);
-      return tf.mul(factor, tf.sum(tf.square(w!))) as tf.Scalar;
-    });
-    const gradientOfSize = (size: number) => {
-      const at: [NamedTensors, NamedTensors] = [{ w: tf.ones([size]) }, { λ: tf.scalar(1) }];
-      const gradient = gradientOf(loss, ...at, rememberedOf(loss))!;
-      expect(gradient.w!.dataSync()).toEqual(new Float32Array(size).fill(6));
-      tf.dispose([gradient, ...at]);
-    };
-    const before = tf.memory().numTensors;
-    for (let size = 1; size <= 100; size++) {
-      gradientOfSize(size);
-      gradientOfSize(1);
-    }
-    // One number is captured for each.
-    expect(tf.memory().numTensors - before).toBeLessThanOrEqual(32);
-    expect(calls.filter((size) => size === 1).length).toBeLessThanOrEqual(2);
-    loss.free();
-    expect(tf.memory().numTensors).toBe(before);
-    factor.dispose();
-  });
+  itCompiled(
+    'keeps what it captures for a bounded number of shapes, those that were used last',
+    () => {
+      const [factor, calls] = [tf.scalar(3), [] as number[]];
+      const loss = compiled(({ w }) => {
+        calls.push(w!.size);
+        return tf.mul(factor, tf.sum(tf.square(w!))) as tf.Scalar;
+      });
+      const gradientOfSize = (size: number) => {
+        const at: [NamedTensors, NamedTensors] = [{ w: tf.ones([size]) }, { λ: tf.scalar(1) }];
+        const gradient = gradientOf(loss, ...at, rememberedOf(loss))!;
+        expect(gradient.w!.dataSync()).toEqual(new Float32Array(size).fill(6));
+        tf.dispose([gradient, ...at]);
+      };
+      const before = tf.memory().numTensors;
+      for (let size = 1; size <= 100; size++) {
+        gradientOfSize(size);
+        gradientOfSize(1);
+      }
+      // One number is captured for each.
+      expect(tf.memory().numTensors - before).toBeLessThanOrEqual(32);
+      expect(calls.filter((size) => size === 1).length).toBeLessThanOrEqual(2);
+      loss.free();
+      expect(tf.memory().numTensors).toBe(before);
+      factor.dispose();
+    },
+  );
 
-  it('takes data that were made on another backend, which moves them here', async () => {
+  itCompiled('takes data that were made on another backend, which moves them here', async () => {
     await tf.setBackend('cpu');
     const X = tf.sign(normal([9, 4], 1));
     await useBackend('wasm', { threads: 1, blas });
@@ -141,7 +147,7 @@ describe.each(libraries)('compiled, with OpenBLAS: %s', (blas) => {
     expect(relativeError(found.w!, wanted)).toBeLessThan(1e-6);
   });
 
-  it('refuses what reads numbers, and variables that are not handed over', () => {
+  itCompiled('refuses what reads numbers, and variables that are not handed over', () => {
     const factor = tf.variable(tf.scalar(2));
     const reading = compiled(({ w }) => tf.sum(tf.mul(w!, w!.dataSync()[0]!)) as tf.Scalar);
     const varying = compiled(({ w }) => tf.sum(tf.mul(w!, factor)) as tf.Scalar);
@@ -168,7 +174,7 @@ describe('compiled, as a loss of x alone', () => {
   }
   const point = (seed: number) => ({ W: normal([4, 3], seed), b: normal([3], seed + 1) });
 
-  it('gives value, gradient and products of the same, and is called once', () => {
+  itCompiled('gives value, gradient and products of the same, and is called once', () => {
     const { plain, loss, calls } = network();
     for (const seed of [3, 5, 7]) {
       const x = point(seed);

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { softmaxCrossEntropy, useBackend } from '../backends';
 import type { Heap } from '../backends/wasm/kernels/heap';
 import { withoutPause } from '../event-loop';
 import { freePrograms, markOutput, recordByProgramInPieces } from '.';
 import { normal } from './testing';
+
+leaveOutWithoutPrograms();
 
 type Variables = Record<'W' | 'b', tf.Variable>;
 type Loss = (variables: Variables, x: tf.Tensor) => tf.Scalar;

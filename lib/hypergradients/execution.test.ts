@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { needs } from '../../test/needs';
 import { compiled, freePrograms, markOutput, switchPrograms } from '../autodiff';
 import { useBackend } from '../backends';
 import { gradientDescent } from '../methods';
@@ -8,6 +9,8 @@ import { cg } from '../solvers';
 import type { NamedTensors } from '../spaces';
 import { unrolled } from '../unrolling';
 import { bilevel, hypergradient, implicit } from '.';
+
+const programs = needs('programs');
 
 const w = () => ({ u: tf.tensor1d([0.3, -0.2]) });
 const λ = () => ({ l: tf.tensor1d([0.1, 0.4]) });
@@ -52,20 +55,23 @@ describe('stats say how a derivative was computed', () => {
       await useBackend('wasm', { threads: 1 });
     });
 
-    it('whole, where the losses are declared', async () => {
+    it.skipIf(!programs.available)('whole, where the losses are declared', async () => {
       expect(await byImplicit(declared)).toBe('compiled');
       expect(await byUnrolled(declared)).toBe('compiled');
       expect(await byBilevel(declared)).toEqual(['compiled', 'compiled', 'compiled']);
     });
 
-    it('in part, where they are called, from the second time on', async () => {
-      expect(await byImplicit(plain)).toBe('interpreted');
-      expect(await byImplicit(plain)).toBe('partly compiled');
-      expect(await byImplicit(plain, { curvature: 'gauss-newton' })).toBe('partly compiled');
-      expect(await byUnrolled(plain)).toBe('partly compiled');
-      expect(await byUnrolled(plain, 'forward')).toBe('partly compiled');
-      expect(await byBilevel(plain)).toEqual(Array(3).fill('partly compiled'));
-    });
+    it.skipIf(!programs.available)(
+      'in part, where they are called, from the second time on',
+      async () => {
+        expect(await byImplicit(plain)).toBe('interpreted');
+        expect(await byImplicit(plain)).toBe('partly compiled');
+        expect(await byImplicit(plain, { curvature: 'gauss-newton' })).toBe('partly compiled');
+        expect(await byUnrolled(plain)).toBe('partly compiled');
+        expect(await byUnrolled(plain, 'forward')).toBe('partly compiled');
+        expect(await byBilevel(plain)).toEqual(Array(3).fill('partly compiled'));
+      },
+    );
 
     it('not at all, with programs switched off', async () => {
       switchPrograms(false);

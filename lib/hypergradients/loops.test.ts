@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { compiled, type Flat } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
@@ -8,6 +9,8 @@ import { cg, fixedPoint, gmres, type LinearSolver, minres, neumann } from '../so
 import type { NamedTensors } from '../spaces';
 import { countDerivative } from './evaluation';
 import { solveIn } from './solve-in';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { leaveOutWithoutPrograms } from '../../test/needs';
 import { compiled, type Flat } from '../autodiff';
 import { normal } from '../autodiff/testing';
 import { useBackend } from '../backends';
@@ -9,6 +10,8 @@ import type { NamedTensors } from '../spaces';
 import { reverse } from './reverse-mode';
 import { schedule } from './schedule';
 import { UnrolledRun } from './unrolled-run';
+
+leaveOutWithoutPrograms();
 
 beforeAll(() => useBackend('wasm', { threads: 1 }));
 

@@ -108,6 +108,7 @@ describe.skipIf(!gpu.available)('operations of entries in fewer kernels', () => 
   });
 
   it('run one kernel for a chain, and none for what nobody reads', async () => {
+    vi.stubEnv('IMPLICIT_COMPILE', '1');
     const x = tf.tensor2d([1, -2, 3, -4], [2, 2]);
     const bias = tf.tensor1d([1, 2]);
     const chain = () => tf.tidy(() => tf.mul(2, tf.relu(tf.add(tf.square(x), bias))));
