@@ -18,7 +18,7 @@ import { COURSES, scalingReport, scalingWorkloads } from './scaling';
 import type { Workload, Workloads } from './workload';
 import { workloads } from './workloads';
 
-const QUICK: Effort = { rounds: 7, milliseconds: 2000, errors: true, near: 0.05 };
+const QUICK: Effort = { rounds: 7, milliseconds: 1500, errors: true, near: 0.05 };
 const THOROUGH: Effort = { rounds: 30, milliseconds: 60_000, errors: true, near: 0 };
 const SCALING: Effort = { rounds: 5, milliseconds: 300, errors: false, near: 0 };
 
